@@ -1,0 +1,66 @@
+//! Failures and what an attempt used up.
+
+use serde::{Deserialize, Serialize};
+
+use crate::wire::named;
+
+named! {
+    /// How a failure is treated by the retry policy. Labels of the Postgres
+    /// enum `failure_class`.
+    pub enum FailureClass ("failure class") {
+        /// May succeed if tried again.
+        Transient = "transient",
+        /// Will fail the same way again.
+        Permanent = "permanent",
+        /// The host or its environment failed.
+        InfraCrash = "infra_crash",
+        /// A time limit passed.
+        Timeout = "timeout",
+        /// Abandoned on request.
+        Cancelled = "cancelled",
+    }
+}
+
+/// A failure of an attempt.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// Decides whether another attempt is made.
+    pub class: FailureClass,
+    /// A stable name for programs, 1 to 64 characters of `a-z0-9_`.
+    pub code: String,
+    /// A sentence for people, at most [`crate::Limits::MESSAGE_BYTES_MAX`].
+    pub message: String,
+    /// Where in the guest it happened, if the guest trapped.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backtrace: Option<String>,
+}
+
+impl Failure {
+    /// Builds a failure, cutting a message that is too long.
+    pub fn new(class: FailureClass, code: &str, message: impl Into<String>) -> Self {
+        let mut message = message.into();
+        crate::limits::cut(&mut message, crate::Limits::MESSAGE_BYTES_MAX);
+        Self {
+            class,
+            code: code.to_owned(),
+            message,
+            backtrace: None,
+        }
+    }
+}
+
+/// What an attempt used up, as metered by the host.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Usage {
+    /// Epoch ticks spent in guest code (10 ms each).
+    pub cpu_ticks: u32,
+    /// Most linear memory held at once, in bytes.
+    pub memory_peak_bytes: u64,
+    /// Calls the guest made into the host.
+    pub host_calls: u32,
+    /// Bytes of log, result and requests the guest produced.
+    pub bytes_out: u64,
+    /// Time from opening the sandbox to its end, in microseconds.
+    pub wall_us: u64,
+}

@@ -1,0 +1,129 @@
+//! Who may write: the fence, and the refusals of whoever may not.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{ExecutionId, LeaseId, LeaseRefusal, Outcome, StateKind};
+
+/// The execution-scoped fence that every write of a worker carries.
+///
+/// The epoch grows with every grant and with every involuntary release, so a
+/// worker that lost its lease can never match again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Fence {
+    /// The execution.
+    pub execution_id: ExecutionId,
+    /// This grant.
+    pub lease_id: LeaseId,
+    /// Generation of ownership, starting at 1.
+    pub epoch: u64,
+    /// Number of the attempt, from zero.
+    pub attempt: u32,
+}
+
+/// What a second look found after a guarded write matched nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Observed {
+    /// No such execution.
+    Missing,
+    /// It runs.
+    Active {
+        /// Under this fence.
+        fence: Fence,
+        /// Whether that lease has lapsed by the database's clock.
+        expired: bool,
+    },
+    /// It does not run.
+    NotActive {
+        /// What it does instead.
+        state: StateKind,
+        /// How it ended, if it did.
+        outcome: Option<Outcome>,
+        /// Its present epoch.
+        epoch: u64,
+        /// Whether the caller's lease was revoked.
+        revoked: bool,
+        /// Whether the caller's lease lapsed and was taken back.
+        lapsed: bool,
+    },
+}
+
+impl Observed {
+    /// Names the refusal of a write that carried `fence`.
+    ///
+    /// The order is fixed: not active, revoked, expired, stale. A caller whose
+    /// own lease is known to have been revoked or to have lapsed is told so,
+    /// since that is why the execution is not active for it.
+    pub fn refusal(&self, fence: &Fence) -> LeaseRefusal {
+        match self {
+            Self::Missing => LeaseRefusal::ExecutionNotFound,
+            Self::NotActive { revoked: true, .. } => LeaseRefusal::LeaseRevoked,
+            Self::NotActive { lapsed: true, .. } => LeaseRefusal::LeaseExpired,
+            Self::NotActive {
+                state,
+                outcome,
+                epoch,
+                ..
+            } => LeaseRefusal::ExecutionNotActive {
+                state: *state,
+                outcome: *outcome,
+                epoch: *epoch,
+            },
+            Self::Active { fence: held, .. } if held != fence => LeaseRefusal::StaleLease,
+            Self::Active { expired: true, .. } => LeaseRefusal::LeaseExpired,
+            // The fence matches and the lease holds: the write would have
+            // succeeded had it come now, so it met a lease that was renewed
+            // or granted between the two looks. The caller asks again.
+            Self::Active { .. } => LeaseRefusal::StaleLease,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Partition;
+    use uuid::Uuid;
+
+    fn fence(epoch: u64) -> Fence {
+        Fence {
+            execution_id: ExecutionId::from_parts(Partition::new(0).expect("zero"), 1, 1),
+            lease_id: LeaseId(Uuid::from_u128(7)),
+            epoch,
+            attempt: 0,
+        }
+    }
+
+    #[test]
+    fn a_refusal_names_the_first_broken_condition() {
+        let not_active = |revoked, lapsed| Observed::NotActive {
+            state: StateKind::Waiting,
+            outcome: None,
+            epoch: 4,
+            revoked,
+            lapsed,
+        };
+        let cases = [
+            (Observed::Missing, "execution_not_found"),
+            (not_active(false, false), "execution_not_active"),
+            (not_active(true, false), "lease_revoked"),
+            (not_active(false, true), "lease_expired"),
+            (
+                Observed::Active {
+                    fence: fence(3),
+                    expired: true,
+                },
+                "lease_expired",
+            ),
+            (
+                Observed::Active {
+                    fence: fence(4),
+                    expired: true,
+                },
+                "stale_lease",
+            ),
+        ];
+        for (observed, code) in cases {
+            assert_eq!(observed.refusal(&fence(3)).code(), code, "{observed:?}");
+        }
+    }
+}

@@ -1,0 +1,49 @@
+//! What things are and what may happen to them: pure types and functions.
+//!
+//! An *execution* is one unit of work of a *kind*. A worker runs it under a
+//! *lease*, in numbered *attempts*, until it reaches an *outcome*. Everything a
+//! client, a guest or the database calls by name is named here once, with the
+//! strings it has on the wire.
+//!
+//! This crate does no IO, reads no clock and draws no random numbers, so its
+//! rules can serve as the oracle for the code that does.
+
+mod attempt;
+mod cursor;
+mod digest;
+mod event;
+mod failure;
+mod id;
+mod lease;
+mod limits;
+mod names;
+mod policy;
+mod refusal;
+mod retry;
+mod state;
+mod transition;
+mod wire;
+
+pub use attempt::{AttemptEnd, AttemptLifecycle, AttemptType};
+pub use cursor::{Cursor, CursorError};
+pub use digest::{Digest, DigestError};
+pub use event::{Event, EventKind, Family};
+pub use failure::{Failure, FailureClass, Usage};
+pub use id::{ExecutionId, FlowId, IdError, LeaseId, PARTITIONS_MAX, Partition, Partitions};
+pub use lease::{Fence, Observed};
+pub use limits::Limits;
+pub use names::{
+    Invalid, LANE_DEFAULT, NAMESPACE_DEFAULT, kind_name, lane_name, namespace_name, tag_key,
+};
+pub use policy::{
+    Backoff, ExecutionPolicy, PRIORITY_MAX, RetryPolicy, RoutingRequirements, StreamPolicy,
+    SuspensionPolicy, TimeoutBehavior, TimeoutPolicy,
+};
+pub use refusal::{CancelRefusal, CreateRefusal, LeaseRefusal};
+pub use retry::Retry;
+pub use state::{
+    AttemptState, BlockingReason, EligibilityState, LifecyclePhase, Outcome, OwnershipState,
+    PublicState, State, StateKind, StateVector,
+};
+pub use transition::{Rule, Verb, figure, rule};
+pub use wire::UnknownName;

@@ -1,0 +1,69 @@
+//! Bounds that hold for every instance, and the ones an operator may move.
+
+use serde::{Deserialize, Serialize};
+
+/// Bounds an operator may move, with their defaults.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Limits {
+    /// Most bytes of one input.
+    pub input_bytes_max: u32,
+    /// Most bytes of one result.
+    pub result_bytes_max: u32,
+    /// Most bytes of one component.
+    pub component_bytes_max: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            input_bytes_max: 1 << 20,
+            result_bytes_max: 1 << 20,
+            component_bytes_max: 32 << 20,
+        }
+    }
+}
+
+impl Limits {
+    /// Most executions created or written by one statement.
+    pub const BATCH_MAX: usize = 500;
+    /// Most executions one `POST /v1/executions/batch` may carry.
+    pub const CREATE_BATCH_MAX: usize = 1000;
+    /// Most rows of one page, and what a page has without a limit given.
+    pub const PAGE_MAX: u32 = 1000;
+    /// Rows of a page when the reader names no limit.
+    pub const PAGE_DEFAULT: u32 = 50;
+    /// Most bytes of an idempotency key.
+    pub const KEY_BYTES_MAX: usize = 255;
+    /// Most bytes of a media type.
+    pub const CONTENT_TYPE_BYTES_MAX: usize = 255;
+    /// Most labels on one execution.
+    pub const TAGS_MAX: usize = 32;
+    /// Most bytes of a label's value.
+    pub const TAG_VALUE_BYTES_MAX: usize = 256;
+    /// Most bytes of a failure message.
+    pub const MESSAGE_BYTES_MAX: usize = 4096;
+    /// Most bytes of a reason or a progress message.
+    pub const REASON_BYTES_MAX: usize = 1024;
+    /// Most bytes of a guest backtrace.
+    pub const BACKTRACE_BYTES_MAX: usize = 16 * 1024;
+    /// Most required or offered capabilities.
+    pub const CAPABILITIES_MAX: usize = 256;
+    /// Most bytes of all capabilities together.
+    pub const CAPABILITIES_BYTES_MAX: usize = 4096;
+    /// Longest delay, backoff or timeout: 10 years.
+    pub const DURATION_MS_MAX: u64 = 10 * 365 * 24 * 3600 * 1000;
+    /// Bounds of a lease's time to live.
+    pub const LEASE_TTL_MS: std::ops::RangeInclusive<u32> = 1_000..=3_600_000;
+}
+
+/// Cuts a text to at most `max` bytes at a character boundary.
+pub(crate) fn cut(text: &mut String, max: usize) {
+    if text.len() > max {
+        let mut end = max;
+        while !text.is_char_boundary(end) {
+            end -= 1;
+        }
+        text.truncate(end);
+    }
+}

@@ -1,0 +1,124 @@
+//! Names people give: namespaces, lanes, kinds, labels.
+
+/// The namespace of whoever names none.
+pub const NAMESPACE_DEFAULT: &str = "default";
+/// The lane of whoever names none.
+pub const LANE_DEFAULT: &str = "default";
+
+/// An argument that breaks a documented bound.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{field}: {detail}")]
+pub struct Invalid {
+    /// The argument, as it is called on the wire.
+    pub field: &'static str,
+    /// What is wrong with it and what would be right.
+    pub detail: String,
+}
+
+impl Invalid {
+    /// Builds one.
+    pub fn new(field: &'static str, detail: impl Into<String>) -> Self {
+        Self {
+            field,
+            detail: detail.into(),
+        }
+    }
+}
+
+/// Checks a lane name: 1 to 64 bytes of printable ASCII.
+pub fn lane_name(text: &str) -> Result<(), Invalid> {
+    printable("lane", text, 64)
+}
+
+/// Checks a namespace: 1 to 64 characters of `a-z`, `0-9`, `-`, `_` and `.`,
+/// beginning with a letter or digit.
+pub fn namespace_name(text: &str) -> Result<(), Invalid> {
+    identifier("namespace", text, 64)
+}
+
+/// Checks an execution kind: 1 to 128 characters of `a-z`, `0-9`, `-`, `_` and
+/// `.`, beginning with a letter or digit.
+pub fn kind_name(text: &str) -> Result<(), Invalid> {
+    identifier("kind", text, 128)
+}
+
+/// Checks a label's key: `^[a-z][a-z0-9_]*\.[a-z0-9_][a-z0-9_.]*$`, at most 128
+/// bytes. The part before the dot names whoever owns the label.
+pub fn tag_key(text: &str) -> Result<(), Invalid> {
+    let word = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'_';
+    let ok = text.len() <= 128
+        && text.split_once('.').is_some_and(|(owner, rest)| {
+            owner.starts_with(|c: char| c.is_ascii_lowercase())
+                && owner.bytes().all(word)
+                && rest.bytes().next().is_some_and(word)
+                && rest.bytes().all(|c| word(c) || c == b'.')
+        });
+    if ok {
+        Ok(())
+    } else {
+        Err(Invalid::new(
+            "tags",
+            format!(
+                "`{}` is no label key; write owner.name in lower case, such as app.customer",
+                text.escape_debug().take(80).collect::<String>()
+            ),
+        ))
+    }
+}
+
+fn identifier(field: &'static str, text: &str, max: usize) -> Result<(), Invalid> {
+    let inner = |c: u8| {
+        c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, b'-' | b'_' | b'.')
+    };
+    let ok = (1..=max).contains(&text.len())
+        && text.bytes().all(inner)
+        && text.starts_with(|c: char| c.is_ascii_alphanumeric());
+    if ok {
+        Ok(())
+    } else {
+        Err(Invalid::new(
+            field,
+            format!(
+                "must be 1 to {max} characters of a-z, 0-9, '-', '_' and '.', beginning with a letter or digit"
+            ),
+        ))
+    }
+}
+
+fn printable(field: &'static str, text: &str, max: usize) -> Result<(), Invalid> {
+    let ok = (1..=max).contains(&text.len()) && text.bytes().all(|c| (0x20..=0x7e).contains(&c));
+    if ok {
+        Ok(())
+    } else {
+        Err(Invalid::new(
+            field,
+            format!("must be 1 to {max} bytes of printable ASCII"),
+        ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn label_keys_follow_their_rule() {
+        for good in ["app.customer", "a.b.c", "x1_.9", "a._"] {
+            assert_eq!(tag_key(good), Ok(()), "{good}");
+        }
+        for bad in ["", ".", "a", "a.", ".a", "1a.b", "A.b", "a.B", "a..b", "a b.c", "a.b\0"] {
+            assert!(tag_key(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn kinds_and_namespaces_are_plain_words() {
+        for good in ["thumbnail", "csv-report", "v1.resize", "0x"] {
+            assert_eq!(kind_name(good), Ok(()), "{good}");
+        }
+        let long = "k".repeat(129);
+        for bad in ["", "-a", "A", "a/b", "a b", "ä", long.as_str()] {
+            assert!(kind_name(bad).is_err(), "{bad}");
+        }
+    }
+}

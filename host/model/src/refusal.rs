@@ -1,0 +1,118 @@
+//! Refusals: expected answers, one enum per group of verbs that shares them.
+
+use crate::{ExecutionId, Invalid, Outcome, StateKind};
+
+/// Why a write under a lease was not applied.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum LeaseRefusal {
+    /// No such execution.
+    #[error("no such execution")]
+    ExecutionNotFound,
+    /// The execution does not run.
+    #[error("the execution is {}, not active (epoch {epoch})", shown(*state, *outcome))]
+    ExecutionNotActive {
+        /// What it does instead.
+        state: StateKind,
+        /// How it ended, if it did.
+        outcome: Option<Outcome>,
+        /// Its present epoch.
+        epoch: u64,
+    },
+    /// The lease was taken away.
+    #[error("the lease was revoked")]
+    LeaseRevoked,
+    /// The lease lapsed.
+    #[error("the lease has expired")]
+    LeaseExpired,
+    /// The execution runs under another lease.
+    #[error("the execution runs under another lease")]
+    StaleLease,
+    /// An argument breaks a bound.
+    #[error(transparent)]
+    Invalid(#[from] Invalid),
+}
+
+impl LeaseRefusal {
+    /// Returns the stable code.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::ExecutionNotFound => "execution_not_found",
+            Self::ExecutionNotActive { .. } => "execution_not_active",
+            Self::LeaseRevoked => "lease_revoked",
+            Self::LeaseExpired => "lease_expired",
+            Self::StaleLease => "stale_lease",
+            Self::Invalid(_) => "invalid_input",
+        }
+    }
+}
+
+fn shown(state: StateKind, outcome: Option<Outcome>) -> &'static str {
+    match outcome {
+        Some(outcome) => outcome.as_str(),
+        None => state.as_str(),
+    }
+}
+
+/// Why an execution was not created.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CreateRefusal {
+    /// The key was used before with another request.
+    #[error(
+        "the idempotency key was used before with another request; it made execution {existing}"
+    )]
+    IdempotencyConflict {
+        /// What the first request made.
+        existing: ExecutionId,
+    },
+    /// Nobody is known to handle that kind.
+    #[error(
+        "nothing handles kind `{0}`: publish a component for it with `flowhost component publish FILE --kind {0}`, or define it with PUT /v1/kinds/{0}"
+    )]
+    UnknownKind(String),
+    /// The lane takes no new work.
+    #[error("lane `{0}` is disabled")]
+    LaneDisabled(String),
+    /// An argument breaks a bound.
+    #[error(transparent)]
+    Invalid(#[from] Invalid),
+}
+
+impl CreateRefusal {
+    /// Returns the stable code.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::IdempotencyConflict { .. } => "idempotency_conflict",
+            Self::UnknownKind(_) => "unknown_kind",
+            Self::LaneDisabled(_) => "lane_disabled",
+            Self::Invalid(_) => "invalid_input",
+        }
+    }
+}
+
+/// Why an execution was not cancelled.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CancelRefusal {
+    /// No such execution.
+    #[error("no such execution")]
+    ExecutionNotFound,
+    /// It ended some other way first.
+    #[error("the execution ended as {outcome} before it could be cancelled")]
+    ExecutionNotActive {
+        /// How.
+        outcome: Outcome,
+    },
+    /// An argument breaks a bound.
+    #[error(transparent)]
+    Invalid(#[from] Invalid),
+}
+
+impl CancelRefusal {
+    /// Returns the stable code.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::ExecutionNotFound => "execution_not_found",
+            Self::ExecutionNotActive { .. } => "execution_not_active",
+            Self::Invalid(_) => "invalid_input",
+        }
+    }
+}
