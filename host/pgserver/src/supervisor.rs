@@ -1,0 +1,305 @@
+//! The thread that owns the server process.
+//!
+//! ```text
+//! starting ──► serving ──► restarting ──► serving …
+//!     │           │             │ 6 failures in a row
+//!     ▼           ▼             ▼
+//!   ended      stopped        lost
+//! ```
+//!
+//! The server is spawned, awaited and restarted by one dedicated thread, which
+//! ends only after the server has: the kernel stops the server when its
+//! spawning *thread* ends. A failure is a run that ended within
+//! [`SETTLED_AFTER`] of serving, or never served.
+
+use crate::error::Error;
+use crate::server::{Launcher, Readiness, Server};
+use crate::shared::{Phase, Shared};
+use crate::sweep;
+use std::sync::mpsc::{Sender, channel};
+use std::sync::{Arc, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+/// A run that served this long is not a failure, however it ended.
+const SETTLED_AFTER: Duration = Duration::from_secs(10);
+/// Failures in a row after which the server is given up.
+const FAILURES_MAX: u32 = 6;
+/// The pause before a restart: none, then doubling from the first to the second.
+const PAUSE_MIN: Duration = Duration::from_millis(100);
+const PAUSE_MAX: Duration = Duration::from_secs(5);
+/// How long a server may stay silent after it was spawned.
+const SILENT_MAX: Duration = Duration::from_secs(60);
+/// How long a server may say that it is starting up: it replays its log, and
+/// killing it would only make it begin again.
+const BUSY_MAX: Duration = Duration::from_secs(600);
+/// The signals that stop a server, each with the time it is given. Fast: end
+/// the sessions, write a checkpoint. Immediate: recover at the next start.
+const STOPPING: [(libc::c_int, Duration); 3] = [
+    (libc::SIGINT, Duration::from_secs(30)),
+    (libc::SIGQUIT, Duration::from_secs(10)),
+    (libc::SIGKILL, Duration::from_secs(10)),
+];
+
+/// A handle on the thread.
+#[derive(Debug)]
+pub(crate) struct Supervisor {
+    shared: Arc<Shared>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Supervisor {
+    /// Starts the thread and waits until the server serves.
+    pub fn start(launcher: Launcher) -> Result<Self, Error> {
+        let shared = Arc::new(Shared::new(launcher));
+        let (sender, first) = channel();
+        let of_thread = Arc::clone(&shared);
+        let thread = thread::Builder::new()
+            .name("postgres".into())
+            .spawn(move || of_thread.supervise(sender))
+            .map_err(|source| Error::Io {
+                what: "start a thread for",
+                path: "postgres".into(),
+                source,
+            })?;
+        let supervisor = Self {
+            shared,
+            thread: Some(thread),
+        };
+        // A thread that ends without an answer has panicked.
+        first.recv().unwrap_or(Err(Error::Stopped))?;
+        Ok(supervisor)
+    }
+
+    pub fn launcher(&self) -> &Launcher {
+        &self.shared.launcher
+    }
+
+    pub fn restarts(&self) -> u64 {
+        self.shared.lock().restarts
+    }
+
+    pub fn healthy(&self) -> Result<(), Error> {
+        match &self.shared.lock().phase {
+            Phase::Serving => Ok(()),
+            Phase::Starting | Phase::Restarting => Err(Error::Restarting),
+            Phase::Stopped => Err(Error::Stopped),
+            Phase::Lost(failures, tail) => Err(Error::GaveUp {
+                failures: *failures,
+                log: self.shared.launcher.log.path.clone(),
+                tail: tail.clone(),
+            }),
+        }
+    }
+
+    /// Stops the server, gently at first. Does nothing the second time.
+    pub fn stop(&mut self) -> Result<(), Error> {
+        let Some(thread) = self.thread.take() else {
+            return Ok(());
+        };
+        self.shared.lock().stopping = true;
+        self.shared.changed.notify_all();
+        let mut waited = Duration::ZERO;
+        for (signal, patience) in STOPPING {
+            self.shared.signal(signal);
+            if self.shared.wait_for_the_end(patience) {
+                break;
+            }
+            waited += patience;
+        }
+        if waited == Duration::ZERO {
+            // It has said that it is done; joining only waits for its return.
+            let _ = thread.join();
+            return Ok(());
+        }
+        let launcher = self.launcher();
+        sweep::crashed(&launcher.settings.pgdata(), &launcher.owner)?;
+        Err(Error::StopForced {
+            waited_s: waited.as_secs(),
+        })
+    }
+}
+
+impl Drop for Supervisor {
+    fn drop(&mut self) {
+        if let Err(error) = self.stop() {
+            tracing::error!(%error, "Postgres was not stopped cleanly");
+        }
+    }
+}
+
+impl Shared {
+    /// The thread. Ends when the server was stopped, lost, or did not start.
+    fn supervise(&self, first: Sender<Result<(), Error>>) {
+        let _leaving = Leaving(self);
+        let mut first = Some(first);
+        let mut failures = 0;
+        loop {
+            let (error, settled) = match self.launch() {
+                Ok(server) => {
+                    let since = Instant::now();
+                    self.serving(first.take());
+                    server.wait_for_end();
+                    let tail = self.launcher.log.tail(server.log_from);
+                    (self.ended(server, tail), since.elapsed() >= SETTLED_AFTER)
+                }
+                Err(error) => (error, false),
+            };
+            if self.lock().stopping {
+                return;
+            }
+            if let Some(first) = first.take() {
+                // The receiver waits for exactly this.
+                let _ = first.send(Err(error));
+                return;
+            }
+            failures = if settled { 1 } else { failures + 1 };
+            tracing::error!(%error, failures, "Postgres failed");
+            if failures >= FAILURES_MAX {
+                return self.give_up(failures);
+            }
+            self.enter(Phase::Restarting);
+            if let Err(error) = self.sweep() {
+                tracing::error!(%error, "leftover processes may keep Postgres from starting");
+            }
+            if self.pause(failures) {
+                return;
+            }
+        }
+    }
+
+    fn serving(&self, first: Option<Sender<Result<(), Error>>>) {
+        let mut state = self.lock();
+        state.phase = Phase::Serving;
+        match first {
+            Some(first) => {
+                let _ = first.send(Ok(()));
+            }
+            None => {
+                state.restarts += 1;
+                tracing::warn!(restarts = state.restarts, "Postgres is back");
+            }
+        }
+    }
+
+    fn give_up(&self, failures: u32) {
+        let log = &self.launcher.log;
+        let tail = log.tail(0);
+        tracing::error!(failures, log = %log.path.display(), tail, "Postgres is not restarted any more");
+        self.enter(Phase::Lost(failures, tail));
+    }
+
+    fn sweep(&self) -> Result<(), Error> {
+        sweep::crashed(&self.launcher.settings.pgdata(), &self.launcher.owner)
+    }
+
+    /// Waits before the next start; true when `stop` was asked for meanwhile.
+    fn pause(&self, failures: u32) -> bool {
+        let doublings = failures.saturating_sub(2);
+        let pause = match failures {
+            0 | 1 => Duration::ZERO,
+            _ => PAUSE_MIN
+                .saturating_mul(1 << doublings.min(16))
+                .min(PAUSE_MAX),
+        };
+        let (state, _) = self
+            .changed
+            .wait_timeout_while(self.lock(), pause, |state| !state.stopping)
+            .unwrap_or_else(PoisonError::into_inner);
+        state.stopping
+    }
+
+    /// Spawns a server and returns it once it serves; ends it otherwise.
+    fn launch(&self) -> Result<Server, Error> {
+        let server = {
+            let mut state = self.lock();
+            if state.stopping {
+                return Err(Error::Stopped);
+            }
+            let server = self.launcher.spawn()?;
+            state.pid = Some(server.pid());
+            server
+        };
+        match self.wait_until_serving(&server) {
+            Ok(()) => Ok(server),
+            Err(error) if server.has_ended() => {
+                // How it ended says more than the connection it broke.
+                let tail = self.launcher.log.tail(server.log_from);
+                let ended = self.ended(server, tail);
+                Err(if matches!(error, Error::Unsafe { .. }) {
+                    error
+                } else {
+                    ended
+                })
+            }
+            Err(error) => {
+                self.end(server);
+                Err(error)
+            }
+        }
+    }
+
+    fn wait_until_serving(&self, server: &Server) -> Result<(), Error> {
+        let since = Instant::now();
+        let mut pause = Duration::from_millis(5);
+        loop {
+            let answer = self.launcher.ask()?;
+            if server.has_ended() || self.lock().stopping {
+                return Err(Error::Stopped);
+            }
+            let (patience, last) = match answer {
+                Readiness::Serving => return Ok(()),
+                Readiness::Silent(last) => (SILENT_MAX, last),
+                Readiness::Busy(last) => (BUSY_MAX, last),
+            };
+            if since.elapsed() > patience {
+                return Err(Error::NotReady {
+                    waited_s: patience.as_secs(),
+                    last: last.to_string(),
+                    log: self.launcher.log.path.clone(),
+                    tail: self.launcher.log.tail(server.log_from),
+                });
+            }
+            thread::sleep(pause);
+            // Every refused attempt is a line in the server's log.
+            pause = (pause * 2).min(Duration::from_millis(50));
+        }
+    }
+
+    /// Stops a server that will not be used.
+    fn end(&self, server: Server) {
+        for (signal, patience) in STOPPING {
+            self.signal(signal);
+            let deadline = Instant::now() + patience;
+            while !server.has_ended() && Instant::now() < deadline {
+                thread::sleep(Duration::from_millis(10));
+            }
+        }
+        self.ended(server, String::new());
+    }
+
+    /// Reaps a server that has ended.
+    fn ended(&self, server: Server, tail: String) -> Error {
+        let mut state = self.lock();
+        state.pid = None;
+        let status = server.reap();
+        Error::Ended {
+            status,
+            log: self.launcher.log.path.clone(),
+            tail,
+        }
+    }
+}
+
+/// Marks the end of the thread, even by a panic.
+struct Leaving<'a>(&'a Shared);
+
+impl Drop for Leaving<'_> {
+    fn drop(&mut self) {
+        let mut state = self.0.lock();
+        if !matches!(state.phase, Phase::Lost(..)) {
+            state.phase = Phase::Stopped;
+        }
+        self.0.changed.notify_all();
+    }
+}

@@ -1,0 +1,195 @@
+//! What survives `kill -9`: of the server, of a busy backend's server, of the
+//! host, and of both at once.
+
+use crate::scratch::{
+    Scratch, ask, kill_hard, lives, postmaster_pid, throw_away, try_connect, wait_for_restart,
+    wait_until,
+};
+use pgserver::{Error, Settings, start};
+use std::fs;
+use std::io::{Read, Write};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+/// Keeps a backend computing until it is told to end.
+const COMPUTE: &str = "DO $$ BEGIN LOOP END LOOP; END $$";
+
+#[test]
+fn a_killed_server_is_restarted_with_its_data() {
+    let scratch = Scratch::new();
+    let cluster = start(Settings::new(scratch.data_dir())).expect("a start");
+    ask(&cluster, "CREATE TABLE kept AS SELECT 42 AS answer");
+    let first = postmaster_pid(cluster.data_dir());
+    kill_hard(first);
+    wait_for_restart(&cluster, 1);
+    assert_eq!(
+        ask(&cluster, "SELECT answer FROM kept").as_deref(),
+        Some("42")
+    );
+    assert_ne!(postmaster_pid(cluster.data_dir()), first);
+    cluster.healthy().expect("serving");
+}
+
+/// A backend that computes does not notice that its server is gone, and would
+/// keep the next one from starting.
+#[test]
+fn a_busy_backend_does_not_hold_up_the_restart() {
+    let scratch = Scratch::new();
+    let cluster = start(throw_away(scratch.data_dir())).expect("a start");
+    let mut busy = try_connect(cluster.socket_dir()).expect("a connection");
+    let rows = busy.query("SELECT pg_backend_pid()").expect("a pid");
+    let backend = rows[0][0]
+        .as_deref()
+        .and_then(|pid| pid.parse().ok())
+        .expect("a number");
+    let computing = std::thread::spawn(move || busy.query(COMPUTE));
+    wait_until("the backend computes", || {
+        let sql = format!(
+            "SELECT state FROM pg_stat_activity WHERE pid = {backend} AND query LIKE 'DO%'"
+        );
+        ask(&cluster, &sql).as_deref() == Some("active")
+    });
+    kill_hard(postmaster_pid(cluster.data_dir()));
+    wait_for_restart(&cluster, 1);
+    assert!(!lives(backend));
+    computing
+        .join()
+        .expect("no panic")
+        .expect_err("the connection is gone");
+}
+
+#[test]
+fn a_server_that_cannot_come_back_is_given_up_with_its_last_words() {
+    let scratch = Scratch::new();
+    let cluster = start(throw_away(scratch.data_dir())).expect("a start");
+    fs::remove_file(cluster.data_dir().join("pg/global/pg_control")).expect("damaged");
+    kill_hard(postmaster_pid(cluster.data_dir()));
+    wait_until("the supervisor gives up", || {
+        matches!(cluster.healthy(), Err(Error::GaveUp { .. }))
+    });
+    let text = cluster.healthy().expect_err("given up").to_string();
+    assert!(text.contains("pg_control"), "{text}");
+    cluster.stop().expect("there is nothing left to stop");
+}
+
+#[test]
+fn the_server_ends_with_a_killed_host_and_the_next_start_is_clean() {
+    let scratch = Scratch::new();
+    let mut host = Host::start(&scratch.data_dir());
+    let server = postmaster_pid(&scratch.data_dir());
+    host.kill();
+    wait_until("the server has followed its host", || !lives(server));
+
+    let cluster = start(Settings::new(scratch.data_dir())).expect("a start");
+    assert_eq!(
+        ask(&cluster, "SELECT answer FROM kept").as_deref(),
+        Some("42")
+    );
+    let log = fs::read_to_string(cluster.log_path()).expect("a log");
+    assert!(
+        !log.contains("not properly shut down"),
+        "the host's death meant a clean shutdown:\n{log}"
+    );
+}
+
+/// Started at once, the next host finds the server still shutting down.
+#[test]
+fn the_next_host_need_not_wait_for_the_old_server() {
+    let scratch = Scratch::new();
+    Host::start(&scratch.data_dir()).kill();
+    let cluster = start(Settings::new(scratch.data_dir())).expect("a start");
+    assert_eq!(
+        ask(&cluster, "SELECT answer FROM kept").as_deref(),
+        Some("42")
+    );
+}
+
+#[test]
+fn host_and_server_killed_together_leave_the_data_and_no_process() {
+    let scratch = Scratch::new();
+    let mut host = Host::start(&scratch.data_dir());
+    let socket_dir = scratch.data_dir().join("run");
+    let mut busy = try_connect(&socket_dir).expect("a connection");
+    let rows = busy.query("SELECT pg_backend_pid()").expect("a pid");
+    let backend = rows[0][0]
+        .as_deref()
+        .and_then(|pid| pid.parse().ok())
+        .expect("a number");
+    let computing = std::thread::spawn(move || busy.query(COMPUTE));
+    let mut watcher = try_connect(&socket_dir).expect("a connection");
+    wait_until("the backend computes", || {
+        let sql =
+            format!("SELECT 1 FROM pg_stat_activity WHERE pid = {backend} AND query LIKE 'DO%'");
+        !watcher.query(&sql).expect("an answer").is_empty()
+    });
+    let server = postmaster_pid(&scratch.data_dir());
+    // Stopped first, so that the host cannot restart its server in between.
+    host.freeze();
+    kill_hard(server);
+    host.kill();
+    wait_until("the server is gone", || !lives(server));
+    assert!(lives(backend), "the case to be tested");
+
+    let cluster = start(Settings::new(scratch.data_dir())).expect("a start");
+    assert!(!lives(backend));
+    assert_eq!(
+        ask(&cluster, "SELECT answer FROM kept").as_deref(),
+        Some("42")
+    );
+    computing
+        .join()
+        .expect("no panic")
+        .expect_err("the connection is gone");
+}
+
+/// The variable which tells the test below that it is a host, and whose.
+const HOST_DATA_DIR: &str = "PGSERVER_TEST_HOST_DATA_DIR";
+
+/// Another process which runs a cluster with one row in it.
+struct Host(Child);
+
+impl Host {
+    /// Returns when the row is committed.
+    fn start(data_dir: &Path) -> Self {
+        let mut child = Command::new(std::env::current_exe().expect("this program"))
+            .args(["--exact", "kill::be_a_host", "--ignored", "--nocapture"])
+            .env(HOST_DATA_DIR, data_dir)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("this program runs");
+        let mut said = Vec::new();
+        let mut stdout = child.stdout.take().expect("piped");
+        while !said.ends_with(b"serving\n") {
+            let mut byte = [0];
+            stdout.read_exact(&mut byte).expect("the host serves");
+            said.push(byte[0]);
+        }
+        Self(child)
+    }
+
+    fn freeze(&self) {
+        // SAFETY: kill touches no memory.
+        assert_eq!(
+            unsafe { libc::kill(self.0.id() as libc::pid_t, libc::SIGSTOP) },
+            0
+        );
+    }
+
+    fn kill(&mut self) {
+        self.0.kill().expect("killed");
+        self.0.wait().expect("reaped");
+    }
+}
+
+#[test]
+#[ignore = "not a test: the host which other tests start and kill"]
+fn be_a_host() {
+    let data_dir = std::env::var_os(HOST_DATA_DIR).expect("started by another test");
+    let cluster = start(Settings::new(data_dir)).expect("a start");
+    ask(&cluster, "CREATE TABLE kept AS SELECT 42 AS answer");
+    println!("serving");
+    std::io::stdout().flush().expect("flushed");
+    // Ends with the test that started it, in case that fails to kill it.
+    let _ = std::io::stdin().read_to_end(&mut Vec::new());
+}

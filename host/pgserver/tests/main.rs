@@ -1,0 +1,8 @@
+//! The supervisor against a real, installed Postgres. As root the server runs
+//! as another user; as anybody else, as that user.
+
+mod kill;
+mod place;
+mod refuse;
+mod scratch;
+mod start;
