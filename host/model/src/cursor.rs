@@ -99,7 +99,16 @@ mod tests {
             position: 12,
         };
         assert_eq!(cursor.to_string().parse(), Ok(cursor));
-        for wrong in ["", "e", "e1.2.3", "e1.2.3.4.5", "1.2.3.4", "e1.2.3.x", "e1.+2.3.4", "eff.ffffffffffffffff.1.1"] {
+        for wrong in [
+            "",
+            "e",
+            "e1.2.3",
+            "e1.2.3.4.5",
+            "1.2.3.4",
+            "e1.2.3.x",
+            "e1.+2.3.4",
+            "eff.ffffffffffffffff.1.1",
+        ] {
             assert!(wrong.parse::<Cursor>().is_err(), "{wrong}");
         }
     }

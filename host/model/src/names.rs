@@ -67,9 +67,8 @@ pub fn tag_key(text: &str) -> Result<(), Invalid> {
 }
 
 fn identifier(field: &'static str, text: &str, max: usize) -> Result<(), Invalid> {
-    let inner = |c: u8| {
-        c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, b'-' | b'_' | b'.')
-    };
+    let inner =
+        |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, b'-' | b'_' | b'.');
     let ok = (1..=max).contains(&text.len())
         && text.bytes().all(inner)
         && text.starts_with(|c: char| c.is_ascii_alphanumeric());
@@ -106,7 +105,9 @@ mod tests {
         for good in ["app.customer", "a.b.c", "x1_.9", "a._"] {
             assert_eq!(tag_key(good), Ok(()), "{good}");
         }
-        for bad in ["", ".", "a", "a.", ".a", "1a.b", "A.b", "a.B", "a..b", "a b.c", "a.b\0"] {
+        for bad in [
+            "", ".", "a", "a.", ".a", "1a.b", "A.b", "a.B", "a..b", "a b.c", "a.b\0",
+        ] {
             assert!(tag_key(bad).is_err(), "{bad}");
         }
     }

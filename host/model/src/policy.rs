@@ -244,16 +244,26 @@ impl ExecutionPolicy {
             backoff,
             ..
         } = &self.retry_policy;
-        within("policy.retry_policy.max_retries", u64::from(*max_retries), 0, 1000)?;
+        within(
+            "policy.retry_policy.max_retries",
+            u64::from(*max_retries),
+            0,
+            1000,
+        )?;
         match backoff {
-            Backoff::Fixed { delay_ms } => duration("policy.retry_policy.backoff.delay_ms", *delay_ms)?,
+            Backoff::Fixed { delay_ms } => {
+                duration("policy.retry_policy.backoff.delay_ms", *delay_ms)?
+            }
             Backoff::Exponential {
                 initial_delay_ms,
                 max_delay_ms,
                 multiplier_percent,
                 ..
             } => {
-                duration("policy.retry_policy.backoff.initial_delay_ms", *initial_delay_ms)?;
+                duration(
+                    "policy.retry_policy.backoff.initial_delay_ms",
+                    *initial_delay_ms,
+                )?;
                 duration("policy.retry_policy.backoff.max_delay_ms", *max_delay_ms)?;
                 within(
                     "policy.retry_policy.backoff.multiplier_percent",
@@ -269,9 +279,18 @@ impl ExecutionPolicy {
             max_reclaim_count,
         } = &self.timeout_policy;
         for (field, value) in [
-            ("policy.timeout_policy.attempt_timeout_ms", attempt_timeout_ms),
-            ("policy.timeout_policy.execution_deadline_ms", execution_deadline_ms),
-            ("policy.suspension_policy.default_timeout_ms", &self.suspension_policy.default_timeout_ms),
+            (
+                "policy.timeout_policy.attempt_timeout_ms",
+                attempt_timeout_ms,
+            ),
+            (
+                "policy.timeout_policy.execution_deadline_ms",
+                execution_deadline_ms,
+            ),
+            (
+                "policy.suspension_policy.default_timeout_ms",
+                &self.suspension_policy.default_timeout_ms,
+            ),
             ("policy.retention_ms", &self.retention_ms),
         ] {
             if let Some(value) = value {
@@ -303,7 +322,12 @@ impl ExecutionPolicy {
 pub(crate) fn capabilities(field: &'static str, set: &BTreeSet<String>) -> Result<(), Invalid> {
     within(field, set.len() as u64, 0, Limits::CAPABILITIES_MAX as u64)?;
     let bytes: usize = set.iter().map(String::len).sum();
-    within(field, bytes as u64, 0, Limits::CAPABILITIES_BYTES_MAX as u64)?;
+    within(
+        field,
+        bytes as u64,
+        0,
+        Limits::CAPABILITIES_BYTES_MAX as u64,
+    )?;
     let bad = |token: &&String| {
         token.is_empty() || token.bytes().any(|b| b <= 0x20 || b == 0x7f || b == b',')
     };
@@ -350,7 +374,8 @@ mod tests {
     fn unknown_fields_and_values_out_of_range_are_refused() {
         assert!(serde_json::from_str::<ExecutionPolicy>(r#"{"retries": 3}"#).is_err());
         let policy: ExecutionPolicy =
-            serde_json::from_str(r#"{"timeout_policy": {"attempt_timeout_ms": 0}}"#).expect("shape");
+            serde_json::from_str(r#"{"timeout_policy": {"attempt_timeout_ms": 0}}"#)
+                .expect("shape");
         let refused = policy.check().expect_err("zero is no timeout");
         assert_eq!(refused.field, "policy.timeout_policy.attempt_timeout_ms");
         let policy: ExecutionPolicy = serde_json::from_str(

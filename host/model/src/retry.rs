@@ -97,8 +97,17 @@ mod tests {
     #[test]
     fn permanent_and_cancelled_failures_are_not_retried() {
         let policy = RetryPolicy::default();
-        assert_eq!(policy.decide(FailureClass::Permanent, 0, 0.0), Retry::NotRetryable);
-        assert_eq!(policy.decide(FailureClass::Cancelled, 0, 0.0), Retry::NotRetryable);
-        assert_eq!(policy.decide(FailureClass::InfraCrash, 3, 0.0), Retry::Exhausted);
+        assert_eq!(
+            policy.decide(FailureClass::Permanent, 0, 0.0),
+            Retry::NotRetryable
+        );
+        assert_eq!(
+            policy.decide(FailureClass::Cancelled, 0, 0.0),
+            Retry::NotRetryable
+        );
+        assert_eq!(
+            policy.decide(FailureClass::InfraCrash, 3, 0.0),
+            Retry::Exhausted
+        );
     }
 }

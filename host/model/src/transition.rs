@@ -142,12 +142,15 @@ pub const fn rule(from: StateKind, verb: Verb) -> Rule {
 /// each pair of states, labelled with the verbs that lead along it.
 pub fn figure() -> String {
     use std::fmt::Write as _;
-    let mut text = String::from("stateDiagram-v2\n    [*] --> waiting: create\n    [*] --> delayed: create\n");
+    let mut text =
+        String::from("stateDiagram-v2\n    [*] --> waiting: create\n    [*] --> delayed: create\n");
     for &from in StateKind::ALL {
         for &to in StateKind::ALL {
             let verbs: Vec<_> = Verb::ALL
                 .iter()
-                .filter(|&&verb| matches!(rule(from, verb), Rule::To(states) if states.contains(&to)))
+                .filter(
+                    |&&verb| matches!(rule(from, verb), Rule::To(states) if states.contains(&to)),
+                )
                 .map(|verb| verb.as_str())
                 .collect();
             if from != to && !verbs.is_empty() {
@@ -188,7 +191,8 @@ mod tests {
     #[test]
     fn every_state_can_reach_the_end() {
         for &from in StateKind::ALL {
-            let ends = matches!(rule(from, Verb::Cancel), Rule::To(states) if states.contains(&Terminal));
+            let ends =
+                matches!(rule(from, Verb::Cancel), Rule::To(states) if states.contains(&Terminal));
             assert!(ends || from == Terminal, "{from}");
         }
     }

@@ -1,0 +1,201 @@
+//! What the benchmark measures on the database itself.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use model::{ExecutionId, Limits};
+use serde::Serialize;
+use sqlx::postgres::PgPoolOptions;
+
+use crate::{Claim, Engine, Error};
+
+/// Operations in a span of time.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct Rate {
+    /// How many.
+    pub operations: u64,
+    /// How long it took.
+    pub seconds: f64,
+    /// The ratio of the two.
+    pub per_second: f64,
+}
+
+impl Rate {
+    /// Builds a rate.
+    pub fn new(operations: u64, elapsed: Duration) -> Self {
+        let seconds = elapsed.as_secs_f64();
+        Self {
+            operations,
+            seconds,
+            per_second: operations as f64 / seconds,
+        }
+    }
+}
+
+/// Counters of the server, for differences.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct Stats {
+    /// Bytes of write-ahead log.
+    pub wal_bytes: u64,
+    /// Times the log was synced.
+    pub fsyncs: u64,
+}
+
+/// The baseline: single-row inserts, one durable commit each.
+#[derive(Debug, Clone, Copy)]
+pub struct Baseline;
+
+impl Baseline {
+    /// Makes the table of the baseline anew: a key of sixteen bytes and a payload
+    /// of 130, as a benchmark of single-row inserts has.
+    pub async fn prepare(engine: &Engine) -> Result<Self, Error> {
+        sqlx::query!("DROP TABLE IF EXISTS bench_insert")
+            .execute(&engine.inner.reads)
+            .await?;
+        sqlx::query!("CREATE TABLE bench_insert (id uuid PRIMARY KEY, payload bytea NOT NULL)")
+            .execute(&engine.inner.reads)
+            .await?;
+        Ok(Self)
+    }
+
+    /// Inserts rows one by one over `connections` connections for a while.
+    pub async fn single_row_inserts(
+        &self,
+        engine: &Engine,
+        connections: u32,
+        span: Duration,
+    ) -> Result<Rate, Error> {
+        let pool = PgPoolOptions::new()
+            .max_connections(connections)
+            .min_connections(connections)
+            .test_before_acquire(false)
+            .connect_with((*engine.inner.verbs.connect_options()).clone())
+            .await?;
+        let stop = Arc::new(AtomicBool::new(false));
+        let done = Arc::new(AtomicU64::new(0));
+        let started = Instant::now();
+        let tasks: Vec<_> = (0..connections)
+            .map(|_| {
+                let (pool, stop, done) = (pool.clone(), Arc::clone(&stop), Arc::clone(&done));
+                let partitions = engine.instance().partitions;
+                tokio::spawn(async move {
+                    let mut connection = pool.acquire().await?;
+                    let payload = vec![7_u8; 130];
+                    while !stop.load(Ordering::Relaxed) {
+                        let id = crate::mint::execution_id(partitions, "", None).uuid();
+                        // Not checked at compile time: the table is not part of the schema.
+                        sqlx::query("INSERT INTO bench_insert (id, payload) VALUES ($1, $2)")
+                            .bind(id)
+                            .bind(payload.as_slice())
+                            .execute(&mut *connection)
+                            .await?;
+                        done.fetch_add(1, Ordering::Relaxed);
+                    }
+                    Ok::<_, Error>(())
+                })
+            })
+            .collect();
+        tokio::time::sleep(span).await;
+        stop.store(true, Ordering::Relaxed);
+        for task in tasks {
+            task.await
+                .map_err(|error| Error::Unavailable(error.to_string()))??;
+        }
+        let rate = Rate::new(done.load(Ordering::Relaxed), started.elapsed());
+        pool.close().await;
+        Ok(rate)
+    }
+}
+
+/// Reads the counters of the server. They lag by up to a second.
+pub async fn server_stats(engine: &Engine) -> Result<Stats, Error> {
+    let row = sqlx::query!(
+        r#"SELECT wal_bytes::bigint AS "wal_bytes!", wal_sync AS "wal_sync!" FROM pg_stat_wal"#
+    )
+    .fetch_one(&engine.inner.reads)
+    .await?;
+    Ok(Stats {
+        wal_bytes: row.wal_bytes.unsigned_abs(),
+        fsyncs: row.wal_sync.unsigned_abs(),
+    })
+}
+
+/// Fills the queue of a lane with `count` ready executions of a kind.
+pub async fn backlog(engine: &Engine, lane: &str, kind: &str, count: u64) -> Result<(), Error> {
+    engine.lane_takes_work(lane).await?;
+    let mut left = count;
+    while left > 0 {
+        let batch = left.min(10_000);
+        let partitions = engine.instance().partitions;
+        let ids: Vec<_> = (0..batch)
+            .map(|_| crate::mint::execution_id(partitions, "", None))
+            .collect();
+        let uuids: Vec<_> = ids.iter().map(|id| id.uuid()).collect();
+        let columns: Vec<_> = ids
+            .iter()
+            .map(|id: &ExecutionId| id.partition().column())
+            .collect();
+        sqlx::query!(
+            "WITH made AS (
+                 INSERT INTO execution (partition, id, namespace, lane, kind, priority, input,
+                                        input_type, max_reclaims, has_tags)
+                 SELECT p, id, 'bench', $3, $4, 0, '', 'text/plain', 1000, false
+                 FROM unnest($1::smallint[], $2::uuid[]) AS w(p, id)
+             )
+             INSERT INTO ready (partition, execution_id, lane, rank, kind, epoch, attempts, retries,
+                                reclaims, replays, next_type, resumes)
+             SELECT p, id, $3, 9000, $4, 0, 0, 0, 0, 0, 'initial', false
+             FROM unnest($1::smallint[], $2::uuid[]) AS w(p, id)",
+            &columns,
+            &uuids,
+            lane,
+            kind
+        )
+        .execute(&engine.inner.reads)
+        .await?;
+        left -= batch;
+    }
+    Ok(())
+}
+
+/// Claims and gives back batches of 50 from a lane for a while; returns the time
+/// of each claim.
+pub async fn claims(engine: &Engine, lane: &str, span: Duration) -> Result<Vec<Duration>, Error> {
+    let started = Instant::now();
+    let mut times = Vec::new();
+    while started.elapsed() < span {
+        let claim = Claim {
+            worker_instance_id: "bench".to_owned(),
+            lanes: vec![lane.to_owned()],
+            kinds: None,
+            capabilities: Default::default(),
+            max: 50.min(Limits::BATCH_MAX as u32),
+            lease_ttl_ms: 60_000,
+        };
+        let asked = Instant::now();
+        let claimed = engine.claim(claim).await?;
+        times.push(asked.elapsed());
+        let back = claimed
+            .into_iter()
+            .map(|claimed| engine.release(claimed.fence, Default::default()));
+        for answer in futures::future::join_all(back).await {
+            let _ = answer?;
+        }
+    }
+    Ok(times)
+}
+
+/// Removes a lane's backlog again.
+pub async fn clear(engine: &Engine, lane: &str) -> Result<(), Error> {
+    sqlx::query!("DELETE FROM ready WHERE lane = $1", lane)
+        .execute(&engine.inner.reads)
+        .await?;
+    sqlx::query!(
+        "DELETE FROM execution WHERE namespace = 'bench' AND lane = $1",
+        lane
+    )
+    .execute(&engine.inner.reads)
+    .await?;
+    Ok(())
+}

@@ -1,0 +1,287 @@
+//! Components by digest, kinds, and which components serve a kind.
+
+use std::collections::HashSet;
+use std::sync::{Mutex, PoisonError};
+
+use model::{Digest, Invalid};
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+
+use crate::{Answer, Engine, Error};
+
+/// A component about to be published.
+#[derive(Debug, Clone)]
+pub struct NewComponent {
+    /// SHA-256 of the bytes.
+    pub digest: Digest,
+    /// The component.
+    pub bytes: Vec<u8>,
+    /// World it targets, such as `handler`.
+    pub world: String,
+    /// What it imports.
+    pub imports: Vec<String>,
+}
+
+/// A published component, without its bytes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ComponentRow {
+    /// Number within this instance.
+    pub id: i32,
+    /// Its identity.
+    pub digest: Digest,
+    /// Its size in bytes.
+    pub size: i64,
+    /// World it targets.
+    pub world: String,
+    /// What it imports.
+    pub imports: Vec<String>,
+    /// When it was published first.
+    #[serde(with = "time::serde::rfc3339")]
+    pub published_at: OffsetDateTime,
+}
+
+/// A kind and what serves it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Kind {
+    /// Its name.
+    pub name: String,
+    /// Since when it is known.
+    #[serde(with = "time::serde::rfc3339")]
+    pub created_at: OffsetDateTime,
+    /// Components that serve it; none for kinds of outside workers.
+    pub routes: Vec<Route>,
+}
+
+/// A component that serves a kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Route {
+    /// Number of the component within this instance.
+    pub component_id: i32,
+    /// Its identity.
+    pub digest: Digest,
+    /// Its share, 0 to 10000; zero serves nothing.
+    pub weight: u32,
+}
+
+/// Why the routes of a kind were not set.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RouteRefusal {
+    /// No such component.
+    #[error("component {0} is not published")]
+    UnknownComponent(Digest),
+    /// An argument breaks a bound.
+    #[error(transparent)]
+    Invalid(#[from] Invalid),
+}
+
+impl RouteRefusal {
+    /// Returns the stable code.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::UnknownComponent(_) => "unknown_component",
+            Self::Invalid(_) => "invalid_input",
+        }
+    }
+}
+
+/// Kinds this host has seen; a kind is never taken back.
+#[derive(Default)]
+pub(crate) struct Known(Mutex<HashSet<String>>);
+
+impl Engine {
+    /// Publishes a component; returns it and whether it is new. The same bytes
+    /// are the same component.
+    pub async fn publish(&self, component: NewComponent) -> Result<(ComponentRow, bool), Error> {
+        let new = sqlx::query!(
+            "INSERT INTO component (digest, bytes, world, imports) VALUES ($1, $2, $3, $4)
+             ON CONFLICT (digest) DO NOTHING",
+            component.digest.0.as_slice(),
+            component.bytes,
+            component.world,
+            &component.imports
+        )
+        .execute(&self.inner.reads)
+        .await?
+        .rows_affected()
+            == 1;
+        let row = self
+            .components()
+            .await?
+            .into_iter()
+            .find(|row| row.digest == component.digest)
+            .ok_or_else(|| Error::corrupt("component", "digest", component.digest, "vanished"))?;
+        Ok((row, new))
+    }
+
+    /// Lists published components, newest first.
+    pub async fn components(&self) -> Result<Vec<ComponentRow>, Error> {
+        let rows = sqlx::query!(
+            r#"SELECT id, digest, octet_length(bytes)::bigint AS "size!", world, imports, published_at
+               FROM component ORDER BY id DESC"#
+        )
+        .fetch_all(&self.inner.reads)
+        .await?;
+        rows.into_iter()
+            .map(|row| {
+                Ok(ComponentRow {
+                    id: row.id,
+                    digest: digest(row.id, row.digest)?,
+                    size: row.size,
+                    world: row.world,
+                    imports: row.imports,
+                    published_at: row.published_at,
+                })
+            })
+            .collect()
+    }
+
+    /// Reads the bytes of a component.
+    pub async fn component_bytes(&self, digest: Digest) -> Result<Option<Vec<u8>>, Error> {
+        Ok(sqlx::query_scalar!(
+            "SELECT bytes FROM component WHERE digest = $1",
+            digest.0.as_slice()
+        )
+        .fetch_optional(&self.inner.reads)
+        .await?)
+    }
+
+    /// Makes a kind known, for workers that are no components; returns whether
+    /// it is new.
+    pub async fn define_kind(&self, name: &str) -> Answer<bool, Invalid> {
+        if let Err(invalid) = model::kind_name(name) {
+            return Ok(Err(invalid));
+        }
+        let done = sqlx::query!(
+            "INSERT INTO kind (name) VALUES ($1) ON CONFLICT DO NOTHING",
+            name
+        )
+        .execute(&self.inner.reads)
+        .await?;
+        Ok(Ok(done.rows_affected() == 1))
+    }
+
+    /// Lists kinds by name, with their routes.
+    pub async fn kinds(&self) -> Result<Vec<Kind>, Error> {
+        let rows = sqlx::query!(
+            r#"SELECT k.name, k.created_at, r.component_id AS "component_id?",
+                      r.weight AS "weight?", c.digest AS "digest?"
+               FROM kind k LEFT JOIN route r ON r.kind = k.name
+               LEFT JOIN component c ON c.id = r.component_id
+               ORDER BY k.name, r.component_id"#
+        )
+        .fetch_all(&self.inner.reads)
+        .await?;
+        let mut kinds: Vec<Kind> = Vec::new();
+        for row in rows {
+            if kinds.last().is_none_or(|last| last.name != row.name) {
+                kinds.push(Kind {
+                    name: row.name,
+                    created_at: row.created_at,
+                    routes: Vec::new(),
+                });
+            }
+            if let (Some(id), Some(weight), Some(bytes), Some(kind)) =
+                (row.component_id, row.weight, row.digest, kinds.last_mut())
+            {
+                kind.routes.push(Route {
+                    component_id: id,
+                    digest: digest(id, bytes)?,
+                    weight: weight.unsigned_abs(),
+                });
+            }
+        }
+        Ok(kinds)
+    }
+
+    /// Sets which components serve a kind, replacing what served it, in one
+    /// statement. Makes the kind known.
+    ///
+    /// # Refusals
+    /// See [`RouteRefusal`].
+    pub async fn route(&self, kind: &str, routes: Vec<(Digest, u32)>) -> Answer<(), RouteRefusal> {
+        if let Err(invalid) = check_routes(kind, &routes) {
+            return Ok(Err(invalid.into()));
+        }
+        let published = self.components().await?;
+        if let Some((digest, _)) = routes
+            .iter()
+            .find(|(digest, _)| published.iter().all(|row| row.digest != *digest))
+        {
+            return Ok(Err(RouteRefusal::UnknownComponent(*digest)));
+        }
+        if let Err(invalid) = self.define_kind(kind).await? {
+            return Ok(Err(invalid.into()));
+        }
+        let digests: Vec<Vec<u8>> = routes.iter().map(|(digest, _)| digest.0.to_vec()).collect();
+        let weights: Vec<i32> = routes.iter().map(|(_, weight)| *weight as i32).collect();
+        sqlx::query!(
+            "WITH wanted AS (
+                 SELECT c.id, w.weight FROM unnest($2::bytea[], $3::integer[]) AS w(digest, weight)
+                 JOIN component c ON c.digest = w.digest
+             ),
+             dropped AS (
+                 DELETE FROM route WHERE kind = $1 AND component_id NOT IN (SELECT id FROM wanted)
+             )
+             INSERT INTO route (kind, component_id, weight) SELECT $1, id, weight FROM wanted
+             ON CONFLICT (kind, component_id)
+             DO UPDATE SET weight = excluded.weight, changed_at = clock_timestamp()",
+            kind,
+            &digests,
+            &weights
+        )
+        .execute(&self.inner.reads)
+        .await?;
+        self.inner.wake.ready();
+        Ok(Ok(()))
+    }
+
+    /// Whether a kind is known, to this host or to the database.
+    pub(crate) async fn kind_is_known(&self, name: &str) -> Result<bool, Error> {
+        let known = || {
+            self.inner
+                .known
+                .0
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+        };
+        if known().contains(name) {
+            return Ok(true);
+        }
+        let names = sqlx::query_scalar!("SELECT name FROM kind WHERE name = $1", name)
+            .fetch_all(&self.inner.reads)
+            .await?;
+        let found = !names.is_empty();
+        known().extend(names);
+        Ok(found)
+    }
+}
+
+fn check_routes(kind: &str, routes: &[(Digest, u32)]) -> Result<(), Invalid> {
+    model::kind_name(kind)?;
+    if routes.len() > 16 {
+        return Err(Invalid::new(
+            "routes",
+            "at most 16 components serve one kind",
+        ));
+    }
+    let mut seen = HashSet::new();
+    for (digest, weight) in routes {
+        if *weight > 10_000 {
+            return Err(Invalid::new(
+                "weight",
+                format!("{weight} is out of range: 0 to 10000"),
+            ));
+        }
+        if !seen.insert(digest) {
+            return Err(Invalid::new("routes", format!("{digest} is named twice")));
+        }
+    }
+    Ok(())
+}
+
+fn digest(id: i32, bytes: Vec<u8>) -> Result<Digest, Error> {
+    match bytes.try_into() {
+        Ok(bytes) => Ok(Digest(bytes)),
+        Err(_) => Err(Error::corrupt("component", "digest", id, "not 32 bytes")),
+    }
+}

@@ -1,0 +1,165 @@
+//! claim: waiting → active.
+//!
+//! Charges the attempt before any guest code runs: the lease row is durable when
+//! the claim returns. Locks: the ready rows taken. Event: `acquired`, or
+//! `reclaimed` after a lost lease.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use model::{AttemptType, ExecutionId, ExecutionPolicy, Fence, FlowId, LeaseId, Limits, Partition};
+use time::OffsetDateTime;
+
+use super::Payload;
+use super::row::{count, epoch, label};
+use crate::{Engine, Error};
+
+/// A request for work.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claim {
+    /// Who asks; kept with the lease.
+    pub worker_instance_id: String,
+    /// Lanes to serve; empty for every lane that serves.
+    pub lanes: Vec<String>,
+    /// Kinds the worker can run; absent for any.
+    pub kinds: Option<Vec<String>>,
+    /// What the worker offers; an execution must require no more.
+    pub capabilities: BTreeSet<String>,
+    /// Most executions, bounded by [`Limits::BATCH_MAX`].
+    pub max: u32,
+    /// Life of the leases in milliseconds, within [`Limits::LEASE_TTL_MS`].
+    pub lease_ttl_ms: u32,
+}
+
+/// An execution under a lease.
+#[derive(Debug, Clone)]
+pub struct Claimed {
+    /// What every write must carry.
+    pub fence: Fence,
+    /// Where it lives.
+    pub namespace: String,
+    /// What it is.
+    pub kind: String,
+    /// Where it was claimed from.
+    pub lane: String,
+    /// Flow it is a member of.
+    pub flow_id: Option<FlowId>,
+    /// W3C trace context of whoever created it.
+    pub traceparent: Option<String>,
+    /// Why this attempt exists.
+    pub attempt_type: AttemptType,
+    /// Whether this lease goes on with an attempt that was put down.
+    pub resumes: bool,
+    /// What the handler gets.
+    pub input: Payload,
+    /// Labels, ordered by key.
+    pub tags: Vec<(String, String)>,
+    /// Longest the attempt may run.
+    pub attempt_timeout_ms: Option<u64>,
+    /// When the execution was created.
+    pub created_at: OffsetDateTime,
+    /// The frozen policy.
+    pub policy: Arc<ExecutionPolicy>,
+    /// Failures so far.
+    pub retries: u32,
+}
+
+/// Where the next claim begins among lanes and partitions, so that none is
+/// always served last.
+static TURN: AtomicUsize = AtomicUsize::new(0);
+
+impl Engine {
+    /// Claims up to `max` ready executions for a worker, by lane, priority
+    /// (high first) and time.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`]: leases may have been granted that nobody holds;
+    /// they lapse and are claimed again.
+    pub async fn claim(&self, claim: Claim) -> Result<Vec<Claimed>, Error> {
+        let mut lanes = self.lanes_that_serve(&claim.lanes).await?;
+        let max = (claim.max as usize).min(Limits::BATCH_MAX);
+        if lanes.is_empty() || max == 0 || claim.kinds.as_ref().is_some_and(Vec::is_empty) {
+            return Ok(Vec::new());
+        }
+        let turn = TURN.fetch_add(1, Ordering::Relaxed);
+        let first = turn % lanes.len();
+        lanes.rotate_left(first);
+        let partitions: Vec<Partition> = self.instance().partitions.all().collect();
+        let mut claimed = Vec::new();
+        for offset in 0..partitions.len() {
+            let partition = partitions[(turn + offset) % partitions.len()];
+            let wanted = max - claimed.len();
+            claimed.extend(self.claim_on(partition, &claim, &lanes, wanted).await?);
+            if claimed.len() == max {
+                break;
+            }
+        }
+        Ok(claimed)
+    }
+
+    async fn claim_on(
+        &self,
+        partition: Partition,
+        claim: &Claim,
+        lanes: &[String],
+        max: usize,
+    ) -> Result<Vec<Claimed>, Error> {
+        let ttl_ms = claim
+            .lease_ttl_ms
+            .clamp(*Limits::LEASE_TTL_MS.start(), *Limits::LEASE_TTL_MS.end());
+        let capabilities: Vec<String> = claim.capabilities.iter().cloned().collect();
+        let rows = sqlx::query_file!(
+            "src/execution/claim.sql",
+            partition.column(),
+            lanes,
+            claim.kinds.as_deref(),
+            &capabilities,
+            max as i64,
+            claim.worker_instance_id,
+            ttl_ms as i32,
+        )
+        .fetch_all(&self.inner.verbs)
+        .await?;
+        let standard = Arc::new(ExecutionPolicy::default());
+        rows.into_iter()
+            .map(|row| {
+                let id = row.execution_id;
+                let policy = match &row.policy {
+                    None => Arc::clone(&standard),
+                    Some(text) => Arc::new(policy(id, text)?),
+                };
+                let flat = row.tags.unwrap_or_default();
+                Ok(Claimed {
+                    fence: Fence {
+                        execution_id: ExecutionId::from_uuid(id),
+                        lease_id: LeaseId(row.lease_id),
+                        epoch: epoch(row.epoch),
+                        attempt: count(row.attempt),
+                    },
+                    namespace: row.namespace,
+                    kind: row.kind,
+                    lane: row.lane,
+                    flow_id: row.flow_id.map(FlowId::from_uuid),
+                    traceparent: row.traceparent,
+                    attempt_type: label("ready", "next_type", id, &row.attempt_type)?,
+                    resumes: row.resumes,
+                    input: Payload::new(row.input_type, row.input),
+                    tags: flat
+                        .chunks_exact(2)
+                        .map(|pair| (pair[0].clone(), pair[1].clone()))
+                        .collect(),
+                    attempt_timeout_ms: row.attempt_timeout_ms.map(|ms| ms.unsigned_abs()),
+                    created_at: row.created_at,
+                    policy,
+                    retries: count(row.retries),
+                })
+            })
+            .collect()
+    }
+}
+
+/// Reads a frozen policy.
+pub(crate) fn policy(id: uuid::Uuid, text: &str) -> Result<ExecutionPolicy, Error> {
+    serde_json::from_str(text).map_err(|error| Error::corrupt("execution", "policy", id, error))
+}

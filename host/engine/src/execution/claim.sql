@@ -1,0 +1,66 @@
+-- Claims ready executions of one partition: waiting → active.
+--
+-- $1 partition, $2 lanes in the order to serve them, $3 kinds or null for any,
+-- $4 capabilities, $5 most executions, $6 worker instance, $7 lease time to
+-- live (ms).
+--
+-- Reads ready_queue lane by lane, so that its cost does not grow with the
+-- backlog; the array of row addresses is computed once and leaves the planner
+-- no second choice. Rows another claim holds are skipped.
+-- Locks: the ready rows taken; held until the statement ends.
+WITH taken AS (
+    DELETE FROM ready WHERE ctid = ANY (ARRAY(
+        SELECT candidate.ctid
+        FROM unnest($2::text[]) WITH ORDINALITY AS served(lane, place)
+        CROSS JOIN LATERAL (
+            SELECT r.ctid
+            FROM ready r
+            WHERE r.partition = $1 AND r.lane = served.lane
+              AND ($3::text[] IS NULL OR r.kind = ANY ($3))
+              AND (r.required_capabilities IS NULL OR r.required_capabilities <@ $4::text[])
+            ORDER BY r.rank, r.ready_at
+            LIMIT $5
+            FOR UPDATE SKIP LOCKED
+        ) AS candidate
+        LIMIT $5
+    ))
+    RETURNING *
+),
+opened AS (
+    SELECT t.*, gen_random_uuid() AS lease_id, t.epoch + 1 AS new_epoch,
+           CASE WHEN t.resumes THEN t.attempts - 1 ELSE t.attempts END AS attempt,
+           e.namespace, e.input, e.input_type, e.flow_id, e.traceparent, e.has_tags, e.policy,
+           e.created_at, e.attempt_timeout_ms,
+           clock_timestamp() + e.attempt_timeout_ms * interval '1 millisecond' AS attempt_deadline_at
+    FROM taken t JOIN execution e ON e.partition = $1 AND e.id = t.execution_id
+),
+leased AS (
+    INSERT INTO lease (partition, execution_id, lease_id, epoch, namespace, lane, rank,
+                       worker_instance_id, attempt, attempt_type, retries, reclaims, replays,
+                       expires_at, attempt_deadline_at)
+    SELECT $1, execution_id, lease_id, new_epoch, namespace, lane, rank, $6, attempt, next_type,
+           retries, reclaims, replays, clock_timestamp() + $7::integer * interval '1 millisecond',
+           attempt_deadline_at
+    FROM opened
+),
+announced AS (
+    INSERT INTO event (partition, kinds, execution_ids, namespaces, epochs, attempts, lease_ids,
+                       workers)
+    SELECT $1,
+           array_agg(CASE next_type WHEN 'reclaim' THEN 'reclaimed'::event_kind
+                                    ELSE 'acquired'::event_kind END),
+           array_agg(execution_id), array_agg(namespace), array_agg(new_epoch),
+           array_agg(attempt), array_agg(lease_id), array_agg($6::text)
+    FROM opened HAVING count(*) > 0
+)
+SELECT execution_id AS "execution_id!", lease_id AS "lease_id!", new_epoch AS "epoch!",
+       attempt AS "attempt!", next_type::text AS "attempt_type!", resumes AS "resumes!",
+       namespace AS "namespace!", lane AS "lane!", kind AS "kind!", flow_id, traceparent,
+       input AS "input!", input_type AS "input_type!", policy, created_at AS "created_at!",
+       attempt_timeout_ms, retries AS "retries!",
+       CASE WHEN has_tags THEN ARRAY(
+           SELECT unnest(ARRAY[key, value]) FROM tag
+           WHERE tag.partition = $1 AND tag.execution_id = opened.execution_id ORDER BY key)
+       END AS tags
+FROM opened
+ORDER BY rank, ready_at

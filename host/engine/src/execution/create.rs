@@ -1,0 +1,496 @@
+//! create: nothing → waiting or delayed.
+//!
+//! Locks: idempotency row, new rows. Event: `created`.
+
+use std::collections::{BTreeMap, HashMap};
+
+use model::{
+    CreateRefusal, ExecutionId, ExecutionPolicy, FlowId, Invalid, LANE_DEFAULT, Limits,
+    NAMESPACE_DEFAULT, PRIORITY_MAX, Partition, PublicState,
+};
+use sha2::{Digest as _, Sha256};
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use super::{Payload, Statements, content_type, payload_bytes, text};
+use crate::coalesce::{Flush, Rider};
+use crate::{Answer, Engine, Error, mint};
+
+/// A request for one execution.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Create {
+    /// Its id, for callers that make their own; on the partition of the
+    /// idempotency key if there is one.
+    pub id: Option<ExecutionId>,
+    /// Where it lives.
+    pub namespace: String,
+    /// Which queue it joins.
+    pub lane: String,
+    /// Which handler it needs.
+    pub kind: String,
+    /// 0 to 9000, higher first.
+    pub priority: u16,
+    /// What the handler gets.
+    pub input: Payload,
+    /// Who asks, for people.
+    pub creator: Option<String>,
+    /// Makes the request safe to repeat.
+    pub idempotency_key: Option<String>,
+    /// Labels.
+    pub tags: BTreeMap<String, String>,
+    /// How it is retried, bounded and routed; frozen from now on.
+    pub policy: ExecutionPolicy,
+    /// Becomes due after this many milliseconds.
+    pub delay_ms: Option<u64>,
+    /// Becomes due at this time.
+    pub delay_until: Option<OffsetDateTime>,
+    /// Expires at this time.
+    pub deadline_at: Option<OffsetDateTime>,
+    /// Flow it is a member of.
+    pub flow_id: Option<FlowId>,
+    /// W3C trace context of the caller.
+    pub traceparent: Option<String>,
+}
+
+impl Create {
+    /// Returns a request with every default.
+    pub fn new(kind: impl Into<String>, input: Payload) -> Self {
+        Self {
+            id: None,
+            namespace: NAMESPACE_DEFAULT.to_owned(),
+            lane: LANE_DEFAULT.to_owned(),
+            kind: kind.into(),
+            priority: 0,
+            input,
+            creator: None,
+            idempotency_key: None,
+            tags: BTreeMap::new(),
+            policy: ExecutionPolicy::default(),
+            delay_ms: None,
+            delay_until: None,
+            deadline_at: None,
+            flow_id: None,
+            traceparent: None,
+        }
+    }
+}
+
+/// The answer to a creation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Created {
+    /// A new execution.
+    Created {
+        /// Its id.
+        id: ExecutionId,
+        /// Whether it is ready or delayed.
+        state: PublicState,
+    },
+    /// The same request was made before with the same key, or the same id.
+    Duplicate {
+        /// What it made.
+        id: ExecutionId,
+    },
+}
+
+impl Created {
+    /// Returns the execution.
+    pub const fn id(&self) -> ExecutionId {
+        match self {
+            Self::Created { id, .. } | Self::Duplicate { id } => *id,
+        }
+    }
+}
+
+impl Engine {
+    /// Creates an execution. Durable when it returns.
+    ///
+    /// # Refusals
+    /// See [`CreateRefusal`]. A repeat with the same idempotency key and the
+    /// same request is [`Created::Duplicate`].
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`]: unknown whether it was created; ask again with
+    /// the same key or id.
+    pub async fn create(&self, create: Create) -> Answer<Created, CreateRefusal> {
+        let call = match self.prepare(create).await? {
+            Ok(call) => call,
+            Err(refused) => return Ok(Err(refused)),
+        };
+        self.inner.create.call(call).await
+    }
+
+    /// Creates many executions, each with its own answer, in order.
+    pub async fn create_batch(&self, creates: Vec<Create>) -> Vec<Answer<Created, CreateRefusal>> {
+        futures::future::join_all(creates.into_iter().map(|create| self.create(create))).await
+    }
+
+    async fn prepare(&self, mut create: Create) -> Answer<CreateCall, CreateRefusal> {
+        if let Err(invalid) = check(&mut create, &self.limits()) {
+            return Ok(Err(invalid.into()));
+        }
+        if !self.kind_is_known(&create.kind).await? {
+            return Ok(Err(CreateRefusal::UnknownKind(create.kind)));
+        }
+        if !self.lane_takes_work(&create.lane).await? {
+            return Ok(Err(CreateRefusal::LaneDisabled(create.lane)));
+        }
+        let partitions = self.instance().partitions;
+        let key = create.idempotency_key.as_deref();
+        let id = match create.id {
+            None => match create.flow_id {
+                None => mint::execution_id(partitions, &create.namespace, key),
+                Some(flow) => mint::execution_id_on(flow.partition()),
+            },
+            Some(id) => {
+                let right = match key {
+                    Some(key) => id.partition() == partitions.of_key(&create.namespace, key),
+                    None => id.partition().number() < partitions.count(),
+                };
+                if !right {
+                    return Ok(Err(Invalid::new(
+                        "id",
+                        "is on another partition than its idempotency key, or on none of this instance; leave it out to have one made",
+                    )
+                    .into()));
+                }
+                id
+            }
+        };
+        let digest = key.map(|_| request_digest(&create));
+        Ok(Ok(CreateCall {
+            minted: create.id.is_none(),
+            id,
+            digest,
+            create,
+        }))
+    }
+}
+
+fn check(create: &mut Create, limits: &Limits) -> Result<(), Invalid> {
+    model::namespace_name(&create.namespace)?;
+    model::lane_name(&create.lane)?;
+    model::kind_name(&create.kind)?;
+    content_type("content_type", &mut create.input.content_type)?;
+    payload_bytes("input", create.input.data.len(), limits.input_bytes_max)?;
+    create.policy.check()?;
+    if create.priority > PRIORITY_MAX {
+        return Err(Invalid::new(
+            "priority",
+            format!("{} is out of range: 0 to {PRIORITY_MAX}", create.priority),
+        ));
+    }
+    if let Some(creator) = &create.creator {
+        text("creator", creator, 255)?;
+    }
+    if let Some(traceparent) = &create.traceparent {
+        text("traceparent", traceparent, 128)?;
+    }
+    if let Some(key) = &create.idempotency_key {
+        text("idempotency_key", key, Limits::KEY_BYTES_MAX)?;
+        if key.is_empty() {
+            return Err(Invalid::new(
+                "idempotency_key",
+                "is empty; leave it out instead",
+            ));
+        }
+    }
+    if create.tags.len() > Limits::TAGS_MAX {
+        return Err(Invalid::new(
+            "tags",
+            format!(
+                "{} labels exceed the limit of {}",
+                create.tags.len(),
+                Limits::TAGS_MAX
+            ),
+        ));
+    }
+    for (key, value) in &create.tags {
+        model::tag_key(key)?;
+        text("tags", value, Limits::TAG_VALUE_BYTES_MAX)?;
+    }
+    if create.delay_ms.is_some() && create.delay_until.is_some() {
+        return Err(Invalid::new(
+            "delay_until",
+            "excludes delay_ms; give one of them",
+        ));
+    }
+    if create
+        .delay_ms
+        .is_some_and(|delay| delay > Limits::DURATION_MS_MAX)
+    {
+        return Err(Invalid::new("delay_ms", "is more than ten years"));
+    }
+    Ok(())
+}
+
+/// Two requests with one digest ask for the same: everything but the id.
+fn request_digest(create: &Create) -> Vec<u8> {
+    let mut hash = Sha256::new();
+    let mut part = |bytes: &[u8]| {
+        hash.update((bytes.len() as u64).to_le_bytes());
+        hash.update(bytes);
+    };
+    part(create.lane.as_bytes());
+    part(create.kind.as_bytes());
+    part(&create.priority.to_le_bytes());
+    part(create.input.content_type.as_bytes());
+    part(&create.input.data);
+    for (key, value) in &create.tags {
+        part(key.as_bytes());
+        part(value.as_bytes());
+    }
+    part(policy_text(&create.policy).unwrap_or_default().as_bytes());
+    part(format!("{:?}", create.delay_ms).as_bytes());
+    part(
+        format!(
+            "{:?}",
+            create.delay_until.map(OffsetDateTime::unix_timestamp_nanos)
+        )
+        .as_bytes(),
+    );
+    part(
+        format!(
+            "{:?}",
+            create.deadline_at.map(OffsetDateTime::unix_timestamp_nanos)
+        )
+        .as_bytes(),
+    );
+    part(format!("{:?}", create.flow_id).as_bytes());
+    hash.finalize()[..16].to_vec()
+}
+
+fn policy_text(policy: &ExecutionPolicy) -> Option<String> {
+    if policy.is_default() {
+        None
+    } else {
+        Some(serde_json::to_string(policy).expect("a policy is plain data"))
+    }
+}
+
+/// A checked request on its way to the statement.
+pub(crate) struct CreateCall {
+    id: ExecutionId,
+    /// Whether the id was made here, so that nobody else can have used it.
+    minted: bool,
+    digest: Option<Vec<u8>>,
+    create: Create,
+}
+
+pub(crate) type CreateVerdict = Result<Created, CreateRefusal>;
+
+/// Two requests of one statement may share neither a key nor an id.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) enum CreateKey {
+    Keyed(String, String),
+    Keyless(ExecutionId),
+}
+
+impl Rider for CreateCall {
+    type Key = CreateKey;
+
+    fn partition(&self) -> Partition {
+        self.id.partition()
+    }
+
+    fn key(&self) -> CreateKey {
+        match &self.create.idempotency_key {
+            Some(key) => CreateKey::Keyed(self.create.namespace.clone(), key.clone()),
+            None => CreateKey::Keyless(self.id),
+        }
+    }
+}
+
+impl Flush<CreateCall> for Statements {
+    type Verdict = CreateVerdict;
+
+    async fn flush(
+        &self,
+        partition: Partition,
+        batch: &[CreateCall],
+        retried: bool,
+    ) -> Result<Vec<CreateVerdict>, Error> {
+        let made = self.insert(partition, batch).await?;
+        let misses: Vec<&CreateCall> = batch.iter().filter(|c| !made.contains_key(&c.id)).collect();
+        let known = self.lookup(partition, &misses).await?;
+        if made.values().any(|delayed| !delayed) {
+            self.wake.ready();
+        }
+        Ok(batch
+            .iter()
+            .map(|call| match made.get(&call.id) {
+                Some(delayed) => Ok(Created::Created {
+                    id: call.id,
+                    state: if *delayed {
+                        PublicState::Delayed
+                    } else {
+                        PublicState::Waiting
+                    },
+                }),
+                None => call.missed(&known, retried),
+            })
+            .collect())
+    }
+}
+
+impl CreateCall {
+    /// Answers a request that inserted nothing.
+    fn missed(
+        &self,
+        known: &HashMap<ExecutionId, (ExecutionId, Vec<u8>)>,
+        retried: bool,
+    ) -> CreateVerdict {
+        let (existing, digest) = match known.get(&self.id) {
+            Some((existing, digest)) => (*existing, Some(digest)),
+            None => (self.id, None),
+        };
+        // An id made here exists only if an earlier try of this very call
+        // committed without its reply reaching us.
+        if retried && self.minted && existing == self.id {
+            let delayed = self.create.delay_ms.is_some() || self.create.delay_until.is_some();
+            return Ok(Created::Created {
+                id: self.id,
+                state: if delayed {
+                    PublicState::Delayed
+                } else {
+                    PublicState::Waiting
+                },
+            });
+        }
+        if digest.is_some() && digest != self.digest.as_ref() {
+            return Err(CreateRefusal::IdempotencyConflict { existing });
+        }
+        Ok(Created::Duplicate { id: existing })
+    }
+}
+
+impl Statements {
+    async fn insert(
+        &self,
+        partition: Partition,
+        batch: &[CreateCall],
+    ) -> Result<HashMap<ExecutionId, bool>, Error> {
+        let create = |f: fn(&Create) -> String| -> Vec<String> {
+            batch.iter().map(|c| f(&c.create)).collect()
+        };
+        let maybe = |f: fn(&Create) -> Option<String>| -> Vec<Option<String>> {
+            batch.iter().map(|c| f(&c.create)).collect()
+        };
+        let millis = |f: fn(&Create) -> Option<u64>| -> Vec<Option<i64>> {
+            batch
+                .iter()
+                .map(|c| f(&c.create).map(|ms| ms as i64))
+                .collect()
+        };
+        let ids: Vec<Uuid> = batch.iter().map(|c| c.id.uuid()).collect();
+        let priorities: Vec<i16> = batch.iter().map(|c| c.create.priority as i16).collect();
+        let flows: Vec<Option<Uuid>> = batch
+            .iter()
+            .map(|c| c.create.flow_id.map(FlowId::uuid))
+            .collect();
+        let digests: Vec<Option<Vec<u8>>> = batch.iter().map(|c| c.digest.clone()).collect();
+        let windows: Vec<i64> = batch
+            .iter()
+            .map(|c| c.create.policy.dedup_window_ms.0 as i64)
+            .collect();
+        let inputs: Vec<&[u8]> = batch
+            .iter()
+            .map(|c| c.create.input.data.as_slice())
+            .collect();
+        let reclaims: Vec<i32> = batch
+            .iter()
+            .map(|c| c.create.policy.timeout_policy.max_reclaim_count as i32)
+            .collect();
+        let due: Vec<Option<OffsetDateTime>> = batch.iter().map(|c| c.create.delay_until).collect();
+        let deadlines: Vec<Option<OffsetDateTime>> =
+            batch.iter().map(|c| c.create.deadline_at).collect();
+        let mut tags: (Vec<Uuid>, Vec<&str>, Vec<&str>) = Default::default();
+        for call in batch {
+            for (key, value) in &call.create.tags {
+                tags.0.push(call.id.uuid());
+                tags.1.push(key);
+                tags.2.push(value);
+            }
+        }
+        let rows = sqlx::query_file!(
+            "src/execution/create.sql",
+            partition.column(),
+            &ids,
+            &create(|c| c.namespace.clone()),
+            &create(|c| c.lane.clone()),
+            &create(|c| c.kind.clone()),
+            &priorities,
+            &flows as &[Option<Uuid>],
+            &maybe(|c| c.creator.clone()) as &[Option<String>],
+            &maybe(|c| c.idempotency_key.clone()) as &[Option<String>],
+            &digests as &[Option<Vec<u8>>],
+            &windows,
+            &maybe(|c| c.traceparent.clone()) as &[Option<String>],
+            &maybe(|c| required_capabilities(&c.policy)) as &[Option<String>],
+            &inputs as &[&[u8]],
+            &create(|c| c.input.content_type.clone()),
+            &maybe(|c| policy_text(&c.policy)) as &[Option<String>],
+            &millis(|c| c.policy.timeout_policy.attempt_timeout_ms) as &[Option<i64>],
+            &reclaims,
+            &millis(|c| c.delay_ms) as &[Option<i64>],
+            &due as &[Option<OffsetDateTime>],
+            &millis(|c| c.policy.timeout_policy.execution_deadline_ms) as &[Option<i64>],
+            &deadlines as &[Option<OffsetDateTime>],
+            &tags.0,
+            &tags.1 as &[&str],
+            &tags.2 as &[&str],
+        )
+        .fetch_all(&self.verbs)
+        .await?;
+        Ok(rows
+            .into_iter()
+            .map(|row| (ExecutionId::from_uuid(row.id), row.delayed))
+            .collect())
+    }
+
+    /// Finds what the keys of these requests made. In a second statement: the
+    /// first one's snapshot cannot see a concurrent winner.
+    async fn lookup(
+        &self,
+        partition: Partition,
+        misses: &[&CreateCall],
+    ) -> Result<HashMap<ExecutionId, (ExecutionId, Vec<u8>)>, Error> {
+        if misses.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let ids: Vec<Uuid> = misses.iter().map(|c| c.id.uuid()).collect();
+        let namespaces: Vec<String> = misses.iter().map(|c| c.create.namespace.clone()).collect();
+        let keys: Vec<Option<String>> = misses
+            .iter()
+            .map(|c| c.create.idempotency_key.clone())
+            .collect();
+        let rows = sqlx::query!(
+            r#"SELECT w.id AS "id!", i.execution_id, i.request_digest
+               FROM unnest($2::uuid[], $3::text[], $4::text[]) AS w(id, namespace, key)
+               JOIN idempotency i ON i.partition = $1 AND i.namespace = w.namespace AND i.key = w.key"#,
+            partition.column(),
+            &ids,
+            &namespaces,
+            &keys as &[Option<String>],
+        )
+        .fetch_all(&self.verbs)
+        .await?;
+        Ok(rows
+            .into_iter()
+            .map(|row| {
+                let existing = ExecutionId::from_uuid(row.execution_id);
+                (
+                    ExecutionId::from_uuid(row.id),
+                    (existing, row.request_digest),
+                )
+            })
+            .collect())
+    }
+}
+
+fn required_capabilities(policy: &ExecutionPolicy) -> Option<String> {
+    let required = &policy.routing_requirements.required_capabilities;
+    if required.is_empty() {
+        return None;
+    }
+    Some(required.iter().cloned().collect::<Vec<_>>().join(","))
+}

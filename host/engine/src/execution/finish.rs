@@ -1,0 +1,173 @@
+//! The end of an execution from outside: waiting, parked or active → finished.
+//!
+//! cancel and the execution deadline end here. Locks: lease, ready, parked,
+//! timer. Event: the one the caller names.
+
+use std::collections::HashMap;
+
+use model::{AttemptEnd, EventKind, ExecutionId, Outcome, Partition};
+use uuid::Uuid;
+
+use super::Statements;
+use super::row::label;
+use crate::Error;
+use crate::coalesce::{Flush, Rider};
+
+/// One execution on its way to its end.
+#[derive(Debug)]
+pub(crate) struct FinishCall {
+    pub(crate) id: ExecutionId,
+    /// How a running attempt ends.
+    pub(crate) ended: AttemptEnd,
+    pub(crate) outcome: Outcome,
+    pub(crate) failure_code: Option<&'static str>,
+    pub(crate) message: Option<String>,
+    pub(crate) source: Option<String>,
+    pub(crate) event: EventKind,
+    /// Whether only if its deadline has passed.
+    pub(crate) only_due: bool,
+}
+
+/// What a call met.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum FinishVerdict {
+    /// It ended the execution.
+    Finished { was_active: bool },
+    /// The execution had ended.
+    Already(Outcome),
+    /// No such execution.
+    Missing,
+    /// The condition did not hold.
+    NotDue,
+}
+
+/// Looks again at executions that moved while they were being ended.
+const LOOKS: u32 = 10;
+
+impl Rider for FinishCall {
+    type Key = ExecutionId;
+
+    fn partition(&self) -> Partition {
+        self.id.partition()
+    }
+
+    fn key(&self) -> ExecutionId {
+        self.id
+    }
+}
+
+impl Flush<FinishCall> for Statements {
+    type Verdict = FinishVerdict;
+
+    async fn flush(
+        &self,
+        partition: Partition,
+        batch: &[FinishCall],
+        _retried: bool,
+    ) -> Result<Vec<FinishVerdict>, Error> {
+        let mut verdicts: HashMap<ExecutionId, FinishVerdict> = HashMap::new();
+        for _ in 0..LOOKS {
+            let open: Vec<&FinishCall> = batch
+                .iter()
+                .filter(|call| !verdicts.contains_key(&call.id))
+                .collect();
+            if open.is_empty() {
+                break;
+            }
+            for (id, was_active) in self.finish(partition, &open).await? {
+                verdicts.insert(id, FinishVerdict::Finished { was_active });
+                if was_active {
+                    self.wake.lost(id);
+                }
+                self.wake.finished([id]);
+            }
+            let left: Vec<&FinishCall> = open
+                .into_iter()
+                .filter(|call| !verdicts.contains_key(&call.id))
+                .collect();
+            self.settle(partition, &left, &mut verdicts).await?;
+        }
+        batch
+            .iter()
+            .map(|call| {
+                verdicts.get(&call.id).copied().ok_or_else(|| {
+                    Error::Unavailable(format!("execution {} keeps moving; ask again", call.id))
+                })
+            })
+            .collect()
+    }
+}
+
+impl Statements {
+    async fn finish(
+        &self,
+        partition: Partition,
+        calls: &[&FinishCall],
+    ) -> Result<Vec<(ExecutionId, bool)>, Error> {
+        let ids: Vec<Uuid> = calls.iter().map(|c| c.id.uuid()).collect();
+        let ended: Vec<&str> = calls.iter().map(|c| c.ended.as_str()).collect();
+        let outcomes: Vec<&str> = calls.iter().map(|c| c.outcome.as_str()).collect();
+        let codes: Vec<Option<&str>> = calls.iter().map(|c| c.failure_code).collect();
+        let messages: Vec<Option<&str>> = calls.iter().map(|c| c.message.as_deref()).collect();
+        let sources: Vec<Option<&str>> = calls.iter().map(|c| c.source.as_deref()).collect();
+        let events: Vec<&str> = calls.iter().map(|c| c.event.as_str()).collect();
+        let only_due: Vec<bool> = calls.iter().map(|c| c.only_due).collect();
+        let rows = sqlx::query_file!(
+            "src/execution/finish.sql",
+            partition.column(),
+            &ids,
+            &ended as &[&str],
+            &outcomes as &[&str],
+            &codes as &[Option<&str>],
+            &messages as &[Option<&str>],
+            &sources as &[Option<&str>],
+            &events as &[&str],
+            &only_due,
+        )
+        .fetch_all(&self.verbs)
+        .await?;
+        Ok(rows
+            .into_iter()
+            .map(|row| (ExecutionId::from_uuid(row.execution_id), row.was_active))
+            .collect())
+    }
+
+    /// Answers those that are finished, unknown or not due; the others moved
+    /// between the snapshot and the lock.
+    async fn settle(
+        &self,
+        partition: Partition,
+        calls: &[&FinishCall],
+        verdicts: &mut HashMap<ExecutionId, FinishVerdict>,
+    ) -> Result<(), Error> {
+        if calls.is_empty() {
+            return Ok(());
+        }
+        let ids: Vec<Uuid> = calls.iter().map(|c| c.id.uuid()).collect();
+        let rows = sqlx::query!(
+            r#"SELECT w.id AS "id!", e.id IS NOT NULL AS "exists!", f.outcome::text AS outcome,
+                      coalesce(t.due_at <= clock_timestamp(), false) AS "due!"
+               FROM unnest($2::uuid[]) AS w(id)
+               LEFT JOIN execution e ON e.partition = $1 AND e.id = w.id
+               LEFT JOIN finished f ON f.partition = $1 AND f.execution_id = w.id
+               LEFT JOIN timer t ON t.partition = $1 AND t.execution_id = w.id
+                                AND t.kind = 'execution_deadline'"#,
+            partition.column(),
+            &ids
+        )
+        .fetch_all(&self.verbs)
+        .await?;
+        for row in rows {
+            let id = ExecutionId::from_uuid(row.id);
+            let only_due = calls.iter().any(|call| call.id == id && call.only_due);
+            let verdict = match row.outcome {
+                Some(text) => FinishVerdict::Already(label("finished", "outcome", id, &text)?),
+                None if !row.exists => FinishVerdict::Missing,
+                None if only_due && !row.due => FinishVerdict::NotDue,
+                None => continue,
+            };
+            verdicts.insert(id, verdict);
+        }
+        Ok(())
+    }
+}

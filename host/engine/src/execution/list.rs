@@ -1,0 +1,254 @@
+//! Lists: pages of executions, newest first.
+
+use model::{
+    AttemptType, BlockingReason, ExecutionId, Failure, FailureClass, Fence, FlowId, LeaseId,
+    Limits, Outcome, PublicState, State, StateKind,
+};
+use uuid::Uuid;
+
+use super::read::{ExecutionInfo, LeaseSummary, Progress};
+use super::row::{count, epoch, label};
+use crate::{Engine, Error};
+
+/// Which executions to list; absent fields match all.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ListFilter {
+    /// In this namespace.
+    pub namespace: Option<String>,
+    /// In this state.
+    pub state: Option<PublicState>,
+    /// Of this kind.
+    pub kind: Option<String>,
+    /// In this lane.
+    pub lane: Option<String>,
+    /// With this label.
+    pub tag: Option<(String, String)>,
+}
+
+/// Which page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ListPage {
+    /// The last execution of the page before.
+    pub after: Option<ExecutionId>,
+    /// Most rows, at most [`Limits::PAGE_MAX`].
+    pub limit: u32,
+}
+
+impl Default for ListPage {
+    fn default() -> Self {
+        Self {
+            after: None,
+            limit: Limits::PAGE_DEFAULT,
+        }
+    }
+}
+
+impl Engine {
+    /// Lists executions, newest first. The next page begins after the last id.
+    pub async fn list(
+        &self,
+        filter: ListFilter,
+        page: ListPage,
+    ) -> Result<Vec<ExecutionInfo>, Error> {
+        self.infos(None, &filter, page.after, page.limit.min(Limits::PAGE_MAX))
+            .await
+    }
+
+    pub(crate) async fn infos(
+        &self,
+        id: Option<ExecutionId>,
+        filter: &ListFilter,
+        after: Option<ExecutionId>,
+        limit: u32,
+    ) -> Result<Vec<ExecutionInfo>, Error> {
+        let (tag_key, tag_value) = filter.tag.clone().unzip();
+        let rows = sqlx::query_file_as!(
+            InfoRow,
+            "src/execution/info.sql",
+            id.map(ExecutionId::uuid),
+            filter.namespace,
+            after.map(ExecutionId::uuid),
+            i64::from(limit),
+            filter.kind,
+            filter.lane,
+            filter.state.map(PublicState::as_str),
+            tag_key,
+            tag_value,
+            id.map(|id| id.partition().column()),
+        )
+        .fetch_all(&self.inner.reads)
+        .await?;
+        rows.into_iter().map(ExecutionInfo::try_from).collect()
+    }
+}
+
+/// A row of `info.sql`.
+struct InfoRow {
+    id: Uuid,
+    namespace: String,
+    kind: String,
+    lane: String,
+    priority: i16,
+    flow_id: Option<Uuid>,
+    creator: Option<String>,
+    idempotency_key: Option<String>,
+    created_at: time::OffsetDateTime,
+    deadline_at: Option<time::OffsetDateTime>,
+    input_type: String,
+    input_bytes: i32,
+    tags: Option<Vec<String>>,
+    state: String,
+    reason: Option<String>,
+    reason_detail: Option<String>,
+    wake_at: Option<time::OffsetDateTime>,
+    outcome: Option<String>,
+    finished_at: Option<time::OffsetDateTime>,
+    source: Option<String>,
+    failure_class: Option<String>,
+    failure_code: Option<String>,
+    failure_message: Option<String>,
+    result_type: Option<String>,
+    result_bytes: Option<i32>,
+    epoch: i64,
+    attempts: i32,
+    retries: i32,
+    reclaims: i32,
+    next_type: String,
+    resumes: bool,
+    lease_id: Option<Uuid>,
+    worker_instance_id: Option<String>,
+    attempt: Option<i32>,
+    acquired_at: Option<time::OffsetDateTime>,
+    expires_at: Option<time::OffsetDateTime>,
+    renewals: Option<i32>,
+    progress_percent: Option<i16>,
+    progress_message: Option<String>,
+    started_at: Option<time::OffsetDateTime>,
+}
+
+impl InfoRow {
+    fn lease(&self) -> Option<LeaseSummary> {
+        Some(LeaseSummary {
+            lease_id: LeaseId(self.lease_id?),
+            epoch: epoch(self.epoch),
+            worker_instance_id: self.worker_instance_id.clone()?,
+            attempt: count(self.attempt?),
+            acquired_at: self.acquired_at?,
+            expires_at: self.expires_at?,
+            renewals: count(self.renewals?),
+        })
+    }
+
+    /// Reads the state from the table that holds it.
+    fn state(&self) -> Result<State, Error> {
+        let id = self.id;
+        let missing = |column| Error::corrupt("parked", column, id, "absent");
+        let reason = || -> Result<BlockingReason, Error> {
+            label(
+                "parked",
+                "reason",
+                id,
+                self.reason.as_deref().ok_or_else(|| missing("reason"))?,
+            )
+        };
+        Ok(match label("parked", "state", id, &self.state)? {
+            StateKind::Waiting => State::Waiting,
+            StateKind::Delayed => State::Delayed {
+                until: self.wake_at.ok_or_else(|| missing("wake_at"))?,
+                why: reason()?,
+            },
+            StateKind::RateLimited => State::RateLimited { by: reason()? },
+            StateKind::WaitingChildren => State::WaitingChildren,
+            StateKind::Blocked => State::Blocked { by: reason()? },
+            StateKind::Suspended => State::Suspended { why: reason()? },
+            StateKind::Active => {
+                let lease = self
+                    .lease()
+                    .ok_or_else(|| Error::corrupt("lease", "lease_id", id, "absent"))?;
+                State::Active {
+                    lease: Fence {
+                        execution_id: ExecutionId::from_uuid(id),
+                        lease_id: lease.lease_id,
+                        epoch: lease.epoch,
+                        attempt: lease.attempt,
+                    },
+                }
+            }
+            StateKind::Terminal => {
+                let text = self
+                    .outcome
+                    .as_deref()
+                    .ok_or_else(|| Error::corrupt("finished", "outcome", id, "absent"))?;
+                let outcome: Outcome = label("finished", "outcome", id, text)?;
+                State::Terminal { outcome }
+            }
+        })
+    }
+
+    fn failure(&self) -> Result<Option<Failure>, Error> {
+        let Some(code) = &self.failure_code else {
+            return Ok(None);
+        };
+        let class = match &self.failure_class {
+            None => FailureClass::Cancelled,
+            Some(text) => label("finished", "failure_class", self.id, text)?,
+        };
+        Ok(Some(Failure::new(
+            class,
+            code,
+            self.failure_message.clone().unwrap_or_default(),
+        )))
+    }
+}
+
+impl TryFrom<InfoRow> for ExecutionInfo {
+    type Error = Error;
+
+    fn try_from(row: InfoRow) -> Result<Self, Error> {
+        let state = row.state()?;
+        let next: AttemptType = label("ready", "next_type", row.id, &row.next_type)?;
+        let flat = row.tags.as_deref().unwrap_or_default();
+        Ok(Self {
+            state_vector: state.vector(next, row.resumes),
+            public_state: state.public(),
+            blocking_reason: state.blocking_reason(),
+            blocking_detail: row.reason_detail.clone(),
+            current_lease: row.lease(),
+            failure: row.failure()?,
+            progress: (row.progress_percent.is_some() || row.progress_message.is_some()).then(
+                || Progress {
+                    percent: row
+                        .progress_percent
+                        .and_then(|percent| u8::try_from(percent).ok()),
+                    message: row.progress_message.clone(),
+                },
+            ),
+            tags: flat
+                .chunks_exact(2)
+                .map(|pair| (pair[0].clone(), pair[1].clone()))
+                .collect(),
+            id: ExecutionId::from_uuid(row.id),
+            namespace: row.namespace,
+            kind: row.kind,
+            lane: row.lane,
+            priority: row.priority.unsigned_abs(),
+            flow_id: row.flow_id.map(FlowId::from_uuid),
+            creator: row.creator,
+            idempotency_key: row.idempotency_key,
+            created_at: row.created_at,
+            started_at: row.started_at,
+            finished_at: row.finished_at,
+            wake_at: row.wake_at,
+            deadline_at: row.deadline_at,
+            attempts: count(row.attempts),
+            retries: count(row.retries),
+            reclaims: count(row.reclaims),
+            epoch: epoch(row.epoch),
+            input_type: row.input_type,
+            input_bytes: row.input_bytes.unsigned_abs().into(),
+            result_type: row.result_type,
+            result_bytes: row.result_bytes.map(|bytes| bytes.unsigned_abs().into()),
+            source: row.source,
+        })
+    }
+}

@@ -1,0 +1,128 @@
+//! Executions: one verb per file, its SQL beside it.
+
+mod cancel;
+mod claim;
+mod complete;
+mod create;
+mod delay;
+mod fail;
+mod finish;
+mod list;
+mod observe;
+mod progress;
+mod read;
+mod release;
+mod renew;
+mod row;
+mod timeline;
+mod wait;
+
+pub use cancel::{Cancel, CancelHeld, Cancelled};
+pub use claim::{Claim, Claimed};
+pub use complete::Complete;
+pub use create::{Create, Created};
+pub use delay::Delay;
+pub use fail::{Fail, Failed};
+pub use list::{ListFilter, ListPage};
+pub use read::{Counts, ExecutionInfo, LeaseSummary, Progress};
+pub use timeline::{Attempt, AttemptLease, HistoryEntry};
+
+pub(crate) use claim::policy as frozen_policy;
+pub(crate) use create::{CreateCall, CreateVerdict};
+pub(crate) use fail::failed;
+pub(crate) use finish::{FinishCall, FinishVerdict};
+pub(crate) use progress::{ProgressCall, ProgressVerdict};
+pub(crate) use release::{Condition, Goes, ReleaseCall, ReleaseVerdict};
+
+use model::Usage;
+use sqlx::PgPool;
+
+use crate::wake::Wake;
+
+/// Bytes with the media type their producer gave them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Payload {
+    /// Such as `application/json`; never empty.
+    pub content_type: String,
+    /// The bytes.
+    pub data: Vec<u8>,
+}
+
+impl Payload {
+    /// Builds a payload.
+    pub fn new(content_type: impl Into<String>, data: impl Into<Vec<u8>>) -> Self {
+        Self {
+            content_type: content_type.into(),
+            data: data.into(),
+        }
+    }
+}
+
+/// What an attempt used and said, recorded with its end.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Report {
+    /// Which component ran, by its row.
+    pub component_id: Option<i32>,
+    /// What it used.
+    pub usage: Option<Usage>,
+    /// What it logged: UTF-8 text, one record per line.
+    pub log: Option<Vec<u8>>,
+}
+
+/// What the coalesced statements run on.
+#[derive(Clone)]
+pub(crate) struct Statements {
+    pub(crate) verbs: PgPool,
+    pub(crate) wake: Wake,
+}
+
+/// Checks a media type: printable ASCII of bounded length; an empty one means
+/// `application/octet-stream`.
+pub(crate) fn content_type(field: &'static str, text: &mut String) -> Result<(), model::Invalid> {
+    if text.is_empty() {
+        "application/octet-stream".clone_into(text);
+    }
+    let max = model::Limits::CONTENT_TYPE_BYTES_MAX;
+    if text.len() <= max && text.bytes().all(|b| (0x20..=0x7e).contains(&b)) {
+        Ok(())
+    } else {
+        Err(model::Invalid::new(
+            field,
+            format!("must be at most {max} bytes of printable ASCII"),
+        ))
+    }
+}
+
+/// Checks the length of a payload.
+pub(crate) fn payload_bytes(
+    field: &'static str,
+    bytes: usize,
+    max: u32,
+) -> Result<(), model::Invalid> {
+    if bytes <= max as usize {
+        Ok(())
+    } else {
+        Err(model::Invalid::new(
+            field,
+            format!("{bytes} bytes exceed the limit of {max}"),
+        ))
+    }
+}
+
+/// Checks a text for people that a caller gives: bounded, and without the one
+/// character that the database cannot hold.
+pub(crate) fn text(field: &'static str, text: &str, max: usize) -> Result<(), model::Invalid> {
+    if text.len() > max {
+        Err(model::Invalid::new(
+            field,
+            format!("{} bytes exceed the limit of {max}", text.len()),
+        ))
+    } else if text.contains('\0') {
+        Err(model::Invalid::new(
+            field,
+            "holds U+0000, which cannot be stored",
+        ))
+    } else {
+        Ok(())
+    }
+}

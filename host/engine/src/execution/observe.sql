@@ -1,0 +1,20 @@
+-- Looks at executions of one partition from the view of whoever carries a fence.
+--
+-- $1 partition, $2 execution ids, $3 lease ids, $4 epochs. Locks nothing.
+SELECT w.execution_id AS "execution_id!",
+       EXISTS (SELECT FROM execution e WHERE e.partition = $1 AND e.id = w.execution_id) AS "exists!",
+       l.lease_id AS "lease_id?", l.epoch AS "lease_epoch?", l.attempt AS "lease_attempt?",
+       l.expires_at <= clock_timestamp() AS lease_expired,
+       f.outcome::text AS outcome, p.state::text AS parked_state, p.wake_at AS "wake_at?",
+       coalesce(f.epoch, p.epoch, r.epoch) AS epoch,
+       a.ended::text AS own_end,
+       coalesce(f.lease_id = w.lease_id, false) AS "own_finish!",
+       CASE WHEN f.lease_id = w.lease_id THEN f.result END AS result,
+       CASE WHEN f.lease_id = w.lease_id THEN f.result_type END AS result_type
+FROM unnest($2::uuid[], $3::uuid[], $4::bigint[]) AS w(execution_id, lease_id, epoch)
+LEFT JOIN lease l ON l.partition = $1 AND l.execution_id = w.execution_id
+LEFT JOIN finished f ON f.partition = $1 AND f.execution_id = w.execution_id
+LEFT JOIN parked p ON p.partition = $1 AND p.execution_id = w.execution_id
+LEFT JOIN ready r ON r.partition = $1 AND r.execution_id = w.execution_id
+LEFT JOIN attempt a ON a.partition = $1 AND a.execution_id = w.execution_id
+                   AND a.epoch = w.epoch AND a.lease_id = w.lease_id

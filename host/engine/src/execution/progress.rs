@@ -1,0 +1,129 @@
+//! progress: active → active, with a word on how far it is.
+//!
+//! Locks: the lease rows. No event: progress is read, not subscribed to.
+
+use std::collections::HashSet;
+
+use model::{ExecutionId, Fence, Invalid, LeaseRefusal, Limits, Partition};
+use uuid::Uuid;
+
+use super::{Statements, text};
+use crate::coalesce::{Flush, Rider};
+use crate::{Answer, Engine, Error};
+
+/// One report of progress.
+#[derive(Debug)]
+pub(crate) struct ProgressCall {
+    fence: Fence,
+    percent: Option<i16>,
+    message: Option<String>,
+}
+
+pub(crate) type ProgressVerdict = Result<(), LeaseRefusal>;
+
+impl Engine {
+    /// Says how far an attempt is; what is absent stays as it was.
+    ///
+    /// # Refusals
+    /// See [`LeaseRefusal`]; `percent` above 100 and messages of more than 1024
+    /// bytes are invalid.
+    pub async fn progress(
+        &self,
+        fence: Fence,
+        percent: Option<u8>,
+        message: Option<String>,
+    ) -> Answer<(), LeaseRefusal> {
+        if percent.is_some_and(|percent| percent > 100) {
+            return Ok(Err(
+                Invalid::new("percent", "is out of range: 0 to 100").into()
+            ));
+        }
+        if let Err(invalid) = text(
+            "message",
+            message.as_deref().unwrap_or_default(),
+            Limits::REASON_BYTES_MAX,
+        ) {
+            return Ok(Err(invalid.into()));
+        }
+        let call = ProgressCall {
+            fence,
+            percent: percent.map(i16::from),
+            message,
+        };
+        self.inner.progress.call(call).await
+    }
+}
+
+impl Rider for ProgressCall {
+    type Key = ExecutionId;
+
+    fn partition(&self) -> Partition {
+        self.fence.execution_id.partition()
+    }
+
+    fn key(&self) -> ExecutionId {
+        self.fence.execution_id
+    }
+}
+
+impl Flush<ProgressCall> for Statements {
+    type Verdict = ProgressVerdict;
+
+    async fn flush(
+        &self,
+        partition: Partition,
+        batch: &[ProgressCall],
+        _retried: bool,
+    ) -> Result<Vec<ProgressVerdict>, Error> {
+        let ids: Vec<Uuid> = batch.iter().map(|c| c.fence.execution_id.uuid()).collect();
+        let leases: Vec<Uuid> = batch.iter().map(|c| c.fence.lease_id.0).collect();
+        let epochs: Vec<i64> = batch.iter().map(|c| c.fence.epoch as i64).collect();
+        let percents: Vec<Option<i16>> = batch.iter().map(|c| c.percent).collect();
+        let messages: Vec<Option<&str>> = batch.iter().map(|c| c.message.as_deref()).collect();
+        let written: HashSet<Uuid> = sqlx::query_scalar!(
+            "UPDATE lease l
+             SET progress_percent = coalesce(w.percent, l.progress_percent),
+                 progress_message = coalesce(w.message, l.progress_message)
+             FROM unnest($2::uuid[], $3::uuid[], $4::bigint[], $5::smallint[], $6::text[])
+                  AS w(execution_id, lease_id, epoch, percent, message)
+             WHERE l.partition = $1 AND l.execution_id = w.execution_id
+               AND l.lease_id = w.lease_id AND l.epoch = w.epoch
+               AND l.expires_at > clock_timestamp()
+             RETURNING l.execution_id",
+            partition.column(),
+            &ids,
+            &leases,
+            &epochs,
+            &percents as &[Option<i16>],
+            &messages as &[Option<&str>],
+        )
+        .fetch_all(&self.verbs)
+        .await?
+        .into_iter()
+        .collect();
+        let misses: Vec<Fence> = batch
+            .iter()
+            .map(|c| c.fence)
+            .filter(|fence| !written.contains(&fence.execution_id.uuid()))
+            .collect();
+        let looks = if misses.is_empty() {
+            Default::default()
+        } else {
+            self.observe(partition, &misses).await?
+        };
+        Ok(batch
+            .iter()
+            .map(|call| {
+                let id = call.fence.execution_id;
+                if written.contains(&id.uuid()) {
+                    return Ok(());
+                }
+                Err(looks
+                    .get(&id)
+                    .map_or(LeaseRefusal::ExecutionNotFound, |look| {
+                        look.observed.refusal(&call.fence)
+                    }))
+            })
+            .collect())
+    }
+}

@@ -1,0 +1,381 @@
+//! The end of a lease: active → finished, waiting or parked.
+//!
+//! complete, fail, delay, cancel by the holder, give-back, lease expiry and
+//! attempt timeout all end here, in one statement. Locks: the lease rows. Event:
+//! the one the caller names.
+
+use std::collections::HashMap;
+
+use model::{
+    AttemptEnd, AttemptType, BlockingReason, EventKind, ExecutionId, Failure, Fence, LeaseRefusal,
+    Outcome, Partition, StateKind,
+};
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use super::observe::Look;
+use super::{Payload, Report, Statements};
+use crate::coalesce::{Flush, Rider};
+use crate::{Answer, Engine, Error};
+
+/// What must hold of a lease besides its fence.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Condition {
+    /// It has not lapsed: a write of its holder.
+    Held,
+    /// It has lapsed.
+    Lapsed,
+    /// Its attempt has run too long.
+    Overdue,
+}
+
+impl Condition {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Held => "held",
+            Self::Lapsed => "lapsed",
+            Self::Overdue => "overdue",
+        }
+    }
+}
+
+/// Where an execution goes when its lease ends.
+#[derive(Debug, Clone)]
+pub(crate) enum Goes {
+    /// To its end.
+    Finished {
+        outcome: Outcome,
+        result: Option<Payload>,
+        source: Option<String>,
+    },
+    /// Back into the queue.
+    Ready {
+        next_type: AttemptType,
+        reclaims_add: u32,
+    },
+    /// Out of the queue until a time.
+    Delayed {
+        why: BlockingReason,
+        delay_ms: u64,
+        next_type: AttemptType,
+        resumes: bool,
+        retries_add: u32,
+    },
+}
+
+/// One lease on its way to its end.
+#[derive(Debug)]
+pub(crate) struct ReleaseCall {
+    pub(crate) fence: Fence,
+    pub(crate) condition: Condition,
+    pub(crate) ended: AttemptEnd,
+    pub(crate) goes: Goes,
+    /// Whether the epoch grows: when the holder did not ask for it.
+    pub(crate) involuntary: bool,
+    pub(crate) failure: Option<Failure>,
+    pub(crate) report: Report,
+    pub(crate) event: EventKind,
+}
+
+/// When the execution becomes due, if it was delayed; or why nothing happened.
+pub(crate) type ReleaseVerdict = Result<Option<OffsetDateTime>, LeaseRefusal>;
+
+impl Rider for ReleaseCall {
+    type Key = ExecutionId;
+
+    fn partition(&self) -> Partition {
+        self.fence.execution_id.partition()
+    }
+
+    fn key(&self) -> ExecutionId {
+        self.fence.execution_id
+    }
+}
+
+impl Engine {
+    /// Gives an execution back untouched: it is ready again at once and nothing
+    /// is charged to its policy. For a host that shuts down.
+    ///
+    /// # Refusals
+    /// See [`LeaseRefusal`]; a repeat under the same fence succeeds again.
+    pub async fn release(&self, fence: Fence, report: Report) -> Answer<(), LeaseRefusal> {
+        let call = ReleaseCall {
+            fence,
+            condition: Condition::Held,
+            ended: AttemptEnd::Released,
+            goes: Goes::Ready {
+                next_type: AttemptType::Reclaim,
+                reclaims_add: 0,
+            },
+            involuntary: false,
+            failure: None,
+            report,
+            event: EventKind::Released,
+        };
+        Ok(self.inner.release.call(call).await?.map(|_| ()))
+    }
+}
+
+impl Flush<ReleaseCall> for Statements {
+    type Verdict = ReleaseVerdict;
+
+    async fn flush(
+        &self,
+        partition: Partition,
+        batch: &[ReleaseCall],
+        _retried: bool,
+    ) -> Result<Vec<ReleaseVerdict>, Error> {
+        let released = self.end_leases(partition, batch).await?;
+        let misses: Vec<Fence> = batch
+            .iter()
+            .map(|call| call.fence)
+            .filter(|fence| !released.contains_key(&fence.execution_id))
+            .collect();
+        let looks = if misses.is_empty() {
+            HashMap::new()
+        } else {
+            self.observe(partition, &misses).await?
+        };
+        self.tell(batch, &released);
+        Ok(batch
+            .iter()
+            .map(|call| match released.get(&call.fence.execution_id) {
+                Some(due_at) => Ok(*due_at),
+                None => call.missed(looks.get(&call.fence.execution_id)),
+            })
+            .collect())
+    }
+}
+
+impl ReleaseCall {
+    /// Answers a call that ended nothing: the same call may have done so before.
+    fn missed(&self, look: Option<&Look>) -> ReleaseVerdict {
+        let Some(look) = look else {
+            return Err(LeaseRefusal::ExecutionNotFound);
+        };
+        let repeated = look.own_end == Some(self.ended)
+            && match &self.goes {
+                Goes::Finished { result, .. } => {
+                    look.own_result.as_ref().is_some_and(|own| own == result)
+                }
+                Goes::Ready { .. } => !self.involuntary,
+                Goes::Delayed { .. } => look.own_result.is_none(),
+            };
+        if repeated {
+            Ok(look.wake_at)
+        } else {
+            Err(look.observed.refusal(&self.fence))
+        }
+    }
+}
+
+impl Statements {
+    fn tell(&self, batch: &[ReleaseCall], released: &HashMap<ExecutionId, Option<OffsetDateTime>>) {
+        let done = |call: &&ReleaseCall| released.contains_key(&call.fence.execution_id);
+        self.wake.finished(
+            batch
+                .iter()
+                .filter(done)
+                .filter(|call| matches!(call.goes, Goes::Finished { .. }))
+                .map(|call| call.fence.execution_id),
+        );
+        if batch
+            .iter()
+            .filter(done)
+            .any(|call| matches!(call.goes, Goes::Ready { .. }))
+        {
+            self.wake.ready();
+        }
+        for call in batch.iter().filter(done).filter(|call| call.involuntary) {
+            self.wake.lost(call.fence.execution_id);
+        }
+    }
+
+    async fn end_leases(
+        &self,
+        partition: Partition,
+        batch: &[ReleaseCall],
+    ) -> Result<HashMap<ExecutionId, Option<OffsetDateTime>>, Error> {
+        let mut c = Columns::with_capacity(batch.len());
+        for call in batch {
+            c.push(call);
+        }
+        let rows = sqlx::query_file!(
+            "src/execution/release.sql",
+            partition.column(),
+            &c.execution_ids,
+            &c.lease_ids,
+            &c.epochs,
+            &c.attempts,
+            &c.conditions as &[&str],
+            &c.ended as &[&str],
+            &c.goes as &[&str],
+            &c.bumps,
+            &c.outcomes as &[Option<&str>],
+            &c.results as &[Option<&[u8]>],
+            &c.result_types as &[Option<&str>],
+            &c.classes as &[Option<&str>],
+            &c.codes as &[Option<&str>],
+            &c.messages as &[Option<&str>],
+            &c.backtraces as &[Option<&str>],
+            &c.logs as &[Option<&[u8]>],
+            &c.sources as &[Option<&str>],
+            &c.states as &[Option<&str>],
+            &c.reasons as &[Option<&str>],
+            &c.delays as &[Option<i64>],
+            &c.wakes as &[Option<OffsetDateTime>],
+            &c.next_types as &[&str],
+            &c.resumes,
+            &c.retries,
+            &c.reclaims,
+            &c.components as &[Option<i32>],
+            &c.cpu_ticks as &[Option<i32>],
+            &c.memory as &[Option<i64>],
+            &c.host_calls as &[Option<i32>],
+            &c.bytes_out as &[Option<i64>],
+            &c.wall_us as &[Option<i64>],
+            &c.events as &[&str],
+        )
+        .fetch_all(&self.verbs)
+        .await?;
+        Ok(rows
+            .into_iter()
+            .map(|row| (ExecutionId::from_uuid(row.execution_id), row.due_at))
+            .collect())
+    }
+}
+
+/// The arrays of the statement, one element per call.
+#[derive(Default)]
+struct Columns<'a> {
+    execution_ids: Vec<Uuid>,
+    lease_ids: Vec<Uuid>,
+    epochs: Vec<i64>,
+    attempts: Vec<i32>,
+    conditions: Vec<&'a str>,
+    ended: Vec<&'a str>,
+    goes: Vec<&'a str>,
+    bumps: Vec<i32>,
+    outcomes: Vec<Option<&'a str>>,
+    results: Vec<Option<&'a [u8]>>,
+    result_types: Vec<Option<&'a str>>,
+    classes: Vec<Option<&'a str>>,
+    codes: Vec<Option<&'a str>>,
+    messages: Vec<Option<&'a str>>,
+    backtraces: Vec<Option<&'a str>>,
+    logs: Vec<Option<&'a [u8]>>,
+    sources: Vec<Option<&'a str>>,
+    states: Vec<Option<&'a str>>,
+    reasons: Vec<Option<&'a str>>,
+    delays: Vec<Option<i64>>,
+    wakes: Vec<Option<OffsetDateTime>>,
+    next_types: Vec<&'a str>,
+    resumes: Vec<bool>,
+    retries: Vec<i32>,
+    reclaims: Vec<i32>,
+    components: Vec<Option<i32>>,
+    cpu_ticks: Vec<Option<i32>>,
+    memory: Vec<Option<i64>>,
+    host_calls: Vec<Option<i32>>,
+    bytes_out: Vec<Option<i64>>,
+    wall_us: Vec<Option<i64>>,
+    events: Vec<&'a str>,
+}
+
+impl<'a> Columns<'a> {
+    fn with_capacity(calls: usize) -> Self {
+        Self {
+            execution_ids: Vec::with_capacity(calls),
+            lease_ids: Vec::with_capacity(calls),
+            ..Self::default()
+        }
+    }
+
+    fn push(&mut self, call: &'a ReleaseCall) {
+        self.execution_ids.push(call.fence.execution_id.uuid());
+        self.lease_ids.push(call.fence.lease_id.0);
+        self.epochs.push(call.fence.epoch as i64);
+        self.attempts.push(call.fence.attempt as i32);
+        self.conditions.push(call.condition.as_str());
+        self.ended.push(call.ended.as_str());
+        self.bumps.push(i32::from(call.involuntary));
+        self.events.push(call.event.as_str());
+        self.push_goes(&call.goes);
+        let failure = call.failure.as_ref();
+        self.classes.push(failure.map(|f| f.class.as_str()));
+        self.codes.push(failure.map(|f| f.code.as_str()));
+        self.messages.push(failure.map(|f| f.message.as_str()));
+        self.backtraces
+            .push(failure.and_then(|f| f.backtrace.as_deref()));
+        self.logs.push(call.report.log.as_deref());
+        self.components.push(call.report.component_id);
+        let usage = call.report.usage;
+        self.cpu_ticks.push(usage.map(|u| int(u.cpu_ticks)));
+        self.memory.push(usage.map(|u| bigint(u.memory_peak_bytes)));
+        self.host_calls.push(usage.map(|u| int(u.host_calls)));
+        self.bytes_out.push(usage.map(|u| bigint(u.bytes_out)));
+        self.wall_us.push(usage.map(|u| bigint(u.wall_us)));
+    }
+
+    fn push_goes(&mut self, goes: &'a Goes) {
+        let (name, outcome, result, source) = match goes {
+            Goes::Finished {
+                outcome,
+                result,
+                source,
+            } => (
+                "finished",
+                Some(outcome.as_str()),
+                result.as_ref(),
+                source.as_deref(),
+            ),
+            Goes::Ready { .. } => ("ready", None, None, None),
+            Goes::Delayed { .. } => ("parked", None, None, None),
+        };
+        self.goes.push(name);
+        self.outcomes.push(outcome);
+        self.results
+            .push(result.map(|payload| payload.data.as_slice()));
+        self.result_types
+            .push(result.map(|payload| payload.content_type.as_str()));
+        self.sources.push(source);
+        let (state, reason, delay, next_type, resumes, retries, reclaims) = match goes {
+            Goes::Finished { .. } => (None, None, None, AttemptType::Initial, false, 0, 0),
+            Goes::Ready {
+                next_type,
+                reclaims_add,
+            } => (None, None, None, *next_type, false, 0, *reclaims_add),
+            Goes::Delayed {
+                why,
+                delay_ms,
+                next_type,
+                resumes,
+                retries_add,
+            } => (
+                Some(StateKind::Delayed.as_str()),
+                Some(why.as_str()),
+                Some(bigint(*delay_ms)),
+                *next_type,
+                *resumes,
+                *retries_add,
+                0,
+            ),
+        };
+        self.states.push(state);
+        self.reasons.push(reason);
+        self.delays.push(delay);
+        self.wakes.push(None);
+        self.next_types.push(next_type.as_str());
+        self.resumes.push(resumes);
+        self.retries.push(int(retries));
+        self.reclaims.push(int(reclaims));
+    }
+}
+
+fn int(value: u32) -> i32 {
+    i32::try_from(value).unwrap_or(i32::MAX)
+}
+
+fn bigint(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}

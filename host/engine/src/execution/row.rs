@@ -1,0 +1,30 @@
+//! Where columns become model values.
+
+use std::str::FromStr;
+
+use crate::Error;
+
+/// Reads an enum label, naming the row when it is unknown.
+pub(crate) fn label<T>(
+    table: &'static str,
+    column: &'static str,
+    id: impl ToString,
+    text: &str,
+) -> Result<T, Error>
+where
+    T: FromStr,
+    T::Err: std::fmt::Display,
+{
+    text.parse()
+        .map_err(|error: T::Err| Error::corrupt(table, column, id, error))
+}
+
+/// Reads a count that is never negative.
+pub(crate) fn count(value: i32) -> u32 {
+    u32::try_from(value).unwrap_or(0)
+}
+
+/// Reads an epoch, which is never negative.
+pub(crate) fn epoch(value: i64) -> u64 {
+    u64::try_from(value).unwrap_or(0)
+}

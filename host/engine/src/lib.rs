@@ -1,0 +1,117 @@
+//! Every durable change, one verb per file with its SQL beside it.
+//!
+//! [`Engine`] is a handle on one Postgres. A verb is one statement: the guard is
+//! in its `WHERE`, what it did is in its answer, and for a miss it looks once
+//! more and lets `model` name the refusal. Calls in flight at the same time ride
+//! together in one statement over arrays (see [`coalesce`]).
+//!
+//! State is the table that holds an execution's row: exactly one of `ready`,
+//! `lease`, `parked` and `finished`. Time is the database's. An event is written
+//! by the statement that makes it true.
+//!
+//! Lock order: flow, execution, lease, ready, parked, timer, limits, event;
+//! within a statement rows are locked in the order of their ids.
+
+pub mod bench;
+mod coalesce;
+mod component;
+mod connect;
+mod error;
+mod event;
+mod execution;
+mod lane;
+mod mint;
+mod reconcile;
+mod wake;
+
+pub use component::{ComponentRow, Kind, NewComponent, Route, RouteRefusal};
+pub use connect::{Instance, MIGRATOR, Settings};
+pub use error::Error;
+pub use execution::{
+    Attempt, AttemptLease, Cancel, CancelHeld, Cancelled, Claim, Claimed, Complete, Counts, Create,
+    Created, Delay, ExecutionInfo, Fail, Failed, HistoryEntry, LeaseSummary, ListFilter, ListPage,
+    Payload, Progress, Report,
+};
+pub use lane::{Lane, LaneState};
+pub use reconcile::{Reconcilers, Sweeps};
+
+use std::sync::Arc;
+
+use model::Limits;
+use sqlx::PgPool;
+
+/// The answer to a verb: outside, whether it could be asked at all; inside,
+/// what the engine said.
+pub type Answer<T, R> = Result<Result<T, R>, Error>;
+
+/// A handle on the engine; cheap to clone.
+#[derive(Clone)]
+pub struct Engine {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    /// Connections of the verbs: index plans only, generic plans.
+    verbs: PgPool,
+    /// Connections of reads and sweeps.
+    reads: PgPool,
+    instance: Instance,
+    limits: Limits,
+    wake: wake::Wake,
+    known: component::Known,
+    lanes: lane::Lanes,
+    create: coalesce::Coalescer<execution::CreateCall, execution::CreateVerdict>,
+    release: coalesce::Coalescer<execution::ReleaseCall, execution::ReleaseVerdict>,
+    progress: coalesce::Coalescer<execution::ProgressCall, execution::ProgressVerdict>,
+    finish: coalesce::Coalescer<execution::FinishCall, execution::FinishVerdict>,
+}
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Engine")
+            .field("instance", &self.inner.instance)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Engine {
+    /// Returns who this instance is.
+    pub fn instance(&self) -> Instance {
+        self.inner.instance
+    }
+
+    /// Returns the bounds an operator set.
+    pub fn limits(&self) -> Limits {
+        self.inner.limits
+    }
+
+    /// Asks the database for an answer.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when there is none within the pool's timeout.
+    pub async fn ping(&self) -> Result<(), Error> {
+        sqlx::query!("SELECT 1 AS one")
+            .fetch_one(&self.inner.reads)
+            .await?;
+        Ok(())
+    }
+
+    /// Returns a signal that changes whenever work may have become ready.
+    pub fn ready_signal(&self) -> tokio::sync::watch::Receiver<u64> {
+        self.inner.wake.ready_signal()
+    }
+
+    /// Returns a feed of executions that were taken from whoever ran them. A
+    /// hint: a feed may lag, and notifications of other hosts may be lost.
+    pub fn lost_leases(&self) -> tokio::sync::broadcast::Receiver<model::ExecutionId> {
+        self.inner.wake.lost_leases()
+    }
+
+    /// Closes every connection. Calls in flight finish first; later ones are
+    /// answered [`Error::Unavailable`].
+    pub async fn close(&self) {
+        self.inner.wake.stop();
+        self.inner.reads.close().await;
+        self.inner.verbs.close().await;
+    }
+}

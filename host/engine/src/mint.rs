@@ -1,0 +1,50 @@
+//! New ids and random numbers: the one home of the host's clock and of
+//! randomness in this crate.
+//!
+//! The host's clock only gives ids their order; every question about time is
+//! decided by the database's clock.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use model::{ExecutionId, Partition, Partitions};
+use uuid::Uuid;
+
+/// Mints the id of a new execution: on the partition of its idempotency key,
+/// or on any.
+pub(crate) fn execution_id(
+    partitions: Partitions,
+    namespace: &str,
+    key: Option<&str>,
+) -> ExecutionId {
+    let random = random();
+    let partition = match key {
+        Some(key) => partitions.of_key(namespace, key),
+        None => partitions.of_random(random >> 8),
+    };
+    ExecutionId::from_parts(partition, unix_ms(), random)
+}
+
+/// Mints the id of a new execution on a given partition.
+pub(crate) fn execution_id_on(partition: Partition) -> ExecutionId {
+    ExecutionId::from_parts(partition, unix_ms(), random())
+}
+
+/// Returns a random number in `0.0..1.0`.
+pub(crate) fn unit() -> f64 {
+    (random() >> 11) as f64 / (1_u64 << 53) as f64
+}
+
+/// Returns 64 bits, all but two of them random.
+fn random() -> u64 {
+    Uuid::new_v4().as_u64_pair().1.rotate_left(2)
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one place where ids take their time from the host"
+)]
+fn unix_ms() -> u64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| since.as_millis() as u64)
+}

@@ -1,0 +1,54 @@
+//! attempt_timeouts: active longer than the attempt may → the retry policy.
+//!
+//! The host of a running attempt stops it by itself; this sweep ends those whose
+//! host keeps the lease and does not. Event: `retry_scheduled` or
+//! `execution_expired`.
+
+use model::{ExecutionId, ExecutionPolicy, Failure, FailureClass, Fence, LeaseId};
+
+use super::SWEEP_MAX;
+use super::expired_leases::count_applied;
+use crate::execution::{Condition, Report, failed, frozen_policy};
+use crate::{Engine, Error};
+
+impl Engine {
+    /// Ends attempts that ran too long; returns how many.
+    pub(crate) async fn attempt_timeouts(&self) -> Result<u64, Error> {
+        let rows = sqlx::query!(
+            r#"SELECT l.execution_id, l.lease_id, l.epoch, l.attempt, l.retries, e.policy
+               FROM lease l JOIN execution e ON e.partition = l.partition AND e.id = l.execution_id
+               WHERE l.attempt_deadline_at <= clock_timestamp()
+               LIMIT $1"#,
+            SWEEP_MAX
+        )
+        .fetch_all(&self.inner.reads)
+        .await?;
+        let mut calls = Vec::with_capacity(rows.len());
+        for row in rows {
+            let policy = match &row.policy {
+                None => ExecutionPolicy::default(),
+                Some(text) => frozen_policy(row.execution_id, text)?,
+            };
+            let fence = Fence {
+                execution_id: ExecutionId::from_uuid(row.execution_id),
+                lease_id: LeaseId(row.lease_id),
+                epoch: row.epoch.unsigned_abs(),
+                attempt: row.attempt.unsigned_abs(),
+            };
+            let failure = Failure::new(
+                FailureClass::Timeout,
+                "attempt_timeout",
+                "the attempt ran longer than its policy allows",
+            );
+            calls.push(failed(
+                fence,
+                Condition::Overdue,
+                failure,
+                Report::default(),
+                &policy,
+                row.retries.unsigned_abs(),
+            ));
+        }
+        count_applied(self.inner.release.call_all(calls).await)
+    }
+}

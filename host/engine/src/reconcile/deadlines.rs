@@ -1,0 +1,59 @@
+//! deadlines: not finished when its deadline passed → expired.
+//!
+//! Event: `execution_expired`.
+
+use model::{AttemptEnd, EventKind, ExecutionId, Outcome};
+
+use super::SWEEP_MAX;
+use crate::execution::{FinishCall, FinishVerdict};
+use crate::{Engine, Error};
+
+impl Engine {
+    /// Expires executions past their deadline; returns how many.
+    pub(crate) async fn deadlines(&self) -> Result<u64, Error> {
+        let mut expired = 0;
+        for partition in self.instance().partitions.all() {
+            // A timer outlives an execution that finished by itself.
+            sqlx::query!(
+                "DELETE FROM timer t WHERE t.partition = $1 AND t.due_at <= clock_timestamp()
+                 AND EXISTS (SELECT FROM finished f
+                             WHERE f.partition = $1 AND f.execution_id = t.execution_id)",
+                partition.column()
+            )
+            .execute(&self.inner.reads)
+            .await?;
+            let due = sqlx::query_scalar!(
+                "SELECT execution_id FROM timer
+                 WHERE partition = $1 AND due_at <= clock_timestamp() AND kind = 'execution_deadline'
+                 ORDER BY due_at LIMIT $2",
+                partition.column(),
+                SWEEP_MAX
+            )
+            .fetch_all(&self.inner.reads)
+            .await?;
+            let calls = due
+                .into_iter()
+                .map(|id| overdue(ExecutionId::from_uuid(id)))
+                .collect();
+            for verdict in self.inner.finish.call_all(calls).await {
+                if matches!(verdict?, FinishVerdict::Finished { .. }) {
+                    expired += 1;
+                }
+            }
+        }
+        Ok(expired)
+    }
+}
+
+fn overdue(id: ExecutionId) -> FinishCall {
+    FinishCall {
+        id,
+        ended: AttemptEnd::Expired,
+        outcome: Outcome::Expired,
+        failure_code: Some("execution_deadline"),
+        message: Some("the execution was not finished by its deadline".to_owned()),
+        source: Some("system_timeout".to_owned()),
+        event: EventKind::ExecutionExpired,
+        only_due: true,
+    }
+}
