@@ -222,7 +222,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn every_call_gets_its_own_verdict_and_calls_ride_together() {
-        let sizes = Arc::default();
+        let sizes: Arc<std::sync::Mutex<Vec<usize>>> = Arc::default();
         let coalescer = Coalescer::start("add", 2, Checker(Arc::clone(&sizes)));
         let calls: Vec<_> = (0..600_u32).map(|n| Add((n % 3) as u16, n / 2)).collect();
         let wanted: Vec<_> = calls.iter().map(|call| call.1 * 2).collect();

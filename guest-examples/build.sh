@@ -1,0 +1,98 @@
+#!/bin/sh
+# Builds every guest example into out/<name>.wasm and prints their sizes.
+#
+# What is up to date is not built again. What is missing is installed by its
+# usual tool, and a line says so: the compile target by rustup, Node.js by
+# apt-get, the JavaScript packages by npm.
+set -eu
+
+cd "$(dirname "$0")"
+
+# The workspace keeps its own target directory, whatever the environment says:
+# the components are looked for there. Flags meant for another target stay out.
+unset CARGO_BUILD_TARGET CARGO_BUILD_TARGET_DIR RUSTFLAGS CARGO_ENCODED_RUSTFLAGS
+export CARGO_TARGET_DIR="$PWD/target"
+
+TARGET=wasm32-wasip2
+
+say() {
+    echo "build.sh: $*" >&2
+}
+
+die() {
+    say "$*"
+    exit 1
+}
+
+# Copies a component only when it changed, so that whoever watches out/ by
+# time stamp sees what is new, and in one step, so that nobody reads half a file.
+publish() {
+    cmp -s "$1" "$2" && return
+    cp "$1" "$2.new"
+    mv "$2.new" "$2"
+}
+
+size() {
+    printf '%-16s %9d bytes\n' "$1" "$(wc -c <"out/$1.wasm")"
+}
+
+build_rust() {
+    command -v cargo >/dev/null || die "cargo is missing: install Rust through rustup"
+    # Only rustup can tell what is installed; a toolchain that came another way
+    # is trusted to have the target, and cargo says so if it has not.
+    if command -v rustup >/dev/null && ! rustup target list --installed | grep -qx "$TARGET"; then
+        say "installing the compile target $TARGET"
+        rustup target add "$TARGET"
+    fi
+    cargo build --release --locked --workspace --target "$TARGET"
+
+    for manifest in */Cargo.toml hostile/*/Cargo.toml; do
+        name=$(basename "$(dirname "$manifest")")
+        # Cargo names the file after the library, which has no dashes.
+        publish "target/$TARGET/release/$(echo "$name" | tr - _).wasm" "out/$name.wasm"
+        size "$name"
+    done
+}
+
+install_node() {
+    if ! command -v apt-get >/dev/null; then
+        die "word-count needs Node.js 18 or newer with npm: install both"
+    elif [ "$(id -u)" -eq 0 ]; then
+        as_root=
+    elif command -v sudo >/dev/null; then
+        as_root=sudo
+    else
+        die "word-count needs Node.js 18 or newer with npm: install the packages nodejs and npm"
+    fi
+    say "installing Node.js and npm with apt-get"
+    $as_root apt-get update -q
+    $as_root apt-get install -q -y --no-install-recommends nodejs npm
+}
+
+# True when the first path is missing, or older than a file at or below one of
+# the others.
+is_stale() {
+    made=$1
+    shift
+    [ ! -e "$made" ] || [ -n "$(find "$@" -name node_modules -prune -o -type f -newer "$made" -print)" ]
+}
+
+build_word_count() {
+    if is_stale out/word-count.wasm word-count ../wit; then
+        if ! command -v node >/dev/null || ! command -v npm >/dev/null; then
+            install_node
+        fi
+        # npm leaves this record once everything is in place. One older than
+        # the lock file lists other versions.
+        if is_stale word-count/node_modules/.package-lock.json word-count/package-lock.json; then
+            say "installing the packages of word-count with npm"
+            (cd word-count && npm ci --silent --no-audit --no-fund)
+        fi
+        (cd word-count && npm run --silent build >/dev/null)
+    fi
+    size word-count
+}
+
+mkdir -p out
+build_rust
+build_word_count

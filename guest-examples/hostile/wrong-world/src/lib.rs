@@ -1,0 +1,16 @@
+//! A sound component that exports a greeting and nothing a host of handlers
+//! could call.
+
+wit_bindgen::generate!({ path: "wit", world: "greeter" });
+
+use exports::example::greeter::greet::Guest;
+
+struct Greeter;
+
+impl Guest for Greeter {
+    fn greet(name: String) -> String {
+        format!("Hello, {name}!")
+    }
+}
+
+export!(Greeter);

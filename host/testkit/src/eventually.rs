@@ -1,0 +1,22 @@
+//! Waiting for a condition instead of sleeping.
+
+use std::time::{Duration, Instant};
+
+/// Waits until `check` returns a value, asking every few milliseconds.
+///
+/// # Panics
+/// After 30 seconds, naming what was waited for.
+pub async fn eventually<T, F, R>(what: &str, mut check: F) -> T
+where
+    F: FnMut() -> R,
+    R: Future<Output = Option<T>>,
+{
+    let deadline = Instant::now() + Duration::from_secs(30);
+    loop {
+        if let Some(value) = check().await {
+            return value;
+        }
+        assert!(Instant::now() < deadline, "never happened: {what}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}

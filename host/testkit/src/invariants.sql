@@ -1,0 +1,52 @@
+-- Each row names an invariant and counts the rows that break it.
+WITH place AS (
+    SELECT partition, execution_id, epoch, 'ready' AS place FROM ready
+    UNION ALL SELECT partition, execution_id, epoch, 'lease' FROM lease
+    UNION ALL SELECT partition, execution_id, epoch, 'parked' FROM parked
+    UNION ALL SELECT partition, execution_id, epoch, 'finished' FROM finished
+),
+told AS (
+    SELECT u.kind, u.execution_id, u.epoch, e.xid, e.seq
+    FROM event e CROSS JOIN LATERAL unnest(e.kinds, e.execution_ids, e.epochs)
+        AS u(kind, execution_id, epoch)
+)
+SELECT 'an execution is in exactly one place', count(*) FROM (
+    SELECT e.id FROM execution e LEFT JOIN place p ON p.execution_id = e.id
+    GROUP BY e.id HAVING count(p.place) <> 1) AS broken
+UNION ALL
+SELECT 'a place belongs to an execution', count(*) FROM place p
+WHERE NOT EXISTS (SELECT FROM execution e WHERE e.partition = p.partition AND e.id = p.execution_id)
+UNION ALL
+SELECT 'epochs of attempts are below or at the present epoch', count(*) FROM attempt a
+JOIN place p USING (partition, execution_id) WHERE a.epoch > p.epoch
+UNION ALL
+SELECT 'a lease has a newer epoch than every ended one', count(*) FROM lease l
+JOIN attempt a USING (partition, execution_id) WHERE a.epoch >= l.epoch
+UNION ALL
+SELECT 'an involuntary end raised the epoch', count(*) FROM attempt a
+JOIN place p USING (partition, execution_id)
+WHERE a.ended IN ('lease_expired', 'lease_revoked') AND p.epoch <= a.epoch
+UNION ALL
+SELECT 'every grant has its event', count(*) FROM (
+    SELECT execution_id, epoch FROM lease UNION ALL SELECT execution_id, epoch FROM attempt) AS held
+WHERE NOT EXISTS (SELECT FROM told t WHERE t.execution_id = held.execution_id
+                  AND t.epoch = held.epoch AND t.kind IN ('acquired', 'reclaimed'))
+UNION ALL
+SELECT 'every execution has exactly one created event', count(*) FROM execution e
+WHERE 1 <> (SELECT count(*) FROM told t WHERE t.execution_id = e.id AND t.kind = 'created')
+UNION ALL
+SELECT 'every end has exactly one event', count(*) FROM finished f
+WHERE 1 <> (SELECT count(*) FROM told t WHERE t.execution_id = f.execution_id
+            AND t.kind IN ('success', 'failed', 'cancelled', 'execution_expired', 'skipped'))
+UNION ALL
+SELECT 'attempts are numbered without gaps', count(*) FROM (
+    SELECT execution_id FROM attempt GROUP BY execution_id
+    HAVING max(attempt) + 1 <> count(DISTINCT attempt)) AS broken
+UNION ALL
+SELECT 'a running execution belongs to the attempt after the ended ones', count(*) FROM lease l
+WHERE l.attempt < coalesce((SELECT max(a.attempt) FROM attempt a
+                            WHERE a.partition = l.partition AND a.execution_id = l.execution_id), 0)
+UNION ALL
+SELECT 'an idempotency key and its execution share a partition', count(*) FROM idempotency i
+WHERE NOT EXISTS (SELECT FROM execution e
+                  WHERE e.partition = i.partition AND e.id = i.execution_id)

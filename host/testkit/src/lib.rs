@@ -1,0 +1,12 @@
+//! What tests share: databases of their own, time that can be moved, and waiting
+//! without sleeping.
+
+mod database;
+mod eventually;
+mod guests;
+mod host;
+
+pub use database::{Database, database};
+pub use eventually::eventually;
+pub use guests::guest;
+pub use host::{Host, HostBuilder};

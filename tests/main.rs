@@ -1,0 +1,6 @@
+//! Behaviour across the parts of flowhost, on a real database, with real
+//! components and real processes. One binary, so that everything is linked once.
+
+mod lifecycle;
+mod tidy;
+mod transitions;
