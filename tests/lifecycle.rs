@@ -18,6 +18,10 @@ fn create(data: &str) -> Create {
 }
 
 pub(crate) async fn claim(engine: &Engine, max: u32) -> Vec<Claimed> {
+    try_claim(engine, max).await.expect("asked")
+}
+
+pub(crate) async fn try_claim(engine: &Engine, max: u32) -> Result<Vec<Claimed>, engine::Error> {
     engine
         .claim(Claim {
             worker_instance_id: "test".to_owned(),
@@ -28,7 +32,6 @@ pub(crate) async fn claim(engine: &Engine, max: u32) -> Vec<Claimed> {
             lease_ttl_ms: 30_000,
         })
         .await
-        .expect("asked")
 }
 
 async fn claim_one(engine: &Engine) -> Claimed {

@@ -1,6 +1,10 @@
 //! Behaviour across the parts of flowhost, on a real database, with real
 //! components and real processes. One binary, so that everything is linked once.
 
+mod concurrency;
+mod golden;
 mod lifecycle;
+mod outage;
 mod tidy;
 mod transitions;
+mod wit_reference;

@@ -68,16 +68,24 @@ impl Database {
 
     /// Opens an engine on it that knows the kinds the tests use.
     pub async fn engine(&self) -> Engine {
-        let engine = Engine::connect(self.settings()).await.expect("an engine opens");
+        let engine = Engine::connect(self.settings())
+            .await
+            .expect("an engine opens");
         for kind in ["echo", "other"] {
-            engine.define_kind(kind).await.expect("asked").expect("valid");
+            engine
+                .define_kind(kind)
+                .await
+                .expect("asked")
+                .expect("valid");
         }
         engine
     }
 
     /// Opens a connection for looking into it.
     pub async fn connection(&self) -> PgConnection {
-        PgConnection::connect_with(&self.options).await.expect("a connection opens")
+        PgConnection::connect_with(&self.options)
+            .await
+            .expect("a connection opens")
     }
 
     /// Lets time pass: moves every stored point in time that is compared with
@@ -92,10 +100,12 @@ impl Database {
             ("timer", "due_at"),
             ("idempotency", "expires_at"),
         ] {
-            let statement = format!(
-                "UPDATE {table} SET {column} = {column} - {ms} * interval '1 millisecond'"
-            );
-            connection.execute(AssertSqlSafe(statement)).await.expect("time moves");
+            let statement =
+                format!("UPDATE {table} SET {column} = {column} - {ms} * interval '1 millisecond'");
+            connection
+                .execute(AssertSqlSafe(statement))
+                .await
+                .expect("time moves");
         }
     }
 
@@ -120,22 +130,29 @@ async fn template() -> Result<String> {
     let name = format!("fh_template_{:016x}", hash.finish());
     let mut server = connect("postgres").await?;
     // Several test processes may share one server.
-    sqlx::query("SELECT pg_advisory_lock(7217)").execute(&mut server).await?;
-    let known: Option<(String,)> = sqlx::query_as("SELECT datname FROM pg_database WHERE datname = $1")
-        .bind(&name)
-        .fetch_optional(&mut server)
+    sqlx::query("SELECT pg_advisory_lock(7217)")
+        .execute(&mut server)
         .await?;
+    let known: Option<(String,)> =
+        sqlx::query_as("SELECT datname FROM pg_database WHERE datname = $1")
+            .bind(&name)
+            .fetch_optional(&mut server)
+            .await?;
     if known.is_none() {
         let building = format!("{name}_building");
         server
-            .execute(AssertSqlSafe(format!("DROP DATABASE IF EXISTS {building} WITH (FORCE)")))
+            .execute(AssertSqlSafe(format!(
+                "DROP DATABASE IF EXISTS {building} WITH (FORCE)"
+            )))
             .await?;
         create(&mut server, &building, None).await?;
         let mut connection = connect(&building).await?;
         engine::MIGRATOR.run(&mut connection).await?;
         connection.close().await?;
         server
-            .execute(AssertSqlSafe(format!("ALTER DATABASE {building} RENAME TO {name}")))
+            .execute(AssertSqlSafe(format!(
+                "ALTER DATABASE {building} RENAME TO {name}"
+            )))
             .await?;
     }
     server.close().await?;
@@ -156,7 +173,9 @@ async fn create(server: &mut PgConnection, name: &str, template: Option<&String>
 
 async fn connect(database: &str) -> Result<PgConnection> {
     let options = options(database)?;
-    PgConnection::connect_with(&options).await.context("connecting to the test server")
+    PgConnection::connect_with(&options)
+        .await
+        .context("connecting to the test server")
 }
 
 fn options(database: &str) -> Result<PgConnectOptions> {
@@ -170,7 +189,9 @@ fn server() -> Result<&'static str> {
         Ok(url) => Ok(url),
         Err(_) => start(),
     });
-    server.as_deref().map_err(|error| anyhow::anyhow!("{error:#}"))
+    server
+        .as_deref()
+        .map_err(|error| anyhow::anyhow!("{error:#}"))
 }
 
 /// Starts a cluster that stops with this process: its supervisor's thread ends

@@ -6,11 +6,7 @@ use std::time::{Duration, Instant};
 ///
 /// # Panics
 /// After 30 seconds, naming what was waited for.
-pub async fn eventually<T, F, R>(what: &str, mut check: F) -> T
-where
-    F: FnMut() -> R,
-    R: Future<Output = Option<T>>,
-{
+pub async fn eventually<T>(what: &str, mut check: impl AsyncFnMut() -> Option<T>) -> T {
     let deadline = Instant::now() + Duration::from_secs(30);
     loop {
         if let Some(value) = check().await {

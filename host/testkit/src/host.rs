@@ -134,7 +134,11 @@ impl Host {
             if let Some(status) = self.child.try_wait().expect("the child can be waited for") {
                 return status.code();
             }
-            assert!(Instant::now() < deadline, "the host does not exit\n{}", self.log());
+            assert!(
+                Instant::now() < deadline,
+                "the host does not exit\n{}",
+                self.log()
+            );
             std::thread::sleep(Duration::from_millis(10));
         }
     }
@@ -145,7 +149,11 @@ impl Host {
             if let Ok(Some(status)) = self.child.try_wait() {
                 panic!("the host exited with {status}\n{}", self.log());
             }
-            assert!(Instant::now() < deadline, "the host is not ready\n{}", self.log());
+            assert!(
+                Instant::now() < deadline,
+                "the host is not ready\n{}",
+                self.log()
+            );
             std::thread::sleep(Duration::from_millis(10));
         }
     }

@@ -1,0 +1,32 @@
+# `make run` and `make test` need nothing else; what they lack they install with
+# the platform's ordinary tools, and say so.
+
+.PHONY: run test postgres guests lint bench chaos golden
+
+run: postgres guests ## start a host with the examples, on a Postgres of its own
+	cargo run -- dev --load guest-examples/out --demo guest-examples/samples.toml --results results
+
+test: postgres guests ## every test, on a database it provides itself
+	cargo test --workspace
+
+lint: ## formatting, clippy, licences and advisories
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- -D warnings
+	@if cargo deny --version >/dev/null 2>&1; then cargo deny check; \
+	else echo "cargo deny is not installed: cargo install cargo-deny --locked"; fi
+
+golden: ## write the golden files anew and show what changed
+	UPDATE_GOLDEN=1 cargo test --test integration golden
+	git diff --stat tests/golden wit/README.md
+
+bench: postgres guests ## durable lifecycles as a ratio to plain inserts
+	cargo run --release -- bench --component guest-examples/out/echo.wasm
+
+chaos: postgres guests ## five minutes of kill -9 under load
+	FLOWHOST_CHAOS_SECONDS=300 cargo test --test integration chaos -- --nocapture
+
+postgres: ## a Postgres server, if there is none
+	@host/pgserver/install.sh
+
+guests: ## the example components
+	@guest-examples/build.sh
