@@ -1,10 +1,14 @@
 //! Behaviour across the parts of flowhost, on a real database, with real
 //! components and real processes. One binary, so that everything is linked once.
 
+mod api;
+mod chaos;
 mod concurrency;
 mod golden;
+mod http;
 mod lifecycle;
 mod outage;
+mod sandbox;
 mod tidy;
 mod transitions;
 mod wit_reference;

@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 /// Waits until `check` returns a value, asking every few milliseconds.
 ///
 /// # Panics
-/// After 30 seconds, naming what was waited for.
+/// After a minute, naming what was waited for.
 pub async fn eventually<T>(what: &str, mut check: impl AsyncFnMut() -> Option<T>) -> T {
-    let deadline = Instant::now() + Duration::from_secs(30);
+    let deadline = Instant::now() + Duration::from_secs(60);
     loop {
         if let Some(value) = check().await {
             return value;

@@ -5,8 +5,6 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use tempfile::TempDir;
-
 /// How to start a host.
 #[derive(Debug)]
 pub struct HostBuilder {
@@ -14,6 +12,7 @@ pub struct HostBuilder {
     database_url: String,
     arguments: Vec<String>,
     environment: Vec<(String, String)>,
+    cache_dir: PathBuf,
 }
 
 impl HostBuilder {
@@ -24,6 +23,11 @@ impl HostBuilder {
             database_url: database_url.to_owned(),
             arguments: Vec::new(),
             environment: Vec::new(),
+            // Shared by all hosts of a run, so that each component is compiled once.
+            cache_dir: std::env::temp_dir()
+                .join("flowhost-tests")
+                .join(std::process::id().to_string())
+                .join("cache"),
         }
     }
 
@@ -44,20 +48,16 @@ impl HostBuilder {
     /// # Panics
     /// When it is not ready within 60 seconds.
     pub fn start(self) -> Host {
-        let home = tempfile::Builder::new()
-            .prefix("flowhost-host-")
-            .tempdir()
-            .expect("a temporary directory");
         let port = free_port();
         let url = format!("http://127.0.0.1:{port}");
         let mut child = Command::new(&self.binary)
             .args(["serve", "--listen", &format!("127.0.0.1:{port}")])
             .args(["--database-url", &self.database_url, "--i-accept-loss"])
-            .arg("--cache-dir")
-            .arg(home.path().join("cache"))
             .args(&self.arguments)
             .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .env("FLOWHOST_LOG", "info")
+            .env("FLOWHOST_SANDBOX_CACHE_DIR", &self.cache_dir)
+            .env("FLOWHOST_SANDBOX_SANDBOXES_MAX", "64")
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
@@ -75,7 +75,6 @@ impl HostBuilder {
             child,
             url,
             port,
-            _home: home,
             log,
         };
         host.wait_ready();
@@ -89,7 +88,6 @@ pub struct Host {
     child: Child,
     url: String,
     port: u16,
-    _home: TempDir,
     log: std::sync::Arc<std::sync::Mutex<Vec<String>>>,
 }
 
