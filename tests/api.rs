@@ -23,7 +23,9 @@ pub(crate) fn builder(database: &Database) -> HostBuilder {
 impl Api {
     /// Starts a host and publishes components under their own names.
     pub(crate) async fn start(builder: HostBuilder, guests: &[&str]) -> Self {
-        let host = tokio::task::spawn_blocking(|| builder.start()).await.expect("started");
+        let host = tokio::task::spawn_blocking(|| builder.start())
+            .await
+            .expect("started");
         let api = Self {
             host,
             client: Client::new(),
@@ -45,7 +47,9 @@ impl Api {
     }
 
     pub(crate) async fn ask(&self, method: Method, path: &str, body: Option<Value>) -> Answer {
-        let mut request = self.client.request(method, format!("{}{path}", self.host.url()));
+        let mut request = self
+            .client
+            .request(method, format!("{}{path}", self.host.url()));
         if let Some(body) = body {
             request = request.json(&body);
         }
@@ -70,7 +74,9 @@ impl Api {
     /// Waits for the end of an execution and returns it.
     pub(crate) async fn wait(&self, id: &str) -> Value {
         for _ in 0..12 {
-            let (status, body) = self.get(&format!("/v1/executions/{id}/wait?timeout_ms=5000")).await;
+            let (status, body) = self
+                .get(&format!("/v1/executions/{id}/wait?timeout_ms=5000"))
+                .await;
             if status == StatusCode::OK {
                 return body;
             }
@@ -89,8 +95,14 @@ impl Api {
         let url = format!("{}/v1/executions/{id}/result", self.host.url());
         let response = self.client.get(url).send().await.expect("the host answers");
         assert_eq!(response.status(), StatusCode::OK);
-        let content_type = response.headers()["content-type"].to_str().expect("text").to_owned();
-        (content_type, response.bytes().await.expect("a body").to_vec())
+        let content_type = response.headers()["content-type"]
+            .to_str()
+            .expect("text")
+            .to_owned();
+        (
+            content_type,
+            response.bytes().await.expect("a body").to_vec(),
+        )
     }
 
     /// Waits until an execution is in a public state.

@@ -47,9 +47,16 @@ async fn chaos_no_acknowledged_execution_is_lost_and_none_ends_twice() {
             })
             .collect();
         let (_, body) = front
-            .ask(Method::POST, "/v1/executions/batch", Some(json!({"executions": batch})))
+            .ask(
+                Method::POST,
+                "/v1/executions/batch",
+                Some(json!({"executions": batch})),
+            )
             .await;
-        for (item, verdict) in batch.iter().zip(body["results"].as_array().expect("a list")) {
+        for (item, verdict) in batch
+            .iter()
+            .zip(body["results"].as_array().expect("a list"))
+        {
             let id = verdict["execution"]["id"].as_str().expect("created");
             let input = item["input_text"].as_str().expect("text");
             acknowledged.insert(id.to_owned(), input.to_owned());
@@ -68,9 +75,11 @@ async fn chaos_no_acknowledged_execution_is_lost_and_none_ends_twice() {
     eventually("every execution has ended", async || {
         let (_, lanes) = front.get("/v1/lanes").await;
         let (_, delayed) = front.get("/v1/executions?state=delayed&limit=1").await;
-        let idle = lanes["lanes"].as_array().expect("a list").iter().all(|lane| {
-            lane["waiting"] == 0 && lane["active"] == 0
-        });
+        let idle = lanes["lanes"]
+            .as_array()
+            .expect("a list")
+            .iter()
+            .all(|lane| lane["waiting"] == 0 && lane["active"] == 0);
         (idle && delayed["executions"] == json!([])).then_some(())
     })
     .await;
@@ -82,8 +91,15 @@ async fn chaos_no_acknowledged_execution_is_lost_and_none_ends_twice() {
     }
     // Among them: one end each, attempts without gaps, a newer epoch per grant.
     database.assert_invariants().await;
-    println!("{kills} kills, {} executions, none lost, none ended twice", acknowledged.len());
-    assert!(kills >= 2 && acknowledged.len() > 100, "{kills} kills, {}", acknowledged.len());
+    println!(
+        "{kills} kills, {} executions, none lost, none ended twice",
+        acknowledged.len()
+    );
+    assert!(
+        kills >= 2 && acknowledged.len() > 100,
+        "{kills} kills, {}",
+        acknowledged.len()
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -91,7 +107,9 @@ async fn a_host_that_was_frozen_past_its_lease_is_refused_when_it_wakes() {
     let database = database().await;
     let host = || builder(&database).argument("--lease-ttl").argument("1s");
     let zombie = Api::start(host(), &["slow"]).await;
-    let id = zombie.create(json!({"kind": "slow", "input_text": "1500"})).await;
+    let id = zombie
+        .create(json!({"kind": "slow", "input_text": "1500"}))
+        .await;
     zombie.until(&id, "active").await;
     zombie.host.signal("STOP");
     let heir = Api::start(host(), &[]).await;
@@ -102,7 +120,11 @@ async fn a_host_that_was_frozen_past_its_lease_is_refused_when_it_wakes() {
     .await;
     zombie.host.signal("CONT");
     let info = heir.wait(&id).await;
-    assert_eq!((&info["public_state"], &info["attempts"]), (&json!("completed"), &json!(2)), "{taken}");
+    assert_eq!(
+        (&info["public_state"], &info["attempts"]),
+        (&json!("completed"), &json!(2)),
+        "{taken}"
+    );
     let attempts = heir.attempts(&id).await;
     assert_eq!(attempts[0]["leases"][0]["ended"], "lease_expired");
     assert_eq!(attempts[1]["leases"][0]["ended"], "success");
@@ -113,13 +135,22 @@ async fn a_host_that_was_frozen_past_its_lease_is_refused_when_it_wakes() {
 async fn a_host_that_is_asked_to_end_finishes_its_work_first() {
     let database = database().await;
     let mut api = Api::start(builder(&database), &["slow"]).await;
-    let id = api.create(json!({"kind": "slow", "input_text": "1000"})).await;
+    let id = api
+        .create(json!({"kind": "slow", "input_text": "1000"}))
+        .await;
     api.until(&id, "active").await;
     api.host.signal("TERM");
     let code = tokio::task::block_in_place(|| api.host.exit_code());
     assert_eq!(code, Some(0), "{}", api.host.log());
     let engine = database.engine().await;
-    let info = engine.get(id.parse().expect("an id"), None).await.expect("asked").expect("known");
-    assert_eq!((info.public_state, info.attempts), (model::PublicState::Completed, 1));
+    let info = engine
+        .get(id.parse().expect("an id"), None)
+        .await
+        .expect("asked")
+        .expect("known");
+    assert_eq!(
+        (info.public_state, info.attempts),
+        (model::PublicState::Completed, 1)
+    );
     database.assert_invariants().await;
 }

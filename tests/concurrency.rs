@@ -47,17 +47,28 @@ async fn two_engines_split_the_work_and_complete_each_execution_once() {
     let database = database().await;
     let engines = [database.engine().await, database.engine().await];
     let stop = Arc::new(AtomicBool::new(false));
-    let accepted: Vec<_> = engines.iter().map(|_| Arc::new(AtomicUsize::new(0))).collect();
+    let accepted: Vec<_> = engines
+        .iter()
+        .map(|_| Arc::new(AtomicUsize::new(0)))
+        .collect();
     let workers: Vec<_> = engines
         .iter()
         .zip(&accepted)
         .map(|(engine, accepted)| {
-            tokio::spawn(work(engine.clone(), Arc::clone(&stop), Arc::clone(accepted)))
+            tokio::spawn(work(
+                engine.clone(),
+                Arc::clone(&stop),
+                Arc::clone(accepted),
+            ))
         })
         .collect();
-    let created = engines[0].create_batch((0..EXECUTIONS).map(create).collect()).await;
-    let ids: Vec<ExecutionId> =
-        created.into_iter().map(|c| c.expect("asked").expect("created").id()).collect();
+    let created = engines[0]
+        .create_batch((0..EXECUTIONS).map(create).collect())
+        .await;
+    let ids: Vec<ExecutionId> = created
+        .into_iter()
+        .map(|c| c.expect("asked").expect("created").id())
+        .collect();
     for id in &ids {
         let finished = engines[1].wait_finished(*id, Duration::from_secs(30)).await;
         assert!(finished.expect("asked"), "{id} is finished");
@@ -77,7 +88,12 @@ async fn of_complete_fail_and_cancel_at_once_exactly_one_wins() {
     let database = database().await;
     let engine = database.engine().await;
     for round in 0..60 {
-        let id = engine.create(create(round)).await.expect("asked").expect("created").id();
+        let id = engine
+            .create(create(round))
+            .await
+            .expect("asked")
+            .expect("created")
+            .id();
         let fence = claim(&engine, 1).await.remove(0).fence;
         let complete = engine.complete(Complete {
             fence,
@@ -102,7 +118,11 @@ async fn of_complete_fail_and_cancel_at_once_exactly_one_wins() {
             (fail.expect("asked").is_ok(), PublicState::Failed),
             (cancel.expect("asked").is_ok(), PublicState::Cancelled),
         ];
-        let winners: Vec<_> = won.iter().filter(|(ok, _)| *ok).map(|(_, state)| *state).collect();
+        let winners: Vec<_> = won
+            .iter()
+            .filter(|(ok, _)| *ok)
+            .map(|(_, state)| *state)
+            .collect();
         let info = engine.get(id, None).await.expect("asked").expect("known");
         assert_eq!(winners, [info.public_state], "round {round}");
     }
@@ -118,12 +138,20 @@ async fn a_reader_of_events_skips_none_under_concurrent_writers() {
     let stop = Arc::new(AtomicBool::new(false));
     let accepted = Arc::new(AtomicUsize::new(0));
     for engine in &writers {
-        tokio::spawn(work(engine.clone(), Arc::clone(&stop), Arc::clone(&accepted)));
+        tokio::spawn(work(
+            engine.clone(),
+            Arc::clone(&stop),
+            Arc::clone(&accepted),
+        ));
     }
     let creating = writers.clone().map(|engine| {
         tokio::spawn(async move {
             for n in 0..EXECUTIONS / 2 {
-                engine.create(create(n)).await.expect("asked").expect("created");
+                engine
+                    .create(create(n))
+                    .await
+                    .expect("asked")
+                    .expect("created");
             }
         })
     });
@@ -158,15 +186,31 @@ async fn an_instance_of_many_partitions_works_like_one_of_one() {
     .await
     .expect("an engine opens");
     assert_eq!(engine.instance().partitions.count(), 7);
-    engine.define_kind("echo").await.expect("asked").expect("valid");
+    engine
+        .define_kind("echo")
+        .await
+        .expect("asked")
+        .expect("valid");
     let keyed = (0..50).map(|n| Create {
         idempotency_key: (n % 2 == 0).then(|| format!("key-{n}")),
         ..create(n)
     });
     let created = engine.create_batch(keyed.clone().collect()).await;
-    let ids: HashSet<_> = created.into_iter().map(|c| c.expect("asked").expect("created").id()).collect();
-    assert!(ids.iter().map(|id| id.partition()).collect::<HashSet<_>>().len() > 1);
-    let again = engine.create(keyed.clone().next().expect("one")).await.expect("asked");
+    let ids: HashSet<_> = created
+        .into_iter()
+        .map(|c| c.expect("asked").expect("created").id())
+        .collect();
+    assert!(
+        ids.iter()
+            .map(|id| id.partition())
+            .collect::<HashSet<_>>()
+            .len()
+            > 1
+    );
+    let again = engine
+        .create(keyed.clone().next().expect("one"))
+        .await
+        .expect("asked");
     assert!(ids.contains(&again.expect("a duplicate").id()));
     let mut done = HashSet::new();
     while done.len() < ids.len() {
@@ -177,7 +221,11 @@ async fn an_instance_of_many_partitions_works_like_one_of_one() {
                 result: claimed.input,
                 report: Default::default(),
             };
-            engine.complete(complete).await.expect("asked").expect("accepted");
+            engine
+                .complete(complete)
+                .await
+                .expect("asked")
+                .expect("accepted");
         }
     }
     assert_eq!(done, ids);

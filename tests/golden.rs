@@ -27,10 +27,19 @@ pub(crate) fn assert_golden(path: &str, text: &str) {
         .enumerate()
         .find(|(_, (known, now))| known != now)
         .map_or_else(
-            || format!("{} lines, now {}", known.lines().count(), text.lines().count()),
+            || {
+                format!(
+                    "{} lines, now {}",
+                    known.lines().count(),
+                    text.lines().count()
+                )
+            },
             |(line, (known, now))| format!("line {}:\n- {known}\n+ {now}", line + 1),
         );
-    assert!(known == text, "{path} is out of date; run `make golden` and look at the change\n{first}");
+    assert!(
+        known == text,
+        "{path} is out of date; run `make golden` and look at the change\n{first}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -40,7 +49,8 @@ async fn golden_schema() {
         .fetch_all(&mut connection)
         .await
         .expect("the catalogue can be read");
-    let mut text = String::from("-- The schema after every migration, as the database describes it.\n");
+    let mut text =
+        String::from("-- The schema after every migration, as the database describes it.\n");
     for row in rows {
         let line: String = row.get(0);
         writeln!(text, "{line}").expect("a string takes text");
@@ -52,9 +62,14 @@ async fn golden_schema() {
 fn golden_figure_of_transitions() {
     let path = "ARCHITECTURE.md";
     let text = fs::read_to_string(top().join(path)).expect("text");
-    let (head, rest) = text.split_once("```mermaid\nstateDiagram").expect("a figure");
+    let (head, rest) = text
+        .split_once("```mermaid\nstateDiagram")
+        .expect("a figure");
     let (_, tail) = rest.split_once("```").expect("the figure ends");
-    assert_golden(path, &format!("{head}```mermaid\n{}```{tail}", model::figure()));
+    assert_golden(
+        path,
+        &format!("{head}```mermaid\n{}```{tail}", model::figure()),
+    );
 }
 
 /// The labels of the database's enums are the names of the model's.
@@ -74,7 +89,10 @@ async fn enum_labels_are_the_model_s_names() {
         ("outcome", names(model::Outcome::ALL)),
         (
             "parked_state",
-            names(model::StateKind::ALL).into_iter().filter(|n| !parked.contains(&n.as_str())).collect(),
+            names(model::StateKind::ALL)
+                .into_iter()
+                .filter(|n| !parked.contains(&n.as_str()))
+                .collect(),
         ),
     ];
     for (name, expected) in expected {

@@ -14,31 +14,126 @@ async fn bad_requests_get_a_problem_with_a_stable_code() {
     let unknown = "01990000-0000-7000-8000-000000000000";
     let big = "x".repeat((1 << 20) + 1);
     let cases: Vec<(Method, String, Option<Value>, u16, &str)> = vec![
-        (Method::GET, format!("/v1/executions/{unknown}"), None, 404, "execution_not_found"),
-        (Method::GET, format!("/v1/executions/{unknown}/result"), None, 404, "execution_not_found"),
-        (Method::GET, format!("/v1/executions/{unknown}/wait"), None, 404, "execution_not_found"),
-        (Method::POST, format!("/v1/executions/{unknown}/cancel"), Some(json!({})), 404, "execution_not_found"),
-        (Method::GET, "/v1/executions/nonsense".into(), None, 400, "invalid_id"),
-        (Method::GET, "/v1/executions?limit=0".into(), None, 400, "invalid_query"),
-        (Method::GET, "/v1/executions?state=asleep".into(), None, 400, "invalid_query"),
+        (
+            Method::GET,
+            format!("/v1/executions/{unknown}"),
+            None,
+            404,
+            "execution_not_found",
+        ),
+        (
+            Method::GET,
+            format!("/v1/executions/{unknown}/result"),
+            None,
+            404,
+            "execution_not_found",
+        ),
+        (
+            Method::GET,
+            format!("/v1/executions/{unknown}/wait"),
+            None,
+            404,
+            "execution_not_found",
+        ),
+        (
+            Method::POST,
+            format!("/v1/executions/{unknown}/cancel"),
+            Some(json!({})),
+            404,
+            "execution_not_found",
+        ),
+        (
+            Method::GET,
+            "/v1/executions/nonsense".into(),
+            None,
+            400,
+            "invalid_id",
+        ),
+        (
+            Method::GET,
+            "/v1/executions?limit=0".into(),
+            None,
+            400,
+            "invalid_query",
+        ),
+        (
+            Method::GET,
+            "/v1/executions?state=asleep".into(),
+            None,
+            400,
+            "invalid_query",
+        ),
         (Method::GET, "/v1/nothing".into(), None, 404, "not_found"),
-        (Method::DELETE, "/v1/executions".into(), None, 405, "method_not_allowed"),
-        (Method::POST, "/v1/executions".into(), Some(json!({"kind": "nobody", "input": 1})), 422, "unknown_kind"),
-        (Method::POST, "/v1/executions".into(), Some(json!({"kind": "Echo!", "input": 1})), 422, "invalid_input"),
-        (Method::POST, "/v1/executions".into(), Some(json!({"kind": "echo", "inptu": 1})), 400, "malformed_json"),
-        (Method::POST, "/v1/executions".into(), Some(json!({"kind": "echo", "priority": 9001, "input": 1})), 422, "invalid_input"),
-        (Method::POST, "/v1/executions".into(), Some(json!({"kind": "echo", "input_text": big})), 413, "payload_too_large"),
-        (Method::POST, "/v1/executions".into(), Some(json!({"kind": "echo", "input": 1, "tags": {"Bad": "x"}})), 422, "invalid_input"),
-        (Method::PUT, "/v1/kinds/echo/routes".into(), Some(json!({"routes": [{"digest": "0".repeat(64), "weight": 1}]})), 422, "unknown_component"),
+        (
+            Method::DELETE,
+            "/v1/executions".into(),
+            None,
+            405,
+            "method_not_allowed",
+        ),
+        (
+            Method::POST,
+            "/v1/executions".into(),
+            Some(json!({"kind": "nobody", "input": 1})),
+            422,
+            "unknown_kind",
+        ),
+        (
+            Method::POST,
+            "/v1/executions".into(),
+            Some(json!({"kind": "Echo!", "input": 1})),
+            422,
+            "invalid_input",
+        ),
+        (
+            Method::POST,
+            "/v1/executions".into(),
+            Some(json!({"kind": "echo", "inptu": 1})),
+            400,
+            "malformed_json",
+        ),
+        (
+            Method::POST,
+            "/v1/executions".into(),
+            Some(json!({"kind": "echo", "priority": 9001, "input": 1})),
+            422,
+            "invalid_input",
+        ),
+        (
+            Method::POST,
+            "/v1/executions".into(),
+            Some(json!({"kind": "echo", "input_text": big})),
+            413,
+            "payload_too_large",
+        ),
+        (
+            Method::POST,
+            "/v1/executions".into(),
+            Some(json!({"kind": "echo", "input": 1, "tags": {"Bad": "x"}})),
+            422,
+            "invalid_input",
+        ),
+        (
+            Method::PUT,
+            "/v1/kinds/echo/routes".into(),
+            Some(json!({"routes": [{"digest": "0".repeat(64), "weight": 1}]})),
+            422,
+            "unknown_component",
+        ),
     ];
     let mut wrong = Vec::new();
     for (method, path, body, status, code) in cases {
         let (given, problem) = api.ask(method.clone(), &path, body).await;
         if given.as_u16() != status || problem["code"] != code {
-            wrong.push(format!("{method} {path}: {given} {problem}, not {status} {code}"));
+            wrong.push(format!(
+                "{method} {path}: {given} {problem}, not {status} {code}"
+            ));
         }
         for member in ["type", "title", "status", "detail"] {
-            assert!(!problem[member].is_null(), "{path} has no {member}: {problem}");
+            assert!(
+                !problem[member].is_null(),
+                "{path} has no {member}: {problem}"
+            );
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
@@ -58,10 +153,14 @@ async fn bad_requests_get_a_problem_with_a_stable_code() {
 async fn an_idempotency_key_is_honoured_over_http() {
     let database = database().await;
     let api = Api::start(builder(&database), &["echo"]).await;
-    let keyed = |input: &str| json!({"kind": "echo", "input_text": input, "idempotency_key": "order-1"});
+    let keyed =
+        |input: &str| json!({"kind": "echo", "input_text": input, "idempotency_key": "order-1"});
     let id = api.create(keyed("a")).await;
     let (status, again) = api.post("/v1/executions", keyed("a")).await;
-    assert_eq!((status, again["id"].as_str()), (StatusCode::OK, Some(id.as_str())));
+    assert_eq!(
+        (status, again["id"].as_str()),
+        (StatusCode::OK, Some(id.as_str()))
+    );
     let (status, problem) = api.post("/v1/executions", keyed("b")).await;
     assert_eq!(status, StatusCode::CONFLICT);
     assert_eq!(problem["code"], "idempotency_conflict");
@@ -79,7 +178,12 @@ async fn a_batch_gets_one_verdict_for_each_item() {
     ]});
     let (status, body) = api.post("/v1/executions/batch", executions).await;
     assert_eq!(status, StatusCode::OK, "{body}");
-    let statuses: Vec<_> = body["results"].as_array().expect("a list").iter().map(|v| v["status"].clone()).collect();
+    let statuses: Vec<_> = body["results"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|v| v["status"].clone())
+        .collect();
     assert_eq!(statuses, [201, 422, 201]);
 }
 
@@ -87,12 +191,22 @@ async fn a_batch_gets_one_verdict_for_each_item() {
 async fn a_result_is_the_bytes_the_handler_returned() {
     let database = database().await;
     let api = Api::start(builder(&database), &["echo"]).await;
-    let info = api.run(json!({"kind": "echo", "input_base64": "AP8K", "content_type": "application/x-bytes"})).await;
+    let info = api
+        .run(json!({"kind": "echo", "input_base64": "AP8K", "content_type": "application/x-bytes"}))
+        .await;
     let id = info["id"].as_str().expect("an id");
-    assert_eq!(api.result(id).await, ("application/x-bytes".to_owned(), vec![0, 255, 10]));
+    assert_eq!(
+        api.result(id).await,
+        ("application/x-bytes".to_owned(), vec![0, 255, 10])
+    );
     let (status, history) = api.get(&format!("/v1/executions/{id}/history")).await;
     assert_eq!(status, StatusCode::OK);
-    let what: Vec<_> = history["history"].as_array().expect("a list").iter().map(|e| e["what"].clone()).collect();
+    let what: Vec<_> = history["history"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|e| e["what"].clone())
+        .collect();
     assert_eq!(what, ["created", "acquired", "success", "completed"]);
 }
 
@@ -100,10 +214,18 @@ async fn a_result_is_the_bytes_the_handler_returned() {
 async fn a_paused_lane_keeps_its_work_until_it_serves_again() {
     let database = database().await;
     let api = Api::start(builder(&database), &["echo"]).await;
-    let lane = |state: &str| api.ask(Method::PUT, "/v1/lanes/night", Some(json!({"state": state})));
+    let lane = |state: &str| {
+        api.ask(
+            Method::PUT,
+            "/v1/lanes/night",
+            Some(json!({"state": state})),
+        )
+    };
     lane("paused").await;
     tokio::time::sleep(std::time::Duration::from_millis(1100)).await;
-    let id = api.create(json!({"kind": "echo", "input": 1, "lane": "night"})).await;
+    let id = api
+        .create(json!({"kind": "echo", "input": 1, "lane": "night"}))
+        .await;
     let other = api.run(once("echo", "another lane")).await;
     assert_eq!(other["public_state"], "completed");
     let (_, info) = api.get(&format!("/v1/executions/{id}")).await;
@@ -112,8 +234,16 @@ async fn a_paused_lane_keeps_its_work_until_it_serves_again() {
     assert_eq!(api.wait(&id).await["public_state"], "completed");
     lane("disabled").await;
     tokio::time::sleep(std::time::Duration::from_millis(1100)).await;
-    let (status, problem) = api.post("/v1/executions", json!({"kind": "echo", "input": 1, "lane": "night"})).await;
-    assert_eq!((status, &problem["code"]), (StatusCode::CONFLICT, &json!("lane_disabled")));
+    let (status, problem) = api
+        .post(
+            "/v1/executions",
+            json!({"kind": "echo", "input": 1, "lane": "night"}),
+        )
+        .await;
+    assert_eq!(
+        (status, &problem["code"]),
+        (StatusCode::CONFLICT, &json!("lane_disabled"))
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

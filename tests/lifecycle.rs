@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
-use engine::{Cancel, Claim, Claimed, Complete, Create, Created, Delay, Engine, Fail, Failed, Payload};
+use engine::{
+    Cancel, Claim, Claimed, Complete, Create, Created, Delay, Engine, Fail, Failed, Payload,
+};
 use model::{
-    AttemptEnd, AttemptType, BlockingReason, CreateRefusal, EventKind, Failure, FailureClass, Fence,
-    PublicState,
+    AttemptEnd, AttemptType, BlockingReason, CreateRefusal, EventKind, Failure, FailureClass,
+    Fence, PublicState,
 };
 use testkit::{Database, database};
 
@@ -66,7 +68,11 @@ async fn setup() -> (Database, Engine) {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_execution_is_created_claimed_and_completed() {
     let (database, engine) = setup().await;
-    let created = engine.create(create("hello")).await.expect("asked").expect("created");
+    let created = engine
+        .create(create("hello"))
+        .await
+        .expect("asked")
+        .expect("created");
     let id = created.id();
     let info = engine.get(id, None).await.expect("asked").expect("known");
     assert_eq!(info.public_state, PublicState::Waiting);
@@ -77,27 +83,49 @@ async fn an_execution_is_created_claimed_and_completed() {
     assert_eq!((claimed.fence.epoch, claimed.fence.attempt), (1, 0));
     assert_eq!(claimed.attempt_type, AttemptType::Initial);
     assert_eq!(claimed.input, text("hello"));
-    assert!(claim(&engine, 10).await.is_empty(), "nothing is claimed twice");
+    assert!(
+        claim(&engine, 10).await.is_empty(),
+        "nothing is claimed twice"
+    );
     let info = engine.get(id, None).await.expect("asked").expect("known");
     assert_eq!(info.public_state, PublicState::Active);
     assert_eq!(info.attempts, 1, "the attempt is charged before it runs");
 
-    engine.complete(complete(claimed.fence, "world")).await.expect("asked").expect("accepted");
+    engine
+        .complete(complete(claimed.fence, "world"))
+        .await
+        .expect("asked")
+        .expect("accepted");
     engine
         .complete(complete(claimed.fence, "world"))
         .await
         .expect("asked")
         .expect("a repeat under the same fence with the same result is accepted");
-    let refused = engine.complete(complete(claimed.fence, "other")).await.expect("asked");
-    assert_eq!(refused.expect_err("another result is not").code(), "execution_not_active");
+    let refused = engine
+        .complete(complete(claimed.fence, "other"))
+        .await
+        .expect("asked");
+    assert_eq!(
+        refused.expect_err("another result is not").code(),
+        "execution_not_active"
+    );
 
     let result = engine.result(id, None).await.expect("asked");
     assert_eq!(result, Some(text("world")));
     let attempts = engine.attempts(id).await.expect("asked");
     assert_eq!(attempts.len(), 1);
     assert_eq!(attempts[0].leases[0].ended, Some(AttemptEnd::Success));
-    let kinds: Vec<_> = engine.events(None, 100).await.expect("asked").iter().map(|e| e.kind).collect();
-    assert_eq!(kinds, [EventKind::Created, EventKind::Acquired, EventKind::Success]);
+    let kinds: Vec<_> = engine
+        .events(None, 100)
+        .await
+        .expect("asked")
+        .iter()
+        .map(|e| e.kind)
+        .collect();
+    assert_eq!(
+        kinds,
+        [EventKind::Created, EventKind::Acquired, EventKind::Success]
+    );
     database.assert_invariants().await;
 }
 
@@ -108,32 +136,62 @@ async fn an_idempotency_key_makes_a_creation_safe_to_repeat() {
         idempotency_key: Some("order-1".to_owned()),
         ..create(data)
     };
-    let first = engine.create(keyed("a")).await.expect("asked").expect("created");
-    let again = engine.create(keyed("a")).await.expect("asked").expect("answered");
+    let first = engine
+        .create(keyed("a"))
+        .await
+        .expect("asked")
+        .expect("created");
+    let again = engine
+        .create(keyed("a"))
+        .await
+        .expect("asked")
+        .expect("answered");
     assert_eq!(again, Created::Duplicate { id: first.id() });
     let refused = engine.create(keyed("b")).await.expect("asked");
     assert_eq!(
         refused,
-        Err(CreateRefusal::IdempotencyConflict { existing: first.id() })
+        Err(CreateRefusal::IdempotencyConflict {
+            existing: first.id()
+        })
     );
     let elsewhere = Create {
         namespace: "other".to_owned(),
         ..keyed("b")
     };
-    let other = engine.create(elsewhere).await.expect("asked").expect("keys are per namespace");
+    let other = engine
+        .create(elsewhere)
+        .await
+        .expect("asked")
+        .expect("keys are per namespace");
     assert_ne!(other.id(), first.id());
 
-    let racing = engine.create_batch((0..100).map(|_| Create {
-        idempotency_key: Some("order-2".to_owned()),
-        ..create("x")
-    }).collect()).await;
-    let answers: Vec<_> = racing.into_iter().map(|a| a.expect("asked").expect("answered")).collect();
-    let made = answers.iter().filter(|a| matches!(a, Created::Created { .. })).count();
+    let racing = engine
+        .create_batch(
+            (0..100)
+                .map(|_| Create {
+                    idempotency_key: Some("order-2".to_owned()),
+                    ..create("x")
+                })
+                .collect(),
+        )
+        .await;
+    let answers: Vec<_> = racing
+        .into_iter()
+        .map(|a| a.expect("asked").expect("answered"))
+        .collect();
+    let made = answers
+        .iter()
+        .filter(|a| matches!(a, Created::Created { .. }))
+        .count();
     assert_eq!(made, 1, "one of a hundred racing requests creates");
     assert!(answers.iter().all(|a| a.id() == answers[0].id()));
 
     database.advance(Duration::from_secs(25 * 3600)).await;
-    let late = engine.create(keyed("b")).await.expect("asked").expect("the key is forgotten");
+    let late = engine
+        .create(keyed("b"))
+        .await
+        .expect("asked")
+        .expect("the key is forgotten");
     assert!(matches!(late, Created::Created { .. }));
     database.assert_invariants().await;
 }
@@ -142,7 +200,12 @@ async fn an_idempotency_key_makes_a_creation_safe_to_repeat() {
 async fn higher_priority_is_served_first_and_equals_in_order() {
     let (_database, engine) = setup().await;
     for (data, priority) in [("low", 0), ("high", 9000), ("low too", 0), ("middle", 10)] {
-        let created = engine.create(Create { priority, ..create(data) }).await;
+        let created = engine
+            .create(Create {
+                priority,
+                ..create(data)
+            })
+            .await;
         created.expect("asked").expect("created");
     }
     let order: Vec<_> = claim(&engine, 10)
@@ -157,9 +220,21 @@ async fn higher_priority_is_served_first_and_equals_in_order() {
 async fn a_claim_takes_only_what_the_worker_can_run() {
     let (_database, engine) = setup().await;
     let mut needs_gpu = create("gpu");
-    needs_gpu.policy.routing_requirements.required_capabilities.insert("gpu".to_owned());
-    engine.create(needs_gpu).await.expect("asked").expect("created");
-    engine.create(Create::new("other", text("other"))).await.expect("asked").expect("created");
+    needs_gpu
+        .policy
+        .routing_requirements
+        .required_capabilities
+        .insert("gpu".to_owned());
+    engine
+        .create(needs_gpu)
+        .await
+        .expect("asked")
+        .expect("created");
+    engine
+        .create(Create::new("other", text("other")))
+        .await
+        .expect("asked")
+        .expect("created");
     let ask = |kinds: &[&str], capabilities: &[&str]| Claim {
         worker_instance_id: "test".to_owned(),
         lanes: vec!["default".to_owned()],
@@ -168,10 +243,19 @@ async fn a_claim_takes_only_what_the_worker_can_run() {
         max: 10,
         lease_ttl_ms: 30_000,
     };
-    assert!(engine.claim(ask(&["echo"], &[])).await.expect("asked").is_empty());
+    assert!(
+        engine
+            .claim(ask(&["echo"], &[]))
+            .await
+            .expect("asked")
+            .is_empty()
+    );
     let other = engine.claim(ask(&["other"], &[])).await.expect("asked");
     assert_eq!(other.len(), 1);
-    let gpu = engine.claim(ask(&["echo"], &["gpu", "large"])).await.expect("asked");
+    let gpu = engine
+        .claim(ask(&["echo"], &["gpu", "large"]))
+        .await
+        .expect("asked");
     assert_eq!(gpu.len(), 1);
 }
 
@@ -180,24 +264,48 @@ async fn a_transient_failure_is_retried_after_its_backoff_and_fails_at_the_end()
     let (database, engine) = setup().await;
     let mut create = create("x");
     create.policy.retry_policy.max_retries = 1;
-    let id = engine.create(create).await.expect("asked").expect("created").id();
+    let id = engine
+        .create(create)
+        .await
+        .expect("asked")
+        .expect("created")
+        .id();
     let first = claim_one(&engine).await;
-    let failed = engine.fail(fail(first.fence, FailureClass::Transient)).await;
-    assert!(matches!(failed.expect("asked"), Ok(Failed::RetryScheduled { .. })));
+    let failed = engine
+        .fail(fail(first.fence, FailureClass::Transient))
+        .await;
+    assert!(matches!(
+        failed.expect("asked"),
+        Ok(Failed::RetryScheduled { .. })
+    ));
     let info = engine.get(id, None).await.expect("asked").expect("known");
     assert_eq!(info.public_state, PublicState::Delayed);
     assert_eq!(info.blocking_reason, BlockingReason::WaitingForRetryBackoff);
     engine.reconcile().await.expect("swept");
-    assert!(claim(&engine, 1).await.is_empty(), "not before the backoff is over");
+    assert!(
+        claim(&engine, 1).await.is_empty(),
+        "not before the backoff is over"
+    );
 
     database.advance(Duration::from_secs(2)).await;
     engine.reconcile().await.expect("swept");
     let second = claim_one(&engine).await;
     assert_eq!(second.attempt_type, AttemptType::Retry);
-    assert_eq!((second.fence.attempt, second.fence.epoch, second.retries), (1, 2, 1));
-    let late = engine.complete(complete(first.fence, "late")).await.expect("asked");
-    assert_eq!(late.expect_err("the first attempt is over").code(), "stale_lease");
-    let failed = engine.fail(fail(second.fence, FailureClass::Transient)).await;
+    assert_eq!(
+        (second.fence.attempt, second.fence.epoch, second.retries),
+        (1, 2, 1)
+    );
+    let late = engine
+        .complete(complete(first.fence, "late"))
+        .await
+        .expect("asked");
+    assert_eq!(
+        late.expect_err("the first attempt is over").code(),
+        "stale_lease"
+    );
+    let failed = engine
+        .fail(fail(second.fence, FailureClass::Transient))
+        .await;
     assert_eq!(failed.expect("asked"), Ok(Failed::Terminal));
     let info = engine.get(id, None).await.expect("asked").expect("known");
     assert_eq!(info.public_state, PublicState::Failed);
@@ -208,9 +316,15 @@ async fn a_transient_failure_is_retried_after_its_backoff_and_fails_at_the_end()
 #[tokio::test(flavor = "multi_thread")]
 async fn a_permanent_failure_is_not_retried() {
     let (database, engine) = setup().await;
-    engine.create(create("x")).await.expect("asked").expect("created");
+    engine
+        .create(create("x"))
+        .await
+        .expect("asked")
+        .expect("created");
     let claimed = claim_one(&engine).await;
-    let failed = engine.fail(fail(claimed.fence, FailureClass::Permanent)).await;
+    let failed = engine
+        .fail(fail(claimed.fence, FailureClass::Permanent))
+        .await;
     assert_eq!(failed.expect("asked"), Ok(Failed::Terminal));
     database.assert_invariants().await;
 }
@@ -218,7 +332,11 @@ async fn a_permanent_failure_is_not_retried() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_delayed_attempt_goes_on_as_the_same_attempt() {
     let (database, engine) = setup().await;
-    engine.create(create("x")).await.expect("asked").expect("created");
+    engine
+        .create(create("x"))
+        .await
+        .expect("asked")
+        .expect("created");
     let first = claim_one(&engine).await;
     let delay = Delay {
         fence: first.fence,
@@ -231,8 +349,15 @@ async fn a_delayed_attempt_goes_on_as_the_same_attempt() {
     let second = claim_one(&engine).await;
     assert!(second.resumes);
     assert_eq!((second.fence.attempt, second.fence.epoch), (0, 2));
-    engine.complete(complete(second.fence, "done")).await.expect("asked").expect("accepted");
-    let attempts = engine.attempts(second.fence.execution_id).await.expect("asked");
+    engine
+        .complete(complete(second.fence, "done"))
+        .await
+        .expect("asked")
+        .expect("accepted");
+    let attempts = engine
+        .attempts(second.fence.execution_id)
+        .await
+        .expect("asked");
     assert_eq!(attempts.len(), 1);
     assert_eq!(attempts[0].leases.len(), 2);
     database.assert_invariants().await;
@@ -241,23 +366,52 @@ async fn a_delayed_attempt_goes_on_as_the_same_attempt() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lapsed_lease_is_taken_back_and_its_holder_is_refused() {
     let (database, engine) = setup().await;
-    engine.create(create("x")).await.expect("asked").expect("created");
+    engine
+        .create(create("x"))
+        .await
+        .expect("asked")
+        .expect("created");
     let first = claim_one(&engine).await;
     database.advance(Duration::from_secs(31)).await;
-    let renewed = engine.renew(&[first.fence], 30_000).await.expect("asked").remove(0);
+    let renewed = engine
+        .renew(&[first.fence], 30_000)
+        .await
+        .expect("asked")
+        .remove(0);
     assert_eq!(renewed.expect_err("it lapsed").code(), "lease_expired");
-    let refused = engine.complete(complete(first.fence, "late")).await.expect("asked");
+    let refused = engine
+        .complete(complete(first.fence, "late"))
+        .await
+        .expect("asked");
     assert_eq!(refused.expect_err("it lapsed").code(), "lease_expired");
     engine.reconcile().await.expect("swept");
-    let refused = engine.complete(complete(first.fence, "late")).await.expect("asked");
-    assert_eq!(refused.expect_err("still for that reason").code(), "lease_expired");
+    let refused = engine
+        .complete(complete(first.fence, "late"))
+        .await
+        .expect("asked");
+    assert_eq!(
+        refused.expect_err("still for that reason").code(),
+        "lease_expired"
+    );
 
     let second = claim_one(&engine).await;
     assert_eq!(second.attempt_type, AttemptType::Reclaim);
-    assert_eq!((second.fence.attempt, second.fence.epoch), (1, 3), "the epoch grew twice");
-    let refused = engine.renew(&[first.fence], 30_000).await.expect("asked").remove(0);
+    assert_eq!(
+        (second.fence.attempt, second.fence.epoch),
+        (1, 3),
+        "the epoch grew twice"
+    );
+    let refused = engine
+        .renew(&[first.fence], 30_000)
+        .await
+        .expect("asked")
+        .remove(0);
     assert_eq!(refused.expect_err("another holds it").code(), "stale_lease");
-    engine.complete(complete(second.fence, "done")).await.expect("asked").expect("accepted");
+    engine
+        .complete(complete(second.fence, "done"))
+        .await
+        .expect("asked")
+        .expect("accepted");
     database.assert_invariants().await;
 }
 
@@ -266,7 +420,12 @@ async fn an_execution_whose_hosts_keep_dying_fails_at_its_cap() {
     let (database, engine) = setup().await;
     let mut poison = create("x");
     poison.policy.timeout_policy.max_reclaim_count = 2;
-    let id = engine.create(poison).await.expect("asked").expect("created").id();
+    let id = engine
+        .create(poison)
+        .await
+        .expect("asked")
+        .expect("created")
+        .id();
     for _ in 0..3 {
         claim_one(&engine).await;
         database.advance(Duration::from_secs(31)).await;
@@ -274,8 +433,16 @@ async fn an_execution_whose_hosts_keep_dying_fails_at_its_cap() {
     }
     let info = engine.get(id, None).await.expect("asked").expect("known");
     assert_eq!(info.public_state, PublicState::Failed);
-    assert_eq!(info.failure.expect("recorded").code, "max_reclaims_exceeded");
-    let last = engine.events(None, 100).await.expect("asked").pop().expect("events");
+    assert_eq!(
+        info.failure.expect("recorded").code,
+        "max_reclaims_exceeded"
+    );
+    let last = engine
+        .events(None, 100)
+        .await
+        .expect("asked")
+        .pop()
+        .expect("events");
     assert_eq!(last.kind, EventKind::Failed, "the end is announced");
     database.assert_invariants().await;
 }
@@ -286,7 +453,12 @@ async fn an_attempt_that_runs_too_long_is_retried_and_expires_at_the_end() {
     let mut slow = create("x");
     slow.policy.timeout_policy.attempt_timeout_ms = Some(5_000);
     slow.policy.retry_policy.max_retries = 1;
-    let id = engine.create(slow).await.expect("asked").expect("created").id();
+    let id = engine
+        .create(slow)
+        .await
+        .expect("asked")
+        .expect("created")
+        .id();
     claim_one(&engine).await;
     database.advance(Duration::from_secs(6)).await;
     engine.reconcile().await.expect("swept");
@@ -308,9 +480,19 @@ async fn a_deadline_ends_an_execution_in_any_state() {
     let (database, engine) = setup().await;
     let mut ids = Vec::new();
     for delay_ms in [None, None, Some(3_600_000)] {
-        let mut create = Create { delay_ms, ..create("x") };
+        let mut create = Create {
+            delay_ms,
+            ..create("x")
+        };
         create.policy.timeout_policy.execution_deadline_ms = Some(10_000);
-        ids.push(engine.create(create).await.expect("asked").expect("created").id());
+        ids.push(
+            engine
+                .create(create)
+                .await
+                .expect("asked")
+                .expect("created")
+                .id(),
+        );
     }
     let running = claim_one(&engine).await;
     engine.reconcile().await.expect("swept");
@@ -321,8 +503,14 @@ async fn a_deadline_ends_an_execution_in_any_state() {
         let info = engine.get(id, None).await.expect("asked").expect("known");
         assert_eq!(info.public_state, PublicState::Expired);
     }
-    let refused = engine.complete(complete(running.fence, "late")).await.expect("asked");
-    assert_eq!(refused.expect_err("it expired").code(), "execution_not_active");
+    let refused = engine
+        .complete(complete(running.fence, "late"))
+        .await
+        .expect("asked");
+    assert_eq!(
+        refused.expect_err("it expired").code(),
+        "execution_not_active"
+    );
     database.assert_invariants().await;
 }
 
@@ -330,11 +518,29 @@ async fn a_deadline_ends_an_execution_in_any_state() {
 async fn a_cancellation_ends_an_execution_in_any_state_once() {
     let (database, engine) = setup().await;
     let mut lost = engine.lost_leases();
-    let running = engine.create(create("x")).await.expect("asked").expect("created").id();
+    let running = engine
+        .create(create("x"))
+        .await
+        .expect("asked")
+        .expect("created")
+        .id();
     let held = claim_one(&engine).await;
-    let waiting = engine.create(create("x")).await.expect("asked").expect("created").id();
-    let delayed = Create { delay_ms: Some(60_000), ..create("x") };
-    let delayed = engine.create(delayed).await.expect("asked").expect("created").id();
+    let waiting = engine
+        .create(create("x"))
+        .await
+        .expect("asked")
+        .expect("created")
+        .id();
+    let delayed = Create {
+        delay_ms: Some(60_000),
+        ..create("x")
+    };
+    let delayed = engine
+        .create(delayed)
+        .await
+        .expect("asked")
+        .expect("created")
+        .id();
     let cancel = |id| Cancel {
         id,
         namespace: None,
@@ -342,20 +548,41 @@ async fn a_cancellation_ends_an_execution_in_any_state_once() {
         source: "operator".to_owned(),
     };
     for (id, was_active) in [(running, true), (waiting, false), (delayed, false)] {
-        let answer = engine.cancel(cancel(id)).await.expect("asked").expect("cancelled");
+        let answer = engine
+            .cancel(cancel(id))
+            .await
+            .expect("asked")
+            .expect("cancelled");
         assert_eq!((answer.was_active, answer.already), (was_active, false));
-        let again = engine.cancel(cancel(id)).await.expect("asked").expect("repeated");
+        let again = engine
+            .cancel(cancel(id))
+            .await
+            .expect("asked")
+            .expect("repeated");
         assert!(again.already);
     }
-    assert_eq!(lost.recv().await, Ok(running), "the host that runs it is told");
-    let refused = engine.complete(complete(held.fence, "late")).await.expect("asked");
-    assert_eq!(refused.expect_err("it was cancelled").code(), "execution_not_active");
+    assert_eq!(
+        lost.recv().await,
+        Ok(running),
+        "the host that runs it is told"
+    );
+    let refused = engine
+        .complete(complete(held.fence, "late"))
+        .await
+        .expect("asked");
+    assert_eq!(
+        refused.expect_err("it was cancelled").code(),
+        "execution_not_active"
+    );
     let hidden = Cancel {
         namespace: Some("other".to_owned()),
         ..cancel(waiting)
     };
     let refused = engine.cancel(hidden).await.expect("asked");
-    assert_eq!(refused.expect_err("another namespace").code(), "execution_not_found");
+    assert_eq!(
+        refused.expect_err("another namespace").code(),
+        "execution_not_found"
+    );
     database.assert_invariants().await;
 }
 
@@ -363,17 +590,50 @@ async fn a_cancellation_ends_an_execution_in_any_state_once() {
 async fn bad_requests_are_refused_by_name() {
     let (_database, engine) = setup().await;
     let refusal = |create: Create| async {
-        engine.create(create).await.expect("asked").expect_err("refused").to_string()
+        engine
+            .create(create)
+            .await
+            .expect("asked")
+            .expect_err("refused")
+            .to_string()
     };
-    assert!(refusal(Create::new("nobody", text("x"))).await.contains("nothing handles kind `nobody`"));
-    assert!(refusal(Create { priority: 9001, ..create("x") }).await.starts_with("priority:"));
-    assert!(refusal(Create { lane: "\u{7f}".into(), ..create("x") }).await.starts_with("lane:"));
+    assert!(
+        refusal(Create::new("nobody", text("x")))
+            .await
+            .contains("nothing handles kind `nobody`")
+    );
+    assert!(
+        refusal(Create {
+            priority: 9001,
+            ..create("x")
+        })
+        .await
+        .starts_with("priority:")
+    );
+    assert!(
+        refusal(Create {
+            lane: "\u{7f}".into(),
+            ..create("x")
+        })
+        .await
+        .starts_with("lane:")
+    );
     let big = "x".repeat((1 << 20) + 1);
-    assert_eq!(refusal(create(&big)).await, "input: 1048577 bytes exceed the limit of 1048576");
-    let nul = Create { creator: Some("a\0".into()), ..create("x") };
+    assert_eq!(
+        refusal(create(&big)).await,
+        "input: 1048577 bytes exceed the limit of 1048576"
+    );
+    let nul = Create {
+        creator: Some("a\0".into()),
+        ..create("x")
+    };
     assert!(refusal(nul).await.contains("U+0000"));
     let exact = "x".repeat(1 << 20);
-    engine.create(create(&exact)).await.expect("asked").expect("the limit itself is fine");
+    engine
+        .create(create(&exact))
+        .await
+        .expect("asked")
+        .expect("the limit itself is fine");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -385,12 +645,22 @@ async fn a_list_pages_from_the_newest_and_filters() {
         if n % 2 == 0 {
             create.tags.insert("app.even".into(), "yes".into());
         }
-        ids.push(engine.create(create).await.expect("asked").expect("created").id());
+        ids.push(
+            engine
+                .create(create)
+                .await
+                .expect("asked")
+                .expect("created")
+                .id(),
+        );
     }
     claim(&engine, 2).await;
     ids.sort_unstable_by(|a, b| b.cmp(a));
     let mut seen = Vec::new();
-    let mut page = engine::ListPage { after: None, limit: 3 };
+    let mut page = engine::ListPage {
+        after: None,
+        limit: 3,
+    };
     loop {
         let rows = engine.list(Default::default(), page).await.expect("asked");
         let Some(last) = rows.last() else { break };
@@ -399,7 +669,10 @@ async fn a_list_pages_from_the_newest_and_filters() {
     }
     assert_eq!(seen, ids);
     let by = |filter| engine.list(filter, engine::ListPage::default());
-    let active = engine::ListFilter { state: Some(PublicState::Active), ..Default::default() };
+    let active = engine::ListFilter {
+        state: Some(PublicState::Active),
+        ..Default::default()
+    };
     assert_eq!(by(active).await.expect("asked").len(), 2);
     let tagged = engine::ListFilter {
         tag: Some(("app.even".into(), "yes".into())),
@@ -411,13 +684,26 @@ async fn a_list_pages_from_the_newest_and_filters() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_waiter_is_woken_by_the_end() {
     let (_database, engine) = setup().await;
-    let id = engine.create(create("x")).await.expect("asked").expect("created").id();
+    let id = engine
+        .create(create("x"))
+        .await
+        .expect("asked")
+        .expect("created")
+        .id();
     let waiting = tokio::spawn({
         let engine = engine.clone();
         async move { engine.wait(id, None, Duration::from_secs(20)).await }
     });
     let claimed = claim_one(&engine).await;
-    engine.complete(complete(claimed.fence, "done")).await.expect("asked").expect("accepted");
-    let info = waiting.await.expect("joined").expect("asked").expect("known");
+    engine
+        .complete(complete(claimed.fence, "done"))
+        .await
+        .expect("asked")
+        .expect("accepted");
+    let info = waiting
+        .await
+        .expect("joined")
+        .expect("asked")
+        .expect("known");
     assert_eq!(info.public_state, PublicState::Completed);
 }

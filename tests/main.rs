@@ -8,6 +8,7 @@ mod golden;
 mod http;
 mod lifecycle;
 mod outage;
+mod plans;
 mod sandbox;
 mod tidy;
 mod transitions;

@@ -28,15 +28,23 @@ fn kill_postmaster(cluster: &pgserver::Cluster) {
     let pid_file = cluster.data_dir().join("pg/postmaster.pid");
     let text = fs::read_to_string(pid_file).expect("the server runs");
     let pid = text.lines().next().expect("its first line is the pid");
-    let status = std::process::Command::new("kill").args(["-9", pid]).status();
+    let status = std::process::Command::new("kill")
+        .args(["-9", pid])
+        .status();
     assert!(status.expect("kill runs").success());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn nothing_acknowledged_is_lost_when_the_server_is_killed() {
     let (cluster, _folder) = tokio::task::spawn_blocking(cluster).await.expect("started");
-    let engine = Engine::connect(Settings::new(cluster.url("flowhost"))).await.expect("opens");
-    engine.define_kind("echo").await.expect("asked").expect("valid");
+    let engine = Engine::connect(Settings::new(cluster.url("flowhost")))
+        .await
+        .expect("opens");
+    engine
+        .define_kind("echo")
+        .await
+        .expect("asked")
+        .expect("valid");
     let stop = Arc::new(AtomicBool::new(false));
     let creating: Vec<_> = (0..16)
         .map(|_| {
@@ -91,7 +99,10 @@ async fn nothing_acknowledged_is_lost_when_the_server_is_killed() {
     for creating in creating {
         for id in creating.await.expect("no creator panics") {
             created += 1;
-            assert!(engine.get(id, None).await.expect("asked").is_some(), "{id} was acknowledged");
+            assert!(
+                engine.get(id, None).await.expect("asked").is_some(),
+                "{id} was acknowledged"
+            );
         }
     }
     let completed = completing.await.expect("no completer panics");
@@ -99,9 +110,16 @@ async fn nothing_acknowledged_is_lost_when_the_server_is_killed() {
         let info = engine.get(*id, None).await.expect("asked").expect("known");
         assert_eq!(info.public_state, PublicState::Completed);
     }
-    assert!(created > 100 && completed.len() > 20, "{created} and {}", completed.len());
+    assert!(
+        created > 100 && completed.len() > 20,
+        "{created} and {}",
+        completed.len()
+    );
     engine.close().await;
-    tokio::task::spawn_blocking(|| cluster.stop()).await.expect("joined").expect("stops");
+    tokio::task::spawn_blocking(|| cluster.stop())
+        .await
+        .expect("joined")
+        .expect("stops");
 }
 
 #[tokio::test(flavor = "multi_thread")]

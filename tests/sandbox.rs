@@ -20,7 +20,11 @@ fn failure(info: &Value) -> (&str, &str) {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_examples_do_their_job() {
     let database = database().await;
-    let api = Api::start(builder(&database), &["thumbnail", "csv-report", "flaky", "word-count"]).await;
+    let api = Api::start(
+        builder(&database),
+        &["thumbnail", "csv-report", "flaky", "word-count"],
+    )
+    .await;
     let samples = concat!(env!("CARGO_MANIFEST_DIR"), "/guest-examples/samples");
     let picture = std::fs::read(format!("{samples}/harbour.png")).expect("the sample");
     let response = api
@@ -62,10 +66,15 @@ async fn the_examples_do_their_job() {
     assert_eq!(counts["words"], 3, "{counts}");
 
     let info = api
-        .run(json!({"kind": "flaky", "input": {"fail_times": 2}, "policy": {
-            "retry_policy": {"max_retries": 3, "backoff": {"type": "fixed", "delay_ms": 10}}}}))
+        .run(
+            json!({"kind": "flaky", "input": {"fail_times": 2}, "policy": {
+            "retry_policy": {"max_retries": 3, "backoff": {"type": "fixed", "delay_ms": 10}}}}),
+        )
         .await;
-    assert_eq!((&info["public_state"], &info["attempts"]), (&json!("completed"), &json!(3)));
+    assert_eq!(
+        (&info["public_state"], &info["attempts"]),
+        (&json!("completed"), &json!(3))
+    );
     let attempts = api.attempts(info["id"].as_str().expect("an id")).await;
     assert_eq!(attempts[0]["leases"][0]["failure"]["code"], "not_yet");
     assert_eq!(attempts[2]["attempt_type"], "retry");
@@ -76,11 +85,17 @@ async fn the_examples_do_their_job() {
 async fn a_handler_creates_executions_once_though_it_is_retried() {
     let database = database().await;
     let api = Api::start(builder(&database), &["children", "echo"]).await;
-    let info = api.run(json!({"kind": "children", "input_text": "a\nb\nc"})).await;
+    let info = api
+        .run(json!({"kind": "children", "input_text": "a\nb\nc"}))
+        .await;
     assert_eq!(info["public_state"], "completed", "{info}");
     let (_, first) = api.result(info["id"].as_str().expect("an id")).await;
     let (_, list) = api.get("/v1/executions?kind=echo").await;
-    assert_eq!(list["executions"].as_array().map(Vec::len), Some(3), "{list}");
+    assert_eq!(
+        list["executions"].as_array().map(Vec::len),
+        Some(3),
+        "{list}"
+    );
     assert!(!first.is_empty());
 }
 
@@ -132,14 +147,25 @@ async fn hostile_guests_fail_by_name_and_leave_the_host_alone() {
     assert_eq!(info["public_state"], "completed", "{info}");
     let attempts = api.attempts(info["id"].as_str().expect("an id")).await;
     let log = attempts[0]["leases"][0]["log"].as_str().expect("a log");
-    assert!(log.len() < 300 * 1024, "{} bytes of log are kept", log.len());
-    assert!(log.contains("dropped"), "{}", &log[log.len().saturating_sub(200)..]);
+    assert!(
+        log.len() < 300 * 1024,
+        "{} bytes of log are kept",
+        log.len()
+    );
+    assert!(
+        log.contains("dropped"),
+        "{}",
+        &log[log.len().saturating_sub(200)..]
+    );
 
     let trapped = api.run(once("trapper", "panic")).await;
     let attempts = api.attempts(trapped["id"].as_str().expect("an id")).await;
     let failure = &attempts[0]["leases"][0]["failure"];
     let backtrace = failure["backtrace"].as_str().expect("a backtrace");
-    assert!(backtrace.contains("trapper"), "function names are kept: {backtrace}");
+    assert!(
+        backtrace.contains("trapper"),
+        "function names are kept: {backtrace}"
+    );
     database.assert_invariants().await;
 }
 
@@ -156,7 +182,11 @@ async fn an_attempt_is_stopped_at_its_time_limit() {
             .await;
         assert_eq!(info["public_state"], "expired", "{kind}: {info}");
         assert_eq!(info["failure"]["code"], "attempt_timeout", "{kind}");
-        assert!(started.elapsed() < SOON, "{kind} took {:?}", started.elapsed());
+        assert!(
+            started.elapsed() < SOON,
+            "{kind} took {:?}",
+            started.elapsed()
+        );
     }
     database.assert_invariants().await;
 }
@@ -169,7 +199,10 @@ async fn a_cancelled_attempt_is_stopped_and_frees_its_slot() {
     let id = api.create(once("slow", "120000")).await;
     api.until(&id, "active").await;
     let (status, body) = api
-        .post(&format!("/v1/executions/{id}/cancel"), json!({"reason": "changed my mind"}))
+        .post(
+            &format!("/v1/executions/{id}/cancel"),
+            json!({"reason": "changed my mind"}),
+        )
         .await;
     assert_eq!(status, StatusCode::OK, "{body}");
     assert_eq!(api.wait(&id).await["public_state"], "cancelled");
@@ -184,10 +217,18 @@ async fn a_lease_is_renewed_while_its_handler_runs() {
     let builder = builder(&database).argument("--lease-ttl").argument("1s");
     let api = Api::start(builder, &["slow"]).await;
     let info = api.run(once("slow", "2500")).await;
-    assert_eq!((&info["public_state"], &info["attempts"]), (&json!("completed"), &json!(1)));
+    assert_eq!(
+        (&info["public_state"], &info["attempts"]),
+        (&json!("completed"), &json!(1))
+    );
     let attempts = api.attempts(info["id"].as_str().expect("an id")).await;
-    let renewals = attempts[0]["leases"][0]["renewals"].as_u64().expect("a count");
-    assert!(renewals >= 2, "{renewals} renewals in two and a half lives of the lease");
+    let renewals = attempts[0]["leases"][0]["renewals"]
+        .as_u64()
+        .expect("a count");
+    assert!(
+        renewals >= 2,
+        "{renewals} renewals in two and a half lives of the lease"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -201,7 +242,11 @@ async fn bytes_that_cannot_run_are_refused_when_published() {
         ("text", b"hello".to_vec(), "component"),
         ("core-module", b"\0asm\x01\0\0\0".to_vec(), "core module"),
         ("truncated", truncated, ""),
-        ("wrong-world", guest("wrong-world"), "flowhost:engine/attempt"),
+        (
+            "wrong-world",
+            guest("wrong-world"),
+            "flowhost:engine/attempt",
+        ),
     ];
     for (name, bytes, said) in cases {
         let (status, body) = api.publish(bytes, "bad").await;
@@ -211,5 +256,8 @@ async fn bytes_that_cannot_run_are_refused_when_published() {
         assert_eq!(body["code"], "invalid_component", "{name}");
     }
     let (_, kinds) = api.get("/v1/kinds").await;
-    assert!(!kinds.to_string().contains("bad"), "nothing was routed: {kinds}");
+    assert!(
+        !kinds.to_string().contains("bad"),
+        "nothing was routed: {kinds}"
+    );
 }

@@ -36,7 +36,10 @@ fn rust_files() -> Vec<PathBuf> {
 }
 
 fn shown(path: &Path) -> String {
-    path.strip_prefix(top()).unwrap_or(path).display().to_string()
+    path.strip_prefix(top())
+        .unwrap_or(path)
+        .display()
+        .to_string()
 }
 
 /// Fails with every place that breaks a rule.
@@ -89,15 +92,29 @@ fn sql_stays_in_the_engine() {
 #[test]
 fn crates_depend_downwards_only() {
     let forbidden = [
-        ("model", &["tokio", "sqlx", "wasmtime", "engine", "runtime", "server", "axum"][..]),
-        ("engine", &["wasmtime", "axum", "runtime", "server", "pgserver"]),
+        (
+            "model",
+            &[
+                "tokio", "sqlx", "wasmtime", "engine", "runtime", "server", "axum",
+            ][..],
+        ),
+        (
+            "engine",
+            &["wasmtime", "axum", "runtime", "server", "pgserver"],
+        ),
         ("runtime", &["sqlx", "axum", "server", "pgserver"]),
-        ("pgserver", &["tokio", "sqlx", "wasmtime", "engine", "runtime", "server", "model"]),
+        (
+            "pgserver",
+            &[
+                "tokio", "sqlx", "wasmtime", "engine", "runtime", "server", "model",
+            ],
+        ),
         ("server", &["sqlx", "wasmtime", "wasmtime-wasi"]),
     ];
     let mut broken = Vec::new();
     for (name, banned) in forbidden {
-        let manifest = fs::read_to_string(top().join(format!("host/{name}/Cargo.toml"))).expect("text");
+        let manifest =
+            fs::read_to_string(top().join(format!("host/{name}/Cargo.toml"))).expect("text");
         let dependencies = manifest.split("[dependencies]").nth(1).unwrap_or_default();
         let dependencies = dependencies.split("\n[").next().unwrap_or_default();
         for line in dependencies.lines() {
@@ -142,7 +159,8 @@ fn tells_history(line: &str) -> bool {
                 || word.strip_prefix("RFC-").is_some_and(digits)
                 || word.strip_prefix("PR-").is_some_and(digits)
         });
-    let leftover = ["TO", "FIX"].map(|head| [head, if head == "TO" { "DO" } else { "ME" }].concat());
+    let leftover =
+        ["TO", "FIX"].map(|head| [head, if head == "TO" { "DO" } else { "ME" }].concat());
     ticket || leftover.iter().any(|word| comment.contains(word.as_str()))
 }
 
@@ -165,16 +183,28 @@ fn no_registry_and_no_path_of_a_machine_is_named() {
         ["py", "pi.org"].concat(),
         ["deb.deb", "ian.org"].concat(),
     ];
-    let broken = ["host", "tests", "guest-examples", "wit", "migrations", "docs"]
-        .iter()
-        .filter(|folder| top().join(folder).exists())
-        .flat_map(|folder| files(folder, &[".rs", ".sh", ".md", ".toml", ".json", ".wit", ".sql", ".js"]))
-        .filter(|path| {
-            let text = fs::read_to_string(path).unwrap_or_default();
-            hosts.iter().any(|host| text.contains(host.as_str()))
-        })
-        .map(|path| shown(&path))
-        .collect();
+    let broken = [
+        "host",
+        "tests",
+        "guest-examples",
+        "wit",
+        "migrations",
+        "docs",
+    ]
+    .iter()
+    .filter(|folder| top().join(folder).exists())
+    .flat_map(|folder| {
+        files(
+            folder,
+            &[".rs", ".sh", ".md", ".toml", ".json", ".wit", ".sql", ".js"],
+        )
+    })
+    .filter(|path| {
+        let text = fs::read_to_string(path).unwrap_or_default();
+        hosts.iter().any(|host| text.contains(host.as_str()))
+    })
+    .map(|path| shown(&path))
+    .collect();
     assert_none("files that name a package registry", broken);
 }
 
@@ -183,11 +213,20 @@ fn no_registry_and_no_path_of_a_machine_is_named() {
 fn the_longest_files_are_reported() {
     let mut lengths: Vec<_> = rust_files()
         .into_iter()
-        .map(|path| (fs::read_to_string(&path).expect("text").lines().count(), shown(&path)))
+        .map(|path| {
+            (
+                fs::read_to_string(&path).expect("text").lines().count(),
+                shown(&path),
+            )
+        })
         .collect();
     lengths.sort_unstable_by(|a, b| b.cmp(a));
     for (lines, path) in lengths.iter().take(10) {
         println!("{lines:5} {path}");
     }
-    assert!(lengths[0].0 < 1000, "{} has outgrown its subject", lengths[0].1);
+    assert!(
+        lengths[0].0 < 1000,
+        "{} has outgrown its subject",
+        lengths[0].1
+    );
 }

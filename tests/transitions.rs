@@ -4,14 +4,20 @@
 use std::time::Duration;
 
 use engine::{Cancel, Complete, Create, Delay, Engine, Fail, Payload};
-use model::{ExecutionId, Failure, FailureClass, Fence, LeaseId, PublicState, Rule, StateKind, Verb, rule};
+use model::{
+    ExecutionId, Failure, FailureClass, Fence, LeaseId, PublicState, Rule, StateKind, Verb, rule,
+};
 use testkit::{Database, database};
 
 use crate::lifecycle::claim;
 
 /// States the engine can bring an execution into, and verbs it offers.
-const STATES: [StateKind; 4] =
-    [StateKind::Waiting, StateKind::Delayed, StateKind::Active, StateKind::Terminal];
+const STATES: [StateKind; 4] = [
+    StateKind::Waiting,
+    StateKind::Delayed,
+    StateKind::Active,
+    StateKind::Terminal,
+];
 const VERBS: [Verb; 9] = [
     Verb::Claim,
     Verb::Renew,
@@ -31,7 +37,12 @@ async fn arrange(engine: &Engine, state: StateKind) -> Fence {
     if state == StateKind::Delayed {
         create.delay_ms = Some(60_000);
     }
-    let id = engine.create(create).await.expect("asked").expect("created").id();
+    let id = engine
+        .create(create)
+        .await
+        .expect("asked")
+        .expect("created")
+        .id();
     let unheld = Fence {
         execution_id: id,
         lease_id: LeaseId(uuid::Uuid::nil()),
@@ -43,7 +54,9 @@ async fn arrange(engine: &Engine, state: StateKind) -> Fence {
         StateKind::Active => claim(engine, 1).await.remove(0).fence,
         StateKind::Terminal => {
             let fence = claim(engine, 1).await.remove(0).fence;
-            fail(engine, fence, FailureClass::Permanent).await.expect("ended");
+            fail(engine, fence, FailureClass::Permanent)
+                .await
+                .expect("ended");
             fence
         }
         other => unreachable!("{other} is not arranged"),
@@ -58,20 +71,34 @@ async fn fail(engine: &Engine, fence: Fence, class: FailureClass) -> Result<(), 
         known: None,
     };
     let answer = engine.fail(fail).await.expect("asked");
-    answer.map(|_| ()).map_err(|refused| refused.code().to_owned())
+    answer
+        .map(|_| ())
+        .map_err(|refused| refused.code().to_owned())
 }
 
 /// Applies a verb and returns the code of its refusal, if any. Sweeps and claims
 /// refuse by leaving the execution alone.
-async fn apply(database: &Database, engine: &Engine, verb: Verb, fence: Fence) -> Result<(), String> {
+async fn apply(
+    database: &Database,
+    engine: &Engine,
+    verb: Verb,
+    fence: Fence,
+) -> Result<(), String> {
     let before = state(engine, fence.execution_id).await;
     let moved = |after: StateKind, code: &str| {
-        if before == after { Err(code.to_owned()) } else { Ok(()) }
+        if before == after {
+            Err(code.to_owned())
+        } else {
+            Ok(())
+        }
     };
     match verb {
         Verb::Claim => {
             claim(engine, 1).await;
-            moved(state(engine, fence.execution_id).await, "execution_not_eligible")
+            moved(
+                state(engine, fence.execution_id).await,
+                "execution_not_eligible",
+            )
         }
         Verb::Promote => {
             database.advance(Duration::from_secs(61)).await;
@@ -89,8 +116,14 @@ async fn apply(database: &Database, engine: &Engine, verb: Verb, fence: Fence) -
             moved(state(engine, fence.execution_id).await, "no_active_lease")
         }
         Verb::Renew => {
-            let answer = engine.renew(&[fence], 30_000).await.expect("asked").remove(0);
-            answer.map(|_| ()).map_err(|refused| refused.code().to_owned())
+            let answer = engine
+                .renew(&[fence], 30_000)
+                .await
+                .expect("asked")
+                .remove(0);
+            answer
+                .map(|_| ())
+                .map_err(|refused| refused.code().to_owned())
         }
         Verb::Progress => {
             let answer = engine.progress(fence, Some(50), None).await.expect("asked");
@@ -107,14 +140,23 @@ async fn apply(database: &Database, engine: &Engine, verb: Verb, fence: Fence) -
         }
         // Another failure than the one that ended it, which would be a repeat.
         Verb::Fail if before == StateKind::Terminal => {
-            let stranger = Fence { lease_id: LeaseId(uuid::Uuid::nil()), ..fence };
+            let stranger = Fence {
+                lease_id: LeaseId(uuid::Uuid::nil()),
+                ..fence
+            };
             fail(engine, stranger, FailureClass::Transient).await
         }
         Verb::Fail => fail(engine, fence, FailureClass::Transient).await,
         Verb::Delay => {
-            let delay = Delay { fence, delay_ms: 1000, report: Default::default() };
+            let delay = Delay {
+                fence,
+                delay_ms: 1000,
+                report: Default::default(),
+            };
             let answer = engine.delay(delay).await.expect("asked");
-            answer.map(|_| ()).map_err(|refused| refused.code().to_owned())
+            answer
+                .map(|_| ())
+                .map_err(|refused| refused.code().to_owned())
         }
         Verb::Cancel => {
             let cancel = Cancel {
@@ -124,7 +166,9 @@ async fn apply(database: &Database, engine: &Engine, verb: Verb, fence: Fence) -
                 source: "operator".to_owned(),
             };
             let answer = engine.cancel(cancel).await.expect("asked");
-            answer.map(|_| ()).map_err(|refused| refused.code().to_owned())
+            answer
+                .map(|_| ())
+                .map_err(|refused| refused.code().to_owned())
         }
         other => unreachable!("{other} is not applied"),
     }
@@ -160,7 +204,10 @@ async fn the_database_does_what_the_table_says() {
                 (Rule::To(_), Err(_)) | (Rule::Refused(_), Ok(())) => false,
             };
             if !agrees {
-                wrong.push(format!("{from} × {verb}: {answer:?} → {to}, not {:?}", rule(from, verb)));
+                wrong.push(format!(
+                    "{from} × {verb}: {answer:?} → {to}, not {:?}",
+                    rule(from, verb)
+                ));
             }
             database.assert_invariants().await;
             engine.close().await;

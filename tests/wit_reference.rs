@@ -32,7 +32,12 @@ fn golden_wit_reference() {
     let mut text = HEAD.to_owned();
     for (name, id) in &package.worlds {
         let world = &resolve.worlds[*id];
-        write!(text, "\n## world `{name}`\n\n{}\n\n", docs(name, &world.docs)).expect("text");
+        write!(
+            text,
+            "\n## world `{name}`\n\n{}\n\n",
+            docs(name, &world.docs)
+        )
+        .expect("text");
         since(name, &world.stability);
         for (title, items) in [("imports", &world.imports), ("exports", &world.exports)] {
             let names: Vec<_> = items
@@ -54,15 +59,27 @@ fn golden_wit_reference() {
 
 fn interface(text: &mut String, resolve: &Resolve, name: &str, interface: &Interface) {
     since(name, &interface.stability);
-    write!(text, "\n## interface `{name}`\n\n{}\n", docs(name, &interface.docs)).expect("text");
+    write!(
+        text,
+        "\n## interface `{name}`\n\n{}\n",
+        docs(name, &interface.docs)
+    )
+    .expect("text");
     for (item, id) in &interface.types {
         type_definition(text, resolve, item, *id);
-        let methods = interface.functions.values().filter(|f| f.kind.resource() == Some(*id));
+        let methods = interface
+            .functions
+            .values()
+            .filter(|f| f.kind.resource() == Some(*id));
         for function in methods {
             write_function(text, resolve, function);
         }
     }
-    for function in interface.functions.values().filter(|f| f.kind.resource().is_none()) {
+    for function in interface
+        .functions
+        .values()
+        .filter(|f| f.kind.resource().is_none())
+    {
         write_function(text, resolve, function);
     }
 }
@@ -80,14 +97,22 @@ fn type_definition(text: &mut String, resolve: &Resolve, name: &str, id: TypeId)
             let _ = write!(text, "\n### record `{name}`\n\n{about}\n\n");
             for field in &record.fields {
                 let about = docs(&format!("{name}.{}", field.name), &field.docs).replace('\n', " ");
-                let _ = writeln!(text, "- `{}: {}` — {about}", field.name, shape(resolve, &field.ty));
+                let _ = writeln!(
+                    text,
+                    "- `{}: {}` — {about}",
+                    field.name,
+                    shape(resolve, &field.ty)
+                );
             }
         }
         TypeDefKind::Variant(variant) => {
             let _ = write!(text, "\n### variant `{name}`\n\n{about}\n\n");
             for case in &variant.cases {
                 let about = docs(&format!("{name}.{}", case.name), &case.docs).replace('\n', " ");
-                let held = case.ty.map(|ty| format!("({})", shape(resolve, &ty))).unwrap_or_default();
+                let held = case
+                    .ty
+                    .map(|ty| format!("({})", shape(resolve, &ty)))
+                    .unwrap_or_default();
                 let _ = writeln!(text, "- `{}{held}` — {about}", case.name);
             }
         }
@@ -102,7 +127,11 @@ fn type_definition(text: &mut String, resolve: &Resolve, name: &str, id: TypeId)
             let _ = write!(text, "\n### resource `{name}`\n\n{about}\n");
         }
         TypeDefKind::Type(of) => {
-            let _ = write!(text, "\n### type `{name}` = `{}`\n\n{about}\n", shape(resolve, of));
+            let _ = write!(
+                text,
+                "\n### type `{name}` = `{}`\n\n{about}\n",
+                shape(resolve, of)
+            );
         }
         other => panic!("{name}: {other:?} is not described yet"),
     }
@@ -123,7 +152,10 @@ fn write_function(text: &mut String, resolve: &Resolve, function: &Function) {
         }
         _ => String::new(),
     };
-    let name = function.name.trim_start_matches("[method]").trim_start_matches("[constructor]");
+    let name = function
+        .name
+        .trim_start_matches("[method]")
+        .trim_start_matches("[constructor]");
     let what = match function.kind {
         FunctionKind::Constructor(_) => "constructor of ",
         _ => "",
@@ -166,7 +198,10 @@ fn shape(resolve: &Resolve, ty: &Type) -> String {
             format!("tuple<{}>", parts.join(", "))
         }
         TypeDefKind::Handle(Handle::Borrow(id)) => {
-            format!("borrow<{}>", resolve.types[*id].name.as_deref().unwrap_or("?"))
+            format!(
+                "borrow<{}>",
+                resolve.types[*id].name.as_deref().unwrap_or("?")
+            )
         }
         TypeDefKind::Handle(Handle::Own(id)) => {
             resolve.types[*id].name.as_deref().unwrap_or("?").to_owned()
@@ -183,5 +218,8 @@ fn docs<'a>(name: &str, docs: &'a Docs) -> &'a str {
 }
 
 fn since(name: &str, stability: &Stability) {
-    assert!(matches!(stability, Stability::Stable { .. }), "`{name}` has no @since");
+    assert!(
+        matches!(stability, Stability::Stable { .. }),
+        "`{name}` has no @since"
+    );
 }

@@ -55,7 +55,7 @@ pub struct Instance {
     pub partitions: Partitions,
 }
 
-const VERB_CONNECTIONS: u32 = 10;
+const VERB_CONNECTIONS: u32 = 12;
 const READ_CONNECTIONS: u32 = 8;
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -95,6 +95,7 @@ impl Engine {
             inner: Arc::new(Inner {
                 create: Coalescer::start("create", 2, statements(&verbs)),
                 release: Coalescer::start("release", 2, statements(&verbs)),
+                look: Coalescer::start("look", 2, statements(&verbs)),
                 progress: Coalescer::start("progress", 1, statements(&verbs)),
                 finish: Coalescer::start("finish", 1, statements(&verbs)),
                 known: component::Known::default(),

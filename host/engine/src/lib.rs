@@ -62,6 +62,7 @@ struct Inner {
     lanes: lane::Lanes,
     create: coalesce::Coalescer<execution::CreateCall, execution::CreateVerdict>,
     release: coalesce::Coalescer<execution::ReleaseCall, execution::ReleaseVerdict>,
+    look: coalesce::Coalescer<execution::LookCall, Option<model::Outcome>>,
     progress: coalesce::Coalescer<execution::ProgressCall, execution::ProgressVerdict>,
     finish: coalesce::Coalescer<execution::FinishCall, execution::FinishVerdict>,
 }

@@ -2,9 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use model::{
-    BlockingReason, ExecutionId, Failure, FlowId, LeaseId, Outcome, PublicState, StateVector,
-};
+use model::{BlockingReason, ExecutionId, Failure, FlowId, LeaseId, PublicState, StateVector};
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
@@ -173,20 +171,6 @@ impl Engine {
         )
         .fetch_one(&self.inner.reads)
         .await?)
-    }
-
-    /// Reads how an execution ended, if it did.
-    pub(crate) async fn outcome(&self, id: ExecutionId) -> Result<Option<Outcome>, Error> {
-        let text = sqlx::query_scalar!(
-            r#"SELECT outcome::text AS "outcome!" FROM finished
-               WHERE partition = $1 AND execution_id = $2"#,
-            id.partition().column(),
-            id.uuid()
-        )
-        .fetch_optional(&self.inner.reads)
-        .await?;
-        text.map(|text| super::row::label("finished", "outcome", id, &text))
-            .transpose()
     }
 
     /// Counts executions that are not finished.

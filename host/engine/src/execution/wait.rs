@@ -1,15 +1,21 @@
 //! Waiting for the end of an execution.
 //!
 //! Nothing is held while waiting but a place in a map: an end on this host wakes
-//! the waiter, and a poll that backs off finds an end on another.
+//! the waiter, and a look that comes back at growing intervals finds an end on
+//! another. Looks of many waiters ride in one statement.
 
+use std::collections::HashMap;
 use std::pin::pin;
 use std::time::Duration;
 
-use model::ExecutionId;
+use model::{ExecutionId, Outcome, Partition};
 use tokio::time::Instant;
+use uuid::Uuid;
 
+use super::Statements;
 use super::read::ExecutionInfo;
+use super::row::label;
+use crate::coalesce::{Flush, Rider};
 use crate::{Engine, Error};
 
 /// First pause between two looks; it doubles up to [`POLL_MAX`].
@@ -42,7 +48,7 @@ impl Engine {
             // Registered before the look, so that an end in between wakes.
             let mut notified = pin!(waiter.notified());
             notified.as_mut().enable();
-            if self.outcome(id).await?.is_some() {
+            if self.inner.look.call(LookCall(id)).await?.is_some() {
                 return Ok(true);
             }
             let now = Instant::now();
@@ -55,5 +61,51 @@ impl Engine {
             }
             pause = (pause * 2).min(POLL_MAX);
         }
+    }
+}
+
+/// One look at whether an execution has ended.
+pub(crate) struct LookCall(ExecutionId);
+
+impl Rider for LookCall {
+    /// Looks of two waiters for one execution get two answers.
+    type Key = ExecutionId;
+
+    fn partition(&self) -> Partition {
+        self.0.partition()
+    }
+
+    fn key(&self) -> ExecutionId {
+        self.0
+    }
+}
+
+impl Flush<LookCall> for Statements {
+    type Verdict = Option<Outcome>;
+
+    async fn flush(
+        &self,
+        partition: Partition,
+        batch: &[LookCall],
+        _retried: bool,
+    ) -> Result<Vec<Option<Outcome>>, Error> {
+        let ids: Vec<Uuid> = batch.iter().map(|call| call.0.uuid()).collect();
+        let rows = sqlx::query!(
+            r#"SELECT f.execution_id, f.outcome::text AS "outcome!"
+               FROM unnest($2::uuid[]) AS w(id)
+               JOIN finished f ON f.partition = $1 AND f.execution_id = w.id"#,
+            partition.column(),
+            &ids
+        )
+        .fetch_all(&self.verbs)
+        .await?;
+        let ended = rows
+            .into_iter()
+            .map(|row| {
+                let outcome = label("finished", "outcome", row.execution_id, &row.outcome)?;
+                Ok((row.execution_id, outcome))
+            })
+            .collect::<Result<HashMap<Uuid, Outcome>, Error>>()?;
+        Ok(ids.iter().map(|id| ended.get(id).copied()).collect())
     }
 }

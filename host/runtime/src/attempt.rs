@@ -1,0 +1,290 @@
+//! One attempt as the worker, the keeper and the sandbox share it: how long it
+//! may run, whether it must stop, what it logged and what it computed.
+//!
+//! Times are taken on the local monotonic clock and count from when the claim
+//! was *sent*, so that a lease never looks longer here than in the database.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use model::{Fence, LeaseRefusal, Outcome};
+use tokio::sync::Notify;
+
+use crate::attempt_log::{AttemptLog, shared};
+use crate::limits::SandboxLimits;
+
+/// Why a guest is stopped before it is done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Stop {
+    /// The lease is gone, or could not be renewed in time.
+    #[error("the lease was lost")]
+    LeaseLost,
+    /// The execution was cancelled and the grace has passed.
+    #[error("the execution was cancelled")]
+    Cancelled,
+    /// The attempt's own time limit passed.
+    #[error("the attempt ran longer than it may")]
+    AttemptTimeout,
+    /// The attempt computed longer than it may.
+    #[error("the attempt used more than {0} ms of processor time (sandbox.cpu_ms_max)")]
+    CpuLimit(u32),
+}
+
+const RUNNING: u8 = 0;
+const CANCELLED: u8 = 1;
+const LOST: u8 = 2;
+
+/// The shared side of one attempt.
+#[derive(Debug)]
+pub struct Attempt {
+    /// The lease it runs under.
+    pub fence: Fence,
+    began: Instant,
+    lease_until_us: AtomicU64,
+    attempt_until_us: u64,
+    flag: AtomicU8,
+    stop_at_us: AtomicU64,
+    grace_us: u64,
+    changed: Notify,
+    recorded: AtomicBool,
+    cpu_us: AtomicU64,
+    on_cpu_since_us: AtomicU64,
+    pub(crate) log: Mutex<AttemptLog>,
+}
+
+impl Attempt {
+    /// Begins an attempt whose claim was sent at `claim_sent` and whose lease
+    /// holds until `lease_until`.
+    ///
+    /// `attempt_timeout_ms` counts from now and is capped by the limits.
+    pub fn new(
+        fence: Fence,
+        claim_sent: Instant,
+        lease_until: Instant,
+        attempt_timeout_ms: Option<u64>,
+        limits: &SandboxLimits,
+    ) -> Self {
+        let cap = u64::from(limits.attempt_ms_max);
+        let attempt_ms = attempt_timeout_ms.map_or(cap, |ms| ms.min(cap));
+        let now_us = micros(claim_sent.elapsed());
+        Self {
+            fence,
+            began: claim_sent,
+            lease_until_us: AtomicU64::new(micros(lease_until.duration_since(claim_sent))),
+            attempt_until_us: now_us.saturating_add(attempt_ms.saturating_mul(1000)),
+            flag: AtomicU8::new(RUNNING),
+            stop_at_us: AtomicU64::new(u64::MAX),
+            grace_us: u64::from(limits.cancel_grace_ms) * 1000,
+            changed: Notify::new(),
+            recorded: AtomicBool::new(false),
+            cpu_us: AtomicU64::new(0),
+            on_cpu_since_us: AtomicU64::new(u64::MAX),
+            log: shared(limits.log_bytes_max, limits.log_records_max),
+        }
+    }
+
+    /// Moves the end of the lease after a renewal sent at `sent`.
+    pub fn renewed(&self, sent: Instant, ttl: Duration) {
+        let until = micros((sent + ttl).duration_since(self.began));
+        self.lease_until_us.fetch_max(until, Ordering::Relaxed);
+    }
+
+    /// Has the guest stopped within a tick: the lease does not hold any more.
+    pub fn lose(&self) {
+        if self.flag.fetch_max(LOST, Ordering::Relaxed) != LOST {
+            self.changed.notify_one();
+        }
+    }
+
+    /// Tells the guest that its execution was cancelled and has it stopped
+    /// after the grace.
+    pub fn cancel(&self) {
+        let stop_at = self.now_us().saturating_add(self.grace_us);
+        self.stop_at_us.fetch_min(stop_at, Ordering::Relaxed);
+        if self.flag.fetch_max(CANCELLED, Ordering::Relaxed) == RUNNING {
+            self.changed.notify_one();
+        }
+    }
+
+    /// Acts on a refusal of a write under the lease: a cancelled execution
+    /// leaves its guest a grace, any other loss does not.
+    pub(crate) fn refused(&self, refusal: &LeaseRefusal) {
+        match refusal {
+            LeaseRefusal::Invalid(_) => {}
+            LeaseRefusal::ExecutionNotActive {
+                outcome: Some(Outcome::Cancelled),
+                ..
+            } => self.cancel(),
+            _ => self.lose(),
+        }
+    }
+
+    /// Whether the guest was told to stop.
+    pub fn is_stopping(&self) -> bool {
+        self.flag.load(Ordering::Relaxed) != RUNNING
+    }
+
+    /// Notes that the guest recorded the outcome itself, so that a lease that
+    /// is gone is no loss.
+    pub fn record(&self) {
+        self.recorded.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the guest recorded the outcome itself.
+    pub fn is_recorded(&self) -> bool {
+        self.recorded.load(Ordering::Relaxed)
+    }
+
+    /// Returns when the lease ends as it stands now.
+    pub fn lease_until(&self) -> Instant {
+        self.began + Duration::from_micros(self.lease_until_us.load(Ordering::Relaxed))
+    }
+
+    /// Returns the milliseconds since the claim was sent.
+    pub(crate) fn elapsed_ms(&self) -> u64 {
+        self.now_us() / 1000
+    }
+
+    /// Returns the milliseconds left to the guest; `limited` says whether the
+    /// attempt has a time limit of its own.
+    pub(crate) fn remaining_ms(&self, limited: bool) -> u32 {
+        if self.flag.load(Ordering::Relaxed) == LOST {
+            return 0;
+        }
+        let lease = self.lease_until_us.load(Ordering::Relaxed);
+        let until = if limited {
+            self.attempt_until_us
+        } else {
+            lease.min(self.attempt_until_us)
+        };
+        u32::try_from(until.saturating_sub(self.now_us()) / 1000).unwrap_or(u32::MAX)
+    }
+
+    /// Returns why the guest must stop now, if it must.
+    pub(crate) fn due(&self) -> Option<Stop> {
+        let now = self.now_us();
+        if self.flag.load(Ordering::Relaxed) == LOST {
+            Some(Stop::LeaseLost)
+        } else if now >= self.stop_at_us.load(Ordering::Relaxed) {
+            Some(Stop::Cancelled)
+        } else if now >= self.lease_until_us.load(Ordering::Relaxed) && !self.is_recorded() {
+            Some(Stop::LeaseLost)
+        } else if now >= self.attempt_until_us {
+            Some(Stop::AttemptTimeout)
+        } else {
+            None
+        }
+    }
+
+    /// Waits until the guest must stop, and says why.
+    ///
+    /// Meant for a guest that waits in the host, where no epoch reaches it.
+    pub(crate) async fn stopped(&self) -> Stop {
+        loop {
+            if let Some(stop) = self.due() {
+                return stop;
+            }
+            let lease = if self.is_recorded() {
+                u64::MAX
+            } else {
+                self.lease_until_us.load(Ordering::Relaxed)
+            };
+            let next = lease
+                .min(self.attempt_until_us)
+                .min(self.stop_at_us.load(Ordering::Relaxed));
+            let at = tokio::time::Instant::from_std(self.began + Duration::from_micros(next));
+            tokio::select! {
+                () = self.changed.notified() => {}
+                () = tokio::time::sleep_until(at) => {}
+            }
+        }
+    }
+
+    /// Marks that the guest gets the processor.
+    pub(crate) fn on_cpu(&self) {
+        self.on_cpu_since_us.store(self.now_us(), Ordering::Relaxed);
+    }
+
+    /// Marks that the guest leaves the processor.
+    pub(crate) fn off_cpu(&self) {
+        self.cpu_us.store(self.cpu_us(), Ordering::Relaxed);
+        self.on_cpu_since_us.store(u64::MAX, Ordering::Relaxed);
+    }
+
+    /// Returns the time spent computing so far, in microseconds.
+    pub(crate) fn cpu_us(&self) -> u64 {
+        let since = self.on_cpu_since_us.load(Ordering::Relaxed);
+        self.cpu_us.load(Ordering::Relaxed) + self.now_us().saturating_sub(since)
+    }
+
+    fn now_us(&self) -> u64 {
+        micros(self.began.elapsed())
+    }
+}
+
+fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use model::{ExecutionId, LeaseId, Partition};
+
+    fn attempt(lease_ms: u64, timeout_ms: Option<u64>) -> Attempt {
+        let now = Instant::now();
+        Attempt::new(
+            Fence {
+                execution_id: ExecutionId::from_parts(Partition::new(0).unwrap(), 1, 1),
+                lease_id: LeaseId(uuid::Uuid::nil()),
+                epoch: 1,
+                attempt: 0,
+            },
+            now,
+            now + Duration::from_millis(lease_ms),
+            timeout_ms,
+            &SandboxLimits::default(),
+        )
+    }
+
+    #[test]
+    fn a_lost_lease_stops_at_once_and_a_cancellation_after_its_grace() {
+        let cancelled = attempt(60_000, None);
+        cancelled.cancel();
+        assert!(cancelled.is_stopping());
+        assert_eq!(cancelled.due(), None);
+        cancelled.lose();
+        assert_eq!(cancelled.due(), Some(Stop::LeaseLost));
+        assert_eq!(cancelled.remaining_ms(false), 0);
+    }
+
+    #[test]
+    fn a_lease_that_ran_out_stops_the_guest_unless_it_recorded_its_end() {
+        let attempt = attempt(0, None);
+        assert_eq!(attempt.due(), Some(Stop::LeaseLost));
+        attempt.record();
+        assert_eq!(attempt.due(), None);
+    }
+
+    #[test]
+    fn a_renewal_moves_the_end_and_never_back() {
+        let attempt = attempt(0, Some(50_000));
+        attempt.renewed(Instant::now(), Duration::from_secs(30));
+        assert_eq!(attempt.due(), None);
+        let until = attempt.lease_until();
+        attempt.renewed(Instant::now(), Duration::from_secs(1));
+        assert_eq!(attempt.lease_until(), until);
+        assert!(attempt.remaining_ms(true) > 40_000);
+    }
+
+    #[test]
+    fn only_time_on_the_processor_is_charged() {
+        let attempt = attempt(60_000, None);
+        attempt.on_cpu();
+        attempt.off_cpu();
+        let spent = attempt.cpu_us();
+        assert!(spent < 50_000);
+        assert_eq!(attempt.cpu_us(), spent);
+    }
+}

@@ -1,0 +1,255 @@
+//! The log of one attempt: records of the guest and what it wrote to standard
+//! output and standard error, in order, as lines of text.
+//!
+//! ```text
+//!     12 ms  info   resized to 320x200
+//!     13 ms  stderr thread '<unnamed>' panicked at src/lib.rs:7:5
+//! ```
+//!
+//! Nothing is allocated until something is written. What exceeds the bounds is
+//! dropped and counted in one closing line.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
+use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
+
+use crate::attempt::Attempt;
+
+/// Most bytes of standard error quoted in the message of a trap.
+const TAIL_BYTES_MAX: usize = 2048;
+/// Most bytes of an unfinished line before it is recorded as it is.
+const LINE_BYTES_MAX: usize = 4096;
+
+/// Where a record comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Source {
+    /// The interface `log`, at a level named so.
+    Level(&'static str),
+    /// Standard output.
+    Stdout,
+    /// Standard error.
+    Stderr,
+}
+
+impl Source {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Level(name) => name,
+            Self::Stdout => "stdout",
+            Self::Stderr => "stderr",
+        }
+    }
+}
+
+/// Lines kept of one attempt, within bounds.
+#[derive(Debug, Default)]
+pub(crate) struct AttemptLog {
+    text: Vec<u8>,
+    records: u32,
+    dropped_records: u32,
+    dropped_bytes: u64,
+    stdout_line: Vec<u8>,
+    stderr_line: Vec<u8>,
+    stderr_tail: Vec<u8>,
+    bytes_max: usize,
+    records_max: u32,
+}
+
+impl AttemptLog {
+    pub(crate) fn new(bytes_max: u32, records_max: u32) -> Self {
+        Self {
+            bytes_max: bytes_max as usize,
+            records_max,
+            ..Self::default()
+        }
+    }
+
+    /// Adds one record; further lines of it are indented, so that a message
+    /// cannot look like another record.
+    pub(crate) fn record(&mut self, at_ms: u64, source: Source, message: &[u8]) {
+        let line = {
+            let text = String::from_utf8_lossy(message);
+            let text = text.trim_end_matches('\n').replace('\n', "\n        | ");
+            format!("{at_ms:>6} ms  {:<6} {text}\n", source.name())
+        };
+        let full =
+            self.records >= self.records_max || self.text.len() + line.len() > self.bytes_max;
+        if full {
+            self.dropped_records = self.dropped_records.saturating_add(1);
+            self.dropped_bytes += message.len() as u64;
+        } else {
+            self.records += 1;
+            self.text.extend_from_slice(line.as_bytes());
+        }
+    }
+
+    /// Adds output of a stream, a record for each line.
+    pub(crate) fn write(&mut self, at_ms: u64, source: Source, bytes: &[u8]) {
+        if source == Source::Stderr {
+            self.stderr_tail.extend_from_slice(bytes);
+            let excess = self.stderr_tail.len().saturating_sub(TAIL_BYTES_MAX);
+            self.stderr_tail.drain(..excess);
+        }
+        let mut line = std::mem::take(self.line(source));
+        for piece in bytes.split_inclusive(|&byte| byte == b'\n') {
+            line.extend_from_slice(piece);
+            if line.ends_with(b"\n") || line.len() >= LINE_BYTES_MAX {
+                self.record(at_ms, source, &line);
+                line.clear();
+            }
+        }
+        *self.line(source) = line;
+    }
+
+    /// Returns the last of what was written to standard error.
+    pub(crate) fn stderr_tail(&self) -> String {
+        String::from_utf8_lossy(&self.stderr_tail).trim().to_owned()
+    }
+
+    /// Returns how many bytes are kept.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.text.len() as u64
+    }
+
+    /// Returns the lines so far, or `None` if there are none.
+    pub(crate) fn snapshot(&mut self, at_ms: u64) -> Option<Vec<u8>> {
+        for source in [Source::Stdout, Source::Stderr] {
+            let line = std::mem::take(self.line(source));
+            if !line.is_empty() {
+                self.record(at_ms, source, &line);
+            }
+        }
+        let mut text = self.text.clone();
+        if self.dropped_records > 0 {
+            text.extend_from_slice(
+                format!(
+                    "{at_ms:>6} ms  host   {} more records ({} bytes) were dropped\n",
+                    self.dropped_records, self.dropped_bytes
+                )
+                .as_bytes(),
+            );
+        }
+        (!text.is_empty()).then_some(text)
+    }
+
+    fn line(&mut self, source: Source) -> &mut Vec<u8> {
+        match source {
+            Source::Stderr => &mut self.stderr_line,
+            Source::Stdout | Source::Level(_) => &mut self.stdout_line,
+        }
+    }
+}
+
+/// A standard stream of a guest, recorded in the log of its attempt.
+#[derive(Clone)]
+pub(crate) struct Recorded {
+    pub(crate) attempt: Arc<Attempt>,
+    pub(crate) source: Source,
+}
+
+impl Recorded {
+    fn add(&self, bytes: &[u8]) {
+        let at_ms = self.attempt.elapsed_ms();
+        self.attempt
+            .log
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .write(at_ms, self.source, bytes);
+    }
+}
+
+/// Makes the log of an attempt, shared by the streams and the interface `log`.
+pub(crate) fn shared(bytes_max: u32, records_max: u32) -> Mutex<AttemptLog> {
+    Mutex::new(AttemptLog::new(bytes_max, records_max))
+}
+
+impl IsTerminal for Recorded {
+    fn is_terminal(&self) -> bool {
+        false
+    }
+}
+
+impl StdoutStream for Recorded {
+    fn async_stream(&self) -> Box<dyn tokio::io::AsyncWrite + Send + Sync> {
+        // Only WASI 0.3 asks for this form, and that is not linked.
+        Box::new(tokio::io::sink())
+    }
+
+    fn p2_stream(&self) -> Box<dyn OutputStream> {
+        Box::new(self.clone())
+    }
+}
+
+#[wasmtime_wasi::async_trait]
+impl Pollable for Recorded {
+    async fn ready(&mut self) {}
+}
+
+#[wasmtime_wasi::async_trait]
+impl OutputStream for Recorded {
+    fn write(&mut self, bytes: bytes::Bytes) -> StreamResult<()> {
+        self.add(&bytes);
+        Ok(())
+    }
+
+    fn flush(&mut self) -> StreamResult<()> {
+        Ok(())
+    }
+
+    fn check_write(&mut self) -> StreamResult<usize> {
+        Ok(64 * 1024)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(log: &mut AttemptLog) -> String {
+        String::from_utf8(log.snapshot(9).unwrap_or_default()).unwrap()
+    }
+
+    #[test]
+    fn output_becomes_one_record_for_each_line() {
+        let mut log = AttemptLog::new(4096, 10);
+        assert_eq!(log.snapshot(0), None);
+        log.write(1, Source::Stdout, b"one\ntw");
+        log.write(2, Source::Stderr, b"oops\n");
+        log.write(3, Source::Stdout, b"o\nrest");
+        let text = text(&mut log);
+        let lines: Vec<_> = text.lines().map(|line| line[11..].trim()).collect();
+        assert_eq!(
+            lines,
+            ["stdout one", "stderr oops", "stdout two", "stdout rest"]
+        );
+        assert_eq!(log.stderr_tail(), "oops");
+    }
+
+    #[test]
+    fn what_exceeds_the_bounds_is_counted_in_one_closing_line() {
+        let mut log = AttemptLog::new(4096, 2);
+        for _ in 0..5 {
+            log.record(0, Source::Level("info"), b"abc");
+        }
+        let text = text(&mut log);
+        assert_eq!(text.lines().count(), 3);
+        assert!(
+            text.ends_with("3 more records (9 bytes) were dropped\n"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn a_message_cannot_look_like_another_record() {
+        let mut log = AttemptLog::new(4096, 2);
+        log.record(0, Source::Level("info"), b"a\n     0 ms  error b");
+        assert!(
+            text(&mut log)
+                .lines()
+                .nth(1)
+                .unwrap()
+                .starts_with("        | ")
+        );
+    }
+}

@@ -1,0 +1,99 @@
+//! Measures what a fresh sandbox costs: store, instance, call and drop, one
+//! after another, against the same work as a native function.
+
+use std::hint::black_box;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use engine::Payload;
+
+use crate::compile::CompileIn;
+use crate::engine_config::{Pooling, WasmEngine};
+use crate::inspect::PublishRefusal;
+use crate::invoke::{InvokeSettings, opening};
+use crate::registry::{LoadError, Registry};
+use crate::runtime::Error;
+use crate::sandbox;
+use crate::verdict::Ended;
+
+/// What a sandbox costs, in microseconds.
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
+pub struct SandboxCost {
+    /// Sandboxes measured.
+    pub runs: u32,
+    /// Half took less.
+    pub p50_us: f64,
+    /// 99 of 100 took less.
+    pub p99_us: f64,
+    /// Half of the native calls took less.
+    pub native_p50_us: f64,
+    /// Whether sandboxes came from a pool.
+    pub pooled: bool,
+}
+
+/// Runs the handler in `wasm`, which returns its input, in `runs` sandboxes.
+///
+/// # Errors
+///
+/// If the sandbox cannot be set up, or the handler does not succeed.
+pub async fn sandbox_cost(
+    wasm: &[u8],
+    input: &Payload,
+    runs: u32,
+) -> Result<Result<SandboxCost, PublishRefusal>, Error> {
+    let settings = InvokeSettings::default();
+    let engine = WasmEngine::new(Pooling::Auto, 16, &settings.sandbox).map_err(Error::Sandbox)?;
+    let pooled = engine.is_pooled();
+    let registry =
+        Arc::new(Registry::open(engine, None, CompileIn::Process).map_err(Error::Sandbox)?);
+    let loaded = match registry.load(wasm).await {
+        Ok(loaded) => loaded,
+        Err(LoadError::Rejected(refusal)) => return Ok(Err(refusal)),
+        Err(error @ LoadError::Unavailable(..)) => {
+            return Err(Error::Unavailable(error.to_string()));
+        }
+    };
+    let runs = runs.max(1);
+    let mut fresh = Vec::with_capacity(runs as usize);
+    // The first ones pay for pages and code that later ones share.
+    for run in 0..runs.saturating_add(100) {
+        let opening = opening(&settings, "bench", input.clone());
+        let began = Instant::now();
+        let verdict = sandbox::run(&loaded, opening).await;
+        let took = began.elapsed();
+        if !matches!(verdict.outcome, Ended::Completed(_)) {
+            return Err(Error::Unavailable(format!(
+                "the handler did not complete: {:?}",
+                verdict.outcome
+            )));
+        }
+        if run >= 100 {
+            fresh.push(took);
+        }
+    }
+    let mut native: Vec<Duration> = (0..runs)
+        .map(|_| {
+            let began = Instant::now();
+            black_box(echo(black_box(input)));
+            began.elapsed()
+        })
+        .collect();
+    Ok(Ok(SandboxCost {
+        runs,
+        p50_us: quantile_us(&mut fresh, 50),
+        p99_us: quantile_us(&mut fresh, 99),
+        native_p50_us: quantile_us(&mut native, 50),
+        pooled,
+    }))
+}
+
+#[inline(never)]
+fn echo(input: &Payload) -> Payload {
+    input.clone()
+}
+
+fn quantile_us(times: &mut [Duration], percent: usize) -> f64 {
+    times.sort_unstable();
+    let at = (times.len() * percent / 100).min(times.len().saturating_sub(1));
+    times.get(at).map_or(0.0, |time| time.as_secs_f64() * 1e6)
+}

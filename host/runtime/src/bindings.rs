@@ -1,0 +1,24 @@
+//! What `wit/` says, as Rust: the world `handler` seen from the host.
+//!
+//! Functions that wait for the database are async and may trap; the others
+//! are sync and may trap too, since every call counts against a bound.
+
+wasmtime::component::bindgen!({
+    path: "../../wit",
+    world: "handler",
+    imports: {
+        "flowhost:engine/claim.[method]lease.renew": async | trappable,
+        "flowhost:engine/claim.[method]lease.progress": async | trappable,
+        "flowhost:engine/complete": async | trappable,
+        "flowhost:engine/executions.[method]request.create": async | trappable,
+        "flowhost:engine/executions.describe": async | trappable,
+        "flowhost:engine/executions.result": async | trappable,
+        "flowhost:engine/executions.cancel": async | trappable,
+        default: trappable,
+    },
+    exports: { default: async },
+    with: {
+        "flowhost:engine/claim.lease": crate::host::LeaseHandle,
+        "flowhost:engine/executions.request": crate::host::Request,
+    },
+});

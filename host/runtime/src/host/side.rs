@@ -1,0 +1,88 @@
+//! What stands behind the interfaces: the engine, or nothing but this process.
+
+use std::future::Future;
+
+use engine::{Engine, Report};
+use model::LeaseRefusal;
+use tokio::runtime::Handle;
+
+use super::State;
+use crate::bindings::flowhost::engine::claim::LeaseError;
+
+/// What the guest's calls reach.
+#[derive(Debug, Clone)]
+pub enum HostSide {
+    /// The engine.
+    Engine(EngineSide),
+    /// Nothing: a handler run by itself. Calls about its own lease succeed,
+    /// calls about other executions are answered `unavailable`.
+    Local,
+}
+
+/// The engine as one attempt reaches it.
+#[derive(Debug, Clone)]
+pub struct EngineSide {
+    /// The engine.
+    pub engine: Engine,
+    /// The runtime its calls are made on.
+    pub main: Handle,
+    /// The component that runs, for the record.
+    pub component_id: Option<i32>,
+    /// Life of a lease after a renewal.
+    pub lease_ttl_ms: u32,
+    /// What the claim said of the policy, so that a failure needs no read.
+    pub known: Option<(std::sync::Arc<model::ExecutionPolicy>, u32)>,
+}
+
+/// A call the host itself failed to carry out.
+#[derive(Debug, thiserror::Error)]
+#[error("the host failed while it served a call of the guest: {0}")]
+pub(crate) struct HostFault(#[from] tokio::task::JoinError);
+
+impl EngineSide {
+    /// Runs a call on the main runtime.
+    pub(super) async fn on_main<T: Send + 'static>(
+        &self,
+        call: impl Future<Output = T> + Send + 'static,
+    ) -> wasmtime::Result<T> {
+        Ok(self.main.spawn(call).await.map_err(HostFault)?)
+    }
+}
+
+impl State {
+    /// Returns what is recorded along with an outcome.
+    pub(super) fn report(&self, side: &EngineSide) -> Report {
+        Report {
+            component_id: side.component_id,
+            usage: Some(self.usage()),
+            log: self.log_snapshot(),
+        }
+    }
+
+    /// Turns a refusal into the guest's words, and stops the guest if the
+    /// lease is gone.
+    pub(super) fn refused(&self, refusal: LeaseRefusal) -> LeaseError {
+        // A guest that ended its own attempt is not cut off for it.
+        if !self.attempt.is_recorded() {
+            self.attempt.refused(&refusal);
+        }
+        match refusal {
+            LeaseRefusal::Invalid(invalid) => LeaseError::Invalid(invalid.to_string()),
+            LeaseRefusal::LeaseRevoked => LeaseError::LeaseRevoked,
+            LeaseRefusal::LeaseExpired => LeaseError::LeaseExpired,
+            LeaseRefusal::StaleLease => LeaseError::StaleLease,
+            _ => LeaseError::ExecutionNotActive,
+        }
+    }
+}
+
+/// Turns a fault of the engine into the guest's words.
+pub(super) fn unavailable(error: &engine::Error) -> String {
+    if error.is_unavailable() {
+        "the database did not answer in time; ask again".to_owned()
+    } else {
+        // Details of the database are the operator's business.
+        tracing::error!(%error, "a call of a guest failed");
+        "the engine failed; the operator's log says why".to_owned()
+    }
+}

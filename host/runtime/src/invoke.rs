@@ -1,0 +1,149 @@
+//! Runs one handler once, without a database: what a developer does before
+//! publishing it.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use engine::Payload;
+use model::{Digest, ExecutionId, Fence, LeaseId, Partition, Usage};
+use uuid::Uuid;
+
+use crate::attempt::Attempt;
+use crate::bindings::flowhost::engine::types;
+use crate::compile::CompileIn;
+use crate::engine_config::{Pooling, WasmEngine};
+use crate::host::HostSide;
+use crate::inspect::{PublishRefusal, inspect};
+use crate::limits::SandboxLimits;
+use crate::registry::{LoadError, Registry};
+use crate::runtime::{Error, GuestThreads};
+use crate::sandbox::{self, Opening};
+use crate::verdict::Ended;
+
+/// How a handler is run by itself.
+#[derive(Debug, Clone, Default)]
+pub struct InvokeSettings {
+    /// What the sandbox may use.
+    pub sandbox: SandboxLimits,
+    /// Bounds on component and result.
+    pub limits: model::Limits,
+    /// Time limit of the attempt, in milliseconds.
+    pub attempt_timeout_ms: Option<u64>,
+    /// Labels of the made-up execution.
+    pub tags: Vec<(String, String)>,
+    /// Number of the attempt, from zero.
+    pub attempt_index: u32,
+}
+
+/// What came of it.
+#[derive(Debug, Clone)]
+pub struct InvokeReport {
+    /// The component's identity.
+    pub digest: Digest,
+    /// What it imports.
+    pub imports: Vec<String>,
+    /// How the attempt ended.
+    pub outcome: Ended,
+    /// What it used.
+    pub usage: Usage,
+    /// What it logged; calls about its own lease are among it.
+    pub log: Option<String>,
+    /// Time taken to compile the component.
+    pub compile_ms: u64,
+}
+
+/// Runs the handler in `wasm` once with `input`.
+///
+/// Its lease is made up: renewals succeed, progress and an end through the
+/// interface `complete` appear in the log, and calls about other executions
+/// are answered `unavailable`.
+///
+/// # Errors
+///
+/// If the sandbox cannot be set up.
+pub async fn invoke(
+    settings: InvokeSettings,
+    wasm: &[u8],
+    kind: &str,
+    input: Payload,
+) -> Result<Result<InvokeReport, PublishRefusal>, Error> {
+    let inspected = match inspect(wasm, &settings.limits) {
+        Ok(inspected) => inspected,
+        Err(refusal) => return Ok(Err(refusal)),
+    };
+    let engine = WasmEngine::new(Pooling::Off, 1, &settings.sandbox).map_err(Error::Sandbox)?;
+    let registry =
+        Arc::new(Registry::open(engine, None, CompileIn::Process).map_err(Error::Sandbox)?);
+    let compiling = Instant::now();
+    let loaded = match registry.load(wasm).await {
+        Ok(loaded) => loaded,
+        Err(LoadError::Rejected(refusal)) => return Ok(Err(refusal)),
+        Err(error @ LoadError::Unavailable(..)) => {
+            return Err(Error::Unavailable(error.to_string()));
+        }
+    };
+    let compile_ms = u64::try_from(compiling.elapsed().as_millis()).unwrap_or(u64::MAX);
+
+    let guests = GuestThreads::start(1).map_err(Error::Threads)?;
+    let opening = opening(&settings, kind, input);
+    let verdict = guests
+        .handle()
+        .spawn(async move { sandbox::run(&loaded, opening).await })
+        .await
+        .map_err(|error| Error::Unavailable(format!("the host failed: {error}")))?;
+    Ok(Ok(InvokeReport {
+        digest: inspected.digest,
+        imports: inspected.imports,
+        outcome: verdict.outcome,
+        usage: verdict.usage,
+        log: verdict
+            .log
+            .map(|log| String::from_utf8_lossy(&log).into_owned()),
+        compile_ms,
+    }))
+}
+
+/// Makes up an execution for a handler.
+pub(crate) fn opening(settings: &InvokeSettings, kind: &str, input: Payload) -> Opening {
+    let partition = Partition::new(0).expect("invariant: zero is a partition");
+    let fence = Fence {
+        execution_id: ExecutionId::from_parts(partition, 0, 1),
+        lease_id: LeaseId(Uuid::nil()),
+        epoch: 1,
+        attempt: settings.attempt_index,
+    };
+    let now = Instant::now();
+    // Nobody renews this lease, so it outlasts every attempt.
+    let forever = Duration::from_secs(365 * 24 * 3600);
+    Opening {
+        task: types::Task {
+            execution_id: fence.execution_id.to_string(),
+            namespace: model::NAMESPACE_DEFAULT.to_owned(),
+            kind: kind.to_owned(),
+            lane: model::LANE_DEFAULT.to_owned(),
+            flow_id: None,
+            attempt_index: settings.attempt_index,
+            attempt_type: if settings.attempt_index == 0 {
+                types::AttemptType::Initial
+            } else {
+                types::AttemptType::Retry
+            },
+            input: types::Payload {
+                content_type: input.content_type,
+                data: input.data,
+            },
+            tags: settings.tags.clone(),
+        },
+        attempt: Arc::new(Attempt::new(
+            fence,
+            now,
+            now + forever,
+            settings.attempt_timeout_ms,
+            &settings.sandbox,
+        )),
+        side: HostSide::Local,
+        limits: settings.sandbox,
+        result_bytes_max: settings.limits.result_bytes_max,
+        attempt_limited: settings.attempt_timeout_ms.is_some(),
+    }
+}

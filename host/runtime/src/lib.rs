@@ -1,0 +1,62 @@
+//! Runs handlers: WebAssembly components, one fresh sandbox per attempt.
+//!
+//! ```text
+//!            publish                        worker
+//!  bytes ──▶ inspect ──▶ compile (child)    claim ──▶ sandbox ──▶ record
+//!                           │                            ▲
+//!                           ▼                            │
+//!                         cache ──────▶ registry ────────┘
+//! ```
+//!
+//! # What a guest may rely on
+//!
+//! - It runs alone in its sandbox, with nothing of an earlier attempt in it,
+//!   and is called once.
+//! - It acts as the execution it was given and as no other: identity comes from
+//!   the sandbox, never from an argument.
+//! - Its lease is renewed without its help. When the lease is lost it is
+//!   stopped within some 10 ms, whether it computes or waits; after a
+//!   cancellation it has a grace first.
+//! - It has clocks, random numbers and standard output and error, which end up
+//!   in its log; no files, no environment, no arguments, no sockets.
+//! - It is stopped by name when it exceeds [`SandboxLimits`], and told apart
+//!   from one that trapped; [`Ended`] lists the codes.
+//!
+//! The engine is authoritative about leases and outcomes; this crate contains
+//! no SQL. Guests run on threads of their own, the engine's calls on the
+//! runtime this crate was started on.
+
+mod attempt;
+mod attempt_log;
+mod bench;
+mod bindings;
+mod cache;
+mod compile;
+mod engine_config;
+mod host;
+mod inspect;
+mod invoke;
+mod keeper;
+mod limits;
+mod metrics;
+mod registry;
+mod routes;
+mod runtime;
+mod sandbox;
+mod settings;
+mod task;
+mod verdict;
+mod worker;
+
+pub use attempt::Stop;
+pub use bench::{SandboxCost, sandbox_cost};
+pub use compile::{COMPILE_ARGUMENT, CompileIn, compile_main};
+pub use engine_config::Pooling;
+pub use inspect::{Inspected, PACKAGE, PublishRefusal, VERSION, digest, inspect};
+pub use invoke::{InvokeReport, InvokeSettings, invoke};
+pub use limits::{LimitHit, SandboxLimits};
+pub use metrics::Metrics;
+pub use runtime::{Error, Runtime};
+pub use settings::{RuntimeSettings, WorkerSettings};
+pub use verdict::Ended;
+pub use worker::WorkerHandle;

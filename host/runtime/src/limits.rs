@@ -1,0 +1,233 @@
+//! What one sandbox may use, and the meter that stops it from using more.
+//!
+//! Memory and tables are summed over the whole store, because a component may
+//! hold several of each: a bound per memory would multiply. Whoever runs into a
+//! bound is stopped with a [`LimitHit`], which says by type which one it was.
+
+use serde::{Deserialize, Serialize};
+use wasmtime::ResourceLimiter;
+
+/// Bounds of one sandbox.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SandboxLimits {
+    /// Most bytes of linear memory, all memories together.
+    pub memory_bytes_max: u64,
+    /// Most elements, all tables together.
+    pub table_elements_max: u32,
+    /// Most core instances.
+    pub instances_max: u32,
+    /// Most tables.
+    pub tables_max: u32,
+    /// Most linear memories.
+    pub memories_max: u32,
+    /// Most resource handles held at once.
+    pub handles_max: u32,
+    /// Most bytes a guest passes to the host in one call.
+    pub host_call_bytes_max: u32,
+    /// Most calls into the engine's interfaces.
+    pub host_calls_max: u32,
+    /// Most random bytes in one call.
+    pub random_bytes_max: u32,
+    /// Most bytes of the attempt's log; what exceeds it is counted and dropped.
+    pub log_bytes_max: u32,
+    /// Most records of the attempt's log.
+    pub log_records_max: u32,
+    /// Most time spent computing, in milliseconds.
+    pub cpu_ms_max: u32,
+    /// Time between a cancellation and the stop, in milliseconds.
+    pub cancel_grace_ms: u32,
+    /// Longest attempt, whatever its policy says, in milliseconds.
+    pub attempt_ms_max: u32,
+}
+
+impl Default for SandboxLimits {
+    fn default() -> Self {
+        Self {
+            memory_bytes_max: 64 << 20,
+            table_elements_max: 20_000,
+            instances_max: 64,
+            tables_max: 32,
+            memories_max: 8,
+            handles_max: 1024,
+            host_call_bytes_max: 4 << 20,
+            host_calls_max: 100_000,
+            random_bytes_max: 64 << 10,
+            log_bytes_max: 64 << 10,
+            log_records_max: 2000,
+            cpu_ms_max: 10_000,
+            cancel_grace_ms: 500,
+            attempt_ms_max: 3_600_000,
+        }
+    }
+}
+
+/// A bound that stopped a guest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum LimitHit {
+    /// Linear memory.
+    #[error(
+        "the guest wanted {wanted} bytes of memory; {max} are allowed (sandbox.memory_bytes_max)"
+    )]
+    Memory {
+        /// What it would have held.
+        wanted: u64,
+        /// What it may hold.
+        max: u64,
+    },
+    /// Tables.
+    #[error(
+        "the guest wanted {wanted} table elements; {max} are allowed (sandbox.table_elements_max)"
+    )]
+    Tables {
+        /// What it would have held.
+        wanted: u64,
+        /// What it may hold.
+        max: u64,
+    },
+    /// Resource handles.
+    #[error("the guest wanted more than {max} resource handles at once (sandbox.handles_max)")]
+    Handles {
+        /// What it may hold.
+        max: u32,
+    },
+    /// Calls into the engine's interfaces.
+    #[error("the guest called the host more than {max} times (sandbox.host_calls_max)")]
+    HostCalls {
+        /// What it may make.
+        max: u32,
+    },
+}
+
+/// Counts what a store holds and refuses what exceeds the bounds.
+#[derive(Debug)]
+pub(crate) struct Meter {
+    limits: SandboxLimits,
+    memory_bytes: u64,
+    memory_peak_bytes: u64,
+    memory_growth: u64,
+    table_elements: u64,
+    table_growth: u64,
+}
+
+impl Meter {
+    pub(crate) fn new(limits: SandboxLimits) -> Self {
+        Self {
+            limits,
+            memory_bytes: 0,
+            memory_peak_bytes: 0,
+            memory_growth: 0,
+            table_elements: 0,
+            table_growth: 0,
+        }
+    }
+
+    /// Returns the most linear memory held at once.
+    pub(crate) fn memory_peak_bytes(&self) -> u64 {
+        self.memory_peak_bytes
+    }
+}
+
+impl ResourceLimiter for Meter {
+    fn memory_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        _maximum: Option<usize>,
+    ) -> wasmtime::Result<bool> {
+        self.memory_growth = desired.saturating_sub(current) as u64;
+        let wanted = self.memory_bytes.saturating_add(self.memory_growth);
+        let max = self.limits.memory_bytes_max;
+        if wanted > max {
+            return Err(LimitHit::Memory { wanted, max }.into());
+        }
+        self.memory_bytes = wanted;
+        self.memory_peak_bytes = self.memory_peak_bytes.max(wanted);
+        Ok(true)
+    }
+
+    fn memory_grow_failed(&mut self, _error: wasmtime::Error) -> wasmtime::Result<()> {
+        self.memory_bytes = self.memory_bytes.saturating_sub(self.memory_growth);
+        self.memory_growth = 0;
+        Ok(())
+    }
+
+    fn table_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        _maximum: Option<usize>,
+    ) -> wasmtime::Result<bool> {
+        self.table_growth = desired.saturating_sub(current) as u64;
+        let wanted = self.table_elements.saturating_add(self.table_growth);
+        let max = u64::from(self.limits.table_elements_max);
+        if wanted > max {
+            return Err(LimitHit::Tables { wanted, max }.into());
+        }
+        self.table_elements = wanted;
+        Ok(true)
+    }
+
+    fn table_grow_failed(&mut self, _error: wasmtime::Error) -> wasmtime::Result<()> {
+        self.table_elements = self.table_elements.saturating_sub(self.table_growth);
+        self.table_growth = 0;
+        Ok(())
+    }
+
+    fn instances(&self) -> usize {
+        self.limits.instances_max as usize
+    }
+
+    fn tables(&self) -> usize {
+        self.limits.tables_max as usize
+    }
+
+    fn memories(&self) -> usize {
+        self.limits.memories_max as usize
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MIB: usize = 1 << 20;
+
+    #[test]
+    fn memory_is_bounded_by_the_sum_of_all_memories() {
+        let mut meter = Meter::new(SandboxLimits::default());
+        assert!(meter.memory_growing(0, 40 * MIB, None).unwrap());
+        assert!(meter.memory_growing(0, 24 * MIB, None).unwrap());
+        let error = meter.memory_growing(24 * MIB, 25 * MIB, None).unwrap_err();
+        assert_eq!(
+            error.downcast_ref::<LimitHit>(),
+            Some(&LimitHit::Memory {
+                wanted: 65 << 20,
+                max: 64 << 20
+            })
+        );
+        assert_eq!(meter.memory_peak_bytes(), 64 << 20);
+    }
+
+    #[test]
+    fn growth_that_failed_is_not_charged() {
+        let mut meter = Meter::new(SandboxLimits::default());
+        assert!(meter.memory_growing(0, 60 * MIB, None).unwrap());
+        meter
+            .memory_grow_failed(wasmtime::Error::msg("no room"))
+            .unwrap();
+        assert!(meter.memory_growing(0, 60 * MIB, None).unwrap());
+    }
+
+    #[test]
+    fn tables_are_bounded_by_the_sum_of_their_elements() {
+        let mut meter = Meter::new(SandboxLimits::default());
+        assert!(meter.table_growing(0, 15_000, None).unwrap());
+        assert!(
+            meter
+                .table_growing(0, 6_000, None)
+                .unwrap_err()
+                .is::<LimitHit>()
+        );
+    }
+}

@@ -1,0 +1,140 @@
+//! Counters of the runtime, read by whoever exposes them.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+/// Powers of two of microseconds: the last one is above an hour.
+const BUCKETS: usize = 32;
+
+/// What happened since the start.
+#[derive(Debug, Default)]
+pub(crate) struct Counters {
+    pub(crate) started: AtomicU64,
+    pub(crate) claims: AtomicU64,
+    pub(crate) claim_faults: AtomicU64,
+    pub(crate) live: AtomicU64,
+    pub(crate) renewed: AtomicU64,
+    pub(crate) unrecorded: AtomicU64,
+    ended: Mutex<BTreeMap<String, u64>>,
+    wall: [AtomicU64; BUCKETS],
+}
+
+/// What happened since the start, at one moment.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Metrics {
+    /// Attempts begun.
+    pub attempts_started: u64,
+    /// Attempts ended, by `completed`, `recorded`, `lease_lost`, `cancelled`
+    /// or the code of the failure. Codes beyond the first 200 count as
+    /// `other`.
+    pub attempts_ended: BTreeMap<String, u64>,
+    /// Attempts whose outcome could not be recorded before the lease ended.
+    pub outcomes_unrecorded: u64,
+    /// Claims sent.
+    pub claims: u64,
+    /// Claims that failed.
+    pub claim_faults: u64,
+    /// Leases renewed.
+    pub leases_renewed: u64,
+    /// Sandboxes open now.
+    pub sandboxes_live: u64,
+    /// Components compiled.
+    pub compiles: u64,
+    /// Time in the sandbox that half of the attempts stayed below, rounded up
+    /// to a power of two.
+    pub sandbox_wall_us_p50: u64,
+    /// The same for 99 of 100.
+    pub sandbox_wall_us_p99: u64,
+    /// Ticks of the thread that interrupts guests.
+    pub ticks: u64,
+}
+
+impl Counters {
+    /// Counts an attempt that ended so after `wall_us` in its sandbox.
+    pub(crate) fn ended(&self, word: &str, wall_us: u64) {
+        const WORDS_MAX: usize = 200;
+        let bucket = (64 - wall_us.leading_zeros() as usize).min(BUCKETS - 1);
+        self.wall[bucket].fetch_add(1, Ordering::Relaxed);
+        let mut ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = ended.get_mut(word) {
+            *count += 1;
+            return;
+        }
+        // Codes are the guests' to invent, so their number is bounded here.
+        let word = if ended.len() < WORDS_MAX {
+            word
+        } else {
+            "other"
+        };
+        *ended.entry(word.to_owned()).or_default() += 1;
+    }
+
+    /// Reads everything.
+    pub(crate) fn read(&self, compiles: u64, ticks: u64) -> Metrics {
+        let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        Metrics {
+            attempts_started: get(&self.started),
+            attempts_ended: self
+                .ended
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .clone(),
+            outcomes_unrecorded: get(&self.unrecorded),
+            claims: get(&self.claims),
+            claim_faults: get(&self.claim_faults),
+            leases_renewed: get(&self.renewed),
+            sandboxes_live: get(&self.live),
+            compiles,
+            sandbox_wall_us_p50: self.quantile(50),
+            sandbox_wall_us_p99: self.quantile(99),
+            ticks,
+        }
+    }
+
+    fn quantile(&self, percent: u64) -> u64 {
+        let counts: Vec<u64> = self
+            .wall
+            .iter()
+            .map(|b| b.load(Ordering::Relaxed))
+            .collect();
+        let rank = (counts.iter().sum::<u64>() * percent).div_ceil(100);
+        let mut seen = 0;
+        for (bucket, count) in counts.iter().enumerate() {
+            seen += count;
+            if rank > 0 && seen >= rank {
+                return 1 << bucket;
+            }
+        }
+        0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quantiles_are_the_power_of_two_above() {
+        let counters = Counters::default();
+        assert_eq!(counters.read(0, 0).sandbox_wall_us_p50, 0);
+        for wall_us in [40, 41, 42, 5000] {
+            counters.ended("completed", wall_us);
+        }
+        let metrics = counters.read(1, 2);
+        assert_eq!(metrics.sandbox_wall_us_p50, 64);
+        assert_eq!(metrics.sandbox_wall_us_p99, 8192);
+        assert_eq!(metrics.attempts_ended["completed"], 4);
+    }
+
+    #[test]
+    fn guests_cannot_grow_the_counters_without_bound() {
+        let counters = Counters::default();
+        for n in 0..1000 {
+            counters.ended(&format!("code_{n}"), 1);
+        }
+        let ended = counters.read(0, 0).attempts_ended;
+        assert_eq!(ended.len(), 201);
+        assert_eq!(ended["other"], 800);
+    }
+}

@@ -1,0 +1,142 @@
+//! Which component runs an execution: the routes of its kind, by weight.
+//!
+//! The choice depends on the execution's id and the routes alone, so that every
+//! attempt of an execution runs the same component while the routes stay.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use model::ExecutionId;
+
+use crate::registry::Loaded;
+
+/// A component a kind routes to.
+#[derive(Clone)]
+pub(crate) struct Target {
+    pub(crate) component_id: i32,
+    pub(crate) weight: u32,
+    pub(crate) component: Readiness,
+}
+
+/// Whether a component can be run.
+#[derive(Clone)]
+pub(crate) enum Readiness {
+    /// It is loaded.
+    Ready(Arc<Loaded>),
+    /// It is being loaded, or will be tried again.
+    Pending,
+    /// It can never be.
+    Rejected(String),
+}
+
+/// The routes of every kind, as last read.
+#[derive(Default)]
+pub(crate) struct Routes {
+    kinds: HashMap<String, Vec<Target>>,
+    claimable: Vec<String>,
+}
+
+impl Routes {
+    /// Collects routes. A kind is claimable once none of its components is
+    /// pending and at least one is ready.
+    pub(crate) fn new(kinds: HashMap<String, Vec<Target>>) -> Self {
+        let mut claimable: Vec<String> = kinds
+            .iter()
+            .filter(|(_, targets)| is_claimable(targets))
+            .map(|(kind, _)| kind.clone())
+            .collect();
+        claimable.sort_unstable();
+        Self { kinds, claimable }
+    }
+
+    /// Returns the kinds a worker may claim.
+    pub(crate) fn claimable(&self) -> &[String] {
+        &self.claimable
+    }
+
+    /// Returns the component that runs an execution of `kind`.
+    pub(crate) fn choose(&self, kind: &str, id: ExecutionId) -> Option<&Target> {
+        let targets = self.kinds.get(kind)?;
+        pick(targets.iter().map(|target| target.weight), id).map(|at| &targets[at])
+    }
+}
+
+fn is_claimable(targets: &[Target]) -> bool {
+    let mut weighted = targets.iter().filter(|target| target.weight > 0).peekable();
+    let mut ready = false;
+    weighted.peek().is_some()
+        && weighted.all(|target| match target.component {
+            Readiness::Ready(_) => {
+                ready = true;
+                true
+            }
+            Readiness::Rejected(_) => true,
+            Readiness::Pending => false,
+        })
+        && ready
+}
+
+/// Returns the position a weighted choice by id falls on.
+fn pick(weights: impl Iterator<Item = u32> + Clone, id: ExecutionId) -> Option<usize> {
+    let total: u64 = weights.clone().map(u64::from).sum();
+    if total == 0 {
+        return None;
+    }
+    let mut at = mix(id.uuid().as_u64_pair().1) % total;
+    for (position, weight) in weights.enumerate() {
+        let weight = u64::from(weight);
+        if at < weight {
+            return Some(position);
+        }
+        at -= weight;
+    }
+    None
+}
+
+/// The finaliser of SplitMix64: spreads the random half of an id evenly.
+const fn mix(mut x: u64) -> u64 {
+    x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    x ^ (x >> 31)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use model::Partition;
+
+    fn id(random: u64) -> ExecutionId {
+        ExecutionId::from_parts(Partition::new(7).unwrap(), 1_700_000_000_000, random)
+    }
+
+    #[test]
+    fn the_choice_is_stable_and_follows_the_weights() {
+        let weights = [90_u32, 0, 10];
+        let mut counts = [0; 3];
+        for random in 0..10_000 {
+            let at = pick(weights.iter().copied(), id(random)).unwrap();
+            assert_eq!(pick(weights.iter().copied(), id(random)), Some(at));
+            counts[at] += 1;
+        }
+        assert_eq!(counts[1], 0, "a weight of zero gets nothing");
+        assert!((800..1200).contains(&counts[2]), "{counts:?}");
+    }
+
+    #[test]
+    fn without_weight_there_is_no_choice() {
+        assert_eq!(pick([].into_iter(), id(1)), None);
+        assert_eq!(pick([0, 0].into_iter(), id(1)), None);
+    }
+
+    #[test]
+    fn a_kind_is_not_claimed_while_a_component_is_pending() {
+        let target = |component| Target {
+            component_id: 1,
+            weight: 1,
+            component,
+        };
+        assert!(!is_claimable(&[]));
+        assert!(!is_claimable(&[target(Readiness::Pending)]));
+        assert!(!is_claimable(&[target(Readiness::Rejected("no".into()))]));
+    }
+}

@@ -1,0 +1,291 @@
+//! How an attempt ended, judged by the type of what stopped it and never by
+//! its text.
+//!
+//! | what happened | code | class |
+//! | --- | --- | --- |
+//! | the guest reported a failure | as it said | as it said |
+//! | it trapped or called `exit` | `guest_trap` | transient |
+//! | its stack overflowed | `stack_overflow` | permanent |
+//! | it ran into a bound | `memory_limit`, `table_limit`, `handle_limit`, `host_call_limit`, `result_too_large` | permanent |
+//! | it computed or ran too long | `cpu_limit`, `attempt_timeout` | timeout |
+//! | it said `recorded` without having recorded | `outcome_not_recorded` | permanent |
+//! | the host failed | `host_fault` | infra_crash |
+//! | the component could not be opened | `component_unavailable` | infra_crash |
+//! | lease lost, execution cancelled | nothing is written | |
+
+use engine::Payload;
+use model::{Failure, FailureClass, Limits, Usage};
+use wasmtime::{PoolConcurrencyLimitError, Trap, WasmBacktrace};
+use wasmtime_wasi::{I32Exit, ResourceTableError};
+
+use crate::attempt::Stop;
+use crate::bindings::flowhost::engine::types;
+use crate::host::HostFault;
+use crate::limits::LimitHit;
+
+/// How an attempt ended.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Ended {
+    /// With a result to be recorded.
+    Completed(Payload),
+    /// With a failure to be recorded.
+    Failed(Failure),
+    /// With an outcome the guest recorded itself.
+    Recorded,
+    /// Without the right to record anything.
+    Abandoned(Stop),
+    /// Before it began: no sandbox was free. The lease is given back.
+    NotOpened(String),
+}
+
+impl Ended {
+    /// Returns one word for counters: `completed`, `recorded`, or a code.
+    pub fn word(&self) -> &str {
+        match self {
+            Self::Completed(_) => "completed",
+            Self::Failed(failure) => &failure.code,
+            Self::Recorded => "recorded",
+            Self::Abandoned(Stop::Cancelled) => "cancelled",
+            Self::Abandoned(_) => "lease_lost",
+            Self::NotOpened(_) => "not_opened",
+        }
+    }
+}
+
+/// How an attempt ended, what it used and what it said.
+#[derive(Debug, Clone)]
+pub struct Verdict {
+    /// How it ended.
+    pub outcome: Ended,
+    /// What it used.
+    pub usage: Usage,
+    /// Its log, if it has one.
+    pub log: Option<Vec<u8>>,
+}
+
+/// How far an attempt came before an error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// Its component was being instantiated.
+    Opening,
+    /// The guest ran.
+    Running,
+}
+
+/// Judges what the guest returned.
+pub(crate) fn returned(
+    answer: Result<types::Outcome, types::Failure>,
+    result_bytes_max: u32,
+) -> Ended {
+    match answer {
+        Ok(types::Outcome::Completed(result)) if result.data.len() > result_bytes_max as usize => {
+            Ended::Failed(Failure::new(
+                FailureClass::Permanent,
+                "result_too_large",
+                format!(
+                    "the result has {} bytes; at most {result_bytes_max} are allowed (limits.result_bytes_max)",
+                    result.data.len()
+                ),
+            ))
+        }
+        Ok(types::Outcome::Completed(result)) => Ended::Completed(crate::task::payload(result)),
+        Ok(types::Outcome::Recorded) => Ended::Failed(Failure::new(
+            FailureClass::Permanent,
+            "outcome_not_recorded",
+            "the handler returned `recorded` without having ended the attempt through the interface `complete`",
+        )),
+        Err(failure) => Ended::Failed(crate::task::failure(failure)),
+    }
+}
+
+/// Judges an order to stop.
+pub(crate) fn stopped(stop: Stop) -> Ended {
+    let code = match stop {
+        Stop::LeaseLost | Stop::Cancelled => return Ended::Abandoned(stop),
+        Stop::AttemptTimeout => "attempt_timeout",
+        Stop::CpuLimit(_) => "cpu_limit",
+    };
+    Ended::Failed(Failure::new(FailureClass::Timeout, code, stop.to_string()))
+}
+
+/// Judges an error of wasmtime. `stderr_tail` is what the guest wrote last to
+/// standard error, which is where panics and uncaught exceptions are explained.
+pub(crate) fn error(error: &wasmtime::Error, phase: Phase, stderr_tail: &str) -> Ended {
+    if let Some(stop) = error.downcast_ref::<Stop>() {
+        return stopped(*stop);
+    }
+    if error.is::<PoolConcurrencyLimitError>() {
+        return Ended::NotOpened(error.to_string());
+    }
+    let (class, code, message) = explain(error, phase);
+    let message = if stderr_tail.is_empty() {
+        message
+    } else {
+        format!("{message}; standard error ends with:\n{stderr_tail}")
+    };
+    let mut failure = Failure::new(class, code, message);
+    failure.backtrace = error
+        .downcast_ref::<WasmBacktrace>()
+        .filter(|backtrace| !backtrace.frames().is_empty())
+        .map(|backtrace| {
+            let mut text = backtrace.to_string();
+            text.truncate(text.floor_char_boundary(Limits::BACKTRACE_BYTES_MAX));
+            text
+        });
+    Ended::Failed(failure)
+}
+
+fn explain(error: &wasmtime::Error, phase: Phase) -> (FailureClass, &'static str, String) {
+    use FailureClass::{InfraCrash, Permanent, Transient};
+    if let Some(hit) = error.downcast_ref::<LimitHit>() {
+        let code = match hit {
+            LimitHit::Memory { .. } => "memory_limit",
+            LimitHit::Tables { .. } => "table_limit",
+            LimitHit::Handles { .. } => "handle_limit",
+            LimitHit::HostCalls { .. } => "host_call_limit",
+        };
+        return (Permanent, code, hit.to_string());
+    }
+    if let Some(ResourceTableError::Full) = error.downcast_ref() {
+        let message =
+            "the guest wanted more resource handles at once than it may (sandbox.handles_max)";
+        return (Permanent, "handle_limit", message.to_owned());
+    }
+    if let Some(fault) = error.downcast_ref::<HostFault>() {
+        return (InfraCrash, "host_fault", fault.to_string());
+    }
+    if let Some(trap) = error.downcast_ref::<Trap>() {
+        return match trap {
+            Trap::StackOverflow => (
+                Permanent,
+                "stack_overflow",
+                "the guest called too deeply: its stack is full".to_owned(),
+            ),
+            trap => (Transient, "guest_trap", trap.to_string()),
+        };
+    }
+    if let Some(I32Exit(status)) = error.downcast_ref() {
+        let message = format!("the guest called exit({status}); a handler returns instead");
+        return (Transient, "guest_trap", message);
+    }
+    let text = error.root_cause().to_string();
+    match phase {
+        Phase::Opening => (
+            InfraCrash,
+            "component_unavailable",
+            format!("the component could not be instantiated: {text}"),
+        ),
+        // What wasmtime gives no type to is data that crosses the boundary:
+        // too much of it, or malformed. An error inside of a host call has the
+        // guest's frames with it; one of taking over the result has not.
+        Phase::Running if error.is::<WasmBacktrace>() => (
+            Permanent,
+            "host_call_limit",
+            format!(
+                "the host could not take what the guest passed to it: {text} (sandbox.host_call_bytes_max)"
+            ),
+        ),
+        Phase::Running => (
+            Permanent,
+            "result_too_large",
+            format!("the host could not take the result: {text} (sandbox.host_call_bytes_max)"),
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn failed(ended: Ended) -> (FailureClass, String, String) {
+        match ended {
+            Ended::Failed(failure) => (failure.class, failure.code, failure.message),
+            other => panic!("{other:?} is no failure"),
+        }
+    }
+
+    #[test]
+    fn errors_are_judged_by_their_type() {
+        let judge = |e: wasmtime::Error| failed(error(&e, Phase::Running, ""));
+        let cases = [
+            (
+                LimitHit::Memory { wanted: 2, max: 1 }.into(),
+                FailureClass::Permanent,
+                "memory_limit",
+            ),
+            (
+                LimitHit::HostCalls { max: 1 }.into(),
+                FailureClass::Permanent,
+                "host_call_limit",
+            ),
+            (
+                ResourceTableError::Full.into(),
+                FailureClass::Permanent,
+                "handle_limit",
+            ),
+            (Stop::CpuLimit(1).into(), FailureClass::Timeout, "cpu_limit"),
+            (
+                Stop::AttemptTimeout.into(),
+                FailureClass::Timeout,
+                "attempt_timeout",
+            ),
+            (
+                Trap::StackOverflow.into(),
+                FailureClass::Permanent,
+                "stack_overflow",
+            ),
+            (
+                Trap::UnreachableCodeReached.into(),
+                FailureClass::Transient,
+                "guest_trap",
+            ),
+            (I32Exit(3).into(), FailureClass::Transient, "guest_trap"),
+            (
+                wasmtime::Error::msg("?"),
+                FailureClass::Permanent,
+                "result_too_large",
+            ),
+        ];
+        for (e, class, code) in cases {
+            let (found_class, found_code, message) = judge(e);
+            assert_eq!(
+                (found_class, found_code.as_str()),
+                (class, code),
+                "{message}"
+            );
+        }
+    }
+
+    #[test]
+    fn whoever_has_no_lease_records_nothing() {
+        for stop in [Stop::LeaseLost, Stop::Cancelled] {
+            assert_eq!(
+                error(&stop.into(), Phase::Running, ""),
+                Ended::Abandoned(stop)
+            );
+        }
+    }
+
+    #[test]
+    fn the_end_of_standard_error_is_part_of_the_message() {
+        let trap = wasmtime::Error::from(Trap::UnreachableCodeReached);
+        let (_, _, message) = failed(error(&trap, Phase::Running, "panicked at src/lib.rs:7"));
+        assert!(message.ends_with("panicked at src/lib.rs:7"), "{message}");
+    }
+
+    #[test]
+    fn a_result_is_measured_before_it_is_recorded() {
+        let result = |bytes| {
+            Ok(types::Outcome::Completed(types::Payload {
+                content_type: String::new(),
+                data: vec![0; bytes],
+            }))
+        };
+        assert!(matches!(returned(result(4), 4), Ended::Completed(_)));
+        assert_eq!(failed(returned(result(5), 4)).1, "result_too_large");
+        assert_eq!(
+            failed(returned(Ok(types::Outcome::Recorded), 4)).1,
+            "outcome_not_recorded"
+        );
+    }
+}

@@ -1,0 +1,140 @@
+//! Runs one claimed execution: lease → attempt in a sandbox → verdict.
+
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
+use std::time::{Duration, Instant};
+
+use engine::{Claimed, Report};
+use model::{Failure, FailureClass};
+use tokio::sync::OwnedSemaphorePermit;
+
+use super::Worker;
+use super::recording::{self, Ending};
+use crate::attempt::Attempt;
+use crate::host::{EngineSide, HostSide};
+use crate::keeper::usable;
+use crate::registry::Loaded;
+use crate::routes::Readiness;
+use crate::sandbox::{self, Opening};
+use crate::verdict::{Ended, Verdict};
+
+/// Begins the attempt of an execution claimed with a claim sent at `sent`.
+pub(super) fn begin(
+    worker: &Arc<Worker>,
+    claimed: Claimed,
+    sent: Instant,
+    slot: OwnedSemaphorePermit,
+) {
+    let ttl = Duration::from_millis(u64::from(worker.settings.lease_ttl_ms));
+    let attempt = Arc::new(Attempt::new(
+        claimed.fence,
+        sent,
+        sent + usable(ttl),
+        claimed.attempt_timeout_ms,
+        &worker.limits,
+    ));
+    worker.counters.started.fetch_add(1, Ordering::Relaxed);
+    worker
+        .attempts
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .insert(claimed.fence.lease_id, attempt.clone());
+    let worker = worker.clone();
+    worker.main.clone().spawn(async move {
+        let lease_id = claimed.fence.lease_id;
+        run(&worker, claimed, attempt).await;
+        worker
+            .attempts
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(&lease_id);
+        drop(slot);
+        worker.end_if_done();
+    });
+}
+
+async fn run(worker: &Arc<Worker>, mut claimed: Claimed, attempt: Arc<Attempt>) {
+    let known = (claimed.policy.clone(), claimed.retries);
+    let routes = worker.routes();
+    let target = routes.choose(&claimed.kind, claimed.fence.execution_id);
+    let component_id = target.map(|target| target.component_id);
+    let verdict = match target.map(|target| &target.component) {
+        Some(Readiness::Ready(loaded)) => {
+            let side = HostSide::Engine(EngineSide {
+                engine: worker.engine.clone(),
+                main: worker.main.clone(),
+                component_id,
+                lease_ttl_ms: worker.settings.lease_ttl_ms,
+                known: Some(known.clone()),
+            });
+            let opening = Opening {
+                attempt_limited: claimed.attempt_timeout_ms.is_some(),
+                task: crate::task::task(&mut claimed),
+                attempt: attempt.clone(),
+                side,
+                limits: worker.limits,
+                result_bytes_max: worker.result_bytes_max,
+            };
+            in_sandbox(worker, loaded.clone(), opening).await
+        }
+        Some(Readiness::Rejected(why)) => unavailable(&claimed.kind, why),
+        // Claimed for a route that changed in the meantime.
+        Some(Readiness::Pending) | None => not_opened("its component is not loaded any more"),
+    };
+    let ending = Ending {
+        fence: claimed.fence,
+        report: Report {
+            component_id,
+            usage: Some(verdict.usage),
+            log: verdict.log,
+        },
+        known,
+    };
+    worker
+        .counters
+        .ended(verdict.outcome.word(), verdict.usage.wall_us);
+    recording::record(worker, &attempt, ending, verdict.outcome).await;
+}
+
+/// Runs the guest on the guests' runtime. A panic of the host ends this
+/// attempt alone.
+async fn in_sandbox(worker: &Worker, loaded: Arc<Loaded>, opening: Opening) -> Verdict {
+    worker.counters.live.fetch_add(1, Ordering::Relaxed);
+    let ended = worker
+        .guests
+        .spawn(async move { sandbox::run(&loaded, opening).await })
+        .await;
+    worker.counters.live.fetch_sub(1, Ordering::Relaxed);
+    ended.unwrap_or_else(|error| {
+        tracing::error!(%error, "the host failed while it ran a guest");
+        failed(Failure::new(
+            FailureClass::InfraCrash,
+            "host_fault",
+            "the host failed while it ran the handler; the operator's log says why",
+        ))
+    })
+}
+
+fn unavailable(kind: &str, why: &str) -> Verdict {
+    failed(Failure::new(
+        FailureClass::InfraCrash,
+        "component_unavailable",
+        format!("the component that kind `{kind}` routes to cannot be run: {why}"),
+    ))
+}
+
+fn failed(failure: Failure) -> Verdict {
+    Verdict {
+        outcome: Ended::Failed(failure),
+        usage: model::Usage::default(),
+        log: None,
+    }
+}
+
+fn not_opened(why: &str) -> Verdict {
+    Verdict {
+        outcome: Ended::NotOpened(why.to_owned()),
+        usage: model::Usage::default(),
+        log: None,
+    }
+}

@@ -1,0 +1,162 @@
+//! Claims executions in batches for the slots that are free.
+//!
+//! One claim is in flight at a time. A claim that comes back full is followed
+//! by another at once; otherwise the worker waits until it is told that work is
+//! ready, or asks again after 25 ms to 1 s. Under load slots free up one by
+//! one, so a claim waits a moment for some more of them: the cost of a claim
+//! hardly depends on how much it brings.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use engine::Claim;
+use model::Limits;
+use tokio::sync::OwnedSemaphorePermit;
+
+use super::Worker;
+
+const POLL_MIN: Duration = Duration::from_millis(25);
+const POLL_MAX: Duration = Duration::from_secs(1);
+/// How long a claim waits for more slots.
+const GATHER: Duration = Duration::from_millis(2);
+const FAULT_PAUSE: Duration = Duration::from_millis(500);
+
+/// Claims until the worker drains.
+pub(super) async fn claim(worker: Arc<Worker>) {
+    let mut ready = worker.engine.ready_signal();
+    let mut poll = POLL_MIN;
+    let mut jitter = Jitter::new(&worker.settings.instance_id);
+    while let Some(mut slots) = gather(&worker).await {
+        // Work announced from here on is not missed while the claim runs.
+        ready.borrow_and_update();
+        let max = slots.num_permits().min(Limits::BATCH_MAX);
+        let pause = match claim_batch(&worker, max).await {
+            Ok((sent, claimed)) => {
+                let found = claimed.len();
+                for claimed in claimed {
+                    let Some(slot) = slots.split(1) else { break };
+                    super::attempting::begin(&worker, claimed, sent, slot);
+                }
+                if found == max {
+                    poll = POLL_MIN;
+                    continue;
+                }
+                poll = if found > 0 {
+                    POLL_MIN
+                } else {
+                    (poll * 2).min(POLL_MAX)
+                };
+                poll
+            }
+            Err(pause) => pause,
+        };
+        drop(slots);
+        tokio::select! {
+            () = tokio::time::sleep(jitter.around(pause)) => {}
+            () = worker.stirred.notified() => {}
+            changed = ready.changed() => if changed.is_err() {
+                // The engine is closing: nothing will be announced any more.
+                tokio::time::sleep(POLL_MAX).await;
+            },
+        }
+    }
+    worker.end_if_done();
+}
+
+/// Takes what slots are free, waiting for the first one. `None` once the worker
+/// drains.
+async fn gather(worker: &Worker) -> Option<OwnedSemaphorePermit> {
+    let mut slots = loop {
+        if worker.is_draining() {
+            return None;
+        }
+        if !worker.routes().claimable().is_empty() {
+            tokio::select! {
+                slot = worker.slots.clone().acquire_owned() => break slot.ok()?,
+                () = worker.stirred.notified() => {}
+            }
+        } else {
+            worker.stirred.notified().await;
+        }
+    };
+    let enough = (worker.settings.slots as usize / 8).max(1);
+    if worker.slots.available_permits() + 1 < enough {
+        tokio::time::sleep(GATHER).await;
+    }
+    let more = worker.slots.available_permits().min(Limits::BATCH_MAX - 1);
+    if more > 0
+        && let Ok(more) = u32::try_from(more)
+        && let Ok(others) = worker.slots.clone().try_acquire_many_owned(more)
+    {
+        slots.merge(others);
+    }
+    (!worker.is_draining()).then_some(slots)
+}
+
+/// Sends one claim. A fault is reported and answered with a pause.
+async fn claim_batch(
+    worker: &Worker,
+    max: usize,
+) -> Result<(Instant, Vec<engine::Claimed>), Duration> {
+    let claim = Claim {
+        worker_instance_id: worker.settings.instance_id.clone(),
+        lanes: worker.settings.lanes.clone(),
+        kinds: Some(worker.routes().claimable().to_vec()),
+        capabilities: worker.settings.capabilities.clone(),
+        max: u32::try_from(max).unwrap_or(u32::MAX),
+        lease_ttl_ms: worker.settings.lease_ttl_ms,
+    };
+    worker.counters.claims.fetch_add(1, Ordering::Relaxed);
+    let sent = Instant::now();
+    worker
+        .engine
+        .claim(claim)
+        .await
+        .map(|claimed| (sent, claimed))
+        .map_err(|error| {
+            worker.counters.claim_faults.fetch_add(1, Ordering::Relaxed);
+            tracing::warn!(%error, "a claim failed");
+            FAULT_PAUSE
+        })
+}
+
+/// Spreads the polls of workers that started together.
+struct Jitter(u64);
+
+impl Jitter {
+    fn new(instance_id: &str) -> Self {
+        let seed = instance_id
+            .bytes()
+            .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+                (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+            });
+        Self(seed | 1)
+    }
+
+    /// Returns between three and five quarters of `pause`.
+    fn around(&mut self, pause: Duration) -> Duration {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        pause.mul_f64(0.75 + (self.0 % 1000) as f64 / 2000.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn polls_are_spread_around_their_pause() {
+        let mut jitter = Jitter::new("worker-1");
+        let pauses: Vec<_> = (0..100)
+            .map(|_| jitter.around(POLL_MAX).as_millis())
+            .collect();
+        assert!(
+            pauses.iter().all(|ms| (750..1250).contains(ms)),
+            "{pauses:?}"
+        );
+        assert!(pauses.iter().any(|ms| *ms < 900) && pauses.iter().any(|ms| *ms > 1100));
+    }
+}

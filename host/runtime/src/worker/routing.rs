@@ -1,0 +1,99 @@
+//! Follows the routes of every kind and has their components loaded, so that
+//! a claim never waits for a compiler.
+
+use std::collections::HashSet;
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+
+use model::Digest;
+use tokio::task::JoinSet;
+
+use super::Worker;
+use crate::routes::{Readiness, Routes, Target};
+
+/// How often routes are read when nobody asks for it.
+const EVERY: Duration = Duration::from_secs(1);
+
+/// Reads the routes now and then until the worker drains.
+pub(super) async fn follow(worker: Arc<Worker>) {
+    let mut loading = Loading::default();
+    while !worker.is_draining() {
+        match worker.engine.kinds().await {
+            Ok(kinds) => {
+                let routes = kinds
+                    .into_iter()
+                    .map(|kind| {
+                        let targets = kind.routes.into_iter().map(|route| Target {
+                            component_id: route.component_id,
+                            weight: route.weight,
+                            component: loading.readiness(&worker, route.digest),
+                        });
+                        (kind.name, targets.collect())
+                    })
+                    .collect();
+                change(&worker, Routes::new(routes));
+            }
+            Err(error) => tracing::debug!(%error, "routes could not be read; the last ones stay"),
+        }
+        tokio::select! {
+            () = tokio::time::sleep(EVERY) => {}
+            () = worker.reroute.notified() => {}
+            () = loading.finished() => {}
+        }
+    }
+}
+
+fn change(worker: &Worker, routes: Routes) {
+    let mut current = worker
+        .routes
+        .write()
+        .unwrap_or_else(PoisonError::into_inner);
+    let changed = current.claimable() != routes.claimable();
+    *current = Arc::new(routes);
+    drop(current);
+    if changed {
+        worker.stirred.notify_one();
+    }
+}
+
+/// Components being loaded, each at most once at a time.
+#[derive(Default)]
+struct Loading {
+    tasks: JoinSet<Digest>,
+    digests: HashSet<Digest>,
+}
+
+impl Loading {
+    /// Says whether a component can be run, and begins to load one that is
+    /// not yet.
+    fn readiness(&mut self, worker: &Arc<Worker>, digest: Digest) -> Readiness {
+        if let Some(loaded) = worker.registry.ready(&digest) {
+            return Readiness::Ready(loaded);
+        }
+        if let Some(refusal) = worker.registry.rejection(&digest) {
+            return Readiness::Rejected(refusal.to_string());
+        }
+        if self.digests.insert(digest) {
+            let worker = worker.clone();
+            self.tasks.spawn(async move {
+                if let Err(error) = worker.registry.prepare(&worker.engine, digest).await {
+                    tracing::error!(%digest, %error, "a component cannot be run here; kinds routed to it are not claimed");
+                }
+                digest
+            });
+        }
+        Readiness::Pending
+    }
+
+    /// Waits until one is loaded, or turned out not to be loadable.
+    async fn finished(&mut self) {
+        match self.tasks.join_next().await {
+            Some(Ok(digest)) => {
+                self.digests.remove(&digest);
+            }
+            // A loader that panicked is not tried again before a restart.
+            Some(Err(error)) => tracing::error!(%error, "loading a component failed"),
+            None => std::future::pending().await,
+        }
+    }
+}

@@ -1,0 +1,176 @@
+//! The sandbox against the guest examples, well-behaved and hostile, through
+//! `invoke`: each bound ends the attempt under its own name.
+
+use std::path::Path;
+
+use engine::Payload;
+use model::FailureClass;
+use runtime::{Ended, InvokeReport, InvokeSettings, PublishRefusal, invoke};
+
+fn component(name: &str) -> Vec<u8> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../guest-examples/out")
+        .join(format!("{name}.wasm"));
+    std::fs::read(&path).unwrap_or_else(|error| {
+        panic!(
+            "{}: {error}; build the guests with `guest-examples/build.sh`",
+            path.display()
+        )
+    })
+}
+
+fn text(data: &str) -> Payload {
+    Payload {
+        content_type: "text/plain".into(),
+        data: data.as_bytes().to_vec(),
+    }
+}
+
+async fn run(name: &str, input: &str, settings: InvokeSettings) -> InvokeReport {
+    let report = invoke(settings, &component(name), name, text(input))
+        .await
+        .expect("the sandbox can be set up")
+        .unwrap_or_else(|refusal| panic!("{name} is refused: {refusal}"));
+    println!(
+        "{name}: {:?} {:?}\n{}",
+        report.outcome,
+        report.usage,
+        report.log.as_deref().unwrap_or("")
+    );
+    report
+}
+
+async fn failure(name: &str, input: &str, settings: InvokeSettings) -> model::Failure {
+    match run(name, input, settings).await.outcome {
+        Ended::Failed(failure) => failure,
+        other => panic!("{name} did not fail: {other:?}"),
+    }
+}
+
+fn short_of_cpu() -> InvokeSettings {
+    let mut settings = InvokeSettings::default();
+    settings.sandbox.cpu_ms_max = 100;
+    settings
+}
+
+#[tokio::test]
+async fn a_handler_returns_its_result_and_is_metered() {
+    let report = run("echo", "hello", InvokeSettings::default()).await;
+    assert_eq!(report.outcome, Ended::Completed(text("hello")));
+    assert!(report.usage.memory_peak_bytes > 0);
+    assert!(report.usage.wall_us > 0);
+}
+
+#[tokio::test]
+async fn an_interpreted_handler_runs_as_well() {
+    let report = run("word-count", "a b a", InvokeSettings::default()).await;
+    assert!(
+        matches!(report.outcome, Ended::Completed(_)),
+        "{:?}",
+        report.outcome
+    );
+}
+
+#[tokio::test]
+async fn a_guest_that_computes_without_end_is_stopped() {
+    let failure = failure("spinner", "", short_of_cpu()).await;
+    assert_eq!(
+        (failure.class, failure.code.as_str()),
+        (FailureClass::Timeout, "cpu_limit")
+    );
+}
+
+#[tokio::test]
+async fn a_time_limit_stops_a_guest_that_computes() {
+    let settings = InvokeSettings {
+        attempt_timeout_ms: Some(50),
+        ..InvokeSettings::default()
+    };
+    let failure = failure("spinner", "", settings).await;
+    assert_eq!(
+        (failure.class, failure.code.as_str()),
+        (FailureClass::Timeout, "attempt_timeout")
+    );
+}
+
+#[tokio::test]
+async fn a_time_limit_stops_a_guest_that_waits_in_the_host() {
+    let settings = InvokeSettings {
+        attempt_timeout_ms: Some(50),
+        ..short_of_cpu()
+    };
+    let failure = failure("slow", "60000", settings).await;
+    assert_eq!(failure.code, "attempt_timeout", "{}", failure.message);
+}
+
+#[tokio::test]
+async fn a_guest_that_hoards_memory_is_stopped() {
+    let failure = failure("memory-hog", "", InvokeSettings::default()).await;
+    assert_eq!(
+        (failure.class, failure.code.as_str()),
+        (FailureClass::Permanent, "memory_limit")
+    );
+}
+
+#[tokio::test]
+async fn a_trap_carries_its_backtrace_and_what_the_guest_said() {
+    let failure = failure("trapper", "", InvokeSettings::default()).await;
+    assert_eq!(
+        (failure.class, failure.code.as_str()),
+        (FailureClass::Transient, "guest_trap")
+    );
+    let backtrace = failure.backtrace.expect("a trap has frames");
+    assert!(backtrace.len() <= model::Limits::BACKTRACE_BYTES_MAX);
+}
+
+#[tokio::test]
+async fn a_stack_that_overflows_is_no_ordinary_trap() {
+    let failure = failure("deep-recursion", "", InvokeSettings::default()).await;
+    assert_eq!(
+        (failure.class, failure.code.as_str()),
+        (FailureClass::Permanent, "stack_overflow")
+    );
+}
+
+#[tokio::test]
+async fn a_result_above_the_bound_is_refused_whatever_stops_it() {
+    for bytes in ["2097152", "8388608"] {
+        let failure = failure("giant-result", bytes, InvokeSettings::default()).await;
+        assert_eq!(failure.code, "result_too_large", "{}", failure.message);
+    }
+}
+
+#[tokio::test]
+async fn a_guest_that_hoards_handles_is_stopped() {
+    let failure = failure("handle-hoard", "", InvokeSettings::default()).await;
+    assert_eq!(
+        (failure.class, failure.code.as_str()),
+        (FailureClass::Permanent, "handle_limit")
+    );
+}
+
+#[tokio::test]
+async fn a_flood_of_log_records_is_cut_and_counted() {
+    let report = run("log-flood", "", InvokeSettings::default()).await;
+    let log = report.log.expect("it logged");
+    assert!(log.len() <= 65 * 1024, "{}", log.len());
+    assert!(
+        log.trim_end().ends_with("were dropped"),
+        "{}",
+        &log[log.len() - 200..]
+    );
+}
+
+#[tokio::test]
+async fn a_component_of_another_world_is_refused_by_name() {
+    let wasm = component("wrong-world");
+    let refusal: PublishRefusal = invoke(InvokeSettings::default(), &wasm, "x", text(""))
+        .await
+        .expect("the sandbox can be set up")
+        .expect_err("it does not fit");
+    println!("{refusal}");
+    assert!(
+        matches!(refusal.code(), "component_imports" | "component_exports"),
+        "{refusal}"
+    );
+}

@@ -1,0 +1,99 @@
+//! Whole lives of executions: create → claim → fresh sandbox → complete.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
+
+use engine::bench::server_stats;
+use engine::{Create, Engine, Payload};
+use model::ExecutionId;
+
+use super::KIND;
+use super::measure::{cpu_us_of_server, used};
+use super::report::Lifecycles;
+use crate::Host;
+use crate::cli::exit::{Exit, Failure};
+use crate::stopwatch::Stopwatch;
+
+/// Longest one execution may take.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// The server's counters of its log lag behind by so much.
+const STATS_LAG: Duration = Duration::from_millis(1100);
+
+/// Returns what each execution is given.
+pub fn input() -> Payload {
+    Payload {
+        content_type: "text/plain".to_owned(),
+        data: b"0123456789abcdef0123456789abcdef".to_vec(),
+    }
+}
+
+/// Runs one execution to its end.
+pub async fn one(engine: &Engine) -> Result<ExecutionId, Failure> {
+    let created = engine
+        .create(Create::new(KIND, input()))
+        .await?
+        .map_err(|refusal| Failure::new(Exit::Failed, refusal.to_string()))?;
+    let id = created.id();
+    if engine.wait_finished(id, PATIENCE).await? {
+        Ok(id)
+    } else {
+        let message = format!("execution {id} did not end within {} s", PATIENCE.as_secs());
+        Err(Failure::new(Exit::Failed, message))
+    }
+}
+
+/// Keeps `in_flight` executions going for `span`; counts those that end within
+/// it.
+pub async fn run(host: &Host, in_flight: usize, span: Duration) -> Result<Lifecycles, Failure> {
+    let engine = host.engine();
+    let data_dir = host.database().embedded().map(|(_, dir)| dir.to_owned());
+    let server_cpu =
+        |dir: &Option<std::path::PathBuf>| dir.as_deref().map(|dir: &Path| cpu_us_of_server(dir));
+    tokio::time::sleep(STATS_LAG).await;
+    let stats = server_stats(engine).await?;
+    let (cpu, cpu_server) = (used().cpu_us, server_cpu(&data_dir));
+
+    let done = Arc::new(AtomicU64::new(0));
+    let watch = Stopwatch::start();
+    let tasks: Vec<_> = (0..in_flight)
+        .map(|_| {
+            let (engine, done) = (engine.clone(), Arc::clone(&done));
+            tokio::spawn(async move {
+                while watch.elapsed() < span {
+                    one(&engine).await?;
+                    done.fetch_add(1, Relaxed);
+                }
+                Ok::<_, Failure>(())
+            })
+        })
+        .collect();
+    tokio::time::sleep(span).await;
+    let in_span = done.load(Relaxed);
+    let seconds = watch.elapsed().as_secs_f64();
+    for task in tasks {
+        task.await
+            .map_err(|error| Failure::new(Exit::Failed, error.to_string()))??;
+    }
+
+    // Costs are those of every execution, also of the last ones, which ended
+    // after the span.
+    let all = done.load(Relaxed).max(1) as f64;
+    let cpu_host_us = (used().cpu_us - cpu) as f64 / all;
+    let cpu_server_us = match (cpu_server, server_cpu(&data_dir)) {
+        (Some(before), Some(after)) => Some(after.saturating_sub(before) as f64 / all),
+        _ => None,
+    };
+    tokio::time::sleep(STATS_LAG).await;
+    let after = server_stats(engine).await?;
+    Ok(Lifecycles {
+        in_flight,
+        per_second: in_span as f64 / seconds,
+        ratio: 0.0,
+        cpu_host_us,
+        cpu_server_us,
+        wal_bytes: after.wal_bytes.saturating_sub(stats.wal_bytes) as f64 / all,
+        fsyncs: after.fsyncs.saturating_sub(stats.fsyncs) as f64 / all,
+    })
+}

@@ -1,0 +1,188 @@
+//! What the benchmark found, as JSON and as tables.
+
+use serde::Serialize;
+
+use super::measure::median;
+use crate::cli::terminal::{Paint, Terminal, size};
+
+/// Everything that was measured.
+#[derive(Debug, Serialize)]
+pub struct Report {
+    /// Version of this program.
+    pub version: &'static str,
+    /// Whether this is an optimised build: others say little.
+    pub optimised: bool,
+    /// Cores of the machine, shared by host and server.
+    pub cores: usize,
+    /// Attempts that ran at once.
+    pub slots: u32,
+    /// Version of the server, if it was the host's own.
+    pub postgres: Option<String>,
+    /// The baseline: single-row inserts at 16 connections.
+    pub inserts_per_second: f64,
+    /// One entry for each number in flight.
+    pub lifecycles: Vec<Lifecycles>,
+    /// One execution at a time on a host with nothing else to do.
+    pub idle: Idle,
+    /// What a sandbox costs.
+    pub sandbox: runtime::SandboxCost,
+    /// Memory of the host.
+    pub memory: Memory,
+    /// Claims by length of the queue.
+    pub backlog: Vec<Backlog>,
+}
+
+/// Lifecycles at one number in flight; costs are per lifecycle.
+#[derive(Debug, Clone, Serialize)]
+pub struct Lifecycles {
+    /// Executions in flight.
+    pub in_flight: usize,
+    /// Executions that ended.
+    pub per_second: f64,
+    /// The same, as a ratio to the baseline.
+    pub ratio: f64,
+    /// Processor time of the host, guests included.
+    pub cpu_host_us: f64,
+    /// Processor time of the server, if it was the host's own.
+    pub cpu_server_us: Option<f64>,
+    /// Bytes of write-ahead log.
+    pub wal_bytes: f64,
+    /// Syncs of the log.
+    pub fsyncs: f64,
+}
+
+/// Times from create to the end.
+#[derive(Debug, Serialize)]
+pub struct Idle {
+    /// Half took less.
+    pub p50_us: f64,
+    /// One in a hundred took longer.
+    pub p99_us: f64,
+    /// One durable commit of one row by one connection.
+    pub commit_us: f64,
+    /// The first as a multiple of the third.
+    pub p50_in_commits: f64,
+}
+
+/// Memory of the host.
+#[derive(Debug, Serialize)]
+pub struct Memory {
+    /// After the start.
+    pub idle_rss_bytes: u64,
+    /// After the lifecycles.
+    pub busy_rss_bytes: u64,
+    /// With the longest backlog waiting.
+    pub backlog_rss_bytes: u64,
+}
+
+/// Claims of 50 against a queue.
+#[derive(Debug, Serialize)]
+pub struct Backlog {
+    /// Executions ready.
+    pub ready: u64,
+    /// Half took less.
+    pub claim_p50_us: f64,
+    /// One in a hundred took longer.
+    pub claim_p99_us: f64,
+    /// The median as a ratio to that of the shortest queue.
+    pub ratio: f64,
+}
+
+impl Lifecycles {
+    /// Takes the median of each number over several rounds.
+    pub fn median(rounds: &[Self]) -> Self {
+        let of =
+            |number: fn(&Self) -> f64| median(&mut rounds.iter().map(number).collect::<Vec<_>>());
+        let server = rounds.iter().all(|round| round.cpu_server_us.is_some());
+        Self {
+            in_flight: rounds.first().map_or(0, |round| round.in_flight),
+            per_second: of(|round| round.per_second),
+            ratio: of(|round| round.ratio),
+            cpu_host_us: of(|round| round.cpu_host_us),
+            cpu_server_us: server.then(|| of(|round| round.cpu_server_us.unwrap_or_default())),
+            wal_bytes: of(|round| round.wal_bytes),
+            fsyncs: of(|round| round.fsyncs),
+        }
+    }
+}
+
+impl Report {
+    /// Writes tables.
+    pub fn show(&self, terminal: Terminal) {
+        let plain = |text: String| (Paint::Plain, text);
+        if !self.optimised {
+            let warning =
+                "this build is not optimised: measure with `cargo run --release -- bench`";
+            terminal.line(&terminal.paint(Paint::Yellow, warning));
+        }
+        let server = self.postgres.as_deref().unwrap_or("elsewhere");
+        terminal.line(&format!(
+            "flowhost {}, {} cores, {} slots, Postgres {server}\n",
+            self.version, self.cores, self.slots
+        ));
+        terminal.line(&format!(
+            "baseline: {:.0} single-row inserts per second at 16 connections, each a durable commit\n",
+            self.inserts_per_second
+        ));
+        let rows: Vec<_> = self
+            .lifecycles
+            .iter()
+            .map(|run| {
+                vec![
+                    plain(run.in_flight.to_string()),
+                    (Paint::Bold, format!("{:.0}", run.per_second)),
+                    (Paint::Bold, format!("{:.2}", run.ratio)),
+                    plain(format!("{:.0}", run.cpu_host_us)),
+                    plain(
+                        run.cpu_server_us
+                            .map_or("-".to_owned(), |us| format!("{us:.0}")),
+                    ),
+                    plain(format!("{:.0}", run.wal_bytes)),
+                    plain(format!("{:.3}", run.fsyncs)),
+                ]
+            })
+            .collect();
+        let header = [
+            "IN FLIGHT",
+            "LIFECYCLES/S",
+            "RATIO",
+            "HOST µs",
+            "SERVER µs",
+            "WAL B",
+            "FSYNCS",
+        ];
+        terminal.table(&header, &rows);
+        terminal.line("");
+        terminal.line(&format!(
+            "idle: p50 {:.0} µs ({:.1} commits of {:.0} µs), p99 {:.0} µs",
+            self.idle.p50_us, self.idle.p50_in_commits, self.idle.commit_us, self.idle.p99_us
+        ));
+        terminal.line(&format!(
+            "sandbox: p50 {:.1} µs for a fresh one, a call and its end ({}), p99 {:.1} µs; a native call {:.3} µs",
+            self.sandbox.p50_us,
+            if self.sandbox.pooled { "pooled" } else { "not pooled" },
+            self.sandbox.p99_us,
+            self.sandbox.native_p50_us,
+        ));
+        terminal.line(&format!(
+            "memory: {} idle, {} after the load, {} with the backlog",
+            size(self.memory.idle_rss_bytes),
+            size(self.memory.busy_rss_bytes),
+            size(self.memory.backlog_rss_bytes)
+        ));
+        terminal.line("");
+        let rows: Vec<_> = self
+            .backlog
+            .iter()
+            .map(|it| {
+                vec![
+                    plain(it.ready.to_string()),
+                    plain(format!("{:.0}", it.claim_p50_us)),
+                    plain(format!("{:.0}", it.claim_p99_us)),
+                    (Paint::Bold, format!("{:.2}", it.ratio)),
+                ]
+            })
+            .collect();
+        terminal.table(&["READY", "CLAIM OF 50 p50 µs", "p99 µs", "RATIO"], &rows);
+    }
+}

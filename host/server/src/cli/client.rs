@@ -1,0 +1,173 @@
+//! Speaks to a host over its API.
+
+use std::time::Duration;
+
+use reqwest::{Method, StatusCode};
+use serde::de::DeserializeOwned;
+
+use super::exit::{Exit, Failure};
+
+/// Where a host is unless one is named.
+pub const URL_DEFAULT: &str = "http://127.0.0.1:7070";
+
+/// Longest to wait for a connection.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// Longest to wait for an answer; above the host's longest wait.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(90);
+
+/// A host's API.
+#[derive(Debug, Clone)]
+pub struct Client {
+    http: reqwest::Client,
+    base: String,
+}
+
+/// An answer that is no problem.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    /// Its status.
+    pub status: StatusCode,
+    /// Media type of the body.
+    pub content_type: String,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+/// What is sent.
+#[derive(Debug, Clone, Default)]
+pub struct Request {
+    /// Parameters of the query.
+    pub query: Vec<(&'static str, String)>,
+    /// Further headers.
+    pub headers: Vec<(&'static str, String)>,
+    /// Media type and bytes of the body.
+    pub body: Option<(String, Vec<u8>)>,
+}
+
+impl Client {
+    /// Makes a client of the host at `url`.
+    pub fn new(url: &str) -> Result<Self, Failure> {
+        // Fails only if a provider is installed already, which serves as well.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let http = reqwest::Client::builder()
+            .connect_timeout(CONNECT_TIMEOUT)
+            .timeout(ANSWER_TIMEOUT)
+            .build()
+            .map_err(|error| Failure::new(Exit::Failed, reason(&error)))?;
+        Ok(Self {
+            http,
+            base: url.trim_end_matches('/').to_owned(),
+        })
+    }
+
+    /// Sends a request; an answer that is a problem is a failure.
+    pub async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        request: Request,
+    ) -> Result<Answer, Failure> {
+        let mut builder = self
+            .http
+            .request(method, format!("{}{path}", self.base))
+            .query(&request.query);
+        for (name, value) in request.headers {
+            builder = builder.header(name, value);
+        }
+        if let Some((content_type, body)) = request.body {
+            builder = builder.header("content-type", content_type).body(body);
+        }
+        let unreachable = |error: reqwest::Error| {
+            if error.is_builder() {
+                return Failure::usage(format!(
+                    "{} is no URL of a host: {}",
+                    self.base,
+                    reason(&error)
+                ));
+            }
+            Failure::new(
+                Exit::Unavailable,
+                format!(
+                    "cannot reach a host at {}: {}; start one with `flowhost dev`, or name one with --url",
+                    self.base,
+                    reason(&error)
+                ),
+            )
+        };
+        let response = builder.send().await.map_err(unreachable)?;
+        let status = response.status();
+        let content_type = response
+            .headers()
+            .get("content-type")
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or("application/octet-stream")
+            .to_owned();
+        let body = response.bytes().await.map_err(unreachable)?.to_vec();
+        if status.is_success() {
+            Ok(Answer {
+                status,
+                content_type,
+                body,
+            })
+        } else {
+            Err(Failure::answered(
+                status.as_u16(),
+                serde_json::from_slice(&body).ok(),
+            ))
+        }
+    }
+
+    /// Asks for something.
+    pub async fn get(
+        &self,
+        path: &str,
+        query: Vec<(&'static str, String)>,
+    ) -> Result<Answer, Failure> {
+        let request = Request {
+            query,
+            ..Request::default()
+        };
+        self.send(Method::GET, path, request).await
+    }
+
+    /// Sends JSON.
+    pub async fn send_json(
+        &self,
+        method: Method,
+        path: &str,
+        body: &impl serde::Serialize,
+    ) -> Result<Answer, Failure> {
+        let body = serde_json::to_vec(body)
+            .map_err(|error| Failure::new(Exit::Failed, error.to_string()))?;
+        let request = Request {
+            body: Some(("application/json".to_owned(), body)),
+            ..Request::default()
+        };
+        self.send(method, path, request).await
+    }
+}
+
+impl Answer {
+    /// Reads the body as JSON.
+    pub fn read<T: DeserializeOwned>(&self) -> Result<T, Failure> {
+        serde_json::from_slice(&self.body).map_err(|error| {
+            let message =
+                format!("the host's answer cannot be read; is it another version? {error}");
+            Failure::new(Exit::Failed, message)
+        })
+    }
+
+    /// Returns the body as text.
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+}
+
+/// The innermost reason: the outer ones repeat the URL.
+fn reason(error: &reqwest::Error) -> String {
+    let mut reason: &dyn std::error::Error = error;
+    while let Some(source) = reason.source() {
+        reason = source;
+    }
+    reason.to_string()
+}

@@ -1,0 +1,164 @@
+//! Exit codes, and what a command that did not succeed says; the one place that
+//! assigns them.
+
+use std::process::ExitCode;
+
+use model::PublicState;
+use serde_json::Value;
+
+use crate::StartError;
+use crate::config::ConfigError;
+
+/// What a command tells its caller.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Exit {
+    /// It did what it was asked.
+    Ok = 0,
+    /// The execution failed, expired or was skipped, or something else did not
+    /// work.
+    Failed = 1,
+    /// It was asked wrongly.
+    Usage = 2,
+    /// There is no such thing.
+    NotFound = 3,
+    /// The host or the database cannot be reached.
+    Unavailable = 4,
+    /// It contradicts what is there.
+    Conflict = 5,
+    /// The execution was cancelled.
+    Cancelled = 6,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}
+
+impl Exit {
+    /// Returns the code for the end of an execution.
+    pub const fn of_state(state: PublicState) -> Self {
+        match state {
+            PublicState::Failed | PublicState::Expired | PublicState::Skipped => Self::Failed,
+            PublicState::Cancelled => Self::Cancelled,
+            _ => Self::Ok,
+        }
+    }
+}
+
+/// Why a command did not succeed.
+#[derive(Debug, Clone)]
+pub struct Failure {
+    /// The code.
+    pub exit: Exit,
+    /// A sentence for people; from others, so neutralised when shown.
+    pub message: String,
+    /// The problem the API answered with.
+    pub problem: Option<Value>,
+}
+
+impl Failure {
+    /// Builds one.
+    pub fn new(exit: Exit, message: impl Into<String>) -> Self {
+        Self {
+            exit,
+            message: message.into(),
+            problem: None,
+        }
+    }
+
+    /// Builds the failure of a command that was asked wrongly.
+    pub fn usage(message: impl Into<String>) -> Self {
+        Self::new(Exit::Usage, message)
+    }
+
+    /// Builds the failure of a file that cannot be read or written.
+    pub fn file(verb: &str, path: &std::path::Path, error: &std::io::Error) -> Self {
+        let exit = match error.kind() {
+            std::io::ErrorKind::NotFound => Exit::NotFound,
+            _ => Exit::Failed,
+        };
+        Self::new(exit, format!("cannot {verb} {}: {error}", path.display()))
+    }
+
+    /// Builds the failure of a request that was answered with a problem.
+    pub fn answered(status: u16, problem: Option<Value>) -> Self {
+        let exit = match status {
+            404 => Exit::NotFound,
+            409 => Exit::Conflict,
+            400..=499 => Exit::Usage,
+            502..=504 => Exit::Unavailable,
+            _ => Exit::Failed,
+        };
+        let text = |name: &str| problem.as_ref()?.get(name)?.as_str();
+        let message = match (text("detail"), text("code")) {
+            (Some(detail), Some(code)) => format!("{detail} ({code})"),
+            _ => format!("the host answered with status {status}"),
+        };
+        Self {
+            exit,
+            message,
+            problem,
+        }
+    }
+}
+
+impl From<ConfigError> for Failure {
+    fn from(error: ConfigError) -> Self {
+        Self::usage(error.to_string())
+    }
+}
+
+impl From<engine::Error> for Failure {
+    fn from(error: engine::Error) -> Self {
+        let exit = if error.is_unavailable() {
+            Exit::Unavailable
+        } else {
+            Exit::Failed
+        };
+        Self::new(exit, error.to_string())
+    }
+}
+
+impl From<pgserver::Error> for Failure {
+    fn from(error: pgserver::Error) -> Self {
+        Self::new(Exit::Unavailable, error.to_string())
+    }
+}
+
+impl From<runtime::Error> for Failure {
+    fn from(error: runtime::Error) -> Self {
+        Self::new(Exit::Failed, error.to_string())
+    }
+}
+
+impl From<StartError> for Failure {
+    fn from(error: StartError) -> Self {
+        let message = error.to_string();
+        match error {
+            StartError::Listen { .. } => Self::new(Exit::Unavailable, message),
+            StartError::Config { .. } => Self::usage(message),
+            StartError::Postgres(error) => error.into(),
+            StartError::Engine(error) => error.into(),
+            StartError::Runtime(_) => Self::new(Exit::Failed, message),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_problem_becomes_a_sentence_and_a_code() {
+        let problem = json!({"code": "unknown_kind", "detail": "nothing handles it"});
+        let failure = Failure::answered(422, Some(problem));
+        assert_eq!(failure.exit, Exit::Usage);
+        assert_eq!(failure.message, "nothing handles it (unknown_kind)");
+        assert_eq!(Failure::answered(503, None).exit, Exit::Unavailable);
+        assert_eq!(Failure::answered(404, None).exit, Exit::NotFound);
+        assert_eq!(Failure::answered(500, None).exit, Exit::Failed);
+    }
+}

@@ -1,0 +1,115 @@
+//! Publishes every component of a directory to a host in this process, each for
+//! the kind its file is named after.
+
+use std::path::{Path, PathBuf};
+
+use futures::StreamExt as _;
+use serde_json::json;
+
+use super::Context;
+use super::exit::{Exit, Failure};
+use super::terminal::{Paint, complain, neutralise};
+use crate::Host;
+use crate::duration;
+use crate::stopwatch::Stopwatch;
+
+/// Components compiled at once; compiling takes a core each.
+const AT_ONCE: usize = 2;
+
+/// Publishes every component of a directory. One that cannot be run is said and
+/// passed over.
+pub async fn directory(context: &Context, host: &Host, dir: &Path) -> Result<(), Failure> {
+    let files = components(dir)?;
+    if files.is_empty() {
+        complain(&format!(
+            "warning: there is no .wasm file in {}",
+            dir.display()
+        ));
+    }
+    let mut published = futures::stream::iter(files)
+        .map(|(kind, path)| async move {
+            let watch = Stopwatch::start();
+            let done = one(host, &kind, &path).await;
+            (kind, path, done, watch.elapsed())
+        })
+        .buffer_unordered(AT_ONCE);
+    while let Some((kind, path, done, took)) = published.next().await {
+        match done {
+            Ok(digest) if context.json => {
+                let line = json!({"loaded": kind, "digest": digest});
+                context.terminal.json(&line.to_string());
+            }
+            Ok(digest) => context.terminal.line(&format!(
+                "loaded {} {}",
+                context.terminal.paint(Paint::Bold, &kind),
+                context.terminal.paint(
+                    Paint::Dim,
+                    &format!("{} in {}", digest.short(), duration::show(took))
+                ),
+            )),
+            Err(failure) => complain(&format!(
+                "warning: {} is not loaded: {}",
+                path.display(),
+                neutralise(&failure.message)
+            )),
+        }
+    }
+    Ok(())
+}
+
+/// Publishes one component and routes a kind to it.
+pub async fn one(host: &Host, kind: &str, path: &Path) -> Result<model::Digest, Failure> {
+    let bytes = tokio::fs::read(path)
+        .await
+        .map_err(|error| Failure::file("read", path, &error))?;
+    let refused = |text: String| Failure::new(Exit::Failed, text);
+    let (digest, _) = host
+        .runtime()
+        .publish(bytes)
+        .await?
+        .map_err(|refusal| refused(refusal.to_string()))?;
+    host.engine()
+        .route(kind, vec![(digest, 1)])
+        .await?
+        .map_err(|refusal| refused(refusal.to_string()))?;
+    host.refresh();
+    Ok(digest)
+}
+
+/// Returns kind and path of each component, by name.
+fn components(dir: &Path) -> Result<Vec<(String, PathBuf)>, Failure> {
+    let failed = |error: std::io::Error| Failure::file("read", dir, &error);
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(dir).map_err(failed)? {
+        let path = entry.map_err(failed)?.path();
+        let is_component = path
+            .extension()
+            .is_some_and(|extension| extension == "wasm");
+        if let Some(kind) = path.file_stem().and_then(|stem| stem.to_str())
+            && is_component
+        {
+            found.push((kind.to_owned(), path));
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kind_is_named_after_its_file() {
+        let dir = tempfile::tempdir().expect("a directory");
+        for name in ["thumbnail.wasm", "csv-report.wasm", "README.md"] {
+            std::fs::write(dir.path().join(name), b"").expect("write");
+        }
+        let kinds: Vec<_> = components(dir.path())
+            .expect("reads")
+            .into_iter()
+            .map(|(kind, _)| kind)
+            .collect();
+        assert_eq!(kinds, ["csv-report", "thumbnail"]);
+    }
+}

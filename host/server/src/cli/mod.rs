@@ -1,0 +1,211 @@
+//! The command line: one file per command.
+//!
+//! `dev`, `serve`, `migrate`, `invoke`, `bench` and `doctor` work in this
+//! process; the others speak to a host over its API.
+
+mod bench;
+mod cancel;
+mod client;
+mod component;
+mod demo;
+mod dev;
+mod doctor;
+mod exit;
+mod host_args;
+mod input;
+mod invoke;
+mod list;
+mod load;
+mod migrate;
+mod serve;
+mod show;
+mod submit;
+mod terminal;
+mod watch;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use tokio::runtime::{Builder, Runtime};
+
+use client::{Client, URL_DEFAULT};
+use exit::{Exit, Failure};
+use terminal::{Terminal, complain, neutralise, neutralise_lines};
+
+/// A durable execution engine over Postgres whose worker handlers are
+/// WebAssembly components.
+#[derive(Debug, Parser)]
+#[command(
+    name = "flowhost",
+    version,
+    propagate_version = true,
+    max_term_width = 100
+)]
+struct Cli {
+    /// The host to speak to
+    #[arg(long, global = true, env = "FLOWHOST_URL", value_name = "URL", default_value = URL_DEFAULT, hide_default_value = false)]
+    url: String,
+    /// Print JSON for programs, in the API's shapes
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run a host for development, with its own Postgres
+    Dev(dev::DevArgs),
+    /// Run a host
+    Serve(serve::ServeArgs),
+    /// Bring the schema of the database up to date
+    Migrate(migrate::MigrateArgs),
+    /// Create an execution
+    Submit(submit::SubmitArgs),
+    /// Show an execution with its attempts and logs
+    Show(show::ShowArgs),
+    /// List executions, newest first
+    List(list::ListArgs),
+    /// Follow an execution until it ends, or the host as a whole
+    Watch(watch::WatchArgs),
+    /// End an execution, also one that runs
+    Cancel(cancel::CancelArgs),
+    /// Publish, list and show components
+    #[command(subcommand)]
+    Component(component::ComponentCommand),
+    /// Run a component once, without a host or a database
+    Invoke(invoke::InvokeArgs),
+    /// Measure this machine and this build
+    Bench(bench::BenchArgs),
+    /// Say what the configuration is and whether everything is in place
+    Doctor(doctor::DoctorArgs),
+    /// Compile a component from standard input (run by a host)
+    #[command(name = "__compile", hide = true)]
+    Compile,
+}
+
+/// What every command may use.
+#[derive(Debug, Clone)]
+struct Context {
+    url: String,
+    json: bool,
+    terminal: Terminal,
+}
+
+impl Context {
+    fn client(&self) -> Result<Client, Failure> {
+        Client::new(&self.url)
+    }
+}
+
+/// Runs the command line of the process.
+pub fn main() -> ExitCode {
+    // Before anything else: the compiler runs under tight limits of its own.
+    if std::env::args_os()
+        .nth(1)
+        .is_some_and(|arg| arg == runtime::COMPILE_ARGUMENT)
+    {
+        return runtime::compile_main();
+    }
+    let cli = Cli::parse();
+    let context = Context {
+        url: cli.url,
+        json: cli.json,
+        terminal: Terminal::of_process(),
+    };
+    match run(&context, cli.command) {
+        Ok(exit) => exit.into(),
+        Err(failure) => {
+            report(&context, &failure);
+            failure.exit.into()
+        }
+    }
+}
+
+fn report(context: &Context, failure: &Failure) {
+    match &failure.problem {
+        Some(problem) if context.json => context.terminal.json(&problem.to_string()),
+        Some(_) => complain(&format!("error: {}", neutralise(&failure.message))),
+        None => complain(&format!("error: {}", neutralise_lines(&failure.message))),
+    }
+}
+
+fn run(context: &Context, command: Command) -> Result<Exit, Failure> {
+    match command {
+        Command::Dev(args) => many_threads()?.block_on(dev::run(context, args)),
+        Command::Serve(args) => many_threads()?.block_on(serve::run(context, args)),
+        Command::Bench(args) => many_threads()?.block_on(bench::run(context, args)),
+        Command::Invoke(args) => many_threads()?.block_on(invoke::run(context, args)),
+        Command::Migrate(args) => one_thread()?.block_on(migrate::run(context, args)),
+        Command::Submit(args) => one_thread()?.block_on(submit::run(context, args)),
+        Command::Show(args) => one_thread()?.block_on(show::run(context, args)),
+        Command::List(args) => one_thread()?.block_on(list::run(context, args)),
+        Command::Watch(args) => one_thread()?.block_on(watch::run(context, args)),
+        Command::Cancel(args) => one_thread()?.block_on(cancel::run(context, args)),
+        Command::Component(command) => one_thread()?.block_on(component::run(context, command)),
+        Command::Doctor(args) => one_thread()?.block_on(doctor::run(context, args)),
+        // Taken care of before the command line is read.
+        Command::Compile => Ok(Exit::Usage),
+    }
+}
+
+fn many_threads() -> Result<Runtime, Failure> {
+    built(&mut Builder::new_multi_thread())
+}
+
+fn one_thread() -> Result<Runtime, Failure> {
+    built(&mut Builder::new_current_thread())
+}
+
+fn built(builder: &mut Builder) -> Result<Runtime, Failure> {
+    let failed = |error| Failure::new(Exit::Failed, format!("cannot start threads: {error}"));
+    builder.enable_all().build().map_err(failed)
+}
+
+/// Returns the path of this binary, which compiles components too.
+fn this_binary() -> Result<std::path::PathBuf, Failure> {
+    let failed = |error| Failure::new(Exit::Failed, format!("cannot find this program: {error}"));
+    std::env::current_exe().map_err(failed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_has_a_help() {
+        for command in Cli::command().get_subcommands_mut() {
+            let name = command.get_name().to_owned();
+            assert!(command.get_about().is_some(), "{name}");
+            assert!(!command.render_long_help().to_string().is_empty(), "{name}");
+        }
+    }
+
+    #[test]
+    fn the_commands_of_the_documentation_are_read() {
+        for line in [
+            "flowhost dev --load out --demo samples.toml --results r",
+            "flowhost serve --database-url postgres:///x --listen 0.0.0.0:80 --slots 5",
+            "flowhost submit thumbnail --file a.png --wait --output b.png --tag app.a=b --delay 5s",
+            "flowhost list --state failed --limit 5 --json",
+            "flowhost watch",
+            "flowhost component publish a.wasm --kind a",
+            "flowhost invoke a.wasm --input {}",
+            "flowhost bench --quick --component echo.wasm",
+            "flowhost --url http://h:1 doctor",
+        ] {
+            let parsed = Cli::try_parse_from(line.split(' '));
+            assert!(
+                parsed.is_ok(),
+                "{line}: {}",
+                parsed.expect_err("just checked")
+            );
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! `flowhost serve`: runs a host until it is asked to end.
+
+use clap::Args;
+use serde_json::json;
+
+use super::exit::{Exit, Failure};
+use super::host_args::HostArgs;
+use super::terminal::complain;
+use super::{Context, this_binary};
+use crate::Host;
+use crate::config::Config;
+use crate::lifecycle::{Shutdown, Stage};
+use crate::stopwatch::Stopwatch;
+use crate::{duration, telemetry};
+
+/// Arguments of `serve`.
+#[derive(Debug, Args)]
+pub struct ServeArgs {
+    #[command(flatten)]
+    host: HostArgs,
+}
+
+/// Runs the command.
+pub async fn run(context: &Context, args: ServeArgs) -> Result<Exit, Failure> {
+    let config = args.host.load()?.config;
+    telemetry::install(&config.telemetry);
+    let shutdown = signals()?;
+    let Some(host) = start(context, &config, &shutdown).await? else {
+        return Ok(Exit::Ok);
+    };
+    shutdown.reached(Stage::Draining).await;
+    host.stop(config.worker.drain_grace(), Some(&shutdown))
+        .await;
+    Ok(Exit::Ok)
+}
+
+/// Takes over the signals of the process.
+pub fn signals() -> Result<Shutdown, Failure> {
+    Shutdown::on_signals()
+        .map_err(|error| Failure::new(Exit::Failed, format!("cannot handle signals: {error}")))
+}
+
+/// Starts a host and says where it is; `None` if the process was asked to end
+/// meanwhile.
+pub async fn start(
+    context: &Context,
+    config: &Config,
+    shutdown: &Shutdown,
+) -> Result<Option<Host>, Failure> {
+    let watch = Stopwatch::start();
+    let mut asked_to_end = false;
+    let host = {
+        let starting = Host::start(config, this_binary()?);
+        let mut starting = std::pin::pin!(starting);
+        // A start is not abandoned half way: what has begun must be stopped.
+        tokio::select! {
+            host = &mut starting => host?,
+            () = shutdown.reached(Stage::Draining) => {
+                asked_to_end = true;
+                starting.await?
+            }
+        }
+    };
+    if asked_to_end {
+        host.stop(std::time::Duration::ZERO, Some(shutdown)).await;
+        return Ok(None);
+    }
+    if !config.http.listen.ip().is_loopback() {
+        complain("warning: the API listens beyond this machine and asks nobody who they are");
+    }
+    let instance = host.engine().instance().id;
+    if context.json {
+        let ready = json!({
+            "url": host.url(),
+            "instance_id": instance,
+            "worker_instance_id": host.instance(),
+            "ready_ms": watch.elapsed_ms(),
+        });
+        context.terminal.json(&ready.to_string());
+    } else {
+        context.terminal.line(&format!(
+            "flowhost {} is ready at {} (instance {instance}, worker {}, after {})",
+            env!("CARGO_PKG_VERSION"),
+            host.url(),
+            host.instance(),
+            duration::show(watch.elapsed()),
+        ));
+    }
+    Ok(Some(host))
+}

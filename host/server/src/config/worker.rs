@@ -1,0 +1,68 @@
+//! Section `[worker]`: what this host runs itself.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// What this host runs itself.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Worker {
+    /// Attempts that run at once; 0 makes a host that only serves the API.
+    pub slots: u32,
+    /// Lanes to serve; empty serves every lane.
+    pub lanes: Vec<String>,
+    /// What this host can do, held against the capabilities an execution
+    /// requires.
+    pub capabilities: BTreeSet<String>,
+    /// How long a lease lasts without renewal, in milliseconds, 1,000 to
+    /// 3,600,000.
+    pub lease_ttl_ms: u32,
+    /// How long running attempts may go on once the host was asked to end, in
+    /// milliseconds. What is left then is given back.
+    pub drain_grace_ms: u32,
+    /// Name of this host in leases and histories; absent, one is made up at
+    /// each start.
+    pub instance_id: Option<String>,
+}
+
+impl Default for Worker {
+    fn default() -> Self {
+        Self {
+            slots: 256,
+            lanes: Vec::new(),
+            capabilities: BTreeSet::new(),
+            lease_ttl_ms: 30_000,
+            drain_grace_ms: 30_000,
+            instance_id: None,
+        }
+    }
+}
+
+impl Worker {
+    /// Returns how long running attempts may go on at the end.
+    pub fn drain_grace(&self) -> Duration {
+        Duration::from_millis(self.drain_grace_ms.into())
+    }
+
+    /// Returns the configured name, or makes one up: `host-pid-random`.
+    pub fn instance_name(&self) -> String {
+        self.instance_id.clone().unwrap_or_else(|| {
+            let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+            let host: String = host
+                .trim()
+                .chars()
+                .filter(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '.'))
+                .take(40)
+                .collect();
+            let host = if host.is_empty() {
+                "host".to_owned()
+            } else {
+                host
+            };
+            let random = uuid::Uuid::new_v4().simple().to_string();
+            format!("{host}-{}-{}", std::process::id(), &random[..6])
+        })
+    }
+}

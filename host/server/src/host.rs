@@ -1,0 +1,300 @@
+//! One host: everything it consists of, started in order and stopped in
+//! reverse.
+//!
+//! ```text
+//! start: listen ─▶ Postgres ─▶ engine ─▶ runtime ─▶ HTTP ─▶ sweeps ─▶ worker
+//! stop:  HTTP stops accepting ─▶ worker drains ─▶ sweeps ─▶ HTTP ─▶ engine ─▶ Postgres
+//! ```
+//!
+//! The port is taken first, since a port in use is the cheapest thing to find
+//! out. A database that goes away later stops nothing: requests are answered
+//! 503 until it is back.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use engine::{Engine, Reconcilers, Sweeps};
+use runtime::Runtime;
+use tokio::net::TcpListener;
+use tracing::{info, warn};
+
+use crate::config::Config;
+use crate::http::{App, Server, router};
+use crate::lifecycle::Shutdown;
+
+/// Name of the database in the host's own cluster.
+pub const DATABASE: &str = "flowhost";
+
+/// Longest HTTP may take to finish once the worker has drained.
+const HTTP_GRACE: Duration = Duration::from_secs(5);
+
+/// Why a host did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The address is not to be had.
+    #[error("cannot listen on {address}: {source}; choose another with --listen")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The host's own Postgres did not start.
+    #[error(transparent)]
+    Postgres(#[from] pgserver::Error),
+    /// The database cannot be used.
+    #[error(transparent)]
+    Engine(#[from] engine::Error),
+    /// Guests cannot be run.
+    #[error("cannot run guests: {0}")]
+    Runtime(#[from] runtime::Error),
+    /// A value of the configuration is out of bounds.
+    #[error("{key}: {detail}")]
+    Config {
+        /// The key.
+        key: &'static str,
+        /// What is wrong with it.
+        detail: String,
+    },
+}
+
+/// A database that is in use, and the cluster it is in if that is the host's own.
+#[derive(Debug)]
+pub struct Database {
+    /// Where it is.
+    pub url: String,
+    cluster: Option<pgserver::Cluster>,
+}
+
+impl Database {
+    /// Uses the database configured, starting the host's own if there is none.
+    ///
+    /// # Errors
+    /// The host's own did not start.
+    pub async fn open(config: &Config) -> Result<Self, StartError> {
+        if let Some(url) = &config.database.url {
+            return Ok(Self {
+                url: url.clone(),
+                cluster: None,
+            });
+        }
+        let settings = config.database.cluster()?;
+        let cluster = blocking(move || pgserver::start(settings)).await?;
+        info!(version = cluster.version(), "postgres started");
+        Ok(Self {
+            url: cluster.url(DATABASE),
+            cluster: Some(cluster),
+        })
+    }
+
+    /// Returns version and data directory of the host's own cluster.
+    pub fn embedded(&self) -> Option<(&str, &std::path::Path)> {
+        let cluster = self.cluster.as_ref()?;
+        Some((cluster.version(), cluster.data_dir()))
+    }
+
+    /// Opens the engine on it.
+    ///
+    /// # Errors
+    /// See [`Engine::connect`].
+    pub async fn engine(&self, config: &Config) -> Result<Engine, engine::Error> {
+        let partitions = config.database.partitions;
+        Engine::connect(engine::Settings {
+            database_url: self.url.clone(),
+            limits: config.limits,
+            allow_unsafe: config.database.allow_unsafe,
+            migrate: config.database.migrate,
+            partitions: (partitions > 0).then_some(partitions),
+        })
+        .await
+    }
+
+    /// Stops the host's own cluster.
+    pub async fn close(self) {
+        if let Some(cluster) = self.cluster
+            && let Err(error) = blocking(move || cluster.stop()).await
+        {
+            warn!(%error, "postgres did not stop cleanly");
+        }
+    }
+}
+
+/// A running host.
+pub struct Host {
+    app: App,
+    address: SocketAddr,
+    database: Database,
+    reconcilers: Reconcilers,
+    server: Server,
+}
+
+impl Host {
+    /// Starts a host. `compiler` is the binary whose `__compile` command turns
+    /// components into machine code: this one, or what it was built with.
+    ///
+    /// # Errors
+    /// The first part that does not start; what had started is stopped again.
+    pub async fn start(config: &Config, compiler: PathBuf) -> Result<Self, StartError> {
+        check(config)?;
+        let address = config.http.listen;
+        let listen = |source| StartError::Listen { address, source };
+        let listener = TcpListener::bind(address).await.map_err(listen)?;
+        let address = listener.local_addr().map_err(listen)?;
+        let database = Database::open(config).await?;
+        let (engine, runtime) = match Self::open(config, compiler, &database).await {
+            Ok(opened) => opened,
+            Err(error) => {
+                database.close().await;
+                return Err(error);
+            }
+        };
+        let instance = config.worker.instance_name();
+        let app = App::new(
+            engine.clone(),
+            runtime.clone(),
+            config.http.clone(),
+            instance.clone(),
+        );
+        let server = Server::start(listener, router(app.clone()), &config.http);
+        let reconcilers = engine.start_reconcilers(Sweeps::default());
+        if config.worker.slots > 0 {
+            app.set_worker(runtime.worker(config.worker_settings(instance)));
+        }
+        app.set_ready(true);
+        Ok(Self {
+            app,
+            address,
+            database,
+            reconcilers,
+            server,
+        })
+    }
+
+    async fn open(
+        config: &Config,
+        compiler: PathBuf,
+        database: &Database,
+    ) -> Result<(Engine, Runtime), StartError> {
+        let engine = database.engine(config).await?;
+        let settings = config.runtime_settings(compiler);
+        match Runtime::start(engine.clone(), settings) {
+            Ok(runtime) => Ok((engine, runtime)),
+            Err(error) => {
+                engine.close().await;
+                Err(error.into())
+            }
+        }
+    }
+
+    /// Returns where the API is.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Returns the engine.
+    pub fn engine(&self) -> &Engine {
+        &self.app.engine
+    }
+
+    /// Returns the runtime.
+    pub fn runtime(&self) -> &Runtime {
+        &self.app.runtime
+    }
+
+    /// Has the worker of this host read the routes of kinds again now.
+    pub fn refresh(&self) {
+        self.app.refresh();
+    }
+
+    /// Returns the database.
+    pub fn database(&self) -> &Database {
+        &self.database
+    }
+
+    /// Returns the name of this host in leases.
+    pub fn instance(&self) -> &str {
+        &self.app.instance
+    }
+
+    /// Stops the host, giving running attempts `grace` to finish, or less if
+    /// the process is asked to end at once.
+    pub async fn stop(self, grace: Duration, shutdown: Option<&Shutdown>) {
+        self.app.close();
+        let draining = async {
+            if let Some(worker) = self.app.take_worker() {
+                let running = worker.running();
+                if running > 0 {
+                    info!(running, "waiting for running attempts");
+                }
+                worker.drain(grace).await;
+            }
+        };
+        match shutdown {
+            // The worker keeps the grace itself; this only cuts it short.
+            Some(shutdown) => {
+                shutdown.within(grace + HTTP_GRACE, draining).await;
+            }
+            None => draining.await,
+        }
+        self.reconcilers.stop().await;
+        self.server.stop(HTTP_GRACE).await;
+        self.app.engine.close().await;
+        self.database.close().await;
+        info!("stopped");
+    }
+}
+
+/// Checks what the types of the configuration cannot.
+fn check(config: &Config) -> Result<(), StartError> {
+    let wrong = |key, detail| Err(StartError::Config { key, detail });
+    let ttl = config.worker.lease_ttl_ms;
+    let bounds = model::Limits::LEASE_TTL_MS;
+    if !bounds.contains(&ttl) {
+        let detail = format!(
+            "{ttl} is out of range: {} to {}",
+            bounds.start(),
+            bounds.end()
+        );
+        return wrong("worker.lease_ttl_ms", detail);
+    }
+    if let Some(invalid) = config
+        .worker
+        .lanes
+        .iter()
+        .find_map(|lane| model::lane_name(lane).err())
+    {
+        return wrong("worker.lanes", invalid.detail);
+    }
+    if config.database.partitions > model::PARTITIONS_MAX {
+        let detail = format!("at most {}", model::PARTITIONS_MAX);
+        return wrong("database.partitions", detail);
+    }
+    if config.http.request_timeout_ms == 0 || config.http.head_timeout_ms == 0 {
+        return wrong("http", "timeouts must be above zero".to_owned());
+    }
+    Ok(())
+}
+
+/// Runs what blocks where that is allowed.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(value) => value,
+        // It is never cancelled, so it panicked, and so does this.
+        Err(error) => std::panic::resume_unwind(error.into_panic()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_out_of_bounds_name_their_key() {
+        let mut config = Config::default();
+        assert!(check(&config).is_ok());
+        config.worker.lease_ttl_ms = 1;
+        let error = check(&config).expect_err("too short").to_string();
+        assert!(error.starts_with("worker.lease_ttl_ms"), "{error}");
+    }
+}

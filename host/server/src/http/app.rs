@@ -1,0 +1,114 @@
+//! What every handler may use.
+
+use std::ops::Deref;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use engine::Engine;
+use model::Limits;
+use runtime::{Runtime, WorkerHandle};
+use tokio::sync::watch;
+
+use super::body::{Cap, SMALL_BYTES_MAX};
+use super::metrics::Counters;
+use crate::config::Http;
+
+/// What every handler may use; cheap to clone.
+#[derive(Clone)]
+pub struct App(Arc<Parts>);
+
+/// The parts of an [`App`].
+pub struct Parts {
+    /// Durable state.
+    pub engine: Engine,
+    /// Components.
+    pub runtime: Runtime,
+    /// Settings of the API.
+    pub http: Http,
+    /// What the API counted.
+    pub counters: Counters,
+    /// Name of this host in leases.
+    pub instance: String,
+    worker: Mutex<Option<WorkerHandle>>,
+    ready: AtomicBool,
+    closing: watch::Sender<bool>,
+}
+
+impl Deref for App {
+    type Target = Parts;
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}
+
+impl App {
+    /// Assembles one that is not ready yet.
+    pub fn new(engine: Engine, runtime: Runtime, http: Http, instance: String) -> Self {
+        Self(Arc::new(Parts {
+            engine,
+            runtime,
+            http,
+            counters: Counters::default(),
+            instance,
+            worker: Mutex::new(None),
+            ready: AtomicBool::new(false),
+            closing: watch::Sender::new(false),
+        }))
+    }
+
+    /// Hands over the worker of this host.
+    pub fn set_worker(&self, worker: WorkerHandle) {
+        *self.worker.lock().unwrap_or_else(PoisonError::into_inner) = Some(worker);
+    }
+
+    /// Takes the worker back, to end it.
+    pub fn take_worker(&self) -> Option<WorkerHandle> {
+        self.worker
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take()
+    }
+
+    /// Has the worker of this host read the routes of kinds again now.
+    pub fn refresh(&self) {
+        if let Some(worker) = &*self.worker.lock().unwrap_or_else(PoisonError::into_inner) {
+            worker.refresh();
+        }
+    }
+
+    /// Says whether the host takes work.
+    pub fn set_ready(&self, ready: bool) {
+        self.ready.store(ready, Ordering::Release);
+    }
+
+    /// Returns whether the host takes work.
+    pub fn is_ready(&self) -> bool {
+        self.ready.load(Ordering::Acquire)
+    }
+
+    /// Makes requests that wait answer now.
+    pub fn close(&self) {
+        self.set_ready(false);
+        self.closing.send_replace(true);
+    }
+
+    /// Returns when the host closes.
+    pub async fn closed(&self) {
+        // The sender lives in `self`, so waiting cannot fail.
+        let _ = self.closing.subscribe().wait_for(|closing| *closing).await;
+    }
+
+    /// Returns the sizes this instance accepts.
+    pub fn limits(&self) -> Limits {
+        self.engine.limits()
+    }
+
+    /// Returns the cap of routes that take small bodies.
+    pub fn small_body(&self) -> Cap {
+        Cap {
+            limit: "the limit of this route",
+            bytes_max: SMALL_BYTES_MAX,
+            timeout: self.http.request_timeout(),
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! Reads bodies: never more than the cap of the route, never longer than the
+//! request may take.
+
+use std::time::Duration;
+
+use axum::body::{Body, Bytes};
+use axum::http::{HeaderMap, header};
+use futures::StreamExt as _;
+use serde::de::DeserializeOwned;
+
+use super::problem::{Code, Problem};
+
+/// Most bytes of a body on routes that take small ones.
+pub const SMALL_BYTES_MAX: usize = 64 << 10;
+
+/// How much of a body a route accepts, and under what name that limit is known.
+#[derive(Debug, Clone, Copy)]
+pub struct Cap {
+    /// Name of the limit, for the problem.
+    pub limit: &'static str,
+    /// Most bytes.
+    pub bytes_max: usize,
+    /// Longest it may take to arrive.
+    pub timeout: Duration,
+}
+
+impl Cap {
+    /// Reads a whole body.
+    pub async fn read(self, headers: &HeaderMap, body: Body) -> Result<Bytes, Problem> {
+        let announced = headers
+            .get(header::CONTENT_LENGTH)
+            .and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
+        if announced.is_some_and(|bytes| bytes > self.bytes_max) {
+            return Err(Problem::too_large(self.limit, self.bytes_max));
+        }
+        match tokio::time::timeout(self.timeout, self.collect(body)).await {
+            Ok(read) => read,
+            Err(_) => Err(Problem::new(
+                Code::RequestTimeout,
+                format!(
+                    "the body did not arrive within {} ms",
+                    self.timeout.as_millis()
+                ),
+            )),
+        }
+    }
+
+    async fn collect(self, body: Body) -> Result<Bytes, Problem> {
+        let mut chunks = body.into_data_stream();
+        let mut first = Bytes::new();
+        let mut whole = Vec::new();
+        while let Some(chunk) = chunks.next().await {
+            let chunk = chunk.map_err(|_| {
+                Problem::new(Code::IncompleteBody, "the connection broke within the body")
+            })?;
+            if first.len() + whole.len() + chunk.len() > self.bytes_max {
+                return Err(Problem::too_large(self.limit, self.bytes_max));
+            }
+            // Most bodies arrive in one piece and need no copy.
+            if first.is_empty() && whole.is_empty() {
+                first = chunk;
+            } else {
+                if whole.is_empty() {
+                    whole.extend_from_slice(&std::mem::take(&mut first));
+                }
+                whole.extend_from_slice(&chunk);
+            }
+        }
+        Ok(if whole.is_empty() {
+            first
+        } else {
+            whole.into()
+        })
+    }
+}
+
+/// Returns the media type of a body in lower case, without its parameters.
+pub fn media_type(headers: &HeaderMap) -> Option<String> {
+    let value = headers.get(header::CONTENT_TYPE)?.to_str().ok()?;
+    let essence = value.split(';').next().unwrap_or_default();
+    Some(essence.trim().to_ascii_lowercase())
+}
+
+/// Returns whether a media type is JSON.
+pub fn is_json(media_type: &str) -> bool {
+    media_type == "application/json" || media_type.ends_with("+json")
+}
+
+/// Reads JSON, refusing a body that says it is something else.
+pub fn json<T: DeserializeOwned>(headers: &HeaderMap, body: &[u8]) -> Result<T, Problem> {
+    if let Some(given) = media_type(headers)
+        && !is_json(&given)
+    {
+        return Err(Problem::new(
+            Code::UnsupportedMediaType,
+            format!("expected application/json, not {given}"),
+        ));
+    }
+    parse(body)
+}
+
+/// Reads JSON.
+pub fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
+    serde_json::from_slice(body)
+        .map_err(|error| Problem::new(Code::MalformedJson, error.to_string()))
+}
+
+/// Reads JSON where an empty body stands for an empty object.
+pub fn json_or_empty<T: DeserializeOwned>(headers: &HeaderMap, body: &[u8]) -> Result<T, Problem> {
+    if body.is_empty() {
+        parse(b"{}")
+    } else {
+        json(headers, body)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CAP: Cap = Cap {
+        limit: "input_bytes_max",
+        bytes_max: 10,
+        timeout: Duration::from_millis(20),
+    };
+
+    fn pieces(pieces: &'static [&'static str]) -> Body {
+        Body::from_stream(futures::stream::iter(
+            pieces.iter().map(|piece| Ok::<_, std::io::Error>(*piece)),
+        ))
+    }
+
+    #[tokio::test]
+    async fn a_body_is_read_up_to_its_cap_and_not_beyond() {
+        let headers = HeaderMap::new();
+        let whole = CAP.read(&headers, pieces(&["12345", "", "67890"])).await;
+        assert_eq!(whole.as_deref(), Ok(b"1234567890".as_slice()));
+        let over = CAP.read(&headers, pieces(&["12345", "678901"])).await;
+        assert_eq!(over.expect_err("11 bytes").code, Code::PayloadTooLarge);
+        let mut announced = HeaderMap::new();
+        announced.insert(header::CONTENT_LENGTH, "11".parse().expect("a value"));
+        let refused = CAP.read(&announced, Body::empty()).await;
+        assert_eq!(refused.expect_err("announced").code, Code::PayloadTooLarge);
+    }
+
+    #[tokio::test]
+    async fn a_body_that_does_not_arrive_is_given_up() {
+        let never = Body::from_stream(futures::stream::pending::<Result<Bytes, std::io::Error>>());
+        let refused = CAP.read(&HeaderMap::new(), never).await;
+        assert_eq!(refused.expect_err("late").code, Code::RequestTimeout);
+    }
+
+    #[test]
+    fn json_says_where_it_is_wrong() {
+        let refused = parse::<serde_json::Value>(b"{\n\"a\": }").expect_err("no JSON");
+        assert_eq!(refused.code, Code::MalformedJson);
+        assert!(refused.detail.contains("line 2"), "{}", refused.detail);
+        let deep = "[".repeat(200) + &"]".repeat(200);
+        assert!(parse::<serde_json::Value>(deep.as_bytes()).is_err());
+    }
+}

@@ -1,0 +1,332 @@
+//! `POST /v1/executions`: creates one execution.
+//!
+//! Two forms: a JSON object that describes the execution, or — with the kind in
+//! the query — a body of any type that is the input itself.
+
+use axum::Json;
+use axum::body::{Body, Bytes};
+use axum::extract::State;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+use base64::Engine as _;
+use engine::{Create, Created, Payload};
+use model::{ExecutionPolicy, Invalid};
+
+use super::App;
+use super::body::{self, Cap, SMALL_BYTES_MAX};
+use super::problem::{Code, Problem};
+use super::query::Query;
+use crate::api::{CreateExecution, CreatedExecution};
+
+/// Header that carries an idempotency key.
+const KEY_HEADER: &str = "idempotency-key";
+
+/// Creates an execution.
+///
+/// The body is a JSON object, or with `kind` in the query the input itself,
+/// stored with its `Content-Type`. A request with an idempotency key seen before
+/// makes nothing and answers 200 with the first execution, unless the requests
+/// differ.
+#[utoipa::path(
+    post, path = "/v1/executions", tag = "executions",
+    params(
+        ("kind" = Option<String>, Query, description = "Makes the body the input itself; the parameters below apply only then"),
+        ("namespace" = Option<String>, Query, description = "Namespace; `default` when absent"),
+        ("lane" = Option<String>, Query, description = "Lane; `default` when absent"),
+        ("priority" = Option<u16>, Query, description = "0 to 9000, higher first"),
+        ("tag" = Option<Vec<String>>, Query, description = "A label, `owner.name:value`; may repeat"),
+        ("delay_ms" = Option<u64>, Query, description = "Not before so many milliseconds from now"),
+        ("policy" = Option<String>, Query, description = "The policy, as JSON"),
+        ("creator" = Option<String>, Query, description = "Who asks"),
+        ("id" = Option<String>, Query, description = "An id of the caller's making"),
+        ("idempotency-key" = Option<String>, Header, description = "Makes the request repeatable"),
+        ("traceparent" = Option<String>, Header, description = "W3C trace context, passed to the handler"),
+    ),
+    request_body(content(
+        (CreateExecution = "application/json"),
+        (String = "*/*"),
+    )),
+    responses(
+        (status = 201, body = CreatedExecution, description = "Created; `Location` names it", headers(("location" = String))),
+        (status = 200, body = CreatedExecution, description = "The idempotency key was used before with the same request"),
+        (status = "default", body = crate::api::ProblemBody, content_type = "application/problem+json"),
+    )
+)]
+pub async fn create(
+    State(app): State<App>,
+    query: Query,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
+    let raw = query.has("kind");
+    let bytes = cap(&app, raw).read(&headers, body).await?;
+    let mut create = if raw {
+        of_raw(query, &headers, bytes)?
+    } else {
+        query.end()?;
+        of_json(&headers, &bytes)?
+    };
+    take_headers(&mut create, &headers)?;
+    let created = app.engine.create(create).await??;
+    Ok(answer(&created))
+}
+
+/// JSON spends a third on base64 and some on everything beside the input.
+fn cap(app: &App, raw: bool) -> Cap {
+    let input = app.limits().input_bytes_max as usize;
+    Cap {
+        limit: "input_bytes_max",
+        bytes_max: if raw {
+            input
+        } else {
+            input / 3 * 4 + SMALL_BYTES_MAX
+        },
+        timeout: app.http.request_timeout(),
+    }
+}
+
+fn of_json(headers: &HeaderMap, bytes: &[u8]) -> Result<Create, Problem> {
+    match body::media_type(headers) {
+        Some(given) if !body::is_json(&given) => Err(Problem::new(
+            Code::UnsupportedMediaType,
+            format!(
+                "a body of type {given} is the input itself when the query names the kind: POST /v1/executions?kind=KIND; without it, expected application/json"
+            ),
+        )),
+        _ => of_request(body::parse(bytes)?),
+    }
+}
+
+/// Turns a request into what the engine is asked for.
+pub fn of_request(request: CreateExecution) -> Result<Create, Problem> {
+    let input = input_of(&request)?;
+    let mut create = Create::new(request.kind, input);
+    create.id = request.id;
+    if let Some(namespace) = request.namespace {
+        create.namespace = namespace;
+    }
+    if let Some(lane) = request.lane {
+        create.lane = lane;
+    }
+    create.priority = request.priority.unwrap_or_default();
+    create.creator = request.creator;
+    create.idempotency_key = request.idempotency_key;
+    create.tags = request.tags;
+    create.policy = request.policy.unwrap_or_default();
+    create.delay_ms = request.delay_ms;
+    create.delay_until = request.delay_until;
+    create.deadline_at = request.deadline_at;
+    without_nul(&create)?;
+    Ok(create)
+}
+
+/// Exactly one of the three forms of input; none is an empty one.
+fn input_of(request: &CreateExecution) -> Result<Payload, Problem> {
+    let default_type = |text: &str| {
+        request
+            .content_type
+            .clone()
+            .unwrap_or_else(|| text.to_owned())
+    };
+    match (&request.input, &request.input_text, &request.input_base64) {
+        (Some(json), None, None) => Ok(Payload {
+            content_type: default_type("application/json"),
+            data: json.get().as_bytes().to_vec(),
+        }),
+        (None, Some(text), None) => Ok(Payload {
+            content_type: default_type("text/plain; charset=utf-8"),
+            data: text.as_bytes().to_vec(),
+        }),
+        (None, None, Some(encoded)) => Ok(Payload {
+            content_type: default_type("application/octet-stream"),
+            data: base64::engine::general_purpose::STANDARD
+                .decode(encoded)
+                .map_err(|error| Invalid::new("input_base64", format!("is no base64: {error}")))?,
+        }),
+        (None, None, None) => Ok(Payload {
+            content_type: default_type("application/octet-stream"),
+            data: Vec::new(),
+        }),
+        _ => Err(Invalid::new(
+            "input",
+            "only one of input, input_text and input_base64 may be given",
+        )
+        .into()),
+    }
+}
+
+fn of_raw(mut query: Query, headers: &HeaderMap, bytes: Bytes) -> Result<Create, Problem> {
+    let content_type = match headers.get(header::CONTENT_TYPE) {
+        None => "application/octet-stream".to_owned(),
+        Some(value) => value
+            .to_str()
+            .map_err(|_| Invalid::new("content_type", "must be printable ASCII"))?
+            .to_owned(),
+    };
+    let kind = query.text("kind")?.unwrap_or_default();
+    let mut create = Create::new(
+        kind,
+        Payload {
+            content_type,
+            data: bytes.into(),
+        },
+    );
+    create.id = query.value("id")?;
+    if let Some(namespace) = query.text("namespace")? {
+        create.namespace = namespace;
+    }
+    if let Some(lane) = query.text("lane")? {
+        create.lane = lane;
+    }
+    create.priority = query.value("priority")?.unwrap_or_default();
+    create.creator = query.text("creator")?;
+    create.tags = query.tags("tag")?.into_iter().collect();
+    create.delay_ms = query.value("delay_ms")?;
+    if let Some(policy) = query.text("policy")? {
+        create.policy = body::parse::<ExecutionPolicy>(policy.as_bytes())?;
+    }
+    query.end()?;
+    Ok(create)
+}
+
+fn take_headers(create: &mut Create, headers: &HeaderMap) -> Result<(), Problem> {
+    if let Some(value) = headers.get(KEY_HEADER) {
+        let key = value
+            .to_str()
+            .map_err(|_| Invalid::new("idempotency_key", "must be printable ASCII in a header"))?;
+        match &create.idempotency_key {
+            Some(other) if other != key => {
+                let detail = "the header Idempotency-Key and the body name different keys";
+                return Err(Invalid::new("idempotency_key", detail).into());
+            }
+            _ => create.idempotency_key = Some(key.to_owned()),
+        }
+    }
+    // A trace context that cannot be read is no reason to refuse work.
+    create.traceparent = headers
+        .get("traceparent")
+        .and_then(|value| value.to_str().ok())
+        .filter(|text| is_traceparent(text))
+        .map(str::to_owned);
+    Ok(())
+}
+
+/// `version-trace-parent-flags`, in lower-case hexadecimal.
+fn is_traceparent(text: &str) -> bool {
+    let lengths: Vec<usize> = text.split('-').map(str::len).collect();
+    lengths == [2, 32, 16, 2]
+        && text
+            .bytes()
+            .all(|b| b == b'-' || b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+}
+
+/// The database stores no NUL in a text.
+fn without_nul(create: &Create) -> Result<(), Invalid> {
+    let has = |text: &Option<String>| text.as_ref().is_some_and(|text| text.contains('\0'));
+    let detail = "must not hold a NUL character";
+    if has(&create.creator) {
+        Err(Invalid::new("creator", detail))
+    } else if has(&create.idempotency_key) {
+        Err(Invalid::new("idempotency_key", detail))
+    } else if create.tags.values().any(|value| value.contains('\0')) {
+        Err(Invalid::new("tags", detail))
+    } else if create.input.content_type.contains('\0') {
+        Err(Invalid::new("content_type", detail))
+    } else {
+        Ok(())
+    }
+}
+
+/// Shows what a create did.
+pub fn shown(created: &Created) -> CreatedExecution {
+    match created {
+        Created::Created { id, state } => CreatedExecution {
+            id: *id,
+            duplicate: false,
+            state: Some(*state),
+        },
+        Created::Duplicate { id } => CreatedExecution {
+            id: *id,
+            duplicate: true,
+            state: None,
+        },
+    }
+}
+
+fn answer(created: &Created) -> Response {
+    let shown = shown(created);
+    let status = if shown.duplicate {
+        StatusCode::OK
+    } else {
+        StatusCode::CREATED
+    };
+    let mut response = (status, Json(&shown)).into_response();
+    if let Ok(location) = HeaderValue::try_from(format!("/v1/executions/{}", shown.id)) {
+        response.headers_mut().insert(header::LOCATION, location);
+    }
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(text: &str) -> Result<Create, Problem> {
+        of_request(body::parse(text.as_bytes())?)
+    }
+
+    #[test]
+    fn json_input_keeps_its_bytes() {
+        let create =
+            of(r#"{"kind": "k", "input": {"b": 1.0, "a":  9007199254740993}}"#).expect("valid");
+        assert_eq!(create.input.data, br#"{"b": 1.0, "a":  9007199254740993}"#);
+        assert_eq!(create.input.content_type, "application/json");
+        assert_eq!(
+            of(r#"{"kind": "k", "input": null}"#)
+                .expect("valid")
+                .input
+                .data,
+            b"null"
+        );
+        assert!(of(r#"{"kind": "k"}"#).expect("valid").input.data.is_empty());
+    }
+
+    #[test]
+    fn one_form_of_input_is_enough() {
+        let create = of(r#"{"kind": "k", "input_base64": "aGk=", "content_type": "image/png"}"#);
+        let input = create.expect("valid").input;
+        assert_eq!(
+            (input.data.as_slice(), input.content_type.as_str()),
+            (b"hi".as_slice(), "image/png")
+        );
+        for (text, code) in [
+            (
+                r#"{"kind": "k", "input": 1, "input_text": "x"}"#,
+                Code::InvalidInput,
+            ),
+            (r#"{"kind": "k", "input_base64": "!"}"#, Code::InvalidInput),
+            (r#"{"kind": "k", "knd": 1}"#, Code::MalformedJson),
+            (
+                r#"{"kind": "k", "tags": {"a.b": "1", "a.b": "2"}}"#,
+                Code::MalformedJson,
+            ),
+            (r#"{"kind": "k", "creator": "a\u0000"}"#, Code::InvalidInput),
+            (r#"{"kind": "k", "priority": 1e9}"#, Code::MalformedJson),
+            ("{}", Code::MalformedJson),
+            ("", Code::MalformedJson),
+        ] {
+            assert_eq!(of(text).expect_err(text).code, code, "{text}");
+        }
+    }
+
+    #[test]
+    fn only_a_well_formed_trace_context_is_passed_on() {
+        assert!(is_traceparent(
+            "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+        ));
+        assert!(!is_traceparent(
+            "00-0AF7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+        ));
+        assert!(!is_traceparent("x"));
+    }
+}

@@ -1,0 +1,78 @@
+//! `GET /v1/executions`: a page of executions, newest first.
+
+use axum::Json;
+use axum::extract::State;
+use engine::{ListFilter, ListPage};
+use model::{ExecutionId, Invalid, Limits, PublicState};
+use serde::Serialize;
+
+use super::App;
+use super::problem::Problem;
+use super::query::Query;
+use crate::api::ExecutionPage;
+
+/// [`ExecutionPage`] as the server writes it.
+#[derive(Serialize)]
+pub struct Page {
+    executions: Vec<engine::ExecutionInfo>,
+    next_cursor: Option<ExecutionId>,
+}
+
+/// Lists executions, newest first.
+///
+/// Every filter given must hold. A page that is full names the cursor to pass as
+/// `after` for the next one.
+#[utoipa::path(
+    get, path = "/v1/executions", tag = "executions",
+    params(
+        ("namespace" = Option<String>, Query, description = "In this namespace"),
+        ("state" = Option<String>, Query, description = "In this public state"),
+        ("kind" = Option<String>, Query, description = "Of this kind"),
+        ("lane" = Option<String>, Query, description = "In this lane"),
+        ("tag" = Option<String>, Query, description = "With this label, `owner.name:value`"),
+        ("limit" = Option<u32>, Query, description = "Rows of the page, 1 to 1000; 50 when absent"),
+        ("after" = Option<String>, Query, description = "The `next_cursor` of the page before"),
+    ),
+    responses(
+        (status = 200, body = ExecutionPage),
+        (status = "default", body = crate::api::ProblemBody, content_type = "application/problem+json"),
+    )
+)]
+pub async fn list(State(app): State<App>, mut query: Query) -> Result<Json<Page>, Problem> {
+    let namespace = query.namespace()?;
+    let state: Option<PublicState> = query.value("state")?;
+    let kind = query.text("kind")?;
+    if let Some(kind) = &kind {
+        model::kind_name(kind)?;
+    }
+    let lane = query.text("lane")?;
+    if let Some(lane) = &lane {
+        model::lane_name(lane)?;
+    }
+    let mut tags = query.tags("tag")?;
+    if tags.len() > 1 {
+        return Err(Invalid::new("tag", "may be given once").into());
+    }
+    let tag = tags.pop();
+    let limit: u32 = query.value("limit")?.unwrap_or(Limits::PAGE_DEFAULT);
+    let after: Option<ExecutionId> = query.value("after")?;
+    query.end()?;
+    if !(1..=Limits::PAGE_MAX).contains(&limit) {
+        let detail = format!("{limit} is out of range: 1 to {}", Limits::PAGE_MAX);
+        return Err(Invalid::new("limit", detail).into());
+    }
+    let filter = ListFilter {
+        namespace,
+        state,
+        kind,
+        lane,
+        tag,
+    };
+    let executions = app.engine.list(filter, ListPage { after, limit }).await?;
+    let full = executions.len() == limit as usize;
+    let next_cursor = executions.last().filter(|_| full).map(|last| last.id);
+    Ok(Json(Page {
+        executions,
+        next_cursor,
+    }))
+}

@@ -1,0 +1,244 @@
+//! `/metrics`: counters and gauges in Prometheus's text format.
+
+use std::fmt::Write as _;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
+
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::IntoResponse;
+
+use super::App;
+use super::problem::Problem;
+
+/// What the API counted since the start.
+#[derive(Debug, Default)]
+pub struct Counters {
+    by_class: [AtomicU64; 5],
+    in_flight: AtomicI64,
+}
+
+/// Counts a request as in flight until dropped, also when it is abandoned.
+#[derive(Debug)]
+pub struct InFlight<'a>(&'a AtomicI64);
+
+impl Drop for InFlight<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Relaxed);
+    }
+}
+
+impl Counters {
+    /// Counts a request that begins.
+    pub fn begin(&self) -> InFlight<'_> {
+        self.in_flight.fetch_add(1, Relaxed);
+        InFlight(&self.in_flight)
+    }
+
+    /// Counts an answer.
+    pub fn count(&self, status: StatusCode) {
+        let class = usize::from(status.as_u16() / 100).clamp(1, 5);
+        self.by_class[class - 1].fetch_add(1, Relaxed);
+    }
+}
+
+/// Metrics of this host and, while the database answers, of the instance.
+#[utoipa::path(
+    get, path = "/metrics", tag = "operations",
+    responses(
+        (status = 200, body = String, content_type = "text/plain"),
+        (status = "default", body = crate::api::ProblemBody, content_type = "application/problem+json"),
+    )
+)]
+pub async fn metrics(State(app): State<App>) -> Result<impl IntoResponse, Problem> {
+    let mut page = Page::default();
+    page.family(
+        "flowhost_http_requests_total",
+        "counter",
+        "Answers of the API by class of status.",
+    );
+    for (class, count) in app.counters.by_class.iter().enumerate() {
+        let labels = format!("{{class=\"{}xx\"}}", class + 1);
+        page.sample("flowhost_http_requests_total", &labels, count.load(Relaxed));
+    }
+    page.family(
+        "flowhost_http_in_flight",
+        "gauge",
+        "Requests being answered.",
+    );
+    page.sample(
+        "flowhost_http_in_flight",
+        "",
+        app.counters.in_flight.load(Relaxed),
+    );
+    guests(&mut page, &app);
+    // A host without its database still has metrics: this one says so.
+    let counts = app.engine.counts().await;
+    page.family(
+        "flowhost_database_up",
+        "gauge",
+        "Whether the database answered.",
+    );
+    page.sample("flowhost_database_up", "", u8::from(counts.is_ok()));
+    if let Ok(counts) = counts {
+        executions(&mut page, &counts);
+    }
+    Ok((
+        [(
+            header::CONTENT_TYPE,
+            "text/plain; version=0.0.4; charset=utf-8",
+        )],
+        page.0,
+    ))
+}
+
+fn executions(page: &mut Page, counts: &engine::Counts) {
+    let name = "flowhost_executions";
+    page.family(
+        name,
+        "gauge",
+        "Unfinished executions of the instance by state.",
+    );
+    page.sample(name, "{state=\"waiting\"}", counts.waiting);
+    page.sample(name, "{state=\"active\"}", counts.active);
+    for (state, count) in &counts.parked {
+        page.sample(name, &format!("{{state=\"{state}\"}}"), count);
+    }
+    let name = "flowhost_oldest_waiting_seconds";
+    page.family(
+        name,
+        "gauge",
+        "Age of the execution that has been ready longest.",
+    );
+    page.sample(name, "", counts.oldest_waiting_ms as f64 / 1e3);
+}
+
+fn guests(page: &mut Page, app: &App) {
+    let metrics = app.runtime.metrics();
+    let name = "flowhost_attempts_ended_total";
+    page.family(
+        name,
+        "counter",
+        "Attempts of this host that ended, by outcome or code of the failure.",
+    );
+    for (end, count) in &metrics.attempts_ended {
+        page.sample(name, &format!("{{end=\"{}\"}}", label(end)), count);
+    }
+    for (name, kind, help, value) in [
+        (
+            "attempts_started_total",
+            "counter",
+            "Attempts this host began.",
+            metrics.attempts_started,
+        ),
+        (
+            "outcomes_unrecorded_total",
+            "counter",
+            "Attempts whose outcome could not be recorded in time.",
+            metrics.outcomes_unrecorded,
+        ),
+        (
+            "claims_total",
+            "counter",
+            "Claims this host sent.",
+            metrics.claims,
+        ),
+        (
+            "claim_faults_total",
+            "counter",
+            "Claims of this host that failed.",
+            metrics.claim_faults,
+        ),
+        (
+            "leases_renewed_total",
+            "counter",
+            "Leases this host renewed.",
+            metrics.leases_renewed,
+        ),
+        (
+            "sandboxes_live",
+            "gauge",
+            "Sandboxes open on this host.",
+            metrics.sandboxes_live,
+        ),
+        (
+            "compiles_total",
+            "counter",
+            "Components this host compiled.",
+            metrics.compiles,
+        ),
+        (
+            "guest_ticks_total",
+            "counter",
+            "Ticks of the thread that interrupts guests.",
+            metrics.ticks,
+        ),
+    ] {
+        let name = format!("flowhost_{name}");
+        page.family(&name, kind, help);
+        page.sample(&name, "", value);
+    }
+    let name = "flowhost_sandbox_wall_seconds";
+    page.family(
+        name,
+        "summary",
+        "Time in the sandbox, rounded up to a power of two of microseconds.",
+    );
+    page.sample(
+        name,
+        "{quantile=\"0.5\"}",
+        metrics.sandbox_wall_us_p50 as f64 / 1e6,
+    );
+    page.sample(
+        name,
+        "{quantile=\"0.99\"}",
+        metrics.sandbox_wall_us_p99 as f64 / 1e6,
+    );
+    page.sample(
+        &format!("{name}_count"),
+        "",
+        metrics.attempts_ended.values().sum::<u64>(),
+    );
+}
+
+/// Codes of failures are the guests' to choose: what could end a label is
+/// replaced.
+fn label(text: &str) -> String {
+    text.replace(|c: char| !c.is_ascii_alphanumeric() && c != '_', "_")
+}
+
+#[derive(Default)]
+struct Page(String);
+
+impl Page {
+    fn family(&mut self, name: &str, kind: &str, help: &str) {
+        // Writing to a string cannot fail.
+        let _ = writeln!(self.0, "# HELP {name} {help}\n# TYPE {name} {kind}");
+    }
+
+    fn sample(&mut self, name: &str, labels: &str, value: impl std::fmt::Display) {
+        let _ = writeln!(self.0, "{name}{labels} {value}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_label_cannot_be_ended_by_a_guest() {
+        assert_eq!(label("bad_input"), "bad_input");
+        assert_eq!(label("a\"} 1\nb"), "a___1_b");
+    }
+
+    #[test]
+    fn requests_are_counted_by_class_and_while_they_last() {
+        let counters = Counters::default();
+        {
+            let _one = counters.begin();
+            assert_eq!(counters.in_flight.load(Relaxed), 1);
+        }
+        counters.count(StatusCode::NOT_FOUND);
+        assert_eq!(counters.in_flight.load(Relaxed), 0);
+        assert_eq!(counters.by_class[3].load(Relaxed), 1);
+    }
+}

@@ -1,0 +1,31 @@
+//! The HTTP API: JSON under `/v1`, problems as `application/problem+json`.
+//!
+//! One file per endpoint group. Every route stands in [`routes`], from which the
+//! router is made and which a test holds against the OpenAPI document. Bodies
+//! are read by [`body`] under the cap of their route, queries by [`query`], and
+//! only [`problem`] assigns statuses.
+
+mod app;
+mod body;
+mod cancel;
+mod components;
+mod create;
+mod create_batch;
+mod health;
+mod kinds;
+mod lanes;
+mod list;
+mod listen;
+mod metrics;
+mod openapi;
+mod problem;
+mod query;
+mod read;
+mod routes;
+mod wait;
+
+pub use app::App;
+pub use listen::Server;
+pub use openapi::document;
+pub use problem::{Code, Problem};
+pub use routes::{ROUTES, router};

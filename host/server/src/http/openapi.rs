@@ -1,0 +1,113 @@
+//! `/openapi.json`: the API's own description.
+
+use std::sync::LazyLock;
+
+use axum::http::header;
+use axum::response::IntoResponse;
+use utoipa::OpenApi;
+
+use super::{
+    cancel, components, create, create_batch, health, kinds, lanes, list, metrics, read, wait,
+};
+
+/// Gathers what stands beside each handler.
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "flowhost",
+        description = "A durable execution engine over Postgres whose worker handlers are WebAssembly components. Problems are `application/problem+json` with a stable `code`.",
+        license(name = "Apache-2.0", identifier = "Apache-2.0"),
+    ),
+    paths(
+        create::create, list::list, create_batch::create_batch,
+        read::get, read::result, wait::wait, read::attempts, read::history, cancel::cancel,
+        components::publish, components::list, components::get,
+        kinds::list, kinds::define, kinds::route,
+        lanes::list, lanes::set,
+        health::healthz, health::readyz, metrics::metrics, openapi,
+    ),
+    tags(
+        (name = "executions", description = "Units of work"),
+        (name = "components", description = "What handles them"),
+        (name = "kinds", description = "Which component handles which kind"),
+        (name = "lanes", description = "Queues"),
+        (name = "operations", description = "Health and metrics"),
+    )
+)]
+struct Document;
+
+/// Returns the document as indented JSON.
+pub fn document() -> &'static str {
+    static TEXT: LazyLock<String> = LazyLock::new(|| {
+        Document::openapi()
+            .to_pretty_json()
+            .unwrap_or_else(|error| format!("{{\"error\": \"{error}\"}}"))
+    });
+    &TEXT
+}
+
+/// Returns this document.
+#[utoipa::path(
+    get, path = "/openapi.json", tag = "operations",
+    responses((status = 200, description = "An OpenAPI 3.1 document", content_type = "application/json"))
+)]
+pub async fn openapi() -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, "application/json")], document())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::{Code, ROUTES};
+    use serde_json::Value;
+    use std::collections::BTreeSet;
+
+    fn parsed() -> Value {
+        serde_json::from_str(document()).expect("the document is JSON")
+    }
+
+    #[test]
+    fn the_document_has_every_route_and_no_other() {
+        let document = parsed();
+        let paths = document["paths"].as_object().expect("paths");
+        let described: BTreeSet<(String, String)> = paths
+            .iter()
+            .flat_map(|(path, item)| {
+                let methods = item.as_object().expect("an item").keys();
+                methods.map(move |method| (method.clone(), path.clone()))
+            })
+            .collect();
+        let routed: BTreeSet<_> = ROUTES
+            .iter()
+            .map(|(method, path)| ((*method).to_owned(), (*path).to_owned()))
+            .collect();
+        assert_eq!(described, routed);
+    }
+
+    #[test]
+    fn the_document_has_every_problem_code() {
+        let document = parsed();
+        let codes = &document["components"]["schemas"]["ProblemBody"]["properties"]["code"]["enum"];
+        let described: Vec<_> = codes
+            .as_array()
+            .expect("an enum")
+            .iter()
+            .filter_map(Value::as_str)
+            .collect();
+        let known: Vec<_> = Code::ALL.iter().map(|code| code.as_str()).collect();
+        assert_eq!(described, known);
+    }
+
+    #[test]
+    fn every_reference_leads_to_a_schema() {
+        let document = parsed();
+        let text = document.to_string();
+        for part in text.split("\"#/components/schemas/").skip(1) {
+            let name = part.split('"').next().expect("a name");
+            assert!(
+                document["components"]["schemas"][name].is_object(),
+                "{name}"
+            );
+        }
+    }
+}

@@ -1,0 +1,301 @@
+//! Every problem the API reports, with its stable code; the one place that
+//! assigns HTTP statuses.
+//!
+//! What a fault says stays in the log: a problem never carries SQL, a path or a
+//! backtrace.
+
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use model::{CancelRefusal, CreateRefusal, Invalid};
+use serde::{Serialize, Serializer};
+use serde_json::{Map, Value};
+
+macro_rules! codes {
+    ($($(#[$doc:meta])* $variant:ident = $code:literal, $status:ident, $title:literal;)+) => {
+        /// What went wrong, by a name that does not change.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum Code { $($(#[$doc])* $variant,)+ }
+
+        impl Code {
+            /// Every code.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
+
+            /// Returns the code on the wire.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $code,)+ }
+            }
+
+            /// Returns the status it is sent with.
+            pub const fn status(self) -> StatusCode {
+                match self { $(Self::$variant => StatusCode::$status,)+ }
+            }
+
+            /// Returns what every problem with this code is called.
+            pub const fn title(self) -> &'static str {
+                match self { $(Self::$variant => $title,)+ }
+            }
+        }
+    };
+}
+
+codes! {
+    /// The body is no JSON, or not the JSON that belongs here.
+    MalformedJson = "malformed_json", BAD_REQUEST, "The body is not the JSON expected";
+    /// The id in the path or a cursor is none.
+    InvalidId = "invalid_id", BAD_REQUEST, "That is no id";
+    /// A parameter of the query is unknown, given twice or wrong.
+    InvalidQuery = "invalid_query", BAD_REQUEST, "The query is wrong";
+    /// The connection broke or the body was cut short.
+    IncompleteBody = "incomplete_body", BAD_REQUEST, "The body did not arrive whole";
+    /// An argument breaks a documented bound.
+    InvalidInput = "invalid_input", UNPROCESSABLE_ENTITY, "An argument is out of bounds";
+    /// Nothing handles the kind.
+    UnknownKind = "unknown_kind", UNPROCESSABLE_ENTITY, "Nothing handles that kind";
+    /// A route names a component that was not published.
+    UnknownComponent = "unknown_component", UNPROCESSABLE_ENTITY, "That component was not published";
+    /// The component has too many bytes.
+    ComponentTooLarge = "component_too_large", PAYLOAD_TOO_LARGE, "The component is too large";
+    /// The bytes are something else than a component.
+    NotAComponent = "not_a_component", UNPROCESSABLE_ENTITY, "That is no component";
+    /// The component's structure is broken.
+    ComponentMalformed = "component_malformed", UNPROCESSABLE_ENTITY, "The component is broken";
+    /// The component imports what this host does not offer.
+    ComponentImports = "component_imports", UNPROCESSABLE_ENTITY, "The component imports what is not offered";
+    /// The component exports no handler.
+    ComponentExports = "component_exports", UNPROCESSABLE_ENTITY, "The component exports no handler";
+    /// The compiler refused the component.
+    ComponentDoesNotCompile = "component_does_not_compile", UNPROCESSABLE_ENTITY, "The component does not compile";
+    /// The component does not fit the interfaces of this host.
+    ComponentDoesNotLink = "component_does_not_link", UNPROCESSABLE_ENTITY, "The component does not fit this host";
+    /// The lane takes no new work.
+    LaneDisabled = "lane_disabled", CONFLICT, "The lane takes no new work";
+    /// The key was used with another request.
+    IdempotencyConflict = "idempotency_conflict", CONFLICT, "The idempotency key was used with another request";
+    /// The execution ended some other way first.
+    ExecutionNotActive = "execution_not_active", CONFLICT, "The execution has ended";
+    /// No such execution.
+    ExecutionNotFound = "execution_not_found", NOT_FOUND, "No such execution";
+    /// The execution has no result, or none yet.
+    NoResult = "no_result", NOT_FOUND, "The execution has no result";
+    /// No such component.
+    ComponentNotFound = "component_not_found", NOT_FOUND, "No such component";
+    /// No such route.
+    NotFound = "not_found", NOT_FOUND, "Nothing is here";
+    /// The route has other methods.
+    MethodNotAllowed = "method_not_allowed", METHOD_NOT_ALLOWED, "That method is not offered here";
+    /// The body did not arrive in time.
+    RequestTimeout = "request_timeout", REQUEST_TIMEOUT, "The body did not arrive in time";
+    /// The body is larger than its route accepts.
+    PayloadTooLarge = "payload_too_large", PAYLOAD_TOO_LARGE, "The body is too large";
+    /// The body's type is not accepted here.
+    UnsupportedMediaType = "unsupported_media_type", UNSUPPORTED_MEDIA_TYPE, "That type of body is not accepted here";
+    /// The database cannot be reached or did not answer in time.
+    Unavailable = "unavailable", SERVICE_UNAVAILABLE, "The database is not available";
+    /// The host is not ready to take work.
+    NotReady = "not_ready", SERVICE_UNAVAILABLE, "The host is not ready";
+    /// A fault of the server.
+    Internal = "internal", INTERNAL_SERVER_ERROR, "The server met a fault";
+}
+
+impl Serialize for Code {
+    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        s.serialize_str(self.as_str())
+    }
+}
+
+/// A problem, as it is sent.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Problem {
+    /// What went wrong.
+    pub code: Code,
+    /// A sentence for people, about this occurrence.
+    pub detail: String,
+    /// Further members, such as `existing`.
+    pub extra: Map<String, Value>,
+}
+
+impl Problem {
+    /// Builds one.
+    pub fn new(code: Code, detail: impl Into<String>) -> Self {
+        Self {
+            code,
+            detail: detail.into(),
+            extra: Map::new(),
+        }
+    }
+
+    /// Adds a member.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.extra.insert(name.to_owned(), value.into());
+        self
+    }
+
+    /// Builds the problem of an id that names no execution.
+    pub fn no_execution(id: impl std::fmt::Display) -> Self {
+        Self::new(
+            Code::ExecutionNotFound,
+            format!("there is no execution {id}"),
+        )
+    }
+
+    /// Builds the problem of a body larger than the limit called `limit`.
+    pub fn too_large(limit: &str, bytes_max: usize) -> Self {
+        Self::new(
+            Code::PayloadTooLarge,
+            format!("the body is larger than {limit}, which is {bytes_max} bytes"),
+        )
+        .with("limit", limit)
+        .with("bytes_max", bytes_max)
+    }
+}
+
+impl Serialize for Problem {
+    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        use serde::ser::SerializeMap as _;
+        let mut map = s.serialize_map(None)?;
+        map.serialize_entry(
+            "type",
+            &format_args!("https://flowhost.dev/problems/{}", self.code.as_str()),
+        )?;
+        map.serialize_entry("title", self.code.title())?;
+        map.serialize_entry("status", &self.code.status().as_u16())?;
+        map.serialize_entry("code", &self.code)?;
+        map.serialize_entry("detail", &self.detail)?;
+        for (name, value) in &self.extra {
+            map.serialize_entry(name, value)?;
+        }
+        map.end()
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let body = serde_json::to_vec(&self).unwrap_or_default();
+        let mut response = (self.code.status(), body).into_response();
+        let headers = response.headers_mut();
+        headers.insert(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("application/problem+json"),
+        );
+        if self.code.status() == StatusCode::SERVICE_UNAVAILABLE {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        response
+    }
+}
+
+impl From<Invalid> for Problem {
+    fn from(invalid: Invalid) -> Self {
+        Self::new(Code::InvalidInput, invalid.to_string()).with("field", invalid.field)
+    }
+}
+
+impl From<CreateRefusal> for Problem {
+    fn from(refusal: CreateRefusal) -> Self {
+        let detail = refusal.to_string();
+        match refusal {
+            CreateRefusal::IdempotencyConflict { existing } => {
+                Self::new(Code::IdempotencyConflict, detail).with("existing", existing.to_string())
+            }
+            CreateRefusal::UnknownKind(kind) => {
+                Self::new(Code::UnknownKind, detail).with("kind", kind)
+            }
+            CreateRefusal::LaneDisabled(lane) => {
+                Self::new(Code::LaneDisabled, detail).with("lane", lane)
+            }
+            CreateRefusal::Invalid(invalid) => invalid.into(),
+        }
+    }
+}
+
+impl From<CancelRefusal> for Problem {
+    fn from(refusal: CancelRefusal) -> Self {
+        let detail = refusal.to_string();
+        match refusal {
+            CancelRefusal::ExecutionNotFound => Self::new(Code::ExecutionNotFound, detail),
+            CancelRefusal::ExecutionNotActive { outcome } => {
+                Self::new(Code::ExecutionNotActive, detail).with("outcome", outcome.as_str())
+            }
+            CancelRefusal::Invalid(invalid) => invalid.into(),
+        }
+    }
+}
+
+impl From<engine::Error> for Problem {
+    fn from(error: engine::Error) -> Self {
+        if error.is_unavailable() {
+            tracing::warn!(%error, "the database is not available");
+            return Self::new(
+                Code::Unavailable,
+                "the database cannot be reached or did not answer in time; whether the request took effect is unknown: ask again, a create with the same idempotency key or id",
+            );
+        }
+        tracing::error!(%error, "a request failed");
+        Self::new(Code::Internal, "the server met a fault; its log says more")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn codes_are_distinct_words() {
+        let codes: BTreeSet<_> = Code::ALL.iter().map(|code| code.as_str()).collect();
+        assert_eq!(codes.len(), Code::ALL.len());
+        for code in codes {
+            assert!(
+                code.bytes().all(|b| b.is_ascii_lowercase() || b == b'_'),
+                "{code}"
+            );
+        }
+    }
+
+    #[test]
+    fn refusals_keep_their_codes() {
+        let refusals = [
+            CreateRefusal::UnknownKind("k".into()),
+            CreateRefusal::LaneDisabled("l".into()),
+            CreateRefusal::Invalid(Invalid::new("kind", "is wrong")),
+        ];
+        for refusal in refusals {
+            let code = refusal.code();
+            assert_eq!(Problem::from(refusal).code.as_str(), code);
+        }
+        let code = CancelRefusal::ExecutionNotFound.code();
+        assert_eq!(
+            Problem::from(CancelRefusal::ExecutionNotFound)
+                .code
+                .as_str(),
+            code
+        );
+    }
+
+    #[test]
+    fn a_problem_is_written_with_its_further_members() {
+        let problem = Problem::too_large("input_bytes_max", 10);
+        let value = serde_json::to_value(&problem).expect("writes");
+        assert_eq!(
+            value["type"],
+            "https://flowhost.dev/problems/payload_too_large"
+        );
+        assert_eq!(value["status"], 413);
+        assert_eq!(value["limit"], "input_bytes_max");
+        let response = Problem::new(Code::Unavailable, "").into_response();
+        assert!(response.headers().contains_key(header::RETRY_AFTER));
+    }
+
+    #[test]
+    fn a_fault_tells_nothing_of_the_database() {
+        let secret = "relation \"lease\" at /var/lib/secret";
+        for error in [
+            engine::Error::Unavailable(secret.to_owned()),
+            engine::Error::Schema(secret.to_owned()),
+        ] {
+            let problem = Problem::from(error);
+            assert!(!problem.detail.contains("lease\""), "{}", problem.detail);
+        }
+    }
+}

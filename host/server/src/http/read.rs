@@ -1,0 +1,163 @@
+//! `GET /v1/executions/{id}` and what hangs below it: result, attempts, history.
+
+use axum::Json;
+use axum::extract::rejection::PathRejection;
+use axum::extract::{FromRequestParts, Path, State};
+use axum::http::request::Parts;
+use axum::http::{HeaderValue, header};
+use axum::response::{IntoResponse as _, Response};
+use engine::{Attempt, ExecutionInfo, HistoryEntry};
+use model::{ExecutionId, IdError};
+use serde::Serialize;
+
+use super::App;
+use super::problem::{Code, Problem};
+use super::query::Query;
+use crate::api;
+
+/// The id of an execution in the path.
+#[derive(Debug, Clone, Copy)]
+pub struct Id(pub ExecutionId);
+
+impl<S: Send + Sync> FromRequestParts<S> for Id {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let text: Result<Path<String>, PathRejection> =
+            Path::from_request_parts(parts, state).await;
+        let Path(text) = text.map_err(|error| Problem::new(Code::InvalidId, error.body_text()))?;
+        text.parse()
+            .map(Self)
+            .map_err(|error: IdError| Problem::new(Code::InvalidId, error.to_string()))
+    }
+}
+
+/// [`api::Attempts`] as the server writes it.
+#[derive(Serialize)]
+pub struct Attempts {
+    attempts: Vec<Attempt>,
+}
+
+/// [`api::History`] as the server writes it.
+#[derive(Serialize)]
+pub struct History {
+    history: Vec<HistoryEntry>,
+}
+
+/// Shows one execution.
+#[utoipa::path(
+    get, path = "/v1/executions/{id}", tag = "executions",
+    params(
+        ("id" = String, Path, description = "The execution"),
+        ("namespace" = Option<String>, Query, description = "Answer only if it is in this namespace"),
+    ),
+    responses(
+        (status = 200, body = api::Execution),
+        (status = "default", body = api::ProblemBody, content_type = "application/problem+json"),
+    )
+)]
+pub async fn get(
+    State(app): State<App>,
+    Id(id): Id,
+    mut query: Query,
+) -> Result<Json<ExecutionInfo>, Problem> {
+    let namespace = query.namespace()?;
+    query.end()?;
+    existing(&app, id, namespace.as_deref()).await.map(Json)
+}
+
+/// Returns the result of an execution that ended with success: its bytes, with
+/// their own media type.
+#[utoipa::path(
+    get, path = "/v1/executions/{id}/result", tag = "executions",
+    params(
+        ("id" = String, Path, description = "The execution"),
+        ("namespace" = Option<String>, Query, description = "Answer only if it is in this namespace"),
+    ),
+    responses(
+        (status = 200, content_type = "*/*", body = String, description = "The result"),
+        (status = "default", body = api::ProblemBody, content_type = "application/problem+json"),
+    )
+)]
+pub async fn result(
+    State(app): State<App>,
+    Id(id): Id,
+    mut query: Query,
+) -> Result<Response, Problem> {
+    let namespace = query.namespace()?;
+    query.end()?;
+    let Some(payload) = app.engine.result(id, namespace.as_deref()).await? else {
+        let info = existing(&app, id, namespace.as_deref()).await?;
+        let state = info.public_state;
+        let detail = if state.is_terminal() {
+            format!("execution {id} is {state}, so it has no result")
+        } else {
+            format!("execution {id} is {state}, so it has no result yet")
+        };
+        return Err(Problem::new(Code::NoResult, detail).with("state", state.as_str()));
+    };
+    let content_type = HeaderValue::try_from(payload.content_type)
+        .unwrap_or(HeaderValue::from_static("application/octet-stream"));
+    let mut response = payload.data.into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, content_type);
+    // A guest wrote these bytes: a browser that opens them must run nothing.
+    headers.insert(
+        header::CONTENT_SECURITY_POLICY,
+        HeaderValue::from_static("default-src 'none'; sandbox"),
+    );
+    Ok(response)
+}
+
+/// Lists the attempts at an execution with their leases, logs and usage.
+#[utoipa::path(
+    get, path = "/v1/executions/{id}/attempts", tag = "executions",
+    params(("id" = String, Path, description = "The execution")),
+    responses(
+        (status = 200, body = api::Attempts),
+        (status = "default", body = api::ProblemBody, content_type = "application/problem+json"),
+    )
+)]
+pub async fn attempts(
+    State(app): State<App>,
+    Id(id): Id,
+    mut query: Query,
+) -> Result<Json<Attempts>, Problem> {
+    let namespace = query.namespace()?;
+    query.end()?;
+    existing(&app, id, namespace.as_deref()).await?;
+    let attempts = app.engine.attempts(id).await?;
+    Ok(Json(Attempts { attempts }))
+}
+
+/// Lists what happened to an execution, oldest first.
+#[utoipa::path(
+    get, path = "/v1/executions/{id}/history", tag = "executions",
+    params(("id" = String, Path, description = "The execution")),
+    responses(
+        (status = 200, body = api::History),
+        (status = "default", body = api::ProblemBody, content_type = "application/problem+json"),
+    )
+)]
+pub async fn history(
+    State(app): State<App>,
+    Id(id): Id,
+    mut query: Query,
+) -> Result<Json<History>, Problem> {
+    let namespace = query.namespace()?;
+    query.end()?;
+    existing(&app, id, namespace.as_deref()).await?;
+    let history = app.engine.history(id).await?;
+    Ok(Json(History { history }))
+}
+
+async fn existing(
+    app: &App,
+    id: ExecutionId,
+    namespace: Option<&str>,
+) -> Result<ExecutionInfo, Problem> {
+    match app.engine.get(id, namespace).await? {
+        Some(info) => Ok(info),
+        None => Err(Problem::no_execution(id)),
+    }
+}

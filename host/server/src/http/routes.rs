@@ -1,0 +1,108 @@
+//! Every route, once: the router is made from this table, and a test holds the
+//! OpenAPI document against it.
+
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::http::{HeaderValue, Uri, header};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing;
+
+use super::problem::{Code, Problem};
+use super::{
+    App, cancel, components, create, create_batch, health, kinds, lanes, list, metrics, openapi,
+    read, wait,
+};
+
+macro_rules! routes {
+    ($($method:ident $path:literal => $handler:path;)+) => {
+        /// Method and path of every route.
+        pub const ROUTES: &[(&str, &str)] = &[$((stringify!($method), $path),)+];
+
+        fn table() -> Router<App> {
+            Router::new()$(.route($path, routing::$method($handler)))+
+        }
+    };
+}
+
+routes! {
+    post "/v1/executions" => create::create;
+    get "/v1/executions" => list::list;
+    post "/v1/executions/batch" => create_batch::create_batch;
+    get "/v1/executions/{id}" => read::get;
+    get "/v1/executions/{id}/result" => read::result;
+    get "/v1/executions/{id}/wait" => wait::wait;
+    get "/v1/executions/{id}/attempts" => read::attempts;
+    get "/v1/executions/{id}/history" => read::history;
+    post "/v1/executions/{id}/cancel" => cancel::cancel;
+    post "/v1/components" => components::publish;
+    get "/v1/components" => components::list;
+    get "/v1/components/{digest}" => components::get;
+    get "/v1/kinds" => kinds::list;
+    put "/v1/kinds/{kind}" => kinds::define;
+    put "/v1/kinds/{kind}/routes" => kinds::route;
+    get "/v1/lanes" => lanes::list;
+    put "/v1/lanes/{lane}" => lanes::set;
+    get "/healthz" => health::healthz;
+    get "/readyz" => health::readyz;
+    get "/metrics" => metrics::metrics;
+    get "/openapi.json" => openapi::openapi;
+}
+
+/// Longest a `/wait` may take beyond what it asked for.
+const WAIT_SLACK: Duration = Duration::from_secs(10);
+
+/// Makes the router.
+pub fn router(app: App) -> Router {
+    table()
+        .fallback(nothing_here)
+        .method_not_allowed_fallback(other_methods)
+        .layer(middleware::from_fn_with_state(app.clone(), bounded))
+        .with_state(app)
+}
+
+async fn nothing_here(uri: Uri) -> Problem {
+    let path: String = uri.path().chars().take(200).collect();
+    Problem::new(
+        Code::NotFound,
+        format!("there is no {path} here; GET /openapi.json lists what there is"),
+    )
+}
+
+async fn other_methods() -> Problem {
+    Problem::new(
+        Code::MethodNotAllowed,
+        "this path has other methods; the header Allow names them",
+    )
+}
+
+/// Gives every request its time, counts it, and keeps browsers from guessing
+/// types.
+async fn bounded(State(app): State<App>, request: Request, next: Next) -> Response {
+    let waits = request.uri().path().ends_with("/wait");
+    let timeout = if waits {
+        wait::TIMEOUT_MAX + WAIT_SLACK
+    } else {
+        app.http.request_timeout()
+    };
+    let _counted = app.counters.begin();
+    let mut response = match tokio::time::timeout(timeout, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => Problem::new(
+            Code::Unavailable,
+            format!(
+                "no answer within {} ms; whether the request took effect is unknown: ask again",
+                timeout.as_millis()
+            ),
+        )
+        .into_response(),
+    };
+    response.headers_mut().insert(
+        header::X_CONTENT_TYPE_OPTIONS,
+        HeaderValue::from_static("nosniff"),
+    );
+    app.counters.count(response.status());
+    response
+}

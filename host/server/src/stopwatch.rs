@@ -1,0 +1,25 @@
+//! The one place of this crate that reads a clock: elapsed local time, for
+//! progress lines and measurements. What is durable is timed by the database.
+
+use std::time::{Duration, Instant};
+
+/// Measures from its start.
+#[derive(Debug, Clone, Copy)]
+pub struct Stopwatch(Instant);
+
+impl Stopwatch {
+    /// Starts one.
+    pub fn start() -> Self {
+        Self(Instant::now())
+    }
+
+    /// Returns the time since the start.
+    pub fn elapsed(self) -> Duration {
+        self.0.elapsed()
+    }
+
+    /// Returns whole milliseconds since the start.
+    pub fn elapsed_ms(self) -> u64 {
+        u64::try_from(self.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+}

@@ -1,0 +1,116 @@
+//! Hot statements keep their indexes: their generic plans read no table whole.
+
+use sqlx::{AssertSqlSafe, Executor as _, Row as _};
+use testkit::database;
+
+/// Statement, number of parameters, and the indexes it relies on.
+const STATEMENTS: &[(&str, &str, usize, &[&str])] = &[
+    (
+        "create",
+        include_str!("../host/engine/src/execution/create.sql"),
+        25,
+        &[],
+    ),
+    (
+        "claim",
+        include_str!("../host/engine/src/execution/claim.sql"),
+        7,
+        &["ready_queue", "execution_pkey"],
+    ),
+    (
+        "renew",
+        include_str!("../host/engine/src/execution/renew.sql"),
+        6,
+        &["lease_pkey"],
+    ),
+    (
+        "release",
+        include_str!("../host/engine/src/execution/release.sql"),
+        33,
+        &["lease_pkey", "execution_pkey"],
+    ),
+    (
+        "finish",
+        include_str!("../host/engine/src/execution/finish.sql"),
+        9,
+        &["lease_pkey", "ready_pkey", "parked_pkey", "timer_pkey"],
+    ),
+    (
+        "observe",
+        include_str!("../host/engine/src/execution/observe.sql"),
+        4,
+        &[
+            "lease_pkey",
+            "finished_pkey",
+            "parked_pkey",
+            "ready_pkey",
+            "attempt_pkey",
+        ],
+    ),
+    (
+        "due_delays",
+        include_str!("../host/engine/src/reconcile/due_delays.sql"),
+        2,
+        &["parked_due", "execution_pkey"],
+    ),
+    (
+        "events",
+        include_str!("../host/engine/src/event/read.sql"),
+        4,
+        &["event_pkey"],
+    ),
+];
+
+const TABLES: [&str; 9] = [
+    "execution",
+    "ready",
+    "lease",
+    "parked",
+    "finished",
+    "attempt",
+    "timer",
+    "idempotency",
+    "event",
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn hot_statements_read_by_index_only() {
+    let mut connection = database().await.connection().await;
+    // As the engine's connections are set up.
+    for setting in ["enable_seqscan", "enable_hashjoin", "enable_mergejoin"] {
+        connection
+            .execute(AssertSqlSafe(format!("SET {setting} = off")))
+            .await
+            .expect("set");
+    }
+    connection
+        .execute("SET plan_cache_mode = force_generic_plan")
+        .await
+        .expect("set");
+    let mut wrong = Vec::new();
+    for (name, statement, parameters, indexes) in STATEMENTS {
+        let prepare = format!("PREPARE {name} AS {statement}");
+        connection
+            .execute(AssertSqlSafe(prepare))
+            .await
+            .expect(name);
+        let nulls = vec!["NULL"; *parameters].join(", ");
+        let rows = connection
+            .fetch_all(AssertSqlSafe(format!("EXPLAIN EXECUTE {name}({nulls})")))
+            .await
+            .expect(name);
+        let plan: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
+        let plan = plan.join("\n");
+        for table in TABLES {
+            if plan.contains(&format!("Seq Scan on {table} ")) {
+                wrong.push(format!("{name} reads {table} whole:\n{plan}"));
+            }
+        }
+        for index in *indexes {
+            if !plan.contains(index) {
+                wrong.push(format!("{name} does not use {index}:\n{plan}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+}
