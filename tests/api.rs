@@ -20,6 +20,12 @@ pub(crate) fn builder(database: &Database) -> HostBuilder {
     HostBuilder::new(env!("CARGO_BIN_EXE_flowhost"), database.url())
 }
 
+fn client() -> Client {
+    // Fails only if another test of this process was first.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    Client::new()
+}
+
 impl Api {
     /// Starts a host and publishes components under their own names.
     pub(crate) async fn start(builder: HostBuilder, guests: &[&str]) -> Self {
@@ -28,7 +34,7 @@ impl Api {
             .expect("started");
         let api = Self {
             host,
-            client: Client::new(),
+            client: client(),
         };
         for name in guests {
             let (status, body) = api.publish(guest(name), name).await;

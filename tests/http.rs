@@ -53,8 +53,8 @@ async fn bad_requests_get_a_problem_with_a_stable_code() {
             Method::GET,
             "/v1/executions?limit=0".into(),
             None,
-            400,
-            "invalid_query",
+            422,
+            "invalid_input",
         ),
         (
             Method::GET,
@@ -103,6 +103,13 @@ async fn bad_requests_get_a_problem_with_a_stable_code() {
             Method::POST,
             "/v1/executions".into(),
             Some(json!({"kind": "echo", "input_text": big})),
+            422,
+            "invalid_input",
+        ),
+        (
+            Method::POST,
+            "/v1/executions".into(),
+            Some(json!({"kind": "echo", "input_text": big.repeat(9)})),
             413,
             "payload_too_large",
         ),
@@ -207,7 +214,7 @@ async fn a_result_is_the_bytes_the_handler_returned() {
         .iter()
         .map(|e| e["what"].clone())
         .collect();
-    assert_eq!(what, ["created", "acquired", "success", "completed"]);
+    assert_eq!(what, ["created", "acquired", "completed", "success"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

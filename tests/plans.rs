@@ -76,27 +76,24 @@ const TABLES: [&str; 9] = [
 #[tokio::test(flavor = "multi_thread")]
 async fn hot_statements_read_by_index_only() {
     let mut connection = database().await.connection().await;
-    // As the engine's connections are set up.
-    for setting in ["enable_seqscan", "enable_hashjoin", "enable_mergejoin"] {
+    for (setting, value) in engine::PLANNER {
         connection
-            .execute(AssertSqlSafe(format!("SET {setting} = off")))
+            .execute(AssertSqlSafe(format!("SET {setting} = {value}")))
             .await
             .expect("set");
     }
-    connection
-        .execute("SET plan_cache_mode = force_generic_plan")
-        .await
-        .expect("set");
     let mut wrong = Vec::new();
     for (name, statement, parameters, indexes) in STATEMENTS {
-        let prepare = format!("PREPARE {name} AS {statement}");
+        let prepare = format!("PREPARE plan_of_{name} AS {statement}");
         connection
             .execute(AssertSqlSafe(prepare))
             .await
             .expect(name);
         let nulls = vec!["NULL"; *parameters].join(", ");
         let rows = connection
-            .fetch_all(AssertSqlSafe(format!("EXPLAIN EXECUTE {name}({nulls})")))
+            .fetch_all(AssertSqlSafe(format!(
+                "EXPLAIN EXECUTE plan_of_{name}({nulls})"
+            )))
             .await
             .expect(name);
         let plan: Vec<String> = rows.iter().map(|row| row.get(0)).collect();

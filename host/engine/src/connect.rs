@@ -84,7 +84,7 @@ impl Engine {
         let instance = read_instance(&mut first).await?;
         first.close().await?;
 
-        let verbs = pool(VERB_CONNECTIONS).connect_lazy_with(index_plans(options.clone()));
+        let verbs = pool(VERB_CONNECTIONS).connect_lazy_with(options.clone().options(PLANNER));
         let reads = pool(READ_CONNECTIONS).connect_lazy_with(options.clone());
         let wake = wake::Wake::start(options);
         let statements = |pool: &PgPool| execution::Statements {
@@ -120,14 +120,16 @@ fn pool(connections: u32) -> PgPoolOptions {
 }
 
 /// The verbs find rows by key. On tables that are young or have just been
-/// emptied the planner would read them whole and keep doing so while they grow.
-fn index_plans(options: PgConnectOptions) -> PgConnectOptions {
-    options.options([
-        ("enable_seqscan", "off"),
-        ("enable_hashjoin", "off"),
-        ("enable_mergejoin", "off"),
-    ])
-}
+/// emptied the planner would read them, or a partition of them, whole and keep
+/// doing so while they grow. It would also plan anew for each length of a batch.
+pub const PLANNER: [(&str, &str); 6] = [
+    ("enable_seqscan", "off"),
+    ("enable_bitmapscan", "off"),
+    ("enable_material", "off"),
+    ("enable_hashjoin", "off"),
+    ("enable_mergejoin", "off"),
+    ("plan_cache_mode", "force_generic_plan"),
+];
 
 /// Refuses a server that would lose acknowledged work or cannot hold payloads.
 async fn assert_safe(connection: &mut PgConnection) -> Result<(), Error> {

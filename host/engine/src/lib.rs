@@ -25,7 +25,7 @@ mod reconcile;
 mod wake;
 
 pub use component::{ComponentRow, Kind, NewComponent, Route, RouteRefusal};
-pub use connect::{Instance, MIGRATOR, Settings};
+pub use connect::{Instance, MIGRATOR, PLANNER, Settings};
 pub use error::Error;
 pub use execution::{
     Attempt, AttemptLease, Cancel, CancelHeld, Cancelled, Claim, Claimed, Complete, Counts, Create,

@@ -1,0 +1,221 @@
+-- The schema after every migration, as the database describes it.
+table attempt: partition smallint not null
+table attempt: execution_id uuid not null
+table attempt: epoch bigint not null
+table attempt: attempt integer not null
+table attempt: attempt_type attempt_type not null
+table attempt: lease_id uuid not null
+table attempt: worker_instance_id text not null
+table attempt: acquired_at timestamp with time zone not null
+table attempt: released_at timestamp with time zone not null default clock_timestamp()
+table attempt: ended attempt_end not null
+table attempt: renewals integer not null
+table attempt: component_id integer
+table attempt: failure_class failure_class
+table attempt: failure_code text
+table attempt: failure_message text
+table attempt: backtrace text
+table attempt: log bytea
+table attempt: cpu_ticks integer
+table attempt: memory_peak_bytes bigint
+table attempt: host_calls integer
+table attempt: bytes_out bigint
+table attempt: wall_us bigint
+table component: id integer not null identity
+table component: digest bytea not null
+table component: bytes bytea not null
+table component: world text not null
+table component: imports text[] not null
+table component: published_at timestamp with time zone not null default clock_timestamp()
+table event: xid xid8 not null default pg_current_xact_id()
+table event: seq bigint not null identity
+table event: at timestamp with time zone not null default clock_timestamp()
+table event: partition smallint not null
+table event: kinds event_kind[] not null
+table event: execution_ids uuid[] not null
+table event: namespaces text[] not null
+table event: epochs bigint[] not null
+table event: attempts integer[]
+table event: lease_ids uuid[]
+table event: workers text[]
+table execution: partition smallint not null
+table execution: id uuid not null
+table execution: namespace text not null
+table execution: lane text not null
+table execution: kind text not null
+table execution: priority smallint not null
+table execution: flow_id uuid
+table execution: creator text
+table execution: idempotency_key text
+table execution: traceparent text
+table execution: required_capabilities text
+table execution: input bytea not null
+table execution: input_type text not null
+table execution: policy text
+table execution: attempt_timeout_ms bigint
+table execution: max_reclaims integer not null
+table execution: has_tags boolean not null
+table execution: created_at timestamp with time zone not null default clock_timestamp()
+table execution: deadline_at timestamp with time zone
+table finished: partition smallint not null
+table finished: execution_id uuid not null
+table finished: outcome outcome not null
+table finished: finished_at timestamp with time zone not null default clock_timestamp()
+table finished: epoch bigint not null
+table finished: attempts integer not null
+table finished: retries integer not null
+table finished: reclaims integer not null
+table finished: replays integer not null
+table finished: lease_id uuid
+table finished: result bytea
+table finished: result_type text
+table finished: failure_class failure_class
+table finished: failure_code text
+table finished: failure_message text
+table finished: source text
+table idempotency: partition smallint not null
+table idempotency: namespace text not null
+table idempotency: key text not null
+table idempotency: execution_id uuid not null
+table idempotency: request_digest bytea not null
+table idempotency: expires_at timestamp with time zone not null
+table instance: singleton boolean not null default true
+table instance: id uuid not null default gen_random_uuid()
+table instance: generation integer not null default 1
+table instance: partitions smallint not null default 1
+table instance: created_at timestamp with time zone not null default clock_timestamp()
+table kind: name text not null
+table kind: created_at timestamp with time zone not null default clock_timestamp()
+table lane: name text not null
+table lane: state lane_state not null default 'active'::lane_state
+table lane: created_at timestamp with time zone not null default clock_timestamp()
+table lease: partition smallint not null
+table lease: execution_id uuid not null
+table lease: lease_id uuid not null
+table lease: epoch bigint not null
+table lease: namespace text not null
+table lease: lane text not null
+table lease: rank smallint not null
+table lease: worker_instance_id text not null
+table lease: attempt integer not null
+table lease: attempt_type attempt_type not null
+table lease: retries integer not null
+table lease: reclaims integer not null
+table lease: replays integer not null
+table lease: acquired_at timestamp with time zone not null default clock_timestamp()
+table lease: expires_at timestamp with time zone not null
+table lease: attempt_deadline_at timestamp with time zone
+table lease: renewals integer not null default 0
+table lease: progress_percent smallint
+table lease: progress_message text
+table parked: partition smallint not null
+table parked: execution_id uuid not null
+table parked: state parked_state not null
+table parked: reason blocking_reason not null
+table parked: reason_detail text
+table parked: wake_at timestamp with time zone
+table parked: parked_at timestamp with time zone not null default clock_timestamp()
+table parked: lane text not null
+table parked: rank smallint not null
+table parked: epoch bigint not null
+table parked: attempts integer not null
+table parked: retries integer not null
+table parked: reclaims integer not null
+table parked: replays integer not null
+table parked: next_type attempt_type not null
+table parked: resumes boolean not null
+table ready: partition smallint not null
+table ready: execution_id uuid not null
+table ready: lane text not null
+table ready: rank smallint not null
+table ready: ready_at timestamp with time zone not null default clock_timestamp()
+table ready: kind text not null
+table ready: required_capabilities text[]
+table ready: epoch bigint not null
+table ready: attempts integer not null
+table ready: retries integer not null
+table ready: reclaims integer not null
+table ready: replays integer not null
+table ready: next_type attempt_type not null
+table ready: resumes boolean not null
+table route: kind text not null
+table route: component_id integer not null
+table route: weight integer not null
+table route: changed_at timestamp with time zone not null default clock_timestamp()
+table tag: partition smallint not null
+table tag: execution_id uuid not null
+table tag: key text not null
+table tag: value text not null
+table timer: partition smallint not null
+table timer: execution_id uuid not null
+table timer: kind timer_kind not null
+table timer: due_at timestamp with time zone not null
+constraint attempt_pkey on attempt: PRIMARY KEY (partition, execution_id, epoch)
+constraint component_digest_is_sha256 on component: CHECK ((octet_length(digest) = 32))
+constraint component_digest_key on component: UNIQUE (digest)
+constraint component_pkey on component: PRIMARY KEY (id)
+constraint event_pkey on event: PRIMARY KEY (xid, seq)
+constraint execution_pkey on execution: PRIMARY KEY (partition, id)
+constraint execution_priority_in_range on execution: CHECK (((priority >= 0) AND (priority <= 9000)))
+constraint finished_failure_only_without_success on finished: CHECK (((outcome <> 'success'::outcome) OR (failure_code IS NULL)))
+constraint finished_pkey on finished: PRIMARY KEY (partition, execution_id)
+constraint finished_result_has_a_type on finished: CHECK (((result IS NULL) = (result_type IS NULL)))
+constraint finished_result_only_with_success on finished: CHECK (((outcome = 'success'::outcome) OR (result IS NULL)))
+constraint idempotency_pkey on idempotency: PRIMARY KEY (partition, namespace, key)
+constraint instance_is_one_row on instance: CHECK (singleton)
+constraint instance_partitions_in_range on instance: CHECK (((partitions >= 1) AND (partitions <= 4096)))
+constraint instance_pkey on instance: PRIMARY KEY (singleton)
+constraint kind_name_in_range on kind: CHECK (((octet_length(name) >= 1) AND (octet_length(name) <= 128)))
+constraint kind_pkey on kind: PRIMARY KEY (name)
+constraint lane_name_in_range on lane: CHECK (((octet_length(name) >= 1) AND (octet_length(name) <= 64)))
+constraint lane_pkey on lane: PRIMARY KEY (name)
+constraint lease_epoch_is_positive on lease: CHECK ((epoch > 0))
+constraint lease_pkey on lease: PRIMARY KEY (partition, execution_id)
+constraint lease_progress_in_range on lease: CHECK (((progress_percent >= 0) AND (progress_percent <= 100)))
+constraint parked_children_wait_for_children on parked: CHECK (((state = 'waiting_children'::parked_state) = (reason = 'waiting_for_children'::blocking_reason)))
+constraint parked_delayed_has_a_time on parked: CHECK (((state <> 'delayed'::parked_state) OR (wake_at IS NOT NULL)))
+constraint parked_has_a_reason on parked: CHECK ((reason <> ALL (ARRAY['none'::blocking_reason, 'waiting_for_worker'::blocking_reason])))
+constraint parked_pkey on parked: PRIMARY KEY (partition, execution_id)
+constraint parked_rate_limited_by_a_limit on parked: CHECK (((state <> 'rate_limited'::parked_state) OR (reason = ANY (ARRAY['waiting_for_budget'::blocking_reason, 'waiting_for_quota'::blocking_reason]))))
+constraint parked_suspended_resumes on parked: CHECK (((state <> 'suspended'::parked_state) OR resumes))
+constraint ready_pkey on ready: PRIMARY KEY (partition, execution_id)
+constraint ready_rank_in_range on ready: CHECK (((rank >= 0) AND (rank <= 9000)))
+constraint ready_resumes_an_attempt on ready: CHECK (((NOT resumes) OR (attempts > 0)))
+constraint route_component_id_fkey on route: FOREIGN KEY (component_id) REFERENCES component(id)
+constraint route_kind_fkey on route: FOREIGN KEY (kind) REFERENCES kind(name)
+constraint route_pkey on route: PRIMARY KEY (kind, component_id)
+constraint route_weight_in_range on route: CHECK (((weight >= 0) AND (weight <= 10000)))
+constraint tag_pkey on tag: PRIMARY KEY (partition, execution_id, key)
+constraint timer_pkey on timer: PRIMARY KEY (partition, execution_id, kind)
+CREATE UNIQUE INDEX attempt_pkey ON public.attempt USING btree (partition, execution_id, epoch)
+CREATE UNIQUE INDEX component_digest_key ON public.component USING btree (digest)
+CREATE UNIQUE INDEX component_pkey ON public.component USING btree (id)
+CREATE UNIQUE INDEX event_pkey ON public.event USING btree (xid, seq)
+CREATE INDEX execution_by_namespace ON public.execution USING btree (namespace, id)
+CREATE UNIQUE INDEX execution_pkey ON public.execution USING btree (partition, id)
+CREATE INDEX finished_badly ON public.finished USING btree (outcome, execution_id) WHERE (outcome <> 'success'::outcome)
+CREATE UNIQUE INDEX finished_pkey ON public.finished USING btree (partition, execution_id)
+CREATE INDEX idempotency_by_expiry ON public.idempotency USING btree (partition, expires_at)
+CREATE UNIQUE INDEX idempotency_pkey ON public.idempotency USING btree (partition, namespace, key)
+CREATE UNIQUE INDEX instance_pkey ON public.instance USING btree (singleton)
+CREATE UNIQUE INDEX kind_pkey ON public.kind USING btree (name)
+CREATE UNIQUE INDEX lane_pkey ON public.lane USING btree (name)
+CREATE UNIQUE INDEX lease_pkey ON public.lease USING btree (partition, execution_id)
+CREATE INDEX parked_due ON public.parked USING btree (partition, wake_at) WHERE (wake_at IS NOT NULL)
+CREATE UNIQUE INDEX parked_pkey ON public.parked USING btree (partition, execution_id)
+CREATE INDEX ready_queue ON public.ready USING btree (partition, lane, rank, ready_at)
+CREATE UNIQUE INDEX ready_pkey ON public.ready USING btree (partition, execution_id)
+CREATE UNIQUE INDEX route_pkey ON public.route USING btree (kind, component_id)
+CREATE INDEX tag_by_value ON public.tag USING btree (key, value, execution_id)
+CREATE UNIQUE INDEX tag_pkey ON public.tag USING btree (partition, execution_id, key)
+CREATE INDEX timer_due ON public.timer USING btree (partition, due_at)
+CREATE UNIQUE INDEX timer_pkey ON public.timer USING btree (partition, execution_id, kind)
+enum attempt_end: success, failure, cancelled, expired, lease_expired, lease_revoked, released, delayed, waiting_children, suspended
+enum attempt_type: initial, retry, reclaim, replay, fallback
+enum blocking_reason: none, waiting_for_worker, waiting_for_retry_backoff, waiting_for_resume_delay, waiting_for_delay, waiting_for_signal, waiting_for_approval, waiting_for_callback, waiting_for_tool_result, waiting_for_children, waiting_for_budget, waiting_for_quota, waiting_for_capable_worker, waiting_for_locality_match, paused_by_operator, paused_by_policy, paused_by_flow_cancel
+enum event_kind: created, acquired, renewed, released, expired, reclaimed, revoked, retry_scheduled, delayed, promoted, success, failed, cancelled, execution_expired, skipped
+enum failure_class: transient, permanent, infra_crash, timeout, cancelled
+enum lane_state: active, paused, draining, disabled
+enum outcome: success, failed, cancelled, expired, skipped
+enum parked_state: delayed, rate_limited, waiting_children, blocked, suspended
+enum timer_kind: execution_deadline
