@@ -32,7 +32,7 @@ async fn chaos_no_acknowledged_execution_is_lost_and_none_ends_twice() {
         &["echo", "slow"],
     )
     .await;
-    let mut hosts = vec![
+    let mut hosts = [
         Some(Api::start(host(), &[]).await),
         Some(Api::start(host(), &[]).await),
     ];

@@ -50,6 +50,7 @@ pub(crate) trait Flush<I: Rider>: Send + Sync + 'static {
 }
 
 type Call<I, V> = (I, oneshot::Sender<Result<V, Error>>);
+type Calls<I, V> = Vec<Call<I, V>>;
 
 /// Hands calls to the statement that serves them.
 pub(crate) struct Coalescer<I, V> {
@@ -122,7 +123,7 @@ async fn run<I, V, F>(
 
 /// Takes the calls of one partition with distinct keys, in order; leaves the
 /// rest.
-fn one_batch<I: Rider, V>(waiting: Vec<Call<I, V>>) -> (Vec<Call<I, V>>, Vec<Call<I, V>>) {
+fn one_batch<I: Rider, V>(waiting: Calls<I, V>) -> (Calls<I, V>, Calls<I, V>) {
     let Some(partition) = waiting.first().map(|(call, _)| call.partition()) else {
         return (waiting, Vec::new());
     };

@@ -114,12 +114,18 @@ async fn a_guest_that_hoards_memory_is_stopped() {
 
 #[tokio::test]
 async fn a_trap_carries_its_backtrace_and_what_the_guest_said() {
-    let failure = failure("trapper", "", InvokeSettings::default()).await;
+    let failure = failure("trapper", "panic", InvokeSettings::default()).await;
     assert_eq!(
         (failure.class, failure.code.as_str()),
         (FailureClass::Transient, "guest_trap")
     );
+    assert!(
+        failure.message.contains("asked to panic"),
+        "{}",
+        failure.message
+    );
     let backtrace = failure.backtrace.expect("a trap has frames");
+    assert!(backtrace.contains("trapper"), "{backtrace}");
     assert!(backtrace.len() <= model::Limits::BACKTRACE_BYTES_MAX);
 }
 
