@@ -1,5 +1,6 @@
 #!/bin/sh
-# Builds every guest example into out/<name>.wasm and prints their sizes.
+# Builds every guest example into out/<name>.wasm, the hostile ones into
+# out/hostile/<name>.wasm, and prints their sizes.
 #
 # What is up to date is not built again. What is missing is installed by its
 # usual tool, and a line says so: the compile target by rustup, Node.js by
@@ -33,7 +34,7 @@ publish() {
 }
 
 size() {
-    printf '%-16s %9d bytes\n' "$1" "$(wc -c <"out/$1.wasm")"
+    printf '%-22s %9d bytes\n' "$1" "$(wc -c <"out/$1.wasm")"
 }
 
 build_rust() {
@@ -47,10 +48,10 @@ build_rust() {
     cargo build --release --locked --workspace --target "$TARGET"
 
     for manifest in */Cargo.toml hostile/*/Cargo.toml; do
-        name=$(basename "$(dirname "$manifest")")
+        path=$(dirname "$manifest")
         # Cargo names the file after the library, which has no dashes.
-        publish "target/$TARGET/release/$(echo "$name" | tr - _).wasm" "out/$name.wasm"
-        size "$name"
+        publish "target/$TARGET/release/$(basename "$path" | tr - _).wasm" "out/$path.wasm"
+        size "$path"
     done
 }
 
@@ -93,6 +94,6 @@ build_word_count() {
     size word-count
 }
 
-mkdir -p out
+mkdir -p out/hostile
 build_rust
 build_word_count

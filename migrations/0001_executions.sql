@@ -191,7 +191,8 @@ CREATE TABLE parked (
 );
 CREATE INDEX parked_due ON parked (partition, wake_at) WHERE wake_at IS NOT NULL;
 
--- Terminal: append only, but for a replay.
+-- Terminal: append only, but for a replay. If a lease was held at the end, its
+-- record is part of the row: one insert less for every execution.
 CREATE TABLE finished (
     partition    smallint NOT NULL,
     execution_id uuid NOT NULL,
@@ -202,8 +203,6 @@ CREATE TABLE finished (
     retries      integer NOT NULL,
     reclaims     integer NOT NULL,
     replays      integer NOT NULL,
-    -- The lease that finished it, for recognising a repeated call.
-    lease_id     uuid,
     result       bytea,
     result_type  text,
     failure_class failure_class,
@@ -211,7 +210,26 @@ CREATE TABLE finished (
     failure_message text,
     -- Who or what ended it, for outcomes nobody returned.
     source       text,
+    -- The lease held at the end, as in `attempt`.
+    lease_id     uuid,
+    lease_epoch  bigint,
+    attempt_type attempt_type,
+    worker_instance_id text,
+    acquired_at  timestamptz,
+    ended        attempt_end,
+    renewals     integer,
+    component_id integer,
+    backtrace    text,
+    log          bytea,
+    cpu_ticks    integer,
+    memory_peak_bytes bigint,
+    host_calls   integer,
+    bytes_out    bigint,
+    wall_us      bigint,
     PRIMARY KEY (partition, execution_id),
+    CONSTRAINT finished_lease_is_whole CHECK (
+        num_nulls(lease_id, lease_epoch, attempt_type, worker_instance_id, acquired_at, ended,
+                  renewals) IN (0, 7)),
     CONSTRAINT finished_result_only_with_success CHECK (outcome = 'success' OR result IS NULL),
     CONSTRAINT finished_result_has_a_type CHECK ((result IS NULL) = (result_type IS NULL)),
     CONSTRAINT finished_failure_only_without_success CHECK (
@@ -219,8 +237,8 @@ CREATE TABLE finished (
 );
 CREATE INDEX finished_badly ON finished (outcome, execution_id) WHERE outcome <> 'success';
 
--- Ended leases. An attempt that was put down and taken up again has one row for
--- each lease; (execution, attempt) is the attempt.
+-- Leases that ended before their execution did. An attempt that was put down and
+-- taken up again has one row for each lease; (execution, attempt) is the attempt.
 CREATE TABLE attempt (
     partition    smallint NOT NULL,
     execution_id uuid NOT NULL,
@@ -246,6 +264,20 @@ CREATE TABLE attempt (
     wall_us      bigint,
     PRIMARY KEY (partition, execution_id, epoch)
 );
+
+-- Every ended lease, wherever its record is.
+CREATE VIEW ended_lease AS
+SELECT partition, execution_id, epoch, attempt, attempt_type, lease_id, worker_instance_id,
+       acquired_at, released_at, ended, renewals, component_id, failure_class, failure_code,
+       failure_message, backtrace, log, cpu_ticks, memory_peak_bytes, host_calls, bytes_out,
+       wall_us
+FROM attempt
+UNION ALL
+SELECT partition, execution_id, lease_epoch, attempts - 1, attempt_type, lease_id,
+       worker_instance_id, acquired_at, finished_at, ended, renewals, component_id, failure_class,
+       failure_code, failure_message, backtrace, log, cpu_ticks, memory_peak_bytes, host_calls,
+       bytes_out, wall_us
+FROM finished WHERE lease_id IS NOT NULL;
 
 -- Points in time that hold whatever state the execution is in.
 CREATE TYPE timer_kind AS ENUM ('execution_deadline');

@@ -24,4 +24,7 @@ CREATE TABLE event (
     lease_ids     uuid[],
     workers       text[],
     PRIMARY KEY (xid, seq)
-);
+) WITH (toast_tuple_target = 8160);
+-- Nothing is gained by compressing these.
+ALTER TABLE event ALTER COLUMN execution_ids SET STORAGE EXTERNAL,
+                  ALTER COLUMN lease_ids SET STORAGE EXTERNAL;

@@ -17,7 +17,12 @@ pub(crate) type Answer = (StatusCode, Value);
 
 /// Begins a host of the binary under test.
 pub(crate) fn builder(database: &Database) -> HostBuilder {
-    HostBuilder::new(env!("CARGO_BIN_EXE_flowhost"), database.url())
+    builder_at(database.url())
+}
+
+/// Begins a host on the database at `url`.
+pub(crate) fn builder_at(url: &str) -> HostBuilder {
+    HostBuilder::new(env!("CARGO_BIN_EXE_flowhost"), url)
 }
 
 fn client() -> Client {

@@ -2,14 +2,18 @@
 //! engine goes on when the database is back.
 
 use std::fs;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use engine::{Complete, Create, Engine, Payload, Settings};
 use model::{ExecutionId, PublicState};
+use reqwest::{Method, StatusCode};
+use serde_json::json;
 use testkit::eventually;
 
+use crate::api::{Api, builder_at};
 use crate::lifecycle::try_claim;
 
 /// A cluster of its own, durable as in production.
@@ -19,9 +23,13 @@ fn cluster() -> (pgserver::Cluster, tempfile::TempDir) {
         .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o755))
         .tempdir()
         .expect("a temporary directory");
-    let mut settings = pgserver::Settings::new(folder.path());
+    (start(folder.path()), folder)
+}
+
+fn start(folder: &Path) -> pgserver::Cluster {
+    let mut settings = pgserver::Settings::new(folder);
     settings.cache_dir = pgserver::default_cache_dir().ok();
-    (pgserver::start(settings).expect("a cluster starts"), folder)
+    pgserver::start(settings).expect("a cluster starts")
 }
 
 fn kill_postmaster(cluster: &pgserver::Cluster) {
@@ -117,6 +125,52 @@ async fn nothing_acknowledged_is_lost_when_the_server_is_killed() {
     );
     engine.close().await;
     tokio::task::spawn_blocking(|| cluster.stop())
+        .await
+        .expect("joined")
+        .expect("stops");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dead_database_is_answered_503_and_its_return_noticed() {
+    let (cluster, folder) = tokio::task::spawn_blocking(cluster).await.expect("started");
+    let api = Api::start(builder_at(&cluster.url("flowhost")), &["echo"]).await;
+    let create = |key: &str| json!({"kind": "echo", "input_text": "x", "idempotency_key": key});
+    let (status, before) = api
+        .ask(Method::POST, "/v1/executions", Some(create("before")))
+        .await;
+    assert_eq!(status, StatusCode::CREATED, "{before}");
+
+    let cluster = tokio::task::spawn_blocking(|| cluster.stop()).await;
+    cluster.expect("joined").expect("stops");
+    for (method, path, body) in [
+        (Method::POST, "/v1/executions", Some(create("during"))),
+        (Method::GET, "/v1/executions", None),
+        (Method::GET, "/readyz", None),
+    ] {
+        let (status, problem) = api.ask(method, path, body).await;
+        assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE, "{path}: {problem}");
+        let code = problem["code"].as_str().expect("a code");
+        assert!(["unavailable", "not_ready"].contains(&code), "{problem}");
+    }
+    assert_eq!(api.get("/healthz").await.0, StatusCode::OK);
+
+    let path = folder.path().to_owned();
+    let again = tokio::task::spawn_blocking(move || start(&path)).await;
+    let again = again.expect("started");
+    eventually("the host is ready again", async || {
+        (api.get("/readyz").await.0 == StatusCode::OK).then_some(())
+    })
+    .await;
+    let (status, during) = api
+        .ask(Method::POST, "/v1/executions", Some(create("during")))
+        .await;
+    assert!(status.is_success(), "{during}");
+    for execution in [&before, &during] {
+        let info = api.wait(execution["id"].as_str().expect("an id")).await;
+        assert_eq!(info["public_state"], "completed", "{info}");
+    }
+    drop(api);
+    tokio::task::spawn_blocking(|| again.stop())
         .await
         .expect("joined")
         .expect("stops");

@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use model::{ExecutionId, Limits};
+use model::{ExecutionId, Limits, Partitions};
 use serde::Serialize;
 use sqlx::postgres::PgPoolOptions;
+use sqlx::{ConnectOptions as _, PgConnection};
 
 use crate::{Claim, Engine, Error};
 
@@ -81,15 +82,8 @@ impl Baseline {
                 let partitions = engine.instance().partitions;
                 tokio::spawn(async move {
                     let mut connection = pool.acquire().await?;
-                    let payload = vec![7_u8; 130];
                     while !stop.load(Ordering::Relaxed) {
-                        let id = crate::mint::execution_id(partitions, "", None).uuid();
-                        // Not checked at compile time: the table is not part of the schema.
-                        sqlx::query("INSERT INTO bench_insert (id, payload) VALUES ($1, $2)")
-                            .bind(id)
-                            .bind(payload.as_slice())
-                            .execute(&mut *connection)
-                            .await?;
+                        insert_one(&mut connection, partitions).await?;
                         done.fetch_add(1, Ordering::Relaxed);
                     }
                     Ok::<_, Error>(())
@@ -106,6 +100,40 @@ impl Baseline {
         pool.close().await;
         Ok(rate)
     }
+
+    /// Opens a connection for inserts one at a time.
+    pub async fn single(&self, engine: &Engine) -> Result<SingleInserts, Error> {
+        let connection = engine.inner.verbs.connect_options().connect().await?;
+        Ok(SingleInserts {
+            connection,
+            partitions: engine.instance().partitions,
+        })
+    }
+}
+
+/// A connection of its own that inserts one row at a time.
+#[derive(Debug)]
+pub struct SingleInserts {
+    connection: PgConnection,
+    partitions: Partitions,
+}
+
+impl SingleInserts {
+    /// Inserts a row and waits for its commit.
+    pub async fn insert(&mut self) -> Result<(), Error> {
+        insert_one(&mut self.connection, self.partitions).await
+    }
+}
+
+async fn insert_one(connection: &mut PgConnection, partitions: Partitions) -> Result<(), Error> {
+    let id = crate::mint::execution_id(partitions, "", None).uuid();
+    // Not checked at compile time: the table is not part of the schema.
+    sqlx::query("INSERT INTO bench_insert (id, payload) VALUES ($1, $2)")
+        .bind(id)
+        .bind([7_u8; 130].as_slice())
+        .execute(connection)
+        .await?;
+    Ok(())
 }
 
 /// Reads the counters of the server. They lag by up to a second.

@@ -2,10 +2,11 @@
 //!
 //! Calls in flight at the same time ride together: a flush takes whatever is
 //! waiting, runs one statement over arrays and hands every caller its own
-//! answer. There is no timer: the next flush begins when the last one returns,
-//! so batches grow exactly when the database is slow. One transaction per call
-//! reaches about a tenth of the rate of plain single-row inserts; batches of a
-//! hundred and more exceed it.
+//! answer. The next flush begins when the last one returns, so batches grow when
+//! the database is slow. When it is fast, statements would run all the time with
+//! a dozen calls each, and the fixed cost of a statement is that of some ten
+//! rows; so flushes that carry several calls begin some time apart. A call that
+//! is alone never waits.
 //!
 //! A flush runs in a task of its own that no caller can cancel.
 
@@ -16,6 +17,7 @@ use std::time::Duration;
 
 use model::{Limits, Partition};
 use tokio::sync::{Mutex, mpsc, oneshot};
+use tokio::time::Instant;
 use tracing::warn;
 
 use crate::Error;
@@ -44,12 +46,13 @@ pub(crate) trait Flush<I: Rider>: Send + Sync + 'static {
     fn flush(
         &self,
         partition: Partition,
-        batch: &[I],
+        batch: &[Box<I>],
         retried: bool,
     ) -> impl Future<Output = Result<Vec<Self::Verdict>, Error>> + Send;
 }
 
-type Call<I, V> = (I, oneshot::Sender<Result<V, Error>>);
+/// Boxed, because a call is moved a dozen times on its way to a statement.
+type Call<I, V> = (Box<I>, oneshot::Sender<Result<V, Error>>);
 type Calls<I, V> = Vec<Call<I, V>>;
 
 /// Hands calls to the statement that serves them.
@@ -59,6 +62,11 @@ pub(crate) struct Coalescer<I, V> {
 
 /// Calls that may wait for a flush before callers have to wait to be taken.
 const QUEUE_MAX: usize = 16 * 1024;
+/// From so many calls in a flush on, the next one begins so much later.
+const SPACING: [(usize, Duration); 2] = [
+    (64, Duration::from_millis(4)),
+    (8, Duration::from_millis(2)),
+];
 /// Tries of one flush while the database is unavailable.
 const TRIES: u32 = 4;
 /// Pause before the second try; it doubles.
@@ -72,7 +80,11 @@ impl<I: Rider + Sync, V: Send + 'static> Coalescer<I, V> {
         F: Flush<I, Verdict = V>,
     {
         let (calls, queue) = mpsc::channel(QUEUE_MAX);
-        let queue = Arc::new(Mutex::new(queue));
+        let queue = Arc::new(Mutex::new(Queue {
+            calls: queue,
+            last_len: 0,
+            last_at: Instant::now(),
+        }));
         let flush = Arc::new(flush);
         for _ in 0..width {
             tokio::spawn(run(name, Arc::clone(&queue), Arc::clone(&flush)));
@@ -84,7 +96,8 @@ impl<I: Rider + Sync, V: Send + 'static> Coalescer<I, V> {
     pub(crate) async fn call(&self, call: I) -> Result<V, Error> {
         let (answer, verdict) = oneshot::channel();
         let gone = || Error::Unavailable("the engine is closed".to_owned());
-        self.calls.send((call, answer)).await.map_err(|_| gone())?;
+        let call = (Box::new(call), answer);
+        self.calls.send(call).await.map_err(|_| gone())?;
         verdict.await.map_err(|_| gone())?
     }
 
@@ -94,22 +107,43 @@ impl<I: Rider + Sync, V: Send + 'static> Coalescer<I, V> {
     }
 }
 
-async fn run<I, V, F>(
-    name: &'static str,
-    queue: Arc<Mutex<mpsc::Receiver<Call<I, V>>>>,
-    flush: Arc<F>,
-) where
+/// The calls that wait, and how the last flush set out.
+struct Queue<I, V> {
+    calls: mpsc::Receiver<Call<I, V>>,
+    last_len: usize,
+    last_at: Instant,
+}
+
+impl<I, V> Queue<I, V> {
+    /// Takes the calls of the next flush; none once nobody can call any more.
+    async fn take(&mut self) -> Calls<I, V> {
+        let mut waiting = Vec::new();
+        self.calls.recv_many(&mut waiting, Limits::BATCH_MAX).await;
+        let spacing = SPACING.iter().find(|(calls, _)| self.last_len >= *calls);
+        if let Some((_, spacing)) = spacing
+            && waiting.len() < Limits::BATCH_MAX
+        {
+            tokio::time::sleep_until(self.last_at + *spacing).await;
+            while waiting.len() < Limits::BATCH_MAX
+                && let Ok(call) = self.calls.try_recv()
+            {
+                waiting.push(call);
+            }
+        }
+        self.last_len = waiting.len();
+        self.last_at = Instant::now();
+        waiting
+    }
+}
+
+async fn run<I, V, F>(name: &'static str, queue: Arc<Mutex<Queue<I, V>>>, flush: Arc<F>)
+where
     I: Rider + Sync,
     V: Send + 'static,
     F: Flush<I, Verdict = V>,
 {
     loop {
-        let mut waiting = Vec::new();
-        queue
-            .lock()
-            .await
-            .recv_many(&mut waiting, Limits::BATCH_MAX)
-            .await;
+        let mut waiting = queue.lock().await.take().await;
         if waiting.is_empty() {
             return;
         }
@@ -142,7 +176,7 @@ where
     F: Flush<I, Verdict = V>,
 {
     let partition = batch[0].0.partition();
-    let (calls, answers): (Vec<I>, Vec<_>) = batch.into_iter().unzip();
+    let (calls, answers): (Vec<Box<I>>, Vec<_>) = batch.into_iter().unzip();
     let mut tries = 0;
     let verdicts = loop {
         tries += 1;
@@ -204,7 +238,7 @@ mod tests {
         async fn flush(
             &self,
             p: Partition,
-            batch: &[Add],
+            batch: &[Box<Add>],
             retried: bool,
         ) -> Result<Vec<u32>, Error> {
             assert!(batch.iter().all(|call| call.partition() == p));

@@ -72,7 +72,6 @@ impl Engine {
             .options([
                 ("statement_timeout", "30s"),
                 ("idle_in_transaction_session_timeout", "5s"),
-                ("plan_cache_mode", "force_generic_plan"),
                 ("timezone", "UTC"),
             ])
             .disable_statement_logging();
@@ -85,7 +84,7 @@ impl Engine {
         first.close().await?;
 
         let verbs = pool(VERB_CONNECTIONS).connect_lazy_with(options.clone().options(PLANNER));
-        let reads = pool(READ_CONNECTIONS).connect_lazy_with(options.clone());
+        let reads = pool(READ_CONNECTIONS).connect_lazy_with(options.clone().options(READ_PLANNER));
         let wake = wake::Wake::start(options);
         let statements = |pool: &PgPool| execution::Statements {
             verbs: pool.clone(),
@@ -119,17 +118,23 @@ fn pool(connections: u32) -> PgPoolOptions {
         .test_before_acquire(false)
 }
 
-/// The verbs find rows by key. On tables that are young or have just been
-/// emptied the planner would read them, or a partition of them, whole and keep
-/// doing so while they grow. It would also plan anew for each length of a batch.
-pub const PLANNER: [(&str, &str); 6] = [
+/// The verbs find rows by key, one lookup for each. On tables that are young or
+/// have just been emptied the planner would rather read them whole, and keep
+/// doing so while they grow; nor should it plan anew for each length of a batch.
+///
+/// Settings alone do not do it. Statements look rows up in a lateral subquery
+/// with `OFFSET 0`, which the planner cannot turn around, and change them by the
+/// address found; a join would let it read a partition and compare each with each.
+pub const PLANNER: [(&str, &str); 5] = [
     ("enable_seqscan", "off"),
     ("enable_bitmapscan", "off"),
-    ("enable_material", "off"),
     ("enable_hashjoin", "off"),
     ("enable_mergejoin", "off"),
     ("plan_cache_mode", "force_generic_plan"),
 ];
+
+/// Lists read a page of executions and look up the rest, row by row.
+const READ_PLANNER: [(&str, &str); 2] = [("enable_hashjoin", "off"), ("enable_mergejoin", "off")];
 
 /// Refuses a server that would lose acknowledged work or cannot hold payloads.
 async fn assert_safe(connection: &mut PgConnection) -> Result<(), Error> {

@@ -1,23 +1,9 @@
 //! The sandbox against the guest examples, well-behaved and hostile, through
 //! `invoke`: each bound ends the attempt under its own name.
 
-use std::path::Path;
-
 use engine::Payload;
 use model::FailureClass;
 use runtime::{Ended, InvokeReport, InvokeSettings, PublishRefusal, invoke};
-
-fn component(name: &str) -> Vec<u8> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../../guest-examples/out")
-        .join(format!("{name}.wasm"));
-    std::fs::read(&path).unwrap_or_else(|error| {
-        panic!(
-            "{}: {error}; build the guests with `guest-examples/build.sh`",
-            path.display()
-        )
-    })
-}
 
 fn text(data: &str) -> Payload {
     Payload {
@@ -27,7 +13,7 @@ fn text(data: &str) -> Payload {
 }
 
 async fn run(name: &str, input: &str, settings: InvokeSettings) -> InvokeReport {
-    let report = invoke(settings, &component(name), name, text(input))
+    let report = invoke(settings, &testkit::guest(name), name, text(input))
         .await
         .expect("the sandbox can be set up")
         .unwrap_or_else(|refusal| panic!("{name} is refused: {refusal}"));
@@ -169,7 +155,7 @@ async fn a_flood_of_log_records_is_cut_and_counted() {
 
 #[tokio::test]
 async fn a_component_of_another_world_is_refused_by_name() {
-    let wasm = component("wrong-world");
+    let wasm = testkit::guest("wrong-world");
     let refusal: PublishRefusal = invoke(InvokeSettings::default(), &wasm, "x", text(""))
         .await
         .expect("the sandbox can be set up")

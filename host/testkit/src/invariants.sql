@@ -17,18 +17,18 @@ UNION ALL
 SELECT 'a place belongs to an execution', count(*) FROM place p
 WHERE NOT EXISTS (SELECT FROM execution e WHERE e.partition = p.partition AND e.id = p.execution_id)
 UNION ALL
-SELECT 'epochs of attempts are below or at the present epoch', count(*) FROM attempt a
+SELECT 'epochs of attempts are below or at the present epoch', count(*) FROM ended_lease a
 JOIN place p USING (partition, execution_id) WHERE a.epoch > p.epoch
 UNION ALL
 SELECT 'a lease has a newer epoch than every ended one', count(*) FROM lease l
 JOIN attempt a USING (partition, execution_id) WHERE a.epoch >= l.epoch
 UNION ALL
-SELECT 'an involuntary end raised the epoch', count(*) FROM attempt a
+SELECT 'an involuntary end raised the epoch', count(*) FROM ended_lease a
 JOIN place p USING (partition, execution_id)
 WHERE a.ended IN ('lease_expired', 'lease_revoked') AND p.epoch <= a.epoch
 UNION ALL
 SELECT 'every grant has its event', count(*) FROM (
-    SELECT execution_id, epoch FROM lease UNION ALL SELECT execution_id, epoch FROM attempt) AS held
+    SELECT execution_id, epoch FROM lease UNION ALL SELECT execution_id, epoch FROM ended_lease) AS held
 WHERE NOT EXISTS (SELECT FROM told t WHERE t.execution_id = held.execution_id
                   AND t.epoch = held.epoch AND t.kind IN ('acquired', 'reclaimed'))
 UNION ALL
@@ -40,7 +40,7 @@ WHERE 1 <> (SELECT count(*) FROM told t WHERE t.execution_id = f.execution_id
             AND t.kind IN ('success', 'failed', 'cancelled', 'execution_expired', 'skipped'))
 UNION ALL
 SELECT 'attempts are numbered without gaps', count(*) FROM (
-    SELECT execution_id FROM attempt GROUP BY execution_id
+    SELECT execution_id FROM ended_lease GROUP BY execution_id
     HAVING max(attempt) + 1 <> count(DISTINCT attempt)) AS broken
 UNION ALL
 SELECT 'a running execution belongs to the attempt after the ended ones', count(*) FROM lease l

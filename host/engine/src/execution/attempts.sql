@@ -1,6 +1,6 @@
 -- Reads the leases an execution ran under, oldest first, the held one included.
 --
--- $1 partition, $2 execution id. Reads the primary keys of attempt and lease.
+-- $1 partition, $2 execution id. Reads the primary keys of attempt, finished and lease.
 SELECT epoch AS "epoch!", attempt AS "attempt!", attempt_type AS "attempt_type!",
        lease_id AS "lease_id!", worker_instance_id AS "worker_instance_id!",
        acquired_at AS "acquired_at!", released_at, ended, renewals AS "renewals!", digest,
@@ -11,7 +11,7 @@ FROM (
            a.acquired_at, a.released_at, a.ended::text, a.renewals, c.digest,
            a.failure_class::text, a.failure_code, a.failure_message, a.backtrace, a.log,
            a.cpu_ticks, a.memory_peak_bytes, a.host_calls, a.bytes_out, a.wall_us
-    FROM attempt a LEFT JOIN component c ON c.id = a.component_id
+    FROM ended_lease a LEFT JOIN component c ON c.id = a.component_id
     WHERE a.partition = $1 AND a.execution_id = $2
     UNION ALL
     SELECT l.epoch, l.attempt, l.attempt_type::text, l.lease_id, l.worker_instance_id,

@@ -32,7 +32,10 @@ opened AS (
            e.namespace, e.input, e.input_type, e.flow_id, e.traceparent, e.has_tags, e.policy,
            e.created_at, e.attempt_timeout_ms,
            clock_timestamp() + e.attempt_timeout_ms * interval '1 millisecond' AS attempt_deadline_at
-    FROM taken t JOIN execution e ON e.partition = $1 AND e.id = t.execution_id
+    FROM taken t
+    CROSS JOIN LATERAL (
+        SELECT e.* FROM execution e WHERE e.partition = $1 AND e.id = t.execution_id OFFSET 0
+    ) AS e
 ),
 leased AS (
     INSERT INTO lease (partition, execution_id, lease_id, epoch, namespace, lane, rank,

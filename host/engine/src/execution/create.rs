@@ -306,11 +306,15 @@ impl Flush<CreateCall> for Statements {
     async fn flush(
         &self,
         partition: Partition,
-        batch: &[CreateCall],
+        batch: &[Box<CreateCall>],
         retried: bool,
     ) -> Result<Vec<CreateVerdict>, Error> {
         let made = self.insert(partition, batch).await?;
-        let misses: Vec<&CreateCall> = batch.iter().filter(|c| !made.contains_key(&c.id)).collect();
+        let misses: Vec<&CreateCall> = batch
+            .iter()
+            .map(Box::as_ref)
+            .filter(|c| !made.contains_key(&c.id))
+            .collect();
         let known = self.lookup(partition, &misses).await?;
         if made.values().any(|delayed| !delayed) {
             self.wake.ready();
@@ -367,7 +371,7 @@ impl Statements {
     async fn insert(
         &self,
         partition: Partition,
-        batch: &[CreateCall],
+        batch: &[Box<CreateCall>],
     ) -> Result<HashMap<ExecutionId, bool>, Error> {
         let create = |f: fn(&Create) -> String| -> Vec<String> {
             batch.iter().map(|c| f(&c.create)).collect()
@@ -466,7 +470,10 @@ impl Statements {
         let rows = sqlx::query!(
             r#"SELECT w.id AS "id!", i.execution_id, i.request_digest
                FROM unnest($2::uuid[], $3::text[], $4::text[]) AS w(id, namespace, key)
-               JOIN idempotency i ON i.partition = $1 AND i.namespace = w.namespace AND i.key = w.key"#,
+               CROSS JOIN LATERAL (
+                   SELECT i.execution_id, i.request_digest FROM idempotency i
+                   WHERE i.partition = $1 AND i.namespace = w.namespace AND i.key = w.key OFFSET 0
+               ) AS i"#,
             partition.column(),
             &ids,
             &namespaces,

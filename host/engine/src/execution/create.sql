@@ -43,15 +43,17 @@ created AS (
                            deadline_at)
     SELECT $1, id, namespace, lane, kind, priority, flow_id, creator, key, traceparent,
            required_capabilities, input, input_type, policy, attempt_timeout_ms, max_reclaims,
-           id = ANY($23::uuid[]), ends_at
+           (id IN (SELECT unnest($23::uuid[]))) IS TRUE, ends_at
     FROM wanted
     WHERE key IS NULL OR id IN (SELECT execution_id FROM keyed)
     ON CONFLICT (partition, id) DO NOTHING
     RETURNING id
 ),
 fresh AS (
+    -- Compared with a hash of the ids; as a mere condition it would become a join
+    -- that compares each with each.
     SELECT *, coalesce(starts_at > clock_timestamp(), false) AS delayed
-    FROM wanted WHERE id IN (SELECT id FROM created)
+    FROM wanted WHERE (id IN (SELECT id FROM created)) IS TRUE
 ),
 queued AS (
     INSERT INTO ready (partition, execution_id, lane, rank, kind, required_capabilities, epoch,
@@ -75,7 +77,7 @@ labelled AS (
     INSERT INTO tag (partition, execution_id, key, value)
     SELECT $1, t.id, t.key, t.value
     FROM unnest($23::uuid[], $24::text[], $25::text[]) AS t(id, key, value)
-    WHERE t.id IN (SELECT id FROM created)
+    WHERE (t.id IN (SELECT id FROM created)) IS TRUE
 ),
 announced AS (
     INSERT INTO event (partition, kinds, execution_ids, namespaces, epochs)

@@ -62,13 +62,14 @@ impl Flush<FinishCall> for Statements {
     async fn flush(
         &self,
         partition: Partition,
-        batch: &[FinishCall],
+        batch: &[Box<FinishCall>],
         _retried: bool,
     ) -> Result<Vec<FinishVerdict>, Error> {
         let mut verdicts: HashMap<ExecutionId, FinishVerdict> = HashMap::new();
         for _ in 0..LOOKS {
             let open: Vec<&FinishCall> = batch
                 .iter()
+                .map(Box::as_ref)
                 .filter(|call| !verdicts.contains_key(&call.id))
                 .collect();
             if open.is_empty() {
@@ -145,13 +146,15 @@ impl Statements {
         }
         let ids: Vec<Uuid> = calls.iter().map(|c| c.id.uuid()).collect();
         let rows = sqlx::query!(
-            r#"SELECT w.id AS "id!", e.id IS NOT NULL AS "exists!", f.outcome::text AS outcome,
-                      coalesce(t.due_at <= clock_timestamp(), false) AS "due!"
-               FROM unnest($2::uuid[]) AS w(id)
-               LEFT JOIN execution e ON e.partition = $1 AND e.id = w.id
-               LEFT JOIN finished f ON f.partition = $1 AND f.execution_id = w.id
-               LEFT JOIN timer t ON t.partition = $1 AND t.execution_id = w.id
-                                AND t.kind = 'execution_deadline'"#,
+            r#"SELECT w.id AS "id!",
+                      coalesce((SELECT true FROM execution e
+                                WHERE e.partition = $1 AND e.id = w.id), false) AS "exists!",
+                      (SELECT f.outcome::text FROM finished f
+                       WHERE f.partition = $1 AND f.execution_id = w.id) AS outcome,
+                      coalesce((SELECT t.due_at <= clock_timestamp() FROM timer t
+                                WHERE t.partition = $1 AND t.execution_id = w.id
+                                  AND t.kind = 'execution_deadline'), false) AS "due!"
+               FROM unnest($2::uuid[]) AS w(id)"#,
             partition.column(),
             &ids
         )

@@ -10,70 +10,87 @@
 -- changed its place between the snapshot and the lock: the caller looks again.
 -- The epoch grows, so that whoever runs it can write no more.
 -- Locks: lease, ready, parked and timer rows of the executions.
-WITH wanted AS (
-    SELECT w.* FROM unnest($2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],
-                           $8::text[], $9::boolean[])
+WITH wanted AS MATERIALIZED (
+    SELECT w.*
+    FROM unnest($2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],
+                $8::text[], $9::boolean[])
         AS w(execution_id, ended, outcome, failure_code, failure_message, source, event, only_due)
-    WHERE NOT w.only_due OR EXISTS (
-        SELECT FROM timer t
+    WHERE NOT w.only_due OR (
+        SELECT t.due_at FROM timer t
         WHERE t.partition = $1 AND t.execution_id = w.execution_id
-          AND t.kind = 'execution_deadline' AND t.due_at <= clock_timestamp())
+          AND t.kind = 'execution_deadline') <= clock_timestamp()
 ),
 stopped AS (
-    DELETE FROM lease l USING wanted w
-    WHERE l.partition = $1 AND l.execution_id = w.execution_id
-    RETURNING l.execution_id, l.epoch, l.attempt, l.attempt_type, l.lease_id,
-              l.worker_instance_id, l.acquired_at, l.renewals, l.retries, l.reclaims, l.replays
+    DELETE FROM lease l
+    USING wanted w CROSS JOIN LATERAL (
+        SELECT l.ctid AS address FROM lease l
+        WHERE l.partition = $1 AND l.execution_id = w.execution_id OFFSET 0
+    ) AS found
+    WHERE l.ctid = found.address
+    RETURNING w.*, l.epoch, l.attempt, l.attempt_type, l.lease_id, l.worker_instance_id,
+              l.acquired_at, l.renewals, l.retries, l.reclaims, l.replays
 ),
 withdrawn AS (
-    DELETE FROM ready r USING wanted w
-    WHERE r.partition = $1 AND r.execution_id = w.execution_id
-    RETURNING r.execution_id, r.epoch, r.attempts, r.retries, r.reclaims, r.replays
+    DELETE FROM ready r
+    USING wanted w CROSS JOIN LATERAL (
+        SELECT r.ctid AS address FROM ready r
+        WHERE r.partition = $1 AND r.execution_id = w.execution_id OFFSET 0
+    ) AS found
+    WHERE r.ctid = found.address
+    RETURNING w.*, r.epoch, r.attempts, r.retries, r.reclaims, r.replays
 ),
 woken AS (
-    DELETE FROM parked p USING wanted w
-    WHERE p.partition = $1 AND p.execution_id = w.execution_id
-    RETURNING p.execution_id, p.epoch, p.attempts, p.retries, p.reclaims, p.replays
+    DELETE FROM parked p
+    USING wanted w CROSS JOIN LATERAL (
+        SELECT p.ctid AS address FROM parked p
+        WHERE p.partition = $1 AND p.execution_id = w.execution_id OFFSET 0
+    ) AS found
+    WHERE p.ctid = found.address
+    RETURNING w.*, p.epoch, p.attempts, p.retries, p.reclaims, p.replays
 ),
 moved AS (
-    SELECT execution_id, epoch + 1 AS epoch, attempt + 1 AS attempts, retries, reclaims, replays,
-           attempt, lease_id, worker_instance_id
+    SELECT execution_id, outcome, failure_code, failure_message, source, event,
+           epoch + 1 AS epoch, attempt + 1 AS attempts, retries, reclaims, replays, attempt,
+           lease_id, epoch AS lease_epoch, attempt_type, worker_instance_id, acquired_at,
+           ended::attempt_end AS ended, renewals
     FROM stopped
     UNION ALL
-    SELECT execution_id, epoch + 1, attempts, retries, reclaims, replays, NULL, NULL, NULL
+    SELECT execution_id, outcome, failure_code, failure_message, source, event, epoch + 1,
+           attempts, retries, reclaims, replays, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
     FROM withdrawn
     UNION ALL
-    SELECT execution_id, epoch + 1, attempts, retries, reclaims, replays, NULL, NULL, NULL
+    SELECT execution_id, outcome, failure_code, failure_message, source, event, epoch + 1,
+           attempts, retries, reclaims, replays, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
     FROM woken
 ),
 disarmed AS (
-    DELETE FROM timer t USING moved m
-    WHERE t.partition = $1 AND t.execution_id = m.execution_id
-),
-recorded AS (
-    INSERT INTO attempt (partition, execution_id, epoch, attempt, attempt_type, lease_id,
-                         worker_instance_id, acquired_at, ended, renewals, failure_code,
-                         failure_message)
-    SELECT $1, s.execution_id, s.epoch, s.attempt, s.attempt_type, s.lease_id,
-           s.worker_instance_id, s.acquired_at, w.ended::attempt_end, s.renewals, w.failure_code,
-           w.failure_message
-    FROM stopped s JOIN wanted w USING (execution_id)
+    DELETE FROM timer t
+    USING moved m CROSS JOIN LATERAL (
+        SELECT t.ctid AS address FROM timer t
+        WHERE t.partition = $1 AND t.execution_id = m.execution_id OFFSET 0
+    ) AS found
+    WHERE t.ctid = found.address
 ),
 ended AS (
     INSERT INTO finished (partition, execution_id, outcome, epoch, attempts, retries, reclaims,
-                          replays, lease_id, failure_code, failure_message, source)
-    SELECT $1, m.execution_id, w.outcome::outcome, m.epoch, m.attempts, m.retries, m.reclaims,
-           m.replays, m.lease_id, w.failure_code, w.failure_message, w.source
-    FROM moved m JOIN wanted w USING (execution_id)
+                          replays, failure_code, failure_message, source, lease_id, lease_epoch,
+                          attempt_type, worker_instance_id, acquired_at, ended, renewals)
+    SELECT $1, execution_id, outcome::outcome, epoch, attempts, retries, reclaims, replays,
+           failure_code, failure_message, source, lease_id, lease_epoch, attempt_type,
+           worker_instance_id, acquired_at, ended, renewals
+    FROM moved
 ),
 announced AS (
     INSERT INTO event (partition, kinds, execution_ids, namespaces, epochs, attempts, lease_ids,
                        workers)
-    SELECT $1, array_agg(w.event::event_kind), array_agg(m.execution_id), array_agg(e.namespace),
+    SELECT $1, array_agg(m.event::event_kind), array_agg(m.execution_id), array_agg(e.namespace),
            array_agg(m.epoch), array_agg(m.attempt), array_agg(m.lease_id),
            array_agg(m.worker_instance_id)
-    FROM moved m JOIN wanted w USING (execution_id)
-    JOIN execution e ON e.partition = $1 AND e.id = m.execution_id
+    FROM moved m
+    CROSS JOIN LATERAL (
+        SELECT e.namespace FROM execution e
+        WHERE e.partition = $1 AND e.id = m.execution_id OFFSET 0
+    ) AS e
     HAVING count(*) > 0
 )
 SELECT m.execution_id AS "execution_id!", m.epoch AS "epoch!", m.lease_id IS NOT NULL AS "was_active!"

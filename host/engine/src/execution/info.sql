@@ -30,7 +30,7 @@ SELECT e.id AS "id!", e.namespace AS "namespace!", e.kind AS "kind!", e.lane AS 
        l.attempt AS "attempt?", l.acquired_at AS "acquired_at?", l.expires_at AS "expires_at?",
        l.renewals AS "renewals?", l.progress_percent, l.progress_message,
        coalesce(
-           (SELECT min(a.acquired_at) FROM attempt a
+           (SELECT min(a.acquired_at) FROM ended_lease a
             WHERE a.partition = e.partition AND a.execution_id = e.id),
            l.acquired_at) AS started_at
 FROM execution e

@@ -2,7 +2,8 @@
 --
 -- $1 partition, $2 execution ids, $3 lease ids, $4 epochs. Locks nothing.
 SELECT w.execution_id AS "execution_id!",
-       EXISTS (SELECT FROM execution e WHERE e.partition = $1 AND e.id = w.execution_id) AS "exists!",
+       coalesce((SELECT true FROM execution e
+                 WHERE e.partition = $1 AND e.id = w.execution_id), false) AS "exists!",
        l.lease_id AS "lease_id?", l.epoch AS "lease_epoch?", l.attempt AS "lease_attempt?",
        l.expires_at <= clock_timestamp() AS lease_expired,
        f.outcome::text AS outcome, p.state::text AS parked_state, p.wake_at AS "wake_at?",
@@ -12,9 +13,20 @@ SELECT w.execution_id AS "execution_id!",
        CASE WHEN f.lease_id = w.lease_id THEN f.result END AS result,
        CASE WHEN f.lease_id = w.lease_id THEN f.result_type END AS result_type
 FROM unnest($2::uuid[], $3::uuid[], $4::bigint[]) AS w(execution_id, lease_id, epoch)
-LEFT JOIN lease l ON l.partition = $1 AND l.execution_id = w.execution_id
-LEFT JOIN finished f ON f.partition = $1 AND f.execution_id = w.execution_id
-LEFT JOIN parked p ON p.partition = $1 AND p.execution_id = w.execution_id
-LEFT JOIN ready r ON r.partition = $1 AND r.execution_id = w.execution_id
-LEFT JOIN attempt a ON a.partition = $1 AND a.execution_id = w.execution_id
-                   AND a.epoch = w.epoch AND a.lease_id = w.lease_id
+LEFT JOIN LATERAL (
+    SELECT l.* FROM lease l WHERE l.partition = $1 AND l.execution_id = w.execution_id OFFSET 0
+) AS l ON true
+LEFT JOIN LATERAL (
+    SELECT f.* FROM finished f WHERE f.partition = $1 AND f.execution_id = w.execution_id OFFSET 0
+) AS f ON true
+LEFT JOIN LATERAL (
+    SELECT p.* FROM parked p WHERE p.partition = $1 AND p.execution_id = w.execution_id OFFSET 0
+) AS p ON true
+LEFT JOIN LATERAL (
+    SELECT r.* FROM ready r WHERE r.partition = $1 AND r.execution_id = w.execution_id OFFSET 0
+) AS r ON true
+LEFT JOIN LATERAL (
+    SELECT a.ended FROM ended_lease a
+    WHERE a.partition = $1 AND a.execution_id = w.execution_id AND a.epoch = w.epoch
+      AND a.lease_id = w.lease_id OFFSET 0
+) AS a ON true

@@ -72,7 +72,7 @@ impl Flush<ProgressCall> for Statements {
     async fn flush(
         &self,
         partition: Partition,
-        batch: &[ProgressCall],
+        batch: &[Box<ProgressCall>],
         _retried: bool,
     ) -> Result<Vec<ProgressVerdict>, Error> {
         let ids: Vec<Uuid> = batch.iter().map(|c| c.fence.execution_id.uuid()).collect();
@@ -81,13 +81,20 @@ impl Flush<ProgressCall> for Statements {
         let percents: Vec<Option<i16>> = batch.iter().map(|c| c.percent).collect();
         let messages: Vec<Option<&str>> = batch.iter().map(|c| c.message.as_deref()).collect();
         let written: HashSet<Uuid> = sqlx::query_scalar!(
-            "UPDATE lease l
+            "WITH wanted AS (
+                 SELECT w.*, held.address
+                 FROM unnest($2::uuid[], $3::uuid[], $4::bigint[], $5::smallint[], $6::text[])
+                     AS w(execution_id, lease_id, epoch, percent, message)
+                 CROSS JOIN LATERAL (
+                     SELECT l.ctid AS address FROM lease l
+                     WHERE l.partition = $1 AND l.execution_id = w.execution_id OFFSET 0
+                 ) AS held
+             )
+             UPDATE lease l
              SET progress_percent = coalesce(w.percent, l.progress_percent),
                  progress_message = coalesce(w.message, l.progress_message)
-             FROM unnest($2::uuid[], $3::uuid[], $4::bigint[], $5::smallint[], $6::text[])
-                  AS w(execution_id, lease_id, epoch, percent, message)
-             WHERE l.partition = $1 AND l.execution_id = w.execution_id
-               AND l.lease_id = w.lease_id AND l.epoch = w.epoch
+             FROM wanted w
+             WHERE l.ctid = w.address AND l.lease_id = w.lease_id AND l.epoch = w.epoch
                AND l.expires_at > clock_timestamp()
              RETURNING l.execution_id",
             partition.column(),

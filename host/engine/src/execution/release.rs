@@ -122,7 +122,7 @@ impl Flush<ReleaseCall> for Statements {
     async fn flush(
         &self,
         partition: Partition,
-        batch: &[ReleaseCall],
+        batch: &[Box<ReleaseCall>],
         _retried: bool,
     ) -> Result<Vec<ReleaseVerdict>, Error> {
         let released = self.end_leases(partition, batch).await?;
@@ -170,8 +170,12 @@ impl ReleaseCall {
 }
 
 impl Statements {
-    fn tell(&self, batch: &[ReleaseCall], released: &HashMap<ExecutionId, Option<OffsetDateTime>>) {
-        let done = |call: &&ReleaseCall| released.contains_key(&call.fence.execution_id);
+    fn tell(
+        &self,
+        batch: &[Box<ReleaseCall>],
+        released: &HashMap<ExecutionId, Option<OffsetDateTime>>,
+    ) {
+        let done = |call: &&Box<ReleaseCall>| released.contains_key(&call.fence.execution_id);
         self.wake.finished(
             batch
                 .iter()
@@ -194,7 +198,7 @@ impl Statements {
     async fn end_leases(
         &self,
         partition: Partition,
-        batch: &[ReleaseCall],
+        batch: &[Box<ReleaseCall>],
     ) -> Result<HashMap<ExecutionId, Option<OffsetDateTime>>, Error> {
         let mut c = Columns::with_capacity(batch.len());
         for call in batch {

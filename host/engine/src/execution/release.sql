@@ -20,7 +20,8 @@
 -- condition did not hold.
 -- Locks: the lease rows.
 WITH wanted AS (
-    SELECT * FROM unnest($2::uuid[], $3::uuid[], $4::bigint[], $5::integer[], $6::text[],
+    SELECT w.*, held.address
+    FROM unnest($2::uuid[], $3::uuid[], $4::bigint[], $5::integer[], $6::text[],
                          $7::text[], $8::text[], $9::integer[], $10::text[], $11::bytea[],
                          $12::text[], $13::text[], $14::text[], $15::text[], $16::text[],
                          $17::bytea[], $18::text[], $19::text[], $20::text[], $21::bigint[],
@@ -32,11 +33,14 @@ WITH wanted AS (
              source, state, reason, delay_ms, wake_at, next_type, resumes, retries_add,
              reclaims_add, component_id, cpu_ticks, memory_peak_bytes, host_calls, bytes_out,
              wall_us, event)
+    CROSS JOIN LATERAL (
+        SELECT l.ctid AS address FROM lease l
+        WHERE l.partition = $1 AND l.execution_id = w.execution_id OFFSET 0
+    ) AS held
 ),
 released AS (
     DELETE FROM lease l USING wanted w
-    WHERE l.partition = $1 AND l.execution_id = w.execution_id AND l.lease_id = w.lease_id
-      AND l.epoch = w.epoch AND l.attempt = w.attempt
+    WHERE l.ctid = w.address AND l.lease_id = w.lease_id AND l.epoch = w.epoch AND l.attempt = w.attempt
       AND CASE w.condition
               WHEN 'held' THEN l.expires_at > clock_timestamp()
               WHEN 'lapsed' THEN l.expires_at <= clock_timestamp()
@@ -63,15 +67,20 @@ recorded AS (
            acquired_at, ended::attempt_end, renewals, component_id,
            failure_class::failure_class, failure_code, failure_message, backtrace, log,
            cpu_ticks, memory_peak_bytes, host_calls, bytes_out, wall_us
-    FROM released
+    FROM released WHERE goes <> 'finished'
 ),
 ended AS (
     INSERT INTO finished (partition, execution_id, outcome, epoch, attempts, retries, reclaims,
-                          replays, lease_id, result, result_type, failure_class, failure_code,
-                          failure_message, source)
+                          replays, result, result_type, failure_class, failure_code,
+                          failure_message, source, lease_id, lease_epoch, attempt_type,
+                          worker_instance_id, acquired_at, ended, renewals, component_id,
+                          backtrace, log, cpu_ticks, memory_peak_bytes, host_calls, bytes_out,
+                          wall_us)
     SELECT $1, execution_id, outcome::outcome, new_epoch, attempts, retries, reclaims, replays,
-           lease_id, result, result_type, failure_class::failure_class, failure_code,
-           failure_message, source
+           result, result_type, failure_class::failure_class, failure_code, failure_message,
+           source, lease_id, epoch, attempt_type, worker_instance_id, acquired_at,
+           ended::attempt_end, renewals, component_id, backtrace, log, cpu_ticks,
+           memory_peak_bytes, host_calls, bytes_out, wall_us
     FROM released WHERE goes = 'finished'
 ),
 requeued AS (
@@ -80,7 +89,10 @@ requeued AS (
     SELECT $1, r.execution_id, r.lane, r.rank, e.kind,
            string_to_array(e.required_capabilities, ','), r.new_epoch, r.attempts, r.retries,
            r.reclaims, r.replays, r.following, r.resumes
-    FROM released r JOIN execution e ON e.partition = $1 AND e.id = r.execution_id
+    FROM released r
+    CROSS JOIN LATERAL (
+        SELECT e.* FROM execution e WHERE e.partition = $1 AND e.id = r.execution_id OFFSET 0
+    ) AS e
     WHERE r.goes = 'ready'
 ),
 put_down AS (

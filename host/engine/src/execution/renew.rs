@@ -57,10 +57,13 @@ impl Engine {
             let rows = sqlx::query_scalar!(
                 r#"SELECT w.execution_id AS "id!"
                    FROM unnest($2::uuid[], $3::uuid[], $4::bigint[], $5::integer[])
-                        AS w(execution_id, lease_id, epoch, attempt)
-                   JOIN lease l ON l.partition = $1 AND l.execution_id = w.execution_id
-                    AND l.lease_id = w.lease_id AND l.epoch = w.epoch AND l.attempt = w.attempt
-                   WHERE l.expires_at > clock_timestamp()"#,
+                       AS w(execution_id, lease_id, epoch, attempt)
+                   CROSS JOIN LATERAL (
+                       SELECT l.* FROM lease l
+                       WHERE l.partition = $1 AND l.execution_id = w.execution_id OFFSET 0
+                   ) AS l
+                   WHERE l.lease_id = w.lease_id AND l.epoch = w.epoch AND l.attempt = w.attempt
+                     AND l.expires_at > clock_timestamp()"#,
                 partition.column(),
                 &columns.ids,
                 &columns.leases,

@@ -6,15 +6,20 @@
 -- missing in the answer.
 -- Locks: the lease rows.
 WITH wanted AS (
-    SELECT * FROM unnest($2::uuid[], $3::uuid[], $4::bigint[], $5::integer[])
+    SELECT w.*, held.address
+    FROM unnest($2::uuid[], $3::uuid[], $4::bigint[], $5::integer[])
         AS w(execution_id, lease_id, epoch, attempt)
+    CROSS JOIN LATERAL (
+        SELECT l.ctid AS address FROM lease l
+        WHERE l.partition = $1 AND l.execution_id = w.execution_id OFFSET 0
+    ) AS held
 ),
 renewed AS (
     UPDATE lease l
     SET expires_at = clock_timestamp() + $6::integer * interval '1 millisecond',
         renewals = l.renewals + 1
     FROM wanted w
-    WHERE l.partition = $1 AND l.execution_id = w.execution_id AND l.lease_id = w.lease_id
+    WHERE l.ctid = w.address AND l.lease_id = w.lease_id
       AND l.epoch = w.epoch AND l.attempt = w.attempt AND l.expires_at > clock_timestamp()
     RETURNING l.*
 ),

@@ -86,14 +86,17 @@ impl Flush<LookCall> for Statements {
     async fn flush(
         &self,
         partition: Partition,
-        batch: &[LookCall],
+        batch: &[Box<LookCall>],
         _retried: bool,
     ) -> Result<Vec<Option<Outcome>>, Error> {
         let ids: Vec<Uuid> = batch.iter().map(|call| call.0.uuid()).collect();
         let rows = sqlx::query!(
             r#"SELECT f.execution_id, f.outcome::text AS "outcome!"
                FROM unnest($2::uuid[]) AS w(id)
-               JOIN finished f ON f.partition = $1 AND f.execution_id = w.id"#,
+               CROSS JOIN LATERAL (
+                   SELECT f.execution_id, f.outcome FROM finished f
+                   WHERE f.partition = $1 AND f.execution_id = w.id OFFSET 0
+               ) AS f"#,
             partition.column(),
             &ids
         )

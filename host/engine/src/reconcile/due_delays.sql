@@ -17,7 +17,10 @@ WITH woken AS (
 ),
 promoted AS (
     SELECT w.*, e.kind, e.namespace, e.required_capabilities
-    FROM woken w JOIN execution e ON e.partition = $1 AND e.id = w.execution_id
+    FROM woken w
+    CROSS JOIN LATERAL (
+        SELECT e.* FROM execution e WHERE e.partition = $1 AND e.id = w.execution_id OFFSET 0
+    ) AS e
 ),
 queued AS (
     INSERT INTO ready (partition, execution_id, lane, rank, ready_at, kind,

@@ -17,7 +17,11 @@ impl Engine {
     pub(crate) async fn expired_leases(&self) -> Result<u64, Error> {
         let rows = sqlx::query!(
             r#"SELECT l.execution_id, l.lease_id, l.epoch, l.attempt, l.reclaims, e.max_reclaims
-               FROM lease l JOIN execution e ON e.partition = l.partition AND e.id = l.execution_id
+               FROM lease l
+               CROSS JOIN LATERAL (
+                   SELECT e.* FROM execution e
+                   WHERE e.partition = l.partition AND e.id = l.execution_id OFFSET 0
+               ) AS e
                WHERE l.expires_at <= clock_timestamp()
                LIMIT $1"#,
             SWEEP_MAX

@@ -80,7 +80,7 @@ async fn gather(worker: &Worker) -> Option<OwnedSemaphorePermit> {
             worker.stirred.notified().await;
         }
     };
-    let enough = (worker.settings.slots as usize / 8).max(1);
+    let enough = (worker.settings.slots as usize / 4).max(1);
     if worker.slots.available_permits() + 1 < enough {
         tokio::time::sleep(GATHER).await;
     }

@@ -61,8 +61,8 @@ pub struct BenchArgs {
     #[arg(long, value_name = "N", value_delimiter = ',', default_values_t = [1_000, 100_000, 1_000_000])]
     backlog: Vec<u64>,
     /// Attempts that run at once
-    #[arg(long, value_name = "N")]
-    slots: Option<u32>,
+    #[arg(long, value_name = "N", default_value_t = 1024, value_parser = clap::value_parser!(u32).range(1..=65_536))]
+    slots: u32,
     /// One short round and small backlogs
     #[arg(long)]
     quick: bool,
@@ -86,9 +86,7 @@ pub async fn run(context: &Context, args: BenchArgs) -> Result<Exit, Failure> {
     telemetry::install(&config.telemetry);
     config.http.listen = std::net::SocketAddr::from(([127, 0, 0, 1], 0));
     config.worker.lanes = vec![model::LANE_DEFAULT.to_owned()];
-    if let Some(slots) = args.slots {
-        config.worker.slots = slots;
-    }
+    config.worker.slots = args.slots;
     // Removed when this function ends, after the host has stopped.
     let scratch = scratch(&mut config)?;
     let host = Host::start(&config, this_binary()?).await?;
@@ -212,18 +210,24 @@ async fn ends_well(host: &Host) -> Result<(), Failure> {
     }
 }
 
+/// One execution at a time, and one commit at a time under the same
+/// conditions: a machine that has nothing else to do takes longer for both than
+/// one that is busy.
 async fn idle(host: &Host, baseline: &Baseline) -> Result<Idle, Failure> {
-    let alone = baseline
-        .single_row_inserts(host.engine(), 1, Duration::from_secs(1))
-        .await?;
-    let commit_us = 1e6 / alone.per_second;
+    let mut single = baseline.single(host.engine()).await?;
     let mut times = Vec::with_capacity(IDLE_RUNS);
+    let mut commits = Vec::with_capacity(IDLE_RUNS);
     for _ in 0..IDLE_RUNS {
+        tokio::time::sleep(IDLE_PAUSE).await;
+        let watch = crate::stopwatch::Stopwatch::start();
+        single.insert().await?;
+        commits.push(watch.elapsed());
         tokio::time::sleep(IDLE_PAUSE).await;
         let watch = crate::stopwatch::Stopwatch::start();
         lifecycles::one(host.engine()).await?;
         times.push(watch.elapsed());
     }
+    let commit_us = percentile(&mut commits, 0.5).as_micros() as f64;
     let p50_us = percentile(&mut times, 0.5).as_micros() as f64;
     Ok(Idle {
         p50_us,
