@@ -214,7 +214,7 @@ async fn a_result_is_the_bytes_the_handler_returned() {
         .iter()
         .map(|e| e["what"].clone())
         .collect();
-    assert_eq!(what, ["created", "acquired", "completed", "success"]);
+    assert_eq!(what, ["created", "acquired", "success", "completed"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

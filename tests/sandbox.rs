@@ -143,7 +143,7 @@ async fn hostile_guests_fail_by_name_and_leave_the_host_alone() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 
-    let info = api.run(once("log-flood", "")).await;
+    let info = api.run(once("log-flood", "5000")).await;
     assert_eq!(info["public_state"], "completed", "{info}");
     let attempts = api.attempts(info["id"].as_str().expect("an id")).await;
     let log = attempts[0]["leases"][0]["log"].as_str().expect("a log");

@@ -66,13 +66,27 @@ table finished: attempts integer not null
 table finished: retries integer not null
 table finished: reclaims integer not null
 table finished: replays integer not null
-table finished: lease_id uuid
 table finished: result bytea
 table finished: result_type text
 table finished: failure_class failure_class
 table finished: failure_code text
 table finished: failure_message text
 table finished: source text
+table finished: lease_id uuid
+table finished: lease_epoch bigint
+table finished: attempt_type attempt_type
+table finished: worker_instance_id text
+table finished: acquired_at timestamp with time zone
+table finished: ended attempt_end
+table finished: renewals integer
+table finished: component_id integer
+table finished: backtrace text
+table finished: log bytea
+table finished: cpu_ticks integer
+table finished: memory_peak_bytes bigint
+table finished: host_calls integer
+table finished: bytes_out bigint
+table finished: wall_us bigint
 table idempotency: partition smallint not null
 table idempotency: namespace text not null
 table idempotency: key text not null
@@ -158,6 +172,7 @@ constraint event_pkey on event: PRIMARY KEY (xid, seq)
 constraint execution_pkey on execution: PRIMARY KEY (partition, id)
 constraint execution_priority_in_range on execution: CHECK (((priority >= 0) AND (priority <= 9000)))
 constraint finished_failure_only_without_success on finished: CHECK (((outcome <> 'success'::outcome) OR (failure_code IS NULL)))
+constraint finished_lease_is_whole on finished: CHECK ((num_nulls(lease_id, lease_epoch, attempt_type, worker_instance_id, acquired_at, ended, renewals) = ANY (ARRAY[0, 7])))
 constraint finished_pkey on finished: PRIMARY KEY (partition, execution_id)
 constraint finished_result_has_a_type on finished: CHECK (((result IS NULL) = (result_type IS NULL)))
 constraint finished_result_only_with_success on finished: CHECK (((outcome = 'success'::outcome) OR (result IS NULL)))

@@ -124,7 +124,7 @@ impl Engine {
         futures::future::join_all(creates.into_iter().map(|create| self.create(create))).await
     }
 
-    async fn prepare(&self, mut create: Create) -> Answer<CreateCall, CreateRefusal> {
+    pub(super) async fn prepare(&self, mut create: Create) -> Answer<CreateCall, CreateRefusal> {
         if let Err(invalid) = check(&mut create, &self.limits()) {
             return Ok(Err(invalid.into()));
         }
@@ -269,7 +269,7 @@ fn policy_text(policy: &ExecutionPolicy) -> Option<String> {
 
 /// A checked request on its way to the statement.
 pub(crate) struct CreateCall {
-    id: ExecutionId,
+    pub(super) id: ExecutionId,
     /// Whether the id was made here, so that nobody else can have used it.
     minted: bool,
     digest: Option<Vec<u8>>,

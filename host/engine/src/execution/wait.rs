@@ -8,18 +8,19 @@ use std::collections::HashMap;
 use std::pin::pin;
 use std::time::Duration;
 
-use model::{ExecutionId, Outcome, Partition};
+use model::{CreateRefusal, ExecutionId, Outcome, Partition};
 use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::Statements;
+use super::create::{Create, Created};
 use super::read::ExecutionInfo;
 use super::row::label;
 use crate::coalesce::{Flush, Rider};
-use crate::{Engine, Error};
+use crate::{Answer, Engine, Error};
 
 /// First pause between two looks; it doubles up to [`POLL_MAX`].
-const POLL_MIN: Duration = Duration::from_millis(100);
+const POLL_MIN: Duration = Duration::from_millis(250);
 const POLL_MAX: Duration = Duration::from_secs(2);
 
 impl Engine {
@@ -61,6 +62,44 @@ impl Engine {
             }
             pause = (pause * 2).min(POLL_MAX);
         }
+    }
+}
+
+impl Engine {
+    /// Creates an execution and waits until it is finished or `timeout` has
+    /// passed; returns whether it is finished.
+    ///
+    /// Less work than one after the other: the end of an execution that was
+    /// waited for before it existed cannot have been missed.
+    ///
+    /// # Refusals
+    /// As of [`Engine::create`].
+    pub async fn create_and_wait(
+        &self,
+        create: Create,
+        timeout: Duration,
+    ) -> Answer<(Created, bool), CreateRefusal> {
+        let deadline = Instant::now() + timeout;
+        let call = match self.prepare(create).await? {
+            Ok(call) => call,
+            Err(refused) => return Ok(Err(refused)),
+        };
+        let waiter = self.inner.wake.wait_for(call.id);
+        let mut notified = pin!(waiter.notified());
+        notified.as_mut().enable();
+        let created = match self.inner.create.call(call).await? {
+            Ok(created) => created,
+            Err(refused) => return Ok(Err(refused)),
+        };
+        if let Created::Created { .. } = created {
+            let look = deadline.min(Instant::now() + POLL_MIN);
+            if tokio::time::timeout_at(look, notified).await.is_ok() {
+                return Ok(Ok((created, true)));
+            }
+        }
+        let left = deadline.saturating_duration_since(Instant::now());
+        let finished = self.wait_finished(created.id(), left).await?;
+        Ok(Ok((created, finished)))
     }
 }
 

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use axum::body::{Body, Bytes};
+use axum::body::{Body, BodyDataStream, Bytes};
 use axum::http::{HeaderMap, header};
 use futures::StreamExt as _;
 use serde::de::DeserializeOwned;
@@ -12,6 +12,10 @@ use super::problem::{Code, Problem};
 
 /// Most bytes of a body on routes that take small ones.
 pub const SMALL_BYTES_MAX: usize = 64 << 10;
+
+/// How much of a body that is too large is read and thrown away.
+const DRAINED_BYTES_MAX: usize = 64 << 20;
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How much of a body a route accepts, and under what name that limit is known.
 #[derive(Debug, Clone, Copy)]
@@ -31,7 +35,7 @@ impl Cap {
             .get(header::CONTENT_LENGTH)
             .and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
         if announced.is_some_and(|bytes| bytes > self.bytes_max) {
-            return Err(Problem::too_large(self.limit, self.bytes_max));
+            return Err(self.refuse(body.into_data_stream()).await);
         }
         match tokio::time::timeout(self.timeout, self.collect(body)).await {
             Ok(read) => read,
@@ -45,6 +49,22 @@ impl Cap {
         }
     }
 
+    /// Reads on for a while before it refuses: clients that are cut off while
+    /// they still send report a broken connection and never see the answer.
+    async fn refuse(self, mut rest: BodyDataStream) -> Problem {
+        let drained = async {
+            let mut bytes = 0;
+            while let Some(Ok(chunk)) = rest.next().await
+                && bytes < DRAINED_BYTES_MAX
+            {
+                bytes += chunk.len();
+            }
+        };
+        // What takes longer is cut off.
+        let _ = tokio::time::timeout(DRAIN_TIMEOUT.min(self.timeout), drained).await;
+        Problem::too_large(self.limit, self.bytes_max)
+    }
+
     async fn collect(self, body: Body) -> Result<Bytes, Problem> {
         let mut chunks = body.into_data_stream();
         let mut first = Bytes::new();
@@ -54,7 +74,7 @@ impl Cap {
                 Problem::new(Code::IncompleteBody, "the connection broke within the body")
             })?;
             if first.len() + whole.len() + chunk.len() > self.bytes_max {
-                return Err(Problem::too_large(self.limit, self.bytes_max));
+                return Err(self.refuse(chunks).await);
             }
             // Most bodies arrive in one piece and need no copy.
             if first.is_empty() && whole.is_empty() {

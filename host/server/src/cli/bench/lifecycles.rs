@@ -31,12 +31,12 @@ pub fn input() -> Payload {
 
 /// Runs one execution to its end.
 pub async fn one(engine: &Engine) -> Result<ExecutionId, Failure> {
-    let created = engine
-        .create(Create::new(KIND, input()))
+    let (created, finished) = engine
+        .create_and_wait(Create::new(KIND, input()), PATIENCE)
         .await?
         .map_err(|refusal| Failure::new(Exit::Failed, refusal.to_string()))?;
     let id = created.id();
-    if engine.wait_finished(id, PATIENCE).await? {
+    if finished {
         Ok(id)
     } else {
         let message = format!("execution {id} did not end within {} s", PATIENCE.as_secs());
