@@ -110,7 +110,8 @@ impl Cluster {
     /// Whether the server serves, as its supervisor knows without asking it.
     ///
     /// # Errors
-    /// [`Error::Restarting`] for the moment, [`Error::GaveUp`] for good.
+    /// [`Error::Restarting`] for the moment, [`Error::Failing`] when it keeps
+    /// failing; it is started again every few seconds all the same.
     pub fn healthy(&self) -> Result<(), Error> {
         self.supervisor.healthy()
     }

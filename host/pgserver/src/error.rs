@@ -154,12 +154,12 @@ pub enum Error {
         value: String,
     },
 
-    /// The server kept ending and is no longer restarted.
+    /// The server keeps ending; it is started again every few seconds.
     #[error(
-        "Postgres failed {failures} times in a row and is not restarted any more; the last lines of {}:\n{tail}",
+        "Postgres failed {failures} times in a row and is tried again every few seconds; the last lines of {}:\n{tail}",
         log.display()
     )]
-    GaveUp {
+    Failing {
         /// Failures in a row.
         failures: u32,
         /// The log file.

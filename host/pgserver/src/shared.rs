@@ -33,8 +33,8 @@ pub(crate) enum Phase {
     Serving,
     Restarting,
     Stopped,
-    /// Given up; holds the failures and the last lines of the log.
-    Lost(u32, String),
+    /// Restarting in vain; holds the failures and the last lines of the log.
+    Failing(u32, String),
 }
 
 impl Shared {
@@ -66,12 +66,11 @@ impl Shared {
 
     /// Waits until the thread is done; false when it is not after `patience`.
     pub fn wait_for_the_end(&self, patience: Duration) -> bool {
-        let ended = |phase: &Phase| matches!(phase, Phase::Stopped | Phase::Lost(..));
         let (state, _) = self
             .changed
-            .wait_timeout_while(self.lock(), patience, |state| !ended(&state.phase))
+            .wait_timeout_while(self.lock(), patience, |state| state.phase != Phase::Stopped)
             .unwrap_or_else(PoisonError::into_inner);
-        ended(&state.phase)
+        state.phase == Phase::Stopped
     }
 
     pub fn enter(&self, phase: Phase) {

@@ -2,9 +2,9 @@
 //!
 //! ```text
 //! starting ──► serving ──► restarting ──► serving …
-//!     │           │             │ 6 failures in a row
-//!     ▼           ▼             ▼
-//!   ended      stopped        lost
+//!     │           │             │ ▲
+//!     ▼           ▼             ▼ │ every 5 s at last
+//!   ended      stopped        failing
 //! ```
 //!
 //! The server is spawned, awaited and restarted by one dedicated thread, which
@@ -23,7 +23,8 @@ use std::time::{Duration, Instant};
 
 /// A run that served this long is not a failure, however it ended.
 const SETTLED_AFTER: Duration = Duration::from_secs(10);
-/// Failures in a row after which the server is given up.
+/// Failures in a row after which the server is reported as failing. It is tried
+/// again all the same: a disk that was full may have room again.
 const FAILURES_MAX: u32 = 6;
 /// The pause before a restart: none, then doubling from the first to the second.
 const PAUSE_MIN: Duration = Duration::from_millis(100);
@@ -84,7 +85,7 @@ impl Supervisor {
             Phase::Serving => Ok(()),
             Phase::Starting | Phase::Restarting => Err(Error::Restarting),
             Phase::Stopped => Err(Error::Stopped),
-            Phase::Lost(failures, tail) => Err(Error::GaveUp {
+            Phase::Failing(failures, tail) => Err(Error::Failing {
                 failures: *failures,
                 log: self.shared.launcher.log.path.clone(),
                 tail: tail.clone(),
@@ -129,7 +130,7 @@ impl Drop for Supervisor {
 }
 
 impl Shared {
-    /// The thread. Ends when the server was stopped, lost, or did not start.
+    /// The thread. Ends when the server was stopped or did not start.
     fn supervise(&self, first: Sender<Result<(), Error>>) {
         let _leaving = Leaving(self);
         let mut first = Some(first);
@@ -155,10 +156,11 @@ impl Shared {
             }
             failures = if settled { 1 } else { failures + 1 };
             tracing::error!(%error, failures, "Postgres failed");
-            if failures >= FAILURES_MAX {
-                return self.give_up(failures);
-            }
-            self.enter(Phase::Restarting);
+            self.enter(if failures < FAILURES_MAX {
+                Phase::Restarting
+            } else {
+                Phase::Failing(failures, self.launcher.log.tail(0))
+            });
             if let Err(error) = self.sweep() {
                 tracing::error!(%error, "leftover processes may keep Postgres from starting");
             }
@@ -180,13 +182,6 @@ impl Shared {
                 tracing::warn!(restarts = state.restarts, "Postgres is back");
             }
         }
-    }
-
-    fn give_up(&self, failures: u32) {
-        let log = &self.launcher.log;
-        let tail = log.tail(0);
-        tracing::error!(failures, log = %log.path.display(), tail, "Postgres is not restarted any more");
-        self.enter(Phase::Lost(failures, tail));
     }
 
     fn sweep(&self) -> Result<(), Error> {
@@ -296,10 +291,6 @@ struct Leaving<'a>(&'a Shared);
 
 impl Drop for Leaving<'_> {
     fn drop(&mut self) {
-        let mut state = self.0.lock();
-        if !matches!(state.phase, Phase::Lost(..)) {
-            state.phase = Phase::Stopped;
-        }
-        self.0.changed.notify_all();
+        self.0.enter(Phase::Stopped);
     }
 }

@@ -59,17 +59,21 @@ fn a_busy_backend_does_not_hold_up_the_restart() {
 }
 
 #[test]
-fn a_server_that_cannot_come_back_is_given_up_with_its_last_words() {
+fn a_server_that_cannot_come_back_says_why_and_is_tried_until_it_can() {
     let scratch = Scratch::new();
     let cluster = start(throw_away(scratch.data_dir())).expect("a start");
-    fs::remove_file(cluster.data_dir().join("pg/global/pg_control")).expect("damaged");
+    let control = cluster.data_dir().join("pg/global/pg_control");
+    let aside = cluster.data_dir().join("pg_control");
+    fs::rename(&control, &aside).expect("damaged");
     kill_hard(postmaster_pid(cluster.data_dir()));
-    wait_until("the supervisor gives up", || {
-        matches!(cluster.healthy(), Err(Error::GaveUp { .. }))
+    wait_until("the supervisor despairs", || {
+        matches!(cluster.healthy(), Err(Error::Failing { .. }))
     });
-    let text = cluster.healthy().expect_err("given up").to_string();
+    let text = cluster.healthy().expect_err("failing").to_string();
     assert!(text.contains("pg_control"), "{text}");
-    cluster.stop().expect("there is nothing left to stop");
+    fs::rename(&aside, &control).expect("mended");
+    wait_until("the server is back", || cluster.healthy().is_ok());
+    cluster.stop().expect("it stops as if nothing had been");
 }
 
 #[test]

@@ -92,7 +92,7 @@ pub fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
 /// Waits until the server has come back `restarts` times.
 pub fn wait_for_restart(cluster: &Cluster, restarts: u64) {
     wait_until("a restart", || {
-        if let Err(error @ Error::GaveUp { .. }) = cluster.healthy() {
+        if let Err(error @ Error::Failing { .. }) = cluster.healthy() {
             panic!("{error}");
         }
         cluster.restarts() >= restarts

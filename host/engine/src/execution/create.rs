@@ -373,10 +373,13 @@ impl Statements {
         partition: Partition,
         batch: &[Box<CreateCall>],
     ) -> Result<HashMap<ExecutionId, bool>, Error> {
-        let create = |f: fn(&Create) -> String| -> Vec<String> {
+        let create = |f: for<'a> fn(&'a Create) -> &'a str| -> Vec<&str> {
             batch.iter().map(|c| f(&c.create)).collect()
         };
-        let maybe = |f: fn(&Create) -> Option<String>| -> Vec<Option<String>> {
+        let maybe = |f: for<'a> fn(&'a Create) -> Option<&'a str>| -> Vec<Option<&str>> {
+            batch.iter().map(|c| f(&c.create)).collect()
+        };
+        let written = |f: fn(&Create) -> Option<String>| -> Vec<Option<String>> {
             batch.iter().map(|c| f(&c.create)).collect()
         };
         let millis = |f: fn(&Create) -> Option<u64>| -> Vec<Option<i64>> {
@@ -391,7 +394,7 @@ impl Statements {
             .iter()
             .map(|c| c.create.flow_id.map(FlowId::uuid))
             .collect();
-        let digests: Vec<Option<Vec<u8>>> = batch.iter().map(|c| c.digest.clone()).collect();
+        let digests: Vec<Option<&[u8]>> = batch.iter().map(|c| c.digest.as_deref()).collect();
         let windows: Vec<i64> = batch
             .iter()
             .map(|c| c.create.policy.dedup_window_ms.0 as i64)
@@ -419,20 +422,20 @@ impl Statements {
             "src/execution/create.sql",
             partition.column(),
             &ids,
-            &create(|c| c.namespace.clone()),
-            &create(|c| c.lane.clone()),
-            &create(|c| c.kind.clone()),
+            &create(|c| &c.namespace) as &[&str],
+            &create(|c| &c.lane) as &[&str],
+            &create(|c| &c.kind) as &[&str],
             &priorities,
             &flows as &[Option<Uuid>],
-            &maybe(|c| c.creator.clone()) as &[Option<String>],
-            &maybe(|c| c.idempotency_key.clone()) as &[Option<String>],
-            &digests as &[Option<Vec<u8>>],
+            &maybe(|c| c.creator.as_deref()) as &[Option<&str>],
+            &maybe(|c| c.idempotency_key.as_deref()) as &[Option<&str>],
+            &digests as &[Option<&[u8]>],
             &windows,
-            &maybe(|c| c.traceparent.clone()) as &[Option<String>],
-            &maybe(|c| required_capabilities(&c.policy)) as &[Option<String>],
+            &maybe(|c| c.traceparent.as_deref()) as &[Option<&str>],
+            &written(|c| required_capabilities(&c.policy)) as &[Option<String>],
             &inputs as &[&[u8]],
-            &create(|c| c.input.content_type.clone()),
-            &maybe(|c| policy_text(&c.policy)) as &[Option<String>],
+            &create(|c| &c.input.content_type) as &[&str],
+            &written(|c| policy_text(&c.policy)) as &[Option<String>],
             &millis(|c| c.policy.timeout_policy.attempt_timeout_ms) as &[Option<i64>],
             &reclaims,
             &millis(|c| c.delay_ms) as &[Option<i64>],

@@ -1,10 +1,12 @@
 //! Runs one claimed execution: lease → attempt in a sandbox → verdict.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use engine::{Claimed, Report};
+use futures::FutureExt as _;
 use model::{Failure, FailureClass};
 use tokio::sync::OwnedSemaphorePermit;
 
@@ -40,7 +42,9 @@ pub(super) fn begin(
         .unwrap_or_else(PoisonError::into_inner)
         .insert(claimed.fence.lease_id, attempt.clone());
     let worker = worker.clone();
-    worker.main.clone().spawn(async move {
+    // All of it where the guest runs: every change of threads costs as much as
+    // a fresh sandbox. The engine does its input and output elsewhere.
+    worker.guests.clone().spawn(async move {
         let lease_id = claimed.fence.lease_id;
         run(&worker, claimed, attempt).await;
         worker
@@ -75,7 +79,7 @@ async fn run(worker: &Arc<Worker>, mut claimed: Claimed, attempt: Arc<Attempt>) 
                 limits: worker.limits,
                 result_bytes_max: worker.result_bytes_max,
             };
-            in_sandbox(worker, loaded.clone(), opening).await
+            in_sandbox(worker, loaded, opening).await
         }
         Some(Readiness::Rejected(why)) => unavailable(&claimed.kind, why),
         // Claimed for a route that changed in the meantime.
@@ -96,17 +100,15 @@ async fn run(worker: &Arc<Worker>, mut claimed: Claimed, attempt: Arc<Attempt>) 
     recording::record(worker, &attempt, ending, verdict.outcome).await;
 }
 
-/// Runs the guest on the guests' runtime. A panic of the host ends this
-/// attempt alone.
-async fn in_sandbox(worker: &Worker, loaded: Arc<Loaded>, opening: Opening) -> Verdict {
+/// Runs the guest. A panic of the host ends this attempt alone.
+async fn in_sandbox(worker: &Worker, loaded: &Loaded, opening: Opening) -> Verdict {
     worker.counters.live.fetch_add(1, Ordering::Relaxed);
-    let ended = worker
-        .guests
-        .spawn(async move { sandbox::run(&loaded, opening).await })
+    let ended = AssertUnwindSafe(sandbox::run(loaded, opening))
+        .catch_unwind()
         .await;
     worker.counters.live.fetch_sub(1, Ordering::Relaxed);
-    ended.unwrap_or_else(|error| {
-        tracing::error!(%error, "the host failed while it ran a guest");
+    ended.unwrap_or_else(|_panic| {
+        tracing::error!("the host failed while it ran a guest");
         failed(Failure::new(
             FailureClass::InfraCrash,
             "host_fault",
