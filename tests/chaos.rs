@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
+use futures::StreamExt as _;
 use reqwest::Method;
 use serde_json::{Value, json};
 use testkit::{database, eventually};
@@ -83,12 +84,14 @@ async fn chaos_no_acknowledged_execution_is_lost_and_none_ends_twice() {
         (idle && delayed["executions"] == json!([])).then_some(())
     })
     .await;
-    for (id, input) in &acknowledged {
-        let (_, info) = front.get(&format!("/v1/executions/{id}")).await;
-        assert_eq!(info["public_state"], "completed", "{info}");
-        let (_, result) = front.result(id).await;
-        assert_eq!(result, input.as_bytes(), "{id}");
-    }
+    futures::stream::iter(&acknowledged)
+        .for_each_concurrent(16, async |(id, input)| {
+            let (_, info) = front.get(&format!("/v1/executions/{id}")).await;
+            assert_eq!(info["public_state"], "completed", "{info}");
+            let (_, result) = front.result(id).await;
+            assert_eq!(result, input.as_bytes(), "{id}");
+        })
+        .await;
     // Among them: one end each, attempts without gaps, a newer epoch per grant.
     database.assert_invariants().await;
     println!(

@@ -407,6 +407,11 @@ async fn a_lapsed_lease_is_taken_back_and_its_holder_is_refused() {
         .expect("asked")
         .remove(0);
     assert_eq!(refused.expect_err("another holds it").code(), "stale_lease");
+    let refused = engine
+        .complete(complete(first.fence, "late"))
+        .await
+        .expect("asked");
+    assert_eq!(refused.expect_err("another holds it").code(), "stale_lease");
     engine
         .complete(complete(second.fence, "done"))
         .await

@@ -175,22 +175,23 @@ impl Statements {
         batch: &[Box<ReleaseCall>],
         released: &HashMap<ExecutionId, Option<OffsetDateTime>>,
     ) {
-        let done = |call: &&Box<ReleaseCall>| released.contains_key(&call.fence.execution_id);
+        let done: Vec<&ReleaseCall> = batch
+            .iter()
+            .map(Box::as_ref)
+            .filter(|call| released.contains_key(&call.fence.execution_id))
+            .collect();
         self.wake.finished(
-            batch
-                .iter()
-                .filter(done)
+            done.iter()
                 .filter(|call| matches!(call.goes, Goes::Finished { .. }))
                 .map(|call| call.fence.execution_id),
         );
-        if batch
+        if done
             .iter()
-            .filter(done)
             .any(|call| matches!(call.goes, Goes::Ready { .. }))
         {
             self.wake.ready();
         }
-        for call in batch.iter().filter(done).filter(|call| call.involuntary) {
+        for call in done.iter().filter(|call| call.involuntary) {
             self.wake.lost(call.fence.execution_id);
         }
     }
