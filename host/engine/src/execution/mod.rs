@@ -13,6 +13,7 @@ mod progress;
 mod read;
 mod release;
 mod renew;
+mod request;
 mod row;
 mod timeline;
 mod wait;
