@@ -1,4 +1,5 @@
-//! Hot statements keep their indexes: their generic plans read no table whole.
+//! Hot statements keep their indexes: their generic plans read no table and no
+//! partition whole.
 
 use sqlx::{AssertSqlSafe, Executor as _, Row as _};
 use testkit::database;
@@ -102,6 +103,13 @@ async fn hot_statements_read_by_index_only() {
             if plan.contains(&format!("Seq Scan on {table} ")) {
                 wrong.push(format!("{name} reads {table} whole:\n{plan}"));
             }
+        }
+        // Every row of a partition, where the one of a key is wanted.
+        if plan
+            .lines()
+            .any(|line| line.trim() == "Index Cond: (partition = $1)")
+        {
+            wrong.push(format!("{name} reads a whole partition:\n{plan}"));
         }
         for index in *indexes {
             if !plan.contains(index) {

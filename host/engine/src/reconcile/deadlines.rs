@@ -15,7 +15,7 @@ impl Engine {
         for partition in self.instance().partitions.all() {
             // A timer outlives an execution that finished by itself.
             sqlx::query!(
-                "DELETE FROM timer t WHERE t.partition = $1 AND t.due_at <= clock_timestamp()
+                "DELETE FROM timer t WHERE t.partition = $1 AND t.due_at <= statement_timestamp()
                  AND EXISTS (SELECT FROM finished f
                              WHERE f.partition = $1 AND f.execution_id = t.execution_id)",
                 partition.column()
@@ -24,7 +24,7 @@ impl Engine {
             .await?;
             let due = sqlx::query_scalar!(
                 "SELECT execution_id FROM timer
-                 WHERE partition = $1 AND due_at <= clock_timestamp() AND kind = 'execution_deadline'
+                 WHERE partition = $1 AND due_at <= statement_timestamp() AND kind = 'execution_deadline'
                  ORDER BY due_at LIMIT $2",
                 partition.column(),
                 SWEEP_MAX

@@ -1,14 +1,15 @@
 -- Promotes delayed executions of one partition whose time has come:
 -- delayed → waiting.
 --
--- $1 partition, $2 most executions. Reads parked_due. Rows another sweep holds
+-- $1 partition, $2 most executions. Reads parked_due; a clock that moves
+-- within the statement could not bound the index. Rows another sweep holds
 -- are skipped. An execution keeps its place in time: it is ready since it was
 -- due.
 -- Locks: the parked rows taken.
 WITH woken AS (
     DELETE FROM parked WHERE ctid = ANY (ARRAY(
         SELECT ctid FROM parked
-        WHERE partition = $1 AND wake_at <= clock_timestamp() AND state = 'delayed'
+        WHERE partition = $1 AND wake_at <= statement_timestamp() AND state = 'delayed'
         ORDER BY wake_at
         LIMIT $2
         FOR UPDATE SKIP LOCKED

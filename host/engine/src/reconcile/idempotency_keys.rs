@@ -11,7 +11,7 @@ impl Engine {
             let done = sqlx::query!(
                 "DELETE FROM idempotency WHERE ctid = ANY (ARRAY(
                      SELECT ctid FROM idempotency
-                     WHERE partition = $1 AND expires_at <= clock_timestamp()
+                     WHERE partition = $1 AND expires_at <= statement_timestamp()
                      ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED))",
                 partition.column(),
                 SWEEP_MAX
