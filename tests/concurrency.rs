@@ -10,7 +10,7 @@ use engine::{Cancel, Complete, Create, Engine, Fail, Payload, Settings};
 use model::{Cursor, EventKind, ExecutionId, Failure, FailureClass, PublicState};
 use testkit::{database, eventually};
 
-use crate::lifecycle::claim;
+use crate::work::claim;
 
 fn create(n: usize) -> Create {
     Create::new("echo", Payload::new("text/plain", n.to_string()))

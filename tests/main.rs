@@ -4,6 +4,7 @@
 mod api;
 mod chaos;
 mod concurrency;
+mod failures;
 mod golden;
 mod http;
 mod lifecycle;
@@ -13,3 +14,4 @@ mod sandbox;
 mod tidy;
 mod transitions;
 mod wit_reference;
+mod work;

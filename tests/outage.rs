@@ -14,7 +14,7 @@ use serde_json::json;
 use testkit::eventually;
 
 use crate::api::{Api, builder_at};
-use crate::lifecycle::try_claim;
+use crate::work::try_claim;
 
 /// A cluster of its own, durable as in production.
 fn cluster() -> (pgserver::Cluster, tempfile::TempDir) {

@@ -3,13 +3,11 @@
 
 use std::time::Duration;
 
-use engine::{Cancel, Complete, Create, Delay, Engine, Fail, Payload};
-use model::{
-    ExecutionId, Failure, FailureClass, Fence, LeaseId, PublicState, Rule, StateKind, Verb, rule,
-};
+use engine::{Cancel, Complete, Create, Delay, Engine, Payload};
+use model::{ExecutionId, FailureClass, Fence, LeaseId, PublicState, Rule, StateKind, Verb, rule};
 use testkit::{Database, database};
 
-use crate::lifecycle::claim;
+use crate::work::{self, claim};
 
 /// States the engine can bring an execution into, and verbs it offers.
 const STATES: [StateKind; 4] = [
@@ -64,13 +62,7 @@ async fn arrange(engine: &Engine, state: StateKind) -> Fence {
 }
 
 async fn fail(engine: &Engine, fence: Fence, class: FailureClass) -> Result<(), String> {
-    let fail = Fail {
-        fence,
-        failure: Failure::new(class, "broken", "it broke"),
-        report: Default::default(),
-        known: None,
-    };
-    let answer = engine.fail(fail).await.expect("asked");
+    let answer = engine.fail(work::fail(fence, class)).await.expect("asked");
     answer
         .map(|_| ())
         .map_err(|refused| refused.code().to_owned())

@@ -1,0 +1,196 @@
+//! Attempts that fail, run too long, or lose their host: retries, reclaims and
+//! where they end.
+
+use std::time::Duration;
+
+use engine::Failed;
+use model::{AttemptType, BlockingReason, EventKind, FailureClass, PublicState};
+
+use crate::work::{claim, claim_one, complete, create, fail, setup};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_transient_failure_is_retried_after_its_backoff_and_fails_at_the_end() {
+    let (database, engine) = setup().await;
+    let mut create = create("x");
+    create.policy.retry_policy.max_retries = 1;
+    let id = engine
+        .create(create)
+        .await
+        .expect("asked")
+        .expect("created")
+        .id();
+    let first = claim_one(&engine).await;
+    let failed = engine
+        .fail(fail(first.fence, FailureClass::Transient))
+        .await;
+    assert!(matches!(
+        failed.expect("asked"),
+        Ok(Failed::RetryScheduled { .. })
+    ));
+    let info = engine.get(id, None).await.expect("asked").expect("known");
+    assert_eq!(info.public_state, PublicState::Delayed);
+    assert_eq!(info.blocking_reason, BlockingReason::WaitingForRetryBackoff);
+    engine.reconcile().await.expect("swept");
+    assert!(
+        claim(&engine, 1).await.is_empty(),
+        "not before the backoff is over"
+    );
+
+    database.advance(Duration::from_secs(2)).await;
+    engine.reconcile().await.expect("swept");
+    let second = claim_one(&engine).await;
+    assert_eq!(second.attempt_type, AttemptType::Retry);
+    assert_eq!(
+        (second.fence.attempt, second.fence.epoch, second.retries),
+        (1, 2, 1)
+    );
+    let late = engine
+        .complete(complete(first.fence, "late"))
+        .await
+        .expect("asked");
+    assert_eq!(
+        late.expect_err("the first attempt is over").code(),
+        "stale_lease"
+    );
+    let failed = engine
+        .fail(fail(second.fence, FailureClass::Transient))
+        .await;
+    assert_eq!(failed.expect("asked"), Ok(Failed::Terminal));
+    let info = engine.get(id, None).await.expect("asked").expect("known");
+    assert_eq!(info.public_state, PublicState::Failed);
+    assert_eq!(info.failure.expect("recorded").code, "broken");
+    database.assert_invariants().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_permanent_failure_is_not_retried() {
+    let (database, engine) = setup().await;
+    engine
+        .create(create("x"))
+        .await
+        .expect("asked")
+        .expect("created");
+    let claimed = claim_one(&engine).await;
+    let failed = engine
+        .fail(fail(claimed.fence, FailureClass::Permanent))
+        .await;
+    assert_eq!(failed.expect("asked"), Ok(Failed::Terminal));
+    database.assert_invariants().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lapsed_lease_is_taken_back_and_its_holder_is_refused() {
+    let (database, engine) = setup().await;
+    engine
+        .create(create("x"))
+        .await
+        .expect("asked")
+        .expect("created");
+    let first = claim_one(&engine).await;
+    database.advance(Duration::from_secs(31)).await;
+    let renewed = engine
+        .renew(&[first.fence], 30_000)
+        .await
+        .expect("asked")
+        .remove(0);
+    assert_eq!(renewed.expect_err("it lapsed").code(), "lease_expired");
+    let refused = engine
+        .complete(complete(first.fence, "late"))
+        .await
+        .expect("asked");
+    assert_eq!(refused.expect_err("it lapsed").code(), "lease_expired");
+    engine.reconcile().await.expect("swept");
+    let refused = engine
+        .complete(complete(first.fence, "late"))
+        .await
+        .expect("asked");
+    assert_eq!(
+        refused.expect_err("still for that reason").code(),
+        "lease_expired"
+    );
+
+    let second = claim_one(&engine).await;
+    assert_eq!(second.attempt_type, AttemptType::Reclaim);
+    assert_eq!(
+        (second.fence.attempt, second.fence.epoch),
+        (1, 3),
+        "the epoch grew twice"
+    );
+    let refused = engine
+        .renew(&[first.fence], 30_000)
+        .await
+        .expect("asked")
+        .remove(0);
+    assert_eq!(refused.expect_err("another holds it").code(), "stale_lease");
+    let refused = engine
+        .complete(complete(first.fence, "late"))
+        .await
+        .expect("asked");
+    assert_eq!(refused.expect_err("another holds it").code(), "stale_lease");
+    engine
+        .complete(complete(second.fence, "done"))
+        .await
+        .expect("asked")
+        .expect("accepted");
+    database.assert_invariants().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_execution_whose_hosts_keep_dying_fails_at_its_cap() {
+    let (database, engine) = setup().await;
+    let mut poison = create("x");
+    poison.policy.timeout_policy.max_reclaim_count = 2;
+    let id = engine
+        .create(poison)
+        .await
+        .expect("asked")
+        .expect("created")
+        .id();
+    for _ in 0..3 {
+        claim_one(&engine).await;
+        database.advance(Duration::from_secs(31)).await;
+        engine.reconcile().await.expect("swept");
+    }
+    let info = engine.get(id, None).await.expect("asked").expect("known");
+    assert_eq!(info.public_state, PublicState::Failed);
+    assert_eq!(
+        info.failure.expect("recorded").code,
+        "max_reclaims_exceeded"
+    );
+    let last = engine
+        .events(None, 100)
+        .await
+        .expect("asked")
+        .pop()
+        .expect("events");
+    assert_eq!(last.kind, EventKind::Failed, "the end is announced");
+    database.assert_invariants().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_attempt_that_runs_too_long_is_retried_and_expires_at_the_end() {
+    let (database, engine) = setup().await;
+    let mut slow = create("x");
+    slow.policy.timeout_policy.attempt_timeout_ms = Some(5_000);
+    slow.policy.retry_policy.max_retries = 1;
+    let id = engine
+        .create(slow)
+        .await
+        .expect("asked")
+        .expect("created")
+        .id();
+    claim_one(&engine).await;
+    database.advance(Duration::from_secs(6)).await;
+    engine.reconcile().await.expect("swept");
+    let info = engine.get(id, None).await.expect("asked").expect("known");
+    assert_eq!(info.public_state, PublicState::Delayed);
+    database.advance(Duration::from_secs(2)).await;
+    engine.reconcile().await.expect("swept");
+    claim_one(&engine).await;
+    database.advance(Duration::from_secs(6)).await;
+    engine.reconcile().await.expect("swept");
+    let info = engine.get(id, None).await.expect("asked").expect("known");
+    assert_eq!(info.public_state, PublicState::Expired);
+    assert_eq!(info.failure.expect("recorded").code, "attempt_timeout");
+    database.assert_invariants().await;
+}
