@@ -151,7 +151,7 @@ pub async fn server_stats(engine: &Engine) -> Result<Stats, Error> {
 
 /// Fills the queue of a lane with `count` ready executions of a kind.
 pub async fn backlog(engine: &Engine, lane: &str, kind: &str, count: u64) -> Result<(), Error> {
-    engine.lane_takes_work(lane).await?;
+    engine.lane_state(lane).await?;
     let mut left = count;
     while left > 0 {
         let batch = left.min(10_000);

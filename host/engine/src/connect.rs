@@ -10,7 +10,7 @@ use sqlx::{ConnectOptions, Connection, PgConnection, PgPool};
 use uuid::Uuid;
 
 use crate::coalesce::Coalescer;
-use crate::{Engine, Error, Inner, component, execution, lane, wake};
+use crate::{Engine, Error, Inner, component, execution, lane, standby, wake};
 
 /// The migrations of this version.
 pub static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!("../../migrations");
@@ -86,9 +86,11 @@ impl Engine {
         let verbs = pool(VERB_CONNECTIONS).connect_lazy_with(options.clone().options(PLANNER));
         let reads = pool(READ_CONNECTIONS).connect_lazy_with(options.clone().options(READ_PLANNER));
         let wake = wake::Wake::start(options);
+        let standbys = standby::Standbys::default();
         let statements = |pool: &PgPool| execution::Statements {
             verbs: pool.clone(),
             wake: wake.clone(),
+            standbys: standbys.clone(),
         };
         Ok(Self {
             inner: Arc::new(Inner {
@@ -102,6 +104,7 @@ impl Engine {
                 limits: settings.limits,
                 instance,
                 wake,
+                standbys,
                 verbs,
                 reads,
             }),

@@ -22,6 +22,7 @@ mod execution;
 mod lane;
 mod mint;
 mod reconcile;
+mod standby;
 mod wake;
 
 pub use component::{ComponentRow, Kind, NewComponent, Route, RouteRefusal};
@@ -34,6 +35,7 @@ pub use execution::{
 };
 pub use lane::{Lane, LaneState};
 pub use reconcile::{Reconcilers, Sweeps};
+pub use standby::{Begin, Standby};
 
 use std::sync::Arc;
 
@@ -58,6 +60,7 @@ struct Inner {
     instance: Instance,
     limits: Limits,
     wake: wake::Wake,
+    standbys: standby::Standbys,
     known: component::Known,
     lanes: lane::Lanes,
     create: coalesce::Coalescer<execution::CreateCall, execution::CreateVerdict>,

@@ -140,8 +140,11 @@ impl Worker {
         self.reroute.notify_one();
     }
 
+    /// Ends the worker if it drains and holds nothing: neither an attempt nor a
+    /// slot for an execution that is just being created for it.
     fn end_if_done(&self) {
-        if self.is_draining() && self.running() == 0 {
+        let slots = self.settings.slots.max(1) as usize;
+        if self.is_draining() && self.slots.available_permits() == slots && self.running() == 0 {
             self.over.store(true, Ordering::Relaxed);
             self.ended.notify_waiters();
         }
@@ -156,7 +159,8 @@ impl Worker {
             if self.is_over() {
                 return;
             }
-            ended.await;
+            // A slot may also come back from a creation that failed.
+            let _ = tokio::time::timeout(Duration::from_millis(20), ended).await;
         }
     }
 }

@@ -9,7 +9,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use model::{AttemptType, ExecutionId, ExecutionPolicy, Fence, FlowId, LeaseId, Limits, Partition};
-use time::OffsetDateTime;
 
 use super::Payload;
 use super::row::{count, epoch, label};
@@ -30,6 +29,14 @@ pub struct Claim {
     pub max: u32,
     /// Life of the leases in milliseconds, within [`Limits::LEASE_TTL_MS`].
     pub lease_ttl_ms: u32,
+}
+
+impl Claim {
+    /// Returns the life of the leases within bounds.
+    pub(crate) fn ttl_ms(&self) -> i32 {
+        let bounds = Limits::LEASE_TTL_MS;
+        self.lease_ttl_ms.clamp(*bounds.start(), *bounds.end()) as i32
+    }
 }
 
 /// An execution under a lease.
@@ -57,8 +64,6 @@ pub struct Claimed {
     pub tags: Vec<(String, String)>,
     /// Longest the attempt may run.
     pub attempt_timeout_ms: Option<u64>,
-    /// When the execution was created.
-    pub created_at: OffsetDateTime,
     /// The frozen policy.
     pub policy: Arc<ExecutionPolicy>,
     /// Failures so far.
@@ -105,9 +110,6 @@ impl Engine {
         lanes: &[String],
         max: usize,
     ) -> Result<Vec<Claimed>, Error> {
-        let ttl_ms = claim
-            .lease_ttl_ms
-            .clamp(*Limits::LEASE_TTL_MS.start(), *Limits::LEASE_TTL_MS.end());
         let capabilities: Vec<String> = claim.capabilities.iter().cloned().collect();
         let rows = sqlx::query_file!(
             "src/execution/claim.sql",
@@ -117,7 +119,7 @@ impl Engine {
             &capabilities,
             max as i64,
             claim.worker_instance_id,
-            ttl_ms as i32,
+            claim.ttl_ms(),
         )
         .fetch_all(&self.inner.verbs)
         .await?;
@@ -150,7 +152,6 @@ impl Engine {
                         .map(|pair| (pair[0].clone(), pair[1].clone()))
                         .collect(),
                     attempt_timeout_ms: row.attempt_timeout_ms.map(|ms| ms.unsigned_abs()),
-                    created_at: row.created_at,
                     policy,
                     retries: count(row.retries),
                 })

@@ -30,7 +30,7 @@ opened AS (
     SELECT t.*, gen_random_uuid() AS lease_id, t.epoch + 1 AS new_epoch,
            CASE WHEN t.resumes THEN t.attempts - 1 ELSE t.attempts END AS attempt,
            e.namespace, e.input, e.input_type, e.flow_id, e.traceparent, e.has_tags, e.policy,
-           e.created_at, e.attempt_timeout_ms,
+           e.attempt_timeout_ms,
            clock_timestamp() + e.attempt_timeout_ms * interval '1 millisecond' AS attempt_deadline_at
     FROM taken t
     CROSS JOIN LATERAL (
@@ -59,7 +59,7 @@ announced AS (
 SELECT execution_id AS "execution_id!", lease_id AS "lease_id!", new_epoch AS "epoch!",
        attempt AS "attempt!", next_type::text AS "attempt_type!", resumes AS "resumes!",
        namespace AS "namespace!", lane AS "lane!", kind AS "kind!", flow_id, traceparent,
-       input AS "input!", input_type AS "input_type!", policy, created_at AS "created_at!",
+       input AS "input!", input_type AS "input_type!", policy,
        attempt_timeout_ms, retries AS "retries!",
        CASE WHEN has_tags THEN ARRAY(
            SELECT unnest(ARRAY[key, value]) FROM tag

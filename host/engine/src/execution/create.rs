@@ -1,19 +1,24 @@
-//! create: nothing → waiting or delayed.
+//! create: nothing → waiting, delayed or, handed to a worker that stands by,
+//! active.
 //!
-//! Locks: idempotency row, new rows. Event: `created`.
+//! Locks: idempotency row, new rows. Events: `created`, and `acquired` for what
+//! is handed over.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::Instant;
 
 use model::{
-    CreateRefusal, ExecutionId, ExecutionPolicy, FlowId, Invalid, LANE_DEFAULT, NAMESPACE_DEFAULT,
-    Partition, PublicState,
+    AttemptType, CreateRefusal, ExecutionId, ExecutionPolicy, Fence, FlowId, Invalid,
+    LANE_DEFAULT, LeaseId, NAMESPACE_DEFAULT, Partition, PublicState,
 };
 use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::request::{check, request_digest};
-use super::{Payload, Statements};
+use super::{Claimed, Payload, Statements};
 use crate::coalesce::{Flush, Rider};
+use crate::standby::Seat;
 use crate::{Answer, Engine, Error, mint};
 
 /// A request for one execution.
@@ -82,7 +87,7 @@ pub enum Created {
     Created {
         /// Its id.
         id: ExecutionId,
-        /// Whether it is ready or delayed.
+        /// Waiting, delayed, or active when a worker took it at once.
         state: PublicState,
     },
     /// The same request was made before with the same key, or the same id.
@@ -131,7 +136,8 @@ impl Engine {
         if !self.kind_is_known(&create.kind).await? {
             return Ok(Err(CreateRefusal::UnknownKind(create.kind)));
         }
-        if !self.lane_takes_work(&create.lane).await? {
+        let lane = self.lane_state(&create.lane).await?;
+        if !lane.takes_work() {
             return Ok(Err(CreateRefusal::LaneDisabled(create.lane)));
         }
         let partitions = self.instance().partitions;
@@ -159,6 +165,7 @@ impl Engine {
         let digest = key.map(|_| request_digest(&create));
         Ok(Ok(CreateCall {
             minted: create.id.is_none(),
+            at_once: lane.serves() && create.delay_ms.is_none() && create.delay_until.is_none(),
             id,
             digest,
             create,
@@ -179,6 +186,8 @@ pub(crate) struct CreateCall {
     pub(super) id: ExecutionId,
     /// Whether the id was made here, so that nobody else can have used it.
     minted: bool,
+    /// Whether a worker may take it now.
+    at_once: bool,
     digest: Option<Vec<u8>>,
     create: Create,
 }
@@ -216,34 +225,77 @@ impl Flush<CreateCall> for Statements {
         batch: &[Box<CreateCall>],
         retried: bool,
     ) -> Result<Vec<CreateVerdict>, Error> {
-        let made = self.insert(partition, batch).await?;
+        let sent = Instant::now();
+        let seats = self
+            .standbys
+            .seats(batch.iter().map(|call| call.at_once.then_some(&call.create)));
+        let made = self.insert(partition, batch, &seats).await?;
         let misses: Vec<&CreateCall> = batch
             .iter()
             .map(Box::as_ref)
             .filter(|c| !made.contains_key(&c.id))
             .collect();
         let known = self.lookup(partition, &misses).await?;
-        if made.values().any(|delayed| !delayed) {
+        if made.values().any(|made| *made == Made::Queued) {
             self.wake.ready();
         }
         Ok(batch
             .iter()
-            .map(|call| match made.get(&call.id) {
-                Some(delayed) => Ok(Created::Created {
-                    id: call.id,
-                    state: if *delayed {
-                        PublicState::Delayed
-                    } else {
-                        PublicState::Waiting
-                    },
-                }),
+            .zip(seats)
+            .map(|(call, seat)| match made.get(&call.id) {
+                Some(made) => {
+                    if let (Made::Leased(lease_id), Some(seat)) = (made, seat) {
+                        seat.take(call.claimed(*lease_id), sent);
+                    }
+                    Ok(Created::Created {
+                        id: call.id,
+                        state: match made {
+                            Made::Queued => PublicState::Waiting,
+                            Made::PutOff => PublicState::Delayed,
+                            Made::Leased(_) => PublicState::Active,
+                        },
+                    })
+                }
                 None => call.missed(&known, retried),
             })
             .collect())
     }
 }
 
+/// Where a new execution went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Made {
+    Queued,
+    PutOff,
+    Leased(LeaseId),
+}
+
 impl CreateCall {
+    /// Returns the execution under its first lease, as a claim would.
+    fn claimed(&self, lease_id: LeaseId) -> Claimed {
+        let create = &self.create;
+        Claimed {
+            fence: Fence {
+                execution_id: self.id,
+                lease_id,
+                epoch: 1,
+                attempt: 0,
+            },
+            namespace: create.namespace.clone(),
+            kind: create.kind.clone(),
+            lane: create.lane.clone(),
+            flow_id: create.flow_id,
+            traceparent: create.traceparent.clone(),
+            attempt_type: AttemptType::Initial,
+            resumes: false,
+            input: create.input.clone(),
+            tags: create.tags.clone().into_iter().collect(),
+            attempt_timeout_ms: create.policy.timeout_policy.attempt_timeout_ms,
+            policy: Arc::new(create.policy.clone()),
+            retries: 0,
+        }
+    }
+
     /// Answers a request that inserted nothing.
     fn missed(
         &self,
@@ -279,7 +331,8 @@ impl Statements {
         &self,
         partition: Partition,
         batch: &[Box<CreateCall>],
-    ) -> Result<HashMap<ExecutionId, bool>, Error> {
+        seats: &[Option<Seat>],
+    ) -> Result<HashMap<ExecutionId, Made>, Error> {
         let create = |f: for<'a> fn(&'a Create) -> &'a str| -> Vec<&str> {
             batch.iter().map(|c| f(&c.create)).collect()
         };
@@ -317,6 +370,14 @@ impl Statements {
         let due: Vec<Option<OffsetDateTime>> = batch.iter().map(|c| c.create.delay_until).collect();
         let deadlines: Vec<Option<OffsetDateTime>> =
             batch.iter().map(|c| c.create.deadline_at).collect();
+        let takers: Vec<Option<&str>> = seats
+            .iter()
+            .map(|seat| seat.as_ref().map(Seat::worker_instance_id))
+            .collect();
+        let lives: Vec<Option<i32>> = seats
+            .iter()
+            .map(|seat| seat.as_ref().map(Seat::lease_ttl_ms))
+            .collect();
         let mut tags: (Vec<Uuid>, Vec<&str>, Vec<&str>) = Default::default();
         for call in batch {
             for (key, value) in &call.create.tags {
@@ -349,6 +410,8 @@ impl Statements {
             &due as &[Option<OffsetDateTime>],
             &millis(|c| c.policy.timeout_policy.execution_deadline_ms) as &[Option<i64>],
             &deadlines as &[Option<OffsetDateTime>],
+            &takers as &[Option<&str>],
+            &lives as &[Option<i32>],
             &tags.0,
             &tags.1 as &[&str],
             &tags.2 as &[&str],
@@ -357,7 +420,14 @@ impl Statements {
         .await?;
         Ok(rows
             .into_iter()
-            .map(|row| (ExecutionId::from_uuid(row.id), row.delayed))
+            .map(|row| {
+                let made = match row.lease_id {
+                    Some(lease_id) => Made::Leased(LeaseId(lease_id)),
+                    None if row.delayed => Made::PutOff,
+                    None => Made::Queued,
+                };
+                (ExecutionId::from_uuid(row.id), made)
+            })
             .collect())
     }
 

@@ -1,4 +1,5 @@
--- Creates a batch of executions of one partition: nothing → waiting or delayed.
+-- Creates a batch of executions of one partition: nothing → waiting, delayed or,
+-- handed to a worker that stands by, active.
 --
 -- $1 partition; then arrays, one element per execution, nullable where marked?:
 -- $2 ids, $3 namespaces, $4 lanes, $5 kinds, $6 priorities, $7 flow ids?,
@@ -6,7 +7,8 @@
 -- (ms), $12 trace parents?, $13 required capabilities (comma separated)?,
 -- $14 inputs, $15 media types, $16 policies (JSON)?, $17 attempt timeouts (ms)?,
 -- $18 reclaim caps, $19 delays (ms)?, $20 due times?, $21 deadlines (ms)?,
--- $22 deadlines?; and the labels of them all: $23 ids, $24 keys, $25 values.
+-- $22 deadlines?, $23 workers that take them at once?, $24 the life of their
+-- leases (ms)?; and the labels of them all: $25 ids, $26 keys, $27 values.
 --
 -- Keys must be distinct within the batch and sorted, so that batches that meet
 -- on keys lock them in one order. An id that is not in the answer was not
@@ -19,10 +21,12 @@ WITH wanted AS (
     FROM unnest($2::uuid[], $3::text[], $4::text[], $5::text[], $6::smallint[], $7::uuid[],
                 $8::text[], $9::text[], $10::bytea[], $11::bigint[], $12::text[], $13::text[],
                 $14::bytea[], $15::text[], $16::text[], $17::bigint[], $18::integer[],
-                $19::bigint[], $20::timestamptz[], $21::bigint[], $22::timestamptz[])
+                $19::bigint[], $20::timestamptz[], $21::bigint[], $22::timestamptz[],
+                $23::text[], $24::integer[])
         AS w(id, namespace, lane, kind, priority, flow_id, creator, key, request_digest,
              dedup_ms, traceparent, required_capabilities, input, input_type, policy,
-             attempt_timeout_ms, max_reclaims, delay_ms, due_at, deadline_ms, deadline_at)
+             attempt_timeout_ms, max_reclaims, delay_ms, due_at, deadline_ms, deadline_at,
+             taker, lease_ms)
 ),
 keyed AS (
     INSERT INTO idempotency (partition, namespace, key, execution_id, request_digest, expires_at)
@@ -43,7 +47,7 @@ created AS (
                            deadline_at)
     SELECT $1, id, namespace, lane, kind, priority, flow_id, creator, key, traceparent,
            required_capabilities, input, input_type, policy, attempt_timeout_ms, max_reclaims,
-           (id IN (SELECT unnest($23::uuid[]))) IS TRUE, ends_at
+           (id IN (SELECT unnest($25::uuid[]))) IS TRUE, ends_at
     FROM wanted
     WHERE key IS NULL OR id IN (SELECT execution_id FROM keyed)
     ON CONFLICT (partition, id) DO NOTHING
@@ -52,7 +56,8 @@ created AS (
 fresh AS (
     -- Compared with a hash of the ids; as a mere condition it would become a join
     -- that compares each with each.
-    SELECT *, coalesce(starts_at > clock_timestamp(), false) AS delayed
+    SELECT *, coalesce(starts_at > clock_timestamp(), false) AS delayed,
+           CASE WHEN taker IS NOT NULL THEN gen_random_uuid() END AS lease_id
     FROM wanted WHERE (id IN (SELECT id FROM created)) IS TRUE
 ),
 queued AS (
@@ -60,7 +65,16 @@ queued AS (
                        attempts, retries, reclaims, replays, next_type, resumes)
     SELECT $1, id, lane, (9000 - priority)::smallint, kind,
            string_to_array(required_capabilities, ','), 0, 0, 0, 0, 0, 'initial', false
-    FROM fresh WHERE NOT delayed
+    FROM fresh WHERE NOT delayed AND taker IS NULL
+),
+handed_off AS (
+    INSERT INTO lease (partition, execution_id, lease_id, epoch, namespace, lane, rank,
+                       worker_instance_id, attempt, attempt_type, retries, reclaims, replays,
+                       expires_at, attempt_deadline_at)
+    SELECT $1, id, lease_id, 1, namespace, lane, (9000 - priority)::smallint, taker, 0, 'initial',
+           0, 0, 0, clock_timestamp() + lease_ms * interval '1 millisecond',
+           clock_timestamp() + attempt_timeout_ms * interval '1 millisecond'
+    FROM fresh WHERE taker IS NOT NULL
 ),
 put_off AS (
     INSERT INTO parked (partition, execution_id, state, reason, wake_at, lane, rank, epoch,
@@ -76,13 +90,22 @@ armed AS (
 labelled AS (
     INSERT INTO tag (partition, execution_id, key, value)
     SELECT $1, t.id, t.key, t.value
-    FROM unnest($23::uuid[], $24::text[], $25::text[]) AS t(id, key, value)
+    FROM unnest($25::uuid[], $26::text[], $27::text[]) AS t(id, key, value)
     WHERE (t.id IN (SELECT id FROM created)) IS TRUE
 ),
 announced AS (
-    INSERT INTO event (partition, kinds, execution_ids, namespaces, epochs)
-    SELECT $1, array_agg('created'::event_kind), array_agg(id), array_agg(namespace),
-           array_agg(0::bigint)
-    FROM fresh HAVING count(*) > 0
+    INSERT INTO event (partition, kinds, execution_ids, namespaces, epochs, attempts, lease_ids,
+                       workers)
+    SELECT $1, array_agg(kind), array_agg(id), array_agg(namespace), array_agg(epoch),
+           array_agg(attempt), array_agg(lease_id), array_agg(taker)
+    FROM (
+        SELECT 'created'::event_kind AS kind, id, namespace, 0::bigint AS epoch,
+               NULL::integer AS attempt, NULL::uuid AS lease_id, NULL::text AS taker
+        FROM fresh
+        UNION ALL
+        SELECT 'acquired', id, namespace, 1, 0, lease_id, taker
+        FROM fresh WHERE taker IS NOT NULL
+    ) AS told
+    HAVING count(*) > 0
 )
-SELECT id AS "id!", delayed AS "delayed!" FROM fresh
+SELECT id AS "id!", delayed AS "delayed!", lease_id FROM fresh

@@ -39,6 +39,7 @@ pub(crate) use wait::LookCall;
 use model::Usage;
 use sqlx::PgPool;
 
+use crate::standby::Standbys;
 use crate::wake::Wake;
 
 /// Bytes with the media type their producer gave them.
@@ -76,6 +77,7 @@ pub struct Report {
 pub(crate) struct Statements {
     pub(crate) verbs: PgPool,
     pub(crate) wake: Wake,
+    pub(crate) standbys: Standbys,
 }
 
 /// Checks a media type: printable ASCII of bounded length; an empty one means

@@ -111,6 +111,7 @@ impl Engine {
         Statements {
             verbs: self.inner.verbs.clone(),
             wake: self.inner.wake.clone(),
+            standbys: self.inner.standbys.clone(),
         }
     }
 }

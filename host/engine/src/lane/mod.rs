@@ -35,11 +35,11 @@ impl LaneState {
         }
     }
 
-    const fn serves(self) -> bool {
+    pub(crate) const fn serves(self) -> bool {
         matches!(self, Self::Active | Self::Draining)
     }
 
-    const fn takes_work(self) -> bool {
+    pub(crate) const fn takes_work(self) -> bool {
         matches!(self, Self::Active | Self::Paused)
     }
 
@@ -116,10 +116,10 @@ impl Engine {
         Ok(Ok(()))
     }
 
-    /// Whether a lane takes new work; a lane nobody named before is made.
-    pub(crate) async fn lane_takes_work(&self, name: &str) -> Result<bool, Error> {
+    /// Returns the state of a lane; a lane nobody named before is made.
+    pub(crate) async fn lane_state(&self, name: &str) -> Result<LaneState, Error> {
         if let Some(state) = self.known_lanes().await?.get(name) {
-            return Ok(state.takes_work());
+            return Ok(*state);
         }
         sqlx::query!(
             "INSERT INTO lane (name) VALUES ($1) ON CONFLICT DO NOTHING",
@@ -128,11 +128,8 @@ impl Engine {
         .execute(&self.inner.reads)
         .await?;
         self.inner.lanes.forget();
-        Ok(self
-            .known_lanes()
-            .await?
-            .get(name)
-            .is_none_or(|state| state.takes_work()))
+        let known = self.known_lanes().await?;
+        Ok(known.get(name).copied().unwrap_or(LaneState::Active))
     }
 
     /// Returns those of the lanes that serve; of all lanes if none is named.

@@ -2,7 +2,8 @@
 //!
 //! One claim is in flight at a time. A claim that comes back full is followed
 //! by another at once; otherwise the worker waits until it is told that work is
-//! ready, or asks again after 25 ms to 1 s. Under load slots free up one by
+//! ready, or asks again after 25 ms to 1 s. Meanwhile it stands by: what is
+//! created on this host comes without a claim. Under load slots free up one by
 //! one, so a claim waits a moment for some more of them: the cost of a claim
 //! hardly depends on how much it brings.
 
@@ -10,7 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use engine::Claim;
+use engine::{Claim, Standby};
 use model::Limits;
 use tokio::sync::OwnedSemaphorePermit;
 
@@ -27,6 +28,7 @@ pub(super) async fn claim(worker: Arc<Worker>) {
     let mut ready = worker.engine.ready_signal();
     let mut poll = POLL_MIN;
     let mut jitter = Jitter::new(&worker.settings.instance_id);
+    let standby = stand_by(&worker);
     while let Some(mut slots) = gather(&worker).await {
         // Work announced from here on is not missed while the claim runs.
         ready.borrow_and_update();
@@ -39,9 +41,11 @@ pub(super) async fn claim(worker: Arc<Worker>) {
                     super::attempting::begin(&worker, claimed, sent, slot);
                 }
                 if found == max {
+                    standby.close();
                     poll = POLL_MIN;
                     continue;
                 }
+                standby.open(wanted(&worker, 0));
                 poll = if found > 0 {
                     POLL_MIN
                 } else {
@@ -49,7 +53,10 @@ pub(super) async fn claim(worker: Arc<Worker>) {
                 };
                 poll
             }
-            Err(pause) => pause,
+            Err(pause) => {
+                standby.close();
+                pause
+            }
         };
         drop(slots);
         tokio::select! {
@@ -61,7 +68,19 @@ pub(super) async fn claim(worker: Arc<Worker>) {
             },
         }
     }
+    drop(standby);
     worker.end_if_done();
+}
+
+/// Has attempts begin that need no claim.
+fn stand_by(worker: &Arc<Worker>) -> Standby {
+    let worker_itself = Arc::downgrade(worker);
+    let begin = move |claimed, sent, slot| {
+        if let Some(worker) = worker_itself.upgrade() {
+            super::attempting::begin(&worker, claimed, sent, slot);
+        }
+    };
+    worker.engine.stand_by(worker.slots.clone(), Box::new(begin))
 }
 
 /// Takes what slots are free, waiting for the first one. `None` once the worker
@@ -99,14 +118,7 @@ async fn claim_batch(
     worker: &Worker,
     max: usize,
 ) -> Result<(Instant, Vec<engine::Claimed>), Duration> {
-    let claim = Claim {
-        worker_instance_id: worker.settings.instance_id.clone(),
-        lanes: worker.settings.lanes.clone(),
-        kinds: Some(worker.routes().claimable().to_vec()),
-        capabilities: worker.settings.capabilities.clone(),
-        max: u32::try_from(max).unwrap_or(u32::MAX),
-        lease_ttl_ms: worker.settings.lease_ttl_ms,
-    };
+    let claim = wanted(worker, max);
     worker.counters.claims.fetch_add(1, Ordering::Relaxed);
     let sent = Instant::now();
     worker
@@ -119,6 +131,17 @@ async fn claim_batch(
             tracing::warn!(%error, "a claim failed");
             FAULT_PAUSE
         })
+}
+
+fn wanted(worker: &Worker, max: usize) -> Claim {
+    Claim {
+        worker_instance_id: worker.settings.instance_id.clone(),
+        lanes: worker.settings.lanes.clone(),
+        kinds: Some(worker.routes().claimable().to_vec()),
+        capabilities: worker.settings.capabilities.clone(),
+        max: u32::try_from(max).unwrap_or(u32::MAX),
+        lease_ttl_ms: worker.settings.lease_ttl_ms,
+    }
 }
 
 /// Spreads the polls of workers that started together.
