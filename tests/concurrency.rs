@@ -110,7 +110,8 @@ async fn of_complete_fail_and_cancel_at_once_exactly_one_wins() {
             id,
             namespace: None,
             reason: None,
-            source: "operator".to_owned(),
+            source: Default::default(),
+            actor: None,
         });
         let (complete, fail, cancel) = tokio::join!(complete, fail, cancel);
         let won = [

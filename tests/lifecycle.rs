@@ -305,7 +305,8 @@ async fn a_cancellation_ends_an_execution_in_any_state_once() {
         id,
         namespace: None,
         reason: Some("no longer needed".to_owned()),
-        source: "operator".to_owned(),
+        source: Default::default(),
+        actor: None,
     };
     for (id, was_active) in [(running, true), (waiting, false), (delayed, false)] {
         let answer = engine

@@ -9,7 +9,7 @@ const STATEMENTS: &[(&str, &str, usize, &[&str])] = &[
     (
         "create",
         include_str!("../host/engine/src/execution/create.sql"),
-        25,
+        27,
         &[],
     ),
     (
@@ -27,13 +27,13 @@ const STATEMENTS: &[(&str, &str, usize, &[&str])] = &[
     (
         "release",
         include_str!("../host/engine/src/execution/release.sql"),
-        33,
+        36,
         &["lease_pkey", "execution_pkey"],
     ),
     (
         "finish",
         include_str!("../host/engine/src/execution/finish.sql"),
-        9,
+        11,
         &["lease_pkey", "ready_pkey", "parked_pkey", "timer_pkey"],
     ),
     (

@@ -3,34 +3,22 @@
 
 use std::time::Duration;
 
-use engine::{Cancel, Complete, Create, Delay, Engine, Payload};
-use model::{ExecutionId, FailureClass, Fence, LeaseId, PublicState, Rule, StateKind, Verb, rule};
+use engine::{Block, Cancel, Complete, Create, Delay, Engine, Payload, Revoke};
+use model::{
+    BlockingReason, ExecutionId, FailureClass, Fence, LeaseId, OperateRefusal, PublicState, Rule,
+    StateKind, Verb, rule,
+};
+use sqlx::Executor as _;
 use testkit::{Database, database};
 
-use crate::work::{self, claim};
+use crate::work::{self, claim, operate};
 
-/// States the engine can bring an execution into, and verbs it offers.
-const STATES: [StateKind; 4] = [
-    StateKind::Waiting,
-    StateKind::Delayed,
-    StateKind::Active,
-    StateKind::Terminal,
-];
-const VERBS: [Verb; 9] = [
-    Verb::Claim,
-    Verb::Renew,
-    Verb::Progress,
-    Verb::Complete,
-    Verb::Fail,
-    Verb::Delay,
-    Verb::Promote,
-    Verb::Cancel,
-    Verb::Reclaim,
-];
+/// Verbs the engine does not offer yet.
+const LATER: [Verb; 3] = [Verb::Suspend, Verb::Signal, Verb::Resume];
 
 /// Brings a new execution into a state and returns it with the fence a worker
 /// would carry.
-async fn arrange(engine: &Engine, state: StateKind) -> Fence {
+async fn arrange(database: &Database, engine: &Engine, state: StateKind) -> Fence {
     let mut create = Create::new("echo", Payload::new("text/plain", "x"));
     if state == StateKind::Delayed {
         create.delay_ms = Some(60_000);
@@ -49,6 +37,32 @@ async fn arrange(engine: &Engine, state: StateKind) -> Fence {
     };
     match state {
         StateKind::Waiting | StateKind::Delayed => unheld,
+        StateKind::RateLimited => {
+            block(engine, id, BlockingReason::WaitingForQuota).await;
+            unheld
+        }
+        StateKind::Blocked => {
+            block(engine, id, BlockingReason::PausedByOperator).await;
+            unheld
+        }
+        StateKind::WaitingChildren => {
+            let fence = claim(engine, 1).await.remove(0).fence;
+            let answer = engine.wait_children(fence, Default::default()).await;
+            answer.expect("asked").expect("put down");
+            fence
+        }
+        // As the verb will leave it.
+        StateKind::Suspended => {
+            let fence = claim(engine, 1).await.remove(0).fence;
+            let answer = engine.wait_children(fence, Default::default()).await;
+            answer.expect("asked").expect("put down");
+            let mut connection = database.connection().await;
+            connection
+                .execute("UPDATE parked SET state = 'suspended', reason = 'waiting_for_signal'")
+                .await
+                .expect("suspended");
+            fence
+        }
         StateKind::Active => claim(engine, 1).await.remove(0).fence,
         StateKind::Terminal => {
             let fence = claim(engine, 1).await.remove(0).fence;
@@ -57,8 +71,16 @@ async fn arrange(engine: &Engine, state: StateKind) -> Fence {
                 .expect("ended");
             fence
         }
-        other => unreachable!("{other} is not arranged"),
     }
+}
+
+async fn block(engine: &Engine, id: ExecutionId, reason: BlockingReason) {
+    let block = Block {
+        operate: operate(id),
+        reason,
+        detail: None,
+    };
+    engine.block(block).await.expect("asked").expect("blocked");
 }
 
 async fn fail(engine: &Engine, fence: Fence, class: FailureClass) -> Result<(), String> {
@@ -155,23 +177,72 @@ async fn apply(
                 id: fence.execution_id,
                 namespace: None,
                 reason: None,
-                source: "operator".to_owned(),
+                source: Default::default(),
+                actor: None,
             };
             let answer = engine.cancel(cancel).await.expect("asked");
             answer
                 .map(|_| ())
                 .map_err(|refused| refused.code().to_owned())
         }
-        other => unreachable!("{other} is not applied"),
+        Verb::WaitChildren => {
+            // By a stranger where its holder's would be a repeat.
+            let fence = match before {
+                StateKind::WaitingChildren | StateKind::Suspended => Fence {
+                    lease_id: LeaseId(uuid::Uuid::nil()),
+                    ..fence
+                },
+                _ => fence,
+            };
+            let answer = engine.wait_children(fence, Default::default()).await;
+            answer
+                .expect("asked")
+                .map_err(|refused| refused.code().to_owned())
+        }
+        Verb::Expire => code(engine.expire(operate(fence.execution_id)).await),
+        Verb::Revoke => {
+            let revoke = Revoke {
+                operate: operate(fence.execution_id),
+                expected_lease_id: None,
+            };
+            code(engine.revoke(revoke).await)
+        }
+        Verb::Replay => code(engine.replay(operate(fence.execution_id)).await),
+        Verb::Prioritise => code(engine.prioritise(operate(fence.execution_id), 7).await),
+        // For another reason than it is blocked for, which would be a repeat.
+        Verb::Block => {
+            let block = Block {
+                operate: operate(fence.execution_id),
+                reason: BlockingReason::PausedByPolicy,
+                detail: None,
+            };
+            code(engine.block(block).await)
+        }
+        Verb::Unblock => code(engine.unblock(operate(fence.execution_id), None).await),
+        Verb::Suspend | Verb::Signal | Verb::Resume => unreachable!("{verb} is not offered"),
+    }
+}
+
+fn code<T>(answer: engine::Answer<T, OperateRefusal>) -> Result<(), String> {
+    match answer.expect("asked") {
+        Ok(_) => Ok(()),
+        Err(refused) => Err(refused.code().to_owned()),
     }
 }
 
 async fn state(engine: &Engine, id: ExecutionId) -> StateKind {
     let info = engine.get(id, None).await.expect("asked").expect("known");
     match info.public_state {
+        // The word for both; what it waits for tells them apart.
+        PublicState::Waiting if info.blocking_reason != BlockingReason::WaitingForWorker => {
+            StateKind::Blocked
+        }
         PublicState::Waiting => StateKind::Waiting,
         PublicState::Delayed => StateKind::Delayed,
+        PublicState::RateLimited => StateKind::RateLimited,
+        PublicState::WaitingChildren => StateKind::WaitingChildren,
         PublicState::Active => StateKind::Active,
+        PublicState::Suspended => StateKind::Suspended,
         other if other.is_terminal() => StateKind::Terminal,
         other => unreachable!("{other} is not reached"),
     }
@@ -180,11 +251,11 @@ async fn state(engine: &Engine, id: ExecutionId) -> StateKind {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_database_does_what_the_table_says() {
     let mut wrong = Vec::new();
-    for from in STATES {
-        for verb in VERBS {
+    for &from in StateKind::ALL {
+        for &verb in Verb::ALL.iter().filter(|verb| !LATER.contains(verb)) {
             let database = database().await;
             let engine = database.engine().await;
-            let fence = arrange(&engine, from).await;
+            let fence = arrange(&database, &engine, from).await;
             let answer = apply(&database, &engine, verb, fence).await;
             let to = state(&engine, fence.execution_id).await;
             let agrees = match (rule(from, verb), &answer) {

@@ -1,8 +1,8 @@
 //! Work for the tests of the engine: executions of one kind, and a worker that
 //! does as it is told.
 
-use engine::{Claim, Claimed, Complete, Create, Engine, Fail, Payload};
-use model::{Failure, FailureClass, Fence};
+use engine::{Claim, Claimed, Complete, Create, Engine, Fail, Operate, Operator, Payload};
+use model::{ExecutionId, Failure, FailureClass, Fence};
 use testkit::{Database, database};
 
 pub(crate) fn text(data: &str) -> Payload {
@@ -57,4 +57,15 @@ pub(crate) async fn setup() -> (Database, Engine) {
     let database = database().await;
     let engine = database.engine().await;
     (database, engine)
+}
+
+pub(crate) fn operate(id: ExecutionId) -> Operate {
+    Operate {
+        id,
+        namespace: None,
+        by: Operator {
+            actor: "alice".to_owned(),
+            reason: Some("a test".to_owned()),
+        },
+    }
 }

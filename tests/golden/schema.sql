@@ -122,6 +122,15 @@ table lease: attempt_deadline_at timestamp with time zone
 table lease: renewals integer not null default 0
 table lease: progress_percent smallint
 table lease: progress_message text
+table operation: partition smallint not null
+table operation: execution_id uuid not null
+table operation: seq bigint not null identity
+table operation: at timestamp with time zone not null default clock_timestamp()
+table operation: verb text not null
+table operation: actor text not null
+table operation: reason text
+table operation: detail text
+table operation: epoch bigint
 table parked: partition smallint not null
 table parked: execution_id uuid not null
 table parked: state parked_state not null
@@ -138,6 +147,7 @@ table parked: reclaims integer not null
 table parked: replays integer not null
 table parked: next_type attempt_type not null
 table parked: resumes boolean not null
+table parked: ready_at timestamp with time zone
 table ready: partition smallint not null
 table ready: execution_id uuid not null
 table ready: lane text not null
@@ -187,6 +197,7 @@ constraint lane_pkey on lane: PRIMARY KEY (name)
 constraint lease_epoch_is_positive on lease: CHECK ((epoch > 0))
 constraint lease_pkey on lease: PRIMARY KEY (partition, execution_id)
 constraint lease_progress_in_range on lease: CHECK (((progress_percent >= 0) AND (progress_percent <= 100)))
+constraint operation_pkey on operation: PRIMARY KEY (partition, execution_id, seq)
 constraint parked_children_wait_for_children on parked: CHECK (((state = 'waiting_children'::parked_state) = (reason = 'waiting_for_children'::blocking_reason)))
 constraint parked_delayed_has_a_time on parked: CHECK (((state <> 'delayed'::parked_state) OR (wake_at IS NOT NULL)))
 constraint parked_has_a_reason on parked: CHECK ((reason <> ALL (ARRAY['none'::blocking_reason, 'waiting_for_worker'::blocking_reason])))
@@ -216,6 +227,7 @@ CREATE UNIQUE INDEX instance_pkey ON public.instance USING btree (singleton)
 CREATE UNIQUE INDEX kind_pkey ON public.kind USING btree (name)
 CREATE UNIQUE INDEX lane_pkey ON public.lane USING btree (name)
 CREATE UNIQUE INDEX lease_pkey ON public.lease USING btree (partition, execution_id)
+CREATE UNIQUE INDEX operation_pkey ON public.operation USING btree (partition, execution_id, seq)
 CREATE INDEX parked_due ON public.parked USING btree (partition, wake_at) WHERE (wake_at IS NOT NULL)
 CREATE UNIQUE INDEX parked_pkey ON public.parked USING btree (partition, execution_id)
 CREATE INDEX ready_queue ON public.ready USING btree (partition, lane, rank, ready_at)
@@ -228,7 +240,7 @@ CREATE UNIQUE INDEX timer_pkey ON public.timer USING btree (partition, execution
 enum attempt_end: success, failure, cancelled, expired, lease_expired, lease_revoked, released, delayed, waiting_children, suspended
 enum attempt_type: initial, retry, reclaim, replay, fallback
 enum blocking_reason: none, waiting_for_worker, waiting_for_retry_backoff, waiting_for_resume_delay, waiting_for_delay, waiting_for_signal, waiting_for_approval, waiting_for_callback, waiting_for_tool_result, waiting_for_children, waiting_for_budget, waiting_for_quota, waiting_for_capable_worker, waiting_for_locality_match, paused_by_operator, paused_by_policy, paused_by_flow_cancel
-enum event_kind: created, acquired, renewed, released, expired, reclaimed, revoked, retry_scheduled, delayed, promoted, success, failed, cancelled, execution_expired, skipped
+enum event_kind: created, acquired, renewed, released, expired, reclaimed, revoked, retry_scheduled, delayed, promoted, success, failed, cancelled, execution_expired, skipped, waiting_children, blocked, unblocked, prioritised, replayed, tagged
 enum failure_class: transient, permanent, infra_crash, timeout, cancelled
 enum lane_state: active, paused, draining, disabled
 enum outcome: success, failed, cancelled, expired, skipped

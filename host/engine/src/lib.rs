@@ -29,9 +29,10 @@ pub use component::{ComponentRow, Kind, NewComponent, Route, RouteRefusal};
 pub use connect::{Instance, MIGRATOR, PLANNER, Settings};
 pub use error::Error;
 pub use execution::{
-    Attempt, AttemptLease, Cancel, CancelHeld, Cancelled, Claim, Claimed, Complete, Counts, Create,
-    Created, Delay, ExecutionInfo, Fail, Failed, HistoryEntry, LeaseSummary, ListFilter, ListPage,
-    Payload, Progress, Report,
+    Attempt, AttemptLease, Block, Cancel, CancelHeld, Cancelled, Claim, Claimed, Complete, Counts,
+    Create, Created, Delay, ExecutionInfo, Fail, Failed, HistoryEntry, LeaseSummary, ListFilter,
+    ListPage, Operate, OperationEntry, Operator, Payload, Progress, Replayed, Report, Revoke,
+    Revoked,
 };
 pub use lane::{Lane, LaneState};
 pub use reconcile::{Reconcilers, Sweeps};

@@ -57,6 +57,18 @@ named! {
         ExecutionExpired = "execution_expired",
         /// The execution ended as skipped.
         Skipped = "skipped",
+        /// The execution was put down until its children finished.
+        WaitingChildren = "waiting_children",
+        /// The execution was taken out of its queue.
+        Blocked = "blocked",
+        /// The execution was put back into its queue.
+        Unblocked = "unblocked",
+        /// The execution changed its place in the queue.
+        Prioritised = "prioritised",
+        /// A finished execution was made ready again.
+        Replayed = "replayed",
+        /// Its labels changed.
+        Tagged = "tagged",
     }
 }
 
@@ -78,7 +90,13 @@ impl EventKind {
             | Self::Failed
             | Self::Cancelled
             | Self::ExecutionExpired
-            | Self::Skipped => Family::Completion,
+            | Self::Skipped
+            | Self::WaitingChildren
+            | Self::Blocked
+            | Self::Unblocked
+            | Self::Replayed => Family::Completion,
+            Self::Tagged => Family::InstanceTags,
+            Self::Prioritised => Family::Operator,
         }
     }
 }

@@ -170,6 +170,14 @@ routed_id!(
 #[serde(transparent)]
 pub struct LeaseId(pub Uuid);
 
+impl std::str::FromStr for LeaseId {
+    type Err = uuid::Error;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        text.parse().map(Self)
+    }
+}
+
 impl std::fmt::Display for LeaseId {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         std::fmt::Display::fmt(&self.0, f)

@@ -20,6 +20,7 @@ mod names;
 mod policy;
 mod refusal;
 mod retry;
+mod source;
 mod state;
 mod transition;
 mod wire;
@@ -39,8 +40,9 @@ pub use policy::{
     Backoff, ExecutionPolicy, PRIORITY_MAX, RetryPolicy, RoutingRequirements, StreamPolicy,
     SuspensionPolicy, TimeoutBehavior, TimeoutPolicy,
 };
-pub use refusal::{CancelRefusal, CreateRefusal, LeaseRefusal};
+pub use refusal::{CancelRefusal, CreateRefusal, LeaseRefusal, OperateRefusal};
 pub use retry::Retry;
+pub use source::CancelSource;
 pub use state::{
     AttemptState, BlockingReason, EligibilityState, LifecyclePhase, Outcome, OwnershipState,
     PublicState, State, StateKind, StateVector,

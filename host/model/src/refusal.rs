@@ -1,6 +1,6 @@
 //! Refusals: expected answers, one enum per group of verbs that shares them.
 
-use crate::{ExecutionId, Invalid, Outcome, StateKind};
+use crate::{BlockingReason, ExecutionId, Invalid, Outcome, StateKind};
 
 /// Why a write under a lease was not applied.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -112,6 +112,74 @@ impl CancelRefusal {
         match self {
             Self::ExecutionNotFound => "execution_not_found",
             Self::ExecutionNotActive { .. } => "execution_not_active",
+            Self::Invalid(_) => "invalid_input",
+        }
+    }
+}
+
+/// Why a verb that needs no fence was not applied.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum OperateRefusal {
+    /// No such execution.
+    #[error("no such execution")]
+    ExecutionNotFound,
+    /// The execution is finished, or does not run where it must.
+    #[error("the execution is {}", shown(*state, *outcome))]
+    ExecutionNotActive {
+        /// What it does instead.
+        state: StateKind,
+        /// How it ended, if it did.
+        outcome: Option<Outcome>,
+    },
+    /// The execution is in no state in which this can be done.
+    #[error("the execution is {} ({reason}), in which this cannot be done", shown(*state, *outcome))]
+    ExecutionNotEligible {
+        /// Where it is.
+        state: StateKind,
+        /// How it ended, if it did.
+        outcome: Option<Outcome>,
+        /// What it waits for.
+        reason: BlockingReason,
+    },
+    /// The execution is not finished.
+    #[error("the execution is {state}; only a finished one can be replayed")]
+    ExecutionNotTerminal {
+        /// What it does instead.
+        state: StateKind,
+    },
+    /// The execution was replayed as often as its policy allows.
+    #[error("the execution was replayed {replays} times, which is all its policy allows")]
+    MaxReplaysExhausted {
+        /// How often.
+        replays: u32,
+    },
+    /// Nobody holds a lease on the execution.
+    #[error("the execution is {}: there is no lease", shown(*state, *outcome))]
+    NoActiveLease {
+        /// What it does instead.
+        state: StateKind,
+        /// How it ended, if it did.
+        outcome: Option<Outcome>,
+    },
+    /// The execution runs under another lease than the caller expected.
+    #[error("the execution runs under another lease")]
+    StaleLease,
+    /// An argument breaks a bound.
+    #[error(transparent)]
+    Invalid(#[from] Invalid),
+}
+
+impl OperateRefusal {
+    /// Returns the stable code.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::ExecutionNotFound => "execution_not_found",
+            Self::ExecutionNotActive { .. } => "execution_not_active",
+            Self::ExecutionNotEligible { .. } => "execution_not_eligible",
+            Self::ExecutionNotTerminal { .. } => "execution_not_terminal",
+            Self::MaxReplaysExhausted { .. } => "max_replays_exhausted",
+            Self::NoActiveLease { .. } => "no_active_lease",
+            Self::StaleLease => "stale_lease",
             Self::Invalid(_) => "invalid_input",
         }
     }

@@ -1,9 +1,9 @@
 -- Each row names an invariant and counts the rows that break it.
 WITH place AS (
-    SELECT partition, execution_id, epoch, 'ready' AS place FROM ready
-    UNION ALL SELECT partition, execution_id, epoch, 'lease' FROM lease
-    UNION ALL SELECT partition, execution_id, epoch, 'parked' FROM parked
-    UNION ALL SELECT partition, execution_id, epoch, 'finished' FROM finished
+    SELECT partition, execution_id, epoch, replays, 'ready' AS place FROM ready
+    UNION ALL SELECT partition, execution_id, epoch, replays, 'lease' FROM lease
+    UNION ALL SELECT partition, execution_id, epoch, replays, 'parked' FROM parked
+    UNION ALL SELECT partition, execution_id, epoch, replays, 'finished' FROM finished
 ),
 told AS (
     SELECT u.kind, u.execution_id, u.epoch, e.xid, e.seq
@@ -35,9 +35,14 @@ UNION ALL
 SELECT 'every execution has exactly one created event', count(*) FROM execution e
 WHERE 1 <> (SELECT count(*) FROM told t WHERE t.execution_id = e.id AND t.kind = 'created')
 UNION ALL
-SELECT 'every end has exactly one event', count(*) FROM finished f
-WHERE 1 <> (SELECT count(*) FROM told t WHERE t.execution_id = f.execution_id
-            AND t.kind IN ('success', 'failed', 'cancelled', 'execution_expired', 'skipped'))
+SELECT 'every end has exactly one event', count(*) FROM place p
+WHERE p.replays + (p.place = 'finished')::integer
+      <> (SELECT count(*) FROM told t WHERE t.execution_id = p.execution_id
+          AND t.kind IN ('success', 'failed', 'cancelled', 'execution_expired', 'skipped'))
+UNION ALL
+SELECT 'every replay has exactly one event', count(*) FROM place p
+WHERE p.replays <> (SELECT count(*) FROM told t WHERE t.execution_id = p.execution_id
+                    AND t.kind = 'replayed')
 UNION ALL
 SELECT 'attempts are numbered without gaps', count(*) FROM (
     SELECT execution_id FROM ended_lease GROUP BY execution_id

@@ -4,8 +4,8 @@
 //! told. Event: `cancelled`.
 
 use model::{
-    AttemptEnd, CancelRefusal, EventKind, ExecutionId, Failure, FailureClass, Fence, LeaseRefusal,
-    Limits, Outcome,
+    AttemptEnd, CancelRefusal, CancelSource, EventKind, ExecutionId, Failure, FailureClass, Fence,
+    LeaseRefusal, Limits, Outcome,
 };
 
 use super::finish::{FinishCall, FinishVerdict};
@@ -22,8 +22,10 @@ pub struct Cancel {
     pub namespace: Option<String>,
     /// Why, for people; at most 1024 bytes.
     pub reason: Option<String>,
-    /// On whose behalf: `operator`, `worker`, `flow_cascade` or a name.
-    pub source: String,
+    /// On whose behalf.
+    pub source: CancelSource,
+    /// Who asks, 1 to 255 bytes, when that is to be kept with the execution.
+    pub actor: Option<String>,
 }
 
 /// The answer to a cancellation.
@@ -55,7 +57,7 @@ impl Engine {
     pub async fn cancel(&self, cancel: Cancel) -> Answer<Cancelled, CancelRefusal> {
         for (field, given) in [
             ("reason", cancel.reason.as_deref()),
-            ("source", Some(cancel.source.as_str())),
+            ("actor", cancel.actor.as_deref()),
         ] {
             if let Err(invalid) = text(field, given.unwrap_or_default(), Limits::REASON_BYTES_MAX) {
                 return Ok(Err(invalid.into()));
@@ -70,9 +72,10 @@ impl Engine {
             outcome: Outcome::Cancelled,
             failure_code: Some("cancelled"),
             message: cancel.reason,
-            source: Some(cancel.source),
+            source: Some(cancel.source.to_string()),
             event: EventKind::Cancelled,
             only_due: false,
+            operation: cancel.actor.map(|actor| ("cancel", actor)),
         };
         Ok(match self.inner.finish.call(call).await? {
             FinishVerdict::Finished { was_active } => Ok(Cancelled {
@@ -103,7 +106,7 @@ impl Engine {
             goes: Goes::Finished {
                 outcome: Outcome::Cancelled,
                 result: None,
-                source: Some("lease_holder".to_owned()),
+                source: Some(CancelSource::LeaseHolder.to_string()),
             },
             involuntary: false,
             failure: Some(Failure::new(
@@ -113,6 +116,7 @@ impl Engine {
             )),
             report: cancel.report,
             event: EventKind::Cancelled,
+            operation: None,
         };
         Ok(self.inner.release.call(call).await?.map(|_| ()))
     }

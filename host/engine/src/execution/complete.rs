@@ -2,7 +2,7 @@
 //!
 //! Event: `success`.
 
-use model::{AttemptEnd, EventKind, Fence, LeaseRefusal, Outcome};
+use model::{AttemptEnd, EventKind, Fence, Invalid, LeaseRefusal, Outcome};
 
 use super::{Condition, Goes, Payload, ReleaseCall, Report, content_type, payload_bytes};
 use crate::{Answer, Engine};
@@ -28,19 +28,23 @@ impl Engine {
     /// # Errors
     /// [`crate::Error::Unavailable`]: unknown whether it was recorded; ask again.
     pub async fn complete(&self, complete: Complete) -> Answer<(), LeaseRefusal> {
+        let call = match self.completion(complete) {
+            Ok(call) => call,
+            Err(invalid) => return Ok(Err(invalid.into())),
+        };
+        Ok(self.inner.release.call(call).await?.map(|_| ()))
+    }
+
+    /// Builds the end of a lease with a result.
+    pub(super) fn completion(&self, complete: Complete) -> Result<ReleaseCall, Invalid> {
         let Complete {
             fence,
             mut result,
             report,
         } = complete;
-        let checked =
-            content_type("result.content_type", &mut result.content_type).and_then(|()| {
-                payload_bytes("result", result.data.len(), self.limits().result_bytes_max)
-            });
-        if let Err(invalid) = checked {
-            return Ok(Err(invalid.into()));
-        }
-        let call = ReleaseCall {
+        content_type("result.content_type", &mut result.content_type)?;
+        payload_bytes("result", result.data.len(), self.limits().result_bytes_max)?;
+        Ok(ReleaseCall {
             fence,
             condition: Condition::Held,
             ended: AttemptEnd::Success,
@@ -53,7 +57,7 @@ impl Engine {
             failure: None,
             report,
             event: EventKind::Success,
-        };
-        Ok(self.inner.release.call(call).await?.map(|_| ()))
+            operation: None,
+        })
     }
 }

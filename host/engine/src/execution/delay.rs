@@ -4,6 +4,7 @@
 
 use model::{
     AttemptEnd, AttemptType, BlockingReason, EventKind, Fence, Invalid, LeaseRefusal, Limits,
+    StateKind,
 };
 use time::OffsetDateTime;
 
@@ -29,27 +30,9 @@ impl Engine {
     /// # Refusals
     /// See [`LeaseRefusal`]; a repeat under the same fence succeeds again.
     pub async fn delay(&self, delay: Delay) -> Answer<OffsetDateTime, LeaseRefusal> {
-        if delay.delay_ms > Limits::DURATION_MS_MAX {
-            return Ok(Err(
-                Invalid::new("delay_ms", "is more than ten years").into()
-            ));
-        }
-        let fence = delay.fence;
-        let call = ReleaseCall {
-            fence,
-            condition: Condition::Held,
-            ended: AttemptEnd::Delayed,
-            goes: Goes::Delayed {
-                why: BlockingReason::WaitingForDelay,
-                delay_ms: delay.delay_ms,
-                next_type: AttemptType::Initial,
-                resumes: true,
-                retries_add: 0,
-            },
-            involuntary: false,
-            failure: None,
-            report: delay.report,
-            event: EventKind::Delayed,
+        let call = match put_down(delay) {
+            Ok(call) => call,
+            Err(invalid) => return Ok(Err(invalid.into())),
         };
         match self.inner.release.call(call).await? {
             Ok(Some(due_at)) => Ok(Ok(due_at)),
@@ -65,4 +48,29 @@ impl Engine {
             .fetch_one(&self.inner.reads)
             .await?)
     }
+}
+
+/// Builds the end of a lease that goes on later.
+pub(super) fn put_down(delay: Delay) -> Result<ReleaseCall, Invalid> {
+    if delay.delay_ms > Limits::DURATION_MS_MAX {
+        return Err(Invalid::new("delay_ms", "is more than ten years"));
+    }
+    Ok(ReleaseCall {
+        fence: delay.fence,
+        condition: Condition::Held,
+        ended: AttemptEnd::Delayed,
+        goes: Goes::Parked {
+            state: StateKind::Delayed,
+            why: BlockingReason::WaitingForDelay,
+            delay_ms: Some(delay.delay_ms),
+            next_type: AttemptType::Initial,
+            resumes: true,
+            retries_add: 0,
+        },
+        involuntary: false,
+        failure: None,
+        report: delay.report,
+        event: EventKind::Delayed,
+        operation: None,
+    })
 }

@@ -6,8 +6,8 @@
 use std::sync::Arc;
 
 use model::{
-    AttemptEnd, AttemptType, BlockingReason, EventKind, ExecutionPolicy, Failure, Fence,
-    LeaseRefusal, Outcome, Retry,
+    AttemptEnd, AttemptType, BlockingReason, EventKind, ExecutionPolicy, Failure, Fence, Invalid,
+    LeaseRefusal, Outcome, Retry, StateKind,
 };
 use time::OffsetDateTime;
 
@@ -49,9 +49,7 @@ impl Engine {
     /// See [`LeaseRefusal`]. A repeat under the same fence is answered as the
     /// first was, as far as the execution has not moved on.
     pub async fn fail(&self, fail: Fail) -> Answer<Failed, LeaseRefusal> {
-        if let Err(invalid) = text("failure.message", &fail.failure.message, usize::MAX)
-            .and_then(|()| text("failure.code", &fail.failure.code, 64))
-        {
+        if let Err(invalid) = check(&fail.failure) {
             return Ok(Err(invalid.into()));
         }
         let Some((policy, retries)) = (match fail.known {
@@ -117,9 +115,10 @@ pub(crate) fn failed(
         .decide(failure.class, retries, mint::unit())
     {
         Retry::After(delay_ms) => (
-            Goes::Delayed {
+            Goes::Parked {
+                state: StateKind::Delayed,
                 why: BlockingReason::WaitingForRetryBackoff,
-                delay_ms,
+                delay_ms: Some(delay_ms),
                 next_type: AttemptType::Retry,
                 resumes: false,
                 retries_add: 1,
@@ -156,5 +155,12 @@ pub(crate) fn failed(
         failure: Some(failure),
         report,
         event,
+        operation: None,
     }
+}
+
+/// Checks what a caller says about its failure.
+pub(super) fn check(failure: &Failure) -> Result<(), Invalid> {
+    text("failure.message", &failure.message, usize::MAX)?;
+    text("failure.code", &failure.code, 64)
 }

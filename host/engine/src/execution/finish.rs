@@ -1,6 +1,6 @@
 //! The end of an execution from outside: waiting, parked or active → finished.
 //!
-//! cancel and the execution deadline end here. Locks: lease, ready, parked,
+//! cancel, expire and the execution deadline end here. Locks: lease, ready, parked,
 //! timer. Event: the one the caller names.
 
 use std::collections::HashMap;
@@ -26,6 +26,8 @@ pub(crate) struct FinishCall {
     pub(crate) event: EventKind,
     /// Whether only if its deadline has passed.
     pub(crate) only_due: bool,
+    /// The verb and the actor, when they are kept with the execution.
+    pub(crate) operation: Option<(&'static str, String)>,
 }
 
 /// What a call met.
@@ -113,6 +115,14 @@ impl Statements {
         let sources: Vec<Option<&str>> = calls.iter().map(|c| c.source.as_deref()).collect();
         let events: Vec<&str> = calls.iter().map(|c| c.event.as_str()).collect();
         let only_due: Vec<bool> = calls.iter().map(|c| c.only_due).collect();
+        let verbs: Vec<Option<&str>> = calls
+            .iter()
+            .map(|c| c.operation.as_ref().map(|(verb, _)| *verb))
+            .collect();
+        let actors: Vec<Option<&str>> = calls
+            .iter()
+            .map(|c| c.operation.as_ref().map(|(_, actor)| actor.as_str()))
+            .collect();
         let rows = sqlx::query_file!(
             "src/execution/finish.sql",
             partition.column(),
@@ -124,6 +134,8 @@ impl Statements {
             &sources as &[Option<&str>],
             &events as &[&str],
             &only_due,
+            &verbs as &[Option<&str>],
+            &actors as &[Option<&str>],
         )
         .fetch_all(&self.verbs)
         .await?;

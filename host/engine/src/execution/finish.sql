@@ -4,7 +4,8 @@
 -- $1 partition; then arrays, one element per execution, nullable where marked?:
 -- $2 execution ids (sorted, distinct), $3 how a running attempt ends,
 -- $4 outcome, $5 failure code?, $6 message?, $7 source?, $8 event,
--- $9 whether only past its deadline.
+-- $9 whether only past its deadline; and for what an operator asked: $10 verb?,
+-- $11 actor?.
 --
 -- An execution that is not in the answer is finished already, does not exist, or
 -- changed its place between the snapshot and the lock: the caller looks again.
@@ -13,8 +14,9 @@
 WITH wanted AS MATERIALIZED (
     SELECT w.*
     FROM unnest($2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],
-                $8::text[], $9::boolean[])
-        AS w(execution_id, ended, outcome, failure_code, failure_message, source, event, only_due)
+                $8::text[], $9::boolean[], $10::text[], $11::text[])
+        AS w(execution_id, ended, outcome, failure_code, failure_message, source, event, only_due,
+             verb, actor)
     WHERE NOT w.only_due OR (
         SELECT t.due_at FROM timer t
         WHERE t.partition = $1 AND t.execution_id = w.execution_id
@@ -49,18 +51,20 @@ woken AS (
     RETURNING w.*, p.epoch, p.attempts, p.retries, p.reclaims, p.replays
 ),
 moved AS (
-    SELECT execution_id, outcome, failure_code, failure_message, source, event,
+    SELECT execution_id, outcome, failure_code, failure_message, source, event, verb, actor,
            epoch + 1 AS epoch, attempt + 1 AS attempts, retries, reclaims, replays, attempt,
            lease_id, epoch AS lease_epoch, attempt_type, worker_instance_id, acquired_at,
            ended::attempt_end AS ended, renewals
     FROM stopped
     UNION ALL
-    SELECT execution_id, outcome, failure_code, failure_message, source, event, epoch + 1,
-           attempts, retries, reclaims, replays, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
+    SELECT execution_id, outcome, failure_code, failure_message, source, event, verb, actor,
+           epoch + 1, attempts, retries, reclaims, replays, NULL, NULL, NULL, NULL, NULL, NULL,
+           NULL, NULL
     FROM withdrawn
     UNION ALL
-    SELECT execution_id, outcome, failure_code, failure_message, source, event, epoch + 1,
-           attempts, retries, reclaims, replays, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
+    SELECT execution_id, outcome, failure_code, failure_message, source, event, verb, actor,
+           epoch + 1, attempts, retries, reclaims, replays, NULL, NULL, NULL, NULL, NULL, NULL,
+           NULL, NULL
     FROM woken
 ),
 disarmed AS (
@@ -79,6 +83,11 @@ ended AS (
            failure_code, failure_message, source, lease_id, lease_epoch, attempt_type,
            worker_instance_id, acquired_at, ended, renewals
     FROM moved
+),
+operated AS (
+    INSERT INTO operation (partition, execution_id, verb, actor, reason, epoch)
+    SELECT $1, execution_id, verb, actor, failure_message, epoch FROM moved
+    WHERE actor IS NOT NULL
 ),
 announced AS (
     INSERT INTO event (partition, kinds, execution_ids, namespaces, epochs, attempts, lease_ids,

@@ -5,8 +5,11 @@
 -- $7 public state?, $8 label key?, $9 label value?, $10 partition of the id?.
 -- Newest first; reads the primary key of one row when an id is given.
 SELECT e.id AS "id!", e.namespace AS "namespace!", e.kind AS "kind!", e.lane AS "lane!",
-       e.priority AS "priority!", e.flow_id, e.creator, e.idempotency_key,
-       e.created_at AS "created_at!", e.deadline_at,
+       (9000 - coalesce(l.rank, r.rank, p.rank, 9000 - e.priority))::smallint AS "priority!", e.flow_id, e.creator, e.idempotency_key,
+       e.created_at AS "created_at!",
+       coalesce((SELECT t.due_at FROM timer t
+                 WHERE t.partition = e.partition AND t.execution_id = e.id
+                   AND t.kind = 'execution_deadline'), e.deadline_at) AS deadline_at,
        e.input_type AS "input_type!", octet_length(e.input) AS "input_bytes!",
        CASE WHEN e.has_tags THEN ARRAY(
            SELECT unnest(ARRAY[t.key, t.value]) FROM tag t
@@ -24,6 +27,9 @@ SELECT e.id AS "id!", e.namespace AS "namespace!", e.kind AS "kind!", e.lane AS 
        coalesce(l.attempt + 1, f.attempts, p.attempts, r.attempts, 0) AS "attempts!",
        coalesce(l.retries, f.retries, p.retries, r.retries, 0) AS "retries!",
        coalesce(l.reclaims, f.reclaims, p.reclaims, r.reclaims, 0) AS "reclaims!",
+       coalesce(l.replays, f.replays, p.replays, r.replays, 0) AS "replays!",
+       coalesce(l.acquired_at, f.finished_at, p.parked_at, r.ready_at, e.created_at)
+           AS "last_mutation_at!",
        coalesce(p.next_type, r.next_type, 'initial')::text AS "next_type!",
        coalesce(p.resumes, r.resumes, false) AS "resumes!",
        l.lease_id AS "lease_id?", l.worker_instance_id AS "worker_instance_id?",

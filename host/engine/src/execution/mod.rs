@@ -1,23 +1,34 @@
 //! Executions: one verb per file, its SQL beside it.
 
+mod block;
 mod cancel;
 mod claim;
 mod complete;
 mod create;
 mod delay;
+mod expire;
 mod fail;
 mod finish;
 mod list;
 mod observe;
+mod operation;
+mod operator;
+mod prioritise;
 mod progress;
 mod read;
+mod reclaim;
 mod release;
 mod renew;
+mod replay;
 mod request;
+mod revoke;
 mod row;
+mod tag;
 mod timeline;
 mod wait;
+mod wait_children;
 
+pub use block::Block;
 pub use cancel::{Cancel, CancelHeld, Cancelled};
 pub use claim::{Claim, Claimed};
 pub use complete::Complete;
@@ -25,7 +36,11 @@ pub use create::{Create, Created};
 pub use delay::Delay;
 pub use fail::{Fail, Failed};
 pub use list::{ListFilter, ListPage};
+pub use operation::OperationEntry;
+pub use operator::{Operate, Operator};
 pub use read::{Counts, ExecutionInfo, LeaseSummary, Progress};
+pub use replay::Replayed;
+pub use revoke::{Revoke, Revoked};
 pub use timeline::{Attempt, AttemptLease, HistoryEntry};
 
 pub(crate) use claim::policy as frozen_policy;
@@ -33,6 +48,7 @@ pub(crate) use create::{CreateCall, CreateVerdict};
 pub(crate) use fail::failed;
 pub(crate) use finish::{FinishCall, FinishVerdict};
 pub(crate) use progress::{ProgressCall, ProgressVerdict};
+pub(crate) use reclaim::lost;
 pub(crate) use release::{Condition, Goes, ReleaseCall, ReleaseVerdict};
 pub(crate) use wait::LookCall;
 

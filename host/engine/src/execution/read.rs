@@ -59,6 +59,11 @@ pub struct ExecutionInfo {
     pub retries: u32,
     /// Leases that ended without an outcome.
     pub reclaims: u32,
+    /// How often it was replayed.
+    pub replays: u32,
+    /// Since when it is in its state; since it was put down, if it is parked.
+    #[serde(with = "time::serde::rfc3339")]
+    pub last_mutation_at: OffsetDateTime,
     /// Generation of ownership.
     pub epoch: u64,
     /// The lease it runs under.

@@ -1,7 +1,7 @@
 //! The end of a lease: active → finished, waiting or parked.
 //!
-//! complete, fail, delay, cancel by the holder, give-back, lease expiry and
-//! attempt timeout all end here, in one statement. Locks: the lease rows. Event:
+//! complete, fail, delay, wait-children, cancel by the holder, give-back,
+//! revocation, lease expiry and attempt timeout all end here, in one statement. Locks: the lease rows. Event:
 //! the one the caller names.
 
 use std::collections::HashMap;
@@ -14,6 +14,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::observe::Look;
+use super::operator::Operation;
 use super::{Payload, Report, Statements};
 use crate::coalesce::{Flush, Rider};
 use crate::{Answer, Engine, Error};
@@ -27,6 +28,8 @@ pub(crate) enum Condition {
     Lapsed,
     /// Its attempt has run too long.
     Overdue,
+    /// None: nobody asked its holder.
+    Any,
 }
 
 impl Condition {
@@ -35,6 +38,7 @@ impl Condition {
             Self::Held => "held",
             Self::Lapsed => "lapsed",
             Self::Overdue => "overdue",
+            Self::Any => "any",
         }
     }
 }
@@ -53,10 +57,11 @@ pub(crate) enum Goes {
         next_type: AttemptType,
         reclaims_add: u32,
     },
-    /// Out of the queue until a time.
-    Delayed {
+    /// Out of the queue, until a time if there is one.
+    Parked {
+        state: StateKind,
         why: BlockingReason,
-        delay_ms: u64,
+        delay_ms: Option<u64>,
         next_type: AttemptType,
         resumes: bool,
         retries_add: u32,
@@ -75,6 +80,8 @@ pub(crate) struct ReleaseCall {
     pub(crate) failure: Option<Failure>,
     pub(crate) report: Report,
     pub(crate) event: EventKind,
+    /// Who asked, if it was not the holder.
+    pub(crate) operation: Option<Operation>,
 }
 
 /// When the execution becomes due, if it was delayed; or why nothing happened.
@@ -111,6 +118,7 @@ impl Engine {
             failure: None,
             report,
             event: EventKind::Released,
+            operation: None,
         };
         Ok(self.inner.release.call(call).await?.map(|_| ()))
     }
@@ -159,7 +167,7 @@ impl ReleaseCall {
                     look.own_result.as_ref().is_some_and(|own| own == result)
                 }
                 Goes::Ready { .. } => !self.involuntary,
-                Goes::Delayed { .. } => look.own_result.is_none(),
+                Goes::Parked { .. } => look.own_result.is_none(),
             };
         if repeated {
             Ok(look.wake_at)
@@ -240,6 +248,9 @@ impl Statements {
             &c.bytes_out as &[Option<i64>],
             &c.wall_us as &[Option<i64>],
             &c.events as &[&str],
+            &c.verbs as &[Option<&str>],
+            &c.actors as &[Option<&str>],
+            &c.operation_reasons as &[Option<&str>],
         )
         .fetch_all(&self.verbs)
         .await?;
@@ -285,6 +296,9 @@ struct Columns<'a> {
     bytes_out: Vec<Option<i64>>,
     wall_us: Vec<Option<i64>>,
     events: Vec<&'a str>,
+    verbs: Vec<Option<&'a str>>,
+    actors: Vec<Option<&'a str>>,
+    operation_reasons: Vec<Option<&'a str>>,
 }
 
 impl<'a> Columns<'a> {
@@ -306,6 +320,11 @@ impl<'a> Columns<'a> {
         self.bumps.push(i32::from(call.involuntary));
         self.events.push(call.event.as_str());
         self.push_goes(&call.goes);
+        let operation = call.operation.as_ref();
+        self.verbs.push(operation.map(|o| o.verb));
+        self.actors.push(operation.map(|o| o.by.actor.as_str()));
+        self.operation_reasons
+            .push(operation.and_then(|o| o.by.reason.as_deref()));
         let failure = call.failure.as_ref();
         self.classes.push(failure.map(|f| f.class.as_str()));
         self.codes.push(failure.map(|f| f.code.as_str()));
@@ -335,7 +354,7 @@ impl<'a> Columns<'a> {
                 source.as_deref(),
             ),
             Goes::Ready { .. } => ("ready", None, None, None),
-            Goes::Delayed { .. } => ("parked", None, None, None),
+            Goes::Parked { .. } => ("parked", None, None, None),
         };
         self.goes.push(name);
         self.outcomes.push(outcome);
@@ -350,16 +369,17 @@ impl<'a> Columns<'a> {
                 next_type,
                 reclaims_add,
             } => (None, None, None, *next_type, false, 0, *reclaims_add),
-            Goes::Delayed {
+            Goes::Parked {
+                state,
                 why,
                 delay_ms,
                 next_type,
                 resumes,
                 retries_add,
             } => (
-                Some(StateKind::Delayed.as_str()),
+                Some(state.as_str()),
                 Some(why.as_str()),
-                Some(bigint(*delay_ms)),
+                delay_ms.map(bigint),
                 *next_type,
                 *resumes,
                 *retries_add,

@@ -14,7 +14,8 @@
 -- $21 delay (ms)?, $22 wake time?, $23 next attempt type, $24 whether it
 --    resumes, $25 what retries grow by, $26 what reclaims grow by,
 -- $27 component?, $28 CPU ticks?, $29 peak memory?, $30 host calls?, $31 bytes
---    out?, $32 wall time (µs)?, $33 event.
+--    out?, $32 wall time (µs)?, $33 event; and for what an operator asked:
+-- $34 verb?, $35 actor?, $36 reason?.
 --
 -- An execution that is not in the answer was not released: the fence or the
 -- condition did not hold.
@@ -27,12 +28,13 @@ WITH wanted AS (
                          $17::bytea[], $18::text[], $19::text[], $20::text[], $21::bigint[],
                          $22::timestamptz[], $23::text[], $24::boolean[], $25::integer[],
                          $26::integer[], $27::integer[], $28::integer[], $29::bigint[],
-                         $30::integer[], $31::bigint[], $32::bigint[], $33::text[])
+                         $30::integer[], $31::bigint[], $32::bigint[], $33::text[],
+                         $34::text[], $35::text[], $36::text[])
         AS w(execution_id, lease_id, epoch, attempt, condition, ended, goes, bump, outcome,
              result, result_type, failure_class, failure_code, failure_message, backtrace, log,
              source, state, reason, delay_ms, wake_at, next_type, resumes, retries_add,
              reclaims_add, component_id, cpu_ticks, memory_peak_bytes, host_calls, bytes_out,
-             wall_us, event)
+             wall_us, event, verb, actor, why)
     CROSS JOIN LATERAL (
         SELECT l.ctid AS address FROM lease l
         WHERE l.partition = $1 AND l.execution_id = w.execution_id OFFSET 0
@@ -101,6 +103,10 @@ put_down AS (
     SELECT $1, execution_id, state::parked_state, reason::blocking_reason, due_at, lane, rank,
            new_epoch, attempts, retries, reclaims, replays, following, resumes
     FROM released WHERE goes = 'parked'
+),
+operated AS (
+    INSERT INTO operation (partition, execution_id, verb, actor, reason, epoch)
+    SELECT $1, execution_id, verb, actor, why, new_epoch FROM released WHERE actor IS NOT NULL
 ),
 announced AS (
     INSERT INTO event (partition, kinds, execution_ids, namespaces, epochs, attempts, lease_ids,

@@ -61,7 +61,8 @@ pub struct HistoryEntry {
     /// When.
     #[serde(with = "time::serde::rfc3339")]
     pub at: OffsetDateTime,
-    /// What: `created`, `acquired`, the end of a lease, or the outcome.
+    /// What: `created`, `acquired`, the end of a lease, an operator's verb, or the
+    /// outcome.
     pub what: String,
     /// Attempt concerned, from zero.
     pub attempt: Option<u32>,
@@ -179,6 +180,14 @@ impl Engine {
                     });
                 }
             }
+        }
+        for operation in self.operations(id).await? {
+            let words = [Some(operation.actor), operation.detail, operation.reason];
+            history.push(HistoryEntry {
+                epoch: operation.epoch,
+                detail: Some(words.into_iter().flatten().collect::<Vec<_>>().join(": ")),
+                ..entry(operation.at, &operation.verb)
+            });
         }
         if let Some(at) = info.finished_at {
             history.push(HistoryEntry {

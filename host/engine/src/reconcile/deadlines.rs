@@ -2,7 +2,7 @@
 //!
 //! Event: `execution_expired`.
 
-use model::{AttemptEnd, EventKind, ExecutionId, Outcome};
+use model::{AttemptEnd, CancelSource, EventKind, ExecutionId, Outcome};
 
 use super::SWEEP_MAX;
 use crate::execution::{FinishCall, FinishVerdict};
@@ -52,8 +52,9 @@ fn overdue(id: ExecutionId) -> FinishCall {
         outcome: Outcome::Expired,
         failure_code: Some("execution_deadline"),
         message: Some("the execution was not finished by its deadline".to_owned()),
-        source: Some("system_timeout".to_owned()),
+        source: Some(CancelSource::SystemTimeout.to_string()),
         event: EventKind::ExecutionExpired,
         only_due: true,
+        operation: None,
     }
 }

@@ -1,15 +1,11 @@
 //! expired_leases: active with a lapsed lease → waiting, or failed at the cap.
 //!
-//! The next attempt is a new one of type `reclaim`; deaths of hosts count, so an
-//! execution that kills its host ends at its reclaim cap. The epoch grows, so
-//! the last holder can write no more. Event: `expired` or `failed`.
+//! Event: `expired` or `failed`.
 
-use model::{
-    AttemptEnd, AttemptType, EventKind, ExecutionId, Failure, FailureClass, Fence, LeaseId, Outcome,
-};
+use model::{AttemptEnd, ExecutionId, Fence, LeaseId};
 
 use super::SWEEP_MAX;
-use crate::execution::{Condition, Goes, ReleaseCall, Report};
+use crate::execution::{Condition, lost};
 use crate::{Engine, Error};
 
 impl Engine {
@@ -37,48 +33,12 @@ impl Engine {
                     epoch: row.epoch.unsigned_abs(),
                     attempt: row.attempt.unsigned_abs(),
                 };
-                lapsed(fence, row.reclaims >= row.max_reclaims)
+                let at_cap = row.reclaims >= row.max_reclaims;
+                lost(fence, Condition::Lapsed, AttemptEnd::LeaseExpired, at_cap)
             })
             .collect();
         let verdicts = self.inner.release.call_all(calls).await;
         count_applied(verdicts)
-    }
-}
-
-fn lapsed(fence: Fence, at_cap: bool) -> ReleaseCall {
-    let (goes, failure, event) = if at_cap {
-        let failure = Failure::new(
-            FailureClass::InfraCrash,
-            "max_reclaims_exceeded",
-            "the lease lapsed once more than the policy allows: each host that ran the execution died or was cut off",
-        );
-        let goes = Goes::Finished {
-            outcome: Outcome::Failed,
-            result: None,
-            source: Some("reconciler".to_owned()),
-        };
-        (goes, failure, EventKind::Failed)
-    } else {
-        let failure = Failure::new(
-            FailureClass::InfraCrash,
-            "lease_expired",
-            "the lease lapsed: its host died or was cut off",
-        );
-        let goes = Goes::Ready {
-            next_type: AttemptType::Reclaim,
-            reclaims_add: 1,
-        };
-        (goes, failure, EventKind::Expired)
-    };
-    ReleaseCall {
-        fence,
-        condition: Condition::Lapsed,
-        ended: AttemptEnd::LeaseExpired,
-        goes,
-        involuntary: true,
-        failure: Some(failure),
-        report: Report::default(),
-        event,
     }
 }
 

@@ -98,6 +98,22 @@ impl Host for State {
         Ok(self.ended(answer).map(timestamp_ms))
     }
 
+    async fn wait_children(
+        &mut self,
+        _lease: Resource<LeaseHandle>,
+    ) -> wasmtime::Result<Result<(), LeaseError>> {
+        self.called(0)?;
+        let HostSide::Engine(side) = &self.side else {
+            return Ok(self.ended_locally("wait-children", &"until its children finished"));
+        };
+        let (fence, report) = (self.attempt.fence, self.report(side));
+        let engine = side.engine.clone();
+        let answer = side
+            .on_main(async move { engine.wait_children(fence, report).await })
+            .await?;
+        Ok(self.ended(answer))
+    }
+
     async fn cancel(
         &mut self,
         _lease: Resource<LeaseHandle>,

@@ -4,7 +4,7 @@
 //! another one is answered like one that does not exist.
 
 use engine::{Cancel, Create, Created as EngineCreated};
-use model::{CancelRefusal, CreateRefusal, ExecutionId, Limits, PublicState};
+use model::{CancelRefusal, CancelSource, CreateRefusal, ExecutionId, Limits, PublicState};
 use wasmtime::component::Resource;
 
 use super::complete::timestamp_ms;
@@ -205,7 +205,8 @@ impl Host for State {
             id,
             namespace: Some(self.task.namespace.clone()),
             reason: Some(reason),
-            source: format!("execution:{}", self.task.execution_id),
+            source: CancelSource::Custom(format!("execution:{}", self.task.execution_id)),
+            actor: None,
         };
         let engine = side.engine.clone();
         let answer = side

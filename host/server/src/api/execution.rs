@@ -58,6 +58,11 @@ pub struct Execution {
     pub retries: u32,
     /// Leases that ended without an outcome.
     pub reclaims: u32,
+    /// How often it was replayed.
+    pub replays: u32,
+    /// Since when it is in its state; since it was put down, if it is parked.
+    #[schema(format = DateTime)]
+    pub last_mutation_at: String,
     /// Generation of ownership; grows whenever a holder loses its lease.
     pub epoch: u64,
     /// The lease it runs under.
@@ -296,6 +301,8 @@ mod tests {
             attempts: 0,
             retries: 0,
             reclaims: 0,
+            replays: 0,
+            last_mutation_at: at,
             epoch: 0,
             current_lease: Some(engine::LeaseSummary {
                 lease_id: LeaseId(uuid::Uuid::nil()),

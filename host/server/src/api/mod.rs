@@ -7,6 +7,7 @@
 mod component;
 mod execution;
 mod lane;
+mod operate;
 mod policy;
 mod problem;
 mod request;
@@ -20,9 +21,13 @@ pub use execution::{
     HistoryEntry, Progress, StateVector, Usage,
 };
 pub use lane::{Health, Lane, Lanes, SetLane};
+pub use operate::{
+    Asks, BlockExecution, CancelExecution, CompleteOverride, DelayOverride, FailOverride,
+    OperateExecution, Operation, Operations, RevokeLease, SetPriority, SetTags, Tags,
+    UnblockExecution,
+};
 pub use policy::Policy;
 pub use problem::ProblemBody;
 pub use request::{
-    BatchResults, BatchVerdict, CancelExecution, CancelledExecution, CreateBatch, CreateExecution,
-    CreatedExecution,
+    BatchResults, BatchVerdict, CancelledExecution, CreateBatch, CreateExecution, CreatedExecution,
 };

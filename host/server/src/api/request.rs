@@ -105,15 +105,6 @@ pub struct BatchVerdict {
     pub problem: Option<serde_json::Value>,
 }
 
-/// Why an execution is cancelled.
-#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct CancelExecution {
-    /// For people; at most 1024 bytes.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
-}
-
 /// What a cancel did.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct CancelledExecution {
@@ -127,7 +118,7 @@ pub struct CancelledExecution {
 }
 
 /// A JSON `null` is an input like any other; only a missing field is none.
-fn present<'de, D: Deserializer<'de>>(d: D) -> Result<Option<Box<RawValue>>, D::Error> {
+pub(super) fn present<'de, D: Deserializer<'de>>(d: D) -> Result<Option<Box<RawValue>>, D::Error> {
     Box::<RawValue>::deserialize(d).map(Some)
 }
 

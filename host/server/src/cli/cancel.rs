@@ -22,6 +22,8 @@ pub struct CancelArgs {
 pub async fn run(context: &Context, args: CancelArgs) -> Result<Exit, Failure> {
     let path = format!("/v1/executions/{}/cancel", args.id);
     let body = CancelExecution {
+        source: None,
+        actor: super::operate::actor(),
         reason: args.reason,
     };
     let answer = context

@@ -17,6 +17,7 @@ mod invoke;
 mod list;
 mod load;
 mod migrate;
+mod operate;
 mod serve;
 mod show;
 mod submit;
@@ -70,6 +71,27 @@ enum Command {
     Watch(watch::WatchArgs),
     /// End an execution, also one that runs
     Cancel(cancel::CancelArgs),
+    /// Run a finished execution again
+    Replay(operate::Which),
+    /// Hold a waiting execution back
+    Hold(operate::Which),
+    /// Let an execution go that was held back
+    Unhold(operate::Which),
+    /// Change the priority of an execution that is not running
+    Priority(operate::PriorityArgs),
+    /// Take the lease of a running execution away; it is run again
+    Revoke(operate::RevokeArgs),
+    /// End an execution as expired
+    Expire(operate::Which),
+    /// Take a waiting execution out of its queue, for a reason
+    Block(operate::BlockArgs),
+    /// Put an execution back into its queue
+    Unblock(operate::UnblockArgs),
+    /// Show, set and remove the labels of an execution
+    Tag(operate::TagArgs),
+    /// Complete, fail or delay a running execution in its holder's place
+    #[command(subcommand)]
+    Override(operate::OverrideCommand),
     /// Publish, list and show components
     #[command(subcommand)]
     Component(component::ComponentCommand),
@@ -142,6 +164,16 @@ fn run(context: &Context, command: Command) -> Result<Exit, Failure> {
         Command::List(args) => one_thread()?.block_on(list::run(context, args)),
         Command::Watch(args) => one_thread()?.block_on(watch::run(context, args)),
         Command::Cancel(args) => one_thread()?.block_on(cancel::run(context, args)),
+        Command::Replay(which) => one_thread()?.block_on(operate::plain(context, "replay", which)),
+        Command::Hold(which) => one_thread()?.block_on(operate::plain(context, "hold", which)),
+        Command::Unhold(which) => one_thread()?.block_on(operate::plain(context, "unhold", which)),
+        Command::Expire(which) => one_thread()?.block_on(operate::plain(context, "expire", which)),
+        Command::Priority(args) => one_thread()?.block_on(operate::priority(context, args)),
+        Command::Revoke(args) => one_thread()?.block_on(operate::revoke(context, args)),
+        Command::Block(args) => one_thread()?.block_on(operate::block(context, args)),
+        Command::Unblock(args) => one_thread()?.block_on(operate::unblock(context, args)),
+        Command::Tag(args) => one_thread()?.block_on(operate::tag(context, args)),
+        Command::Override(command) => one_thread()?.block_on(operate::overrule(context, command)),
         Command::Component(command) => one_thread()?.block_on(component::run(context, command)),
         Command::Doctor(args) => one_thread()?.block_on(doctor::run(context, args)),
         // Taken care of before the command line is read.
@@ -199,6 +231,10 @@ mod tests {
             "flowhost invoke a.wasm --input {}",
             "flowhost bench --quick --component echo.wasm",
             "flowhost --url http://h:1 doctor",
+            "flowhost priority 00000000-0000-7000-8000-000000000000 9000 --reason urgent",
+            "flowhost override fail 00000000-0000-7000-8000-000000000000 hopeless",
+            "flowhost override delay 00000000-0000-7000-8000-000000000000 90s",
+            "flowhost tag 00000000-0000-7000-8000-000000000000 app.a=b app.c-",
         ] {
             let parsed = Cli::try_parse_from(line.split(' '));
             assert!(

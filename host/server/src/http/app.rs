@@ -103,6 +103,16 @@ impl App {
         self.engine.limits()
     }
 
+    /// Returns the cap of routes that take a result, which base64 makes longer by
+    /// a third.
+    pub fn result_body(&self) -> Cap {
+        Cap {
+            limit: "result_bytes_max",
+            bytes_max: self.limits().result_bytes_max as usize / 3 * 4 + SMALL_BYTES_MAX,
+            timeout: self.http.request_timeout(),
+        }
+    }
+
     /// Returns the cap of routes that take small bodies.
     pub fn small_body(&self) -> Cap {
         Cap {

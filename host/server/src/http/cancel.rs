@@ -5,10 +5,10 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use engine::Cancel;
-use model::Invalid;
+use model::CancelSource;
 
 use super::App;
-use super::body;
+use super::operate::asked;
 use super::problem::Problem;
 use super::query::Query;
 use super::read::Id;
@@ -33,28 +33,23 @@ use crate::api::{CancelExecution, CancelledExecution, ProblemBody};
 pub async fn cancel(
     State(app): State<App>,
     Id(id): Id,
-    mut query: Query,
+    query: Query,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Json<CancelledExecution>, Problem> {
-    let namespace = query.namespace()?;
-    query.end()?;
-    let bytes = app.small_body().read(&headers, body).await?;
-    let request: CancelExecution = body::json_or_empty(&headers, &bytes)?;
-    if request
-        .reason
-        .as_ref()
-        .is_some_and(|reason| reason.contains('\0'))
-    {
-        return Err(Invalid::new("reason", "must not hold a NUL character").into());
-    }
+    let (operate, request): (_, CancelExecution) = asked(&app, id, query, &headers, body).await?;
+    let source = match &request.source {
+        None => CancelSource::default(),
+        Some(text) => text.parse()?,
+    };
     let cancelled = app
         .engine
         .cancel(Cancel {
             id,
-            namespace,
-            reason: request.reason,
-            source: "api".to_owned(),
+            namespace: operate.namespace,
+            reason: operate.by.reason,
+            source,
+            actor: Some(operate.by.actor),
         })
         .await??;
     Ok(Json(CancelledExecution {

@@ -6,6 +6,7 @@
 //! only [`problem`] assigns statuses.
 
 mod app;
+mod block;
 mod body;
 mod cancel;
 mod components;
@@ -18,10 +19,14 @@ mod list;
 mod listen;
 mod metrics;
 mod openapi;
+mod operate;
+mod overrule;
+mod payload;
 mod problem;
 mod query;
 mod read;
 mod routes;
+mod tags;
 mod wait;
 
 pub use app::App;

@@ -6,7 +6,9 @@
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use model::{CancelRefusal, CreateRefusal, Invalid};
+use model::{
+    CancelRefusal, CreateRefusal, Invalid, LeaseRefusal, OperateRefusal, Outcome, StateKind,
+};
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 
@@ -73,6 +75,20 @@ codes! {
     IdempotencyConflict = "idempotency_conflict", CONFLICT, "The idempotency key was used with another request";
     /// The execution ended some other way first.
     ExecutionNotActive = "execution_not_active", CONFLICT, "The execution has ended";
+    /// The execution is in no state in which that can be done.
+    ExecutionNotEligible = "execution_not_eligible", CONFLICT, "The execution is in another state";
+    /// The execution is not finished.
+    ExecutionNotTerminal = "execution_not_terminal", CONFLICT, "The execution is not finished";
+    /// The policy of the execution allows no further replay.
+    MaxReplaysExhausted = "max_replays_exhausted", CONFLICT, "The execution was replayed as often as its policy allows";
+    /// Nobody holds a lease on the execution.
+    NoActiveLease = "no_active_lease", CONFLICT, "The execution does not run";
+    /// Another lease is held.
+    StaleLease = "stale_lease", CONFLICT, "The execution runs under another lease";
+    /// The lease was taken away.
+    LeaseRevoked = "lease_revoked", CONFLICT, "The lease was revoked";
+    /// The lease lapsed.
+    LeaseExpired = "lease_expired", CONFLICT, "The lease has expired";
     /// No such execution.
     ExecutionNotFound = "execution_not_found", NOT_FOUND, "No such execution";
     /// The execution has no result, or none yet.
@@ -129,6 +145,16 @@ impl Problem {
     pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
         self.extra.insert(name.to_owned(), value.into());
         self
+    }
+
+    /// Adds where the execution is.
+    #[must_use]
+    fn in_state(self, state: StateKind, outcome: Option<Outcome>) -> Self {
+        let problem = self.with("state", state.as_str());
+        match outcome {
+            Some(outcome) => problem.with("outcome", outcome.as_str()),
+            None => problem,
+        }
     }
 
     /// Builds the problem of an id that names no execution.
@@ -218,6 +244,56 @@ impl From<CancelRefusal> for Problem {
                 Self::new(Code::ExecutionNotActive, detail).with("outcome", outcome.as_str())
             }
             CancelRefusal::Invalid(invalid) => invalid.into(),
+        }
+    }
+}
+
+impl From<LeaseRefusal> for Problem {
+    fn from(refusal: LeaseRefusal) -> Self {
+        let detail = refusal.to_string();
+        match refusal {
+            LeaseRefusal::ExecutionNotFound => Self::new(Code::ExecutionNotFound, detail),
+            LeaseRefusal::ExecutionNotActive {
+                state,
+                outcome,
+                epoch,
+            } => Self::new(Code::ExecutionNotActive, detail)
+                .with("epoch", epoch)
+                .in_state(state, outcome),
+            LeaseRefusal::LeaseRevoked => Self::new(Code::LeaseRevoked, detail),
+            LeaseRefusal::LeaseExpired => Self::new(Code::LeaseExpired, detail),
+            LeaseRefusal::StaleLease => Self::new(Code::StaleLease, detail),
+            LeaseRefusal::Invalid(invalid) => invalid.into(),
+        }
+    }
+}
+
+impl From<OperateRefusal> for Problem {
+    fn from(refusal: OperateRefusal) -> Self {
+        let detail = refusal.to_string();
+        match refusal {
+            OperateRefusal::ExecutionNotFound => Self::new(Code::ExecutionNotFound, detail),
+            OperateRefusal::ExecutionNotActive { state, outcome } => {
+                Self::new(Code::ExecutionNotActive, detail).in_state(state, outcome)
+            }
+            OperateRefusal::ExecutionNotEligible {
+                state,
+                outcome,
+                reason,
+            } => Self::new(Code::ExecutionNotEligible, detail)
+                .with("blocking_reason", reason.as_str())
+                .in_state(state, outcome),
+            OperateRefusal::ExecutionNotTerminal { state } => {
+                Self::new(Code::ExecutionNotTerminal, detail).in_state(state, None)
+            }
+            OperateRefusal::MaxReplaysExhausted { replays } => {
+                Self::new(Code::MaxReplaysExhausted, detail).with("replays", replays)
+            }
+            OperateRefusal::NoActiveLease { state, outcome } => {
+                Self::new(Code::NoActiveLease, detail).in_state(state, outcome)
+            }
+            OperateRefusal::StaleLease => Self::new(Code::StaleLease, detail),
+            OperateRefusal::Invalid(invalid) => invalid.into(),
         }
     }
 }

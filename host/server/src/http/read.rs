@@ -151,7 +151,8 @@ pub async fn history(
     Ok(Json(History { history }))
 }
 
-async fn existing(
+/// Reads an execution, or says that there is none.
+pub async fn existing(
     app: &App,
     id: ExecutionId,
     namespace: Option<&str>,

@@ -12,8 +12,8 @@ use axum::routing;
 
 use super::problem::{Code, Problem};
 use super::{
-    App, cancel, components, create, create_batch, health, kinds, lanes, list, metrics, openapi,
-    read, wait,
+    App, block, cancel, components, create, create_batch, health, kinds, lanes, list, metrics,
+    openapi, operate, overrule, read, tags, wait,
 };
 
 macro_rules! routes {
@@ -37,6 +37,20 @@ routes! {
     get "/v1/executions/{id}/attempts" => read::attempts;
     get "/v1/executions/{id}/history" => read::history;
     post "/v1/executions/{id}/cancel" => cancel::cancel;
+    post "/v1/executions/{id}/expire" => operate::expire;
+    post "/v1/executions/{id}/replay" => operate::replay;
+    post "/v1/executions/{id}/revoke-lease" => operate::revoke;
+    put "/v1/executions/{id}/priority" => operate::priority;
+    post "/v1/executions/{id}/block" => block::block;
+    post "/v1/executions/{id}/unblock" => block::unblock;
+    post "/v1/executions/{id}/hold" => block::hold;
+    post "/v1/executions/{id}/unhold" => block::unhold;
+    post "/v1/executions/{id}/complete" => overrule::complete;
+    post "/v1/executions/{id}/fail" => overrule::fail;
+    post "/v1/executions/{id}/delay" => overrule::delay;
+    get "/v1/executions/{id}/tags" => tags::get;
+    patch "/v1/executions/{id}/tags" => tags::set;
+    get "/v1/executions/{id}/operations" => operate::operations;
     post "/v1/components" => components::publish;
     get "/v1/components" => components::list;
     get "/v1/components/{digest}" => components::get;

@@ -1,0 +1,52 @@
+//! What operators did to an execution, as it was written with what they did.
+
+use model::ExecutionId;
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+
+use super::row::epoch;
+use crate::{Engine, Error};
+
+/// One thing an operator did.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OperationEntry {
+    /// When.
+    #[serde(with = "time::serde::rfc3339")]
+    pub at: OffsetDateTime,
+    /// What.
+    pub verb: String,
+    /// Who.
+    pub actor: String,
+    /// Why.
+    pub reason: Option<String>,
+    /// What changed.
+    pub detail: Option<String>,
+    /// Epoch of the execution afterwards, where it is concerned.
+    pub epoch: Option<u64>,
+}
+
+impl Engine {
+    /// Lists what operators did to an execution, oldest first, at most a
+    /// thousand.
+    pub async fn operations(&self, id: ExecutionId) -> Result<Vec<OperationEntry>, Error> {
+        let rows = sqlx::query!(
+            "SELECT at, verb, actor, reason, detail, epoch FROM operation
+             WHERE partition = $1 AND execution_id = $2 ORDER BY seq LIMIT 1000",
+            id.partition().column(),
+            id.uuid()
+        )
+        .fetch_all(&self.inner.reads)
+        .await?;
+        Ok(rows
+            .into_iter()
+            .map(|row| OperationEntry {
+                at: row.at,
+                verb: row.verb,
+                actor: row.actor,
+                reason: row.reason,
+                detail: row.detail,
+                epoch: row.epoch.map(epoch),
+            })
+            .collect())
+    }
+}

@@ -1,0 +1,15 @@
+-- Looks at where one execution is, for a verb that needs no fence.
+--
+-- $1 partition, $2 execution id, $3 namespace?. Locks nothing.
+SELECT e.policy, e.lane, e.max_reclaims,
+       l.lease_id AS "lease_id?", l.epoch AS "lease_epoch?", l.attempt AS "attempt?",
+       l.retries AS "retries?", l.reclaims AS "reclaims?",
+       p.state::text AS parked_state, p.reason::text AS reason,
+       f.outcome::text AS outcome, f.replays AS "replays?",
+       coalesce(l.epoch, p.epoch, f.epoch, r.epoch, 0) AS "epoch!"
+FROM execution e
+LEFT JOIN ready r ON r.partition = e.partition AND r.execution_id = e.id
+LEFT JOIN lease l ON l.partition = e.partition AND l.execution_id = e.id
+LEFT JOIN parked p ON p.partition = e.partition AND p.execution_id = e.id
+LEFT JOIN finished f ON f.partition = e.partition AND f.execution_id = e.id
+WHERE e.partition = $1 AND e.id = $2 AND ($3::text IS NULL OR e.namespace = $3)

@@ -1,0 +1,48 @@
+//! prioritise: waiting or parked, to another place in the queue.
+//!
+//! Locks: the ready or parked row. Event: `prioritised`.
+
+use model::{Invalid, OperateRefusal, PRIORITY_MAX};
+
+use super::operator::Operate;
+use crate::{Answer, Engine};
+
+impl Engine {
+    /// Changes the priority of an execution that is not running, 0 to 9000,
+    /// higher first; returns what it was. Among equals it keeps its place.
+    ///
+    /// # Refusals
+    /// `execution_not_eligible` for one that runs or is finished.
+    pub async fn prioritise(&self, operate: Operate, priority: u16) -> Answer<u16, OperateRefusal> {
+        if priority > PRIORITY_MAX {
+            return Ok(Err(Invalid::new(
+                "priority",
+                format!("{priority} is out of range: 0 to {PRIORITY_MAX}"),
+            )
+            .into()));
+        }
+        if let Err(invalid) = operate.by.check() {
+            return Ok(Err(invalid.into()));
+        }
+        if !self
+            .exists(operate.id, operate.namespace.as_deref())
+            .await?
+        {
+            return Ok(Err(OperateRefusal::ExecutionNotFound));
+        }
+        let moved = sqlx::query_file!(
+            "src/execution/prioritise.sql",
+            operate.id.partition().column(),
+            operate.id.uuid(),
+            (PRIORITY_MAX - priority) as i16,
+            operate.by.actor,
+            operate.by.reason,
+        )
+        .fetch_optional(&self.inner.verbs)
+        .await?;
+        match moved {
+            Some(moved) => Ok(Ok(u16::try_from(moved.before).unwrap_or(0))),
+            None => self.refused(operate.id).await,
+        }
+    }
+}

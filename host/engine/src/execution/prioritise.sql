@@ -1,0 +1,34 @@
+-- Changes the place of an execution in its queue: waiting or parked, as it was.
+--
+-- $1 partition, $2 execution id, $3 new rank (9000 − priority); for what an
+-- operator asked: $4 actor?, $5 reason?.
+-- Locks: the ready or parked row.
+WITH known AS (
+    SELECT r.rank FROM ready r WHERE r.partition = $1 AND r.execution_id = $2
+    UNION ALL
+    SELECT p.rank FROM parked p WHERE p.partition = $1 AND p.execution_id = $2
+),
+queued AS (
+    UPDATE ready SET rank = $3 WHERE partition = $1 AND execution_id = $2
+    RETURNING epoch, execution_id
+),
+waiting AS (
+    UPDATE parked SET rank = $3 WHERE partition = $1 AND execution_id = $2
+    RETURNING epoch, execution_id
+),
+moved AS (
+    SELECT * FROM queued UNION ALL SELECT * FROM waiting
+),
+operated AS (
+    INSERT INTO operation (partition, execution_id, verb, actor, reason, detail, epoch)
+    SELECT $1, execution_id, 'prioritise', $4, $5::text,
+           format('%s → %s', 9000 - (SELECT rank FROM known LIMIT 1), 9000 - $3::smallint), epoch
+    FROM moved WHERE $4::text IS NOT NULL
+),
+announced AS (
+    INSERT INTO event (partition, kinds, execution_ids, namespaces, epochs)
+    SELECT $1, ARRAY['prioritised'::event_kind], ARRAY[m.execution_id], ARRAY[e.namespace],
+           ARRAY[m.epoch]
+    FROM moved m JOIN execution e ON e.partition = $1 AND e.id = m.execution_id
+)
+SELECT (SELECT 9000 - rank FROM known LIMIT 1) AS "before!", epoch AS "epoch!" FROM moved

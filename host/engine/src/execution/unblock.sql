@@ -1,0 +1,38 @@
+-- Puts an execution back into its queue, where it was: blocked, rate limited or
+-- waiting for children → waiting.
+--
+-- $1 partition, $2 execution id, $3 the reason it is expected to wait for, or
+-- null for any; for what an operator asked: $4 verb?, $5 actor?, $6 reason?.
+-- Locks: the parked row.
+WITH woken AS (
+    DELETE FROM parked
+    WHERE partition = $1 AND execution_id = $2
+      AND state IN ('blocked', 'rate_limited', 'waiting_children')
+      AND ($3::text IS NULL OR reason = $3::text::blocking_reason)
+    RETURNING *
+),
+known AS (
+    SELECT w.*, e.kind, e.namespace, e.required_capabilities
+    FROM woken w JOIN execution e ON e.partition = $1 AND e.id = w.execution_id
+),
+queued AS (
+    INSERT INTO ready (partition, execution_id, lane, rank, ready_at, kind,
+                       required_capabilities, epoch, attempts, retries, reclaims, replays,
+                       next_type, resumes)
+    SELECT $1, execution_id, lane, rank, coalesce(ready_at, clock_timestamp()), kind,
+           string_to_array(required_capabilities, ','), epoch, attempts, retries, reclaims,
+           replays, next_type, resumes
+    FROM known
+),
+operated AS (
+    INSERT INTO operation (partition, execution_id, verb, actor, reason, detail, epoch)
+    SELECT $1, execution_id, $4::text, $5, $6::text, reason::text, epoch FROM woken
+    WHERE $5::text IS NOT NULL
+),
+announced AS (
+    INSERT INTO event (partition, kinds, execution_ids, namespaces, epochs)
+    SELECT $1, ARRAY['unblocked'::event_kind], ARRAY[execution_id], ARRAY[namespace],
+           ARRAY[epoch]
+    FROM known
+)
+SELECT epoch FROM known
