@@ -9,6 +9,7 @@ mod golden;
 mod hand_off;
 mod http;
 mod http_operators;
+mod interleavings;
 mod lifecycle;
 mod operators;
 mod outage;

@@ -48,6 +48,13 @@ pub enum Observed {
 }
 
 impl Observed {
+    /// Whether a write that carries `fence` would be accepted now, although it
+    /// matched nothing: the lease was renewed between the two looks. `lapsed_too`
+    /// for writes that a lapsed lease does not stop.
+    pub fn holds(&self, fence: &Fence, lapsed_too: bool) -> bool {
+        matches!(self, Self::Active { fence: held, expired } if held == fence && (lapsed_too || !expired))
+    }
+
     /// Names the refusal of a write that carried `fence`.
     ///
     /// The order is fixed: not active, revoked, expired, stale. A caller whose
@@ -70,9 +77,7 @@ impl Observed {
             },
             Self::Active { fence: held, .. } if held != fence => LeaseRefusal::StaleLease,
             Self::Active { expired: true, .. } => LeaseRefusal::LeaseExpired,
-            // The fence matches and the lease holds: the write would have
-            // succeeded had it come now, so it met a lease that was renewed
-            // or granted between the two looks. The caller asks again.
+            // It holds, and whoever writes tries again; see `holds`.
             Self::Active { .. } => LeaseRefusal::StaleLease,
         }
     }

@@ -5,9 +5,10 @@
 //! for the reason `paused_by_operator`. Locks: the ready or parked row. Events:
 //! `blocked`, `unblocked`.
 
-use model::{BlockingReason, ExecutionId, Invalid, OperateRefusal, StateKind};
+use model::{BlockingReason, Invalid, OperateRefusal, StateKind};
 
-use super::operator::Operate;
+use super::observe::TRIES;
+use super::operator::{Operate, moving};
 use super::text;
 use crate::{Answer, Engine};
 
@@ -66,26 +67,35 @@ impl Engine {
         if let Err(invalid) = checked {
             return Ok(Err(invalid.into()));
         }
-        let Some(place) = self.place(operate.id, operate.namespace.as_deref()).await? else {
-            return Ok(Err(OperateRefusal::ExecutionNotFound));
-        };
-        let blocked = sqlx::query_file_scalar!(
-            "src/execution/block.sql",
-            operate.id.partition().column(),
-            operate.id.uuid(),
-            state.as_str(),
-            reason.as_str(),
-            detail,
-            "block",
-            operate.by.actor,
-            operate.by.reason,
-        )
-        .fetch_optional(&self.inner.verbs)
-        .await?;
-        if blocked.is_some() || (place.state == state && place.reason == reason) {
-            return Ok(Ok(()));
+        for _ in 0..TRIES {
+            let place = self.place(operate.id, operate.namespace.as_deref()).await?;
+            let Some(place) = place else {
+                return Ok(Err(OperateRefusal::ExecutionNotFound));
+            };
+            if place.state == state && place.reason == reason {
+                return Ok(Ok(()));
+            }
+            if place.state != StateKind::Waiting {
+                return Ok(Err(place.not_eligible()));
+            }
+            let blocked = sqlx::query_file_scalar!(
+                "src/execution/block.sql",
+                operate.id.partition().column(),
+                operate.id.uuid(),
+                state.as_str(),
+                reason.as_str(),
+                detail,
+                "block",
+                operate.by.actor,
+                operate.by.reason,
+            )
+            .fetch_optional(&self.inner.verbs)
+            .await?;
+            if blocked.is_some() {
+                return Ok(Ok(()));
+            }
         }
-        self.refused(operate.id).await
+        Err(moving(operate.id))
     }
 
     /// Puts an execution back into its queue, at its place.
@@ -101,35 +111,34 @@ impl Engine {
         if let Err(invalid) = operate.by.check() {
             return Ok(Err(invalid.into()));
         }
-        if !self
-            .exists(operate.id, operate.namespace.as_deref())
-            .await?
-        {
-            return Ok(Err(OperateRefusal::ExecutionNotFound));
+        for _ in 0..TRIES {
+            let place = self.place(operate.id, operate.namespace.as_deref()).await?;
+            let Some(place) = place else {
+                return Ok(Err(OperateRefusal::ExecutionNotFound));
+            };
+            let blocked = matches!(
+                place.state,
+                StateKind::Blocked | StateKind::RateLimited | StateKind::WaitingChildren
+            );
+            if !blocked || expected.is_some_and(|expected| place.reason != expected) {
+                return Ok(Err(place.not_eligible()));
+            }
+            let unblocked = sqlx::query_file_scalar!(
+                "src/execution/unblock.sql",
+                operate.id.partition().column(),
+                operate.id.uuid(),
+                expected.map(BlockingReason::as_str),
+                "unblock",
+                operate.by.actor,
+                operate.by.reason,
+            )
+            .fetch_optional(&self.inner.verbs)
+            .await?;
+            if unblocked.is_some() {
+                self.inner.wake.ready();
+                return Ok(Ok(()));
+            }
         }
-        let unblocked = sqlx::query_file_scalar!(
-            "src/execution/unblock.sql",
-            operate.id.partition().column(),
-            operate.id.uuid(),
-            expected.map(BlockingReason::as_str),
-            "unblock",
-            operate.by.actor,
-            operate.by.reason,
-        )
-        .fetch_optional(&self.inner.verbs)
-        .await?;
-        if unblocked.is_some() {
-            self.inner.wake.ready();
-            return Ok(Ok(()));
-        }
-        self.refused(operate.id).await
-    }
-
-    /// Looks again at an execution that a statement left alone.
-    pub(super) async fn refused<T>(&self, id: ExecutionId) -> Answer<T, OperateRefusal> {
-        Ok(Err(match self.place(id, None).await? {
-            Some(place) => place.not_eligible(),
-            None => OperateRefusal::ExecutionNotFound,
-        }))
+        Err(moving(operate.id))
     }
 }

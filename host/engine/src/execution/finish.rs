@@ -9,6 +9,8 @@ use model::{AttemptEnd, EventKind, ExecutionId, Outcome, Partition};
 use uuid::Uuid;
 
 use super::Statements;
+use super::observe::TRIES;
+use super::operator::moving;
 use super::row::label;
 use crate::Error;
 use crate::coalesce::{Flush, Rider};
@@ -43,9 +45,6 @@ pub(crate) enum FinishVerdict {
     NotDue,
 }
 
-/// Looks again at executions that moved while they were being ended.
-const LOOKS: u32 = 10;
-
 impl Rider for FinishCall {
     type Key = ExecutionId;
 
@@ -68,7 +67,7 @@ impl Flush<FinishCall> for Statements {
         _retried: bool,
     ) -> Result<Vec<FinishVerdict>, Error> {
         let mut verdicts: HashMap<ExecutionId, FinishVerdict> = HashMap::new();
-        for _ in 0..LOOKS {
+        for _ in 0..TRIES {
             let open: Vec<&FinishCall> = batch
                 .iter()
                 .map(Box::as_ref)
@@ -93,9 +92,8 @@ impl Flush<FinishCall> for Statements {
         batch
             .iter()
             .map(|call| {
-                verdicts.get(&call.id).copied().ok_or_else(|| {
-                    Error::Unavailable(format!("execution {} keeps moving; ask again", call.id))
-                })
+                let verdict = verdicts.get(&call.id).copied();
+                verdict.ok_or_else(|| moving(call.id))
             })
             .collect()
     }

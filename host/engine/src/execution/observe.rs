@@ -1,4 +1,8 @@
 //! A second look after a guarded write matched nothing.
+//!
+//! A statement finds a lease by its address. A renewal or a progress report that
+//! commits in between moves the row, and the statement that waited for it
+//! matches nothing although the lease holds; it is tried again.
 
 use std::collections::HashMap;
 
@@ -9,6 +13,9 @@ use uuid::Uuid;
 use super::row::{count, epoch, label};
 use super::{Payload, Statements};
 use crate::Error;
+
+/// Tries of a write whose lease was rewritten while it waited for it.
+pub(crate) const TRIES: u32 = 10;
 
 /// What one execution looks like to whoever carries a fence.
 #[derive(Debug)]

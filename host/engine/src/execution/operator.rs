@@ -11,6 +11,7 @@ use model::{
 };
 use time::OffsetDateTime;
 
+use super::observe::TRIES;
 use super::row::{count, epoch, label};
 use super::{Complete, Condition, Delay, Payload, ReleaseCall, Report, frozen_policy, text};
 use crate::{Answer, Engine, Error};
@@ -78,9 +79,6 @@ pub(crate) struct Held {
     /// Whether it may not end without an outcome once more.
     pub(crate) at_reclaim_cap: bool,
 }
-
-/// Looks again at executions that moved meanwhile.
-const LOOKS: u32 = 10;
 
 impl Engine {
     /// Looks at where an execution is; `None` if there is none in the namespace.
@@ -222,8 +220,7 @@ impl Engine {
         if let Err(invalid) = operate.by.check() {
             return Ok(Err(invalid.into()));
         }
-        let mut refused = LeaseRefusal::StaleLease;
-        for _ in 0..LOOKS {
+        for _ in 0..TRIES {
             let place = self.place(operate.id, operate.namespace.as_deref()).await?;
             let Some(place) = place else {
                 return Ok(Err(LeaseRefusal::ExecutionNotFound));
@@ -241,14 +238,18 @@ impl Engine {
                 verb,
                 by: operate.by.clone(),
             });
-            match self.inner.release.call(call).await? {
-                Ok(due_at) => return Ok(Ok(due_at)),
-                // The lease ended or changed hands meanwhile.
-                Err(other) => refused = other,
+            // A refusal: the lease ended or changed hands meanwhile.
+            if let Ok(due_at) = self.inner.release.call(call).await? {
+                return Ok(Ok(due_at));
             }
         }
-        Ok(Err(refused))
+        Err(moving(operate.id))
     }
+}
+
+/// Says that an execution moved whenever it was about to be changed.
+pub(crate) fn moving(id: ExecutionId) -> Error {
+    Error::Unavailable(format!("execution {id} keeps moving; ask again"))
 }
 
 impl Place {

@@ -2,9 +2,10 @@
 //!
 //! Locks: the ready or parked row. Event: `prioritised`.
 
-use model::{Invalid, OperateRefusal, PRIORITY_MAX};
+use model::{Invalid, OperateRefusal, PRIORITY_MAX, StateKind};
 
-use super::operator::Operate;
+use super::observe::TRIES;
+use super::operator::{Operate, moving};
 use crate::{Answer, Engine};
 
 impl Engine {
@@ -24,25 +25,28 @@ impl Engine {
         if let Err(invalid) = operate.by.check() {
             return Ok(Err(invalid.into()));
         }
-        if !self
-            .exists(operate.id, operate.namespace.as_deref())
-            .await?
-        {
-            return Ok(Err(OperateRefusal::ExecutionNotFound));
+        for _ in 0..TRIES {
+            let place = self.place(operate.id, operate.namespace.as_deref()).await?;
+            let Some(place) = place else {
+                return Ok(Err(OperateRefusal::ExecutionNotFound));
+            };
+            if matches!(place.state, StateKind::Active | StateKind::Terminal) {
+                return Ok(Err(place.not_eligible()));
+            }
+            let moved = sqlx::query_file!(
+                "src/execution/prioritise.sql",
+                operate.id.partition().column(),
+                operate.id.uuid(),
+                (PRIORITY_MAX - priority) as i16,
+                operate.by.actor,
+                operate.by.reason,
+            )
+            .fetch_optional(&self.inner.verbs)
+            .await?;
+            if let Some(moved) = moved {
+                return Ok(Ok(u16::try_from(moved.before).unwrap_or(0)));
+            }
         }
-        let moved = sqlx::query_file!(
-            "src/execution/prioritise.sql",
-            operate.id.partition().column(),
-            operate.id.uuid(),
-            (PRIORITY_MAX - priority) as i16,
-            operate.by.actor,
-            operate.by.reason,
-        )
-        .fetch_optional(&self.inner.verbs)
-        .await?;
-        match moved {
-            Some(moved) => Ok(Ok(u16::try_from(moved.before).unwrap_or(0))),
-            None => self.refused(operate.id).await,
-        }
+        Err(moving(operate.id))
     }
 }

@@ -2,11 +2,12 @@
 //!
 //! Locks: the lease rows. No event: progress is read, not subscribed to.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use model::{ExecutionId, Fence, Invalid, LeaseRefusal, Limits, Partition};
 use uuid::Uuid;
 
+use super::observe::TRIES;
 use super::{Statements, text};
 use crate::coalesce::{Flush, Rider};
 use crate::{Answer, Engine, Error};
@@ -75,12 +76,54 @@ impl Flush<ProgressCall> for Statements {
         batch: &[Box<ProgressCall>],
         _retried: bool,
     ) -> Result<Vec<ProgressVerdict>, Error> {
-        let ids: Vec<Uuid> = batch.iter().map(|c| c.fence.execution_id.uuid()).collect();
-        let leases: Vec<Uuid> = batch.iter().map(|c| c.fence.lease_id.0).collect();
-        let epochs: Vec<i64> = batch.iter().map(|c| c.fence.epoch as i64).collect();
-        let percents: Vec<Option<i16>> = batch.iter().map(|c| c.percent).collect();
-        let messages: Vec<Option<&str>> = batch.iter().map(|c| c.message.as_deref()).collect();
-        let written: HashSet<Uuid> = sqlx::query_scalar!(
+        let mut written = HashSet::new();
+        let mut looks = HashMap::new();
+        let mut open: Vec<&ProgressCall> = batch.iter().map(Box::as_ref).collect();
+        for _ in 0..TRIES {
+            written.extend(self.write_progress(partition, &open).await?);
+            open.retain(|call| !written.contains(&call.fence.execution_id.uuid()));
+            if open.is_empty() {
+                break;
+            }
+            let misses: Vec<Fence> = open.iter().map(|call| call.fence).collect();
+            looks.extend(self.observe(partition, &misses).await?);
+            open.retain(|call| {
+                let look = looks.get(&call.fence.execution_id);
+                look.is_some_and(|look| look.observed.holds(&call.fence, false))
+            });
+            if open.is_empty() {
+                break;
+            }
+        }
+        Ok(batch
+            .iter()
+            .map(|call| {
+                let id = call.fence.execution_id;
+                if written.contains(&id.uuid()) {
+                    return Ok(());
+                }
+                Err(looks
+                    .get(&id)
+                    .map_or(LeaseRefusal::ExecutionNotFound, |look| {
+                        look.observed.refusal(&call.fence)
+                    }))
+            })
+            .collect())
+    }
+}
+
+impl Statements {
+    async fn write_progress(
+        &self,
+        partition: Partition,
+        calls: &[&ProgressCall],
+    ) -> Result<HashSet<Uuid>, Error> {
+        let ids: Vec<Uuid> = calls.iter().map(|c| c.fence.execution_id.uuid()).collect();
+        let leases: Vec<Uuid> = calls.iter().map(|c| c.fence.lease_id.0).collect();
+        let epochs: Vec<i64> = calls.iter().map(|c| c.fence.epoch as i64).collect();
+        let percents: Vec<Option<i16>> = calls.iter().map(|c| c.percent).collect();
+        let messages: Vec<Option<&str>> = calls.iter().map(|c| c.message.as_deref()).collect();
+        Ok(sqlx::query_scalar!(
             "WITH wanted AS (
                  SELECT w.*, held.address
                  FROM unnest($2::uuid[], $3::uuid[], $4::bigint[], $5::smallint[], $6::text[])
@@ -107,30 +150,6 @@ impl Flush<ProgressCall> for Statements {
         .fetch_all(&self.verbs)
         .await?
         .into_iter()
-        .collect();
-        let misses: Vec<Fence> = batch
-            .iter()
-            .map(|c| c.fence)
-            .filter(|fence| !written.contains(&fence.execution_id.uuid()))
-            .collect();
-        let looks = if misses.is_empty() {
-            Default::default()
-        } else {
-            self.observe(partition, &misses).await?
-        };
-        Ok(batch
-            .iter()
-            .map(|call| {
-                let id = call.fence.execution_id;
-                if written.contains(&id.uuid()) {
-                    return Ok(());
-                }
-                Err(looks
-                    .get(&id)
-                    .map_or(LeaseRefusal::ExecutionNotFound, |look| {
-                        look.observed.refusal(&call.fence)
-                    }))
-            })
-            .collect())
+        .collect())
     }
 }

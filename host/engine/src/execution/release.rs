@@ -13,7 +13,7 @@ use model::{
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::observe::Look;
+use super::observe::{Look, TRIES};
 use super::operator::Operation;
 use super::{Payload, Report, Statements};
 use crate::coalesce::{Flush, Rider};
@@ -133,17 +133,22 @@ impl Flush<ReleaseCall> for Statements {
         batch: &[Box<ReleaseCall>],
         _retried: bool,
     ) -> Result<Vec<ReleaseVerdict>, Error> {
-        let released = self.end_leases(partition, batch).await?;
-        let misses: Vec<Fence> = batch
-            .iter()
-            .map(|call| call.fence)
-            .filter(|fence| !released.contains_key(&fence.execution_id))
-            .collect();
-        let looks = if misses.is_empty() {
-            HashMap::new()
-        } else {
-            self.observe(partition, &misses).await?
-        };
+        let mut released = HashMap::with_capacity(batch.len());
+        let mut looks = HashMap::new();
+        let mut open: Vec<&ReleaseCall> = batch.iter().map(Box::as_ref).collect();
+        for _ in 0..TRIES {
+            released.extend(self.end_leases(partition, &open).await?);
+            open.retain(|call| !released.contains_key(&call.fence.execution_id));
+            if open.is_empty() {
+                break;
+            }
+            let misses: Vec<Fence> = open.iter().map(|call| call.fence).collect();
+            looks.extend(self.observe(partition, &misses).await?);
+            open.retain(|call| call.met_a_renewal(looks.get(&call.fence.execution_id)));
+            if open.is_empty() {
+                break;
+            }
+        }
         self.tell(batch, &released);
         Ok(batch
             .iter()
@@ -156,6 +161,17 @@ impl Flush<ReleaseCall> for Statements {
 }
 
 impl ReleaseCall {
+    /// Whether the call would be applied now, although it was not.
+    fn met_a_renewal(&self, look: Option<&Look>) -> bool {
+        let lapsed_too = match self.condition {
+            Condition::Held => false,
+            Condition::Any => true,
+            // The next sweep looks again.
+            Condition::Lapsed | Condition::Overdue => return false,
+        };
+        look.is_some_and(|look| look.observed.holds(&self.fence, lapsed_too))
+    }
+
     /// Answers a call that ended nothing: the same call may have done so before.
     fn missed(&self, look: Option<&Look>) -> ReleaseVerdict {
         let Some(look) = look else {
@@ -207,10 +223,10 @@ impl Statements {
     async fn end_leases(
         &self,
         partition: Partition,
-        batch: &[Box<ReleaseCall>],
+        calls: &[&ReleaseCall],
     ) -> Result<HashMap<ExecutionId, Option<OffsetDateTime>>, Error> {
-        let mut c = Columns::with_capacity(batch.len());
-        for call in batch {
+        let mut c = Columns::with_capacity(calls.len());
+        for call in calls {
             c.push(call);
         }
         let rows = sqlx::query_file!(

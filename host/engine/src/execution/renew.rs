@@ -10,6 +10,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::Statements;
+use super::observe::{Look, TRIES};
 use crate::{Engine, Error};
 
 impl Engine {
@@ -24,29 +25,29 @@ impl Engine {
         ttl_ms: u32,
     ) -> Result<Vec<Result<OffsetDateTime, LeaseRefusal>>, Error> {
         let ttl_ms = ttl_ms.clamp(*Limits::LEASE_TTL_MS.start(), *Limits::LEASE_TTL_MS.end());
+        let statements = self.statements();
         let mut renewed = HashMap::with_capacity(fences.len());
-        for (partition, part) in by_partition(fences) {
-            for chunk in part.chunks(Limits::BATCH_MAX * 20) {
-                let columns = Columns::of(chunk);
-                let rows = sqlx::query_file!(
-                    "src/execution/renew.sql",
-                    partition.column(),
-                    &columns.ids,
-                    &columns.leases,
-                    &columns.epochs,
-                    &columns.attempts,
-                    ttl_ms as i32,
-                )
-                .fetch_all(&self.inner.verbs)
-                .await?;
-                renewed.extend(
-                    rows.into_iter()
-                        .map(|row| (row.execution_id, row.expires_at)),
-                );
+        let mut looks = HashMap::new();
+        for (partition, mut open) in by_partition(fences) {
+            for _ in 0..TRIES {
+                for chunk in open.chunks(Limits::BATCH_MAX * 20) {
+                    renewed.extend(statements.renew(partition, chunk, ttl_ms).await?);
+                }
+                open.retain(|fence| !renewed.contains_key(&fence.execution_id));
+                if open.is_empty() {
+                    break;
+                }
+                looks.extend(statements.observe(partition, &open).await?);
+                open.retain(|fence| {
+                    let look = looks.get(&fence.execution_id);
+                    look.is_some_and(|look| look.observed.holds(fence, false))
+                });
+                if open.is_empty() {
+                    break;
+                }
             }
         }
-        self.answer(fences, |id| renewed.get(&id.uuid()).copied())
-            .await
+        Ok(answers(fences, &looks, |id| renewed.get(&id).copied()))
     }
 
     /// Tells for each lease, in order, whether it still holds; changes nothing.
@@ -72,38 +73,18 @@ impl Engine {
             )
             .fetch_all(&self.inner.verbs)
             .await?;
-            held.extend(rows.into_iter().map(|id| (id, ())));
+            held.extend(rows.into_iter().map(|id| (ExecutionId::from_uuid(id), ())));
         }
-        self.answer(fences, |id| held.get(&id.uuid()).copied())
-            .await
-    }
-
-    async fn answer<T>(
-        &self,
-        fences: &[Fence],
-        found: impl Fn(ExecutionId) -> Option<T>,
-    ) -> Result<Vec<Result<T, LeaseRefusal>>, Error> {
         let misses: Vec<Fence> = fences
             .iter()
             .copied()
-            .filter(|f| found(f.execution_id).is_none())
+            .filter(|fence| !held.contains_key(&fence.execution_id))
             .collect();
-        let statements = self.statements();
         let mut looks = HashMap::new();
         for (partition, part) in by_partition(&misses) {
-            looks.extend(statements.observe(partition, &part).await?);
+            looks.extend(self.statements().observe(partition, &part).await?);
         }
-        Ok(fences
-            .iter()
-            .map(|fence| match found(fence.execution_id) {
-                Some(value) => Ok(value),
-                None => Err(looks
-                    .get(&fence.execution_id)
-                    .map_or(LeaseRefusal::ExecutionNotFound, |look| {
-                        look.observed.refusal(fence)
-                    })),
-            })
-            .collect())
+        Ok(answers(fences, &looks, |id| held.get(&id).copied()))
     }
 
     /// Returns what the coalesced statements run on, for those that are not.
@@ -114,6 +95,51 @@ impl Engine {
             standbys: self.inner.standbys.clone(),
         }
     }
+}
+
+impl Statements {
+    async fn renew(
+        &self,
+        partition: Partition,
+        fences: &[Fence],
+        ttl_ms: u32,
+    ) -> Result<Vec<(ExecutionId, OffsetDateTime)>, Error> {
+        let columns = Columns::of(fences);
+        let rows = sqlx::query_file!(
+            "src/execution/renew.sql",
+            partition.column(),
+            &columns.ids,
+            &columns.leases,
+            &columns.epochs,
+            &columns.attempts,
+            ttl_ms as i32,
+        )
+        .fetch_all(&self.verbs)
+        .await?;
+        Ok(rows
+            .into_iter()
+            .map(|row| (ExecutionId::from_uuid(row.execution_id), row.expires_at))
+            .collect())
+    }
+}
+
+/// Answers each fence with what was found for it, or names the refusal.
+fn answers<T>(
+    fences: &[Fence],
+    looks: &HashMap<ExecutionId, Look>,
+    found: impl Fn(ExecutionId) -> Option<T>,
+) -> Vec<Result<T, LeaseRefusal>> {
+    fences
+        .iter()
+        .map(|fence| match found(fence.execution_id) {
+            Some(value) => Ok(value),
+            None => Err(looks
+                .get(&fence.execution_id)
+                .map_or(LeaseRefusal::ExecutionNotFound, |look| {
+                    look.observed.refusal(fence)
+                })),
+        })
+        .collect()
 }
 
 /// Groups fences by partition, in the order of their ids.

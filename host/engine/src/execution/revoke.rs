@@ -4,9 +4,10 @@
 //! lapsed; the epoch grows, and the holder is told. Event: `revoked` or
 //! `failed`.
 
-use model::{AttemptEnd, LeaseId, LeaseRefusal, OperateRefusal};
+use model::{AttemptEnd, LeaseId, OperateRefusal};
 
-use super::operator::{Operate, Operation};
+use super::observe::TRIES;
+use super::operator::{Operate, Operation, moving};
 use super::{Condition, lost};
 use crate::{Answer, Engine};
 
@@ -28,9 +29,6 @@ pub struct Revoked {
     pub already: bool,
 }
 
-/// Looks again at a lease that changed meanwhile.
-const LOOKS: u32 = 10;
-
 impl Engine {
     /// Takes the lease of an execution away; it is ready again at once.
     /// Succeeds again for an expected lease that was revoked before.
@@ -46,8 +44,7 @@ impl Engine {
         if let Err(invalid) = operate.by.check() {
             return Ok(Err(invalid.into()));
         }
-        let mut answer = OperateRefusal::StaleLease;
-        for _ in 0..LOOKS {
+        for _ in 0..TRIES {
             let Some(place) = self.place(operate.id, operate.namespace.as_deref()).await? else {
                 return Ok(Err(OperateRefusal::ExecutionNotFound));
             };
@@ -81,19 +78,15 @@ impl Engine {
                 verb: "revoke",
                 by: operate.by.clone(),
             });
-            match self.inner.release.call(call).await? {
-                Ok(_) => {
-                    return Ok(Ok(Revoked {
-                        lease_id: held.fence.lease_id,
-                        already: false,
-                    }));
-                }
-                Err(LeaseRefusal::Invalid(invalid)) => answer = invalid.into(),
-                // It ended or changed hands meanwhile.
-                Err(_) => {}
+            // A refusal: it ended or changed hands meanwhile.
+            if self.inner.release.call(call).await?.is_ok() {
+                return Ok(Ok(Revoked {
+                    lease_id: held.fence.lease_id,
+                    already: false,
+                }));
             }
         }
-        Ok(Err(answer))
+        Err(moving(operate.id))
     }
 
     async fn was_revoked(
