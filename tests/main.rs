@@ -19,3 +19,4 @@ mod tidy;
 mod transitions;
 mod wit_reference;
 mod work;
+mod zombies;
