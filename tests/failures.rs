@@ -194,3 +194,37 @@ async fn an_attempt_that_runs_too_long_is_retried_and_expires_at_the_end() {
     assert_eq!(info.failure.expect("recorded").code, "attempt_timeout");
     database.assert_invariants().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lapsed_leases_are_listed_in_pages_until_they_are_taken_back() {
+    let (database, engine) = setup().await;
+    for _ in 0..5 {
+        let created = engine.create(create("x")).await;
+        created.expect("asked").expect("created");
+    }
+    let claimed = claim(&engine, 3).await;
+    let none = engine.list_expired_leases(None, None, 10).await;
+    assert!(none.expect("asked").is_empty(), "they hold");
+    database.advance(Duration::from_secs(31)).await;
+    claim(&engine, 2).await;
+    let mut listed = Vec::new();
+    let mut after = None;
+    loop {
+        let page = engine.list_expired_leases(None, after, 2).await;
+        let page = page.expect("asked");
+        let Some(last) = page.last() else { break };
+        after = Some((last.lease.expires_at, last.execution_id));
+        listed.extend(page.into_iter().map(|lapsed| lapsed.execution_id));
+    }
+    let mut wanted: Vec<_> = claimed.iter().map(|c| c.fence.execution_id).collect();
+    wanted.sort();
+    listed.sort();
+    assert_eq!(listed, wanted);
+    let elsewhere = engine
+        .list_expired_leases(Some("elsewhere"), None, 10)
+        .await;
+    assert!(elsewhere.expect("asked").is_empty());
+    engine.reconcile().await.expect("swept");
+    let none = engine.list_expired_leases(None, None, 10).await;
+    assert!(none.expect("asked").is_empty());
+}

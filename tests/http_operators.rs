@@ -131,6 +131,14 @@ async fn operators_move_executions_over_http() {
         (status, &body["public_state"]),
         (StatusCode::OK, &json!("expired"))
     );
+    let (_, input) = api.get(&format!("/v1/executions/{id}/input")).await;
+    assert_eq!(input, json!("x"));
+    let (_, policy) = api.get(&format!("/v1/executions/{id}/policy")).await;
+    assert_eq!(policy["retry_policy"]["max_retries"], 3);
+    let (_, page) = api.get("/v1/leases/expired?limit=1").await;
+    assert_eq!(page, json!({"leases": []}));
+    let (_, body) = api.get("/v1/leases/expired?after=x").await;
+    assert_eq!(body["code"], "invalid_query");
     let (_, body) = api.get(&format!("/v1/executions/{id}/operations")).await;
     let verbs: Vec<_> = body["operations"]
         .as_array()

@@ -30,9 +30,9 @@ pub use connect::{Instance, MIGRATOR, PLANNER, Settings};
 pub use error::Error;
 pub use execution::{
     Attempt, AttemptLease, Block, Cancel, CancelHeld, Cancelled, Claim, Claimed, Complete, Counts,
-    Create, Created, Delay, ExecutionInfo, Fail, Failed, HistoryEntry, LeaseSummary, ListFilter,
-    ListPage, Operate, OperationEntry, Operator, Payload, Progress, Replayed, Report, Revoke,
-    Revoked,
+    Create, Created, Delay, ExecutionContext, ExecutionInfo, ExpiredLease, Fail, Failed,
+    HistoryEntry, LeaseSummary, ListFilter, ListPage, Operate, OperationEntry, Operator, Payload,
+    Progress, Replayed, Report, Revoke, Revoked,
 };
 pub use lane::{Lane, LaneState};
 pub use reconcile::{Reconcilers, Sweeps};

@@ -134,6 +134,27 @@ pub struct CurrentLease {
     pub renewals: u32,
 }
 
+/// A page of leases that have lapsed, those that lapsed first coming first.
+#[derive(Debug, Deserialize, ToSchema)]
+pub struct ExpiredLeases {
+    /// The leases.
+    pub leases: Vec<ExpiredLease>,
+    /// What to pass as `after` for the next page; absent on the last.
+    pub next_cursor: Option<String>,
+}
+
+/// A lease that has lapsed.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ExpiredLease {
+    /// The execution it is on.
+    pub execution_id: String,
+    /// Where that lives.
+    pub namespace: String,
+    /// The lease.
+    pub lease: CurrentLease,
+}
+
 /// How far an attempt says it is.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -271,6 +292,18 @@ mod tests {
         }
     }
 
+    fn lease() -> engine::LeaseSummary {
+        engine::LeaseSummary {
+            lease_id: LeaseId(uuid::Uuid::nil()),
+            epoch: 1,
+            worker_instance_id: "w".into(),
+            attempt: 0,
+            acquired_at: OffsetDateTime::UNIX_EPOCH,
+            expires_at: OffsetDateTime::UNIX_EPOCH,
+            renewals: 0,
+        }
+    }
+
     fn failure() -> model::Failure {
         model::Failure::new(FailureClass::Permanent, "bad_input", "no image")
     }
@@ -304,15 +337,7 @@ mod tests {
             replays: 0,
             last_mutation_at: at,
             epoch: 0,
-            current_lease: Some(engine::LeaseSummary {
-                lease_id: LeaseId(uuid::Uuid::nil()),
-                epoch: 1,
-                worker_instance_id: "w".into(),
-                attempt: 0,
-                acquired_at: at,
-                expires_at: at,
-                renewals: 0,
-            }),
+            current_lease: Some(lease()),
             progress: Some(engine::Progress {
                 percent: Some(1),
                 message: None,
@@ -325,6 +350,15 @@ mod tests {
             source: None,
         };
         fits::<_, Execution>(&info);
+    }
+
+    #[test]
+    fn an_expired_lease_fits_its_schema() {
+        fits::<_, ExpiredLease>(&engine::ExpiredLease {
+            execution_id: id(),
+            namespace: "default".into(),
+            lease: lease(),
+        });
     }
 
     #[test]

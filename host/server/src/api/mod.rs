@@ -17,8 +17,8 @@ pub use component::{
     SetRoute, SetRoutes,
 };
 pub use execution::{
-    Attempt, AttemptLease, Attempts, CurrentLease, Execution, ExecutionPage, Failure, History,
-    HistoryEntry, Progress, StateVector, Usage,
+    Attempt, AttemptLease, Attempts, CurrentLease, Execution, ExecutionPage, ExpiredLease,
+    ExpiredLeases, Failure, History, HistoryEntry, Progress, StateVector, Usage,
 };
 pub use lane::{Health, Lane, Lanes, SetLane};
 pub use operate::{

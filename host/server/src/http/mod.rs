@@ -15,6 +15,7 @@ mod create_batch;
 mod health;
 mod kinds;
 mod lanes;
+mod leases;
 mod list;
 mod listen;
 mod metrics;

@@ -7,8 +7,8 @@ use axum::response::IntoResponse;
 use utoipa::OpenApi;
 
 use super::{
-    block, cancel, components, create, create_batch, health, kinds, lanes, list, metrics, operate,
-    overrule, read, tags, wait,
+    block, cancel, components, create, create_batch, health, kinds, lanes, leases, list, metrics,
+    operate, overrule, read, tags, wait,
 };
 
 /// Gathers what stands beside each handler.
@@ -21,11 +21,11 @@ use super::{
     ),
     paths(
         create::create, list::list, create_batch::create_batch,
-        read::get, read::result, wait::wait, read::attempts, read::history, cancel::cancel,
+        read::get, read::input, read::policy, read::result, wait::wait, read::attempts, read::history, cancel::cancel,
         operate::expire, operate::replay, operate::revoke, operate::priority,
         block::block, block::unblock, block::hold, block::unhold,
         overrule::complete, overrule::fail, overrule::delay,
-        tags::get, tags::set, operate::operations,
+        tags::get, tags::set, operate::operations, leases::expired,
         components::publish, components::list, components::get,
         kinds::list, kinds::define, kinds::route,
         lanes::list, lanes::set,

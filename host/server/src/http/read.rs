@@ -6,8 +6,8 @@ use axum::extract::{FromRequestParts, Path, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse as _, Response};
-use engine::{Attempt, ExecutionInfo, HistoryEntry};
-use model::{ExecutionId, IdError};
+use engine::{Attempt, ExecutionInfo, HistoryEntry, Payload};
+use model::{ExecutionId, ExecutionPolicy, IdError};
 use serde::Serialize;
 
 use super::App;
@@ -96,17 +96,57 @@ pub async fn result(
         };
         return Err(Problem::new(Code::NoResult, detail).with("state", state.as_str()));
     };
-    let content_type = HeaderValue::try_from(payload.content_type)
-        .unwrap_or(HeaderValue::from_static("application/octet-stream"));
-    let mut response = payload.data.into_response();
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, content_type);
-    // A guest wrote these bytes: a browser that opens them must run nothing.
-    headers.insert(
-        header::CONTENT_SECURITY_POLICY,
-        HeaderValue::from_static("default-src 'none'; sandbox"),
-    );
-    Ok(response)
+    Ok(bytes_of(payload))
+}
+
+/// Returns the input of an execution: its bytes, with their own media type.
+#[utoipa::path(
+    get, path = "/v1/executions/{id}/input", tag = "executions",
+    params(
+        ("id" = String, Path, description = "The execution"),
+        ("namespace" = Option<String>, Query, description = "Answer only if it is in this namespace"),
+    ),
+    responses(
+        (status = 200, content_type = "*/*", body = String, description = "The input"),
+        (status = "default", body = api::ProblemBody, content_type = "application/problem+json"),
+    )
+)]
+pub async fn input(
+    State(app): State<App>,
+    Id(id): Id,
+    mut query: Query,
+) -> Result<Response, Problem> {
+    let namespace = query.namespace()?;
+    query.end()?;
+    match app.engine.context(id, namespace.as_deref()).await? {
+        Some(context) => Ok(bytes_of(context.input)),
+        None => Err(Problem::no_execution(id)),
+    }
+}
+
+/// Shows the policy an execution was created with, every default spelled out.
+#[utoipa::path(
+    get, path = "/v1/executions/{id}/policy", tag = "executions",
+    params(
+        ("id" = String, Path, description = "The execution"),
+        ("namespace" = Option<String>, Query, description = "Answer only if it is in this namespace"),
+    ),
+    responses(
+        (status = 200, body = api::Policy),
+        (status = "default", body = api::ProblemBody, content_type = "application/problem+json"),
+    )
+)]
+pub async fn policy(
+    State(app): State<App>,
+    Id(id): Id,
+    mut query: Query,
+) -> Result<Json<ExecutionPolicy>, Problem> {
+    let namespace = query.namespace()?;
+    query.end()?;
+    match app.engine.context(id, namespace.as_deref()).await? {
+        Some(context) => Ok(Json(context.policy)),
+        None => Err(Problem::no_execution(id)),
+    }
 }
 
 /// Lists the attempts at an execution with their leases, logs and usage.
@@ -149,6 +189,20 @@ pub async fn history(
     existing(&app, id, namespace.as_deref()).await?;
     let history = app.engine.history(id).await?;
     Ok(Json(History { history }))
+}
+
+fn bytes_of(payload: Payload) -> Response {
+    let content_type = HeaderValue::try_from(payload.content_type)
+        .unwrap_or(HeaderValue::from_static("application/octet-stream"));
+    let mut response = payload.data.into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, content_type);
+    // A guest wrote these bytes: a browser that opens them must run nothing.
+    headers.insert(
+        header::CONTENT_SECURITY_POLICY,
+        HeaderValue::from_static("default-src 'none'; sandbox"),
+    );
+    response
 }
 
 /// Reads an execution, or says that there is none.

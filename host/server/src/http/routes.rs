@@ -12,8 +12,8 @@ use axum::routing;
 
 use super::problem::{Code, Problem};
 use super::{
-    App, block, cancel, components, create, create_batch, health, kinds, lanes, list, metrics,
-    openapi, operate, overrule, read, tags, wait,
+    App, block, cancel, components, create, create_batch, health, kinds, lanes, leases, list,
+    metrics, openapi, operate, overrule, read, tags, wait,
 };
 
 macro_rules! routes {
@@ -32,6 +32,8 @@ routes! {
     get "/v1/executions" => list::list;
     post "/v1/executions/batch" => create_batch::create_batch;
     get "/v1/executions/{id}" => read::get;
+    get "/v1/executions/{id}/input" => read::input;
+    get "/v1/executions/{id}/policy" => read::policy;
     get "/v1/executions/{id}/result" => read::result;
     get "/v1/executions/{id}/wait" => wait::wait;
     get "/v1/executions/{id}/attempts" => read::attempts;
@@ -51,6 +53,7 @@ routes! {
     get "/v1/executions/{id}/tags" => tags::get;
     patch "/v1/executions/{id}/tags" => tags::set;
     get "/v1/executions/{id}/operations" => operate::operations;
+    get "/v1/leases/expired" => leases::expired;
     post "/v1/components" => components::publish;
     get "/v1/components" => components::list;
     get "/v1/components/{digest}" => components::get;
