@@ -7,8 +7,8 @@ use crate::scratch::{
 };
 use pgserver::{Error, Settings, start};
 use std::fs;
-use std::io::{Read, Write};
-use std::path::Path;
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 /// Keeps a backend computing until it is told to end.
@@ -147,7 +147,6 @@ fn host_and_server_killed_together_leave_the_data_and_no_process() {
 }
 
 /// The variable which tells the test below that it is a host, and whose.
-const HOST_DATA_DIR: &str = "PGSERVER_TEST_HOST_DATA_DIR";
 
 /// Another process which runs a cluster with one row in it.
 struct Host(Child);
@@ -155,20 +154,25 @@ struct Host(Child);
 impl Host {
     /// Returns when the row is committed.
     fn start(data_dir: &Path) -> Self {
-        let mut child = Command::new(std::env::current_exe().expect("this program"))
-            .args(["--exact", "kill::be_a_host", "--ignored", "--nocapture"])
-            .env(HOST_DATA_DIR, data_dir)
+        let mut child = Command::new(example("serve"))
+            .arg(data_dir)
+            // Ends with this test, in case that fails to kill it.
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
-            .expect("this program runs");
-        let mut said = Vec::new();
-        let mut stdout = child.stdout.take().expect("piped");
-        while !said.ends_with(b"serving\n") {
-            let mut byte = [0];
-            stdout.read_exact(&mut byte).expect("the host serves");
-            said.push(byte[0]);
-        }
+            .expect("the example runs; `cargo test` builds it");
+        let mut said = String::new();
+        let stdout = child.stdout.take().expect("piped");
+        BufReader::new(stdout)
+            .read_line(&mut said)
+            .expect("the host serves");
+        let socket_dir = said
+            .trim_end()
+            .strip_prefix("serving ")
+            .expect("the host serves");
+        try_connect(Path::new(socket_dir))
+            .and_then(|mut connection| connection.query("CREATE TABLE kept AS SELECT 42 AS answer"))
+            .expect("the row is written");
         Self(child)
     }
 
@@ -186,14 +190,9 @@ impl Host {
     }
 }
 
-#[test]
-#[ignore = "not a test: the host which other tests start and kill"]
-fn be_a_host() {
-    let data_dir = std::env::var_os(HOST_DATA_DIR).expect("started by another test");
-    let cluster = start(Settings::new(data_dir)).expect("a start");
-    ask(&cluster, "CREATE TABLE kept AS SELECT 42 AS answer");
-    println!("serving");
-    std::io::stdout().flush().expect("flushed");
-    // Ends with the test that started it, in case that fails to kill it.
-    let _ = std::io::stdin().read_to_end(&mut Vec::new());
+/// Returns where an example of this crate was built.
+fn example(name: &str) -> PathBuf {
+    let test = std::env::current_exe().expect("this program");
+    let profile = test.ancestors().nth(2).expect("below the profile");
+    profile.join("examples").join(name)
 }
