@@ -88,6 +88,11 @@ impl Database {
         })
     }
 
+    /// Returns where it is; as secret as its password, if it has one.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
     /// Returns version and data directory of the host's own cluster.
     pub fn embedded(&self) -> Option<(&str, &std::path::Path)> {
         let cluster = self.cluster.as_ref()?;

@@ -17,7 +17,7 @@ use crate::cli::exit::{Exit, Failure};
 use crate::stopwatch::Stopwatch;
 
 /// Longest one execution may take.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_secs(60);
 /// The server's counters of its log lag behind by so much.
 const STATS_LAG: Duration = Duration::from_millis(1100);
 

@@ -9,6 +9,7 @@
 mod lifecycles;
 mod measure;
 mod report;
+mod start;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -61,7 +62,7 @@ pub struct BenchArgs {
     #[arg(long, value_name = "N", value_delimiter = ',', default_values_t = [1_000, 100_000, 1_000_000])]
     backlog: Vec<u64>,
     /// Attempts that run at once
-    #[arg(long, value_name = "N", default_value_t = 1024, value_parser = clap::value_parser!(u32).range(1..=65_536))]
+    #[arg(long, value_name = "N", default_value_t = 2048, value_parser = clap::value_parser!(u32).range(1..=65_536))]
     slots: u32,
     /// One short round and small backlogs
     #[arg(long)]
@@ -155,6 +156,8 @@ async fn measure(args: &BenchArgs, config: &Config, host: &Host) -> Result<Repor
             before = after;
         }
     }
+    complain("starts");
+    let start = start::measure(host, config).await?;
     complain("sandboxes");
     let component = std::fs::read(&args.component)
         .map_err(|error| Failure::file("read", &args.component, &error))?;
@@ -175,6 +178,7 @@ async fn measure(args: &BenchArgs, config: &Config, host: &Host) -> Result<Repor
         inserts_per_second: median(&mut baselines),
         lifecycles: runs.iter().map(|runs| Lifecycles::median(runs)).collect(),
         idle,
+        start_us: start.as_micros() as f64,
         sandbox,
         memory: Memory {
             idle_rss_bytes: idle_rss,

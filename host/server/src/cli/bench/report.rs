@@ -24,6 +24,8 @@ pub struct Report {
     pub lifecycles: Vec<Lifecycles>,
     /// One execution at a time on a host with nothing else to do.
     pub idle: Idle,
+    /// Median time in which another host starts and finishes an execution.
+    pub start_us: f64,
     /// What a sandbox costs.
     pub sandbox: runtime::SandboxCost,
     /// Memory of the host.
@@ -156,6 +158,10 @@ impl Report {
         terminal.line(&format!(
             "idle: p50 {:.0} µs ({:.1} commits of {:.0} µs), p99 {:.0} µs",
             self.idle.p50_us, self.idle.p50_in_commits, self.idle.commit_us, self.idle.p99_us
+        ));
+        terminal.line(&format!(
+            "start: p50 {:.0} ms from making the process to its first finished execution",
+            self.start_us / 1e3
         ));
         terminal.line(&format!(
             "sandbox: p50 {:.1} µs for a fresh one, a call and its end ({}), p99 {:.1} µs; a native call {:.3} µs",
