@@ -9,8 +9,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use model::{
-    AttemptType, CreateRefusal, ExecutionId, ExecutionPolicy, Fence, FlowId, Invalid,
-    LANE_DEFAULT, LeaseId, NAMESPACE_DEFAULT, Partition, PublicState,
+    AttemptType, CreateRefusal, ExecutionId, ExecutionPolicy, Fence, FlowId, Invalid, LANE_DEFAULT,
+    LeaseId, NAMESPACE_DEFAULT, Partition, PublicState,
 };
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -226,9 +226,11 @@ impl Flush<CreateCall> for Statements {
         retried: bool,
     ) -> Result<Vec<CreateVerdict>, Error> {
         let sent = Instant::now();
-        let seats = self
-            .standbys
-            .seats(batch.iter().map(|call| call.at_once.then_some(&call.create)));
+        let seats = self.standbys.seats(
+            batch
+                .iter()
+                .map(|call| call.at_once.then_some(&call.create)),
+        );
         let made = self.insert(partition, batch, &seats).await?;
         let misses: Vec<&CreateCall> = batch
             .iter()
@@ -244,15 +246,15 @@ impl Flush<CreateCall> for Statements {
             .zip(seats)
             .map(|(call, seat)| match made.get(&call.id) {
                 Some(made) => {
-                    if let (Made::Leased(lease_id), Some(seat)) = (made, seat) {
-                        seat.take(call.claimed(*lease_id), sent);
+                    if let (Made::Leased(lease_id, expires_at), Some(seat)) = (made, seat) {
+                        seat.take(call.claimed(*lease_id, *expires_at), sent);
                     }
                     Ok(Created::Created {
                         id: call.id,
                         state: match made {
                             Made::Queued => PublicState::Waiting,
                             Made::PutOff => PublicState::Delayed,
-                            Made::Leased(_) => PublicState::Active,
+                            Made::Leased(..) => PublicState::Active,
                         },
                     })
                 }
@@ -267,12 +269,12 @@ impl Flush<CreateCall> for Statements {
 enum Made {
     Queued,
     PutOff,
-    Leased(LeaseId),
+    Leased(LeaseId, OffsetDateTime),
 }
 
 impl CreateCall {
     /// Returns the execution under its first lease, as a claim would.
-    fn claimed(&self, lease_id: LeaseId) -> Claimed {
+    fn claimed(&self, lease_id: LeaseId, lease_expires_at: OffsetDateTime) -> Claimed {
         let create = &self.create;
         Claimed {
             fence: Fence {
@@ -281,6 +283,7 @@ impl CreateCall {
                 epoch: 1,
                 attempt: 0,
             },
+            lease_expires_at,
             namespace: create.namespace.clone(),
             kind: create.kind.clone(),
             lane: create.lane.clone(),
@@ -421,10 +424,10 @@ impl Statements {
         Ok(rows
             .into_iter()
             .map(|row| {
-                let made = match row.lease_id {
-                    Some(lease_id) => Made::Leased(LeaseId(lease_id)),
-                    None if row.delayed => Made::PutOff,
-                    None => Made::Queued,
+                let made = match (row.lease_id, row.lease_expires_at) {
+                    (Some(lease_id), Some(at)) => Made::Leased(LeaseId(lease_id), at),
+                    _ if row.delayed => Made::PutOff,
+                    _ => Made::Queued,
                 };
                 (ExecutionId::from_uuid(row.id), made)
             })

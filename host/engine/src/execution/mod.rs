@@ -34,6 +34,7 @@ pub(crate) use fail::failed;
 pub(crate) use finish::{FinishCall, FinishVerdict};
 pub(crate) use progress::{ProgressCall, ProgressVerdict};
 pub(crate) use release::{Condition, Goes, ReleaseCall, ReleaseVerdict};
+pub(crate) use row::{count, epoch, label};
 pub(crate) use wait::LookCall;
 
 use model::Usage;

@@ -27,6 +27,8 @@ pub(crate) enum Condition {
     Lapsed,
     /// Its attempt has run too long.
     Overdue,
+    /// Nothing: it is taken away.
+    Any,
 }
 
 impl Condition {
@@ -35,6 +37,7 @@ impl Condition {
             Self::Held => "held",
             Self::Lapsed => "lapsed",
             Self::Overdue => "overdue",
+            Self::Any => "any",
         }
     }
 }

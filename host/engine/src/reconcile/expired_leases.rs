@@ -12,6 +12,9 @@ use super::SWEEP_MAX;
 use crate::execution::{Condition, Goes, ReleaseCall, Report};
 use crate::{Engine, Error};
 
+/// Code of the failure of an execution that was lost too often.
+pub(crate) const RECLAIM_CAP: &str = "max_reclaims_exceeded";
+
 impl Engine {
     /// Takes back executions whose lease lapsed; returns how many.
     pub(crate) async fn expired_leases(&self) -> Result<u64, Error> {
@@ -45,12 +48,38 @@ impl Engine {
     }
 }
 
-fn lapsed(fence: Fence, at_cap: bool) -> ReleaseCall {
+/// Builds the end of a lease that has lapsed.
+pub(crate) fn lapsed(fence: Fence, at_cap: bool) -> ReleaseCall {
+    let failure = Failure::new(
+        FailureClass::InfraCrash,
+        "lease_expired",
+        "the lease lapsed: its host died or was cut off",
+    );
+    lost(
+        fence,
+        at_cap,
+        Condition::Lapsed,
+        AttemptEnd::LeaseExpired,
+        failure,
+        EventKind::Expired,
+    )
+}
+
+/// Builds the end of a lease that was lost to its holder: the execution is ready
+/// to be reclaimed, or has failed at its cap.
+pub(crate) fn lost(
+    fence: Fence,
+    at_cap: bool,
+    condition: Condition,
+    ended: AttemptEnd,
+    failure: Failure,
+    event: EventKind,
+) -> ReleaseCall {
     let (goes, failure, event) = if at_cap {
         let failure = Failure::new(
             FailureClass::InfraCrash,
-            "max_reclaims_exceeded",
-            "the lease lapsed once more than the policy allows: each host that ran the execution died or was cut off",
+            RECLAIM_CAP,
+            "the lease was lost once more than the policy allows: each host that ran the execution died or was cut off",
         );
         let goes = Goes::Finished {
             outcome: Outcome::Failed,
@@ -59,21 +88,16 @@ fn lapsed(fence: Fence, at_cap: bool) -> ReleaseCall {
         };
         (goes, failure, EventKind::Failed)
     } else {
-        let failure = Failure::new(
-            FailureClass::InfraCrash,
-            "lease_expired",
-            "the lease lapsed: its host died or was cut off",
-        );
         let goes = Goes::Ready {
             next_type: AttemptType::Reclaim,
             reclaims_add: 1,
         };
-        (goes, failure, EventKind::Expired)
+        (goes, failure, event)
     };
     ReleaseCall {
         fence,
-        condition: Condition::Lapsed,
-        ended: AttemptEnd::LeaseExpired,
+        condition,
+        ended,
         goes,
         involuntary: true,
         failure: Some(failure),
