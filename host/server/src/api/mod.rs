@@ -6,10 +6,13 @@
 
 mod component;
 mod execution;
+mod grant;
 mod lane;
+mod lease;
 mod policy;
 mod problem;
 mod request;
+mod worker;
 
 pub use component::{
     Component, Components, DefineKind, DefinedKind, Kind, Kinds, PublishedComponent, Route,
@@ -19,10 +22,22 @@ pub use execution::{
     Attempt, AttemptLease, Attempts, CurrentLease, Execution, ExecutionPage, Failure, History,
     HistoryEntry, Progress, StateVector, Usage,
 };
+pub use grant::{
+    ClaimForWorker, EligibleExecution, EligibleExecutions, GrantFor, GrantedClaim, IssuedGrant,
+    Redeem,
+};
 pub use lane::{Health, Lane, Lanes, SetLane};
+pub use lease::{
+    CancelLease, ClaimWork, ClaimedExecution, ClaimedWork, CompleteLease, DelayLease, FailLease,
+    LeaseAnswer, LeaseEffect, LeaseOutcome, LeaseVerdict, LeaseVerdicts, OneOrMany, ProgressLease,
+    ReleaseLease, RenewLeases, check_ttl,
+};
 pub use policy::Policy;
 pub use problem::ProblemBody;
 pub use request::{
     BatchResults, BatchVerdict, CancelExecution, CancelledExecution, CreateBatch, CreateExecution,
     CreatedExecution,
+};
+pub use worker::{
+    Beat, DeadWorker, MarkWorkerDead, RegisterNativeWorker, RegisteredWorker, Worker, WorkerPage,
 };

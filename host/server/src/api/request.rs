@@ -127,7 +127,7 @@ pub struct CancelledExecution {
 }
 
 /// A JSON `null` is an input like any other; only a missing field is none.
-fn present<'de, D: Deserializer<'de>>(d: D) -> Result<Option<Box<RawValue>>, D::Error> {
+pub(super) fn present<'de, D: Deserializer<'de>>(d: D) -> Result<Option<Box<RawValue>>, D::Error> {
     Box::<RawValue>::deserialize(d).map(Some)
 }
 

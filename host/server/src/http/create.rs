@@ -8,12 +8,12 @@ use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
-use base64::Engine as _;
 use engine::{Create, Created, Payload};
 use model::{ExecutionPolicy, Invalid};
 
 use super::App;
 use super::body::{self, Cap, SMALL_BYTES_MAX};
+use super::payload::{Forms, INPUT};
 use super::problem::{Code, Problem};
 use super::query::Query;
 use crate::api::{CreateExecution, CreatedExecution};
@@ -122,37 +122,14 @@ pub fn of_request(request: CreateExecution) -> Result<Create, Problem> {
 
 /// Exactly one of the three forms of input; none is an empty one.
 fn input_of(request: &CreateExecution) -> Result<Payload, Problem> {
-    let default_type = |text: &str| {
-        request
-            .content_type
-            .clone()
-            .unwrap_or_else(|| text.to_owned())
+    let forms = Forms {
+        names: INPUT,
+        json: request.input.as_deref(),
+        text: request.input_text.as_deref(),
+        base64: request.input_base64.as_deref(),
+        content_type: request.content_type.as_deref(),
     };
-    match (&request.input, &request.input_text, &request.input_base64) {
-        (Some(json), None, None) => Ok(Payload {
-            content_type: default_type("application/json"),
-            data: json.get().as_bytes().to_vec(),
-        }),
-        (None, Some(text), None) => Ok(Payload {
-            content_type: default_type("text/plain; charset=utf-8"),
-            data: text.as_bytes().to_vec(),
-        }),
-        (None, None, Some(encoded)) => Ok(Payload {
-            content_type: default_type("application/octet-stream"),
-            data: base64::engine::general_purpose::STANDARD
-                .decode(encoded)
-                .map_err(|error| Invalid::new("input_base64", format!("is no base64: {error}")))?,
-        }),
-        (None, None, None) => Ok(Payload {
-            content_type: default_type("application/octet-stream"),
-            data: Vec::new(),
-        }),
-        _ => Err(Invalid::new(
-            "input",
-            "only one of input, input_text and input_base64 may be given",
-        )
-        .into()),
-    }
+    Ok(forms.read()?)
 }
 
 fn of_raw(mut query: Query, headers: &HeaderMap, bytes: Bytes) -> Result<Create, Problem> {

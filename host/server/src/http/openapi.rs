@@ -7,7 +7,8 @@ use axum::response::IntoResponse;
 use utoipa::OpenApi;
 
 use super::{
-    cancel, components, create, create_batch, health, kinds, lanes, list, metrics, read, wait,
+    cancel, claim, components, create, create_batch, grants, health, kinds, lanes, leases, list,
+    metrics, read, wait, workers,
 };
 
 /// Gathers what stands beside each handler.
@@ -24,6 +25,12 @@ use super::{
         components::publish, components::list, components::get,
         kinds::list, kinds::define, kinds::route,
         lanes::list, lanes::set,
+        workers::register, workers::list, workers::get, workers::retire, workers::heartbeat,
+        workers::dead, claim::claim,
+        leases::renew, leases::complete, leases::fail, leases::delay, leases::release,
+        leases::cancel, leases::progress,
+        grants::eligible, grants::issue_claim, grants::issue_reclaim, grants::claim_for_worker,
+        grants::claim, grants::reclaim,
         health::healthz, health::readyz, metrics::metrics, openapi,
     ),
     tags(
@@ -31,6 +38,9 @@ use super::{
         (name = "components", description = "What handles them"),
         (name = "kinds", description = "Which component handles which kind"),
         (name = "lanes", description = "Queues"),
+        (name = "workers", description = "Programs that claim and run executions"),
+        (name = "leases", description = "What a worker does with what it claimed"),
+        (name = "grants", description = "Claims in two steps, for schedulers outside"),
         (name = "operations", description = "Health and metrics"),
     )
 )]
