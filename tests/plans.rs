@@ -9,14 +9,26 @@ const STATEMENTS: &[(&str, &str, usize, &[&str])] = &[
     (
         "create",
         include_str!("../host/engine/src/execution/create.sql"),
-        25,
+        27,
         &[],
     ),
     (
         "claim",
         include_str!("../host/engine/src/execution/claim.sql"),
+        9,
+        &["ready_queue", "ready_pkey", "execution_pkey"],
+    ),
+    (
+        "issue",
+        include_str!("../host/engine/src/grant/issue.sql"),
         7,
-        &["ready_queue", "execution_pkey"],
+        &["ready_pkey"],
+    ),
+    (
+        "next",
+        include_str!("../host/engine/src/grant/next.sql"),
+        7,
+        &["ready_queue"],
     ),
     (
         "renew",
