@@ -8,6 +8,7 @@ mod failures;
 mod golden;
 mod http;
 mod lifecycle;
+mod native_example;
 mod native_workers;
 mod outage;
 mod plans;
