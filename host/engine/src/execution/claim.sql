@@ -7,7 +7,9 @@
 -- Reads ready_queue lane by lane, so that its cost does not grow with the
 -- backlog; the arrays of row addresses are computed once and leave the planner
 -- no second choice. Rows another claim holds are skipped, and so are rows whose
--- grant has not lapsed: those are taken by their grant alone.
+-- grant has not lapsed: those are taken by their grant alone. Both ways are one
+-- statement, because a second one would be a second place that grants leases;
+-- starting it with the part for grants costs an ordinary claim some 6 µs.
 -- Locks: the ready rows taken; held until the statement ends.
 WITH taken AS (
     DELETE FROM ready WHERE ctid = ANY (ARRAY(
