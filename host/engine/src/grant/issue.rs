@@ -93,9 +93,9 @@ impl Engine {
     /// An argument breaks a bound.
     pub async fn claim_for_worker(&self, wanted: GrantNext) -> Answer<Option<Grant>, Invalid> {
         let GrantNext { lane, kinds, grant } = wanted;
-        let names = kinds.iter().flatten();
+        let mut names = kinds.iter().flatten();
         let checked = model::lane_name(&lane)
-            .and_then(|()| names.map(|kind| model::kind_name(kind)).collect())
+            .and_then(|()| names.try_for_each(|kind| model::kind_name(kind)))
             .and_then(|()| grant.check());
         if let Err(invalid) = checked {
             return Ok(Err(invalid));
