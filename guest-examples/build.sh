@@ -3,8 +3,8 @@
 # out/hostile/<name>.wasm, and prints their sizes.
 #
 # What is up to date is not built again. What is missing is installed by its
-# usual tool, and a line says so: the compile target by rustup, Node.js by
-# apt-get, the JavaScript packages by npm.
+# usual tool, and a line says so: the compile target by rustup, Node.js and
+# Python by apt-get, the JavaScript packages by npm.
 set -eu
 
 cd "$(dirname "$0")"
@@ -55,19 +55,22 @@ build_rust() {
     done
 }
 
-install_node() {
+# Installs packages with apt-get: install_packages NEED PACKAGE…
+install_packages() {
+    need=$1
+    shift
     if ! command -v apt-get >/dev/null; then
-        die "word-count needs Node.js 18 or newer with npm: install both"
+        die "$need: install it"
     elif [ "$(id -u)" -eq 0 ]; then
         as_root=
     elif command -v sudo >/dev/null; then
         as_root=sudo
     else
-        die "word-count needs Node.js 18 or newer with npm: install the packages nodejs and npm"
+        die "$need: install the packages $*"
     fi
-    say "installing Node.js and npm with apt-get"
+    say "installing $* with apt-get"
     $as_root apt-get update -q
-    $as_root apt-get install -q -y --no-install-recommends nodejs npm
+    $as_root apt-get install -q -y --no-install-recommends "$@"
 }
 
 # True when the first path is missing, or older than a file at or below one of
@@ -81,7 +84,7 @@ is_stale() {
 build_word_count() {
     if is_stale out/word-count.wasm word-count ../wit; then
         if ! command -v node >/dev/null || ! command -v npm >/dev/null; then
-            install_node
+            install_packages "word-count needs Node.js 18 or newer with npm" nodejs npm
         fi
         # npm leaves this record once everything is in place. One older than
         # the lock file lists other versions.
@@ -94,6 +97,19 @@ build_word_count() {
     size word-count
 }
 
+# Nothing to build; but the test that runs it needs Python.
+check_native_worker() {
+    if ! command -v python3 >/dev/null; then
+        install_packages "native-worker needs Python 3.9 or newer" python3
+    fi
+    python3 - native-worker/worker.py <<'END' || die "native-worker needs Python 3.9 or newer"
+import ast, sys
+assert sys.version_info >= (3, 9), sys.version
+ast.parse(open(sys.argv[1], encoding="utf-8").read())
+END
+}
+
 mkdir -p out/hostile
 build_rust
 build_word_count
+check_native_worker

@@ -11,6 +11,8 @@ mod http;
 mod http_operators;
 mod interleavings;
 mod lifecycle;
+mod native_example;
+mod native_workers;
 mod operators;
 mod outage;
 mod plans;

@@ -15,8 +15,20 @@ const STATEMENTS: &[(&str, &str, usize, &[&str])] = &[
     (
         "claim",
         include_str!("../host/engine/src/execution/claim.sql"),
+        9,
+        &["ready_queue", "ready_pkey", "execution_pkey"],
+    ),
+    (
+        "issue",
+        include_str!("../host/engine/src/grant/issue.sql"),
         7,
-        &["ready_queue", "execution_pkey"],
+        &["ready_pkey"],
+    ),
+    (
+        "next",
+        include_str!("../host/engine/src/grant/next.sql"),
+        7,
+        &["ready_queue"],
     ),
     (
         "renew",

@@ -162,10 +162,16 @@ table ready: reclaims integer not null
 table ready: replays integer not null
 table ready: next_type attempt_type not null
 table ready: resumes boolean not null
+table ready: grant_id uuid
+table ready: granted_to text
+table ready: granted_until timestamp with time zone
 table route: kind text not null
 table route: component_id integer not null
 table route: weight integer not null
 table route: changed_at timestamp with time zone not null default clock_timestamp()
+table secret: name text not null
+table secret: key bytea not null
+table secret: created_at timestamp with time zone not null default clock_timestamp()
 table tag: partition smallint not null
 table tag: execution_id uuid not null
 table tag: key text not null
@@ -174,6 +180,21 @@ table timer: partition smallint not null
 table timer: execution_id uuid not null
 table timer: kind timer_kind not null
 table timer: due_at timestamp with time zone not null
+table worker: worker_instance_id text not null
+table worker: worker_id text not null
+table worker: worker_type worker_type not null
+table worker: namespace text
+table worker: lanes text[] not null
+table worker: kinds text[] not null
+table worker: capabilities text[] not null
+table worker: host text
+table worker: version text
+table worker: liveness_ttl_ms integer not null
+table worker: registered_at timestamp with time zone not null default clock_timestamp()
+table worker: heartbeat_at timestamp with time zone not null default clock_timestamp()
+table worker: expires_at timestamp with time zone not null
+table worker: dead_at timestamp with time zone
+table worker: dead_reason text
 constraint attempt_pkey on attempt: PRIMARY KEY (partition, execution_id, epoch)
 constraint component_digest_is_sha256 on component: CHECK ((octet_length(digest) = 32))
 constraint component_digest_key on component: UNIQUE (digest)
@@ -204,6 +225,7 @@ constraint parked_has_a_reason on parked: CHECK ((reason <> ALL (ARRAY['none'::b
 constraint parked_pkey on parked: PRIMARY KEY (partition, execution_id)
 constraint parked_rate_limited_by_a_limit on parked: CHECK (((state <> 'rate_limited'::parked_state) OR (reason = ANY (ARRAY['waiting_for_budget'::blocking_reason, 'waiting_for_quota'::blocking_reason]))))
 constraint parked_suspended_resumes on parked: CHECK (((state <> 'suspended'::parked_state) OR resumes))
+constraint ready_grant_is_whole on ready: CHECK ((((grant_id IS NULL) = (granted_until IS NULL)) AND ((granted_to IS NULL) = (granted_until IS NULL))))
 constraint ready_pkey on ready: PRIMARY KEY (partition, execution_id)
 constraint ready_rank_in_range on ready: CHECK (((rank >= 0) AND (rank <= 9000)))
 constraint ready_resumes_an_attempt on ready: CHECK (((NOT resumes) OR (attempts > 0)))
@@ -211,8 +233,13 @@ constraint route_component_id_fkey on route: FOREIGN KEY (component_id) REFERENC
 constraint route_kind_fkey on route: FOREIGN KEY (kind) REFERENCES kind(name)
 constraint route_pkey on route: PRIMARY KEY (kind, component_id)
 constraint route_weight_in_range on route: CHECK (((weight >= 0) AND (weight <= 10000)))
+constraint secret_has_256_bits on secret: CHECK ((octet_length(key) = 32))
+constraint secret_pkey on secret: PRIMARY KEY (name)
 constraint tag_pkey on tag: PRIMARY KEY (partition, execution_id, key)
 constraint timer_pkey on timer: PRIMARY KEY (partition, execution_id, kind)
+constraint worker_is_dead_for_a_reason on worker: CHECK (((dead_at IS NULL) = (dead_reason IS NULL)))
+constraint worker_names_in_range on worker: CHECK ((((octet_length(worker_instance_id) >= 1) AND (octet_length(worker_instance_id) <= 128)) AND ((octet_length(worker_id) >= 1) AND (octet_length(worker_id) <= 128))))
+constraint worker_pkey on worker: PRIMARY KEY (worker_instance_id)
 CREATE UNIQUE INDEX attempt_pkey ON public.attempt USING btree (partition, execution_id, epoch)
 CREATE UNIQUE INDEX component_digest_key ON public.component USING btree (digest)
 CREATE UNIQUE INDEX component_pkey ON public.component USING btree (id)
@@ -233,10 +260,12 @@ CREATE UNIQUE INDEX parked_pkey ON public.parked USING btree (partition, executi
 CREATE INDEX ready_queue ON public.ready USING btree (partition, lane, rank, ready_at)
 CREATE UNIQUE INDEX ready_pkey ON public.ready USING btree (partition, execution_id)
 CREATE UNIQUE INDEX route_pkey ON public.route USING btree (kind, component_id)
+CREATE UNIQUE INDEX secret_pkey ON public.secret USING btree (name)
 CREATE INDEX tag_by_value ON public.tag USING btree (key, value, execution_id)
 CREATE UNIQUE INDEX tag_pkey ON public.tag USING btree (partition, execution_id, key)
 CREATE INDEX timer_due ON public.timer USING btree (partition, due_at)
 CREATE UNIQUE INDEX timer_pkey ON public.timer USING btree (partition, execution_id, kind)
+CREATE UNIQUE INDEX worker_pkey ON public.worker USING btree (worker_instance_id)
 enum attempt_end: success, failure, cancelled, expired, lease_expired, lease_revoked, released, delayed, waiting_children, suspended
 enum attempt_type: initial, retry, reclaim, replay, fallback
 enum blocking_reason: none, waiting_for_worker, waiting_for_retry_backoff, waiting_for_resume_delay, waiting_for_delay, waiting_for_signal, waiting_for_approval, waiting_for_callback, waiting_for_tool_result, waiting_for_children, waiting_for_budget, waiting_for_quota, waiting_for_capable_worker, waiting_for_locality_match, paused_by_operator, paused_by_policy, paused_by_flow_cancel
@@ -246,3 +275,4 @@ enum lane_state: active, paused, draining, disabled
 enum outcome: success, failed, cancelled, expired, skipped
 enum parked_state: delayed, rate_limited, waiting_children, blocked, suspended
 enum timer_kind: execution_deadline
+enum worker_type: host, native

@@ -101,6 +101,7 @@ impl Engine {
                 finish: Coalescer::start("finish", 1, statements(&verbs)),
                 known: component::Known::default(),
                 lanes: lane::Lanes::default(),
+                seals: tokio::sync::OnceCell::new(),
                 limits: settings.limits,
                 instance,
                 wake,

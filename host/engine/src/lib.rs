@@ -19,11 +19,15 @@ mod connect;
 mod error;
 mod event;
 mod execution;
+mod grant;
+mod handle;
 mod lane;
 mod mint;
 mod reconcile;
+mod secret;
 mod standby;
 mod wake;
+mod worker;
 
 pub use component::{ComponentRow, Kind, NewComponent, Route, RouteRefusal};
 pub use connect::{Instance, MIGRATOR, PLANNER, Settings};
@@ -34,9 +38,12 @@ pub use execution::{
     HistoryEntry, LeaseSummary, ListFilter, ListPage, Operate, OperationEntry, Operator, Payload,
     Progress, Replayed, Report, Revoke, Revoked,
 };
+pub use grant::{Eligible, Grant, GrantNext, IssueGrant};
+pub use handle::{HeldLease, Seals};
 pub use lane::{Lane, LaneState};
 pub use reconcile::{Reconcilers, Sweeps};
 pub use standby::{Begin, Standby};
+pub use worker::{MarkDead, MarkedDead, RegisterWorker, Registered, WorkerFilter, WorkerInfo};
 
 use std::sync::Arc;
 
@@ -64,6 +71,7 @@ struct Inner {
     standbys: standby::Standbys,
     known: component::Known,
     lanes: lane::Lanes,
+    seals: tokio::sync::OnceCell<Seals>,
     create: coalesce::Coalescer<execution::CreateCall, execution::CreateVerdict>,
     release: coalesce::Coalescer<execution::ReleaseCall, execution::ReleaseVerdict>,
     look: coalesce::Coalescer<execution::LookCall, Option<model::Outcome>>,

@@ -13,6 +13,7 @@ mod cursor;
 mod digest;
 mod event;
 mod failure;
+mod grant;
 mod id;
 mod lease;
 mod limits;
@@ -24,21 +25,24 @@ mod source;
 mod state;
 mod transition;
 mod wire;
+mod worker;
 
 pub use attempt::{AttemptEnd, AttemptLifecycle, AttemptType};
 pub use cursor::{Cursor, CursorError};
 pub use digest::{Digest, DigestError};
 pub use event::{Event, EventKind, Family};
 pub use failure::{Failure, FailureClass, Usage};
+pub use grant::{GrantKind, GrantRefusal, GrantSight, RedeemRefusal};
 pub use id::{ExecutionId, FlowId, IdError, LeaseId, PARTITIONS_MAX, Partition, Partitions};
 pub use lease::{Fence, Observed};
 pub use limits::Limits;
 pub use names::{
     Invalid, LANE_DEFAULT, NAMESPACE_DEFAULT, kind_name, lane_name, namespace_name, tag_key,
+    worker_name,
 };
 pub use policy::{
     Backoff, ExecutionPolicy, PRIORITY_MAX, RetryPolicy, RoutingRequirements, StreamPolicy,
-    SuspensionPolicy, TimeoutBehavior, TimeoutPolicy,
+    SuspensionPolicy, TimeoutBehavior, TimeoutPolicy, capabilities,
 };
 pub use refusal::{CancelRefusal, CreateRefusal, LeaseRefusal, OperateRefusal};
 pub use retry::Retry;
@@ -49,3 +53,4 @@ pub use state::{
 };
 pub use transition::{Rule, Verb, figure, rule};
 pub use wire::UnknownName;
+pub use worker::{RegisterRefusal, WorkerRefusal, WorkerType};

@@ -55,6 +55,23 @@ impl Limits {
     pub const DURATION_MS_MAX: u64 = 10 * 365 * 24 * 3600 * 1000;
     /// Bounds of a lease's time to live.
     pub const LEASE_TTL_MS: std::ops::RangeInclusive<u32> = 1_000..=3_600_000;
+    /// Most executions one claim over HTTP may ask for: their inputs are one
+    /// answer.
+    pub const CLAIM_MAX: u32 = 100;
+    /// Most leases one request may name.
+    pub const LEASES_MAX: usize = 500;
+    /// Most bytes of log a worker that is no component may hand in with an end.
+    pub const LOG_BYTES_MAX: usize = 64 << 10;
+    /// Most bytes of the name of a worker or of its instance.
+    pub const WORKER_NAME_BYTES_MAX: usize = 128;
+    /// Most lanes or kinds one worker may name.
+    pub const WORKER_NAMES_MAX: usize = 256;
+    /// Bounds of how long a worker is believed to live after a heartbeat.
+    pub const LIVENESS_TTL_MS: std::ops::RangeInclusive<u32> = 1_000..=3_600_000;
+    /// Most bytes of the reason why a worker is dead.
+    pub const DEAD_REASON_BYTES_MAX: usize = 256;
+    /// Bounds of a grant's time to live.
+    pub const GRANT_TTL_MS: std::ops::RangeInclusive<u32> = 1..=60_000;
 }
 
 /// Cuts a text to at most `max` bytes at a character boundary.

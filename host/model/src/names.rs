@@ -42,6 +42,12 @@ pub fn kind_name(text: &str) -> Result<(), Invalid> {
     identifier("kind", text, 128)
 }
 
+/// Checks the name of a worker or of its instance: 1 to 128 bytes of printable
+/// ASCII.
+pub fn worker_name(field: &'static str, text: &str) -> Result<(), Invalid> {
+    printable(field, text, crate::Limits::WORKER_NAME_BYTES_MAX)
+}
+
 /// Checks a label's key: `^[a-z][a-z0-9_]*\.[a-z0-9_][a-z0-9_.]*$`, at most 128
 /// bytes. The part before the dot names whoever owns the label.
 pub fn tag_key(text: &str) -> Result<(), Invalid> {

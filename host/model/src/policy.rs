@@ -319,7 +319,7 @@ impl ExecutionPolicy {
 
 /// Checks a set of capabilities: at most 256 of them and 4096 bytes; each
 /// non-empty, without comma, white space or control characters.
-pub(crate) fn capabilities(field: &'static str, set: &BTreeSet<String>) -> Result<(), Invalid> {
+pub fn capabilities(field: &'static str, set: &BTreeSet<String>) -> Result<(), Invalid> {
     within(field, set.len() as u64, 0, Limits::CAPABILITIES_MAX as u64)?;
     let bytes: usize = set.iter().map(String::len).sum();
     within(

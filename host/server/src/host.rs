@@ -2,8 +2,8 @@
 //! reverse.
 //!
 //! ```text
-//! start: listen ─▶ Postgres ─▶ engine ─▶ runtime ─▶ HTTP ─▶ sweeps ─▶ worker
-//! stop:  HTTP stops accepting ─▶ worker drains ─▶ sweeps ─▶ HTTP ─▶ engine ─▶ Postgres
+//! start: listen ─▶ Postgres ─▶ engine ─▶ runtime ─▶ HTTP ─▶ sweeps ─▶ worker ─▶ registry
+//! stop:  HTTP stops accepting ─▶ worker drains ─▶ registry ─▶ sweeps ─▶ HTTP ─▶ engine ─▶ Postgres
 //! ```
 //!
 //! The port is taken first, since a port in use is the cheapest thing to find
@@ -22,6 +22,7 @@ use tracing::{info, warn};
 use crate::config::Config;
 use crate::http::{App, Server, router};
 use crate::lifecycle::Shutdown;
+use crate::presence::Presence;
 
 /// Name of the database in the host's own cluster.
 pub const DATABASE: &str = "flowhost";
@@ -132,6 +133,8 @@ pub struct Host {
     database: Database,
     reconcilers: Reconcilers,
     server: Server,
+    /// None on a host that only serves the API.
+    presence: Option<Presence>,
 }
 
 impl Host {
@@ -163,9 +166,10 @@ impl Host {
         );
         let server = Server::start(listener, router(app.clone()), &config.http);
         let reconcilers = engine.start_reconcilers(Sweeps::default());
-        if config.worker.slots > 0 {
+        let presence = (config.worker.slots > 0).then(|| {
             app.set_worker(runtime.worker(config.worker_settings(instance)));
-        }
+            Presence::start(app.clone(), &config.worker)
+        });
         app.set_ready(true);
         Ok(Self {
             app,
@@ -173,6 +177,7 @@ impl Host {
             database,
             reconcilers,
             server,
+            presence,
         })
     }
 
@@ -242,6 +247,9 @@ impl Host {
             }
             None => draining.await,
         }
+        if let Some(presence) = self.presence {
+            presence.end().await;
+        }
         self.reconcilers.stop().await;
         self.server.stop(HTTP_GRACE).await;
         self.app.engine.close().await;
@@ -270,6 +278,21 @@ fn check(config: &Config) -> Result<(), StartError> {
         .find_map(|lane| model::lane_name(lane).err())
     {
         return wrong("worker.lanes", invalid.detail);
+    }
+    if config.worker.lanes.len() > model::Limits::WORKER_NAMES_MAX {
+        let detail = format!("at most {} lanes", model::Limits::WORKER_NAMES_MAX);
+        return wrong("worker.lanes", detail);
+    }
+    if let Some(Err(invalid)) = config
+        .worker
+        .instance_id
+        .as_ref()
+        .map(|name| model::worker_name("worker.instance_id", name))
+    {
+        return wrong(invalid.field, invalid.detail);
+    }
+    if let Err(invalid) = model::capabilities("worker.capabilities", &config.worker.capabilities) {
+        return wrong(invalid.field, invalid.detail);
     }
     if config.database.partitions > model::PARTITIONS_MAX {
         let detail = format!("at most {}", model::PARTITIONS_MAX);

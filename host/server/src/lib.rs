@@ -17,6 +17,7 @@ pub mod duration;
 pub mod host;
 pub mod http;
 pub mod lifecycle;
+mod presence;
 pub mod stopwatch;
 pub mod telemetry;
 

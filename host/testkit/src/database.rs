@@ -99,6 +99,9 @@ impl Database {
             ("lease", "attempt_deadline_at"),
             ("timer", "due_at"),
             ("idempotency", "expires_at"),
+            ("ready", "granted_until"),
+            ("worker", "expires_at"),
+            ("worker", "dead_at"),
         ] {
             let statement =
                 format!("UPDATE {table} SET {column} = {column} - {ms} * interval '1 millisecond'");

@@ -9,6 +9,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use model::{AttemptType, ExecutionId, ExecutionPolicy, Fence, FlowId, LeaseId, Limits, Partition};
+use time::OffsetDateTime;
+use uuid::Uuid;
 
 use super::Payload;
 use super::row::{count, epoch, label};
@@ -34,9 +36,14 @@ pub struct Claim {
 impl Claim {
     /// Returns the life of the leases within bounds.
     pub(crate) fn ttl_ms(&self) -> i32 {
-        let bounds = Limits::LEASE_TTL_MS;
-        self.lease_ttl_ms.clamp(*bounds.start(), *bounds.end()) as i32
+        lease_ttl_ms(self.lease_ttl_ms)
     }
+}
+
+/// Returns the life of a lease within bounds.
+fn lease_ttl_ms(wanted: u32) -> i32 {
+    let bounds = Limits::LEASE_TTL_MS;
+    wanted.clamp(*bounds.start(), *bounds.end()) as i32
 }
 
 /// An execution under a lease.
@@ -44,6 +51,8 @@ impl Claim {
 pub struct Claimed {
     /// What every write must carry.
     pub fence: Fence,
+    /// When the lease ends, unless renewed.
+    pub lease_expires_at: OffsetDateTime,
     /// Where it lives.
     pub namespace: String,
     /// What it is.
@@ -68,6 +77,17 @@ pub struct Claimed {
     pub policy: Arc<ExecutionPolicy>,
     /// Failures so far.
     pub retries: u32,
+}
+
+/// What one statement takes: the first of these lanes that fit, and what one
+/// grant promises.
+struct Wanted<'a> {
+    lanes: &'a [String],
+    kinds: Option<&'a [String]>,
+    capabilities: &'a [String],
+    max: usize,
+    /// Execution and grant.
+    granted: Option<(Uuid, Uuid)>,
 }
 
 /// Where the next claim begins among lanes and partitions, so that none is
@@ -111,15 +131,56 @@ impl Engine {
         max: usize,
     ) -> Result<Vec<Claimed>, Error> {
         let capabilities: Vec<String> = claim.capabilities.iter().cloned().collect();
+        let wanted = Wanted {
+            lanes,
+            kinds: claim.kinds.as_deref(),
+            capabilities: &capabilities,
+            max,
+            granted: None,
+        };
+        self.take(partition, wanted, &claim.worker_instance_id, claim.ttl_ms())
+            .await
+    }
+
+    /// Claims the execution a grant promises, if the grant still holds.
+    pub(crate) async fn claim_granted(
+        &self,
+        id: ExecutionId,
+        grant_id: Uuid,
+        worker_instance_id: &str,
+        ttl_ms: u32,
+    ) -> Result<Option<Claimed>, Error> {
+        let wanted = Wanted {
+            lanes: &[],
+            kinds: None,
+            capabilities: &[],
+            max: 1,
+            granted: Some((id.uuid(), grant_id)),
+        };
+        let ttl_ms = lease_ttl_ms(ttl_ms);
+        let taken = self.take(id.partition(), wanted, worker_instance_id, ttl_ms);
+        Ok(taken.await?.pop())
+    }
+
+    async fn take(
+        &self,
+        partition: Partition,
+        wanted: Wanted<'_>,
+        worker_instance_id: &str,
+        ttl_ms: i32,
+    ) -> Result<Vec<Claimed>, Error> {
+        let (promised, grants): (Vec<Uuid>, Vec<Uuid>) = wanted.granted.into_iter().unzip();
         let rows = sqlx::query_file!(
             "src/execution/claim.sql",
             partition.column(),
-            lanes,
-            claim.kinds.as_deref(),
-            &capabilities,
-            max as i64,
-            claim.worker_instance_id,
-            claim.ttl_ms(),
+            wanted.lanes,
+            wanted.kinds,
+            wanted.capabilities,
+            wanted.max as i64,
+            worker_instance_id,
+            ttl_ms,
+            &promised,
+            &grants,
         )
         .fetch_all(&self.inner.verbs)
         .await?;
@@ -139,6 +200,7 @@ impl Engine {
                         epoch: epoch(row.epoch),
                         attempt: count(row.attempt),
                     },
+                    lease_expires_at: row.expires_at,
                     namespace: row.namespace,
                     kind: row.kind,
                     lane: row.lane,
@@ -161,6 +223,6 @@ impl Engine {
 }
 
 /// Reads a frozen policy.
-pub(crate) fn policy(id: uuid::Uuid, text: &str) -> Result<ExecutionPolicy, Error> {
+pub(crate) fn policy(id: Uuid, text: &str) -> Result<ExecutionPolicy, Error> {
     serde_json::from_str(text).map_err(|error| Error::corrupt("execution", "policy", id, error))
 }

@@ -2,11 +2,14 @@
 --
 -- $1 partition, $2 lanes in the order to serve them, $3 kinds or null for any,
 -- $4 capabilities, $5 most executions, $6 worker instance, $7 lease time to
--- live (ms).
+-- live (ms), $8 executions to take by a grant, $9 those grants.
 --
 -- Reads ready_queue lane by lane, so that its cost does not grow with the
--- backlog; the array of row addresses is computed once and leaves the planner
--- no second choice. Rows another claim holds are skipped.
+-- backlog; the arrays of row addresses are computed once and leave the planner
+-- no second choice. Rows another claim holds are skipped, and so are rows whose
+-- grant has not lapsed: those are taken by their grant alone. Both ways are one
+-- statement, because a second one would be a second place that grants leases;
+-- starting it with the part for grants costs an ordinary claim some 6 µs.
 -- Locks: the ready rows taken; held until the statement ends.
 WITH taken AS (
     DELETE FROM ready WHERE ctid = ANY (ARRAY(
@@ -18,11 +21,22 @@ WITH taken AS (
             WHERE r.partition = $1 AND r.lane = served.lane
               AND ($3::text[] IS NULL OR r.kind = ANY ($3))
               AND (r.required_capabilities IS NULL OR r.required_capabilities <@ $4::text[])
+              AND (r.granted_until IS NULL OR r.granted_until <= clock_timestamp())
             ORDER BY r.rank, r.ready_at
             LIMIT $5
             FOR UPDATE SKIP LOCKED
         ) AS candidate
         LIMIT $5
+    ) || ARRAY(
+        SELECT promised.ctid
+        FROM unnest($8::uuid[], $9::uuid[]) AS g(execution_id, grant_id)
+        CROSS JOIN LATERAL (
+            SELECT r.ctid
+            FROM ready r
+            WHERE r.partition = $1 AND r.execution_id = g.execution_id
+              AND r.grant_id = g.grant_id AND r.granted_until > clock_timestamp()
+            FOR UPDATE
+        ) AS promised
     ))
     RETURNING *
 ),
@@ -31,6 +45,7 @@ opened AS (
            CASE WHEN t.resumes THEN t.attempts - 1 ELSE t.attempts END AS attempt,
            e.namespace, e.input, e.input_type, e.flow_id, e.traceparent, e.has_tags, e.policy,
            e.attempt_timeout_ms,
+           clock_timestamp() + $7::integer * interval '1 millisecond' AS expires_at,
            clock_timestamp() + e.attempt_timeout_ms * interval '1 millisecond' AS attempt_deadline_at
     FROM taken t
     CROSS JOIN LATERAL (
@@ -42,8 +57,7 @@ leased AS (
                        worker_instance_id, attempt, attempt_type, retries, reclaims, replays,
                        expires_at, attempt_deadline_at)
     SELECT $1, execution_id, lease_id, new_epoch, namespace, lane, rank, $6, attempt, next_type,
-           retries, reclaims, replays, clock_timestamp() + $7::integer * interval '1 millisecond',
-           attempt_deadline_at
+           retries, reclaims, replays, expires_at, attempt_deadline_at
     FROM opened
 ),
 announced AS (
@@ -57,7 +71,7 @@ announced AS (
     FROM opened HAVING count(*) > 0
 )
 SELECT execution_id AS "execution_id!", lease_id AS "lease_id!", new_epoch AS "epoch!",
-       attempt AS "attempt!", next_type::text AS "attempt_type!", resumes AS "resumes!",
+       attempt AS "attempt!", expires_at AS "expires_at!", next_type::text AS "attempt_type!", resumes AS "resumes!",
        namespace AS "namespace!", lane AS "lane!", kind AS "kind!", flow_id, traceparent,
        input AS "input!", input_type AS "input_type!", policy,
        attempt_timeout_ms, retries AS "retries!",

@@ -246,15 +246,15 @@ impl Flush<CreateCall> for Statements {
             .zip(seats)
             .map(|(call, seat)| match made.get(&call.id) {
                 Some(made) => {
-                    if let (Made::Leased(lease_id), Some(seat)) = (made, seat) {
-                        seat.take(call.claimed(*lease_id), sent);
+                    if let (Made::Leased(lease_id, expires_at), Some(seat)) = (made, seat) {
+                        seat.take(call.claimed(*lease_id, *expires_at), sent);
                     }
                     Ok(Created::Created {
                         id: call.id,
                         state: match made {
                             Made::Queued => PublicState::Waiting,
                             Made::PutOff => PublicState::Delayed,
-                            Made::Leased(_) => PublicState::Active,
+                            Made::Leased(..) => PublicState::Active,
                         },
                     })
                 }
@@ -269,12 +269,12 @@ impl Flush<CreateCall> for Statements {
 enum Made {
     Queued,
     PutOff,
-    Leased(LeaseId),
+    Leased(LeaseId, OffsetDateTime),
 }
 
 impl CreateCall {
     /// Returns the execution under its first lease, as a claim would.
-    fn claimed(&self, lease_id: LeaseId) -> Claimed {
+    fn claimed(&self, lease_id: LeaseId, lease_expires_at: OffsetDateTime) -> Claimed {
         let create = &self.create;
         Claimed {
             fence: Fence {
@@ -283,6 +283,7 @@ impl CreateCall {
                 epoch: 1,
                 attempt: 0,
             },
+            lease_expires_at,
             namespace: create.namespace.clone(),
             kind: create.kind.clone(),
             lane: create.lane.clone(),
@@ -423,10 +424,10 @@ impl Statements {
         Ok(rows
             .into_iter()
             .map(|row| {
-                let made = match row.lease_id {
-                    Some(lease_id) => Made::Leased(LeaseId(lease_id)),
-                    None if row.delayed => Made::PutOff,
-                    None => Made::Queued,
+                let made = match (row.lease_id, row.lease_expires_at) {
+                    (Some(lease_id), Some(at)) => Made::Leased(LeaseId(lease_id), at),
+                    _ if row.delayed => Made::PutOff,
+                    _ => Made::Queued,
                 };
                 (ExecutionId::from_uuid(row.id), made)
             })

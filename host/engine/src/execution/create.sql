@@ -57,7 +57,8 @@ fresh AS (
     -- Compared with a hash of the ids; as a mere condition it would become a join
     -- that compares each with each.
     SELECT *, coalesce(starts_at > clock_timestamp(), false) AS delayed,
-           CASE WHEN taker IS NOT NULL THEN gen_random_uuid() END AS lease_id
+           CASE WHEN taker IS NOT NULL THEN gen_random_uuid() END AS lease_id,
+           clock_timestamp() + lease_ms * interval '1 millisecond' AS lease_expires_at
     FROM wanted WHERE (id IN (SELECT id FROM created)) IS TRUE
 ),
 queued AS (
@@ -72,7 +73,7 @@ handed_off AS (
                        worker_instance_id, attempt, attempt_type, retries, reclaims, replays,
                        expires_at, attempt_deadline_at)
     SELECT $1, id, lease_id, 1, namespace, lane, (9000 - priority)::smallint, taker, 0, 'initial',
-           0, 0, 0, clock_timestamp() + lease_ms * interval '1 millisecond',
+           0, 0, 0, lease_expires_at,
            clock_timestamp() + attempt_timeout_ms * interval '1 millisecond'
     FROM fresh WHERE taker IS NOT NULL
 ),
@@ -108,4 +109,4 @@ announced AS (
     ) AS told
     HAVING count(*) > 0
 )
-SELECT id AS "id!", delayed AS "delayed!", lease_id FROM fresh
+SELECT id AS "id!", delayed AS "delayed!", lease_id, lease_expires_at FROM fresh

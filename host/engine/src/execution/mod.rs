@@ -52,8 +52,9 @@ pub(crate) use create::{CreateCall, CreateVerdict};
 pub(crate) use fail::failed;
 pub(crate) use finish::{FinishCall, FinishVerdict};
 pub(crate) use progress::{ProgressCall, ProgressVerdict};
-pub(crate) use reclaim::lost;
+pub(crate) use reclaim::{RECLAIM_CAP, lapsed, revoked};
 pub(crate) use release::{Condition, Goes, ReleaseCall, ReleaseVerdict};
+pub(crate) use row::{count, epoch, label};
 pub(crate) use wait::LookCall;
 
 use model::Usage;

@@ -8,30 +8,29 @@ use model::{AttemptEnd, AttemptType, EventKind, Failure, FailureClass, Fence, Ou
 
 use super::{Condition, Goes, ReleaseCall, Report};
 
-/// Builds the end of a lease that lapsed or was taken away.
-pub(crate) fn lost(
-    fence: Fence,
-    condition: Condition,
-    ended: AttemptEnd,
-    at_cap: bool,
-) -> ReleaseCall {
-    let (code, why, event) = if ended == AttemptEnd::LeaseRevoked {
-        (
-            "lease_revoked",
-            "an operator took the lease away",
-            EventKind::Revoked,
-        )
-    } else {
-        (
-            "lease_expired",
-            "the lease lapsed: its host died or was cut off",
-            EventKind::Expired,
-        )
+/// Code of the failure of an execution that was lost too often.
+pub(crate) const RECLAIM_CAP: &str = "max_reclaims_exceeded";
+
+/// Builds the end of a lease that lapsed.
+pub(crate) fn lapsed(fence: Fence, at_cap: bool) -> ReleaseCall {
+    let why = "the lease lapsed: its host died or was cut off";
+    lost(fence, AttemptEnd::LeaseExpired, why, at_cap)
+}
+
+/// Builds the end of a lease that is taken away.
+pub(crate) fn revoked(fence: Fence, why: &str, at_cap: bool) -> ReleaseCall {
+    lost(fence, AttemptEnd::LeaseRevoked, why, at_cap)
+}
+
+fn lost(fence: Fence, ended: AttemptEnd, why: &str, at_cap: bool) -> ReleaseCall {
+    let (condition, event) = match ended {
+        AttemptEnd::LeaseRevoked => (Condition::Any, EventKind::Revoked),
+        _ => (Condition::Lapsed, EventKind::Expired),
     };
     let (goes, failure, event) = if at_cap {
         let failure = Failure::new(
             FailureClass::InfraCrash,
-            "max_reclaims_exceeded",
+            RECLAIM_CAP,
             format!("{why}, once more than the policy allows"),
         );
         let goes = Goes::Finished {
@@ -45,11 +44,10 @@ pub(crate) fn lost(
             next_type: AttemptType::Reclaim,
             reclaims_add: 1,
         };
-        (
-            goes,
-            Failure::new(FailureClass::InfraCrash, code, why),
-            event,
-        )
+        {
+            let failure = Failure::new(FailureClass::InfraCrash, ended.as_str(), why);
+            (goes, failure, event)
+        }
     };
     ReleaseCall {
         fence,

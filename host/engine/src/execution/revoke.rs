@@ -4,11 +4,11 @@
 //! lapsed; the epoch grows, and the holder is told. Event: `revoked` or
 //! `failed`.
 
-use model::{AttemptEnd, LeaseId, OperateRefusal};
+use model::{LeaseId, OperateRefusal};
 
 use super::observe::TRIES;
 use super::operator::{Operate, Operation, moving};
-use super::{Condition, lost};
+use super::revoked;
 use crate::{Answer, Engine};
 
 /// A request to take a lease away.
@@ -68,10 +68,9 @@ impl Engine {
                     },
                 }));
             };
-            let mut call = lost(
+            let mut call = revoked(
                 held.fence,
-                Condition::Any,
-                AttemptEnd::LeaseRevoked,
+                "an operator took the lease away",
                 held.at_reclaim_cap,
             );
             call.operation = Some(Operation {

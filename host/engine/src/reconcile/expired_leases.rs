@@ -2,10 +2,10 @@
 //!
 //! Event: `expired` or `failed`.
 
-use model::{AttemptEnd, ExecutionId, Fence, LeaseId};
+use model::{ExecutionId, Fence, LeaseId};
 
 use super::SWEEP_MAX;
-use crate::execution::{Condition, lost};
+use crate::execution::lapsed;
 use crate::{Engine, Error};
 
 impl Engine {
@@ -34,7 +34,7 @@ impl Engine {
                     attempt: row.attempt.unsigned_abs(),
                 };
                 let at_cap = row.reclaims >= row.max_reclaims;
-                lost(fence, Condition::Lapsed, AttemptEnd::LeaseExpired, at_cap)
+                lapsed(fence, at_cap)
             })
             .collect();
         let verdicts = self.inner.release.call_all(calls).await;

@@ -12,8 +12,10 @@
 //! | `attempt_timeouts` | active, attempt too long | as a failure of class `timeout` |
 //! | `deadlines` | not finished, deadline passed | expired |
 //! | `idempotency_keys` | key past its window | forgotten |
+//! | `dead_workers` | worker whose time has passed | dead, later forgotten |
 
 mod attempt_timeouts;
+mod dead_workers;
 mod deadlines;
 mod due_delays;
 mod expired_leases;
@@ -43,6 +45,8 @@ pub struct Sweeps {
     pub deadlines: Duration,
     /// Forgotten keys.
     pub idempotency_keys: Duration,
+    /// Workers that fell silent.
+    pub dead_workers: Duration,
 }
 
 impl Default for Sweeps {
@@ -53,6 +57,7 @@ impl Default for Sweeps {
             attempt_timeouts: Duration::from_secs(1),
             deadlines: Duration::from_secs(1),
             idempotency_keys: Duration::from_secs(60),
+            dead_workers: Duration::from_secs(5),
         }
     }
 }
@@ -94,7 +99,8 @@ impl Engine {
             expired_leases,
             attempt_timeouts,
             deadlines,
-            idempotency_keys
+            idempotency_keys,
+            dead_workers
         ];
         Reconcilers { stop, tasks }
     }
@@ -107,6 +113,7 @@ impl Engine {
         moved += self.deadlines().await?;
         moved += self.due_delays().await?;
         moved += self.idempotency_keys().await?;
+        moved += self.dead_workers().await?;
         Ok(moved)
     }
 }

@@ -6,11 +6,14 @@
 
 mod component;
 mod execution;
+mod grant;
 mod lane;
+mod lease;
 mod operate;
 mod policy;
 mod problem;
 mod request;
+mod worker;
 
 pub use component::{
     Component, Components, DefineKind, DefinedKind, Kind, Kinds, PublishedComponent, Route,
@@ -20,7 +23,16 @@ pub use execution::{
     Attempt, AttemptLease, Attempts, CurrentLease, Execution, ExecutionPage, ExpiredLease,
     ExpiredLeases, Failure, History, HistoryEntry, Progress, StateVector, Usage,
 };
+pub use grant::{
+    ClaimForWorker, EligibleExecution, EligibleExecutions, GrantFor, GrantedClaim, IssuedGrant,
+    Redeem,
+};
 pub use lane::{Health, Lane, Lanes, SetLane};
+pub use lease::{
+    CancelLease, ClaimWork, ClaimedExecution, ClaimedWork, CompleteLease, DelayLease, FailLease,
+    LeaseAnswer, LeaseEffect, LeaseOutcome, LeaseVerdict, LeaseVerdicts, OneOrMany, ProgressLease,
+    ReleaseLease, RenewLeases, check_ttl,
+};
 pub use operate::{
     Asks, BlockExecution, CancelExecution, CompleteOverride, DelayOverride, FailOverride,
     OperateExecution, Operation, Operations, RevokeLease, SetPriority, SetTags, Tags,
@@ -30,4 +42,7 @@ pub use policy::Policy;
 pub use problem::ProblemBody;
 pub use request::{
     BatchResults, BatchVerdict, CancelledExecution, CreateBatch, CreateExecution, CreatedExecution,
+};
+pub use worker::{
+    Beat, DeadWorker, MarkWorkerDead, RegisterNativeWorker, RegisteredWorker, Worker, WorkerPage,
 };

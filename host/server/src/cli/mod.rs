@@ -23,6 +23,7 @@ mod show;
 mod submit;
 mod terminal;
 mod watch;
+mod worker;
 
 use std::process::ExitCode;
 
@@ -95,6 +96,9 @@ enum Command {
     /// Publish, list and show components
     #[command(subcommand)]
     Component(component::ComponentCommand),
+    /// List, show and give up workers
+    #[command(subcommand)]
+    Worker(worker::WorkerCommand),
     /// Run a component once, without a host or a database
     Invoke(invoke::InvokeArgs),
     /// Measure this machine and this build
@@ -175,6 +179,7 @@ fn run(context: &Context, command: Command) -> Result<Exit, Failure> {
         Command::Tag(args) => one_thread()?.block_on(operate::tag(context, args)),
         Command::Override(command) => one_thread()?.block_on(operate::overrule(context, command)),
         Command::Component(command) => one_thread()?.block_on(component::run(context, command)),
+        Command::Worker(command) => one_thread()?.block_on(worker::run(context, command)),
         Command::Doctor(args) => one_thread()?.block_on(doctor::run(context, args)),
         // Taken care of before the command line is read.
         Command::Compile => Ok(Exit::Usage),
@@ -228,6 +233,8 @@ mod tests {
             "flowhost list --state failed --limit 5 --json",
             "flowhost watch",
             "flowhost component publish a.wasm --kind a",
+            "flowhost worker list --lane default --all",
+            "flowhost worker dead w-1 --reason gone --revoke-leases",
             "flowhost invoke a.wasm --input {}",
             "flowhost bench --quick --component echo.wasm",
             "flowhost --url http://h:1 doctor",

@@ -13,13 +13,14 @@ pub struct Http {
     pub listen: SocketAddr,
     /// Most connections open at once; more wait to be accepted.
     pub connections_max: u32,
-    /// Longest a request may take, in milliseconds, but for `/wait`, which has
-    /// its own limit.
+    /// Longest a request may take, in milliseconds, but for `/wait` and
+    /// `/claim`, which have their own limit.
     pub request_timeout_ms: u32,
     /// Longest a connection may take to send the head of a request, or idle
     /// between two, in milliseconds.
     pub head_timeout_ms: u32,
-    /// Most bytes of the body of `POST /v1/executions/batch`.
+    /// Most bytes of a body that holds many things: `POST /v1/executions/batch`
+    /// and what is asked about leases.
     pub batch_bytes_max: u32,
 }
 

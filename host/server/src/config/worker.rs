@@ -49,20 +49,21 @@ impl Worker {
     /// Returns the configured name, or makes one up: `host-pid-random`.
     pub fn instance_name(&self) -> String {
         self.instance_id.clone().unwrap_or_else(|| {
-            let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-            let host: String = host
-                .trim()
-                .chars()
-                .filter(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '.'))
-                .take(40)
-                .collect();
-            let host = if host.is_empty() {
-                "host".to_owned()
-            } else {
-                host
-            };
+            let host = Self::hostname().unwrap_or_else(|| "host".to_owned());
             let random = uuid::Uuid::new_v4().simple().to_string();
             format!("{host}-{}-{}", std::process::id(), &random[..6])
         })
+    }
+
+    /// Returns the name of this machine, as far as it is plain.
+    pub fn hostname() -> Option<String> {
+        let host = std::fs::read_to_string("/proc/sys/kernel/hostname").ok()?;
+        let host: String = host
+            .trim()
+            .chars()
+            .filter(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '.'))
+            .take(40)
+            .collect();
+        (!host.is_empty()).then_some(host)
     }
 }

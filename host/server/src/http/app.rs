@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use engine::Engine;
 use model::Limits;
 use runtime::{Runtime, WorkerHandle};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 use super::body::{Cap, SMALL_BYTES_MAX};
 use super::metrics::Counters;
@@ -29,6 +29,8 @@ pub struct Parts {
     pub counters: Counters,
     /// Name of this host in leases.
     pub instance: String,
+    /// Turns of claims for workers outside; see [`super::claim`].
+    pub claim_turns: Semaphore,
     worker: Mutex<Option<WorkerHandle>>,
     ready: AtomicBool,
     closing: watch::Sender<bool>,
@@ -50,6 +52,7 @@ impl App {
             http,
             counters: Counters::default(),
             instance,
+            claim_turns: Semaphore::new(super::claim::TURNS),
             worker: Mutex::new(None),
             ready: AtomicBool::new(false),
             closing: watch::Sender::new(false),
@@ -74,6 +77,12 @@ impl App {
         if let Some(worker) = &*self.worker.lock().unwrap_or_else(PoisonError::into_inner) {
             worker.refresh();
         }
+    }
+
+    /// Returns the kinds the worker of this host claims now.
+    pub fn kinds(&self) -> Vec<String> {
+        let worker = self.worker.lock().unwrap_or_else(PoisonError::into_inner);
+        worker.as_ref().map(WorkerHandle::kinds).unwrap_or_default()
     }
 
     /// Says whether the host takes work.
@@ -109,6 +118,15 @@ impl App {
         Cap {
             limit: "result_bytes_max",
             bytes_max: self.limits().result_bytes_max as usize / 3 * 4 + SMALL_BYTES_MAX,
+            timeout: self.http.request_timeout(),
+        }
+    }
+
+    /// Returns the cap of routes that take many things at once.
+    pub fn batch_body(&self) -> Cap {
+        Cap {
+            limit: "http.batch_bytes_max",
+            bytes_max: self.http.batch_bytes_max as usize,
             timeout: self.http.request_timeout(),
         }
     }

@@ -13,7 +13,7 @@ use model::{ExecutionPolicy, Invalid};
 
 use super::App;
 use super::body::{self, Cap, SMALL_BYTES_MAX};
-use super::payload::Forms;
+use super::payload::{Forms, INPUT};
 use super::problem::{Code, Problem};
 use super::query::Query;
 use crate::api::{CreateExecution, CreatedExecution};
@@ -120,15 +120,16 @@ pub fn of_request(request: CreateExecution) -> Result<Create, Problem> {
     Ok(create)
 }
 
+/// Exactly one of the three forms of input; none is an empty one.
 fn input_of(request: &CreateExecution) -> Result<Payload, Invalid> {
     let forms = Forms {
-        fields: ("input", "input_base64"),
+        names: INPUT,
         json: request.input.as_deref(),
         text: request.input_text.as_deref(),
         base64: request.input_base64.as_deref(),
         content_type: request.content_type.as_deref(),
     };
-    forms.payload()
+    forms.read()
 }
 
 fn of_raw(mut query: Query, headers: &HeaderMap, bytes: Bytes) -> Result<Create, Problem> {

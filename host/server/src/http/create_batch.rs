@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::App;
-use super::body::{self, Cap};
+use super::body;
 use super::create::{of_request, shown};
 use super::problem::{Code, Problem};
 use super::query::Query;
@@ -43,12 +43,7 @@ pub async fn create_batch(
     body: Body,
 ) -> Result<Json<BatchResults>, Problem> {
     query.end()?;
-    let cap = Cap {
-        limit: "http.batch_bytes_max",
-        bytes_max: app.http.batch_bytes_max as usize,
-        timeout: app.http.request_timeout(),
-    };
-    let bytes = cap.read(&headers, body).await?;
+    let bytes = app.batch_body().read(&headers, body).await?;
     let batch: Batch = body::json(&headers, &bytes)?;
     if batch.executions.len() > Limits::CREATE_BATCH_MAX {
         let given = batch.executions.len();

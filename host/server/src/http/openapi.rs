@@ -7,8 +7,8 @@ use axum::response::IntoResponse;
 use utoipa::OpenApi;
 
 use super::{
-    block, cancel, components, create, create_batch, health, kinds, lanes, leases, list, metrics,
-    operate, overrule, read, tags, wait,
+    block, cancel, claim, components, create, create_batch, expired, grants, health, kinds, lanes,
+    leases, list, metrics, operate, overrule, read, tags, wait, workers,
 };
 
 /// Gathers what stands beside each handler.
@@ -25,10 +25,16 @@ use super::{
         operate::expire, operate::replay, operate::revoke, operate::priority,
         block::block, block::unblock, block::hold, block::unhold,
         overrule::complete, overrule::fail, overrule::delay,
-        tags::get, tags::set, operate::operations, leases::expired,
+        tags::get, tags::set, operate::operations, expired::expired,
         components::publish, components::list, components::get,
         kinds::list, kinds::define, kinds::route,
         lanes::list, lanes::set,
+        workers::register, workers::list, workers::get, workers::retire, workers::heartbeat,
+        workers::dead, claim::claim,
+        leases::renew, leases::complete, leases::fail, leases::delay, leases::release,
+        leases::cancel, leases::progress,
+        grants::eligible, grants::issue_claim, grants::issue_reclaim, grants::claim_for_worker,
+        grants::claim, grants::reclaim,
         health::healthz, health::readyz, metrics::metrics, openapi,
     ),
     tags(
@@ -36,6 +42,9 @@ use super::{
         (name = "components", description = "What handles them"),
         (name = "kinds", description = "Which component handles which kind"),
         (name = "lanes", description = "Queues"),
+        (name = "workers", description = "Programs that claim and run executions"),
+        (name = "leases", description = "What a worker does with what it claimed"),
+        (name = "grants", description = "Claims in two steps, for schedulers outside"),
         (name = "operations", description = "Health and metrics"),
     )
 )]

@@ -10,7 +10,7 @@ use model::Failure;
 
 use super::App;
 use super::operate::{after, asked};
-use super::payload::Forms;
+use super::payload::{Forms, RESULT};
 use super::problem::Problem;
 use super::query::Query;
 use super::read::Id;
@@ -38,13 +38,13 @@ pub async fn complete(
 ) -> Result<Json<ExecutionInfo>, Problem> {
     let (operate, request): (_, CompleteOverride) = asked(&app, id, query, &headers, body).await?;
     let forms = Forms {
-        fields: ("result", "result_base64"),
+        names: RESULT,
         json: request.result.as_deref(),
         text: request.result_text.as_deref(),
         base64: request.result_base64.as_deref(),
         content_type: request.content_type.as_deref(),
     };
-    let result = forms.payload()?;
+    let result = forms.read()?;
     app.engine.complete_override(operate, result).await??;
     after(&app, id).await
 }

@@ -1,50 +1,72 @@
-//! Payloads in JSON bodies: as JSON, as text or as base64.
+//! Reads payloads, which come in one of three forms: JSON kept byte for byte,
+//! text, or base64.
 
 use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use engine::Payload;
 use model::Invalid;
 use serde_json::value::RawValue;
 
-/// The forms a payload may stand in; at most one is given, and none is an empty
-/// payload.
-#[derive(Debug, Clone, Copy)]
+/// A payload as a request gives it.
 pub struct Forms<'a> {
-    /// The fields as they are called on the wire: the payload as JSON, and as
-    /// base64.
-    pub fields: (&'static str, &'static str),
-    /// As JSON; kept byte for byte.
+    /// What the three fields are called.
+    pub names: Names,
+    /// As JSON.
     pub json: Option<&'a RawValue>,
     /// As text.
     pub text: Option<&'a str>,
-    /// As base64.
+    /// As base64, standard alphabet, padded.
     pub base64: Option<&'a str>,
-    /// Media type; absent, it follows from the form.
+    /// Its media type; absent, it follows from the form.
     pub content_type: Option<&'a str>,
 }
 
+/// What the fields of a payload are called.
+#[derive(Debug, Clone, Copy)]
+pub struct Names {
+    /// The one with JSON.
+    pub json: &'static str,
+    /// The one with base64.
+    pub base64: &'static str,
+    /// When more than one is given.
+    pub one_of: &'static str,
+}
+
+/// Of an execution.
+pub const INPUT: Names = Names {
+    json: "input",
+    base64: "input_base64",
+    one_of: "only one of input, input_text and input_base64 may be given",
+};
+
+/// Of an attempt.
+pub const RESULT: Names = Names {
+    json: "result",
+    base64: "result_base64",
+    one_of: "only one of result, result_text and result_base64 may be given",
+};
+
 impl Forms<'_> {
-    /// Reads the payload.
-    pub fn payload(self) -> Result<Payload, Invalid> {
-        let (field, base64_field) = self.fields;
+    /// Reads the one form given; none is an empty payload.
+    pub fn read(self) -> Result<Payload, Invalid> {
         let (standard, data) = match (self.json, self.text, self.base64) {
             (Some(json), None, None) => ("application/json", json.get().as_bytes().to_vec()),
             (None, Some(text), None) => ("text/plain; charset=utf-8", text.as_bytes().to_vec()),
             (None, None, Some(encoded)) => {
-                let data = base64::engine::general_purpose::STANDARD
-                    .decode(encoded)
-                    .map_err(|error| {
-                        Invalid::new(base64_field, format!("is no base64: {error}"))
-                    })?;
+                let data = STANDARD.decode(encoded).map_err(|error| {
+                    Invalid::new(self.names.base64, format!("is no base64: {error}"))
+                })?;
                 ("application/octet-stream", data)
             }
             (None, None, None) => ("application/octet-stream", Vec::new()),
-            _ => {
-                return Err(Invalid::new(
-                    field,
-                    format!("only one of {field}, {field}_text and {base64_field} may be given"),
-                ));
-            }
+            _ => return Err(Invalid::new(self.names.json, self.names.one_of)),
         };
-        Ok(Payload::new(self.content_type.unwrap_or(standard), data))
+        let content_type = self.content_type.unwrap_or(standard).to_owned();
+        Ok(Payload { content_type, data })
     }
+}
+
+/// Shows the bytes of a payload as every answer does.
+pub fn shown(data: &[u8]) -> String {
+    STANDARD.encode(data)
 }

@@ -7,7 +7,8 @@
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use model::{
-    CancelRefusal, CreateRefusal, Invalid, LeaseRefusal, OperateRefusal, Outcome, StateKind,
+    CancelRefusal, CreateRefusal, GrantRefusal, Invalid, LeaseRefusal, OperateRefusal, Outcome,
+    RedeemRefusal, RegisterRefusal, StateKind, WorkerRefusal,
 };
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
@@ -74,7 +75,7 @@ codes! {
     /// The key was used with another request.
     IdempotencyConflict = "idempotency_conflict", CONFLICT, "The idempotency key was used with another request";
     /// The execution ended some other way first.
-    ExecutionNotActive = "execution_not_active", CONFLICT, "The execution has ended";
+    ExecutionNotActive = "execution_not_active", CONFLICT, "The execution is not active";
     /// The execution is in no state in which that can be done.
     ExecutionNotEligible = "execution_not_eligible", CONFLICT, "The execution is in another state";
     /// The execution is not finished.
@@ -89,6 +90,26 @@ codes! {
     LeaseRevoked = "lease_revoked", CONFLICT, "The lease was revoked";
     /// The lease lapsed.
     LeaseExpired = "lease_expired", CONFLICT, "The lease has expired";
+    /// The handle of a lease is none of this instance.
+    InvalidHandle = "invalid_handle", BAD_REQUEST, "That is no lease of this instance";
+    /// The instance belongs to another worker.
+    InstanceReassigned = "instance_reassigned", CONFLICT, "The instance belongs to another worker";
+    /// No such worker, or its time has passed.
+    NotRegistered = "not_registered", NOT_FOUND, "No such worker is registered";
+    /// The execution is granted to a worker.
+    GrantAlreadyExists = "grant_already_exists", CONFLICT, "The execution is granted already";
+    /// The worker lacks capabilities.
+    CapabilityMismatch = "capability_mismatch", CONFLICT, "The worker lacks capabilities";
+    /// The claim grant cannot be used.
+    InvalidClaimGrant = "invalid_claim_grant", CONFLICT, "That claim grant cannot be used";
+    /// The claim grant lapsed.
+    ClaimGrantExpired = "claim_grant_expired", CONFLICT, "The claim grant has expired";
+    /// No such reclaim grant.
+    GrantNotFound = "grant_not_found", NOT_FOUND, "No such reclaim grant";
+    /// The execution does not wait to be reclaimed.
+    NotReclaimable = "not_reclaimable", CONFLICT, "The execution cannot be reclaimed";
+    /// The execution was lost as often as its policy allows.
+    ReclaimCapExceeded = "reclaim_cap_exceeded", CONFLICT, "The execution was lost too often";
     /// No such execution.
     ExecutionNotFound = "execution_not_found", NOT_FOUND, "No such execution";
     /// The execution has no result, or none yet.
@@ -298,6 +319,60 @@ impl From<OperateRefusal> for Problem {
     }
 }
 
+impl From<RegisterRefusal> for Problem {
+    fn from(refusal: RegisterRefusal) -> Self {
+        let detail = refusal.to_string();
+        match refusal {
+            RegisterRefusal::InstanceReassigned => Self::new(Code::InstanceReassigned, detail),
+            RegisterRefusal::Invalid(invalid) => invalid.into(),
+        }
+    }
+}
+
+impl From<WorkerRefusal> for Problem {
+    fn from(refusal: WorkerRefusal) -> Self {
+        let detail = refusal.to_string();
+        match refusal {
+            WorkerRefusal::NotRegistered => Self::new(Code::NotRegistered, detail),
+            WorkerRefusal::Invalid(invalid) => invalid.into(),
+        }
+    }
+}
+
+impl From<GrantRefusal> for Problem {
+    fn from(refusal: GrantRefusal) -> Self {
+        let detail = refusal.to_string();
+        match refusal {
+            GrantRefusal::ExecutionNotFound => Self::new(Code::ExecutionNotFound, detail),
+            GrantRefusal::ExecutionNotEligible(_) => Self::new(Code::ExecutionNotEligible, detail),
+            GrantRefusal::NotReclaimable(_) => Self::new(Code::NotReclaimable, detail),
+            GrantRefusal::ReclaimCapExceeded { reclaim_count } => {
+                Self::new(Code::ReclaimCapExceeded, detail).with("reclaim_count", reclaim_count)
+            }
+            GrantRefusal::GrantAlreadyExists { .. } => Self::new(Code::GrantAlreadyExists, detail),
+            GrantRefusal::CapabilityMismatch { missing } => {
+                Self::new(Code::CapabilityMismatch, detail).with("missing", missing)
+            }
+            GrantRefusal::Invalid(invalid) => invalid.into(),
+        }
+    }
+}
+
+impl From<RedeemRefusal> for Problem {
+    fn from(refusal: RedeemRefusal) -> Self {
+        let detail = refusal.to_string();
+        match refusal {
+            RedeemRefusal::InvalidClaimGrant(_) => Self::new(Code::InvalidClaimGrant, detail),
+            RedeemRefusal::ClaimGrantExpired => Self::new(Code::ClaimGrantExpired, detail),
+            RedeemRefusal::GrantNotFound(_) => Self::new(Code::GrantNotFound, detail),
+            RedeemRefusal::NotReclaimable(_) => Self::new(Code::NotReclaimable, detail),
+            RedeemRefusal::ReclaimCapExceeded { reclaim_count } => {
+                Self::new(Code::ReclaimCapExceeded, detail).with("reclaim_count", reclaim_count)
+            }
+        }
+    }
+}
+
 impl From<engine::Error> for Problem {
     fn from(error: engine::Error) -> Self {
         if error.is_unavailable() {
@@ -340,6 +415,51 @@ mod tests {
             let code = refusal.code();
             assert_eq!(Problem::from(refusal).code.as_str(), code);
         }
+        for refusal in [
+            LeaseRefusal::ExecutionNotFound,
+            LeaseRefusal::LeaseRevoked,
+            LeaseRefusal::LeaseExpired,
+            LeaseRefusal::StaleLease,
+            LeaseRefusal::ExecutionNotActive {
+                state: StateKind::Waiting,
+                outcome: None,
+                epoch: 1,
+            },
+        ] {
+            let code = refusal.code();
+            assert_eq!(Problem::from(refusal).code.as_str(), code);
+        }
+        for refusal in [
+            GrantRefusal::ExecutionNotFound,
+            GrantRefusal::ExecutionNotEligible(String::new()),
+            GrantRefusal::NotReclaimable(String::new()),
+            GrantRefusal::ReclaimCapExceeded { reclaim_count: 1 },
+            GrantRefusal::GrantAlreadyExists {
+                worker_instance_id: "w".into(),
+            },
+            GrantRefusal::CapabilityMismatch {
+                missing: vec!["gpu".into()],
+            },
+        ] {
+            let code = refusal.code();
+            assert_eq!(Problem::from(refusal).code.as_str(), code);
+        }
+        for refusal in [
+            RedeemRefusal::InvalidClaimGrant(String::new()),
+            RedeemRefusal::ClaimGrantExpired,
+            RedeemRefusal::GrantNotFound(String::new()),
+            RedeemRefusal::NotReclaimable(String::new()),
+            RedeemRefusal::ReclaimCapExceeded { reclaim_count: 1 },
+        ] {
+            let code = refusal.code();
+            assert_eq!(Problem::from(refusal).code.as_str(), code);
+        }
+        let code = RegisterRefusal::InstanceReassigned.code();
+        let problem = Problem::from(RegisterRefusal::InstanceReassigned);
+        assert_eq!(problem.code.as_str(), code);
+        let code = WorkerRefusal::NotRegistered.code();
+        let problem = Problem::from(WorkerRefusal::NotRegistered);
+        assert_eq!(problem.code.as_str(), code);
         let code = CancelRefusal::ExecutionNotFound.code();
         assert_eq!(
             Problem::from(CancelRefusal::ExecutionNotFound)

@@ -12,8 +12,8 @@ use axum::routing;
 
 use super::problem::{Code, Problem};
 use super::{
-    App, block, cancel, components, create, create_batch, health, kinds, lanes, leases, list,
-    metrics, openapi, operate, overrule, read, tags, wait,
+    App, block, cancel, claim, components, create, create_batch, expired, grants, health, kinds,
+    lanes, leases, list, metrics, openapi, operate, overrule, read, tags, wait, workers,
 };
 
 macro_rules! routes {
@@ -53,7 +53,7 @@ routes! {
     get "/v1/executions/{id}/tags" => tags::get;
     patch "/v1/executions/{id}/tags" => tags::set;
     get "/v1/executions/{id}/operations" => operate::operations;
-    get "/v1/leases/expired" => leases::expired;
+    get "/v1/leases/expired" => expired::expired;
     post "/v1/components" => components::publish;
     get "/v1/components" => components::list;
     get "/v1/components/{digest}" => components::get;
@@ -62,13 +62,33 @@ routes! {
     put "/v1/kinds/{kind}/routes" => kinds::route;
     get "/v1/lanes" => lanes::list;
     put "/v1/lanes/{lane}" => lanes::set;
+    get "/v1/lanes/{lane}/eligible" => grants::eligible;
+    post "/v1/workers" => workers::register;
+    get "/v1/workers" => workers::list;
+    get "/v1/workers/{worker_instance_id}" => workers::get;
+    delete "/v1/workers/{worker_instance_id}" => workers::retire;
+    post "/v1/workers/{worker_instance_id}/heartbeat" => workers::heartbeat;
+    post "/v1/workers/{worker_instance_id}/dead" => workers::dead;
+    post "/v1/workers/{worker_instance_id}/claim" => claim::claim;
+    post "/v1/workers/{worker_instance_id}/claim-grant" => grants::claim_for_worker;
+    post "/v1/leases/renew" => leases::renew;
+    post "/v1/leases/complete" => leases::complete;
+    post "/v1/leases/fail" => leases::fail;
+    post "/v1/leases/delay" => leases::delay;
+    post "/v1/leases/release" => leases::release;
+    post "/v1/leases/cancel" => leases::cancel;
+    post "/v1/leases/progress" => leases::progress;
+    post "/v1/executions/{id}/claim-grant" => grants::issue_claim;
+    post "/v1/executions/{id}/reclaim-grant" => grants::issue_reclaim;
+    post "/v1/grants/claim" => grants::claim;
+    post "/v1/grants/reclaim" => grants::reclaim;
     get "/healthz" => health::healthz;
     get "/readyz" => health::readyz;
     get "/metrics" => metrics::metrics;
     get "/openapi.json" => openapi::openapi;
 }
 
-/// Longest a `/wait` may take beyond what it asked for.
+/// Longest a `/wait` or a `/claim` may take beyond what it asked for.
 const WAIT_SLACK: Duration = Duration::from_secs(10);
 
 /// Makes the router.
@@ -98,7 +118,8 @@ async fn other_methods() -> Problem {
 /// Gives every request its time, counts it, and keeps browsers from guessing
 /// types.
 async fn bounded(State(app): State<App>, request: Request, next: Next) -> Response {
-    let waits = request.uri().path().ends_with("/wait");
+    let path = request.uri().path();
+    let waits = path.ends_with("/wait") || path.ends_with("/claim");
     let timeout = if waits {
         wait::TIMEOUT_MAX + WAIT_SLACK
     } else {

@@ -1,0 +1,341 @@
+#!/usr/bin/env python3
+"""A worker that is no component: claims executions over HTTP and runs them here.
+
+Needs Python 3.9 or newer and nothing else. With the host of `make run` up:
+
+    python3 guest-examples/native-worker/worker.py
+
+and in another terminal:
+
+    flowhost submit word-frequencies --input 'to be or not to be' --wait
+
+Everything above `HANDLERS` is about speaking to a host and can be copied; the
+functions in `HANDLERS` do the work. A handler gets a `Task` and returns what
+becomes the result: text, bytes, or anything that is JSON. An exception fails the
+attempt, and the policy of the execution decides whether there is another;
+`Failed` says that there is no point in one.
+"""
+
+import argparse
+import base64
+import csv
+import io
+import json
+import os
+import re
+import secrets
+import signal
+import socket
+import sys
+import threading
+import time
+import traceback
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections import Counter
+
+LEASE_TTL_MS = 30_000
+LIVENESS_TTL_MS = 30_000
+WAIT_MS = 20_000
+# Longest to keep trying to say how an attempt ended: afterwards its lease has
+# lapsed and somebody else runs it.
+REPORT_S = LEASE_TTL_MS / 1000
+# How long attempts may go on once the worker was asked to end.
+GRACE_S = 20
+
+
+class Failed(Exception):
+    """The attempt failed, and why; by default another would fail as well."""
+
+    def __init__(self, code, message, failure_class="permanent"):
+        super().__init__(message)
+        self.code, self.failure_class = code, failure_class
+
+
+class Refused(Exception):
+    """The host answered with a problem; `code` names it."""
+
+    def __init__(self, status, problem):
+        super().__init__(problem.get("detail", f"status {status}"))
+        self.status, self.code = status, problem.get("code", "unknown")
+
+
+class Unavailable(Exception):
+    """The host or its database did not answer; asking again is safe."""
+
+
+class Host:
+    """A host's API."""
+
+    def __init__(self, url):
+        self.url = url.rstrip("/")
+
+    def ask(self, method, path, body=None, timeout=10):
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(self.url + path, data, method=method)
+        request.add_header("content-type", "application/json")
+        try:
+            with urllib.request.urlopen(request, timeout=timeout) as answer:
+                text = answer.read()
+        except urllib.error.HTTPError as error:
+            text = error.read()
+            if error.code == 503:
+                raise Unavailable(str(error)) from error
+            try:
+                problem = json.loads(text)
+            except ValueError:
+                problem = {}
+            raise Refused(error.code, problem) from error
+        except OSError as error:
+            raise Unavailable(str(error)) from error
+        return json.loads(text) if text else None
+
+    def post(self, path, body, timeout=10):
+        return self.ask("POST", path, body, timeout)
+
+
+class Task:
+    """One attempt at an execution, under a lease."""
+
+    def __init__(self, host, claimed):
+        self.host, self.claimed = host, claimed
+        self.id, self.kind, self.lease = claimed["id"], claimed["kind"], claimed["lease"]
+        self.content_type = claimed["content_type"]
+        self.data = base64.b64decode(claimed["input_base64"])
+        self.lost = threading.Event()
+
+    def text(self):
+        try:
+            return self.data.decode()
+        except UnicodeDecodeError as error:
+            raise Failed("not_utf8", f"the input is no UTF-8 text: {error}") from error
+
+    def progress(self, percent, message=None):
+        """Says how far the attempt is. Long handlers also look at `lost` now and
+        then, and stop when it is set: somebody else runs the execution."""
+        body = {"lease": self.lease, "percent": percent, "message": message}
+        try:
+            self.host.post("/v1/leases/progress", body)
+        except Unavailable:
+            pass
+        except Refused:
+            self.lost.set()
+
+
+class Worker:
+    """Claims executions into slots, runs them, and keeps their leases."""
+
+    def __init__(self, host, worker_id, handlers, lanes=(), capabilities=(), slots=2):
+        self.host, self.worker_id, self.handlers = host, worker_id, handlers
+        self.lanes, self.capabilities, self.slots = list(lanes), list(capabilities), slots
+        # A new process is a new instance: what an earlier one held is not its own.
+        self.instance = f"{worker_id}-{socket.gethostname()[:40]}-{os.getpid()}-{secrets.token_hex(3)}"
+        self.path = "/v1/workers/" + urllib.parse.quote(self.instance, safe="")
+        self.stopping = threading.Event()
+        self.lock = threading.Lock()
+        self.tasks = {}
+
+    def run(self):
+        """Works until asked to stop; then lets what runs finish for a while and
+        gives the rest back."""
+        self.register()
+        threads = [threading.Thread(target=self.keep, daemon=True)]
+        threads += [threading.Thread(target=self.work, daemon=True) for _ in range(self.slots)]
+        for thread in threads:
+            thread.start()
+        say(f"{self.instance} serves {', '.join(sorted(self.handlers))}")
+        self.stopping.wait()
+        deadline = time.monotonic() + GRACE_S
+        while self.held() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        leases = [{"lease": task.lease} for task in self.held()]
+        try:
+            if leases:
+                self.host.post("/v1/leases/release", {"leases": leases})
+            self.host.ask("DELETE", self.path)
+        except (Refused, Unavailable) as error:
+            say(f"left without a word: {error}")
+
+    def stop(self):
+        self.stopping.set()
+
+    def register(self):
+        """Says what this worker can do; waits for a host that does not answer."""
+        body = {
+            "worker_id": self.worker_id,
+            "worker_instance_id": self.instance,
+            "kinds": sorted(self.handlers),
+            "lanes": self.lanes,
+            "capabilities": self.capabilities,
+            "liveness_ttl_ms": LIVENESS_TTL_MS,
+            "host": socket.gethostname(),
+        }
+        for pause in pauses(self.stopping):
+            try:
+                return self.host.post("/v1/workers", body)
+            except Unavailable as error:
+                say(f"no host at {self.host.url} ({error}); trying again in {pause:.1f} s")
+
+    def keep(self):
+        """Renews the leases held and says that the worker lives, at a third of
+        their times to live: two may be missed."""
+        while True:
+            time.sleep(min(LEASE_TTL_MS, LIVENESS_TTL_MS) / 3000)
+            try:
+                self.renew()
+                self.host.post(self.path + "/heartbeat", {})
+            except Unavailable as error:
+                say(f"not renewed: {error}")
+            except Refused as refused:
+                if refused.code == "not_registered" and not self.stopping.is_set():
+                    self.register()
+
+    def renew(self):
+        tasks = self.held()
+        if not tasks:
+            return
+        body = {"leases": [task.lease for task in tasks], "lease_ttl_ms": LEASE_TTL_MS}
+        results = self.host.post("/v1/leases/renew", body)["results"]
+        for task, verdict in zip(tasks, results):
+            if "problem" in verdict:
+                say(f"{task.id}: {verdict['problem']['code']}")
+                task.lost.set()
+
+    def work(self):
+        """One slot: claims, runs, reports, and again."""
+        body = {
+            "kinds": sorted(self.handlers),
+            "lanes": self.lanes,
+            "capabilities": self.capabilities,
+            "lease_ttl_ms": LEASE_TTL_MS,
+            "wait_ms": WAIT_MS,
+        }
+        while not self.stopping.is_set():
+            for pause in pauses(self.stopping):
+                try:
+                    claimed = self.host.post(self.path + "/claim", body, WAIT_MS / 1000 + 10)
+                    break
+                except Unavailable as error:
+                    say(f"no claim: {error}; trying again in {pause:.1f} s")
+            else:
+                return
+            for execution in claimed["executions"]:
+                self.attempt(Task(self.host, execution))
+
+    def attempt(self, task):
+        with self.lock:
+            self.tasks[task.lease] = task
+        try:
+            if self.stopping.is_set():
+                self.report(task, "release", {})
+                return
+            try:
+                result = self.handlers[task.kind](task)
+                verb, body = "complete", payload(result)
+            except Failed as failed:
+                verb, body = "fail", {
+                    "class": failed.failure_class,
+                    "code": failed.code,
+                    "message": str(failed),
+                }
+            except Exception as error:
+                verb, body = "fail", {
+                    "class": "transient",
+                    "code": "exception",
+                    "message": f"{type(error).__name__}: {error}",
+                    "log": traceback.format_exc()[-16_000:],
+                }
+            self.report(task, verb, body)
+        finally:
+            with self.lock:
+                self.tasks.pop(task.lease, None)
+
+    def report(self, task, verb, body):
+        """Says how an attempt ended. Safe to repeat: under the same lease the
+        same end is recorded once."""
+        deadline = time.monotonic() + REPORT_S
+        for pause in pauses():
+            try:
+                outcome = self.host.post(f"/v1/leases/{verb}", {"lease": task.lease, **body})
+                say(f"{task.id} {task.kind}: {outcome['outcome']}")
+                return
+            except Refused as refused:
+                say(f"{task.id} {task.kind}: not recorded, {refused.code}: {refused}")
+                return
+            except Unavailable as error:
+                if time.monotonic() + pause > deadline:
+                    say(f"{task.id} {task.kind}: given up, {error}")
+                    return
+
+    def held(self):
+        with self.lock:
+            return [task for task in self.tasks.values() if not task.lost.is_set()]
+
+
+def pauses(stopping=None):
+    """Yields how long to wait before trying again, and waits, until asked to
+    stop."""
+    pause = 0.2
+    while not (stopping and stopping.is_set()):
+        yield pause
+        if stopping:
+            stopping.wait(pause)
+        else:
+            time.sleep(pause)
+        pause = min(pause * 2, 5) * (0.75 + secrets.randbelow(500) / 1000)
+
+
+def payload(result):
+    if isinstance(result, bytes):
+        return {"result_base64": base64.b64encode(result).decode()}
+    if isinstance(result, str):
+        return {"result_text": result}
+    return {"result": result}
+
+
+def say(text):
+    print(text, file=sys.stderr, flush=True)
+
+
+def word_frequencies(task):
+    """Counts the words of a text."""
+    words = re.findall(r"[^\W\d_]+(?:['’][^\W\d_]+)*", task.text().lower())
+    counted = Counter(words)
+    top = sorted(counted.items(), key=lambda pair: (-pair[1], pair[0]))[:20]
+    return {"words": len(words), "distinct": len(counted), "top": top}
+
+
+def csv_to_json(task):
+    """Turns a CSV table with a header into a list of objects."""
+    rows = csv.DictReader(io.StringIO(task.text()), strict=True)
+    try:
+        table = list(rows)
+    except csv.Error as error:
+        raise Failed("bad_csv", f"line {rows.line_num}: {error}") from error
+    for number, row in enumerate(table, start=2):
+        if None in row or None in row.values():
+            raise Failed("bad_csv", f"row {number} has another number of columns than the header")
+    task.progress(100, f"{len(table)} rows")
+    return table
+
+
+HANDLERS = {"word-frequencies": word_frequencies, "csv-to-json": csv_to_json}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    url = os.environ.get("FLOWHOST_URL", "http://127.0.0.1:7070")
+    parser.add_argument("--url", default=url, help="the host to work for")
+    parser.add_argument("--worker-id", default="native-worker", help="name over restarts")
+    parser.add_argument("--lane", action="append", default=[], help="serve only this lane; may repeat")
+    parser.add_argument("--slots", type=int, default=2, help="attempts at once")
+    given = parser.parse_args()
+    worker = Worker(Host(given.url), given.worker_id, HANDLERS, given.lane, slots=given.slots)
+    for name in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(name, lambda *_: worker.stop())
+    worker.run()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,18 @@
+-- Promises one ready execution to a worker.
+--
+-- $1 partition, $2 execution, $3 capabilities of the worker, $4 whether only if
+-- its last holder was lost, $5 grant, $6 worker instance, $7 time to live (ms).
+--
+-- No row means that it does not wait, is granted, does not fit, or that its lane
+-- does not serve: the caller looks again.
+-- Locks: the ready row.
+UPDATE ready
+SET grant_id = $5, granted_to = $6,
+    granted_until = clock_timestamp() + $7::integer * interval '1 millisecond'
+WHERE ctid = ANY (ARRAY(
+        SELECT r.ctid FROM ready r WHERE r.partition = $1 AND r.execution_id = $2 FOR UPDATE))
+  AND (granted_until IS NULL OR granted_until <= clock_timestamp())
+  AND (required_capabilities IS NULL OR required_capabilities <@ $3::text[])
+  AND (next_type = 'reclaim' OR NOT $4::boolean)
+  AND (SELECT l.state IN ('active', 'draining') FROM lane l WHERE l.name = ready.lane)
+RETURNING granted_until AS "granted_until!"

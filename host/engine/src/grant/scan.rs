@@ -1,0 +1,80 @@
+//! scan: what waits in a lane; changes nothing.
+
+use model::{ExecutionId, Invalid, Limits};
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+
+use crate::{Answer, Engine};
+
+/// An execution a scheduler may grant.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Eligible {
+    /// Its id.
+    pub id: ExecutionId,
+    /// Which handler it needs.
+    pub kind: String,
+    /// 0 to 9000, higher first.
+    pub priority: u16,
+    /// Since when it waits.
+    #[serde(with = "time::serde::rfc3339")]
+    pub ready_at: OffsetDateTime,
+    /// What a worker must offer, sorted.
+    pub required_capabilities: Vec<String>,
+    /// Whether its last holder was lost: it may be granted as a reclaim.
+    pub reclaimable: bool,
+}
+
+impl Engine {
+    /// Lists what waits in a lane and is not granted, in the order of service;
+    /// nothing if the lane does not serve. At most `limit` executions, 1 to
+    /// [`Limits::PAGE_MAX`].
+    pub async fn scan_eligible(&self, lane: &str, limit: u32) -> Answer<Vec<Eligible>, Invalid> {
+        let checked = model::lane_name(lane).and_then(|()| {
+            if (1..=Limits::PAGE_MAX).contains(&limit) {
+                Ok(())
+            } else {
+                let detail = format!("{limit} is out of range: 1 to {}", Limits::PAGE_MAX);
+                Err(Invalid::new("limit", detail))
+            }
+        });
+        if let Err(invalid) = checked {
+            return Ok(Err(invalid));
+        }
+        let lanes = self.lanes_that_serve(&[lane.to_owned()]).await?;
+        if lanes.is_empty() {
+            return Ok(Ok(Vec::new()));
+        }
+        let mut found = Vec::new();
+        for partition in self.instance().partitions.all() {
+            let rows = sqlx::query!(
+                r#"SELECT execution_id, kind, rank, ready_at,
+                          coalesce(required_capabilities, '{}') AS "required!",
+                          next_type = 'reclaim' AS "reclaimable!"
+                   FROM ready
+                   WHERE partition = $1 AND lane = $2
+                     AND (granted_until IS NULL OR granted_until <= clock_timestamp())
+                   ORDER BY rank, ready_at LIMIT $3"#,
+                partition.column(),
+                lane,
+                i64::from(limit)
+            )
+            .fetch_all(&self.inner.verbs)
+            .await?;
+            found.extend(rows.into_iter().map(|row| {
+                let mut required = row.required;
+                required.sort();
+                Eligible {
+                    id: ExecutionId::from_uuid(row.execution_id),
+                    kind: row.kind,
+                    priority: model::PRIORITY_MAX - row.rank.unsigned_abs(),
+                    ready_at: row.ready_at,
+                    required_capabilities: required,
+                    reclaimable: row.reclaimable,
+                }
+            }));
+        }
+        found.sort_by_key(|one| (std::cmp::Reverse(one.priority), one.ready_at, one.id));
+        found.truncate(limit as usize);
+        Ok(Ok(found))
+    }
+}

@@ -1,0 +1,39 @@
+-- Registers a worker, or hears again from it.
+--
+-- $1 instance, $2 worker, $3 type, $4 namespace?, $5 lanes, $6 kinds,
+-- $7 capabilities, $8 machine?, $9 version?, $10 time to live (ms).
+--
+-- No row means that the instance belongs to another worker. Kinds are made known
+-- in the order of their names, so that workers that meet on them do not wait for
+-- each other in a circle.
+-- Locks: the worker's row, then kinds.
+WITH before AS (
+    SELECT dead_at IS NULL AND expires_at > clock_timestamp() AS live
+    FROM worker WHERE worker_instance_id = $1
+),
+registered AS (
+    INSERT INTO worker AS w (worker_instance_id, worker_id, worker_type, namespace, lanes, kinds,
+                             capabilities, host, version, liveness_ttl_ms, expires_at)
+    VALUES ($1, $2, $3::text::worker_type, $4::text, $5::text[], $6::text[], $7::text[], $8::text,
+            $9::text, $10::integer,
+            clock_timestamp() + $10::integer * interval '1 millisecond')
+    ON CONFLICT (worker_instance_id) DO UPDATE
+    SET worker_type = excluded.worker_type, namespace = excluded.namespace,
+        lanes = excluded.lanes, kinds = excluded.kinds, capabilities = excluded.capabilities,
+        host = excluded.host, version = excluded.version,
+        liveness_ttl_ms = excluded.liveness_ttl_ms, expires_at = excluded.expires_at,
+        heartbeat_at = excluded.heartbeat_at, dead_at = NULL, dead_reason = NULL,
+        registered_at = CASE WHEN w.dead_at IS NULL AND w.expires_at > clock_timestamp()
+                             THEN w.registered_at ELSE excluded.registered_at END
+    WHERE w.worker_id = excluded.worker_id
+    RETURNING w.expires_at, w.kinds
+),
+known AS (
+    INSERT INTO kind (name)
+    SELECT DISTINCT name FROM registered CROSS JOIN LATERAL unnest(kinds) AS name
+    WHERE NOT EXISTS (SELECT FROM kind k WHERE k.name = name)
+    ORDER BY name
+    ON CONFLICT DO NOTHING
+)
+SELECT r.expires_at AS "expires_at!", coalesce((SELECT live FROM before), false) AS "was_live!"
+FROM registered r

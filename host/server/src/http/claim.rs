@@ -1,0 +1,162 @@
+//! `POST /v1/workers/{worker_instance_id}/claim`: work for a program, waiting
+//! for some if there is none.
+//!
+//! While a request waits it holds a place in memory and nothing in the database.
+//! It is woken when work may be ready on any host, and looks by itself at growing
+//! intervals, since a wake-up is only a hint. Claims of all who wait take turns,
+//! so that they leave connections for everything else.
+//!
+//! A client that goes away while it waits claims no more. One that goes away
+//! while its claim runs cannot be given what the claim finds: that is released
+//! at once and ready again. If the answer is lost on its way, its leases lapse.
+
+use std::pin::pin;
+use std::time::Duration;
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::{Path, State};
+use axum::http::HeaderMap;
+use engine::{Claim, Claimed, Engine, HeldLease, Report, Seals};
+use tokio::sync::oneshot;
+
+use super::problem::{Code, Problem};
+use super::query::Query;
+use super::{App, body, payload};
+use crate::api::{ClaimWork, ClaimedExecution, ClaimedWork, ProblemBody};
+
+/// Claims for workers outside that run at once on this host.
+pub const TURNS: usize = 4;
+/// Longest a claim may wait for work, in milliseconds.
+pub const WAIT_MS_MAX: u32 = 30_000;
+
+/// First pause between two looks; it doubles up to [`POLL_MAX`].
+const POLL_MIN: Duration = Duration::from_millis(250);
+const POLL_MAX: Duration = Duration::from_secs(1);
+
+/// Claims executions for a worker, waiting for some if there are none.
+///
+/// Each comes under a lease of its own, which the worker renews, ends, or lets
+/// lapse. The answer is an empty list when the time is over first or the host is
+/// closing. A worker need not be registered.
+#[utoipa::path(
+    post, path = "/v1/workers/{worker_instance_id}/claim", tag = "workers",
+    params(("worker_instance_id" = String, Path, description = "Who asks; kept with the leases")),
+    request_body = ClaimWork,
+    responses(
+        (status = 200, body = ClaimedWork),
+        (status = "default", body = ProblemBody, content_type = "application/problem+json"),
+    )
+)]
+pub async fn claim(
+    State(app): State<App>,
+    Path(worker): Path<String>,
+    query: Query,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Json<ClaimedWork>, Problem> {
+    query.end()?;
+    model::worker_name("worker_instance_id", &worker)?;
+    let bytes = app.small_body().read(&headers, body).await?;
+    let request: ClaimWork = body::json(&headers, &bytes)?;
+    request.check()?;
+    // Before the claim: what cannot be handed out must not be leased.
+    let seals = app.engine.seals().await?;
+    let wait = Duration::from_millis(request.wait_ms.into());
+    let wanted = Claim {
+        worker_instance_id: worker.clone(),
+        lanes: request.lanes.into_iter().collect(),
+        kinds: Some(request.kinds.into_iter().collect()),
+        capabilities: request.capabilities,
+        max: request.max,
+        lease_ttl_ms: request.lease_ttl_ms,
+    };
+    let claimed = poll(&app, wanted, wait).await?;
+    let executions = claimed
+        .into_iter()
+        .map(|claimed| shown(seals, &worker, claimed))
+        .collect();
+    Ok(Json(ClaimedWork { executions }))
+}
+
+/// Claims until something is found, the time is over or the host closes.
+async fn poll(app: &App, wanted: Claim, wait: Duration) -> Result<Vec<Claimed>, Problem> {
+    let mut ready = app.engine.ready_signal();
+    let mut over = pin!(tokio::time::sleep(wait));
+    let mut pause = POLL_MIN;
+    loop {
+        // Work announced from here on is not missed while the claim runs.
+        ready.borrow_and_update();
+        let found = take_turn(app, wanted.clone()).await?;
+        if !found.is_empty() {
+            return Ok(found);
+        }
+        tokio::select! {
+            biased;
+            () = &mut over => return Ok(found),
+            () = app.closed() => return Ok(found),
+            changed = ready.changed() => if changed.is_err() {
+                // The engine is closing: nothing will be announced any more.
+                return Ok(found);
+            },
+            () = tokio::time::sleep(pause) => pause = (pause * 2).min(POLL_MAX),
+        }
+    }
+}
+
+/// Runs one claim in a task of its own, which gives back what it finds when
+/// nobody waits for it any more.
+async fn take_turn(app: &App, wanted: Claim) -> Result<Vec<Claimed>, Problem> {
+    // The semaphore is never closed.
+    let _turn = app.claim_turns.acquire().await;
+    let (sender, receiver) = oneshot::channel();
+    let engine = app.engine.clone();
+    tokio::spawn(async move {
+        let answer = engine.claim(wanted).await;
+        if let Err(Ok(undelivered)) = sender.send(answer) {
+            give_back(&engine, undelivered).await;
+        }
+    });
+    match receiver.await {
+        Ok(answer) => Ok(answer?),
+        Err(_) => Err(Problem::new(Code::Internal, "the claim gave no answer")),
+    }
+}
+
+async fn give_back(engine: &Engine, undelivered: Vec<Claimed>) {
+    let released = undelivered
+        .iter()
+        .map(|claimed| engine.release(claimed.fence, Report::default()));
+    for released in futures::future::join_all(released).await {
+        if let Err(error) = released {
+            tracing::warn!(%error, "a lease nobody took could not be given back; it will lapse");
+        }
+    }
+}
+
+/// Shows an execution to whoever holds its lease.
+pub fn shown(seals: &Seals, worker: &str, claimed: Claimed) -> ClaimedExecution {
+    let lease = seals.seal_lease(&HeldLease {
+        fence: claimed.fence,
+        namespace: claimed.namespace.clone(),
+        worker_instance_id: worker.to_owned(),
+    });
+    ClaimedExecution {
+        id: claimed.fence.execution_id,
+        lease,
+        lease_expires_at: claimed.lease_expires_at,
+        namespace: claimed.namespace,
+        kind: claimed.kind,
+        lane: claimed.lane,
+        flow_id: claimed.flow_id,
+        attempt: claimed.fence.attempt,
+        attempt_type: claimed.attempt_type,
+        resumes: claimed.resumes,
+        retries: claimed.retries,
+        attempt_timeout_ms: claimed.attempt_timeout_ms,
+        traceparent: claimed.traceparent,
+        tags: claimed.tags.into_iter().collect(),
+        content_type: claimed.input.content_type,
+        input_base64: payload::shown(&claimed.input.data),
+    }
+}

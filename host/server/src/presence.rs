@@ -1,0 +1,93 @@
+//! The presence of this host in the registry of workers: registered at start,
+//! heard from every third of its time to live, forgotten when it ends well.
+//!
+//! The registry is for those who look; nothing of the host depends on it, so a
+//! database that does not answer is only noted.
+
+use std::time::Duration;
+
+use engine::RegisterWorker;
+use model::WorkerType;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tracing::{debug, warn};
+
+use crate::config::Worker;
+use crate::http::App;
+
+/// What every host is, over its restarts.
+const WORKER_ID: &str = "flowhost";
+const LIVENESS_TTL_MS: u32 = 30_000;
+/// How often the host looks whether it can run other kinds than it said.
+const LOOK: Duration = Duration::from_secs(1);
+/// Looks after which it is heard from even so.
+const LOOKS_PER_BEAT: u32 = LIVENESS_TTL_MS / 3000;
+/// Longest to wait for the registry at the end.
+const LEAVE_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// A host that says that it works, until told otherwise.
+#[derive(Debug)]
+pub struct Presence {
+    stop: watch::Sender<bool>,
+    task: JoinHandle<()>,
+}
+
+impl Presence {
+    /// Registers the host and keeps it registered.
+    pub fn start(app: App, settings: &Worker) -> Self {
+        let worker = RegisterWorker {
+            worker_instance_id: app.instance.clone(),
+            worker_id: WORKER_ID.to_owned(),
+            worker_type: WorkerType::Host,
+            namespace: None,
+            lanes: settings.lanes.iter().cloned().collect(),
+            kinds: app.kinds().into_iter().collect(),
+            capabilities: settings.capabilities.clone(),
+            host: Worker::hostname(),
+            version: Some(env!("CARGO_PKG_VERSION").to_owned()),
+            liveness_ttl_ms: LIVENESS_TTL_MS,
+        };
+        let (stop, stopped) = watch::channel(false);
+        let task = tokio::spawn(keep(app, worker, stopped));
+        Self { stop, task }
+    }
+
+    /// Leaves the registry.
+    pub async fn end(self) {
+        self.stop.send_replace(true);
+        let _ = self.task.await;
+    }
+}
+
+async fn keep(app: App, mut worker: RegisterWorker, mut stopped: watch::Receiver<bool>) {
+    let mut silent = 0;
+    let mut failing = false;
+    loop {
+        let kinds = app.kinds().into_iter().collect();
+        if silent == 0 || kinds != worker.kinds {
+            worker.kinds = kinds;
+            silent = 0;
+            let registered = match app.engine.register_worker(worker.clone()).await {
+                Ok(Ok(_)) => Ok(()),
+                Ok(Err(refused)) => Err(refused.to_string()),
+                Err(error) => Err(error.to_string()),
+            };
+            match registered {
+                Ok(()) => failing = false,
+                Err(error) if !std::mem::replace(&mut failing, true) => {
+                    warn!(error, "this host is not in the registry of workers");
+                }
+                Err(_) => {}
+            }
+        }
+        silent = (silent + 1) % LOOKS_PER_BEAT;
+        tokio::select! {
+            () = tokio::time::sleep(LOOK) => {}
+            _ = stopped.wait_for(|stop| *stop) => break,
+        }
+    }
+    let left = app.engine.retire_worker(&worker.worker_instance_id);
+    if tokio::time::timeout(LEAVE_TIMEOUT, left).await.is_err() {
+        debug!("the registry of workers did not answer; it will find the host silent");
+    }
+}
