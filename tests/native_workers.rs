@@ -790,6 +790,58 @@ async fn a_lost_execution_is_reclaimed_by_grant() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn grants_and_claims_that_race_lease_each_execution_once() {
+    let (database, api) = start().await;
+    let executions: Vec<_> = (0..80).map(|number| word(&number.to_string())).collect();
+    let (status, _) = api
+        .post("/v1/executions/batch", json!({"executions": executions}))
+        .await;
+    assert_eq!(status, StatusCode::OK);
+    let schedulers = (0..4).map(|_| {
+        let api = &api;
+        async move {
+            let body = json!({"lane": "default", "worker_id": "w", "grant_ttl_ms": 60_000});
+            let mut got = Vec::new();
+            loop {
+                let (_, found) = api.post("/v1/workers/w-1/claim-grant", body.clone()).await;
+                let Some(id) = found["granted"]["execution_id"].as_str() else {
+                    return got;
+                };
+                // Everybody wants the same one; its grant lets nobody else have it.
+                let refused = grant(api, id, "claim", 60_000).await;
+                assert_eq!(code(&refused), (409, "grant_already_exists"));
+                let (status, lease) = redeem(api, "claim", &found["granted"]).await;
+                assert_eq!(status, StatusCode::OK, "{lease}");
+                got.push(lease["id"].to_string());
+            }
+        }
+    });
+    let claimers = (0..2).map(|_| {
+        let api = &api;
+        async move {
+            let mut got = Vec::new();
+            loop {
+                let claimed = claim_with(api, "w-2", json!({})).await;
+                if claimed.is_empty() {
+                    return got;
+                }
+                got.extend(claimed.into_iter().map(|one| one["id"].to_string()));
+            }
+        }
+    });
+    let (granted, claimed) = tokio::join!(
+        futures::future::join_all(schedulers),
+        futures::future::join_all(claimers)
+    );
+    let granted: Vec<_> = granted.into_iter().flatten().collect();
+    let claimed: Vec<_> = claimed.into_iter().flatten().collect();
+    let all: std::collections::BTreeSet<_> = granted.iter().chain(&claimed).collect();
+    assert_eq!((all.len(), granted.len() + claimed.len()), (80, 80));
+    assert!(!granted.is_empty() && !claimed.is_empty(), "they raced");
+    database.assert_invariants().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_scheduler_finds_work_for_a_worker_in_one_call() {
     let (_database, api) = start().await;
     let ask = |kinds: Value| {

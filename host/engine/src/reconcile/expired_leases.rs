@@ -75,6 +75,11 @@ pub(crate) fn lost(
     failure: Failure,
     event: EventKind,
 ) -> ReleaseCall {
+    let source = if condition == Condition::Any {
+        "operator"
+    } else {
+        "reconciler"
+    };
     let (goes, failure, event) = if at_cap {
         let failure = Failure::new(
             FailureClass::InfraCrash,
@@ -84,7 +89,7 @@ pub(crate) fn lost(
         let goes = Goes::Finished {
             outcome: Outcome::Failed,
             result: None,
-            source: Some("reconciler".to_owned()),
+            source: Some(source.to_owned()),
         };
         (goes, failure, EventKind::Failed)
     } else {
