@@ -7,7 +7,7 @@ Needs Python 3.9 or newer and nothing else. With the host of `make run` up:
 
 and in another terminal:
 
-    flowhost submit word-frequencies --input 'to be or not to be' --wait
+    flowhost submit word-frequencies --input 'to be or not' --content-type text/plain --wait
 
 Everything above `HANDLERS` is about speaking to a host and can be copied; the
 functions in `HANDLERS` do the work. A handler gets a `Task` and returns what
