@@ -322,6 +322,23 @@ async fn every_bad_handle_has_one_answer() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn every_host_accepts_what_another_gave_out() {
+    let (database, one) = start().await;
+    let other = Api::start(builder(&database), &[]).await;
+    let id = other.create(word("known by its registration")).await;
+    let (status, granted) = grant(&one, &id, "claim", 60_000).await;
+    assert_eq!(status, StatusCode::OK, "{granted}");
+    let (status, claimed) = redeem(&other, "claim", &granted).await;
+    assert_eq!(status, StatusCode::OK, "{claimed}");
+    let done = json!({"lease": claimed["lease"], "result_text": "done"});
+    let (status, body) = one.post("/v1/leases/complete", done).await;
+    assert_eq!(status, StatusCode::OK, "{body}");
+    assert_eq!(other.result(&id).await.1, b"done");
+    let (_, hosts) = one.get("/v1/workers?live=true&lane=none-named-so").await;
+    assert_eq!(hosts["workers"].as_array().map(Vec::len), Some(2));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_lease_ends_in_every_way_there_is() {
     let (database, api) = start().await;
     let mut ids = Vec::new();
