@@ -322,6 +322,23 @@ async fn every_bad_handle_has_one_answer() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn every_host_accepts_what_another_gave_out() {
+    let (database, one) = start().await;
+    let other = Api::start(builder(&database), &[]).await;
+    let id = other.create(word("known by its registration")).await;
+    let (status, granted) = grant(&one, &id, "claim", 60_000).await;
+    assert_eq!(status, StatusCode::OK, "{granted}");
+    let (status, claimed) = redeem(&other, "claim", &granted).await;
+    assert_eq!(status, StatusCode::OK, "{claimed}");
+    let done = json!({"lease": claimed["lease"], "result_text": "done"});
+    let (status, body) = one.post("/v1/leases/complete", done).await;
+    assert_eq!(status, StatusCode::OK, "{body}");
+    assert_eq!(other.result(&id).await.1, b"done");
+    let (_, hosts) = one.get("/v1/workers?live=true&lane=none-named-so").await;
+    assert_eq!(hosts["workers"].as_array().map(Vec::len), Some(2));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_lease_ends_in_every_way_there_is() {
     let (database, api) = start().await;
     let mut ids = Vec::new();
@@ -786,6 +803,58 @@ async fn a_lost_execution_is_reclaimed_by_grant() {
     );
     let refused = redeem(&api, "reclaim", &granted).await;
     assert_eq!(code(&refused), (409, "reclaim_cap_exceeded"));
+    database.assert_invariants().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn grants_and_claims_that_race_lease_each_execution_once() {
+    let (database, api) = start().await;
+    let executions: Vec<_> = (0..80).map(|number| word(&number.to_string())).collect();
+    let (status, _) = api
+        .post("/v1/executions/batch", json!({"executions": executions}))
+        .await;
+    assert_eq!(status, StatusCode::OK);
+    let schedulers = (0..4).map(|_| {
+        let api = &api;
+        async move {
+            let body = json!({"lane": "default", "worker_id": "w", "grant_ttl_ms": 60_000});
+            let mut got = Vec::new();
+            loop {
+                let (_, found) = api.post("/v1/workers/w-1/claim-grant", body.clone()).await;
+                let Some(id) = found["granted"]["execution_id"].as_str() else {
+                    return got;
+                };
+                // Everybody wants the same one; its grant lets nobody else have it.
+                let refused = grant(api, id, "claim", 60_000).await;
+                assert_eq!(code(&refused), (409, "grant_already_exists"));
+                let (status, lease) = redeem(api, "claim", &found["granted"]).await;
+                assert_eq!(status, StatusCode::OK, "{lease}");
+                got.push(lease["id"].to_string());
+            }
+        }
+    });
+    let claimers = (0..2).map(|_| {
+        let api = &api;
+        async move {
+            let mut got = Vec::new();
+            loop {
+                let claimed = claim_with(api, "w-2", json!({})).await;
+                if claimed.is_empty() {
+                    return got;
+                }
+                got.extend(claimed.into_iter().map(|one| one["id"].to_string()));
+            }
+        }
+    });
+    let (granted, claimed) = tokio::join!(
+        futures::future::join_all(schedulers),
+        futures::future::join_all(claimers)
+    );
+    let granted: Vec<_> = granted.into_iter().flatten().collect();
+    let claimed: Vec<_> = claimed.into_iter().flatten().collect();
+    let all: std::collections::BTreeSet<_> = granted.iter().chain(&claimed).collect();
+    assert_eq!((all.len(), granted.len() + claimed.len()), (80, 80));
+    assert!(!granted.is_empty() && !claimed.is_empty(), "they raced");
     database.assert_invariants().await;
 }
 

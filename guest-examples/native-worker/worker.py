@@ -7,7 +7,7 @@ Needs Python 3.9 or newer and nothing else. With the host of `make run` up:
 
 and in another terminal:
 
-    flowhost submit word-frequencies --input 'to be or not to be' --wait
+    flowhost submit word-frequencies --input 'to be or not' --content-type text/plain --wait
 
 Everything above `HANDLERS` is about speaking to a host and can be copied; the
 functions in `HANDLERS` do the work. A handler gets a `Task` and returns what
@@ -184,12 +184,18 @@ class Worker:
             time.sleep(min(LEASE_TTL_MS, LIVENESS_TTL_MS) / 3000)
             try:
                 self.renew()
-                self.host.post(self.path + "/heartbeat", {})
-            except Unavailable as error:
-                say(f"not renewed: {error}")
-            except Refused as refused:
-                if refused.code == "not_registered" and not self.stopping.is_set():
-                    self.register()
+                self.beat()
+            except (Refused, Unavailable) as error:
+                say(f"not heard: {error}")
+
+    def beat(self):
+        try:
+            self.host.post(self.path + "/heartbeat", {})
+        except Refused as refused:
+            if refused.code != "not_registered":
+                raise
+            # The host has not heard from this worker for too long.
+            self.register()
 
     def renew(self):
         tasks = self.held()
@@ -218,6 +224,10 @@ class Worker:
                     break
                 except Unavailable as error:
                     say(f"no claim: {error}; trying again in {pause:.1f} s")
+                except Refused as refused:
+                    # It would be refused again: this worker asks wrongly.
+                    say(f"claim refused, {refused.code}: {refused}")
+                    return self.stop()
             else:
                 return
             for execution in claimed["executions"]:
@@ -334,7 +344,10 @@ def main():
     worker = Worker(Host(given.url), given.worker_id, HANDLERS, given.lane, slots=given.slots)
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: worker.stop())
-    worker.run()
+    try:
+        worker.run()
+    except Refused as refused:
+        sys.exit(f"refused, {refused.code}: {refused}")
 
 
 if __name__ == "__main__":

@@ -40,7 +40,7 @@ impl RegisterRefusal {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum WorkerRefusal {
     /// It never registered, was forgotten, or its time has passed.
-    #[error("no worker of this instance is registered; register it")]
+    #[error("no such worker is registered, or its time has passed and it registers again")]
     NotRegistered,
     /// An argument breaks a bound.
     #[error(transparent)]

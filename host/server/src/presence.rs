@@ -67,7 +67,12 @@ async fn keep(app: App, mut worker: RegisterWorker, mut stopped: watch::Receiver
         if silent == 0 || kinds != worker.kinds {
             worker.kinds = kinds;
             silent = 0;
-            let registered = match app.engine.register_worker(worker.clone()).await {
+            let answer = tokio::select! {
+                answer = app.engine.register_worker(worker.clone()) => answer,
+                // A database that does not answer holds up no end.
+                _ = stopped.wait_for(|stop| *stop) => break,
+            };
+            let registered = match answer {
                 Ok(Ok(_)) => Ok(()),
                 Ok(Err(refused)) => Err(refused.to_string()),
                 Err(error) => Err(error.to_string()),

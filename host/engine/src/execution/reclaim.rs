@@ -4,7 +4,7 @@
 //! execution that kills its host ends at its reclaim cap. The epoch grows, so
 //! the last holder can write no more. Event: `expired`, `revoked` or `failed`.
 
-use model::{AttemptEnd, AttemptType, EventKind, Failure, FailureClass, Fence, Outcome};
+use model::{AttemptEnd, AttemptType, CancelSource, EventKind, Failure, FailureClass, Fence, Outcome};
 
 use super::{Condition, Goes, ReleaseCall, Report};
 
@@ -23,9 +23,17 @@ pub(crate) fn revoked(fence: Fence, why: &str, at_cap: bool) -> ReleaseCall {
 }
 
 fn lost(fence: Fence, ended: AttemptEnd, why: &str, at_cap: bool) -> ReleaseCall {
-    let (condition, event) = match ended {
-        AttemptEnd::LeaseRevoked => (Condition::Any, EventKind::Revoked),
-        _ => (Condition::Lapsed, EventKind::Expired),
+    let (condition, event, source) = match ended {
+        AttemptEnd::LeaseRevoked => (
+            Condition::Any,
+            EventKind::Revoked,
+            CancelSource::OperatorOverride,
+        ),
+        _ => (
+            Condition::Lapsed,
+            EventKind::Expired,
+            CancelSource::SystemTimeout,
+        ),
     };
     let (goes, failure, event) = if at_cap {
         let failure = Failure::new(
@@ -36,7 +44,7 @@ fn lost(fence: Fence, ended: AttemptEnd, why: &str, at_cap: bool) -> ReleaseCall
         let goes = Goes::Finished {
             outcome: Outcome::Failed,
             result: None,
-            source: Some("reconciler".to_owned()),
+            source: Some(source.to_string()),
         };
         (goes, failure, EventKind::Failed)
     } else {

@@ -157,7 +157,9 @@ async fn show(context: &Context, client: &Client, instance: &str) -> Result<Exit
     }
     field("registered", &when(worker.registered_at));
     field("heard", &when(worker.heartbeat_at));
-    field("believed", &format!("until {}", when(worker.expires_at)));
+    if worker.live {
+        field("believed", &format!("until {}", when(worker.expires_at)));
+    }
     Ok(Exit::Ok)
 }
 
@@ -181,6 +183,7 @@ async fn dead(context: &Context, client: &Client, args: DeadArgs) -> Result<Exit
     let leases = match dead.revoked {
         0 if body.revoke_leases => "; it held no leases".to_owned(),
         0 => "; its leases lapse by themselves".to_owned(),
+        1 => "; one lease revoked".to_owned(),
         count => format!("; {count} leases revoked"),
     };
     context.terminal.line(&format!("{marked}{leases}"));

@@ -10,6 +10,7 @@ use runtime::{Runtime, WorkerHandle};
 use tokio::sync::{Semaphore, watch};
 
 use super::body::{Cap, SMALL_BYTES_MAX};
+use super::claim::{Emptied, TURNS};
 use super::metrics::Counters;
 use crate::config::Http;
 
@@ -31,6 +32,8 @@ pub struct Parts {
     pub instance: String,
     /// Turns of claims for workers outside; see [`super::claim`].
     pub claim_turns: Semaphore,
+    /// What those claims found to be gone.
+    pub emptied: Emptied,
     worker: Mutex<Option<WorkerHandle>>,
     ready: AtomicBool,
     closing: watch::Sender<bool>,
@@ -52,7 +55,8 @@ impl App {
             http,
             counters: Counters::default(),
             instance,
-            claim_turns: Semaphore::new(super::claim::TURNS),
+            claim_turns: Semaphore::new(TURNS),
+            emptied: Emptied::default(),
             worker: Mutex::new(None),
             ready: AtomicBool::new(false),
             closing: watch::Sender::new(false),

@@ -4,13 +4,16 @@
 //! While a request waits it holds a place in memory and nothing in the database.
 //! It is woken when work may be ready on any host, and looks by itself at growing
 //! intervals, since a wake-up is only a hint. Claims of all who wait take turns,
-//! so that they leave connections for everything else.
+//! so that they leave connections for everything else; and of many who are woken
+//! for the same work only so many claim until one finds that it is gone.
 //!
 //! A client that goes away while it waits claims no more. One that goes away
 //! while its claim runs cannot be given what the claim finds: that is released
 //! at once and ready again. If the answer is lost on its way, its leases lapse.
 
+use std::collections::{BTreeSet, HashMap};
 use std::pin::pin;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::Json;
@@ -33,6 +36,33 @@ pub const WAIT_MS_MAX: u32 = 30_000;
 /// First pause between two looks; it doubles up to [`POLL_MAX`].
 const POLL_MIN: Duration = Duration::from_millis(250);
 const POLL_MAX: Duration = Duration::from_secs(1);
+
+/// Up to which announcement of work nothing is left for whoever asks alike.
+#[derive(Debug, Default)]
+pub struct Emptied(Mutex<HashMap<Filter, u64>>);
+
+/// Lanes, kinds and capabilities.
+type Filter = (Vec<String>, Option<Vec<String>>, BTreeSet<String>);
+
+/// Most filters remembered; forgetting them costs a claim each.
+const FILTERS_MAX: usize = 1000;
+
+impl Emptied {
+    /// Whether a claim that began after this announcement left nothing.
+    fn covers(&self, filter: &Filter, announced: u64) -> bool {
+        let emptied = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        emptied.get(filter).is_some_and(|at| *at >= announced)
+    }
+
+    fn note(&self, filter: Filter, announced: u64) {
+        let mut emptied = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if emptied.len() >= FILTERS_MAX {
+            emptied.clear();
+        }
+        let at = emptied.entry(filter).or_default();
+        *at = announced.max(*at);
+    }
+}
 
 /// Claims executions for a worker, waiting for some if there are none.
 ///
@@ -84,10 +114,11 @@ async fn poll(app: &App, wanted: Claim, wait: Duration) -> Result<Vec<Claimed>, 
     let mut ready = app.engine.ready_signal();
     let mut over = pin!(tokio::time::sleep(wait));
     let mut pause = POLL_MIN;
+    let mut woken = false;
     loop {
         // Work announced from here on is not missed while the claim runs.
-        ready.borrow_and_update();
-        let found = take_turn(app, wanted.clone()).await?;
+        let announced = *ready.borrow_and_update();
+        let found = take_turn(app, &wanted, announced, woken).await?;
         if !found.is_empty() {
             return Ok(found);
         }
@@ -95,30 +126,54 @@ async fn poll(app: &App, wanted: Claim, wait: Duration) -> Result<Vec<Claimed>, 
             biased;
             () = &mut over => return Ok(found),
             () = app.closed() => return Ok(found),
-            changed = ready.changed() => if changed.is_err() {
+            changed = ready.changed() => match changed {
+                Ok(()) => woken = true,
                 // The engine is closing: nothing will be announced any more.
-                return Ok(found);
+                Err(_) => return Ok(found),
             },
-            () = tokio::time::sleep(pause) => pause = (pause * 2).min(POLL_MAX),
+            () = tokio::time::sleep(pause) => {
+                pause = (pause * 2).min(POLL_MAX);
+                woken = false;
+            }
         }
     }
 }
 
 /// Runs one claim in a task of its own, which gives back what it finds when
-/// nobody waits for it any more.
-async fn take_turn(app: &App, wanted: Claim) -> Result<Vec<Claimed>, Problem> {
+/// nobody waits for it any more. One who was merely woken claims nothing if what
+/// was announced is gone by the time it is his turn.
+async fn take_turn(
+    app: &App,
+    wanted: &Claim,
+    announced: u64,
+    woken: bool,
+) -> Result<Vec<Claimed>, Problem> {
+    let filter = (
+        wanted.lanes.clone(),
+        wanted.kinds.clone(),
+        wanted.capabilities.clone(),
+    );
     // The semaphore is never closed.
     let _turn = app.claim_turns.acquire().await;
+    if woken && app.emptied.covers(&filter, announced) {
+        return Ok(Vec::new());
+    }
     let (sender, receiver) = oneshot::channel();
-    let engine = app.engine.clone();
+    let (engine, claim) = (app.engine.clone(), wanted.clone());
     tokio::spawn(async move {
-        let answer = engine.claim(wanted).await;
+        let answer = engine.claim(claim).await;
         if let Err(Ok(undelivered)) = sender.send(answer) {
             give_back(&engine, undelivered).await;
         }
     });
     match receiver.await {
-        Ok(answer) => Ok(answer?),
+        Ok(answer) => {
+            let found = answer?;
+            if found.len() < wanted.max as usize {
+                app.emptied.note(filter, announced);
+            }
+            Ok(found)
+        }
         Err(_) => Err(Problem::new(Code::Internal, "the claim gave no answer")),
     }
 }
@@ -158,5 +213,22 @@ pub fn shown(seals: &Seals, worker: &str, claimed: Claimed) -> ClaimedExecution 
         tags: claimed.tags.into_iter().collect(),
         content_type: claimed.input.content_type,
         input_base64: payload::shown(&claimed.input.data),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_gone_for_one_is_gone_for_all_who_ask_alike() {
+        let filter = |kind: &str| (Vec::new(), Some(vec![kind.to_owned()]), BTreeSet::new());
+        let emptied = Emptied::default();
+        assert!(!emptied.covers(&filter("a"), 3));
+        emptied.note(filter("a"), 5);
+        emptied.note(filter("a"), 4);
+        assert!(emptied.covers(&filter("a"), 5));
+        assert!(!emptied.covers(&filter("a"), 6), "announced since");
+        assert!(!emptied.covers(&filter("b"), 5), "another kind");
     }
 }
