@@ -10,6 +10,7 @@ mod http;
 mod lifecycle;
 mod outage;
 mod plans;
+mod retention;
 mod sandbox;
 mod tidy;
 mod transitions;

@@ -9,7 +9,7 @@ const STATEMENTS: &[(&str, &str, usize, &[&str])] = &[
     (
         "create",
         include_str!("../host/engine/src/execution/create.sql"),
-        25,
+        28,
         &[],
     ),
     (
@@ -53,6 +53,26 @@ const STATEMENTS: &[(&str, &str, usize, &[&str])] = &[
         include_str!("../host/engine/src/reconcile/due_delays.sql"),
         2,
         &["parked_due", "execution_pkey"],
+    ),
+    (
+        "finished_past_retention",
+        include_str!("../host/engine/src/reconcile/finished_past_retention.sql"),
+        5,
+        &[
+            "finished_pkey",
+            "timer_due",
+            "timer_pkey",
+            "execution_pkey",
+            "idempotency_pkey",
+            "attempt_pkey",
+            "tag_pkey",
+        ],
+    ),
+    (
+        "events_past_retention",
+        include_str!("../host/engine/src/reconcile/events_past_retention.sql"),
+        2,
+        &["event_pkey"],
     ),
     (
         "events",

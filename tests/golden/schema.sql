@@ -38,6 +38,10 @@ table event: epochs bigint[] not null
 table event: attempts integer[]
 table event: lease_ids uuid[]
 table event: workers text[]
+table event_floor: singleton boolean not null default true
+table event_floor: xid xid8 not null default '0'::xid8
+table event_floor: seq bigint not null default 0
+table event_floor: position integer not null default 0
 table execution: partition smallint not null
 table execution: id uuid not null
 table execution: namespace text not null
@@ -169,6 +173,8 @@ constraint component_digest_is_sha256 on component: CHECK ((octet_length(digest)
 constraint component_digest_key on component: UNIQUE (digest)
 constraint component_pkey on component: PRIMARY KEY (id)
 constraint event_pkey on event: PRIMARY KEY (xid, seq)
+constraint event_floor_is_one_row on event_floor: CHECK (singleton)
+constraint event_floor_pkey on event_floor: PRIMARY KEY (singleton)
 constraint execution_pkey on execution: PRIMARY KEY (partition, id)
 constraint execution_priority_in_range on execution: CHECK (((priority >= 0) AND (priority <= 9000)))
 constraint finished_failure_only_without_success on finished: CHECK (((outcome <> 'success'::outcome) OR (failure_code IS NULL)))
@@ -206,6 +212,7 @@ CREATE UNIQUE INDEX attempt_pkey ON public.attempt USING btree (partition, execu
 CREATE UNIQUE INDEX component_digest_key ON public.component USING btree (digest)
 CREATE UNIQUE INDEX component_pkey ON public.component USING btree (id)
 CREATE UNIQUE INDEX event_pkey ON public.event USING btree (xid, seq)
+CREATE UNIQUE INDEX event_floor_pkey ON public.event_floor USING btree (singleton)
 CREATE INDEX execution_by_namespace ON public.execution USING btree (namespace, id)
 CREATE UNIQUE INDEX execution_pkey ON public.execution USING btree (partition, id)
 CREATE INDEX finished_badly ON public.finished USING btree (outcome, execution_id) WHERE (outcome <> 'success'::outcome)
@@ -233,4 +240,4 @@ enum failure_class: transient, permanent, infra_crash, timeout, cancelled
 enum lane_state: active, paused, draining, disabled
 enum outcome: success, failed, cancelled, expired, skipped
 enum parked_state: delayed, rate_limited, waiting_children, blocked, suspended
-enum timer_kind: execution_deadline
+enum timer_kind: execution_deadline, retention

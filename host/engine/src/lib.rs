@@ -34,12 +34,12 @@ pub use execution::{
     Payload, Progress, Report,
 };
 pub use lane::{Lane, LaneState};
-pub use reconcile::{Reconcilers, Sweeps};
+pub use reconcile::{Reconcilers, SweepFigures, Sweeps};
 pub use standby::{Begin, Standby};
 
 use std::sync::Arc;
 
-use model::Limits;
+use model::{Limits, Retention};
 use sqlx::PgPool;
 
 /// The answer to a verb: outside, whether it could be asked at all; inside,
@@ -59,6 +59,9 @@ struct Inner {
     reads: PgPool,
     instance: Instance,
     limits: Limits,
+    retention: Retention,
+    walks: reconcile::Walks,
+    ledgers: reconcile::Ledgers,
     wake: wake::Wake,
     standbys: standby::Standbys,
     known: component::Known,

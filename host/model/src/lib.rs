@@ -19,6 +19,7 @@ mod limits;
 mod names;
 mod policy;
 mod refusal;
+mod retention;
 mod retry;
 mod state;
 mod transition;
@@ -39,7 +40,8 @@ pub use policy::{
     Backoff, ExecutionPolicy, PRIORITY_MAX, RetryPolicy, RoutingRequirements, StreamPolicy,
     SuspensionPolicy, TimeoutBehavior, TimeoutPolicy,
 };
-pub use refusal::{CancelRefusal, CreateRefusal, LeaseRefusal};
+pub use refusal::{CancelRefusal, CreateRefusal, EventsRefusal, LeaseRefusal};
+pub use retention::Retention;
 pub use retry::Retry;
 pub use state::{
     AttemptState, BlockingReason, EligibilityState, LifecyclePhase, Outcome, OwnershipState,

@@ -103,6 +103,7 @@ impl Database {
         Engine::connect(engine::Settings {
             database_url: self.url.clone(),
             limits: config.limits,
+            retention: config.retention,
             allow_unsafe: config.database.allow_unsafe,
             migrate: config.database.migrate,
             partitions: (partitions > 0).then_some(partitions),
@@ -266,6 +267,9 @@ fn check(config: &Config) -> Result<(), StartError> {
     {
         return wrong("worker.lanes", invalid.detail);
     }
+    if let Err(invalid) = config.retention.check() {
+        return wrong(invalid.field, invalid.detail);
+    }
     if config.database.partitions > model::PARTITIONS_MAX {
         let detail = format!("at most {}", model::PARTITIONS_MAX);
         return wrong("database.partitions", detail);
@@ -296,5 +300,9 @@ mod tests {
         config.worker.lease_ttl_ms = 1;
         let error = check(&config).expect_err("too short").to_string();
         assert!(error.starts_with("worker.lease_ttl_ms"), "{error}");
+        let mut config = Config::default();
+        config.retention.events_ms = 1;
+        let error = check(&config).expect_err("too short").to_string();
+        assert!(error.starts_with("retention.events_ms: 1"), "{error}");
     }
 }

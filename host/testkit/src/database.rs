@@ -99,6 +99,8 @@ impl Database {
             ("lease", "attempt_deadline_at"),
             ("timer", "due_at"),
             ("idempotency", "expires_at"),
+            ("finished", "finished_at"),
+            ("event", "at"),
         ] {
             let statement =
                 format!("UPDATE {table} SET {column} = {column} - {ms} * interval '1 millisecond'");
