@@ -7,6 +7,7 @@ mod concurrency;
 mod failures;
 mod golden;
 mod http;
+mod lanes;
 mod lifecycle;
 mod outage;
 mod plans;

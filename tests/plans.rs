@@ -15,8 +15,14 @@ const STATEMENTS: &[(&str, &str, usize, &[&str])] = &[
     (
         "claim",
         include_str!("../host/engine/src/execution/claim.sql"),
-        7,
+        8,
         &["ready_queue", "execution_pkey"],
+    ),
+    (
+        "look",
+        include_str!("../host/engine/src/lane/look.sql"),
+        4,
+        &["ready_queue"],
     ),
     (
         "renew",

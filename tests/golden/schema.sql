@@ -107,6 +107,7 @@ table kind: created_at timestamp with time zone not null default clock_timestamp
 table lane: name text not null
 table lane: state lane_state not null default 'active'::lane_state
 table lane: created_at timestamp with time zone not null default clock_timestamp()
+table lane: weight smallint not null default 100
 table lease: partition smallint not null
 table lease: execution_id uuid not null
 table lease: lease_id uuid not null
@@ -126,6 +127,9 @@ table lease: attempt_deadline_at timestamp with time zone
 table lease: renewals integer not null default 0
 table lease: progress_percent smallint
 table lease: progress_message text
+table namespace: name text not null
+table namespace: weight smallint not null
+table namespace: changed_at timestamp with time zone not null default clock_timestamp()
 table parked: partition smallint not null
 table parked: execution_id uuid not null
 table parked: state parked_state not null
@@ -156,6 +160,7 @@ table ready: reclaims integer not null
 table ready: replays integer not null
 table ready: next_type attempt_type not null
 table ready: resumes boolean not null
+table ready: namespace text not null default 'default'::text
 table route: kind text not null
 table route: component_id integer not null
 table route: weight integer not null
@@ -190,9 +195,12 @@ constraint kind_name_in_range on kind: CHECK (((octet_length(name) >= 1) AND (oc
 constraint kind_pkey on kind: PRIMARY KEY (name)
 constraint lane_name_in_range on lane: CHECK (((octet_length(name) >= 1) AND (octet_length(name) <= 64)))
 constraint lane_pkey on lane: PRIMARY KEY (name)
+constraint lane_weight_in_range on lane: CHECK (((weight >= 1) AND (weight <= 1000)))
 constraint lease_epoch_is_positive on lease: CHECK ((epoch > 0))
 constraint lease_pkey on lease: PRIMARY KEY (partition, execution_id)
 constraint lease_progress_in_range on lease: CHECK (((progress_percent >= 0) AND (progress_percent <= 100)))
+constraint namespace_pkey on namespace: PRIMARY KEY (name)
+constraint namespace_weight_in_range on namespace: CHECK (((weight >= 1) AND (weight <= 1000)))
 constraint parked_children_wait_for_children on parked: CHECK (((state = 'waiting_children'::parked_state) = (reason = 'waiting_for_children'::blocking_reason)))
 constraint parked_delayed_has_a_time on parked: CHECK (((state <> 'delayed'::parked_state) OR (wake_at IS NOT NULL)))
 constraint parked_has_a_reason on parked: CHECK ((reason <> ALL (ARRAY['none'::blocking_reason, 'waiting_for_worker'::blocking_reason])))
@@ -223,9 +231,10 @@ CREATE UNIQUE INDEX instance_pkey ON public.instance USING btree (singleton)
 CREATE UNIQUE INDEX kind_pkey ON public.kind USING btree (name)
 CREATE UNIQUE INDEX lane_pkey ON public.lane USING btree (name)
 CREATE UNIQUE INDEX lease_pkey ON public.lease USING btree (partition, execution_id)
+CREATE UNIQUE INDEX namespace_pkey ON public.namespace USING btree (name)
 CREATE INDEX parked_due ON public.parked USING btree (partition, wake_at) WHERE (wake_at IS NOT NULL)
 CREATE UNIQUE INDEX parked_pkey ON public.parked USING btree (partition, execution_id)
-CREATE INDEX ready_queue ON public.ready USING btree (partition, lane, rank, ready_at)
+CREATE INDEX ready_queue ON public.ready USING btree (partition, lane, namespace, rank, ready_at)
 CREATE UNIQUE INDEX ready_pkey ON public.ready USING btree (partition, execution_id)
 CREATE UNIQUE INDEX route_pkey ON public.route USING btree (kind, component_id)
 CREATE INDEX tag_by_value ON public.tag USING btree (key, value, execution_id)

@@ -171,9 +171,9 @@ pub async fn backlog(engine: &Engine, lane: &str, kind: &str, count: u64) -> Res
                  SELECT p, id, 'bench', $3, $4, 0, '', 'text/plain', 1000, false
                  FROM unnest($1::smallint[], $2::uuid[]) AS w(p, id)
              )
-             INSERT INTO ready (partition, execution_id, lane, rank, kind, epoch, attempts, retries,
-                                reclaims, replays, next_type, resumes)
-             SELECT p, id, $3, 9000, $4, 0, 0, 0, 0, 0, 'initial', false
+             INSERT INTO ready (partition, execution_id, lane, namespace, rank, kind, epoch, attempts,
+                                retries, reclaims, replays, next_type, resumes)
+             SELECT p, id, $3, 'bench', 9000, $4, 0, 0, 0, 0, 0, 'initial', false
              FROM unnest($1::smallint[], $2::uuid[]) AS w(p, id)",
             &columns,
             &uuids,

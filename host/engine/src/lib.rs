@@ -33,7 +33,7 @@ pub use execution::{
     Created, Delay, ExecutionInfo, Fail, Failed, HistoryEntry, LeaseSummary, ListFilter, ListPage,
     Payload, Progress, Report,
 };
-pub use lane::{Lane, LaneState};
+pub use lane::{Lane, LaneState, Namespace};
 pub use reconcile::{Reconcilers, SweepFigures, Sweeps};
 pub use standby::{Begin, Standby};
 

@@ -1,30 +1,31 @@
 -- Claims ready executions of one partition: waiting → active.
 --
--- $1 partition, $2 lanes in the order to serve them, $3 kinds or null for any,
--- $4 capabilities, $5 most executions, $6 worker instance, $7 lease time to
--- live (ms).
+-- $1 partition; the shares, in the order to serve them: $2 lanes, $3 namespaces,
+-- $4 most executions of each; $5 kinds or null for any, $6 capabilities, $7 worker
+-- instance, $8 lease time to live (ms).
 --
--- Reads ready_queue lane by lane, so that its cost does not grow with the
--- backlog; the array of row addresses is computed once and leaves the planner
--- no second choice. Rows another claim holds are skipped.
+-- Reads ready_queue share by share, each in the order of its priority and time, so
+-- that its cost does not grow with the backlog; the array of row addresses is
+-- computed once and leaves the planner no second choice. Rows another claim holds
+-- are skipped.
 -- Locks: the ready rows taken; held until the statement ends.
 WITH taken AS (
     DELETE FROM ready WHERE ctid = ANY (ARRAY(
         SELECT candidate.ctid
-        FROM unnest($2::text[]) WITH ORDINALITY AS served(lane, place)
+        FROM unnest($2::text[], $3::text[], $4::integer[]) AS share(lane, namespace, most)
         CROSS JOIN LATERAL (
             SELECT r.ctid
             FROM ready r
-            WHERE r.partition = $1 AND r.lane = served.lane
-              AND ($3::text[] IS NULL OR r.kind = ANY ($3))
-              AND (r.required_capabilities IS NULL OR r.required_capabilities <@ $4::text[])
+            WHERE r.partition = $1 AND r.lane = share.lane AND r.namespace = share.namespace
+              AND ($5::text[] IS NULL OR r.kind = ANY ($5))
+              AND (r.required_capabilities IS NULL OR r.required_capabilities <@ $6::text[])
             ORDER BY r.rank, r.ready_at
-            LIMIT $5
+            LIMIT share.most
             FOR UPDATE SKIP LOCKED
         ) AS candidate
-        LIMIT $5
     ))
-    RETURNING *
+    RETURNING execution_id, lane, rank, ready_at, kind, epoch, attempts, retries, reclaims,
+              replays, next_type, resumes
 ),
 opened AS (
     SELECT t.*, gen_random_uuid() AS lease_id, t.epoch + 1 AS new_epoch,
@@ -41,8 +42,8 @@ leased AS (
     INSERT INTO lease (partition, execution_id, lease_id, epoch, namespace, lane, rank,
                        worker_instance_id, attempt, attempt_type, retries, reclaims, replays,
                        expires_at, attempt_deadline_at)
-    SELECT $1, execution_id, lease_id, new_epoch, namespace, lane, rank, $6, attempt, next_type,
-           retries, reclaims, replays, clock_timestamp() + $7::integer * interval '1 millisecond',
+    SELECT $1, execution_id, lease_id, new_epoch, namespace, lane, rank, $7, attempt, next_type,
+           retries, reclaims, replays, clock_timestamp() + $8::integer * interval '1 millisecond',
            attempt_deadline_at
     FROM opened
 ),
@@ -53,7 +54,7 @@ announced AS (
            array_agg(CASE next_type WHEN 'reclaim' THEN 'reclaimed'::event_kind
                                     ELSE 'acquired'::event_kind END),
            array_agg(execution_id), array_agg(namespace), array_agg(new_epoch),
-           array_agg(attempt), array_agg(lease_id), array_agg($6::text)
+           array_agg(attempt), array_agg(lease_id), array_agg($7::text)
     FROM opened HAVING count(*) > 0
 )
 SELECT execution_id AS "execution_id!", lease_id AS "lease_id!", new_epoch AS "epoch!",

@@ -62,9 +62,10 @@ fresh AS (
     FROM wanted WHERE (id IN (SELECT id FROM created)) IS TRUE
 ),
 queued AS (
-    INSERT INTO ready (partition, execution_id, lane, rank, kind, required_capabilities, epoch,
-                       attempts, retries, reclaims, replays, next_type, resumes)
-    SELECT $1, id, lane, (9000 - priority)::smallint, kind,
+    INSERT INTO ready (partition, execution_id, lane, namespace, rank, kind,
+                       required_capabilities, epoch, attempts, retries, reclaims, replays,
+                       next_type, resumes)
+    SELECT $1, id, lane, namespace, (9000 - priority)::smallint, kind,
            string_to_array(required_capabilities, ','), 0, 0, 0, 0, 0, 'initial', false
     FROM fresh WHERE NOT delayed AND taker IS NULL
 ),

@@ -19,6 +19,9 @@ pub struct Lane {
     pub name: String,
     /// `active`, `paused`, `draining` or `disabled`.
     pub state: String,
+    /// Its share of service against that of other lanes.
+    #[schema(minimum = 1, maximum = 1000)]
+    pub weight: u16,
     /// Since when it exists.
     #[schema(format = DateTime)]
     pub created_at: String,
@@ -28,7 +31,7 @@ pub struct Lane {
     pub active: i64,
 }
 
-/// The state a lane shall have.
+/// The state a lane shall have, and its share of service.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SetLane {
@@ -36,6 +39,11 @@ pub struct SetLane {
     /// it; `draining` takes none and serves what it has; `disabled` does neither.
     #[schema(value_type = String)]
     pub state: LaneState,
+    /// Its share of service against that of other lanes that have work, 1 to 1000;
+    /// absent, it stays as it is, which for a new lane is 100.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 1, maximum = 1000)]
+    pub weight: Option<u16>,
 }
 
 /// How a host is.
@@ -58,6 +66,7 @@ mod tests {
         let lane = engine::Lane {
             name: "default".into(),
             state: LaneState::Active,
+            weight: 100,
             created_at: time::OffsetDateTime::UNIX_EPOCH,
             waiting: 1,
             active: 0,
