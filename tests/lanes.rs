@@ -39,7 +39,7 @@ async fn fill(engine: &Engine, lane: &str, namespace: &str, count: usize) -> Vec
 }
 
 async fn set(engine: &Engine, lane: &str, state: LaneState, weight: Option<u16>) {
-    let answer = engine.set_lane(lane, state, weight).await;
+    let answer = engine.set_lane(lane, Some(state), weight).await;
     answer.expect("asked").expect("valid");
 }
 
@@ -145,13 +145,19 @@ async fn busy_lanes_share_each_claim_by_weight_and_idle_ones_leave_theirs() {
     assert_eq!(counts[&("heavy", "default")], 300 - heavy, "{counts:?}");
     assert_eq!(claimed.len(), 200);
     assert_eq!(claim(&engine, 500).await.len(), 600 - 320 - 200);
-    // The weight stays when only the state is set.
+    // What is not set stays.
     set(&engine, "heavy", LaneState::Paused, None).await;
+    let answer = engine.set_lane("light", None, Some(7)).await;
+    answer.expect("asked").expect("valid");
     let lanes = engine.lanes().await.expect("asked");
-    let heavy = lanes.iter().find(|lane| lane.name == "heavy");
-    assert_eq!(heavy.expect("there").weight, 300);
+    let lane = |name| {
+        let lane = lanes.iter().find(|lane| lane.name == name).expect("there");
+        (lane.state, lane.weight)
+    };
+    assert_eq!(lane("heavy"), (LaneState::Paused, 300));
+    assert_eq!(lane("light"), (LaneState::Active, 7));
     for weight in [0, 1001] {
-        let refused = engine.set_lane("heavy", LaneState::Active, Some(weight)).await;
+        let refused = engine.set_lane("heavy", None, Some(weight)).await;
         assert_eq!(refused.expect("asked").expect_err("a bound").field, "weight");
         let refused = engine.set_namespace("a", weight).await;
         assert_eq!(refused.expect("asked").expect_err("a bound").field, "weight");

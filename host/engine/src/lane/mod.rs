@@ -137,12 +137,13 @@ impl Engine {
     }
 
     /// Sets whether a lane takes and serves work, and its share of service, 1 to
-    /// 1000, which stays as it is unless one is given; makes the lane if there is
-    /// none. Every host knows within a second.
+    /// 1000; what is not given stays as it is. Makes the lane if there is none,
+    /// active and of weight 100 unless told otherwise. Every host knows within a
+    /// second.
     pub async fn set_lane(
         &self,
         name: &str,
-        state: LaneState,
+        state: Option<LaneState>,
         weight: Option<u16>,
     ) -> Answer<(), Invalid> {
         if let Err(invalid) = model::lane_name(name).and_then(|()| in_range(weight)) {
@@ -150,11 +151,12 @@ impl Engine {
         }
         sqlx::query!(
             "INSERT INTO lane (name, state, weight)
-             VALUES ($1, $2::text::lane_state, coalesce($3::smallint, 100))
+             VALUES ($1, coalesce($2::text::lane_state, 'active'), coalesce($3::smallint, 100))
              ON CONFLICT (name) DO UPDATE
-             SET state = excluded.state, weight = coalesce($3::smallint, lane.weight)",
+             SET state = coalesce($2::text::lane_state, lane.state),
+                 weight = coalesce($3::smallint, lane.weight)",
             name,
-            state.as_str(),
+            state.map(LaneState::as_str),
             weight.map(|weight| weight as i16)
         )
         .execute(&self.inner.reads)

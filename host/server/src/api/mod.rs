@@ -19,7 +19,7 @@ pub use execution::{
     Attempt, AttemptLease, Attempts, CurrentLease, Execution, ExecutionPage, Failure, History,
     HistoryEntry, Progress, StateVector, Usage,
 };
-pub use lane::{Health, Lane, Lanes, SetLane};
+pub use lane::{Health, Lane, Lanes, Namespace, Namespaces, SetLane, SetNamespace};
 pub use policy::Policy;
 pub use problem::ProblemBody;
 pub use request::{

@@ -14,9 +14,11 @@ mod exit;
 mod host_args;
 mod input;
 mod invoke;
+mod lane;
 mod list;
 mod load;
 mod migrate;
+mod namespace;
 mod serve;
 mod show;
 mod submit;
@@ -73,6 +75,12 @@ enum Command {
     /// Publish, list and show components
     #[command(subcommand)]
     Component(component::ComponentCommand),
+    /// List lanes, and set what they take and serve
+    #[command(subcommand)]
+    Lane(lane::LaneCommand),
+    /// List and set the shares of namespaces
+    #[command(subcommand)]
+    Namespace(namespace::NamespaceCommand),
     /// Run a component once, without a host or a database
     Invoke(invoke::InvokeArgs),
     /// Measure this machine and this build
@@ -143,6 +151,8 @@ fn run(context: &Context, command: Command) -> Result<Exit, Failure> {
         Command::Watch(args) => one_thread()?.block_on(watch::run(context, args)),
         Command::Cancel(args) => one_thread()?.block_on(cancel::run(context, args)),
         Command::Component(command) => one_thread()?.block_on(component::run(context, command)),
+        Command::Lane(command) => one_thread()?.block_on(lane::run(context, command)),
+        Command::Namespace(command) => one_thread()?.block_on(namespace::run(context, command)),
         Command::Doctor(args) => one_thread()?.block_on(doctor::run(context, args)),
         // Taken care of before the command line is read.
         Command::Compile => Ok(Exit::Usage),
@@ -196,6 +206,9 @@ mod tests {
             "flowhost list --state failed --limit 5 --json",
             "flowhost watch",
             "flowhost component publish a.wasm --kind a",
+            "flowhost lane list",
+            "flowhost lane set night --state paused --weight 300",
+            "flowhost namespace set acme --weight 50",
             "flowhost invoke a.wasm --input {}",
             "flowhost bench --quick --component echo.wasm",
             "flowhost --url http://h:1 doctor",

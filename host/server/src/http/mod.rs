@@ -17,6 +17,7 @@ mod lanes;
 mod list;
 mod listen;
 mod metrics;
+mod namespaces;
 mod openapi;
 mod problem;
 mod query;

@@ -7,7 +7,8 @@ use axum::response::IntoResponse;
 use utoipa::OpenApi;
 
 use super::{
-    cancel, components, create, create_batch, health, kinds, lanes, list, metrics, read, wait,
+    cancel, components, create, create_batch, health, kinds, lanes, list, metrics, namespaces,
+    read, wait,
 };
 
 /// Gathers what stands beside each handler.
@@ -23,14 +24,14 @@ use super::{
         read::get, read::result, wait::wait, read::attempts, read::history, cancel::cancel,
         components::publish, components::list, components::get,
         kinds::list, kinds::define, kinds::route,
-        lanes::list, lanes::set,
+        lanes::list, lanes::set, namespaces::list, namespaces::set,
         health::healthz, health::readyz, metrics::metrics, openapi,
     ),
     tags(
         (name = "executions", description = "Units of work"),
         (name = "components", description = "What handles them"),
         (name = "kinds", description = "Which component handles which kind"),
-        (name = "lanes", description = "Queues"),
+        (name = "lanes", description = "Queues, and who gets how much of their service"),
         (name = "operations", description = "Health and metrics"),
     )
 )]

@@ -12,8 +12,8 @@ use axum::routing;
 
 use super::problem::{Code, Problem};
 use super::{
-    App, cancel, components, create, create_batch, health, kinds, lanes, list, metrics, openapi,
-    read, wait,
+    App, cancel, components, create, create_batch, health, kinds, lanes, list, metrics,
+    namespaces, openapi, read, wait,
 };
 
 macro_rules! routes {
@@ -45,6 +45,8 @@ routes! {
     put "/v1/kinds/{kind}/routes" => kinds::route;
     get "/v1/lanes" => lanes::list;
     put "/v1/lanes/{lane}" => lanes::set;
+    get "/v1/namespaces" => namespaces::list;
+    put "/v1/namespaces/{namespace}" => namespaces::set;
     get "/healthz" => health::healthz;
     get "/readyz" => health::readyz;
     get "/metrics" => metrics::metrics;
