@@ -102,7 +102,10 @@ async fn a_paused_lane_hands_nothing_to_a_worker_that_stands_by() {
     let standby = engine.stand_by(Arc::new(Semaphore::new(8)), {
         let begun = Arc::clone(&begun);
         Box::new(move |claimed, _, _| {
-            begun.lock().expect("not poisoned").push(claimed.fence.execution_id);
+            begun
+                .lock()
+                .expect("not poisoned")
+                .push(claimed.fence.execution_id);
         })
     });
     standby.open(wanted(8));
@@ -158,9 +161,15 @@ async fn busy_lanes_share_each_claim_by_weight_and_idle_ones_leave_theirs() {
     assert_eq!(lane("light"), (LaneState::Active, 7));
     for weight in [0, 1001] {
         let refused = engine.set_lane("heavy", None, Some(weight)).await;
-        assert_eq!(refused.expect("asked").expect_err("a bound").field, "weight");
+        assert_eq!(
+            refused.expect("asked").expect_err("a bound").field,
+            "weight"
+        );
         let refused = engine.set_namespace("a", weight).await;
-        assert_eq!(refused.expect("asked").expect_err("a bound").field, "weight");
+        assert_eq!(
+            refused.expect("asked").expect_err("a bound").field,
+            "weight"
+        );
     }
     database.assert_invariants().await;
 }

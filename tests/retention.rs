@@ -56,10 +56,7 @@ async fn created(database: &Database, engine: &Engine, hours: i64, count: u64) -
     let mut creates = Vec::new();
     for number in 0..count {
         let id = Some(id_of_age(database, hours, number).await);
-        creates.push(Create {
-            id,
-            ..create("x")
-        });
+        creates.push(Create { id, ..create("x") });
     }
     let answers = engine.create_batch(creates).await;
     answers
@@ -141,7 +138,11 @@ async fn an_execution_leaves_with_all_its_rows_when_its_retention_is_over() {
         .expect("accepted");
     engine.reconcile().await.expect("swept");
     assert_eq!(complete_all(&engine).await, 1, "the retry");
-    assert_eq!(rows_of(&database, id).await.len(), 5, "one kind of row each");
+    assert_eq!(
+        rows_of(&database, id).await.len(),
+        5,
+        "one kind of row each"
+    );
 
     database.advance(HOUR).await;
     assert_eq!(removed(&engine).await, 0);

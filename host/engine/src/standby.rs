@@ -12,8 +12,8 @@ use std::time::Instant;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::execution::{Claim, Claimed, Create};
 use crate::Engine;
+use crate::execution::{Claim, Claimed, Create};
 
 /// Gets an execution with its lease, when that lease was asked for, and the
 /// slot it occupies.
@@ -68,7 +68,10 @@ impl Standby {
     pub fn open(&self, claim: Claim) {
         self.place.set(Some(Offer {
             lanes: claim.lanes.iter().cloned().collect(),
-            kinds: claim.kinds.as_ref().map(|kinds| kinds.iter().cloned().collect()),
+            kinds: claim
+                .kinds
+                .as_ref()
+                .map(|kinds| kinds.iter().cloned().collect()),
             claim,
         }));
     }
@@ -91,7 +94,10 @@ impl Place {
     }
 
     fn offer(&self) -> Option<Arc<Offer>> {
-        self.offer.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.offer
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 }
 
@@ -99,7 +105,10 @@ impl Offer {
     fn fits(&self, create: &Create) -> bool {
         let required = &create.policy.routing_requirements.required_capabilities;
         (self.lanes.is_empty() || self.lanes.contains(&create.lane))
-            && self.kinds.as_ref().is_none_or(|kinds| kinds.contains(&create.kind))
+            && self
+                .kinds
+                .as_ref()
+                .is_none_or(|kinds| kinds.contains(&create.kind))
             && required.is_subset(&self.claim.capabilities)
     }
 }
@@ -130,13 +139,15 @@ impl Standbys {
         creates
             .map(|create| {
                 let create = create?;
-                open.iter().filter(|(_, offer)| offer.fits(create)).find_map(|(place, offer)| {
-                    Some(Seat {
-                        slot: Arc::clone(&place.slots).try_acquire_owned().ok()?,
-                        place: Arc::clone(place),
-                        offer: Arc::clone(offer),
+                open.iter()
+                    .filter(|(_, offer)| offer.fits(create))
+                    .find_map(|(place, offer)| {
+                        Some(Seat {
+                            slot: Arc::clone(&place.slots).try_acquire_owned().ok()?,
+                            place: Arc::clone(place),
+                            offer: Arc::clone(offer),
+                        })
                     })
-                })
             })
             .collect()
     }

@@ -76,16 +76,25 @@ mod tests {
             events_ms: 0,
         };
         assert_eq!(forever.check(), Ok(()));
-        assert_eq!((forever.finished_column(), forever.events_column()), (None, None));
+        assert_eq!(
+            (forever.finished_column(), forever.events_column()),
+            (None, None)
+        );
         let short = Retention {
             events_ms: 1000,
             ..forever
         };
-        assert_eq!(short.check().expect_err("too short").field, "retention.events_ms");
+        assert_eq!(
+            short.check().expect_err("too short").field,
+            "retention.events_ms"
+        );
         let long = Retention {
             finished_ms: u64::MAX,
             ..forever
         };
-        assert_eq!(long.check().expect_err("too long").field, "retention.finished_ms");
+        assert_eq!(
+            long.check().expect_err("too long").field,
+            "retention.finished_ms"
+        );
     }
 }

@@ -72,11 +72,10 @@ impl Engine {
 
     /// Returns the last place that was removed.
     async fn event_floor(&self) -> Result<Cursor, Error> {
-        let row = sqlx::query!(
-            r#"SELECT xid::text::bigint AS "xid!", seq, position FROM event_floor"#
-        )
-        .fetch_one(&self.inner.reads)
-        .await?;
+        let row =
+            sqlx::query!(r#"SELECT xid::text::bigint AS "xid!", seq, position FROM event_floor"#)
+                .fetch_one(&self.inner.reads)
+                .await?;
         Ok(Cursor {
             generation: self.instance().generation,
             xid: row.xid.unsigned_abs(),

@@ -5,8 +5,8 @@
 //! `reclaimed` after a lost lease.
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::{Arc, PoisonError};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, PoisonError};
 
 use model::{AttemptType, ExecutionId, ExecutionPolicy, Fence, FlowId, LeaseId, Limits, Partition};
 
@@ -145,7 +145,9 @@ impl Engine {
             let found = self.claim_shares(partition, claim, &shares).await;
             let mut brought: HashMap<(&str, &str), usize> = HashMap::new();
             for claimed in found.as_deref().unwrap_or_default() {
-                *brought.entry((&claimed.lane, &claimed.namespace)).or_default() += 1;
+                *brought
+                    .entry((&claimed.lane, &claimed.namespace))
+                    .or_default() += 1;
             }
             let all_short = turns().settle(servers, weight_of, &shares, &brought);
             match found {

@@ -9,8 +9,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use model::{
-    AttemptType, CreateRefusal, ExecutionId, ExecutionPolicy, Fence, FlowId, Invalid,
-    LANE_DEFAULT, LeaseId, NAMESPACE_DEFAULT, Partition, PublicState,
+    AttemptType, CreateRefusal, ExecutionId, ExecutionPolicy, Fence, FlowId, Invalid, LANE_DEFAULT,
+    LeaseId, NAMESPACE_DEFAULT, Partition, PublicState,
 };
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -226,9 +226,11 @@ impl Flush<CreateCall> for Statements {
         retried: bool,
     ) -> Result<Vec<CreateVerdict>, Error> {
         let sent = Instant::now();
-        let seats = self
-            .standbys
-            .seats(batch.iter().map(|call| call.at_once.then_some(&call.create)));
+        let seats = self.standbys.seats(
+            batch
+                .iter()
+                .map(|call| call.at_once.then_some(&call.create)),
+        );
         let made = self.insert(partition, batch, &seats).await?;
         let misses: Vec<&CreateCall> = batch
             .iter()

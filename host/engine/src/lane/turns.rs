@@ -156,9 +156,7 @@ impl Turns {
                 break;
             }
             // Alone, it gets everything at once.
-            let alone = lanes
-                .peek()
-                .is_none_or(|other| other.of.waiting.is_empty());
+            let alone = lanes.peek().is_none_or(|other| other.of.waiting.is_empty());
             let count = if alone { left } else { 1 };
             self.clock = next.advance(count, next.of.server.weight);
             next.of.give(count);

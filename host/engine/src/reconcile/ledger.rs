@@ -111,11 +111,17 @@ mod tests {
         let took = Duration::from_millis(3);
         ledger.enter(None, took);
         let figures = ledger.figures();
-        assert_eq!((figures.runs, figures.errors, figures.since_success), (1, 1, None));
+        assert_eq!(
+            (figures.runs, figures.errors, figures.since_success),
+            (1, 1, None)
+        );
         ledger.enter(Some(SWEEP_MAX as u64), took);
         assert!(ledger.figures().behind);
         ledger.enter(None, took);
-        assert!(ledger.figures().behind, "a failure says nothing about what waits");
+        assert!(
+            ledger.figures().behind,
+            "a failure says nothing about what waits"
+        );
         ledger.enter(Some(2), took);
         let figures = ledger.figures();
         assert_eq!((figures.runs, figures.errors, figures.rows), (4, 2, 502));

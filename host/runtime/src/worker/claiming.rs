@@ -80,7 +80,9 @@ fn stand_by(worker: &Arc<Worker>) -> Standby {
             super::attempting::begin(&worker, claimed, sent, slot);
         }
     };
-    worker.engine.stand_by(worker.slots.clone(), Box::new(begin))
+    worker
+        .engine
+        .stand_by(worker.slots.clone(), Box::new(begin))
 }
 
 /// Takes what slots are free, waiting for the first one. `None` once the worker

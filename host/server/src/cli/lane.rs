@@ -114,7 +114,9 @@ async fn set(context: &Context, args: SetArgs) -> Result<Exit, Failure> {
     if context.json {
         context.terminal.json(&answer.text());
     } else {
-        context.terminal.line("set; every host knows within a second");
+        context
+            .terminal
+            .line("set; every host knows within a second");
     }
     Ok(Exit::Ok)
 }

@@ -210,12 +210,9 @@ fn sweeps(page: &mut Page, figures: &[SweepFigures]) {
         ("runs_total", "counter", "Times the sweep ran.", |it| {
             Some(it.runs as f64)
         }),
-        (
-            "rows_total",
-            "counter",
-            "Rows the sweep acted on.",
-            |it| Some(it.rows as f64),
-        ),
+        ("rows_total", "counter", "Rows the sweep acted on.", |it| {
+            Some(it.rows as f64)
+        }),
         ("errors_total", "counter", "Times the sweep failed.", |it| {
             Some(it.errors as f64)
         }),

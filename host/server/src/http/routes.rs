@@ -12,8 +12,8 @@ use axum::routing;
 
 use super::problem::{Code, Problem};
 use super::{
-    App, cancel, components, create, create_batch, health, kinds, lanes, list, metrics,
-    namespaces, openapi, read, wait,
+    App, cancel, components, create, create_batch, health, kinds, lanes, list, metrics, namespaces,
+    openapi, read, wait,
 };
 
 macro_rules! routes {
