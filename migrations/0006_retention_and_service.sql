@@ -4,6 +4,10 @@
 -- creation on; `due_at` is the earliest it may leave.
 ALTER TYPE timer_kind ADD VALUE 'retention';
 
+-- What leaves is found along the primary key, from its oldest end, where the
+-- entries of what has left lie until they are vacuumed.
+ALTER TABLE finished SET (autovacuum_vacuum_scale_factor = 0.01);
+
 -- One row: the last place of the event log that was removed. A reader whose
 -- cursor lies before it has missed events.
 CREATE TABLE event_floor (

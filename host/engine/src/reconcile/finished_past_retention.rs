@@ -2,8 +2,9 @@
 //! with every row it has. No event: the log says when it ended.
 //!
 //! The end of an execution is the hottest write there is, so it pays nothing for
-//! this: an index on `finished_at` would add an entry to each, some 5 % of the
-//! log of a lifecycle. Ids are in the order of creation, so executions that have
+//! this: an index on `finished_at` was measured to add 73 bytes of log to each,
+//! nearly 5 % of a lifecycle; a block range index adds none, but loses its order
+//! once space is used again. Ids are in the order of creation, so executions that have
 //! no retention of their own are found by walking the primary key of `finished`
 //! from the oldest id to the first that is younger than the retention; what took
 //! long, or is kept longer, is passed by, and a position is remembered. Those
