@@ -161,6 +161,7 @@ async fn an_execution_whose_hosts_keep_dying_fails_at_its_cap() {
         .events(None, 100)
         .await
         .expect("asked")
+        .expect("kept")
         .pop()
         .expect("events");
     assert_eq!(last.kind, EventKind::Failed, "the end is announced");

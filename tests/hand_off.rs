@@ -75,6 +75,7 @@ async fn a_worker_that_stands_by_gets_what_is_created_without_a_claim() {
         .events(None, 100)
         .await
         .expect("asked")
+        .expect("read")
         .into_iter()
         .filter(|event| event.execution_id == handed.fence.execution_id)
         .map(|event| event.kind)
@@ -125,7 +126,9 @@ async fn only_what_a_claim_would_take_is_handed_over() {
         let what = request.input.clone();
         assert_eq!(state_of(&engine, request).await, wanted, "{what:?}");
     }
-    let paused = engine.set_lane("default", LaneState::Paused).await;
+    let paused = engine
+        .set_lane("default", Some(LaneState::Paused), None)
+        .await;
     paused.expect("asked").expect("paused");
     assert_eq!(
         state_of(&engine, create("paused")).await,
@@ -133,7 +136,9 @@ async fn only_what_a_claim_would_take_is_handed_over() {
     );
     assert!(taken.lock().expect("not poisoned").is_empty());
 
-    let active = engine.set_lane("default", LaneState::Active).await;
+    let active = engine
+        .set_lane("default", Some(LaneState::Active), None)
+        .await;
     active.expect("asked").expect("active");
     let keyed = || Create {
         idempotency_key: Some("once".to_owned()),

@@ -254,6 +254,43 @@ async fn a_paused_lane_keeps_its_work_until_it_serves_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn shares_of_lanes_and_namespaces_are_set_and_listed() {
+    let database = database().await;
+    let api = Api::start(builder(&database), &[]).await;
+    let put = async |path: &str, body: Value| api.ask(Method::PUT, path, Some(body)).await;
+    let (status, set) = put("/v1/lanes/night", json!({"weight": 300})).await;
+    assert_eq!((status, set), (StatusCode::OK, json!({"weight": 300})));
+    put("/v1/lanes/night", json!({"state": "paused"})).await;
+    put("/v1/namespaces/acme", json!({"weight": 7})).await;
+    let (_, lanes) = api.get("/v1/lanes").await;
+    let night = &lanes["lanes"][1];
+    assert_eq!(
+        (&night["name"], &night["state"], &night["weight"]),
+        (&json!("night"), &json!("paused"), &json!(300))
+    );
+    let (_, namespaces) = api.get("/v1/namespaces").await;
+    let expected = json!({"namespaces": [{"name": "acme", "weight": 7}]});
+    assert_eq!(namespaces, expected);
+    for (path, body) in [
+        ("/v1/lanes/night", json!({"weight": 0})),
+        ("/v1/namespaces/acme", json!({"weight": 1001})),
+        ("/v1/namespaces/No", json!({"weight": 1})),
+    ] {
+        let (status, problem) = put(path, body).await;
+        assert_eq!(
+            (status, &problem["code"]),
+            (StatusCode::UNPROCESSABLE_ENTITY, &json!("invalid_input")),
+            "{path}"
+        );
+    }
+    let url = format!("{}/metrics", api.host.url());
+    let metrics = api.client.get(url).send().await.expect("asked");
+    let metrics = metrics.text().await.expect("text");
+    let name = "flowhost_reconciler_runs_total{condition=\"finished_past_retention\"} ";
+    assert!(metrics.contains(name), "{metrics}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn golden_openapi() {
     let database = database().await;
     let api = Api::start(builder(&database), &[]).await;

@@ -61,6 +61,7 @@ async fn an_execution_is_created_claimed_and_completed() {
         .events(None, 100)
         .await
         .expect("asked")
+        .expect("kept")
         .iter()
         .map(|e| e.kind)
         .collect();

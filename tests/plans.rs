@@ -9,13 +9,13 @@ const STATEMENTS: &[(&str, &str, usize, &[&str])] = &[
     (
         "create",
         include_str!("../host/engine/src/execution/create.sql"),
-        27,
+        28,
         &[],
     ),
     (
         "claim",
         include_str!("../host/engine/src/execution/claim.sql"),
-        9,
+        10,
         &["ready_queue", "ready_pkey", "execution_pkey"],
     ),
     (
@@ -28,6 +28,12 @@ const STATEMENTS: &[(&str, &str, usize, &[&str])] = &[
         "next",
         include_str!("../host/engine/src/grant/next.sql"),
         7,
+        &["ready_queue"],
+    ),
+    (
+        "look",
+        include_str!("../host/engine/src/lane/look.sql"),
+        4,
         &["ready_queue"],
     ),
     (
@@ -65,6 +71,26 @@ const STATEMENTS: &[(&str, &str, usize, &[&str])] = &[
         include_str!("../host/engine/src/reconcile/due_delays.sql"),
         2,
         &["parked_due", "execution_pkey"],
+    ),
+    (
+        "finished_past_retention",
+        include_str!("../host/engine/src/reconcile/finished_past_retention.sql"),
+        5,
+        &[
+            "finished_pkey",
+            "timer_due",
+            "timer_pkey",
+            "execution_pkey",
+            "idempotency_pkey",
+            "attempt_pkey",
+            "tag_pkey",
+        ],
+    ),
+    (
+        "events_past_retention",
+        include_str!("../host/engine/src/reconcile/events_past_retention.sql"),
+        2,
+        &["event_pkey"],
     ),
     (
         "events",

@@ -90,6 +90,25 @@ fn sql_stays_in_the_engine() {
 }
 
 #[test]
+fn whoever_queues_an_execution_names_its_namespace() {
+    let broken = files("host/engine", &[".rs", ".sql"])
+        .into_iter()
+        .filter(|path| {
+            let text = fs::read_to_string(path).expect("text");
+            text.split("INSERT INTO ready").skip(1).any(|rest| {
+                let columns = rest.split(')').next().unwrap_or_default();
+                !columns.contains("namespace")
+            })
+        })
+        .map(|path| shown(&path))
+        .collect();
+    assert_none(
+        "these files put executions into the queue of the default namespace, whose share they would use up",
+        broken,
+    );
+}
+
+#[test]
 fn crates_depend_downwards_only() {
     let forbidden = [
         (

@@ -162,6 +162,12 @@ async fn writes(engine: &Engine, fence: Fence) -> Vec<(&'static str, Option<Leas
     ]
 }
 
+/// Counts the events so far.
+async fn told(engine: &Engine) -> usize {
+    let events = engine.events(None, 1000).await.expect("asked");
+    events.expect("read").len()
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn every_write_of_a_worker_that_lost_its_lease_is_refused_and_nothing_lands() {
     let mut wrong = Vec::new();
@@ -172,7 +178,7 @@ async fn every_write_of_a_worker_that_lost_its_lease_is_refused_and_nothing_land
         let zombie = claim_one(&engine).await.fence;
         lost.happen(&database, &engine, zombie).await;
         let before = engine.get(id, None).await.expect("asked").expect("known");
-        let events = engine.events(None, 1000).await.expect("asked").len();
+        let events = told(&engine).await;
         for (write, refused) in writes(&engine, zombie).await {
             let code = refused.as_ref().map(LeaseRefusal::code);
             // What it wants has happened to its very lease: a repeat, in effect.
@@ -188,8 +194,7 @@ async fn every_write_of_a_worker_that_lost_its_lease_is_refused_and_nothing_land
         }
         let after = engine.get(id, None).await.expect("asked").expect("known");
         assert_eq!(after, before, "{lost:?}");
-        let told = engine.events(None, 1000).await.expect("asked").len();
-        assert_eq!(told, events, "{lost:?}: nothing is told of");
+        assert_eq!(told(&engine).await, events, "{lost:?}: nothing is told of");
         database.assert_invariants().await;
         engine.close().await;
     }

@@ -38,6 +38,10 @@ table event: epochs bigint[] not null
 table event: attempts integer[]
 table event: lease_ids uuid[]
 table event: workers text[]
+table event_floor: singleton boolean not null default true
+table event_floor: xid xid8 not null default '0'::xid8
+table event_floor: seq bigint not null default 0
+table event_floor: position integer not null default 0
 table execution: partition smallint not null
 table execution: id uuid not null
 table execution: namespace text not null
@@ -103,6 +107,7 @@ table kind: created_at timestamp with time zone not null default clock_timestamp
 table lane: name text not null
 table lane: state lane_state not null default 'active'::lane_state
 table lane: created_at timestamp with time zone not null default clock_timestamp()
+table lane: weight smallint not null default 100
 table lease: partition smallint not null
 table lease: execution_id uuid not null
 table lease: lease_id uuid not null
@@ -122,6 +127,7 @@ table lease: attempt_deadline_at timestamp with time zone
 table lease: renewals integer not null default 0
 table lease: progress_percent smallint
 table lease: progress_message text
+<<<<<<< HEAD
 table operation: partition smallint not null
 table operation: execution_id uuid not null
 table operation: seq bigint not null identity
@@ -131,6 +137,11 @@ table operation: actor text not null
 table operation: reason text
 table operation: detail text
 table operation: epoch bigint
+=======
+table namespace: name text not null
+table namespace: weight smallint not null
+table namespace: changed_at timestamp with time zone not null default clock_timestamp()
+>>>>>>> helper-c
 table parked: partition smallint not null
 table parked: execution_id uuid not null
 table parked: state parked_state not null
@@ -162,9 +173,13 @@ table ready: reclaims integer not null
 table ready: replays integer not null
 table ready: next_type attempt_type not null
 table ready: resumes boolean not null
+<<<<<<< HEAD
 table ready: grant_id uuid
 table ready: granted_to text
 table ready: granted_until timestamp with time zone
+=======
+table ready: namespace text not null default 'default'::text
+>>>>>>> helper-c
 table route: kind text not null
 table route: component_id integer not null
 table route: weight integer not null
@@ -200,6 +215,8 @@ constraint component_digest_is_sha256 on component: CHECK ((octet_length(digest)
 constraint component_digest_key on component: UNIQUE (digest)
 constraint component_pkey on component: PRIMARY KEY (id)
 constraint event_pkey on event: PRIMARY KEY (xid, seq)
+constraint event_floor_is_one_row on event_floor: CHECK (singleton)
+constraint event_floor_pkey on event_floor: PRIMARY KEY (singleton)
 constraint execution_pkey on execution: PRIMARY KEY (partition, id)
 constraint execution_priority_in_range on execution: CHECK (((priority >= 0) AND (priority <= 9000)))
 constraint finished_failure_only_without_success on finished: CHECK (((outcome <> 'success'::outcome) OR (failure_code IS NULL)))
@@ -215,10 +232,16 @@ constraint kind_name_in_range on kind: CHECK (((octet_length(name) >= 1) AND (oc
 constraint kind_pkey on kind: PRIMARY KEY (name)
 constraint lane_name_in_range on lane: CHECK (((octet_length(name) >= 1) AND (octet_length(name) <= 64)))
 constraint lane_pkey on lane: PRIMARY KEY (name)
+constraint lane_weight_in_range on lane: CHECK (((weight >= 1) AND (weight <= 1000)))
 constraint lease_epoch_is_positive on lease: CHECK ((epoch > 0))
 constraint lease_pkey on lease: PRIMARY KEY (partition, execution_id)
 constraint lease_progress_in_range on lease: CHECK (((progress_percent >= 0) AND (progress_percent <= 100)))
+<<<<<<< HEAD
 constraint operation_pkey on operation: PRIMARY KEY (partition, execution_id, seq)
+=======
+constraint namespace_pkey on namespace: PRIMARY KEY (name)
+constraint namespace_weight_in_range on namespace: CHECK (((weight >= 1) AND (weight <= 1000)))
+>>>>>>> helper-c
 constraint parked_children_wait_for_children on parked: CHECK (((state = 'waiting_children'::parked_state) = (reason = 'waiting_for_children'::blocking_reason)))
 constraint parked_delayed_has_a_time on parked: CHECK (((state <> 'delayed'::parked_state) OR (wake_at IS NOT NULL)))
 constraint parked_has_a_reason on parked: CHECK ((reason <> ALL (ARRAY['none'::blocking_reason, 'waiting_for_worker'::blocking_reason])))
@@ -244,6 +267,7 @@ CREATE UNIQUE INDEX attempt_pkey ON public.attempt USING btree (partition, execu
 CREATE UNIQUE INDEX component_digest_key ON public.component USING btree (digest)
 CREATE UNIQUE INDEX component_pkey ON public.component USING btree (id)
 CREATE UNIQUE INDEX event_pkey ON public.event USING btree (xid, seq)
+CREATE UNIQUE INDEX event_floor_pkey ON public.event_floor USING btree (singleton)
 CREATE INDEX execution_by_namespace ON public.execution USING btree (namespace, id)
 CREATE UNIQUE INDEX execution_pkey ON public.execution USING btree (partition, id)
 CREATE INDEX finished_badly ON public.finished USING btree (outcome, execution_id) WHERE (outcome <> 'success'::outcome)
@@ -254,10 +278,14 @@ CREATE UNIQUE INDEX instance_pkey ON public.instance USING btree (singleton)
 CREATE UNIQUE INDEX kind_pkey ON public.kind USING btree (name)
 CREATE UNIQUE INDEX lane_pkey ON public.lane USING btree (name)
 CREATE UNIQUE INDEX lease_pkey ON public.lease USING btree (partition, execution_id)
+<<<<<<< HEAD
 CREATE UNIQUE INDEX operation_pkey ON public.operation USING btree (partition, execution_id, seq)
+=======
+CREATE UNIQUE INDEX namespace_pkey ON public.namespace USING btree (name)
+>>>>>>> helper-c
 CREATE INDEX parked_due ON public.parked USING btree (partition, wake_at) WHERE (wake_at IS NOT NULL)
 CREATE UNIQUE INDEX parked_pkey ON public.parked USING btree (partition, execution_id)
-CREATE INDEX ready_queue ON public.ready USING btree (partition, lane, rank, ready_at)
+CREATE INDEX ready_queue ON public.ready USING btree (partition, lane, namespace, rank, ready_at)
 CREATE UNIQUE INDEX ready_pkey ON public.ready USING btree (partition, execution_id)
 CREATE UNIQUE INDEX route_pkey ON public.route USING btree (kind, component_id)
 CREATE UNIQUE INDEX secret_pkey ON public.secret USING btree (name)
@@ -274,5 +302,9 @@ enum failure_class: transient, permanent, infra_crash, timeout, cancelled
 enum lane_state: active, paused, draining, disabled
 enum outcome: success, failed, cancelled, expired, skipped
 enum parked_state: delayed, rate_limited, waiting_children, blocked, suspended
+<<<<<<< HEAD
 enum timer_kind: execution_deadline
 enum worker_type: host, native
+=======
+enum timer_kind: execution_deadline, retention
+>>>>>>> helper-c

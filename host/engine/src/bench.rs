@@ -171,9 +171,9 @@ pub async fn backlog(engine: &Engine, lane: &str, kind: &str, count: u64) -> Res
                  SELECT p, id, 'bench', $3, $4, 0, '', 'text/plain', 1000, false
                  FROM unnest($1::smallint[], $2::uuid[]) AS w(p, id)
              )
-             INSERT INTO ready (partition, execution_id, lane, rank, kind, epoch, attempts, retries,
-                                reclaims, replays, next_type, resumes)
-             SELECT p, id, $3, 9000, $4, 0, 0, 0, 0, 0, 'initial', false
+             INSERT INTO ready (partition, execution_id, lane, namespace, rank, kind, epoch, attempts,
+                                retries, reclaims, replays, next_type, resumes)
+             SELECT p, id, $3, 'bench', 9000, $4, 0, 0, 0, 0, 0, 'initial', false
              FROM unnest($1::smallint[], $2::uuid[]) AS w(p, id)",
             &columns,
             &uuids,
@@ -193,30 +193,164 @@ pub async fn claims(engine: &Engine, lane: &str, span: Duration) -> Result<Vec<D
     let started = Instant::now();
     let mut times = Vec::new();
     while started.elapsed() < span {
-        let claim = Claim {
-            worker_instance_id: "bench".to_owned(),
-            lanes: vec![lane.to_owned()],
-            kinds: None,
-            capabilities: Default::default(),
-            max: 50.min(Limits::BATCH_MAX as u32),
-            lease_ttl_ms: 60_000,
-        };
-        let asked = Instant::now();
-        let claimed = engine.claim(claim).await?;
-        times.push(asked.elapsed());
-        let back = claimed
-            .into_iter()
-            .map(|claimed| engine.release(claimed.fence, Default::default()));
-        for answer in futures::future::join_all(back).await {
-            let _ = answer?;
-        }
+        times.push(claim_and_release(engine, lane).await?);
     }
     Ok(times)
 }
 
-/// Removes a lane's backlog again.
+/// Claims a batch of 50 from a lane and gives it back; returns the time of the
+/// claim.
+async fn claim_and_release(engine: &Engine, lane: &str) -> Result<Duration, Error> {
+    let asked = Instant::now();
+    let claimed = engine.claim(batch(lane, 50)).await?;
+    let took = asked.elapsed();
+    let back = claimed
+        .into_iter()
+        .map(|claimed| engine.release(claimed.fence, Default::default()));
+    for answer in futures::future::join_all(back).await {
+        let _ = answer?;
+    }
+    Ok(took)
+}
+
+fn batch(lane: &str, max: u32) -> Claim {
+    Claim {
+        worker_instance_id: "bench".to_owned(),
+        lanes: vec![lane.to_owned()],
+        kinds: None,
+        capabilities: Default::default(),
+        max,
+        lease_ttl_ms: 600_000,
+    }
+}
+
+/// What happens when many delays are due at once.
+#[derive(Debug, Clone)]
+pub struct Herd {
+    /// From the moment they were due until the last was promoted.
+    pub promoted: Duration,
+    /// Claims of another lane meanwhile.
+    pub claims: Vec<Duration>,
+}
+
+/// Parks `count` executions of a lane, has them all due at once, and claims from
+/// another lane, which has work, until the sweeps of this host have promoted them.
+pub async fn herd(
+    engine: &Engine,
+    lane: &str,
+    claims_from: &str,
+    kind: &str,
+    count: u64,
+) -> Result<Herd, Error> {
+    backlog(engine, lane, kind, count).await?;
+    sqlx::query!(
+        "WITH taken AS (DELETE FROM ready WHERE lane = $1 RETURNING *)
+         INSERT INTO parked (partition, execution_id, state, reason, wake_at, lane, rank, epoch,
+                             attempts, retries, reclaims, replays, next_type, resumes)
+         SELECT partition, execution_id, 'delayed', 'waiting_for_delay', 'infinity', lane, rank,
+                epoch, attempts, retries, reclaims, replays, next_type, resumes
+         FROM taken",
+        lane
+    )
+    .execute(&engine.inner.reads)
+    .await?;
+    sqlx::query!(
+        "UPDATE parked SET wake_at = clock_timestamp() WHERE lane = $1",
+        lane
+    )
+    .execute(&engine.inner.reads)
+    .await?;
+    let due = Instant::now();
+    let promotion = async {
+        loop {
+            let left = sqlx::query_scalar!(
+                r#"SELECT EXISTS (SELECT FROM parked WHERE lane = $1) AS "left!""#,
+                lane
+            )
+            .fetch_one(&engine.inner.reads)
+            .await?;
+            if !left {
+                return Ok::<_, Error>(due.elapsed());
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::pin!(promotion);
+    let mut claims = Vec::new();
+    loop {
+        tokio::select! {
+            biased;
+            promoted = &mut promotion => {
+                return Ok(Herd { promoted: promoted?, claims });
+            }
+            took = claim_and_release(engine, claims_from) => claims.push(took?),
+        }
+    }
+}
+
+/// What renewing many leases takes.
+#[derive(Debug, Clone)]
+pub struct Renewals {
+    /// Leases that were renewed each time.
+    pub leases: u64,
+    /// Statements it took each time.
+    pub statements: f64,
+    /// Time of each renewal of them all.
+    pub times: Vec<Duration>,
+}
+
+/// Leases `count` executions of a lane and renews them all, `rounds` times.
+pub async fn renewals(
+    engine: &Engine,
+    lane: &str,
+    kind: &str,
+    count: u64,
+    rounds: u32,
+) -> Result<Renewals, Error> {
+    backlog(engine, lane, kind, count).await?;
+    let mut fences = Vec::new();
+    loop {
+        let claimed = engine.claim(batch(lane, Limits::BATCH_MAX as u32)).await?;
+        if claimed.is_empty() {
+            break;
+        }
+        fences.extend(claimed.into_iter().map(|claimed| claimed.fence));
+    }
+    // A statement that renews writes one row of the log.
+    let statements = async || {
+        sqlx::query_scalar!(
+            r#"SELECT count(*) AS "count!" FROM event
+               WHERE kinds[1] = 'renewed' AND namespaces[1] = 'bench'"#
+        )
+        .fetch_one(&engine.inner.reads)
+        .await
+    };
+    let before = statements().await?;
+    let mut times = Vec::new();
+    let mut leases = 0;
+    for _ in 0..rounds {
+        let asked = Instant::now();
+        let renewed = engine.renew(&fences, 600_000).await?;
+        times.push(asked.elapsed());
+        leases = renewed.iter().filter(|renewed| renewed.is_ok()).count() as u64;
+    }
+    let made = statements().await? - before;
+    Ok(Renewals {
+        leases,
+        statements: made as f64 / f64::from(rounds.max(1)),
+        times,
+    })
+}
+
+/// Removes what a lane holds again, whatever became of it.
 pub async fn clear(engine: &Engine, lane: &str) -> Result<(), Error> {
     sqlx::query!("DELETE FROM ready WHERE lane = $1", lane)
+        .execute(&engine.inner.reads)
+        .await?;
+    sqlx::query!("DELETE FROM lease WHERE lane = $1", lane)
+        .execute(&engine.inner.reads)
+        .await?;
+    sqlx::query!("DELETE FROM parked WHERE lane = $1", lane)
         .execute(&engine.inner.reads)
         .await?;
     sqlx::query!(

@@ -4,13 +4,13 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use model::{Limits, Partitions};
+use model::{Limits, Partitions, Retention};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{ConnectOptions, Connection, PgConnection, PgPool};
 use uuid::Uuid;
 
 use crate::coalesce::Coalescer;
-use crate::{Engine, Error, Inner, component, execution, lane, standby, wake};
+use crate::{Engine, Error, Inner, component, execution, lane, reconcile, standby, wake};
 
 /// The migrations of this version.
 pub static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!("../../migrations");
@@ -22,6 +22,8 @@ pub struct Settings {
     pub database_url: String,
     /// Bounds an operator may move.
     pub limits: Limits,
+    /// How long what has ended is kept.
+    pub retention: Retention,
     /// Whether to work on a server that may lose acknowledged work.
     pub allow_unsafe: bool,
     /// Whether to bring the schema up to this version first.
@@ -37,6 +39,7 @@ impl Settings {
         Self {
             database_url: database_url.into(),
             limits: Limits::default(),
+            retention: Retention::default(),
             allow_unsafe: false,
             migrate: true,
             partitions: None,
@@ -103,6 +106,9 @@ impl Engine {
                 lanes: lane::Lanes::default(),
                 seals: tokio::sync::OnceCell::new(),
                 limits: settings.limits,
+                retention: settings.retention,
+                walks: reconcile::Walks::default(),
+                ledgers: reconcile::Ledgers::default(),
                 instance,
                 wake,
                 standbys,

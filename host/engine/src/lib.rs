@@ -40,14 +40,14 @@ pub use execution::{
 };
 pub use grant::{Eligible, Grant, GrantNext, IssueGrant};
 pub use handle::{HeldLease, Seals};
-pub use lane::{Lane, LaneState};
-pub use reconcile::{Reconcilers, Sweeps};
+pub use lane::{Lane, LaneState, Namespace};
+pub use reconcile::{Reconcilers, SweepFigures, Sweeps};
 pub use standby::{Begin, Standby};
 pub use worker::{MarkDead, MarkedDead, RegisterWorker, Registered, WorkerFilter, WorkerInfo};
 
 use std::sync::Arc;
 
-use model::Limits;
+use model::{Limits, Retention};
 use sqlx::PgPool;
 
 /// The answer to a verb: outside, whether it could be asked at all; inside,
@@ -67,6 +67,9 @@ struct Inner {
     reads: PgPool,
     instance: Instance,
     limits: Limits,
+    retention: Retention,
+    walks: reconcile::Walks,
+    ledgers: reconcile::Ledgers,
     wake: wake::Wake,
     standbys: standby::Standbys,
     known: component::Known,

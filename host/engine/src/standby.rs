@@ -3,8 +3,9 @@
 //!
 //! The creating statement writes the lease instead of a row of the queue, which
 //! saves the claim. A worker stands by while its last claim found less than it
-//! asked for: whatever the queue holds is then newer than that claim, and no
-//! older work is overtaken for longer than a claim takes.
+//! asked for: whatever the queue holds is then newer than that claim, or of a
+//! namespace that the next look finds, and no older work is overtaken for longer
+//! than a look and a claim take.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError, Weak};

@@ -20,6 +20,7 @@ mod limits;
 mod names;
 mod policy;
 mod refusal;
+mod retention;
 mod retry;
 mod source;
 mod state;
@@ -44,7 +45,8 @@ pub use policy::{
     Backoff, ExecutionPolicy, PRIORITY_MAX, RetryPolicy, RoutingRequirements, StreamPolicy,
     SuspensionPolicy, TimeoutBehavior, TimeoutPolicy, capabilities,
 };
-pub use refusal::{CancelRefusal, CreateRefusal, LeaseRefusal, OperateRefusal};
+pub use refusal::{CancelRefusal, CreateRefusal, EventsRefusal, LeaseRefusal, OperateRefusal};
+pub use retention::Retention;
 pub use retry::Retry;
 pub use source::CancelSource;
 pub use state::{

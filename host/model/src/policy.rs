@@ -36,8 +36,9 @@ pub struct ExecutionPolicy {
     pub max_signals_per_execution: Default10000,
     /// How long its idempotency key is remembered, in milliseconds.
     pub dedup_window_ms: DedupWindow,
-    /// How long it is kept after its end, in milliseconds; absent: as the
-    /// instance says.
+    /// How long it is kept after its end, in milliseconds, 1 to ten years; absent:
+    /// as the instance says. It stays at least as long as its idempotency key is
+    /// remembered.
     pub retention_ms: Option<u64>,
 }
 

@@ -1,6 +1,6 @@
 //! Refusals: expected answers, one enum per group of verbs that shares them.
 
-use crate::{BlockingReason, ExecutionId, Invalid, Outcome, StateKind};
+use crate::{BlockingReason, Cursor, ExecutionId, Invalid, Outcome, StateKind};
 
 /// Why a write under a lease was not applied.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -181,6 +181,30 @@ impl OperateRefusal {
             Self::NoActiveLease { .. } => "no_active_lease",
             Self::StaleLease => "stale_lease",
             Self::Invalid(_) => "invalid_input",
+        }
+    }
+}
+
+/// Why events were not read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum EventsRefusal {
+    /// Events after the cursor were removed.
+    #[error(
+        "the events after {after} are no longer kept: read the state anew, then go on from {floor}"
+    )]
+    CursorTooOld {
+        /// Where the reader was.
+        after: Cursor,
+        /// The last place that was removed: every event after it is kept.
+        floor: Cursor,
+    },
+}
+
+impl EventsRefusal {
+    /// Returns the stable code.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::CursorTooOld { .. } => "cursor_too_old",
         }
     }
 }

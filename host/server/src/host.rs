@@ -109,6 +109,7 @@ impl Database {
         Engine::connect(engine::Settings {
             database_url: self.url.clone(),
             limits: config.limits,
+            retention: config.retention,
             allow_unsafe: config.database.allow_unsafe,
             migrate: config.database.migrate,
             partitions: (partitions > 0).then_some(partitions),
@@ -279,6 +280,9 @@ fn check(config: &Config) -> Result<(), StartError> {
     {
         return wrong("worker.lanes", invalid.detail);
     }
+    if let Err(invalid) = config.retention.check() {
+        return wrong(invalid.field, invalid.detail);
+    }
     if config.worker.lanes.len() > model::Limits::WORKER_NAMES_MAX {
         let detail = format!("at most {} lanes", model::Limits::WORKER_NAMES_MAX);
         return wrong("worker.lanes", detail);
@@ -324,5 +328,9 @@ mod tests {
         config.worker.lease_ttl_ms = 1;
         let error = check(&config).expect_err("too short").to_string();
         assert!(error.starts_with("worker.lease_ttl_ms"), "{error}");
+        let mut config = Config::default();
+        config.retention.events_ms = 1;
+        let error = check(&config).expect_err("too short").to_string();
+        assert!(error.starts_with("retention.events_ms: 1"), "{error}");
     }
 }

@@ -102,6 +102,8 @@ impl Database {
             ("ready", "granted_until"),
             ("worker", "expires_at"),
             ("worker", "dead_at"),
+            ("finished", "finished_at"),
+            ("event", "at"),
         ] {
             let statement =
                 format!("UPDATE {table} SET {column} = {column} - {ms} * interval '1 millisecond'");

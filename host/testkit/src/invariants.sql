@@ -55,3 +55,7 @@ UNION ALL
 SELECT 'an idempotency key and its execution share a partition', count(*) FROM idempotency i
 WHERE NOT EXISTS (SELECT FROM execution e
                   WHERE e.partition = i.partition AND e.id = i.execution_id)
+UNION ALL
+SELECT 'a ready execution is in the queue of its namespace', count(*) FROM ready r
+JOIN execution e ON e.partition = r.partition AND e.id = r.execution_id
+WHERE e.namespace <> r.namespace OR e.lane <> r.lane

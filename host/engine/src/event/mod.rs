@@ -1,8 +1,8 @@
 //! Reading the event log, in order and without gaps.
 
-use model::{Cursor, Event, EventKind, ExecutionId, LeaseId, Limits};
+use model::{Cursor, Event, EventKind, EventsRefusal, ExecutionId, LeaseId, Limits};
 
-use crate::{Engine, Error};
+use crate::{Answer, Engine, Error};
 
 impl Engine {
     /// Reads up to `limit` events after a cursor; without one, from the oldest
@@ -13,11 +13,18 @@ impl Engine {
     /// younger than the oldest one still running come later, so that none is
     /// ever skipped. A cursor of another generation of the instance reads from
     /// the oldest event.
-    pub async fn events(&self, after: Option<Cursor>, limit: u32) -> Result<Vec<Event>, Error> {
+    ///
+    /// # Refusals
+    /// [`EventsRefusal::CursorTooOld`]: events after the cursor were removed, so
+    /// reading on would skip them.
+    pub async fn events(
+        &self,
+        after: Option<Cursor>,
+        limit: u32,
+    ) -> Answer<Vec<Event>, EventsRefusal> {
         let generation = self.instance().generation;
-        let after = after
-            .filter(|cursor| cursor.generation == generation)
-            .unwrap_or(Cursor::start(generation));
+        let known = after.filter(|cursor| cursor.generation == generation);
+        let after = known.unwrap_or(Cursor::start(generation));
         let limit = limit.clamp(1, Limits::PAGE_MAX);
         let rows = sqlx::query_file!(
             "src/event/read.sql",
@@ -28,6 +35,13 @@ impl Engine {
         )
         .fetch_all(&self.inner.reads)
         .await?;
+        // Looked at after the events, so that none can be removed in between.
+        if let Some(after) = known {
+            let floor = self.event_floor().await?;
+            if after < floor {
+                return Ok(Err(EventsRefusal::CursorTooOld { after, floor }));
+            }
+        }
         rows.into_iter()
             .map(|row| {
                 let id = format!("{}.{}", row.xid, row.seq);
@@ -52,6 +66,21 @@ impl Engine {
                     at: row.at,
                 })
             })
-            .collect()
+            .collect::<Result<_, Error>>()
+            .map(Ok)
+    }
+
+    /// Returns the last place that was removed.
+    async fn event_floor(&self) -> Result<Cursor, Error> {
+        let row =
+            sqlx::query!(r#"SELECT xid::text::bigint AS "xid!", seq, position FROM event_floor"#)
+                .fetch_one(&self.inner.reads)
+                .await?;
+        Ok(Cursor {
+            generation: self.instance().generation,
+            xid: row.xid.unsigned_abs(),
+            seq: row.seq.unsigned_abs(),
+            position: row.position.unsigned_abs(),
+        })
     }
 }

@@ -4,9 +4,9 @@
 //! the claim returns. Locks: the ready rows taken. Event: `acquired`, or
 //! `reclaimed` after a lost lease.
 
-use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, PoisonError};
 
 use model::{AttemptType, ExecutionId, ExecutionPolicy, Fence, FlowId, LeaseId, Limits, Partition};
 use time::OffsetDateTime;
@@ -14,6 +14,7 @@ use uuid::Uuid;
 
 use super::Payload;
 use super::row::{count, epoch, label};
+use crate::lane::{LOOK_MAX, Look, Service, Share};
 use crate::{Engine, Error};
 
 /// A request for work.
@@ -79,43 +80,51 @@ pub struct Claimed {
     pub retries: u32,
 }
 
-/// What one statement takes: the first of these lanes that fit, and what one
-/// grant promises.
+/// What one statement takes: shares of the queue, and what one grant promises.
 struct Wanted<'a> {
-    lanes: &'a [String],
+    shares: &'a [Share],
     kinds: Option<&'a [String]>,
     capabilities: &'a [String],
-    max: usize,
     /// Execution and grant.
     granted: Option<(Uuid, Uuid)>,
 }
 
-/// Where the next claim begins among lanes and partitions, so that none is
-/// always served last.
+/// Where the next claim begins among partitions, so that none is always served
+/// last.
 static TURN: AtomicUsize = AtomicUsize::new(0);
 
+/// Most statements by which one claim hands on what some did not use to those
+/// that have more.
+const ROUNDS_MAX: usize = 4;
+
 impl Engine {
-    /// Claims up to `max` ready executions for a worker, by lane, priority
-    /// (high first) and time.
+    /// Claims up to `max` ready executions for a worker. Lanes share them by
+    /// weight, and within a lane namespaces do; within a namespace they come by
+    /// priority (high first) and time. See `lane/turns.rs`.
     ///
     /// # Errors
     /// [`Error::Unavailable`]: leases may have been granted that nobody holds;
     /// they lapse and are claimed again.
     pub async fn claim(&self, claim: Claim) -> Result<Vec<Claimed>, Error> {
-        let mut lanes = self.lanes_that_serve(&claim.lanes).await?;
+        let service = self.lanes_that_serve(&claim.lanes).await?;
         let max = (claim.max as usize).min(Limits::BATCH_MAX);
-        if lanes.is_empty() || max == 0 || claim.kinds.as_ref().is_some_and(Vec::is_empty) {
+        let nothing = claim.kinds.as_ref().is_some_and(Vec::is_empty);
+        if service.servers.is_empty() || max == 0 || nothing {
             return Ok(Vec::new());
         }
         let turn = TURN.fetch_add(1, Ordering::Relaxed);
-        let first = turn % lanes.len();
-        lanes.rotate_left(first);
         let partitions: Vec<Partition> = self.instance().partitions.all().collect();
         let mut claimed = Vec::new();
         for offset in 0..partitions.len() {
             let partition = partitions[(turn + offset) % partitions.len()];
             let wanted = max - claimed.len();
-            claimed.extend(self.claim_on(partition, &claim, &lanes, wanted).await?);
+            let found = self.claim_on(partition, &claim, &service, wanted).await;
+            match found {
+                Ok(found) => claimed.extend(found),
+                // What is leased already must not be lost with the error.
+                Err(error) if claimed.is_empty() => return Err(error),
+                Err(_) => break,
+            }
             if claimed.len() == max {
                 break;
             }
@@ -127,15 +136,87 @@ impl Engine {
         &self,
         partition: Partition,
         claim: &Claim,
-        lanes: &[String],
+        service: &Service,
         max: usize,
+    ) -> Result<Vec<Claimed>, Error> {
+        let turns = self.inner.lanes.turns(partition);
+        let turns = || turns.lock().unwrap_or_else(PoisonError::into_inner);
+        let servers = &service.servers;
+        let weight_of = |namespace: &str| service.weight_of(namespace);
+        let due = turns().look(servers, false);
+        let mut looked = due.len() == servers.len();
+        let met = self.look(partition, &due).await?;
+        turns().met(&due, met);
+        let mut claimed: Vec<Claimed> = Vec::new();
+        for _ in 0..ROUNDS_MAX {
+            let shares = turns().share(servers, weight_of, max - claimed.len());
+            if shares.is_empty() {
+                if looked || !claimed.is_empty() {
+                    break;
+                }
+                let all = turns().look(servers, true);
+                let met = self.look(partition, &all).await?;
+                turns().met(&all, met);
+                looked = true;
+                continue;
+            }
+            let found = self.claim_shares(partition, claim, &shares).await;
+            let mut brought: HashMap<(&str, &str), usize> = HashMap::new();
+            for claimed in found.as_deref().unwrap_or_default() {
+                *brought
+                    .entry((&claimed.lane, &claimed.namespace))
+                    .or_default() += 1;
+            }
+            let all_short = turns().settle(servers, weight_of, &shares, &brought);
+            match found {
+                Ok(found) => claimed.extend(found),
+                Err(error) if claimed.is_empty() => return Err(error),
+                Err(_) => break,
+            }
+            if claimed.len() == max || (all_short && !claimed.is_empty()) {
+                break;
+            }
+        }
+        Ok(claimed)
+    }
+
+    /// Finds the namespaces that have work, lane by lane.
+    async fn look(
+        &self,
+        partition: Partition,
+        looks: &[Look],
+    ) -> Result<Vec<(String, String)>, Error> {
+        if looks.is_empty() {
+            return Ok(Vec::new());
+        }
+        let lanes: Vec<&str> = looks.iter().map(|look| look.lane.as_str()).collect();
+        let after: Vec<&str> = looks.iter().map(|look| look.after.as_str()).collect();
+        let rows = sqlx::query_file!(
+            "src/lane/look.sql",
+            partition.column(),
+            &lanes as &[&str],
+            &after as &[&str],
+            LOOK_MAX as i32,
+        )
+        .fetch_all(&self.inner.verbs)
+        .await?;
+        Ok(rows
+            .into_iter()
+            .map(|row| (row.lane, row.namespace))
+            .collect())
+    }
+
+    async fn claim_shares(
+        &self,
+        partition: Partition,
+        claim: &Claim,
+        shares: &[Share],
     ) -> Result<Vec<Claimed>, Error> {
         let capabilities: Vec<String> = claim.capabilities.iter().cloned().collect();
         let wanted = Wanted {
-            lanes,
+            shares,
             kinds: claim.kinds.as_deref(),
             capabilities: &capabilities,
-            max,
             granted: None,
         };
         self.take(partition, wanted, &claim.worker_instance_id, claim.ttl_ms())
@@ -151,10 +232,9 @@ impl Engine {
         ttl_ms: u32,
     ) -> Result<Option<Claimed>, Error> {
         let wanted = Wanted {
-            lanes: &[],
+            shares: &[],
             kinds: None,
             capabilities: &[],
-            max: 1,
             granted: Some((id.uuid(), grant_id)),
         };
         let ttl_ms = lease_ttl_ms(ttl_ms);
@@ -169,14 +249,19 @@ impl Engine {
         worker_instance_id: &str,
         ttl_ms: i32,
     ) -> Result<Vec<Claimed>, Error> {
+        let shares = wanted.shares;
+        let lanes: Vec<&str> = shares.iter().map(|share| share.lane.as_str()).collect();
+        let namespaces: Vec<&str> = shares.iter().map(|it| it.namespace.as_str()).collect();
+        let most: Vec<i32> = shares.iter().map(|share| share.most as i32).collect();
         let (promised, grants): (Vec<Uuid>, Vec<Uuid>) = wanted.granted.into_iter().unzip();
         let rows = sqlx::query_file!(
             "src/execution/claim.sql",
             partition.column(),
-            wanted.lanes,
+            &lanes as &[&str],
+            &namespaces as &[&str],
+            &most,
             wanted.kinds,
             wanted.capabilities,
-            wanted.max as i64,
             worker_instance_id,
             ttl_ms,
             &promised,

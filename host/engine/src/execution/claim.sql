@@ -1,35 +1,36 @@
 -- Claims ready executions of one partition: waiting → active.
 --
--- $1 partition, $2 lanes in the order to serve them, $3 kinds or null for any,
--- $4 capabilities, $5 most executions, $6 worker instance, $7 lease time to
--- live (ms), $8 executions to take by a grant, $9 those grants.
+-- $1 partition; the shares, in the order to serve them: $2 lanes, $3 namespaces,
+-- $4 most executions of each; $5 kinds or null for any, $6 capabilities, $7 worker
+-- instance, $8 lease time to live (ms), $9 executions to take by a grant, $10 those
+-- grants.
 --
--- Reads ready_queue lane by lane, so that its cost does not grow with the
--- backlog; the arrays of row addresses are computed once and leave the planner
--- no second choice. Rows another claim holds are skipped, and so are rows whose
--- grant has not lapsed: those are taken by their grant alone. Both ways are one
--- statement, because a second one would be a second place that grants leases;
--- starting it with the part for grants costs an ordinary claim some 6 µs.
+-- Reads ready_queue share by share, each in the order of its priority and time, so
+-- that its cost does not grow with the backlog; the arrays of row addresses are
+-- computed once and leave the planner no second choice. Rows another claim holds
+-- are skipped, and so are rows whose grant has not lapsed: those are taken by their
+-- grant alone. Both ways are one statement, because a second one would be a second
+-- place that grants leases; starting it with the part for grants costs an ordinary
+-- claim some 6 µs.
 -- Locks: the ready rows taken; held until the statement ends.
 WITH taken AS (
     DELETE FROM ready WHERE ctid = ANY (ARRAY(
         SELECT candidate.ctid
-        FROM unnest($2::text[]) WITH ORDINALITY AS served(lane, place)
+        FROM unnest($2::text[], $3::text[], $4::integer[]) AS share(lane, namespace, most)
         CROSS JOIN LATERAL (
             SELECT r.ctid
             FROM ready r
-            WHERE r.partition = $1 AND r.lane = served.lane
-              AND ($3::text[] IS NULL OR r.kind = ANY ($3))
-              AND (r.required_capabilities IS NULL OR r.required_capabilities <@ $4::text[])
+            WHERE r.partition = $1 AND r.lane = share.lane AND r.namespace = share.namespace
+              AND ($5::text[] IS NULL OR r.kind = ANY ($5))
+              AND (r.required_capabilities IS NULL OR r.required_capabilities <@ $6::text[])
               AND (r.granted_until IS NULL OR r.granted_until <= clock_timestamp())
             ORDER BY r.rank, r.ready_at
-            LIMIT $5
+            LIMIT share.most
             FOR UPDATE SKIP LOCKED
         ) AS candidate
-        LIMIT $5
     ) || ARRAY(
         SELECT promised.ctid
-        FROM unnest($8::uuid[], $9::uuid[]) AS g(execution_id, grant_id)
+        FROM unnest($9::uuid[], $10::uuid[]) AS g(execution_id, grant_id)
         CROSS JOIN LATERAL (
             SELECT r.ctid
             FROM ready r
@@ -38,14 +39,15 @@ WITH taken AS (
             FOR UPDATE
         ) AS promised
     ))
-    RETURNING *
+    RETURNING execution_id, lane, rank, ready_at, kind, epoch, attempts, retries, reclaims,
+              replays, next_type, resumes
 ),
 opened AS (
     SELECT t.*, gen_random_uuid() AS lease_id, t.epoch + 1 AS new_epoch,
            CASE WHEN t.resumes THEN t.attempts - 1 ELSE t.attempts END AS attempt,
            e.namespace, e.input, e.input_type, e.flow_id, e.traceparent, e.has_tags, e.policy,
            e.attempt_timeout_ms,
-           clock_timestamp() + $7::integer * interval '1 millisecond' AS expires_at,
+           clock_timestamp() + $8::integer * interval '1 millisecond' AS expires_at,
            clock_timestamp() + e.attempt_timeout_ms * interval '1 millisecond' AS attempt_deadline_at
     FROM taken t
     CROSS JOIN LATERAL (
@@ -56,7 +58,7 @@ leased AS (
     INSERT INTO lease (partition, execution_id, lease_id, epoch, namespace, lane, rank,
                        worker_instance_id, attempt, attempt_type, retries, reclaims, replays,
                        expires_at, attempt_deadline_at)
-    SELECT $1, execution_id, lease_id, new_epoch, namespace, lane, rank, $6, attempt, next_type,
+    SELECT $1, execution_id, lease_id, new_epoch, namespace, lane, rank, $7, attempt, next_type,
            retries, reclaims, replays, expires_at, attempt_deadline_at
     FROM opened
 ),
@@ -67,11 +69,12 @@ announced AS (
            array_agg(CASE next_type WHEN 'reclaim' THEN 'reclaimed'::event_kind
                                     ELSE 'acquired'::event_kind END),
            array_agg(execution_id), array_agg(namespace), array_agg(new_epoch),
-           array_agg(attempt), array_agg(lease_id), array_agg($6::text)
+           array_agg(attempt), array_agg(lease_id), array_agg($7::text)
     FROM opened HAVING count(*) > 0
 )
 SELECT execution_id AS "execution_id!", lease_id AS "lease_id!", new_epoch AS "epoch!",
-       attempt AS "attempt!", expires_at AS "expires_at!", next_type::text AS "attempt_type!", resumes AS "resumes!",
+       attempt AS "attempt!", expires_at AS "expires_at!",
+       next_type::text AS "attempt_type!", resumes AS "resumes!",
        namespace AS "namespace!", lane AS "lane!", kind AS "kind!", flow_id, traceparent,
        input AS "input!", input_type AS "input_type!", policy,
        attempt_timeout_ms, retries AS "retries!",

@@ -415,6 +415,7 @@ impl Statements {
             &deadlines as &[Option<OffsetDateTime>],
             &takers as &[Option<&str>],
             &lives as &[Option<i32>],
+            &millis(|c| c.policy.retention_ms) as &[Option<i64>],
             &tags.0,
             &tags.1 as &[&str],
             &tags.2 as &[&str],

@@ -8,7 +8,8 @@
 -- $14 inputs, $15 media types, $16 policies (JSON)?, $17 attempt timeouts (ms)?,
 -- $18 reclaim caps, $19 delays (ms)?, $20 due times?, $21 deadlines (ms)?,
 -- $22 deadlines?, $23 workers that take them at once?, $24 the life of their
--- leases (ms)?; and the labels of them all: $25 ids, $26 keys, $27 values.
+-- leases (ms)?, $25 retentions of their own (ms)?; and the labels of them all:
+-- $26 ids, $27 keys, $28 values.
 --
 -- Keys must be distinct within the batch and sorted, so that batches that meet
 -- on keys lock them in one order. An id that is not in the answer was not
@@ -22,11 +23,11 @@ WITH wanted AS (
                 $8::text[], $9::text[], $10::bytea[], $11::bigint[], $12::text[], $13::text[],
                 $14::bytea[], $15::text[], $16::text[], $17::bigint[], $18::integer[],
                 $19::bigint[], $20::timestamptz[], $21::bigint[], $22::timestamptz[],
-                $23::text[], $24::integer[])
+                $23::text[], $24::integer[], $25::bigint[])
         AS w(id, namespace, lane, kind, priority, flow_id, creator, key, request_digest,
              dedup_ms, traceparent, required_capabilities, input, input_type, policy,
              attempt_timeout_ms, max_reclaims, delay_ms, due_at, deadline_ms, deadline_at,
-             taker, lease_ms)
+             taker, lease_ms, retention_ms)
 ),
 keyed AS (
     INSERT INTO idempotency (partition, namespace, key, execution_id, request_digest, expires_at)
@@ -47,7 +48,7 @@ created AS (
                            deadline_at)
     SELECT $1, id, namespace, lane, kind, priority, flow_id, creator, key, traceparent,
            required_capabilities, input, input_type, policy, attempt_timeout_ms, max_reclaims,
-           (id IN (SELECT unnest($25::uuid[]))) IS TRUE, ends_at
+           (id IN (SELECT unnest($26::uuid[]))) IS TRUE, ends_at
     FROM wanted
     WHERE key IS NULL OR id IN (SELECT execution_id FROM keyed)
     ON CONFLICT (partition, id) DO NOTHING
@@ -62,9 +63,10 @@ fresh AS (
     FROM wanted WHERE (id IN (SELECT id FROM created)) IS TRUE
 ),
 queued AS (
-    INSERT INTO ready (partition, execution_id, lane, rank, kind, required_capabilities, epoch,
-                       attempts, retries, reclaims, replays, next_type, resumes)
-    SELECT $1, id, lane, (9000 - priority)::smallint, kind,
+    INSERT INTO ready (partition, execution_id, lane, namespace, rank, kind,
+                       required_capabilities, epoch, attempts, retries, reclaims, replays,
+                       next_type, resumes)
+    SELECT $1, id, lane, namespace, (9000 - priority)::smallint, kind,
            string_to_array(required_capabilities, ','), 0, 0, 0, 0, 0, 'initial', false
     FROM fresh WHERE NOT delayed AND taker IS NULL
 ),
@@ -86,12 +88,15 @@ put_off AS (
 ),
 armed AS (
     INSERT INTO timer (partition, execution_id, kind, due_at)
-    SELECT $1, id, 'execution_deadline', ends_at FROM fresh WHERE ends_at IS NOT NULL
+    SELECT $1, id, 'execution_deadline'::timer_kind, ends_at FROM fresh WHERE ends_at IS NOT NULL
+    UNION ALL
+    SELECT $1, id, 'retention', clock_timestamp() + retention_ms * interval '1 millisecond'
+    FROM fresh WHERE retention_ms IS NOT NULL
 ),
 labelled AS (
     INSERT INTO tag (partition, execution_id, key, value)
     SELECT $1, t.id, t.key, t.value
-    FROM unnest($25::uuid[], $26::text[], $27::text[]) AS t(id, key, value)
+    FROM unnest($26::uuid[], $27::text[], $28::text[]) AS t(id, key, value)
     WHERE (t.id IN (SELECT id FROM created)) IS TRUE
 ),
 announced AS (

@@ -71,7 +71,8 @@ disarmed AS (
     DELETE FROM timer t
     USING moved m CROSS JOIN LATERAL (
         SELECT t.ctid AS address FROM timer t
-        WHERE t.partition = $1 AND t.execution_id = m.execution_id OFFSET 0
+        WHERE t.partition = $1 AND t.execution_id = m.execution_id
+          AND t.kind = 'execution_deadline' OFFSET 0
     ) AS found
     WHERE t.ctid = found.address
 ),

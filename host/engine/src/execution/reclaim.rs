@@ -4,7 +4,9 @@
 //! execution that kills its host ends at its reclaim cap. The epoch grows, so
 //! the last holder can write no more. Event: `expired`, `revoked` or `failed`.
 
-use model::{AttemptEnd, AttemptType, CancelSource, EventKind, Failure, FailureClass, Fence, Outcome};
+use model::{
+    AttemptEnd, AttemptType, CancelSource, EventKind, Failure, FailureClass, Fence, Outcome,
+};
 
 use super::{Condition, Goes, ReleaseCall, Report};
 

@@ -86,9 +86,10 @@ ended AS (
     FROM released WHERE goes = 'finished'
 ),
 requeued AS (
-    INSERT INTO ready (partition, execution_id, lane, rank, kind, required_capabilities, epoch,
-                       attempts, retries, reclaims, replays, next_type, resumes)
-    SELECT $1, r.execution_id, r.lane, r.rank, e.kind,
+    INSERT INTO ready (partition, execution_id, lane, namespace, rank, kind,
+                       required_capabilities, epoch, attempts, retries, reclaims, replays,
+                       next_type, resumes)
+    SELECT $1, r.execution_id, r.lane, r.namespace, r.rank, e.kind,
            string_to_array(e.required_capabilities, ','), r.new_epoch, r.attempts, r.retries,
            r.reclaims, r.replays, r.following, r.resumes
     FROM released r

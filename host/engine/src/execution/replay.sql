@@ -34,9 +34,10 @@ recorded AS (
     FROM known WHERE lease_id IS NOT NULL
 ),
 queued AS (
-    INSERT INTO ready (partition, execution_id, lane, rank, kind, required_capabilities, epoch,
-                       attempts, retries, reclaims, replays, next_type, resumes)
-    SELECT $1, execution_id, lane, (9000 - priority)::smallint, kind,
+    INSERT INTO ready (partition, execution_id, namespace, lane, rank, kind,
+                       required_capabilities, epoch, attempts, retries, reclaims, replays,
+                       next_type, resumes)
+    SELECT $1, execution_id, namespace, lane, (9000 - priority)::smallint, kind,
            string_to_array(required_capabilities, ','), new_epoch, attempts, 0, 0, replays + 1,
            'replay', false
     FROM known

@@ -16,10 +16,10 @@ known AS (
     FROM woken w JOIN execution e ON e.partition = $1 AND e.id = w.execution_id
 ),
 queued AS (
-    INSERT INTO ready (partition, execution_id, lane, rank, ready_at, kind,
+    INSERT INTO ready (partition, execution_id, namespace, lane, rank, ready_at, kind,
                        required_capabilities, epoch, attempts, retries, reclaims, replays,
                        next_type, resumes)
-    SELECT $1, execution_id, lane, rank, coalesce(ready_at, clock_timestamp()), kind,
+    SELECT $1, execution_id, namespace, lane, rank, coalesce(ready_at, clock_timestamp()), kind,
            string_to_array(required_capabilities, ','), epoch, attempts, retries, reclaims,
            replays, next_type, resumes
     FROM known

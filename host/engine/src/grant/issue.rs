@@ -100,10 +100,10 @@ impl Engine {
         if let Err(invalid) = checked {
             return Ok(Err(invalid));
         }
-        let lanes = self.lanes_that_serve(&[lane]).await?;
-        let Some(lane) = lanes.first() else {
+        let service = self.lanes_that_serve(std::slice::from_ref(&lane)).await?;
+        if service.servers.is_empty() {
             return Ok(Ok(None));
-        };
+        }
         let capabilities: Vec<String> = grant.capabilities.iter().cloned().collect();
         for partition in self.instance().partitions.all() {
             let grant_id = mint::grant_id();

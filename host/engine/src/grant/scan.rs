@@ -40,20 +40,14 @@ impl Engine {
         if let Err(invalid) = checked {
             return Ok(Err(invalid));
         }
-        let lanes = self.lanes_that_serve(&[lane.to_owned()]).await?;
-        if lanes.is_empty() {
+        let service = self.lanes_that_serve(&[lane.to_owned()]).await?;
+        if service.servers.is_empty() {
             return Ok(Ok(Vec::new()));
         }
         let mut found = Vec::new();
         for partition in self.instance().partitions.all() {
-            let rows = sqlx::query!(
-                r#"SELECT execution_id, kind, rank, ready_at,
-                          coalesce(required_capabilities, '{}') AS "required!",
-                          next_type = 'reclaim' AS "reclaimable!"
-                   FROM ready
-                   WHERE partition = $1 AND lane = $2
-                     AND (granted_until IS NULL OR granted_until <= clock_timestamp())
-                   ORDER BY rank, ready_at LIMIT $3"#,
+            let rows = sqlx::query_file!(
+                "src/grant/scan.sql",
                 partition.column(),
                 lane,
                 i64::from(limit)

@@ -1,14 +1,21 @@
-//! Lanes: named queues, and whether they serve.
+//! Lanes: named queues, whether they serve, and how they share service.
+
+mod namespace;
+mod turns;
+
+pub use namespace::Namespace;
+pub(crate) use turns::{LOOK_MAX, Look, Share};
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use model::Invalid;
+use model::{Invalid, Partition};
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
 use crate::{Answer, Engine, Error};
+use turns::{Server, Turns};
 
 /// Whether a lane takes and serves work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -58,6 +65,8 @@ pub struct Lane {
     pub name: String,
     /// Whether it takes and serves work.
     pub state: LaneState,
+    /// Its share of service against that of other lanes, 1 to 1000.
+    pub weight: u16,
     /// Since when it exists.
     #[serde(with = "time::serde::rfc3339")]
     pub created_at: OffsetDateTime,
@@ -67,17 +76,46 @@ pub struct Lane {
     pub active: i64,
 }
 
-/// What this host remembers of the lanes, for at most [`REMEMBERED`].
+/// Highest weight of a lane or a namespace; 1 is the lowest, 100 the default.
+pub(crate) const WEIGHT_MAX: u16 = 1000;
+
+/// What this host remembers of lanes and namespaces, for at most [`REMEMBERED`],
+/// and whose turn it is on each partition.
 #[derive(Default)]
-pub(crate) struct Lanes(Mutex<Option<(Instant, HashMap<String, LaneState>)>>);
+pub(crate) struct Lanes {
+    memory: Mutex<Option<(Instant, Arc<Known>)>>,
+    turns: Mutex<HashMap<Partition, Arc<Mutex<Turns>>>>,
+}
 
 const REMEMBERED: Duration = Duration::from_secs(1);
+
+/// The lanes there are, and the namespaces that have a weight of their own.
+#[derive(Debug, Default)]
+struct Known {
+    lanes: HashMap<String, (LaneState, u16)>,
+    namespaces: HashMap<String, u16>,
+}
+
+/// Lanes that serve, and how they and their namespaces are weighed.
+#[derive(Debug)]
+pub(crate) struct Service {
+    pub(crate) servers: Vec<Server>,
+    known: Arc<Known>,
+}
+
+impl Service {
+    /// Returns the weight of a namespace.
+    pub(crate) fn weight_of(&self, namespace: &str) -> u16 {
+        let weight = self.known.namespaces.get(namespace).copied();
+        weight.unwrap_or(turns::WEIGHT_DEFAULT)
+    }
+}
 
 impl Engine {
     /// Lists the lanes by name.
     pub async fn lanes(&self) -> Result<Vec<Lane>, Error> {
         let rows = sqlx::query!(
-            r#"SELECT name, state::text AS "state!", created_at,
+            r#"SELECT name, state::text AS "state!", weight, created_at,
                       (SELECT count(*) FROM ready r WHERE r.lane = lane.name) AS "waiting!",
                       (SELECT count(*) FROM lease l WHERE l.lane = lane.name) AS "active!"
                FROM lane ORDER BY name"#
@@ -89,6 +127,7 @@ impl Engine {
                 Ok(Lane {
                     state: LaneState::read(&row.name, &row.state)?,
                     name: row.name,
+                    weight: row.weight.unsigned_abs(),
                     created_at: row.created_at,
                     waiting: row.waiting,
                     active: row.active,
@@ -97,17 +136,28 @@ impl Engine {
             .collect()
     }
 
-    /// Sets whether a lane takes and serves work, making the lane if there is
-    /// none. Every host knows within a second.
-    pub async fn set_lane(&self, name: &str, state: LaneState) -> Answer<(), Invalid> {
-        if let Err(invalid) = model::lane_name(name) {
+    /// Sets whether a lane takes and serves work, and its share of service, 1 to
+    /// 1000; what is not given stays as it is. Makes the lane if there is none,
+    /// active and of weight 100 unless told otherwise. Every host knows within a
+    /// second.
+    pub async fn set_lane(
+        &self,
+        name: &str,
+        state: Option<LaneState>,
+        weight: Option<u16>,
+    ) -> Answer<(), Invalid> {
+        if let Err(invalid) = model::lane_name(name).and_then(|()| in_range(weight)) {
             return Ok(Err(invalid));
         }
         sqlx::query!(
-            "INSERT INTO lane (name, state) VALUES ($1, $2::text::lane_state)
-             ON CONFLICT (name) DO UPDATE SET state = excluded.state",
+            "INSERT INTO lane (name, state, weight)
+             VALUES ($1, coalesce($2::text::lane_state, 'active'), coalesce($3::smallint, 100))
+             ON CONFLICT (name) DO UPDATE
+             SET state = coalesce($2::text::lane_state, lane.state),
+                 weight = coalesce($3::smallint, lane.weight)",
             name,
-            state.as_str()
+            state.map(LaneState::as_str),
+            weight.map(|weight| weight as i16)
         )
         .execute(&self.inner.reads)
         .await?;
@@ -118,7 +168,7 @@ impl Engine {
 
     /// Returns the state of a lane; a lane nobody named before is made.
     pub(crate) async fn lane_state(&self, name: &str) -> Result<LaneState, Error> {
-        if let Some(state) = self.known_lanes().await?.get(name) {
+        if let Some((state, _)) = self.known_lanes().await?.lanes.get(name) {
             return Ok(*state);
         }
         sqlx::query!(
@@ -129,52 +179,88 @@ impl Engine {
         .await?;
         self.inner.lanes.forget();
         let known = self.known_lanes().await?;
-        Ok(known.get(name).copied().unwrap_or(LaneState::Active))
+        let state = known.lanes.get(name).map(|(state, _)| *state);
+        Ok(state.unwrap_or(LaneState::Active))
     }
 
     /// Returns those of the lanes that serve; of all lanes if none is named.
-    pub(crate) async fn lanes_that_serve(&self, wanted: &[String]) -> Result<Vec<String>, Error> {
+    pub(crate) async fn lanes_that_serve(&self, wanted: &[String]) -> Result<Service, Error> {
         let known = self.known_lanes().await?;
-        let mut lanes: Vec<String> = known
-            .into_iter()
-            .filter(|(name, state)| state.serves() && (wanted.is_empty() || wanted.contains(name)))
-            .map(|(name, _)| name)
-            .collect();
-        lanes.sort();
-        Ok(lanes)
+        let serves = |(name, (state, _)): &(&String, &(LaneState, u16))| {
+            state.serves() && (wanted.is_empty() || wanted.contains(name))
+        };
+        let servers = known.lanes.iter().filter(serves);
+        Ok(Service {
+            servers: servers
+                .map(|(name, (_, weight))| Server {
+                    lane: name.clone(),
+                    weight: *weight,
+                })
+                .collect(),
+            known,
+        })
     }
 
-    async fn known_lanes(&self) -> Result<HashMap<String, LaneState>, Error> {
+    async fn known_lanes(&self) -> Result<Arc<Known>, Error> {
         if let Some(known) = self.inner.lanes.recall() {
             return Ok(known);
         }
-        let rows = sqlx::query!(r#"SELECT name, state::text AS "state!" FROM lane"#)
-            .fetch_all(&self.inner.reads)
-            .await?;
-        let known = rows
-            .into_iter()
-            .map(|row| {
-                let state = LaneState::read(&row.name, &row.state)?;
-                Ok((row.name, state))
-            })
-            .collect::<Result<HashMap<_, _>, Error>>()?;
-        self.inner.lanes.remember(known.clone());
+        let rows = sqlx::query!(
+            r#"SELECT name AS "name!", state::text, weight AS "weight!" FROM lane
+               UNION ALL
+               SELECT name, NULL, weight FROM namespace"#
+        )
+        .fetch_all(&self.inner.reads)
+        .await?;
+        let mut known = Known::default();
+        for row in rows {
+            let weight = row.weight.unsigned_abs();
+            match row.state {
+                Some(state) => {
+                    let state = LaneState::read(&row.name, &state)?;
+                    known.lanes.insert(row.name, (state, weight));
+                }
+                None => {
+                    known.namespaces.insert(row.name, weight);
+                }
+            }
+        }
+        let known = Arc::new(known);
+        self.inner.lanes.remember(Arc::clone(&known));
         Ok(known)
     }
 }
 
+/// Checks a weight.
+fn in_range(weight: Option<u16>) -> Result<(), Invalid> {
+    match weight {
+        Some(weight) if !(1..=WEIGHT_MAX).contains(&weight) => Err(Invalid::new(
+            "weight",
+            format!("{weight} is out of range: 1 to {WEIGHT_MAX}"),
+        )),
+        _ => Ok(()),
+    }
+}
+
 impl Lanes {
-    fn recall(&self) -> Option<HashMap<String, LaneState>> {
-        let memory = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+    fn recall(&self) -> Option<Arc<Known>> {
+        let memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
         let (at, known) = memory.as_ref()?;
-        (at.elapsed() < REMEMBERED).then(|| known.clone())
+        (at.elapsed() < REMEMBERED).then(|| Arc::clone(known))
     }
 
-    fn remember(&self, known: HashMap<String, LaneState>) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((Instant::now(), known));
+    fn remember(&self, known: Arc<Known>) {
+        let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
+        *memory = Some((Instant::now(), known));
     }
 
     fn forget(&self) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        *self.memory.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    /// Returns whose turn it is on a partition.
+    pub(crate) fn turns(&self, partition: Partition) -> Arc<Mutex<Turns>> {
+        let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(turns.entry(partition).or_default())
     }
 }

@@ -16,6 +16,7 @@ impl Engine {
             // A timer outlives an execution that finished by itself.
             sqlx::query!(
                 "DELETE FROM timer t WHERE t.partition = $1 AND t.due_at <= statement_timestamp()
+                 AND t.kind = 'execution_deadline'
                  AND EXISTS (SELECT FROM finished f
                              WHERE f.partition = $1 AND f.execution_id = t.execution_id)",
                 partition.column()

@@ -24,10 +24,10 @@ promoted AS (
     ) AS e
 ),
 queued AS (
-    INSERT INTO ready (partition, execution_id, lane, rank, ready_at, kind,
+    INSERT INTO ready (partition, execution_id, lane, namespace, rank, ready_at, kind,
                        required_capabilities, epoch, attempts, retries, reclaims, replays,
                        next_type, resumes)
-    SELECT $1, execution_id, lane, rank, wake_at, kind, string_to_array(required_capabilities, ','),
+    SELECT $1, execution_id, lane, namespace, rank, wake_at, kind, string_to_array(required_capabilities, ','),
            epoch, attempts, retries, reclaims, replays, next_type, resumes
     FROM promoted
 ),

@@ -3,7 +3,7 @@
 //! A sweep takes no input, looks only at rows, and acts through the same
 //! statements as the verbs, which compare fence and condition again; so any
 //! number of hosts may run them at once. A sweep that found a full batch runs
-//! again at once. One file per condition:
+//! again at once. What each did is kept in its ledger. One file per condition:
 //!
 //! | file | condition | becomes |
 //! |---|---|---|
@@ -13,53 +13,111 @@
 //! | `deadlines` | not finished, deadline passed | expired |
 //! | `idempotency_keys` | key past its window | forgotten |
 //! | `dead_workers` | worker whose time has passed | dead, later forgotten |
+//! | `finished_past_retention` | finished, kept long enough | gone |
+//! | `events_past_retention` | event kept long enough | gone |
+//!
+//! Removing what is past its retention can wait, so after a full batch those two
+//! pause for as long as the batch took.
 
 mod attempt_timeouts;
 mod dead_workers;
 mod deadlines;
 mod due_delays;
+mod events_past_retention;
 mod expired_leases;
+mod finished_past_retention;
 mod idempotency_keys;
+mod ledger;
 
-use std::time::Duration;
+pub(crate) use finished_past_retention::Walks;
+pub(crate) use ledger::Ledgers;
+pub use ledger::SweepFigures;
+
+use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tracing::{info, warn};
 
 use crate::{Engine, Error};
+use ledger::Ledger;
 
 /// Most rows one sweep takes.
 pub(crate) const SWEEP_MAX: i64 = 500;
 
-/// How often each sweep runs.
+/// What a sweep does after a full batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Sweeps {
-    /// Delays and backoffs.
-    pub due_delays: Duration,
-    /// Lapsed leases.
-    pub expired_leases: Duration,
-    /// Attempts that ran too long.
-    pub attempt_timeouts: Duration,
-    /// Deadlines.
-    pub deadlines: Duration,
-    /// Forgotten keys.
-    pub idempotency_keys: Duration,
-    /// Workers that fell silent.
-    pub dead_workers: Duration,
+enum Again {
+    /// Takes the next one.
+    AtOnce,
+    /// Leaves the database alone for as long as it kept it busy.
+    Gently,
 }
 
-impl Default for Sweeps {
-    fn default() -> Self {
-        Self {
-            due_delays: Duration::from_millis(200),
-            expired_leases: Duration::from_secs(1),
-            attempt_timeouts: Duration::from_secs(1),
-            deadlines: Duration::from_secs(1),
-            idempotency_keys: Duration::from_secs(60),
-            dead_workers: Duration::from_secs(5),
+/// Names every sweep once: how often it runs, what it does after a full batch.
+macro_rules! sweeps {
+    ($($(#[$doc:meta])* $name:ident: $every:expr, $again:ident;)+) => {
+        /// How often each sweep runs.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub struct Sweeps {
+            $($(#[$doc])* pub $name: Duration,)+
         }
-    }
+
+        impl Default for Sweeps {
+            fn default() -> Self {
+                Self { $($name: $every,)+ }
+            }
+        }
+
+        /// Names of the sweeps, which are the conditions they end.
+        const CONDITIONS: &[&str] = &[$(stringify!($name),)+];
+
+        impl Engine {
+            /// Starts every sweep.
+            pub fn start_reconcilers(&self, sweeps: Sweeps) -> Reconcilers {
+                let stop = watch::Sender::new(false);
+                let tasks = vec![$({
+                    let (engine, stop) = (self.clone(), stop.subscribe());
+                    tokio::spawn(async move {
+                        let ledger = engine.inner.ledgers.of(stringify!($name));
+                        let run = || engine.$name();
+                        repeat(ledger, sweeps.$name, Again::$again, stop, run).await;
+                    })
+                },)+];
+                Reconcilers { stop, tasks }
+            }
+
+            /// Runs every sweep once and returns how many rows they moved; for
+            /// tests and for operators who do not want to wait.
+            pub async fn reconcile(&self) -> Result<u64, Error> {
+                let mut moved = 0;
+                $(
+                    let ledger = self.inner.ledgers.of(stringify!($name));
+                    moved += entered(ledger, self.$name()).await.0?;
+                )+
+                Ok(moved)
+            }
+        }
+    };
+}
+
+sweeps! {
+    /// Lapsed leases.
+    expired_leases: Duration::from_secs(1), AtOnce;
+    /// Attempts that ran too long.
+    attempt_timeouts: Duration::from_secs(1), AtOnce;
+    /// Deadlines.
+    deadlines: Duration::from_secs(1), AtOnce;
+    /// Delays and backoffs.
+    due_delays: Duration::from_millis(200), AtOnce;
+    /// Forgotten keys.
+    idempotency_keys: Duration::from_secs(60), AtOnce;
+    /// Workers that fell silent.
+    dead_workers: Duration::from_secs(5), AtOnce;
+    /// Executions that were kept long enough.
+    finished_past_retention: Duration::from_secs(10), Gently;
+    /// Events that were kept long enough.
+    events_past_retention: Duration::from_secs(10), Gently;
 }
 
 /// The running sweeps.
@@ -80,60 +138,47 @@ impl Reconcilers {
 }
 
 impl Engine {
-    /// Starts every sweep.
-    pub fn start_reconcilers(&self, sweeps: Sweeps) -> Reconcilers {
-        let stop = watch::Sender::new(false);
-        macro_rules! sweep {
-            ($($name:ident),+) => {
-                vec![$({
-                    let (engine, stop) = (self.clone(), stop.subscribe());
-                    tokio::spawn(async move {
-                        let run = || engine.$name();
-                        repeat(stringify!($name), sweeps.$name, stop, run).await;
-                    })
-                },)+]
-            };
-        }
-        let tasks = sweep![
-            due_delays,
-            expired_leases,
-            attempt_timeouts,
-            deadlines,
-            idempotency_keys,
-            dead_workers
-        ];
-        Reconcilers { stop, tasks }
-    }
-
-    /// Runs every sweep once and returns how many rows they moved; for tests
-    /// and for operators who do not want to wait.
-    pub async fn reconcile(&self) -> Result<u64, Error> {
-        let mut moved = self.expired_leases().await?;
-        moved += self.attempt_timeouts().await?;
-        moved += self.deadlines().await?;
-        moved += self.due_delays().await?;
-        moved += self.idempotency_keys().await?;
-        moved += self.dead_workers().await?;
-        Ok(moved)
+    /// Returns what each sweep of this host did since the start.
+    pub fn sweep_figures(&self) -> Vec<SweepFigures> {
+        self.inner.ledgers.figures()
     }
 }
 
-async fn repeat<F, R>(name: &'static str, every: Duration, mut stop: watch::Receiver<bool>, run: F)
-where
+/// Runs a sweep once and enters what it did.
+async fn entered(
+    ledger: &Ledger,
+    run: impl Future<Output = Result<u64, Error>>,
+) -> (Result<u64, Error>, Duration) {
+    let began = Instant::now();
+    let swept = run.await;
+    let took = began.elapsed();
+    ledger.enter(swept.as_ref().ok().copied(), took);
+    (swept, took)
+}
+
+async fn repeat<F, R>(
+    ledger: &Ledger,
+    every: Duration,
+    again: Again,
+    mut stop: watch::Receiver<bool>,
+    run: F,
+) where
     F: Fn() -> R + Send,
     R: Future<Output = Result<u64, Error>> + Send,
 {
+    let name = ledger.condition();
     let mut failing = false;
     loop {
-        let pause = match run().await {
+        let (swept, took) = entered(ledger, run()).await;
+        let pause = match swept {
             Ok(moved) => {
                 if std::mem::take(&mut failing) {
                     info!(sweep = name, "sweeping again");
                 }
-                if moved >= SWEEP_MAX as u64 {
-                    Duration::ZERO
-                } else {
-                    every
+                match again {
+                    _ if moved < SWEEP_MAX as u64 => every,
+                    Again::AtOnce => Duration::ZERO,
+                    Again::Gently => took.min(every),
                 }
             }
             Err(error) => {

@@ -27,7 +27,7 @@ pub use grant::{
     ClaimForWorker, EligibleExecution, EligibleExecutions, GrantFor, GrantedClaim, IssuedGrant,
     Redeem,
 };
-pub use lane::{Health, Lane, Lanes, SetLane};
+pub use lane::{Health, Lane, Lanes, Namespace, Namespaces, SetLane, SetNamespace};
 pub use lease::{
     CancelLease, ClaimWork, ClaimedExecution, ClaimedWork, CompleteLease, DelayLease, FailLease,
     LeaseAnswer, LeaseEffect, LeaseOutcome, LeaseVerdict, LeaseVerdicts, OneOrMany, ProgressLease,

@@ -37,7 +37,10 @@ pub struct Policy {
     /// How long its idempotency key is remembered, in milliseconds.
     #[schema(required = false, default = 86400000)]
     pub dedup_window_ms: u64,
-    /// How long it is kept after its end, in milliseconds.
+    /// How long it is kept after its end, in milliseconds, 1 to ten years; absent,
+    /// as `retention.finished_ms` of the host says. It stays at least as long as
+    /// its idempotency key is remembered; afterwards it is unknown.
+    #[schema(minimum = 1)]
     pub retention_ms: Option<u64>,
 }
 

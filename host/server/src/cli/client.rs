@@ -163,6 +163,19 @@ impl Answer {
     }
 }
 
+/// Returns the path of something by its name, which may hold any character.
+pub fn path_of(collection: &str, name: &str) -> String {
+    let mut path = format!("{collection}/");
+    for byte in name.bytes() {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'~') {
+            path.push(char::from(byte));
+        } else {
+            path.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    path
+}
+
 /// The innermost reason: the outer ones repeat the URL.
 fn reason(error: &reqwest::Error) -> String {
     let mut reason: &dyn std::error::Error = error;
@@ -170,4 +183,15 @@ fn reason(error: &reqwest::Error) -> String {
         reason = source;
     }
     reason.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::path_of;
+
+    #[test]
+    fn a_name_is_one_segment_of_a_path() {
+        assert_eq!(path_of("/v1/lanes", "night-1"), "/v1/lanes/night-1");
+        assert_eq!(path_of("/v1/lanes", "a/b ?%"), "/v1/lanes/a%2Fb%20%3F%25");
+    }
 }

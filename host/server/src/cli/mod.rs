@@ -14,9 +14,11 @@ mod exit;
 mod host_args;
 mod input;
 mod invoke;
+mod lane;
 mod list;
 mod load;
 mod migrate;
+mod namespace;
 mod operate;
 mod serve;
 mod show;
@@ -99,6 +101,12 @@ enum Command {
     /// List, show and give up workers
     #[command(subcommand)]
     Worker(worker::WorkerCommand),
+    /// List lanes, and set what they take and serve
+    #[command(subcommand)]
+    Lane(lane::LaneCommand),
+    /// List and set the shares of namespaces
+    #[command(subcommand)]
+    Namespace(namespace::NamespaceCommand),
     /// Run a component once, without a host or a database
     Invoke(invoke::InvokeArgs),
     /// Measure this machine and this build
@@ -180,6 +188,8 @@ fn run(context: &Context, command: Command) -> Result<Exit, Failure> {
         Command::Override(command) => one_thread()?.block_on(operate::overrule(context, command)),
         Command::Component(command) => one_thread()?.block_on(component::run(context, command)),
         Command::Worker(command) => one_thread()?.block_on(worker::run(context, command)),
+        Command::Lane(command) => one_thread()?.block_on(lane::run(context, command)),
+        Command::Namespace(command) => one_thread()?.block_on(namespace::run(context, command)),
         Command::Doctor(args) => one_thread()?.block_on(doctor::run(context, args)),
         // Taken care of before the command line is read.
         Command::Compile => Ok(Exit::Usage),
@@ -235,6 +245,9 @@ mod tests {
             "flowhost component publish a.wasm --kind a",
             "flowhost worker list --lane default --all",
             "flowhost worker dead w-1 --reason gone --revoke-leases",
+            "flowhost lane list",
+            "flowhost lane set night --state paused --weight 300",
+            "flowhost namespace set acme --weight 50",
             "flowhost invoke a.wasm --input {}",
             "flowhost bench --quick --component echo.wasm",
             "flowhost --url http://h:1 doctor",

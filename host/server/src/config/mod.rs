@@ -36,6 +36,8 @@ pub struct Config {
     pub sandbox: ::runtime::SandboxLimits,
     /// Sizes of what is stored.
     pub limits: model::Limits,
+    /// How long what has ended is kept.
+    pub retention: model::Retention,
     /// Logs.
     pub telemetry: Telemetry,
 }

@@ -33,7 +33,7 @@ pub async fn list(State(app): State<App>, query: Query) -> Result<Json<Lanes>, P
     Ok(Json(Lanes { lanes }))
 }
 
-/// Sets the state of a lane, defining it if it is new.
+/// Sets the state of a lane and its share of service, defining it if it is new.
 #[utoipa::path(
     put, path = "/v1/lanes/{lane}", tag = "lanes",
     params(("lane" = String, Path, description = "The lane")),
@@ -54,6 +54,8 @@ pub async fn set(
     let bytes = app.small_body().read(&headers, body).await?;
     let request: SetLane = body::json(&headers, &bytes)?;
     model::lane_name(&lane)?;
-    app.engine.set_lane(&lane, request.state).await??;
+    app.engine
+        .set_lane(&lane, request.state, request.weight)
+        .await??;
     Ok(Json(request))
 }

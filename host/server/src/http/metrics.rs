@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
+use engine::SweepFigures;
 
 use super::App;
 use super::problem::Problem;
@@ -71,6 +72,7 @@ pub async fn metrics(State(app): State<App>) -> Result<impl IntoResponse, Proble
         app.counters.in_flight.load(Relaxed),
     );
     guests(&mut page, &app);
+    sweeps(&mut page, &app.engine.sweep_figures());
     // A host without its database still has metrics: this one says so.
     let counts = app.engine.counts().await;
     page.family(
@@ -200,6 +202,51 @@ fn guests(page: &mut Page, app: &App) {
     );
 }
 
+/// What the sweeps of this host did. A sweep that never succeeded has no time
+/// since its last success; one that runs long shows in its duration.
+fn sweeps(page: &mut Page, figures: &[SweepFigures]) {
+    type Value = fn(&SweepFigures) -> Option<f64>;
+    let families: [(&str, &str, &str, Value); 6] = [
+        ("runs_total", "counter", "Times the sweep ran.", |it| {
+            Some(it.runs as f64)
+        }),
+        ("rows_total", "counter", "Rows the sweep acted on.", |it| {
+            Some(it.rows as f64)
+        }),
+        ("errors_total", "counter", "Times the sweep failed.", |it| {
+            Some(it.errors as f64)
+        }),
+        (
+            "last_duration_seconds",
+            "gauge",
+            "How long the sweep took last.",
+            |it| Some(it.last.as_secs_f64()),
+        ),
+        (
+            "seconds_since_success",
+            "gauge",
+            "How long ago the sweep ran without a fault.",
+            |it| it.since_success.map(|since| since.as_secs_f64()),
+        ),
+        (
+            "behind",
+            "gauge",
+            "Whether the sweep found as much as it takes at once the last time.",
+            |it| Some(f64::from(u8::from(it.behind))),
+        ),
+    ];
+    for (name, kind, help, value) in families {
+        let name = format!("flowhost_reconciler_{name}");
+        page.family(&name, kind, help);
+        for figures in figures {
+            if let Some(value) = value(figures) {
+                let labels = format!("{{condition=\"{}\"}}", figures.condition);
+                page.sample(&name, &labels, value);
+            }
+        }
+    }
+}
+
 /// Codes of failures are the guests' to choose: what could end a label is
 /// replaced.
 fn label(text: &str) -> String {
@@ -228,6 +275,31 @@ mod tests {
     fn a_label_cannot_be_ended_by_a_guest() {
         assert_eq!(label("bad_input"), "bad_input");
         assert_eq!(label("a\"} 1\nb"), "a___1_b");
+    }
+
+    #[test]
+    fn a_sweep_that_never_succeeded_has_no_time_since_it_did() {
+        let figures = SweepFigures {
+            condition: "deadlines",
+            runs: 3,
+            rows: 500,
+            errors: 1,
+            last: std::time::Duration::from_millis(250),
+            since_success: None,
+            behind: true,
+        };
+        let mut page = Page::default();
+        sweeps(&mut page, &[figures]);
+        for line in [
+            "flowhost_reconciler_runs_total{condition=\"deadlines\"} 3",
+            "flowhost_reconciler_rows_total{condition=\"deadlines\"} 500",
+            "flowhost_reconciler_errors_total{condition=\"deadlines\"} 1",
+            "flowhost_reconciler_last_duration_seconds{condition=\"deadlines\"} 0.25",
+            "flowhost_reconciler_behind{condition=\"deadlines\"} 1",
+        ] {
+            assert!(page.0.lines().any(|it| it == line), "{line}\n{}", page.0);
+        }
+        assert!(!page.0.contains("since_success{"), "{}", page.0);
     }
 
     #[test]

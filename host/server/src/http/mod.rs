@@ -22,6 +22,7 @@ mod leases;
 mod list;
 mod listen;
 mod metrics;
+mod namespaces;
 mod openapi;
 mod operate;
 mod overrule;

@@ -8,7 +8,7 @@ use utoipa::OpenApi;
 
 use super::{
     block, cancel, claim, components, create, create_batch, expired, grants, health, kinds, lanes,
-    leases, list, metrics, operate, overrule, read, tags, wait, workers,
+    leases, list, metrics, namespaces, operate, overrule, read, tags, wait, workers,
 };
 
 /// Gathers what stands beside each handler.
@@ -28,7 +28,7 @@ use super::{
         tags::get, tags::set, operate::operations, expired::expired,
         components::publish, components::list, components::get,
         kinds::list, kinds::define, kinds::route,
-        lanes::list, lanes::set,
+        lanes::list, lanes::set, namespaces::list, namespaces::set,
         workers::register, workers::list, workers::get, workers::retire, workers::heartbeat,
         workers::dead, claim::claim,
         leases::renew, leases::complete, leases::fail, leases::delay, leases::release,
@@ -41,7 +41,7 @@ use super::{
         (name = "executions", description = "Units of work"),
         (name = "components", description = "What handles them"),
         (name = "kinds", description = "Which component handles which kind"),
-        (name = "lanes", description = "Queues"),
+        (name = "lanes", description = "Queues, and who gets how much of their service"),
         (name = "workers", description = "Programs that claim and run executions"),
         (name = "leases", description = "What a worker does with what it claimed"),
         (name = "grants", description = "Claims in two steps, for schedulers outside"),

@@ -13,7 +13,8 @@ use axum::routing;
 use super::problem::{Code, Problem};
 use super::{
     App, block, cancel, claim, components, create, create_batch, expired, grants, health, kinds,
-    lanes, leases, list, metrics, openapi, operate, overrule, read, tags, wait, workers,
+    lanes, leases, list, metrics, namespaces, openapi, operate, overrule, read, tags, wait,
+    workers,
 };
 
 macro_rules! routes {
@@ -82,6 +83,8 @@ routes! {
     post "/v1/executions/{id}/reclaim-grant" => grants::issue_reclaim;
     post "/v1/grants/claim" => grants::claim;
     post "/v1/grants/reclaim" => grants::reclaim;
+    get "/v1/namespaces" => namespaces::list;
+    put "/v1/namespaces/{namespace}" => namespaces::set;
     get "/healthz" => health::healthz;
     get "/readyz" => health::readyz;
     get "/metrics" => metrics::metrics;

@@ -25,12 +25,21 @@ use super::{Context, load, this_binary};
 use crate::config::Config;
 use crate::{Host, duration, telemetry};
 use measure::{median, percentile, rss_bytes};
-use report::{Backlog, Idle, Lifecycles, Memory, Report};
+use report::{Backlog, Delays, Idle, Leases, Lifecycles, Memory, Report};
 
 /// Kind of the executions that are measured.
 const KIND: &str = "bench-echo";
 /// Lane of the backlog, which the worker does not serve.
 const BACKLOG_LANE: &str = "bench-backlog";
+/// Lane of the delays and leases that are many, which it does not serve either.
+const HERD_LANE: &str = "bench-herd";
+/// Delays that are due at once, and how many wait in the lane that is claimed
+/// from meanwhile.
+const HERD: u64 = 10_000;
+const HERD_BACKLOG: u64 = 1_000;
+/// Leases that are renewed together, and how often.
+const LEASES: u64 = 10_000;
+const RENEWALS: u32 = 10;
 /// Connections of the baseline.
 const BASELINE_CONNECTIONS: u32 = 16;
 /// Executions of the idle measurement, and the pause before each.
@@ -166,6 +175,8 @@ async fn measure(args: &BenchArgs, config: &Config, host: &Host) -> Result<Repor
         .map_err(|refusal| Failure::usage(refusal.to_string()))?;
     let busy_rss = rss_bytes();
     let (backlog, backlog_rss) = backlogs(args, host).await?;
+    let delays = delays(args, host).await?;
+    let leases = leases(engine).await?;
     Ok(Report {
         version: env!("CARGO_PKG_VERSION"),
         optimised: !cfg!(debug_assertions),
@@ -186,6 +197,8 @@ async fn measure(args: &BenchArgs, config: &Config, host: &Host) -> Result<Repor
             backlog_rss_bytes: backlog_rss,
         },
         backlog,
+        delays,
+        leases,
     })
 }
 
@@ -266,4 +279,42 @@ async fn backlogs(args: &BenchArgs, host: &Host) -> Result<(Vec<Backlog>, u64), 
     let rss = rss_bytes();
     bench::clear(engine, BACKLOG_LANE).await?;
     Ok((measured, rss))
+}
+
+/// Many delays due in one moment, and what claims of another lane take meanwhile.
+async fn delays(args: &BenchArgs, host: &Host) -> Result<Delays, Failure> {
+    let engine = host.engine();
+    complain(&format!("{HERD} delays due at once"));
+    bench::backlog(engine, BACKLOG_LANE, KIND, HERD_BACKLOG).await?;
+    let mut alone = bench::claims(engine, BACKLOG_LANE, args.span).await?;
+    let alone_p99_us = percentile(&mut alone, 0.99).as_micros() as f64;
+    let mut promoted = Vec::new();
+    let mut meanwhile = Vec::new();
+    for _ in 0..args.rounds {
+        let herd = bench::herd(engine, HERD_LANE, BACKLOG_LANE, KIND, HERD).await?;
+        promoted.push(herd.promoted.as_secs_f64() * 1e3);
+        meanwhile.extend(herd.claims);
+        bench::clear(engine, HERD_LANE).await?;
+    }
+    bench::clear(engine, BACKLOG_LANE).await?;
+    let claim_p99_us = percentile(&mut meanwhile, 0.99).as_micros() as f64;
+    Ok(Delays {
+        due: HERD,
+        promoted_ms: median(&mut promoted),
+        claim_p99_us,
+        ratio: claim_p99_us / alone_p99_us,
+    })
+}
+
+/// The leases of many long attempts, renewed as their keeper does it.
+async fn leases(engine: &engine::Engine) -> Result<Leases, Failure> {
+    complain(&format!("renewing {LEASES} leases"));
+    let mut renewals = bench::renewals(engine, HERD_LANE, KIND, LEASES, RENEWALS).await?;
+    bench::clear(engine, HERD_LANE).await?;
+    Ok(Leases {
+        leases: renewals.leases,
+        statements: renewals.statements,
+        p50_ms: percentile(&mut renewals.times, 0.5).as_secs_f64() * 1e3,
+        max_ms: percentile(&mut renewals.times, 1.0).as_secs_f64() * 1e3,
+    })
 }

@@ -1,0 +1,100 @@
+//! How long what has ended is kept.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Invalid, Limits};
+
+/// How long what has ended is kept; every host of an instance should be given
+/// the same, for the shortest prevails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Retention {
+    /// How long an execution is kept after its end, in milliseconds, at most ten
+    /// years; 0 keeps it for ever. The `retention_ms` of its policy goes before.
+    pub finished_ms: u64,
+    /// How long an event is kept, in milliseconds, 1 hour to ten years; 0 keeps
+    /// it for ever.
+    pub events_ms: u64,
+}
+
+/// Shortest time events are kept, so that a follower may be away for a while.
+const EVENTS_MS_MIN: u64 = 3_600_000;
+const DAY_MS: u64 = 86_400_000;
+
+impl Default for Retention {
+    fn default() -> Self {
+        Self {
+            finished_ms: 30 * DAY_MS,
+            events_ms: 7 * DAY_MS,
+        }
+    }
+}
+
+impl Retention {
+    /// Checks the bounds.
+    pub fn check(&self) -> Result<(), Invalid> {
+        let max = Limits::DURATION_MS_MAX;
+        for (field, value, min) in [
+            ("retention.finished_ms", self.finished_ms, 1),
+            ("retention.events_ms", self.events_ms, EVENTS_MS_MIN),
+        ] {
+            if value != 0 && !(min..=max).contains(&value) {
+                let detail = format!("{value} is out of range: 0 for ever, or {min} to {max}");
+                return Err(Invalid::new(field, detail));
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns how long executions are kept as the database takes it.
+    pub const fn finished_column(&self) -> Option<i64> {
+        column(self.finished_ms)
+    }
+
+    /// Returns how long events are kept as the database takes it.
+    pub const fn events_column(&self) -> Option<i64> {
+        column(self.events_ms)
+    }
+}
+
+const fn column(ms: u64) -> Option<i64> {
+    match ms {
+        0 => None,
+        ms => Some(ms as i64),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn zero_is_for_ever_and_bounds_are_named() {
+        assert_eq!(Retention::default().check(), Ok(()));
+        let forever = Retention {
+            finished_ms: 0,
+            events_ms: 0,
+        };
+        assert_eq!(forever.check(), Ok(()));
+        assert_eq!(
+            (forever.finished_column(), forever.events_column()),
+            (None, None)
+        );
+        let short = Retention {
+            events_ms: 1000,
+            ..forever
+        };
+        assert_eq!(
+            short.check().expect_err("too short").field,
+            "retention.events_ms"
+        );
+        let long = Retention {
+            finished_ms: u64::MAX,
+            ..forever
+        };
+        assert_eq!(
+            long.check().expect_err("too long").field,
+            "retention.finished_ms"
+        );
+    }
+}

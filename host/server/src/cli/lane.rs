@@ -1,0 +1,122 @@
+//! `flowhost lane`: lists lanes, and sets what they take and serve.
+
+use clap::{Args, Subcommand, ValueEnum};
+use engine::{Lane, LaneState};
+use reqwest::Method;
+use serde::Deserialize;
+
+use super::Context;
+use super::client::path_of;
+use super::exit::{Exit, Failure};
+use super::terminal::{Paint, neutralise, when};
+use crate::api::SetLane;
+
+/// What to do with lanes.
+#[derive(Debug, Subcommand)]
+pub enum LaneCommand {
+    /// List lanes with their state, share and load
+    List,
+    /// Set the state and the share of a lane; makes the lane if it is new
+    Set(SetArgs),
+}
+
+/// Arguments of `lane set`.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = true, args = ["state", "weight"])]
+pub struct SetArgs {
+    /// The lane
+    name: String,
+    /// Whether it takes and serves work
+    #[arg(long, value_name = "STATE")]
+    state: Option<State>,
+    /// Its share of service against that of other lanes; 100 unless set
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1000))]
+    weight: Option<u16>,
+}
+
+/// Whether a lane takes and serves work.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum State {
+    /// Takes work and serves it
+    Active,
+    /// Takes work and does not serve it
+    Paused,
+    /// Takes no new work and serves what it has
+    Draining,
+    /// Takes no new work and serves none
+    Disabled,
+}
+
+impl From<State> for LaneState {
+    fn from(state: State) -> Self {
+        match state {
+            State::Active => Self::Active,
+            State::Paused => Self::Paused,
+            State::Draining => Self::Draining,
+            State::Disabled => Self::Disabled,
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct Lanes {
+    lanes: Vec<Lane>,
+}
+
+/// Runs the command.
+pub async fn run(context: &Context, command: LaneCommand) -> Result<Exit, Failure> {
+    match command {
+        LaneCommand::List => list(context).await,
+        LaneCommand::Set(args) => set(context, args).await,
+    }
+}
+
+async fn list(context: &Context) -> Result<Exit, Failure> {
+    let answer = context.client()?.get("/v1/lanes", Vec::new()).await?;
+    if context.json {
+        context.terminal.json(&answer.text());
+        return Ok(Exit::Ok);
+    }
+    let rows: Vec<_> = answer
+        .read::<Lanes>()?
+        .lanes
+        .into_iter()
+        .map(|lane| {
+            let paint = match lane.state {
+                LaneState::Active => Paint::Green,
+                LaneState::Paused | LaneState::Draining => Paint::Yellow,
+                LaneState::Disabled => Paint::Red,
+            };
+            vec![
+                (Paint::Bold, neutralise(&lane.name)),
+                (paint, lane.state.as_str().to_owned()),
+                (Paint::Plain, lane.weight.to_string()),
+                (Paint::Plain, lane.waiting.to_string()),
+                (Paint::Plain, lane.active.to_string()),
+                (Paint::Dim, when(lane.created_at)),
+            ]
+        })
+        .collect();
+    let header = ["LANE", "STATE", "WEIGHT", "WAITING", "ACTIVE", "CREATED"];
+    context.terminal.table(&header, &rows);
+    Ok(Exit::Ok)
+}
+
+async fn set(context: &Context, args: SetArgs) -> Result<Exit, Failure> {
+    let request = SetLane {
+        state: args.state.map(LaneState::from),
+        weight: args.weight,
+    };
+    let answer = context
+        .client()?
+        .send_json(Method::PUT, &path_of("/v1/lanes", &args.name), &request)
+        .await?;
+    if context.json {
+        context.terminal.json(&answer.text());
+    } else {
+        context
+            .terminal
+            .line("set; every host knows within a second");
+    }
+    Ok(Exit::Ok)
+}

@@ -1,0 +1,87 @@
+//! `flowhost namespace`: lists and sets the shares of namespaces.
+
+use clap::{Args, Subcommand};
+use engine::Namespace;
+use reqwest::Method;
+use serde::Deserialize;
+
+use super::Context;
+use super::client::path_of;
+use super::exit::{Exit, Failure};
+use super::terminal::{Paint, neutralise};
+use crate::api::SetNamespace;
+
+/// What to do with namespaces.
+#[derive(Debug, Subcommand)]
+pub enum NamespaceCommand {
+    /// List the namespaces that have a share of their own
+    List,
+    /// Set the share of a namespace
+    Set(SetArgs),
+}
+
+/// Arguments of `namespace set`.
+#[derive(Debug, Args)]
+pub struct SetArgs {
+    /// The namespace
+    name: String,
+    /// Its share of a lane against that of other namespaces that have work there
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1000))]
+    weight: u16,
+}
+
+#[derive(Deserialize)]
+struct Namespaces {
+    namespaces: Vec<Namespace>,
+}
+
+/// Runs the command.
+pub async fn run(context: &Context, command: NamespaceCommand) -> Result<Exit, Failure> {
+    match command {
+        NamespaceCommand::List => list(context).await,
+        NamespaceCommand::Set(args) => set(context, args).await,
+    }
+}
+
+async fn list(context: &Context) -> Result<Exit, Failure> {
+    let answer = context.client()?.get("/v1/namespaces", Vec::new()).await?;
+    if context.json {
+        context.terminal.json(&answer.text());
+        return Ok(Exit::Ok);
+    }
+    let namespaces = answer.read::<Namespaces>()?.namespaces;
+    if namespaces.is_empty() {
+        context.terminal.line("every namespace has a weight of 100");
+        return Ok(Exit::Ok);
+    }
+    let rows: Vec<_> = namespaces
+        .into_iter()
+        .map(|it| {
+            vec![
+                (Paint::Bold, neutralise(&it.name)),
+                (Paint::Plain, it.weight.to_string()),
+            ]
+        })
+        .collect();
+    context.terminal.table(&["NAMESPACE", "WEIGHT"], &rows);
+    Ok(Exit::Ok)
+}
+
+async fn set(context: &Context, args: SetArgs) -> Result<Exit, Failure> {
+    let request = SetNamespace {
+        weight: args.weight,
+    };
+    let path = path_of("/v1/namespaces", &args.name);
+    let answer = context
+        .client()?
+        .send_json(Method::PUT, &path, &request)
+        .await?;
+    if context.json {
+        context.terminal.json(&answer.text());
+    } else {
+        context
+            .terminal
+            .line("set; every host knows within a second");
+    }
+    Ok(Exit::Ok)
+}
