@@ -65,7 +65,7 @@ impl Limits {
     /// Most bytes of the name of a worker or of its instance.
     pub const WORKER_NAME_BYTES_MAX: usize = 128;
     /// Most lanes or kinds one worker may name.
-    pub const WORKER_NAMES_MAX: usize = 256;
+    pub const WORKER_NAMES_MAX: usize = 1000;
     /// Bounds of how long a worker is believed to live after a heartbeat.
     pub const LIVENESS_TTL_MS: std::ops::RangeInclusive<u32> = 1_000..=3_600_000;
     /// Most bytes of the reason why a worker is dead.

@@ -4,6 +4,7 @@
 //! The registry is for those who look; nothing of the host depends on it, so a
 //! database that does not answer is only noted.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use engine::RegisterWorker;
@@ -41,7 +42,7 @@ impl Presence {
             worker_type: WorkerType::Host,
             namespace: None,
             lanes: settings.lanes.iter().cloned().collect(),
-            kinds: app.kinds().into_iter().collect(),
+            kinds: kinds(&app),
             capabilities: settings.capabilities.clone(),
             host: Worker::hostname(),
             version: Some(env!("CARGO_PKG_VERSION").to_owned()),
@@ -59,13 +60,19 @@ impl Presence {
     }
 }
 
+/// Returns what the host can run now, as far as the registry takes it.
+fn kinds(app: &App) -> BTreeSet<String> {
+    let runs = app.kinds().into_iter();
+    runs.take(model::Limits::WORKER_NAMES_MAX).collect()
+}
+
 async fn keep(app: App, mut worker: RegisterWorker, mut stopped: watch::Receiver<bool>) {
     let mut silent = 0;
     let mut failing = false;
     loop {
-        let kinds = app.kinds().into_iter().collect();
-        if silent == 0 || kinds != worker.kinds {
-            worker.kinds = kinds;
+        let runs = kinds(&app);
+        if silent == 0 || runs != worker.kinds {
+            worker.kinds = runs;
             silent = 0;
             let answer = tokio::select! {
                 answer = app.engine.register_worker(worker.clone()) => answer,
