@@ -11,6 +11,7 @@ mod lifecycle;
 mod outage;
 mod plans;
 mod sandbox;
+mod services;
 mod tidy;
 mod transitions;
 mod wit_reference;

@@ -266,6 +266,9 @@ fn check(config: &Config) -> Result<(), StartError> {
     {
         return wrong("worker.lanes", invalid.detail);
     }
+    if config.worker.service_leases_max == 0 {
+        return wrong("worker.service_leases_max", "must be above zero".to_owned());
+    }
     if config.database.partitions > model::PARTITIONS_MAX {
         let detail = format!("at most {}", model::PARTITIONS_MAX);
         return wrong("database.partitions", detail);
