@@ -217,33 +217,43 @@ async fn a_lease_dropped_is_given_back_once_and_then_charged() {
     database.assert_invariants().await;
 }
 
+/// By its own bound, and by what is kept of the slots for handlers.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_service_holds_no_more_leases_than_it_may() {
-    let database = database().await;
-    let builder = builder(&database)
-        .environment("FLOWHOST_WORKER_SERVICE_LEASES_MAX", "2")
-        .argument("--slots")
-        .argument("3");
-    let api = Api::start(builder, &["wayward", "echo"]).await;
-    for _ in 0..2 {
-        let id = api.create(once("wayward", "keep")).await;
-        api.until(&id, "active").await;
+async fn a_service_that_hoards_leases_leaves_slots_to_others() {
+    for (leases_max, held) in [("2", 2), ("16", 3)] {
+        let database = database().await;
+        let builder = builder(&database)
+            .environment("FLOWHOST_WORKER_SERVICE_LEASES_MAX", leases_max)
+            .argument("--slots")
+            .argument("4");
+        let api = Api::start(builder, &["wayward", "echo"]).await;
+        for _ in 0..held {
+            let id = api.create(once("wayward", "keep")).await;
+            api.until(&id, "active").await;
+        }
+        let one_more = api.create(once("wayward", "keep")).await;
+        for _ in 0..5 {
+            let echo = api.run(once("echo", "a slot is free")).await;
+            assert_eq!(echo["public_state"], "completed", "{echo}");
+        }
+        let (_, one_more) = api.get(&format!("/v1/executions/{one_more}")).await;
+        assert_eq!(one_more["public_state"], "waiting", "{one_more}");
     }
-    let third = api.create(once("wayward", "keep")).await;
-    // The last slot stays free for others all the while.
-    for _ in 0..5 {
-        let echo = api.run(once("echo", "a slot is free")).await;
-        assert_eq!(echo["public_state"], "completed", "{echo}");
-    }
-    let (_, third) = api.get(&format!("/v1/executions/{third}")).await;
-    assert_eq!(third["public_state"], "waiting", "{third}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_draining_host_lets_services_end_and_gives_the_rest_back() {
     let database = database().await;
-    let grace = || builder(&database).environment("FLOWHOST_WORKER_DRAIN_GRACE_MS", "1000");
+    let grace = || {
+        builder(&database)
+            .environment("FLOWHOST_WORKER_DRAIN_GRACE_MS", "1000")
+            .environment("FLOWHOST_WORKER_SERVICES_PER_COMPONENT", "2")
+    };
     let mut api = Api::start(grace(), &["wayward"]).await;
+    eventually("two services run", async || {
+        (metric(&api, "flowhost_services_running").await == 2.0).then_some(())
+    })
+    .await;
     let finishing = api.create(once("wayward", "finish")).await;
     api.until(&finishing, "active").await;
     api.host.signal("TERM");

@@ -25,7 +25,9 @@ mod reconcile;
 mod standby;
 mod wake;
 
-pub use component::{ComponentRow, Kind, NewComponent, Route, RouteRefusal};
+pub use component::{
+    ComponentRow, Kind, NewComponent, Route, RouteRefusal, WORLD_HANDLER, WORLD_WORKER,
+};
 pub use connect::{Instance, MIGRATOR, PLANNER, Settings};
 pub use error::Error;
 pub use execution::{

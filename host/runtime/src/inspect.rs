@@ -6,6 +6,7 @@
 
 use std::fmt::Write as _;
 
+use engine::{WORLD_HANDLER, WORLD_WORKER};
 use model::{Digest, Limits};
 use sha2::{Digest as _, Sha256};
 use wasmparser::{Encoding, Parser, Payload};
@@ -14,11 +15,6 @@ use wasmparser::{Encoding, Parser, Payload};
 pub const PACKAGE: &str = "flowhost:engine";
 /// The version offered. Every `0.1.x` is of one track and fits.
 pub const VERSION: &str = "0.1.0";
-
-/// The world of components that run one attempt of an execution.
-pub(crate) const WORLD_HANDLER: &str = "handler";
-/// The world of components that claim executions themselves.
-pub(crate) const WORLD_WORKER: &str = "worker";
 
 const INTERFACES: &[&str] = &["types", "claim", "complete", "executions", "log"];
 /// What a component of each world exports.

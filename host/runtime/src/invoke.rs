@@ -4,7 +4,7 @@
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use engine::Payload;
+use engine::{Payload, WORLD_WORKER};
 use model::{Digest, ExecutionId, Fence, LeaseId, Partition, Usage};
 use uuid::Uuid;
 
@@ -14,7 +14,7 @@ use crate::compile::CompileIn;
 use crate::engine_config::{Pooling, WasmEngine};
 use crate::held::Held;
 use crate::host::HostSide;
-use crate::inspect::{PACKAGE, PublishRefusal, WORLD_WORKER, inspect};
+use crate::inspect::{PACKAGE, PublishRefusal, inspect};
 use crate::limits::SandboxLimits;
 use crate::registry::{LoadError, Registry};
 use crate::runtime::{Error, GuestThreads};

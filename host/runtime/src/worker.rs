@@ -57,6 +57,8 @@ pub(crate) struct Worker {
     /// The runtime guests run on.
     guests: Handle,
     slots: Arc<Semaphore>,
+    /// Those of the slots that services may hold, all together.
+    service_slots: Arc<Semaphore>,
     attempts: Mutex<HashMap<LeaseId, Arc<Attempt>>>,
     routes: RwLock<Arc<Routes>>,
     draining: AtomicBool,
@@ -95,6 +97,7 @@ impl Worker {
         let worker = Arc::new(Self {
             result_bytes_max: engine.limits().result_bytes_max,
             slots: Arc::new(Semaphore::new(settings.slots.max(1) as usize)),
+            service_slots: Arc::new(Semaphore::new(service_slots(settings.slots))),
             engine,
             settings,
             counters,
@@ -280,6 +283,13 @@ impl Drop for WorkerHandle {
         self.worker.stop_claiming();
         self.worker.end_if_done();
     }
+}
+
+/// Returns how many of the slots services may hold, all together: three
+/// quarters, so that none can keep handlers from running by holding on to
+/// leases; and at least one.
+fn service_slots(slots: u32) -> usize {
+    (slots - slots / 4).max(1) as usize
 }
 
 fn millis(duration: Duration) -> u64 {

@@ -16,7 +16,7 @@ pub struct NewComponent {
     pub digest: Digest,
     /// The component.
     pub bytes: Vec<u8>,
-    /// World it targets: `handler` or `worker`.
+    /// World it targets: [`WORLD_HANDLER`] or [`WORLD_WORKER`].
     pub world: String,
     /// What it imports.
     pub imports: Vec<String>,
@@ -63,9 +63,11 @@ pub struct Route {
     pub weight: u32,
 }
 
+/// The world of components that run one attempt of an execution.
+pub const WORLD_HANDLER: &str = "handler";
 /// The world of components that claim their executions themselves. What they
 /// take cannot be chosen by weight.
-const WORLD_WORKER: &str = "worker";
+pub const WORLD_WORKER: &str = "worker";
 
 /// Why the routes of a kind were not set.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

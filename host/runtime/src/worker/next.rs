@@ -8,10 +8,11 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::sync::watch;
+use tokio::sync::{AcquireError, watch};
 
+use super::Worker;
 use super::claiming::{FAULT_PAUSE, Jitter, POLL_MAX, POLL_MIN, ask, claim_of};
-use super::service::Service;
+use super::service::{Service, Slot};
 use crate::held::Held;
 
 /// Least time between two claims that found nothing.
@@ -45,6 +46,7 @@ impl Service {
         let mut ready = worker.engine.ready_signal();
         let mut jitter = Jitter::new(&worker.settings.instance_id);
         let mut poll = POLL_MIN;
+        let mut fault = None;
         loop {
             let wanted = kinds.borrow_and_update().clone();
             if wanted.is_empty() {
@@ -53,7 +55,7 @@ impl Service {
             let now = Instant::now();
             if let Some(at) = self.not_before().filter(|at| *at > now) {
                 if now >= until {
-                    return Ok(None);
+                    return nothing(fault);
                 }
                 tokio::select! {
                     () = sleep_until(at.min(until)) => {}
@@ -64,13 +66,13 @@ impl Service {
             }
             let slot = tokio::select! {
                 biased;
-                slot = worker.slots.clone().acquire_owned() => match slot {
+                slot = slot(&worker) => match slot {
                     Ok(slot) => slot,
                     Err(_closed) => return Err(NoLease::Draining),
                 },
                 () = changed(&mut kinds) => continue,
                 _ = self.stopped() => return Ok(None),
-                () = sleep_until(until) => return Ok(None),
+                () = sleep_until(until) => return nothing(fault),
             };
             // Work announced from here on is not missed while the claim runs.
             ready.borrow_and_update();
@@ -80,21 +82,22 @@ impl Service {
                     if let Some(claimed) = claimed.into_iter().next() {
                         return Ok(self.take(claimed, sent, slot));
                     }
+                    fault = None;
                     poll = (poll * 2).min(POLL_MAX);
                     self.wait_until(
                         Instant::now() + (sent.elapsed() * 10).clamp(GAP_MIN, POLL_MAX),
                     );
                     poll
                 }
-                Err(error) if Instant::now() >= until => return Err(NoLease::Unavailable(error)),
-                Err(_) => {
+                Err(error) => {
+                    fault = Some(error);
                     self.wait_until(Instant::now() + FAULT_PAUSE);
                     FAULT_PAUSE
                 }
             };
             drop(slot);
             if Instant::now() >= until {
-                return Ok(None);
+                return nothing(fault);
             }
             tokio::select! {
                 () = sleep_until(until.min(Instant::now() + jitter.around(pause))) => {}
@@ -107,6 +110,19 @@ impl Service {
             }
         }
     }
+}
+
+/// Takes a slot for a service: first a share of what services may have.
+async fn slot(worker: &Worker) -> Result<Slot, AcquireError> {
+    Ok(Slot {
+        _share: worker.service_slots.clone().acquire_owned().await?,
+        _slot: worker.slots.clone().acquire_owned().await?,
+    })
+}
+
+/// The time has passed: without work, or without an answer.
+fn nothing(fault: Option<engine::Error>) -> Result<Option<Arc<Held>>, NoLease> {
+    fault.map_or(Ok(None), |error| Err(NoLease::Unavailable(error)))
 }
 
 async fn sleep_until(at: Instant) {

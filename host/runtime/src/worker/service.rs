@@ -84,8 +84,16 @@ struct Leases {
 struct Taken {
     held: Arc<Held>,
     /// What it occupies; nothing once it is lost.
-    slot: Option<OwnedSemaphorePermit>,
+    slot: Option<Slot>,
     watch: AbortHandle,
+}
+
+/// What a lease occupies.
+pub(super) struct Slot {
+    /// A part of what services may have of the slots, all together.
+    pub(super) _share: OwnedSemaphorePermit,
+    /// A slot of the worker.
+    pub(super) _slot: OwnedSemaphorePermit,
 }
 
 /// What becomes of an execution whose lease the guest did not end.
@@ -205,7 +213,7 @@ impl Service {
         self: &Arc<Self>,
         mut claimed: Claimed,
         sent: Instant,
-        slot: OwnedSemaphorePermit,
+        slot: Slot,
     ) -> Option<Arc<Held>> {
         let worker = &self.worker;
         let ttl = Duration::from_millis(u64::from(worker.settings.lease_ttl_ms));
@@ -252,10 +260,7 @@ impl Service {
         let Some(mut taken) = self.remove(held) else {
             return;
         };
-        {
-            let mut leases = self.leases();
-            leases.given_back = 0;
-        }
+        self.leases().given_back = 0;
         self.close(held, taken.slot.take(), "recorded");
     }
 
@@ -358,7 +363,7 @@ impl Service {
     }
 
     /// Frees what a lease occupies, unless that was done when it was lost.
-    fn close(&self, held: &Held, slot: Option<OwnedSemaphorePermit>, word: &str) {
+    fn close(&self, held: &Held, slot: Option<Slot>, word: &str) {
         if slot.is_some() {
             let wall_us = held.attempt.elapsed_ms().saturating_mul(1000);
             self.worker.counters.ended(word, wall_us);
@@ -369,7 +374,7 @@ impl Service {
     }
 
     /// Takes the slot of a lease that is gone; the guest has yet to let go of it.
-    fn take_slot(&self, held: &Held) -> Option<OwnedSemaphorePermit> {
+    fn take_slot(&self, held: &Held) -> Option<Slot> {
         let mut leases = self.leases();
         leases.find(held.attempt.fence)?.slot.take()
     }

@@ -26,7 +26,6 @@ use super::Worker;
 use super::service::{Service, ServiceStop};
 use crate::host::{EngineSide, HostSide};
 use crate::registry::Loaded;
-use crate::routes::ServiceRoute;
 use crate::sandbox::{self, Life, Opening};
 use crate::verdict;
 
@@ -102,7 +101,11 @@ pub(super) async fn supervise(worker: Arc<Worker>) {
                     component_id: route.component_id,
                     kinds: watch::Sender::new(route.kinds.as_slice().into()),
                 });
-                let task = tasks.spawn(keep_alive(worker.clone(), post.clone(), route.clone()));
+                let task = tasks.spawn(keep_alive(
+                    worker.clone(),
+                    post.clone(),
+                    route.loaded.clone(),
+                ));
                 posts.insert((*digest, number), (post, task.id()));
             }
         }
@@ -120,13 +123,13 @@ pub(super) async fn supervise(worker: Arc<Worker>) {
 }
 
 /// Opens one sandbox after the other until the post is given up.
-async fn keep_alive(worker: Arc<Worker>, post: Arc<Post>, route: ServiceRoute) {
+async fn keep_alive(worker: Arc<Worker>, post: Arc<Post>, loaded: Arc<Loaded>) {
     let mut pause = PAUSE_MIN;
     let component = post.digest;
     while !post.is_retired() {
         let began = Instant::now();
-        tracing::info!(%component, kinds = ?route.kinds, "a service begins");
-        let (failure, held) = live(&worker, &post, &route.loaded).await;
+        tracing::info!(%component, kinds = ?*post.kinds.borrow(), "a service begins");
+        let (failure, held) = live(&worker, &post, &loaded).await;
         if post.is_retired() {
             tracing::info!(%component, why = %failure.message, held, "a service has ended");
             return;
@@ -141,7 +144,7 @@ async fn keep_alive(worker: Arc<Worker>, post: Arc<Post>, route: ServiceRoute) {
         tracing::warn!(
             %component,
             code = failure.code,
-            message = failure.message,
+            why = failure.message,
             backtrace = failure.backtrace,
             held,
             pause_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX),
