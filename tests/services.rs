@@ -313,6 +313,12 @@ async fn wrong_use_is_answered_by_name() {
         "{answer}"
     );
     assert_eq!(said(&api, "describe").await, "Ok(State::Active)");
+    let mut elsewhere = once("wayward", "keep");
+    elsewhere["namespace"] = json!("elsewhere");
+    let elsewhere = api.create(elsewhere).await;
+    api.until(&elsewhere, "active").await;
+    let answer = said(&api, "describe").await;
+    assert!(answer.contains("several namespaces"), "{answer}");
     let info = api.run(once("wayward", "current")).await;
     assert_eq!(info["public_state"], "failed", "{info}");
     let message = info["failure"]["message"].as_str().expect("a message");

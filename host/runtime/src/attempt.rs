@@ -124,6 +124,11 @@ impl Attempt {
         self.flag.load(Ordering::Relaxed) != RUNNING
     }
 
+    /// Whether the execution was cancelled, rather than the lease lost.
+    pub(crate) fn is_cancelled(&self) -> bool {
+        self.flag.load(Ordering::Relaxed) == CANCELLED
+    }
+
     /// Notes that the guest recorded the outcome itself, so that a lease that
     /// is gone is no loss.
     pub fn record(&self) {

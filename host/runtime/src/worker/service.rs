@@ -233,6 +233,8 @@ impl Service {
             since: OnceLock::new(),
         });
         worker.hold(&attempt);
+        // Under the lock, so that the watch finds what it watches.
+        let mut leases = self.leases();
         let watch = worker
             .main
             .spawn(watch_over(self.clone(), held.clone()))
@@ -242,7 +244,6 @@ impl Service {
             slot: Some(slot),
             watch,
         };
-        let mut leases = self.leases();
         if leases.over {
             drop(leases);
             worker
@@ -267,7 +268,7 @@ impl Service {
     /// The guest wanted to end the lease and was told that it is gone.
     pub(crate) fn lost(&self, held: &Held) {
         if let Some(mut taken) = self.remove(held) {
-            self.close(held, taken.slot.take(), "lease_lost");
+            self.close(held, taken.slot.take(), lost_word(&held.attempt));
         }
     }
 
@@ -276,7 +277,8 @@ impl Service {
         let Some(taken) = self.remove(held) else {
             return;
         };
-        let fate = if self.is_told_to_end() {
+        // A lease that is gone is let go as it should be.
+        let fate = if self.is_told_to_end() || held.attempt.is_stopping() {
             Fate::GivenBack
         } else if held.came_back {
             Fate::Failed(Failure::new(
@@ -331,7 +333,7 @@ impl Service {
         // so that guests stop.
         let is_lost = held.attempt.is_stopping() && !self.worker.is_given_up();
         if slot.is_none() || is_lost {
-            self.close(held, slot, "lease_lost");
+            self.close(held, slot, lost_word(&held.attempt));
             return;
         }
         let ending = self.ending(held, spent);
@@ -414,6 +416,16 @@ impl Leases {
     }
 }
 
+/// Returns what the end of a lease counts as that was lost, as it does for a
+/// handler.
+fn lost_word(attempt: &Attempt) -> &'static str {
+    if attempt.is_cancelled() {
+        "cancelled"
+    } else {
+        "lease_lost"
+    }
+}
+
 /// Waits until a lease is gone, frees its slot, and stops the service if it
 /// still holds it after the grace.
 async fn watch_over(service: Arc<Service>, held: Arc<Held>) {
@@ -442,11 +454,11 @@ async fn watch_over(service: Arc<Service>, held: Arc<Held>) {
             tokio::time::sleep(grace).await;
         }
         Stop::LeaseLost => {
-            service.close(&held, slot, "lease_lost");
+            service.close(&held, slot, lost_word(&held.attempt));
             tokio::time::sleep(grace).await;
         }
         // The grace has passed already.
-        Stop::Cancelled => service.close(&held, slot, "cancelled"),
+        Stop::Cancelled => service.close(&held, slot, lost_word(&held.attempt)),
     }
     service.stop(ServiceStop::LeaseKept(held.attempt.fence.execution_id));
 }
