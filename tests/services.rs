@@ -1,8 +1,6 @@
 //! Components of the world `worker` on a real host: what a service may rely on,
 //! and what one that misbehaves costs whom.
 
-use std::time::Duration;
-
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use testkit::{database, eventually, guest};
@@ -16,6 +14,14 @@ async fn metric(api: &Api, name: &str) -> f64 {
     page.lines()
         .find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.parse().ok())
         .unwrap_or_else(|| panic!("no {name} in\n{page}"))
+}
+
+/// Waits until so many services run.
+async fn services(api: &Api, running: f64) {
+    eventually(&format!("{running} services run"), async || {
+        (metric(api, "flowhost_services_running").await == running).then_some(())
+    })
+    .await;
 }
 
 /// Runs an execution and returns its result as text.
@@ -250,10 +256,7 @@ async fn a_draining_host_lets_services_end_and_gives_the_rest_back() {
             .environment("FLOWHOST_WORKER_SERVICES_PER_COMPONENT", "2")
     };
     let mut api = Api::start(grace(), &["wayward"]).await;
-    eventually("two services run", async || {
-        (metric(&api, "flowhost_services_running").await == 2.0).then_some(())
-    })
-    .await;
+    services(&api, 2.0).await;
     let finishing = api.create(once("wayward", "finish")).await;
     api.until(&finishing, "active").await;
     api.host.signal("TERM");
@@ -345,17 +348,31 @@ async fn a_service_shares_no_kind_and_leaves_it_when_it_is_routed_away() {
     assert_eq!(said(&api, "anything").await, "1", "nothing was changed");
     let (status, body) = route(0).await;
     assert_eq!(status, StatusCode::OK, "{body}");
-    eventually("the service has ended", async || {
-        (metric(&api, "flowhost_services_running").await == 0.0).then_some(())
-    })
-    .await;
+    services(&api, 0.0).await;
     assert_eq!(said(&api, "an echo").await, "an echo");
     assert_eq!(metric(&api, "flowhost_service_restarts_total").await, 0.0);
-    tokio::time::timeout(Duration::from_secs(30), async {
-        api.publish(guest("wayward"), "wayward").await;
-        assert_eq!(said(&api, "anything").await, "1", "a new life");
-    })
-    .await
-    .expect("it is routed back");
+    api.publish(guest("wayward"), "wayward").await;
+    services(&api, 1.0).await;
+    assert_eq!(said(&api, "anything").await, "1", "a new life");
     database.assert_invariants().await;
+}
+
+/// With no other kind, so that nothing else makes the worker look again.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_kind_goes_over_from_a_handler_to_a_service() {
+    let database = database().await;
+    let api = Api::start(builder(&database), &[]).await;
+    let (status, body) = api.publish(guest("echo"), "solo").await;
+    assert!(status.is_success(), "{body}");
+    let info = api.run(once("solo", "by the handler")).await;
+    assert_eq!(text(&api, &info).await, "by the handler");
+    let (status, body) = api.publish(guest("wayward"), "solo").await;
+    assert!(status.is_success(), "{body}");
+    services(&api, 1.0).await;
+    for number in ["1", "2", "3"] {
+        let info = api.run(once("solo", "by the service")).await;
+        assert_eq!(text(&api, &info).await, number);
+        let attempt = only_attempt(&api, info["id"].as_str().expect("an id")).await;
+        assert_eq!(attempt["attempt_type"], "initial", "{attempt}");
+    }
 }

@@ -29,7 +29,7 @@ pub(super) async fn claim(worker: Arc<Worker>) {
     let mut poll = POLL_MIN;
     let mut jitter = Jitter::new(&worker.settings.instance_id);
     let standby = stand_by(&worker);
-    while let Some(mut slots) = gather(&worker).await {
+    while let Some(mut slots) = gather(&worker, &standby).await {
         // Work announced from here on is not missed while the claim runs.
         ready.borrow_and_update();
         let max = slots.num_permits().min(Limits::BATCH_MAX);
@@ -87,7 +87,7 @@ fn stand_by(worker: &Arc<Worker>) -> Standby {
 
 /// Takes what slots are free, waiting for the first one. `None` once the worker
 /// drains.
-async fn gather(worker: &Worker) -> Option<OwnedSemaphorePermit> {
+async fn gather(worker: &Worker, standby: &Standby) -> Option<OwnedSemaphorePermit> {
     let mut slots = loop {
         if worker.is_draining() {
             return None;
@@ -98,6 +98,8 @@ async fn gather(worker: &Worker) -> Option<OwnedSemaphorePermit> {
                 () = worker.stirred.notified() => {}
             }
         } else {
+            // No claim follows that would say what to stand by for.
+            standby.close();
             worker.stirred.notified().await;
         }
     };
