@@ -323,7 +323,7 @@ async fn wrong_use_is_answered_by_name() {
     let answer = said(&api, "describe").await;
     assert!(answer.contains("several namespaces"), "{answer}");
     let info = api.run(once("wayward", "current")).await;
-    assert_eq!(info["public_state"], "failed", "{info}");
+    assert_eq!(info["failure"]["code"], "guest_trap", "{info}");
     let message = info["failure"]["message"].as_str().expect("a message");
     assert!(message.contains("has no current lease"), "{message}");
 }

@@ -25,7 +25,7 @@ use wasmtime_wasi::{I32Exit, ResourceTableError};
 
 use crate::attempt::Stop;
 use crate::bindings::flowhost::engine::types;
-use crate::host::HostFault;
+use crate::host::{HostFault, NoCurrentLease};
 use crate::limits::LimitHit;
 use crate::worker::ServiceStop;
 
@@ -207,6 +207,9 @@ fn explain(error: &wasmtime::Error, phase: Phase) -> (FailureClass, &'static str
         let message =
             "the guest wanted more resource handles at once than it may (sandbox.handles_max)";
         return (Permanent, "handle_limit", message.to_owned());
+    }
+    if let Some(misuse) = error.downcast_ref::<NoCurrentLease>() {
+        return (Transient, "guest_trap", misuse.to_string());
     }
     if let Some(fault) = error.downcast_ref::<HostFault>() {
         return (InfraCrash, "host_fault", fault.to_string());

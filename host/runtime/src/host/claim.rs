@@ -20,14 +20,19 @@ const WAIT_MS_MAX: u32 = 60_000;
 /// in a service each lease has one.
 pub struct LeaseHandle(Arc<Held>);
 
+/// A worker asked for a lease that only a handler has.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "`current` was called in the world `worker`, which has no current lease: take one with `next`"
+)]
+pub(crate) struct NoCurrentLease;
+
 impl Host for State {
     fn current(&mut self) -> wasmtime::Result<Resource<LeaseHandle>> {
         self.called(0)?;
         match &self.role {
             Role::Handler(held) => self.push(LeaseHandle(held.clone())),
-            Role::Service(_) => Err(wasmtime::Error::msg(
-                "`current` was called in the world `worker`, which has no current lease: take one with `next`",
-            )),
+            Role::Service(_) => Err(NoCurrentLease.into()),
         }
     }
 

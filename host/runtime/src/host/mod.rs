@@ -24,6 +24,7 @@ use crate::held::Spent;
 use crate::limits::{LimitHit, Meter, SandboxLimits};
 
 pub use claim::LeaseHandle;
+pub(crate) use claim::NoCurrentLease;
 pub use executions::Request;
 pub(crate) use role::Role;
 pub(crate) use side::HostFault;
