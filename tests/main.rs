@@ -19,6 +19,7 @@ mod outage;
 mod plans;
 mod retention;
 mod sandbox;
+mod services;
 mod tidy;
 mod transitions;
 mod wit_reference;

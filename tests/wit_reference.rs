@@ -20,7 +20,7 @@ generated from the files beside it by `make golden`.
 Within the minor line `0.1` functions are added and none is changed: a component built for any \
 `0.1.x` runs on a host of any other, provided that host has the functions the component uses. \
 Every function is synchronous. A refusal is a returned value, never a trap. A guest acts only as \
-the execution its sandbox was opened for.
+the execution its sandbox was opened for, or as those it claimed.
 ";
 
 #[test]

@@ -29,7 +29,9 @@ mod standby;
 mod wake;
 mod worker;
 
-pub use component::{ComponentRow, Kind, NewComponent, Route, RouteRefusal};
+pub use component::{
+    ComponentRow, Kind, NewComponent, Route, RouteRefusal, WORLD_HANDLER, WORLD_WORKER,
+};
 pub use connect::{Instance, MIGRATOR, PLANNER, Settings};
 pub use error::Error;
 pub use execution::{

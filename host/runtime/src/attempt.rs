@@ -4,14 +4,15 @@
 //! Times are taken on the local monotonic clock and count from when the claim
 //! was *sent*, so that a lease never looks longer here than in the database.
 
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use model::{Fence, LeaseRefusal, Outcome};
 use tokio::sync::Notify;
 
 use crate::attempt_log::{AttemptLog, shared};
+use crate::cpu_meter::CpuMeter;
 use crate::limits::SandboxLimits;
 
 /// Why a guest is stopped before it is done.
@@ -48,9 +49,8 @@ pub struct Attempt {
     grace_us: u64,
     changed: Notify,
     recorded: AtomicBool,
-    cpu_us: AtomicU64,
-    on_cpu_since_us: AtomicU64,
-    pub(crate) log: Mutex<AttemptLog>,
+    pub(crate) cpu: CpuMeter,
+    log: Mutex<AttemptLog>,
 }
 
 impl Attempt {
@@ -78,8 +78,7 @@ impl Attempt {
             grace_us: u64::from(limits.cancel_grace_ms) * 1000,
             changed: Notify::new(),
             recorded: AtomicBool::new(false),
-            cpu_us: AtomicU64::new(0),
-            on_cpu_since_us: AtomicU64::new(u64::MAX),
+            cpu: CpuMeter::new(claim_sent),
             log: shared(limits.log_bytes_max, limits.log_records_max),
         }
     }
@@ -123,6 +122,11 @@ impl Attempt {
     /// Whether the guest was told to stop.
     pub fn is_stopping(&self) -> bool {
         self.flag.load(Ordering::Relaxed) != RUNNING
+    }
+
+    /// Whether the execution was cancelled, rather than the lease lost.
+    pub(crate) fn is_cancelled(&self) -> bool {
+        self.flag.load(Ordering::Relaxed) == CANCELLED
     }
 
     /// Notes that the guest recorded the outcome itself, so that a lease that
@@ -201,21 +205,13 @@ impl Attempt {
         }
     }
 
-    /// Marks that the guest gets the processor.
-    pub(crate) fn on_cpu(&self) {
-        self.on_cpu_since_us.store(self.now_us(), Ordering::Relaxed);
-    }
-
-    /// Marks that the guest leaves the processor.
-    pub(crate) fn off_cpu(&self) {
-        self.cpu_us.store(self.cpu_us(), Ordering::Relaxed);
-        self.on_cpu_since_us.store(u64::MAX, Ordering::Relaxed);
-    }
-
-    /// Returns the time spent computing so far, in microseconds.
-    pub(crate) fn cpu_us(&self) -> u64 {
-        let since = self.on_cpu_since_us.load(Ordering::Relaxed);
-        self.cpu_us.load(Ordering::Relaxed) + self.now_us().saturating_sub(since)
+    /// Gives access to the log, with the present time in it.
+    pub(crate) fn with_log<T>(&self, f: impl FnOnce(&mut AttemptLog, u64) -> T) -> T {
+        let at_ms = self.elapsed_ms();
+        f(
+            &mut self.log.lock().unwrap_or_else(PoisonError::into_inner),
+            at_ms,
+        )
     }
 
     fn now_us(&self) -> u64 {
@@ -276,15 +272,5 @@ mod tests {
         attempt.renewed(Instant::now(), Duration::from_secs(1));
         assert_eq!(attempt.lease_until(), until);
         assert!(attempt.remaining_ms(true) > 40_000);
-    }
-
-    #[test]
-    fn only_time_on_the_processor_is_charged() {
-        let attempt = attempt(60_000, None);
-        attempt.on_cpu();
-        attempt.off_cpu();
-        let spent = attempt.cpu_us();
-        assert!(spent < 50_000);
-        assert_eq!(attempt.cpu_us(), spent);
     }
 }

@@ -9,12 +9,12 @@
 //! Nothing is allocated until something is written. What exceeds the bounds is
 //! dropped and counted in one closing line.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Mutex;
 
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
 
-use crate::attempt::Attempt;
+use crate::host::Role;
 
 /// Most bytes of standard error quoted in the message of a trap.
 const TAIL_BYTES_MAX: usize = 2048;
@@ -112,6 +112,20 @@ impl AttemptLog {
         self.text.len() as u64
     }
 
+    /// Returns the finished lines kept so far.
+    pub(crate) fn text(&self) -> &[u8] {
+        &self.text
+    }
+
+    /// Forgets the lines kept so far, so that the bounds count anew, and
+    /// returns how many records were dropped. Unfinished lines stay.
+    pub(crate) fn begin_anew(&mut self) -> u32 {
+        self.text.clear();
+        self.records = 0;
+        self.dropped_bytes = 0;
+        std::mem::take(&mut self.dropped_records)
+    }
+
     /// Returns the lines so far, or `None` if there are none.
     pub(crate) fn snapshot(&mut self, at_ms: u64) -> Option<Vec<u8>> {
         for source in [Source::Stdout, Source::Stderr] {
@@ -141,21 +155,17 @@ impl AttemptLog {
     }
 }
 
-/// A standard stream of a guest, recorded in the log of its attempt.
+/// A standard stream of a guest, recorded in the log it writes to.
 #[derive(Clone)]
 pub(crate) struct Recorded {
-    pub(crate) attempt: Arc<Attempt>,
+    pub(crate) role: Role,
     pub(crate) source: Source,
 }
 
 impl Recorded {
     fn add(&self, bytes: &[u8]) {
-        let at_ms = self.attempt.elapsed_ms();
-        self.attempt
-            .log
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .write(at_ms, self.source, bytes);
+        self.role
+            .with_log(|log, at_ms| log.write(at_ms, self.source, bytes));
     }
 }
 

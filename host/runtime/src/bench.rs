@@ -9,8 +9,7 @@ use engine::Payload;
 
 use crate::compile::CompileIn;
 use crate::engine_config::{Pooling, WasmEngine};
-use crate::inspect::PublishRefusal;
-use crate::invoke::{InvokeSettings, opening};
+use crate::invoke::{InvokeRefusal, InvokeSettings, made_up};
 use crate::registry::{LoadError, Registry};
 use crate::runtime::Error;
 use crate::sandbox;
@@ -40,7 +39,7 @@ pub async fn sandbox_cost(
     wasm: &[u8],
     input: &Payload,
     runs: u32,
-) -> Result<Result<SandboxCost, PublishRefusal>, Error> {
+) -> Result<Result<SandboxCost, InvokeRefusal>, Error> {
     let settings = InvokeSettings::default();
     let engine = WasmEngine::new(Pooling::Auto, 16, &settings.sandbox).map_err(Error::Sandbox)?;
     let pooled = engine.is_pooled();
@@ -48,18 +47,21 @@ pub async fn sandbox_cost(
         Arc::new(Registry::open(engine, None, CompileIn::Process).map_err(Error::Sandbox)?);
     let loaded = match registry.load(wasm).await {
         Ok(loaded) => loaded,
-        Err(LoadError::Rejected(refusal)) => return Ok(Err(refusal)),
+        Err(LoadError::Rejected(refusal)) => return Ok(Err(refusal.into())),
         Err(error @ LoadError::Unavailable(..)) => {
             return Err(Error::Unavailable(error.to_string()));
         }
+    };
+    let Some(handler) = loaded.handler() else {
+        return Ok(Err(InvokeRefusal::Service));
     };
     let runs = runs.max(1);
     let mut fresh = Vec::with_capacity(runs as usize);
     // The first ones pay for pages and code that later ones share.
     for run in 0..runs.saturating_add(100) {
-        let opening = opening(&settings, "bench", input.clone());
+        let (held, opening) = made_up(&settings, "bench", input.clone());
         let began = Instant::now();
-        let verdict = sandbox::run(&loaded, opening).await;
+        let verdict = sandbox::run(handler, held, opening).await;
         let took = began.elapsed();
         if !matches!(verdict.outcome, Ended::Completed(_)) {
             return Err(Error::Unavailable(format!(

@@ -1,4 +1,5 @@
-//! What `wit/` says, as Rust: the world `handler` seen from the host.
+//! What `wit/` says, as Rust: the worlds `handler` and `worker` seen from the
+//! host. They import the same interfaces, so those exist once.
 //!
 //! Functions that wait for the database are async and may trap; the others
 //! are sync and may trap too, since every call counts against a bound.
@@ -9,6 +10,7 @@ wasmtime::component::bindgen!({
     imports: {
         "flowhost:engine/claim.[method]lease.renew": async | trappable,
         "flowhost:engine/claim.[method]lease.progress": async | trappable,
+        "flowhost:engine/claim.next": async | trappable,
         "flowhost:engine/complete": async | trappable,
         "flowhost:engine/executions.[method]request.create": async | trappable,
         "flowhost:engine/executions.describe": async | trappable,
@@ -22,3 +24,19 @@ wasmtime::component::bindgen!({
         "flowhost:engine/executions.request": crate::host::Request,
     },
 });
+
+/// The world `worker`.
+pub(crate) mod worker {
+    wasmtime::component::bindgen!({
+        path: "../../wit",
+        world: "worker",
+        exports: { default: async },
+        with: {
+            "flowhost:engine/types": crate::bindings::flowhost::engine::types,
+            "flowhost:engine/claim": crate::bindings::flowhost::engine::claim,
+            "flowhost:engine/complete": crate::bindings::flowhost::engine::complete,
+            "flowhost:engine/executions": crate::bindings::flowhost::engine::executions,
+            "flowhost:engine/log": crate::bindings::flowhost::engine::log,
+        },
+    });
+}

@@ -6,17 +6,19 @@
 
 use std::fmt::Write as _;
 
+use engine::{WORLD_HANDLER, WORLD_WORKER};
 use model::{Digest, Limits};
 use sha2::{Digest as _, Sha256};
 use wasmparser::{Encoding, Parser, Payload};
 
-/// The package handlers are built against, and the version offered.
+/// The package components are built against, and the version offered.
 pub const PACKAGE: &str = "flowhost:engine";
 /// The version offered. Every `0.1.x` is of one track and fits.
 pub const VERSION: &str = "0.1.0";
 
 const INTERFACES: &[&str] = &["types", "claim", "complete", "executions", "log"];
-const EXPORT: &str = "attempt";
+/// What a component of each world exports.
+const WORLDS: &[(&str, &str)] = &[("attempt", WORLD_HANDLER), ("service", WORLD_WORKER)];
 /// Packages of WASI 0.2 that are linked. Sockets are among them because
 /// interpreters import them whatever the handler does; opening one is denied.
 const WASI: &[&str] = &["cli", "clocks", "io", "random", "filesystem", "sockets"];
@@ -61,14 +63,19 @@ pub enum PublishRefusal {
     /// It imports what this host does not offer.
     #[error("the component imports {}", join(.0))]
     Imports(Vec<String>),
-    /// It does not export the handler.
+    /// It exports what no world asks for.
     #[error(
-        "the component exports no `{PACKAGE}/{EXPORT}@{VERSION}`{found}. Build it against the world `handler` of wit/ and export `{EXPORT}.run`"
+        "the component exports neither `{PACKAGE}/attempt@{VERSION}` nor `{PACKAGE}/service@{VERSION}`{found}. Build it against the world `handler` of wit/ and export `attempt.run`, or against `worker` and export `service.serve`"
     )]
-    NoHandler {
+    NoWorld {
         /// What it exports instead, in words.
         found: String,
     },
+    /// It exports what two worlds ask for.
+    #[error(
+        "the component exports both `{PACKAGE}/attempt` and `{PACKAGE}/service`: it is either a handler or a worker. Build two components"
+    )]
+    TwoWorlds,
     /// The compiler refused it.
     #[error("the component does not compile: {0}")]
     DoesNotCompile(String),
@@ -87,7 +94,7 @@ impl PublishRefusal {
             Self::NotAComponent { .. } => "not_a_component",
             Self::Malformed(_) => "component_malformed",
             Self::Imports(_) => "component_imports",
-            Self::NoHandler { .. } => "component_exports",
+            Self::NoWorld { .. } | Self::TwoWorlds => "component_exports",
             Self::DoesNotCompile(_) => "component_does_not_compile",
             Self::DoesNotLink(_) => "component_does_not_link",
         }
@@ -115,17 +122,27 @@ pub fn inspect(bytes: &[u8], limits: &Limits) -> Result<Inspected, PublishRefusa
     if !wrong.is_empty() {
         return Err(PublishRefusal::Imports(wrong));
     }
-    if !exports.iter().any(|name| is_ours(name, &[EXPORT])) {
-        return Err(PublishRefusal::NoHandler {
-            found: exported_instead(&exports),
-        });
-    }
+    let world = world(&exports)?;
     imports.sort_unstable();
     Ok(Inspected {
         digest: digest(bytes),
-        world: "handler",
+        world,
         imports,
     })
+}
+
+/// Tells the world from what a component exports.
+fn world(exports: &[String]) -> Result<&'static str, PublishRefusal> {
+    let mut fits = WORLDS
+        .iter()
+        .filter(|(interface, _)| exports.iter().any(|name| is_ours(name, interface)));
+    match (fits.next(), fits.next()) {
+        (Some((_, world)), None) => Ok(world),
+        (None, _) => Err(PublishRefusal::NoWorld {
+            found: exported_instead(exports),
+        }),
+        (Some(_), Some(_)) => Err(PublishRefusal::TwoWorlds),
+    }
 }
 
 /// Recognises what people publish by mistake.
@@ -218,10 +235,10 @@ fn refused(name: &str) -> Option<String> {
             format!("`{name}`, but this host offers WASI 0.2: build it for wasm32-wasip2")
         }),
         Some("http") => Some(format!(
-            "`{name}`, but handlers have no network here: leave the feature out of the build (jco: --disable http)"
+            "`{name}`, but components have no network here: leave the feature out of the build (jco: --disable http)"
         )),
         _ => Some(format!(
-            "`{name}`, which this host does not offer: a handler may import {PACKAGE} and WASI 0.2 (cli, clocks, io, random)"
+            "`{name}`, which this host does not offer: a component may import {PACKAGE} and WASI 0.2 (cli, clocks, io, random)"
         )),
     }
 }
@@ -241,9 +258,9 @@ fn exported_instead(exports: &[String]) -> String {
     text
 }
 
-fn is_ours(name: &str, interfaces: &[&str]) -> bool {
+fn is_ours(name: &str, wanted: &str) -> bool {
     let (package, interface, version) = split(name);
-    package == PACKAGE && interfaces.contains(&interface) && same_track(version)
+    package == PACKAGE && interface == wanted && same_track(version)
 }
 
 /// Splits `ns:pkg/interface@version`.
@@ -282,7 +299,24 @@ mod tests {
     }
 
     #[test]
-    fn a_component_without_the_handler_is_refused() {
+    fn the_world_follows_from_the_exports() {
+        let of = |names: &[&str]| {
+            let exports: Vec<_> = names.iter().map(ToString::to_string).collect();
+            world(&exports)
+        };
+        assert_eq!(of(&["flowhost:engine/attempt@0.1.0"]), Ok("handler"));
+        assert_eq!(of(&["flowhost:engine/service@0.1.3", "x"]), Ok("worker"));
+        let both = [
+            "flowhost:engine/attempt@0.1.0",
+            "flowhost:engine/service@0.1.0",
+        ];
+        assert_eq!(of(&both), Err(PublishRefusal::TwoWorlds));
+        let refusal = of(&["flowhost:engine/service@0.2.0"]).unwrap_err();
+        assert!(refusal.to_string().contains("@0.2.0"), "{refusal}");
+    }
+
+    #[test]
+    fn a_component_of_no_world_is_refused() {
         let empty = b"\0asm\x0d\0\x01\0";
         let refusal = inspect(empty, &Limits::default()).unwrap_err();
         assert_eq!(refusal.code(), "component_exports");

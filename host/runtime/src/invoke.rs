@@ -1,10 +1,10 @@
 //! Runs one handler once, without a database: what a developer does before
 //! publishing it.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use engine::Payload;
+use engine::{Payload, WORLD_WORKER};
 use model::{Digest, ExecutionId, Fence, LeaseId, Partition, Usage};
 use uuid::Uuid;
 
@@ -12,8 +12,9 @@ use crate::attempt::Attempt;
 use crate::bindings::flowhost::engine::types;
 use crate::compile::CompileIn;
 use crate::engine_config::{Pooling, WasmEngine};
+use crate::held::Held;
 use crate::host::HostSide;
-use crate::inspect::{PublishRefusal, inspect};
+use crate::inspect::{PACKAGE, PublishRefusal, inspect};
 use crate::limits::SandboxLimits;
 use crate::registry::{LoadError, Registry};
 use crate::runtime::{Error, GuestThreads};
@@ -52,6 +53,19 @@ pub struct InvokeReport {
     pub compile_ms: u64,
 }
 
+/// Why a component cannot be run by itself.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum InvokeRefusal {
+    /// It could not be published either.
+    #[error(transparent)]
+    Component(#[from] PublishRefusal),
+    /// It claims its executions itself, and there are none here.
+    #[error(
+        "the component is a service: it exports `{PACKAGE}/service` (world `worker`) and claims executions from a host, so there is no single attempt to run. Give it to a host with `flowhost component publish FILE --kind KIND`, or start one with `flowhost dev --load DIRECTORY`, and submit work with `flowhost submit KIND`"
+    )]
+    Service,
+}
+
 /// Runs the handler in `wasm` once with `input`.
 ///
 /// Its lease is made up: renewals succeed, progress and an end through the
@@ -66,18 +80,21 @@ pub async fn invoke(
     wasm: &[u8],
     kind: &str,
     input: Payload,
-) -> Result<Result<InvokeReport, PublishRefusal>, Error> {
+) -> Result<Result<InvokeReport, InvokeRefusal>, Error> {
     let inspected = match inspect(wasm, &settings.limits) {
         Ok(inspected) => inspected,
-        Err(refusal) => return Ok(Err(refusal)),
+        Err(refusal) => return Ok(Err(refusal.into())),
     };
+    if inspected.world == WORLD_WORKER {
+        return Ok(Err(InvokeRefusal::Service));
+    }
     let engine = WasmEngine::new(Pooling::Off, 1, &settings.sandbox).map_err(Error::Sandbox)?;
     let registry =
         Arc::new(Registry::open(engine, None, CompileIn::Process).map_err(Error::Sandbox)?);
     let compiling = Instant::now();
     let loaded = match registry.load(wasm).await {
         Ok(loaded) => loaded,
-        Err(LoadError::Rejected(refusal)) => return Ok(Err(refusal)),
+        Err(LoadError::Rejected(refusal)) => return Ok(Err(refusal.into())),
         Err(error @ LoadError::Unavailable(..)) => {
             return Err(Error::Unavailable(error.to_string()));
         }
@@ -85,12 +102,15 @@ pub async fn invoke(
     let compile_ms = u64::try_from(compiling.elapsed().as_millis()).unwrap_or(u64::MAX);
 
     let guests = GuestThreads::start(1).map_err(Error::Threads)?;
-    let opening = opening(&settings, kind, input);
+    let (held, opening) = made_up(&settings, kind, input);
     let verdict = guests
         .handle()
-        .spawn(async move { sandbox::run(&loaded, opening).await })
+        .spawn(async move { Some(sandbox::run(loaded.handler()?, held, opening).await) })
         .await
         .map_err(|error| Error::Unavailable(format!("the host failed: {error}")))?;
+    let Some(verdict) = verdict else {
+        return Ok(Err(InvokeRefusal::Service));
+    };
     Ok(Ok(InvokeReport {
         digest: inspected.digest,
         imports: inspected.imports,
@@ -103,8 +123,12 @@ pub async fn invoke(
     }))
 }
 
-/// Makes up an execution for a handler.
-pub(crate) fn opening(settings: &InvokeSettings, kind: &str, input: Payload) -> Opening {
+/// Makes up an execution for a handler, and its lease.
+pub(crate) fn made_up(
+    settings: &InvokeSettings,
+    kind: &str,
+    input: Payload,
+) -> (Arc<Held>, Opening) {
     let partition = Partition::new(0).expect("invariant: zero is a partition");
     let fence = Fence {
         execution_id: ExecutionId::from_parts(partition, 0, 1),
@@ -115,8 +139,8 @@ pub(crate) fn opening(settings: &InvokeSettings, kind: &str, input: Payload) -> 
     let now = Instant::now();
     // Nobody renews this lease, so it outlasts every attempt.
     let forever = Duration::from_secs(365 * 24 * 3600);
-    Opening {
-        task: types::Task {
+    let held = Held {
+        task: Arc::new(types::Task {
             execution_id: fence.execution_id.to_string(),
             namespace: model::NAMESPACE_DEFAULT.to_owned(),
             kind: kind.to_owned(),
@@ -133,7 +157,7 @@ pub(crate) fn opening(settings: &InvokeSettings, kind: &str, input: Payload) -> 
                 data: input.data,
             },
             tags: settings.tags.clone(),
-        },
+        }),
         attempt: Arc::new(Attempt::new(
             fence,
             now,
@@ -141,9 +165,15 @@ pub(crate) fn opening(settings: &InvokeSettings, kind: &str, input: Payload) -> 
             settings.attempt_timeout_ms,
             &settings.sandbox,
         )),
+        limited: settings.attempt_timeout_ms.is_some(),
+        known: None,
+        came_back: false,
+        since: OnceLock::new(),
+    };
+    let opening = Opening {
         side: HostSide::Local,
         limits: settings.sandbox,
         result_bytes_max: settings.limits.result_bytes_max,
-        attempt_limited: settings.attempt_timeout_ms.is_some(),
-    }
+    };
+    (Arc::new(held), opening)
 }

@@ -1,4 +1,5 @@
-//! Runs handlers: WebAssembly components, one fresh sandbox per attempt.
+//! Runs WebAssembly components: handlers, with one fresh sandbox per attempt, and
+//! services, which claim for themselves and live until they end.
 //!
 //! ```text
 //!            publish                        worker
@@ -10,13 +11,14 @@
 //!
 //! # What a guest may rely on
 //!
-//! - It runs alone in its sandbox, with nothing of an earlier attempt in it,
+//! - It runs alone in its sandbox, with nothing of an earlier sandbox in it,
 //!   and is called once.
-//! - It acts as the execution it was given and as no other: identity comes from
-//!   the sandbox, never from an argument.
+//! - It acts as the execution it was given, or those it claimed, and as no
+//!   other: identity comes from the sandbox, never from an argument.
 //! - Its lease is renewed without its help. When the lease is lost it is
 //!   stopped within some 10 ms, whether it computes or waits; after a
-//!   cancellation it has a grace first.
+//!   cancellation it has a grace first. A service has the grace to let go of
+//!   the lease, and goes on if it does.
 //! - It has clocks, random numbers and standard output and error, which end up
 //!   in its log; no files, no environment, no arguments, no sockets.
 //! - It is stopped by name when it exceeds [`SandboxLimits`], and told apart
@@ -32,8 +34,11 @@ mod bench;
 mod bindings;
 mod cache;
 mod compile;
+mod cpu_meter;
 mod engine_config;
+mod held;
 mod host;
+mod idle_log;
 mod inspect;
 mod invoke;
 mod keeper;
@@ -53,7 +58,7 @@ pub use bench::{SandboxCost, sandbox_cost};
 pub use compile::{COMPILE_ARGUMENT, CompileIn, compile_main};
 pub use engine_config::Pooling;
 pub use inspect::{Inspected, PACKAGE, PublishRefusal, VERSION, digest, inspect};
-pub use invoke::{InvokeReport, InvokeSettings, invoke};
+pub use invoke::{InvokeRefusal, InvokeReport, InvokeSettings, invoke};
 pub use limits::{LimitHit, SandboxLimits};
 pub use metrics::Metrics;
 pub use runtime::{Error, Runtime};

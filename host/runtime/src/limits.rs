@@ -25,7 +25,8 @@ pub struct SandboxLimits {
     pub handles_max: u32,
     /// Most bytes a guest passes to the host in one call.
     pub host_call_bytes_max: u32,
-    /// Most calls into the engine's interfaces.
+    /// Most calls into the engine's interfaces; for a service, in a minute and
+    /// between the start or end of one lease and the next.
     pub host_calls_max: u32,
     /// Most random bytes in one call.
     pub random_bytes_max: u32,
@@ -33,9 +34,11 @@ pub struct SandboxLimits {
     pub log_bytes_max: u32,
     /// Most records of the attempt's log.
     pub log_records_max: u32,
-    /// Most time spent computing, in milliseconds.
+    /// Most time spent computing, in milliseconds; for a service, under a lease
+    /// without taking or ending one.
     pub cpu_ms_max: u32,
-    /// Time between a cancellation and the stop, in milliseconds.
+    /// Time between a cancellation and the stop, in milliseconds; for a service
+    /// also between the loss of a lease it keeps and the stop.
     pub cancel_grace_ms: u32,
     /// Longest attempt, whatever its policy says, in milliseconds.
     pub attempt_ms_max: u32,

@@ -16,6 +16,8 @@ pub(crate) struct Counters {
     pub(crate) live: AtomicU64,
     pub(crate) renewed: AtomicU64,
     pub(crate) unrecorded: AtomicU64,
+    pub(crate) services: AtomicU64,
+    pub(crate) service_restarts: AtomicU64,
     ended: Mutex<BTreeMap<String, u64>>,
     wall: [AtomicU64; BUCKETS],
 }
@@ -39,6 +41,10 @@ pub struct Metrics {
     pub leases_renewed: u64,
     /// Sandboxes open now.
     pub sandboxes_live: u64,
+    /// Services running now.
+    pub services_running: u64,
+    /// Services that ended by themselves and were started again.
+    pub service_restarts: u64,
     /// Components compiled.
     pub compiles: u64,
     /// Time in the sandbox that half of the attempts stayed below, rounded up
@@ -85,6 +91,8 @@ impl Counters {
             claim_faults: get(&self.claim_faults),
             leases_renewed: get(&self.renewed),
             sandboxes_live: get(&self.live),
+            services_running: get(&self.services),
+            service_restarts: get(&self.service_restarts),
             compiles,
             sandbox_wall_us_p50: self.quantile(50),
             sandbox_wall_us_p99: self.quantile(99),

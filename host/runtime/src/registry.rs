@@ -15,12 +15,16 @@ use model::Digest;
 use wasmtime::component::{Component, Linker};
 
 use crate::bindings::HandlerPre;
+use crate::bindings::worker::WorkerPre;
 use crate::cache::Cache;
 use crate::compile::{CompileError, CompileIn, Compiler};
 use crate::engine_config::WasmEngine;
 use crate::host::State;
 use crate::inspect::{PublishRefusal, digest};
 
+/// What a component of the world `worker` exports; another patch level of the
+/// version is found as well.
+const SERVICE: &str = "flowhost:engine/service@0.1.0";
 /// Most components kept loaded without being routed to.
 const LOADED_MAX: usize = 64;
 /// Most verdicts remembered of components that cannot be loaded.
@@ -29,7 +33,31 @@ const REJECTED_MAX: usize = 1024;
 /// A component ready to be instantiated.
 pub(crate) struct Loaded {
     pub(crate) digest: Digest,
-    pub(crate) pre: HandlerPre<State>,
+    guest: Guest,
+}
+
+/// A component of one of the worlds, with its imports resolved.
+enum Guest {
+    Handler(HandlerPre<State>),
+    Service(WorkerPre<State>),
+}
+
+impl Loaded {
+    /// Returns the component if it is of the world `handler`.
+    pub(crate) fn handler(&self) -> Option<&HandlerPre<State>> {
+        match &self.guest {
+            Guest::Handler(pre) => Some(pre),
+            Guest::Service(_) => None,
+        }
+    }
+
+    /// Returns the component if it is of the world `worker`.
+    pub(crate) fn service(&self) -> Option<&WorkerPre<State>> {
+        match &self.guest {
+            Guest::Handler(_) => None,
+            Guest::Service(pre) => Some(pre),
+        }
+    }
 }
 
 /// Why a component cannot be run here.
@@ -210,8 +238,14 @@ impl Registry {
         // this host: they come straight from its compiler, or from a file
         // whose MAC under this host's key was checked on these very bytes.
         let component = unsafe { Component::deserialize(self.wasm.engine(), code) }?;
-        let pre = HandlerPre::new(self.linker.instantiate_pre(&component)?)?;
-        Ok(Loaded { digest, pre })
+        let pre = self.linker.instantiate_pre(&component)?;
+        let is_service = component.get_export_index(None, SERVICE).is_some();
+        let guest = if is_service {
+            Guest::Service(WorkerPre::new(pre)?)
+        } else {
+            Guest::Handler(HandlerPre::new(pre)?)
+        };
+        Ok(Loaded { digest, guest })
     }
 
     fn keep(&self, loaded: Loaded) -> Arc<Loaded> {

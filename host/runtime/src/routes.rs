@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use model::ExecutionId;
+use model::{Digest, ExecutionId};
 
 use crate::registry::Loaded;
 
@@ -16,6 +16,21 @@ pub(crate) struct Target {
     pub(crate) component_id: i32,
     pub(crate) weight: u32,
     pub(crate) component: Readiness,
+}
+
+/// A component that claims its kinds itself, and those kinds.
+#[derive(Clone)]
+pub(crate) struct ServiceRoute {
+    pub(crate) component_id: i32,
+    pub(crate) loaded: Arc<Loaded>,
+    /// Sorted.
+    pub(crate) kinds: Vec<String>,
+}
+
+impl PartialEq for ServiceRoute {
+    fn eq(&self, other: &Self) -> bool {
+        self.component_id == other.component_id && self.kinds == other.kinds
+    }
 }
 
 /// Whether a component can be run.
@@ -34,24 +49,52 @@ pub(crate) enum Readiness {
 pub(crate) struct Routes {
     kinds: HashMap<String, Vec<Target>>,
     claimable: Vec<String>,
+    services: HashMap<Digest, ServiceRoute>,
 }
 
 impl Routes {
     /// Collects routes. A kind is claimable once none of its components is
-    /// pending and at least one is ready.
+    /// pending and at least one is ready, unless that is a service: then the
+    /// service claims it, if nothing else shares the kind.
     pub(crate) fn new(kinds: HashMap<String, Vec<Target>>) -> Self {
-        let mut claimable: Vec<String> = kinds
-            .iter()
-            .filter(|(_, targets)| is_claimable(targets))
-            .map(|(kind, _)| kind.clone())
-            .collect();
+        let mut claimable = Vec::new();
+        let mut services: HashMap<Digest, ServiceRoute> = HashMap::new();
+        for (kind, targets) in kinds.iter().filter(|(_, targets)| is_claimable(targets)) {
+            let Some(loaded) = targets.iter().find_map(Target::service) else {
+                claimable.push(kind.clone());
+                continue;
+            };
+            if let [target] = live(targets).collect::<Vec<_>>().as_slice() {
+                services
+                    .entry(loaded.digest)
+                    .or_insert_with(|| ServiceRoute {
+                        component_id: target.component_id,
+                        loaded: loaded.clone(),
+                        kinds: Vec::new(),
+                    })
+                    .kinds
+                    .push(kind.clone());
+            }
+        }
         claimable.sort_unstable();
-        Self { kinds, claimable }
+        for service in services.values_mut() {
+            service.kinds.sort_unstable();
+        }
+        Self {
+            kinds,
+            claimable,
+            services,
+        }
     }
 
-    /// Returns the kinds a worker may claim.
+    /// Returns the kinds a worker may claim for handlers.
     pub(crate) fn claimable(&self) -> &[String] {
         &self.claimable
+    }
+
+    /// Returns the components that claim for themselves.
+    pub(crate) fn services(&self) -> &HashMap<Digest, ServiceRoute> {
+        &self.services
     }
 
     /// Returns the component that runs an execution of `kind`.
@@ -61,8 +104,25 @@ impl Routes {
     }
 }
 
+impl Target {
+    /// Returns the component if it is a service with a share in the kind.
+    fn service(&self) -> Option<&Arc<Loaded>> {
+        match &self.component {
+            Readiness::Ready(loaded) if self.weight > 0 && loaded.service().is_some() => {
+                Some(loaded)
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Returns the targets that have a share.
+fn live(targets: &[Target]) -> impl Iterator<Item = &Target> {
+    targets.iter().filter(|target| target.weight > 0)
+}
+
 fn is_claimable(targets: &[Target]) -> bool {
-    let mut weighted = targets.iter().filter(|target| target.weight > 0).peekable();
+    let mut weighted = live(targets).peekable();
     let mut ready = false;
     weighted.peek().is_some()
         && weighted.all(|target| match target.component {

@@ -1,61 +1,58 @@
-//! Runs one attempt in a fresh sandbox.
+//! Runs a guest in a fresh sandbox: a handler for one attempt, a service for as
+//! long as it likes.
 //!
 //! A sandbox is a store of its own with nothing of an earlier one in it. One
-//! deadline bounds instantiation, call and everything the guest waits for: an
-//! epoch callback stops guests that compute, and the same question asked
-//! asynchronously stops guests that wait in the host. Ticks also make a guest
-//! yield, so that none keeps a thread for itself.
+//! deadline bounds a handler's instantiation, call and everything it waits for:
+//! an epoch callback stops guests that compute, and the same question asked
+//! asynchronously stops guests that wait in the host. A service is stopped the
+//! same two ways when it is told to. Ticks also make a guest yield, so that none
+//! keeps a thread for itself.
 
-use std::future::Future;
-use std::pin::{Pin, pin};
-use std::sync::{Arc, PoisonError};
-use std::task::{Context, Poll};
+use std::pin::pin;
+use std::sync::Arc;
 
 use wasmtime::{Store, StoreContextMut, UpdateDeadline};
 
 use crate::attempt::{Attempt, Stop};
-use crate::bindings::flowhost::engine::types::Task;
-use crate::host::{HostSide, State};
+use crate::bindings::HandlerPre;
+use crate::bindings::flowhost::engine::types::{Failure, Outcome};
+use crate::bindings::worker::WorkerPre;
+use crate::cpu_meter::Metered;
+use crate::held::{Held, Spent};
+use crate::host::{HostSide, Role, State};
 use crate::limits::SandboxLimits;
-use crate::registry::Loaded;
 use crate::verdict::{self, Ended, Phase, Verdict};
+use crate::worker::{Service, ServiceStop};
 
 /// What a sandbox is opened with.
 pub(crate) struct Opening {
-    /// What the handler is asked to do.
-    pub(crate) task: Task,
-    /// The attempt, shared with whoever keeps its lease.
-    pub(crate) attempt: Arc<Attempt>,
     /// What the guest's calls reach.
     pub(crate) side: HostSide,
     /// What it may use.
     pub(crate) limits: SandboxLimits,
     /// Most bytes of a result.
     pub(crate) result_bytes_max: u32,
-    /// Whether the execution's policy limits the attempt.
-    pub(crate) attempt_limited: bool,
 }
 
 /// Opens a sandbox, calls the handler once and drops the sandbox.
 ///
 /// Must be polled on a tokio runtime. Dropping the future stops the guest.
-pub(crate) async fn run(loaded: &Loaded, opening: Opening) -> Verdict {
-    let attempt = opening.attempt.clone();
-    let mut store = open(loaded, opening);
+pub(crate) async fn run(handler: &HandlerPre<State>, held: Arc<Held>, opening: Opening) -> Verdict {
+    let attempt = held.attempt.clone();
+    let mut store = open(handler.engine(), Role::Handler(held.clone()), opening);
     let mut phase = Phase::Opening;
     let answer = {
-        let task = store.data().task.clone();
         let call = pin!(async {
-            let handler = loaded.pre.instantiate_async(&mut store).await?;
+            let handler = handler.instantiate_async(&mut store).await?;
             phase = Phase::Running;
             handler
                 .flowhost_engine_attempt()
-                .call_run(&mut store, &task)
+                .call_run(&mut store, &held.task)
                 .await
         });
         let call = Metered {
             call,
-            attempt: &attempt,
+            cpu: &attempt.cpu,
         };
         tokio::select! {
             biased;
@@ -71,20 +68,14 @@ pub(crate) async fn run(loaded: &Loaded, opening: Opening) -> Verdict {
     if let Ended::Completed(result) = &outcome {
         store.data_mut().count_result(result.data.len());
     }
-    let state = store.data();
     Verdict {
-        usage: state.usage(),
-        log: state.log_snapshot(),
+        usage: held.usage(&store.data().spent()),
+        log: held.log_snapshot(),
         outcome,
     }
 }
 
-type Answer = wasmtime::Result<
-    Result<
-        crate::bindings::flowhost::engine::types::Outcome,
-        crate::bindings::flowhost::engine::types::Failure,
-    >,
->;
+type Answer = wasmtime::Result<Result<Outcome, Failure>>;
 
 fn judge(answer: Result<Answer, Stop>, phase: Phase, attempt: &Attempt, state: &State) -> Ended {
     match answer {
@@ -92,24 +83,57 @@ fn judge(answer: Result<Answer, Stop>, phase: Phase, attempt: &Attempt, state: &
         Ok(Ok(_)) if attempt.due() == Some(Stop::LeaseLost) => Ended::Abandoned(Stop::LeaseLost),
         Ok(Ok(answer)) => verdict::returned(answer, state.result_bytes_max),
         Ok(Err(error)) => {
-            let log = attempt.log.lock().unwrap_or_else(PoisonError::into_inner);
-            verdict::error(&error, phase, &log.stderr_tail())
+            let said = attempt.with_log(|log, _| log.stderr_tail());
+            verdict::error(&error, phase, &said)
         }
         Err(stop) => verdict::stopped(stop),
     }
 }
 
-fn open(loaded: &Loaded, opening: Opening) -> Store<State> {
+/// How one life of a service ended, and what it used.
+pub(crate) struct Life {
+    pub(crate) answer: wasmtime::Result<Result<(), String>>,
+    pub(crate) phase: Phase,
+    pub(crate) spent: Spent,
+}
+
+/// Opens a sandbox, has the service serve and drops the sandbox.
+///
+/// Must be polled on a tokio runtime. Dropping the future stops the guest.
+pub(crate) async fn serve(
+    component: &WorkerPre<State>,
+    service: &Arc<Service>,
+    opening: Opening,
+) -> Life {
+    let mut store = open(component.engine(), Role::Service(service.clone()), opening);
+    let mut phase = Phase::Opening;
+    let answer = {
+        let call = pin!(async {
+            let guest = component.instantiate_async(&mut store).await?;
+            phase = Phase::Running;
+            guest.flowhost_engine_service().call_serve(&mut store).await
+        });
+        let call = Metered {
+            call,
+            cpu: &service.cpu,
+        };
+        tokio::select! {
+            biased;
+            answer = call => answer,
+            stop = service.stopped() => Err(stop.into()),
+        }
+    };
+    Life {
+        answer,
+        phase,
+        spent: store.data().spent(),
+    }
+}
+
+fn open(engine: &wasmtime::Engine, role: Role, opening: Opening) -> Store<State> {
     let limits = opening.limits;
-    let state = State::new(
-        opening.attempt,
-        Arc::new(opening.task),
-        opening.side,
-        limits,
-        opening.result_bytes_max,
-        opening.attempt_limited,
-    );
-    let mut store = Store::new(loaded.pre.engine(), state);
+    let state = State::new(role, opening.side, limits, opening.result_bytes_max);
+    let mut store = Store::new(engine, state);
     store.limiter(|state| &mut state.meter);
     store.set_hostcall_fuel(limits.host_call_bytes_max as usize);
     // Twice as many as the host's own table holds, so that running out of
@@ -121,16 +145,12 @@ fn open(loaded: &Loaded, opening: Opening) -> Store<State> {
     store
 }
 
-/// Decides at each tick whether the guest goes on: lease and cancellation
-/// first, then the deadline, then the allowance of processor time.
+/// Decides at each tick whether the guest goes on.
 fn on_tick(store: StoreContextMut<'_, State>) -> wasmtime::Result<UpdateDeadline> {
     let state = store.data();
-    if let Some(stop) = state.attempt.due() {
-        return Err(stop.into());
-    }
-    let cpu_ms_max = state.limits.cpu_ms_max;
-    if state.attempt.cpu_us() > u64::from(cpu_ms_max) * 1000 {
-        return Err(Stop::CpuLimit(cpu_ms_max).into());
+    match &state.role {
+        Role::Handler(held) => handler_goes_on(&held.attempt, state.limits.cpu_ms_max)?,
+        Role::Service(service) => service_goes_on(service)?,
     }
     Ok(UpdateDeadline::YieldCustom(
         1,
@@ -138,22 +158,18 @@ fn on_tick(store: StoreContextMut<'_, State>) -> wasmtime::Result<UpdateDeadline
     ))
 }
 
-/// A future whose time on the processor is charged to an attempt.
-///
-/// Counting ticks instead would charge a guest for the ticks that passed while
-/// it waited in the host.
-struct Metered<'a, F> {
-    call: Pin<&'a mut F>,
-    attempt: &'a Attempt,
+/// Lease and cancellation first, then the deadline, then the allowance of
+/// processor time.
+fn handler_goes_on(attempt: &Attempt, cpu_ms_max: u32) -> Result<(), Stop> {
+    if let Some(stop) = attempt.due() {
+        return Err(stop);
+    }
+    if attempt.cpu.used_us() > u64::from(cpu_ms_max) * 1000 {
+        return Err(Stop::CpuLimit(cpu_ms_max));
+    }
+    Ok(())
 }
 
-impl<F: Future> Future for Metered<'_, F> {
-    type Output = F::Output;
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
-        self.attempt.on_cpu();
-        let answer = self.call.as_mut().poll(context);
-        self.attempt.off_cpu();
-        answer
-    }
+fn service_goes_on(service: &Service) -> Result<(), ServiceStop> {
+    service.due().map_or(Ok(()), Err)
 }

@@ -57,10 +57,17 @@ pub struct WorkerSettings {
     pub lease_ttl_ms: u32,
     /// What it offers to executions that require capabilities.
     pub capabilities: BTreeSet<String>,
+    /// Sandboxes of each component of the world `worker`.
+    pub services_per_component: u32,
+    /// Sandboxes of such components, all together.
+    pub services_max: u32,
+    /// Leases one of them may hold at once.
+    pub service_leases_max: u32,
 }
 
 impl WorkerSettings {
-    /// Returns the defaults: every lane, 64 slots, leases of 30 s.
+    /// Returns the defaults: every lane, 64 slots, leases of 30 s, one sandbox
+    /// of each service.
     pub fn new(instance_id: impl Into<String>) -> Self {
         Self {
             instance_id: instance_id.into(),
@@ -68,6 +75,9 @@ impl WorkerSettings {
             slots: 64,
             lease_ttl_ms: 30_000,
             capabilities: BTreeSet::new(),
+            services_per_component: 1,
+            services_max: 16,
+            service_leases_max: 16,
         }
     }
 }

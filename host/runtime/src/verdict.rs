@@ -12,6 +12,11 @@
 //! | the host failed | `host_fault` | infra_crash |
 //! | the component could not be opened | `component_unavailable` | infra_crash |
 //! | lease lost, execution cancelled | nothing is written | |
+//!
+//! A service that ends has failed what it still held: with the code above if it
+//! trapped or ran into a bound, with `service_ended` if it returned, with
+//! `service_stopped` if it was stopped. The class is always infra_crash: what a
+//! service built up in its life is not the fault of one execution.
 
 use engine::Payload;
 use model::{Failure, FailureClass, Limits, Usage};
@@ -20,8 +25,9 @@ use wasmtime_wasi::{I32Exit, ResourceTableError};
 
 use crate::attempt::Stop;
 use crate::bindings::flowhost::engine::types;
-use crate::host::HostFault;
+use crate::host::{HostFault, NoCurrentLease};
 use crate::limits::LimitHit;
+use crate::worker::ServiceStop;
 
 /// How an attempt ended.
 #[derive(Debug, Clone, PartialEq)]
@@ -108,6 +114,57 @@ pub(crate) fn stopped(stop: Stop) -> Ended {
     Ended::Failed(Failure::new(FailureClass::Timeout, code, stop.to_string()))
 }
 
+/// Judges how a service ended, which is the failure of what it still held.
+pub(crate) fn served(
+    answer: wasmtime::Result<Result<(), String>>,
+    phase: Phase,
+    stderr_tail: &str,
+) -> Failure {
+    let crash = |code, message: String| Failure::new(FailureClass::InfraCrash, code, message);
+    let error = match answer {
+        Ok(Ok(())) => return crash("service_ended", "the service returned".to_owned()),
+        Ok(Err(text)) => {
+            let text = without_nul(format!("the service returned an error: {text}"));
+            return crash("service_ended", text);
+        }
+        Err(error) => error,
+    };
+    if let Some(stop) = error.downcast_ref::<ServiceStop>() {
+        let code = match stop {
+            ServiceStop::CpuLimit(_) => "cpu_limit",
+            _ => "service_stopped",
+        };
+        return crash(code, stop.to_string());
+    }
+    match self::error(&error, phase, stderr_tail) {
+        Ended::Failed(failure) => Failure {
+            class: FailureClass::InfraCrash,
+            ..failure
+        },
+        Ended::NotOpened(why) => crash("component_unavailable", why),
+        other => crash("service_stopped", format!("{other:?}")),
+    }
+}
+
+/// The host failed while a service ran.
+pub(crate) fn host_fault(why: &str) -> Failure {
+    tracing::error!(why, "the host failed while it ran a service");
+    Failure::new(
+        FailureClass::InfraCrash,
+        "host_fault",
+        "the host failed while it ran the service; the operator's log says why",
+    )
+}
+
+/// The database holds any text but one with this character.
+fn without_nul(text: String) -> String {
+    if text.contains('\0') {
+        text.replace('\0', "\u{fffd}")
+    } else {
+        text
+    }
+}
+
 /// Judges an error of wasmtime. `stderr_tail` is what the guest wrote last to
 /// standard error, which is where panics and uncaught exceptions are explained.
 pub(crate) fn error(error: &wasmtime::Error, phase: Phase, stderr_tail: &str) -> Ended {
@@ -123,12 +180,12 @@ pub(crate) fn error(error: &wasmtime::Error, phase: Phase, stderr_tail: &str) ->
     } else {
         format!("{message}; standard error ends with:\n{stderr_tail}")
     };
-    let mut failure = Failure::new(class, code, message);
+    let mut failure = Failure::new(class, code, without_nul(message));
     failure.backtrace = error
         .downcast_ref::<WasmBacktrace>()
         .filter(|backtrace| !backtrace.frames().is_empty())
         .map(|backtrace| {
-            let mut text = backtrace.to_string();
+            let mut text = without_nul(backtrace.to_string());
             text.truncate(text.floor_char_boundary(Limits::BACKTRACE_BYTES_MAX));
             text
         });
@@ -151,6 +208,9 @@ fn explain(error: &wasmtime::Error, phase: Phase) -> (FailureClass, &'static str
             "the guest wanted more resource handles at once than it may (sandbox.handles_max)";
         return (Permanent, "handle_limit", message.to_owned());
     }
+    if let Some(misuse) = error.downcast_ref::<NoCurrentLease>() {
+        return (Transient, "guest_trap", misuse.to_string());
+    }
     if let Some(fault) = error.downcast_ref::<HostFault>() {
         return (InfraCrash, "host_fault", fault.to_string());
     }
@@ -165,7 +225,7 @@ fn explain(error: &wasmtime::Error, phase: Phase) -> (FailureClass, &'static str
         };
     }
     if let Some(I32Exit(status)) = error.downcast_ref() {
-        let message = format!("the guest called exit({status}); a handler returns instead");
+        let message = format!("the guest called exit({status}) instead of returning");
         return (Transient, "guest_trap", message);
     }
     let text = error.root_cause().to_string();

@@ -1,10 +1,12 @@
 //! A worker: claims executions for free slots, runs each in a sandbox and
-//! records how it ended.
+//! records how it ended; and keeps services running, which claim for themselves.
 //!
 //! ```text
 //!  claiming ── lease ──▶ attempt (guest runtime) ──▶ recording
-//!     ▲                      ▲        │
-//!   slots, routes          keeper ────┘ renews, or says that the lease is lost
+//!     ▲                      ▲        │                  ▲
+//!   slots, routes          keeper ────┘ renews, or says  │ that the lease is lost
+//!     ▼                      ▼                           │
+//!  serving ──▶ service (guest runtime) ── next, complete ┘
 //! ```
 //!
 //! The slot is taken before the lease, and given back after the outcome was
@@ -13,18 +15,21 @@
 
 mod attempting;
 mod claiming;
+mod next;
 mod recording;
 mod routing;
+mod service;
+mod serving;
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use engine::Engine;
 use model::LeaseId;
 use tokio::runtime::Handle;
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::{Notify, Semaphore, watch};
 
 use crate::attempt::Attempt;
 use crate::limits::SandboxLimits;
@@ -32,6 +37,12 @@ use crate::metrics::Counters;
 use crate::registry::Registry;
 use crate::routes::Routes;
 use crate::settings::WorkerSettings;
+
+pub(crate) use next::NoLease;
+pub(crate) use service::{Service, ServiceStop};
+
+/// How long a service may go on that was told to end, while the worker goes on.
+const RETIRE_GRACE: Duration = Duration::from_secs(30);
 
 /// What the parts of a worker share.
 pub(crate) struct Worker {
@@ -46,15 +57,23 @@ pub(crate) struct Worker {
     /// The runtime guests run on.
     guests: Handle,
     slots: Arc<Semaphore>,
+    /// Those of the slots that services may hold, all together.
+    service_slots: Arc<Semaphore>,
     attempts: Mutex<HashMap<LeaseId, Arc<Attempt>>>,
     routes: RwLock<Arc<Routes>>,
     draining: AtomicBool,
-    given_up: AtomicBool,
+    /// Whether the grace for what runs is over.
+    given_up: watch::Sender<bool>,
+    /// Whether services are begun no more and the last has ended.
+    served_out: AtomicBool,
+    retire_grace_ms: AtomicU64,
     over: AtomicBool,
     /// Stirs whoever claims: routes changed, or the end is near.
     stirred: Notify,
     /// Stirs whoever reads the routes.
     reroute: Notify,
+    /// Stirs whoever assigns kinds to services.
+    reassigned: Notify,
     /// Stirs whoever waits for the last attempt.
     ended: Notify,
 }
@@ -78,6 +97,7 @@ impl Worker {
         let worker = Arc::new(Self {
             result_bytes_max: engine.limits().result_bytes_max,
             slots: Arc::new(Semaphore::new(settings.slots.max(1) as usize)),
+            service_slots: Arc::new(Semaphore::new(service_slots(settings.slots))),
             engine,
             settings,
             counters,
@@ -88,14 +108,18 @@ impl Worker {
             attempts: Mutex::default(),
             routes: RwLock::default(),
             draining: AtomicBool::new(false),
-            given_up: AtomicBool::new(false),
+            given_up: watch::Sender::new(false),
+            served_out: AtomicBool::new(false),
+            retire_grace_ms: AtomicU64::new(millis(RETIRE_GRACE)),
             over: AtomicBool::new(false),
             stirred: Notify::new(),
             reroute: Notify::new(),
+            reassigned: Notify::new(),
             ended: Notify::new(),
         });
         tokio::spawn(routing::follow(worker.clone()));
         tokio::spawn(claiming::claim(worker.clone()));
+        tokio::spawn(serving::supervise(worker.clone()));
         tokio::spawn(crate::keeper::keep(worker.clone()));
         WorkerHandle { worker }
     }
@@ -111,6 +135,23 @@ impl Worker {
             .collect()
     }
 
+    /// Begins to keep the lease of an attempt.
+    fn hold(&self, attempt: &Arc<Attempt>) {
+        self.counters.started.fetch_add(1, Ordering::Relaxed);
+        self.attempts
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(attempt.fence.lease_id, attempt.clone());
+    }
+
+    /// Keeps a lease no more.
+    fn let_go(&self, lease_id: LeaseId) {
+        self.attempts
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(&lease_id);
+    }
+
     /// Whether the worker has ended for good.
     pub(crate) fn is_over(&self) -> bool {
         self.over.load(Ordering::Relaxed)
@@ -118,6 +159,20 @@ impl Worker {
 
     fn is_draining(&self) -> bool {
         self.draining.load(Ordering::Relaxed)
+    }
+
+    fn is_given_up(&self) -> bool {
+        *self.given_up.borrow()
+    }
+
+    /// Waits until the grace for what runs is over.
+    async fn gave_up(&self) {
+        // The sender is here, so waiting cannot fail.
+        let _ = self.given_up.subscribe().wait_for(|over| *over).await;
+    }
+
+    fn retire_grace(&self) -> Duration {
+        Duration::from_millis(self.retire_grace_ms.load(Ordering::Relaxed))
     }
 
     fn routes(&self) -> Arc<Routes> {
@@ -138,13 +193,19 @@ impl Worker {
         self.draining.store(true, Ordering::Relaxed);
         self.stirred.notify_one();
         self.reroute.notify_one();
+        self.reassigned.notify_one();
     }
 
-    /// Ends the worker if it drains and holds nothing: neither an attempt nor a
-    /// slot for an execution that is just being created for it.
+    /// Ends the worker if it drains and holds nothing: no service, no attempt,
+    /// and no slot for an execution that is just being created for it.
     fn end_if_done(&self) {
         let slots = self.settings.slots.max(1) as usize;
-        if self.is_draining() && self.slots.available_permits() == slots && self.running() == 0 {
+        let served_out = self.served_out.load(Ordering::Relaxed);
+        if served_out
+            && self.is_draining()
+            && self.slots.available_permits() == slots
+            && self.running() == 0
+        {
             self.over.store(true, Ordering::Relaxed);
             self.ended.notify_waiters();
         }
@@ -171,10 +232,17 @@ impl WorkerHandle {
         self.worker.running()
     }
 
-    /// Returns the kinds the worker claims now: those whose components are
-    /// loaded.
+    /// Returns the kinds the worker or one of its services claims now: those
+    /// whose components are loaded.
     pub fn kinds(&self) -> Vec<String> {
-        self.worker.routes().claimable().to_vec()
+        let routes = self.worker.routes();
+        let of_services = routes.services().values().flat_map(|route| &route.kinds);
+        routes
+            .claimable()
+            .iter()
+            .chain(of_services)
+            .cloned()
+            .collect()
     }
 
     /// Has the routes read again now rather than within a second.
@@ -182,11 +250,14 @@ impl WorkerHandle {
         self.worker.reroute.notify_one();
     }
 
-    /// Stops claiming and waits for the attempts that run. Those still running
-    /// after `grace` are stopped and their leases given back, so that another
-    /// worker takes over at once. Returns how many that were.
+    /// Stops claiming, tells services to end, and waits for the attempts that
+    /// run. What still runs after `grace` is stopped and its leases given back,
+    /// so that another worker takes over at once. Returns how many those were.
     pub async fn drain(self, grace: Duration) -> usize {
         let worker = &self.worker;
+        worker
+            .retire_grace_ms
+            .store(millis(grace), Ordering::Relaxed);
         worker.stop_claiming();
         if tokio::time::timeout(grace, worker.wait_until_over())
             .await
@@ -194,7 +265,7 @@ impl WorkerHandle {
         {
             return 0;
         }
-        worker.given_up.store(true, Ordering::Relaxed);
+        worker.given_up.send_replace(true);
         let late = worker.held(|_| true);
         for attempt in &late {
             attempt.lose();
@@ -212,4 +283,15 @@ impl Drop for WorkerHandle {
         self.worker.stop_claiming();
         self.worker.end_if_done();
     }
+}
+
+/// Returns how many of the slots services may hold, all together: three
+/// quarters, so that none can keep handlers from running by holding on to
+/// leases; and at least one.
+fn service_slots(slots: u32) -> usize {
+    (slots - slots / 4).max(1) as usize
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

@@ -3,7 +3,7 @@
 
 use engine::Payload;
 use model::FailureClass;
-use runtime::{Ended, InvokeReport, InvokeSettings, PublishRefusal, invoke};
+use runtime::{Ended, InvokeRefusal, InvokeReport, InvokeSettings, invoke};
 
 fn text(data: &str) -> Payload {
     Payload {
@@ -156,13 +156,43 @@ async fn a_flood_of_log_records_is_cut_and_counted() {
 #[tokio::test]
 async fn a_component_of_another_world_is_refused_by_name() {
     let wasm = testkit::guest("wrong-world");
-    let refusal: PublishRefusal = invoke(InvokeSettings::default(), &wasm, "x", text(""))
+    let refusal = invoke(InvokeSettings::default(), &wasm, "x", text(""))
         .await
         .expect("the sandbox can be set up")
         .expect_err("it does not fit");
-    println!("{refusal}");
+    let InvokeRefusal::Component(refusal) = refusal else {
+        panic!("{refusal}");
+    };
     assert!(
         matches!(refusal.code(), "component_imports" | "component_exports"),
         "{refusal}"
     );
+}
+
+#[tokio::test]
+async fn a_service_is_not_invoked_and_it_is_said_how_to_run_it() {
+    let refusal = invoke(
+        InvokeSettings::default(),
+        &testkit::guest("spelling"),
+        "spelling",
+        text(""),
+    )
+    .await
+    .expect("the sandbox can be set up")
+    .expect_err("there is nothing to claim");
+    assert_eq!(refusal, InvokeRefusal::Service);
+    assert!(
+        refusal.to_string().contains("flowhost component publish"),
+        "{refusal}"
+    );
+}
+
+#[tokio::test]
+async fn a_handler_has_nothing_to_claim() {
+    let report = run("impostor", "", InvokeSettings::default()).await;
+    let Ended::Completed(answer) = report.outcome else {
+        panic!("{:?}", report.outcome);
+    };
+    let answer = String::from_utf8(answer.data).expect("text");
+    assert!(answer.contains("a handler claims nothing"), "{answer}");
 }

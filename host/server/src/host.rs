@@ -280,6 +280,9 @@ fn check(config: &Config) -> Result<(), StartError> {
     {
         return wrong("worker.lanes", invalid.detail);
     }
+    if config.worker.service_leases_max == 0 {
+        return wrong("worker.service_leases_max", "must be above zero".to_owned());
+    }
     if let Err(invalid) = config.retention.check() {
         return wrong(invalid.field, invalid.detail);
     }

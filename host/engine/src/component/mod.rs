@@ -16,7 +16,7 @@ pub struct NewComponent {
     pub digest: Digest,
     /// The component.
     pub bytes: Vec<u8>,
-    /// World it targets, such as `handler`.
+    /// World it targets: [`WORLD_HANDLER`] or [`WORLD_WORKER`].
     pub world: String,
     /// What it imports.
     pub imports: Vec<String>,
@@ -63,12 +63,23 @@ pub struct Route {
     pub weight: u32,
 }
 
+/// The world of components that run one attempt of an execution.
+pub const WORLD_HANDLER: &str = "handler";
+/// The world of components that claim their executions themselves. What they
+/// take cannot be chosen by weight.
+pub const WORLD_WORKER: &str = "worker";
+
 /// Why the routes of a kind were not set.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RouteRefusal {
     /// No such component.
     #[error("component {0} is not published")]
     UnknownComponent(Digest),
+    /// A component of the world `worker` would share the kind.
+    #[error(
+        "component {0} is of the world `worker` and claims its executions itself, so it cannot share a kind by weight: route the kind to it alone, or give every other component the weight 0"
+    )]
+    MixedWorlds(Digest),
     /// An argument breaks a bound.
     #[error(transparent)]
     Invalid(#[from] Invalid),
@@ -79,6 +90,7 @@ impl RouteRefusal {
     pub const fn code(&self) -> &'static str {
         match self {
             Self::UnknownComponent(_) => "unknown_component",
+            Self::MixedWorlds(_) => "mixed_worlds",
             Self::Invalid(_) => "invalid_input",
         }
     }
@@ -209,6 +221,9 @@ impl Engine {
         {
             return Ok(Err(RouteRefusal::UnknownComponent(*digest)));
         }
+        if let Some(digest) = shared_service(&published, &routes) {
+            return Ok(Err(RouteRefusal::MixedWorlds(digest)));
+        }
         if let Err(invalid) = self.define_kind(kind).await? {
             return Ok(Err(invalid.into()));
         }
@@ -254,6 +269,21 @@ impl Engine {
         known().extend(names);
         Ok(found)
     }
+}
+
+/// Returns a component of the world `worker` that would have a share in a kind
+/// beside another.
+fn shared_service(published: &[ComponentRow], routes: &[(Digest, u32)]) -> Option<Digest> {
+    let live: Vec<Digest> = routes
+        .iter()
+        .filter(|(_, weight)| *weight > 0)
+        .map(|(digest, _)| *digest)
+        .collect();
+    published
+        .iter()
+        .filter(|row| live.len() > 1 && row.world == WORLD_WORKER)
+        .map(|row| row.digest)
+        .find(|digest| live.contains(digest))
 }
 
 fn check_routes(kind: &str, routes: &[(Digest, u32)]) -> Result<(), Invalid> {

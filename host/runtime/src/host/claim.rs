@@ -1,54 +1,112 @@
-//! The interface `claim`: the lease the sandbox was opened for.
+//! The interface `claim`: the lease the sandbox was opened for, or those its
+//! guest takes.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use wasmtime::component::Resource;
 
-use super::side::unavailable;
-use super::{HostSide, State};
-use crate::bindings::flowhost::engine::claim::{Host, HostLease, LeaseError};
+use super::side::{refused, unavailable};
+use super::{HostSide, Role, State};
+use crate::bindings::flowhost::engine::claim::{ClaimError, Host, HostLease, LeaseError};
 use crate::bindings::flowhost::engine::types::Task;
+use crate::held::Held;
+use crate::worker::NoLease;
 
-/// A handle on the lease; every one means the lease of the sandbox.
-pub struct LeaseHandle;
+/// Longest a guest may wait for work in one call, in milliseconds.
+const WAIT_MS_MAX: u32 = 60_000;
+
+/// A handle on a lease. In a handler every one means the lease of the sandbox;
+/// in a service each lease has one.
+pub struct LeaseHandle(Arc<Held>);
+
+/// A worker asked for a lease that only a handler has.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "`current` was called in the world `worker`, which has no current lease: take one with `next`"
+)]
+pub(crate) struct NoCurrentLease;
 
 impl Host for State {
     fn current(&mut self) -> wasmtime::Result<Resource<LeaseHandle>> {
         self.called(0)?;
-        self.push(LeaseHandle)
+        match &self.role {
+            Role::Handler(held) => self.push(LeaseHandle(held.clone())),
+            Role::Service(_) => Err(NoCurrentLease.into()),
+        }
+    }
+
+    async fn next(
+        &mut self,
+        max_wait_ms: u32,
+    ) -> wasmtime::Result<Result<Option<Resource<LeaseHandle>>, ClaimError>> {
+        self.called(0)?;
+        let (Role::Service(service), HostSide::Engine(side)) = (&self.role, &self.side) else {
+            return Ok(Err(ClaimError::Invalid(
+                "a handler claims nothing: its lease is `current`".into(),
+            )));
+        };
+        if max_wait_ms > WAIT_MS_MAX {
+            return Ok(Err(ClaimError::Invalid(format!(
+                "max-wait-ms: at most {WAIT_MS_MAX}"
+            ))));
+        }
+        let wait = Duration::from_millis(u64::from(max_wait_ms));
+        let held = match side.on_main(service.clone().next(wait)).await? {
+            Ok(Some(held)) => held,
+            Ok(None) => return Ok(Ok(None)),
+            Err(NoLease::Draining) => return Ok(Err(ClaimError::Draining)),
+            Err(NoLease::TooMany(max)) => return Ok(Err(ClaimError::TooManyLeases(max))),
+            Err(NoLease::Unavailable(error)) => {
+                return Ok(Err(ClaimError::Unavailable(unavailable(&error))));
+            }
+        };
+        // From here on the guest answers for it.
+        held.since.get_or_init(|| self.spent());
+        Ok(Ok(Some(self.push(LeaseHandle(held))?)))
+    }
+}
+
+impl State {
+    /// Returns the lease a handle means.
+    pub(super) fn held(&self, lease: &Resource<LeaseHandle>) -> wasmtime::Result<Arc<Held>> {
+        Ok(self.table.get(lease)?.0.clone())
     }
 }
 
 impl HostLease for State {
-    fn task(&mut self, _lease: Resource<LeaseHandle>) -> wasmtime::Result<Task> {
+    fn task(&mut self, lease: Resource<LeaseHandle>) -> wasmtime::Result<Task> {
         self.called(0)?;
-        Ok(Task::clone(&self.task))
+        Ok(Task::clone(&self.held(&lease)?.task))
     }
 
-    fn epoch(&mut self, _lease: Resource<LeaseHandle>) -> wasmtime::Result<u32> {
+    fn epoch(&mut self, lease: Resource<LeaseHandle>) -> wasmtime::Result<u32> {
         self.called(0)?;
-        Ok(u32::try_from(self.attempt.fence.epoch).unwrap_or(u32::MAX))
+        Ok(u32::try_from(self.held(&lease)?.attempt.fence.epoch).unwrap_or(u32::MAX))
     }
 
-    fn remaining_ms(&mut self, _lease: Resource<LeaseHandle>) -> wasmtime::Result<u32> {
+    fn remaining_ms(&mut self, lease: Resource<LeaseHandle>) -> wasmtime::Result<u32> {
         self.called(0)?;
-        Ok(self.attempt.remaining_ms(self.attempt_limited))
+        let held = self.held(&lease)?;
+        Ok(held.attempt.remaining_ms(held.limited))
     }
 
-    fn is_cancelled(&mut self, _lease: Resource<LeaseHandle>) -> wasmtime::Result<bool> {
+    fn is_cancelled(&mut self, lease: Resource<LeaseHandle>) -> wasmtime::Result<bool> {
         self.called(0)?;
-        Ok(self.attempt.is_stopping())
+        Ok(self.held(&lease)?.attempt.is_stopping())
     }
 
     async fn renew(
         &mut self,
-        _lease: Resource<LeaseHandle>,
+        lease: Resource<LeaseHandle>,
     ) -> wasmtime::Result<Result<u32, LeaseError>> {
         self.called(0)?;
+        let held = self.held(&lease)?;
+        let attempt = &held.attempt;
         let HostSide::Engine(side) = &self.side else {
-            return Ok(Ok(self.attempt.remaining_ms(false)));
+            return Ok(Ok(attempt.remaining_ms(false)));
         };
-        let (engine, fence, ttl_ms) = (side.engine.clone(), self.attempt.fence, side.lease_ttl_ms);
+        let (engine, fence, ttl_ms) = (side.engine.clone(), attempt.fence, side.lease_ttl_ms);
         let sent = Instant::now();
         let answer = side
             .on_main(async move { engine.renew(&[fence], ttl_ms).await })
@@ -56,10 +114,10 @@ impl HostLease for State {
         Ok(match answer.map(|verdicts| verdicts.into_iter().next()) {
             Ok(Some(Ok(_expires_at))) => {
                 let ttl = Duration::from_millis(u64::from(ttl_ms));
-                self.attempt.renewed(sent, crate::keeper::usable(ttl));
-                Ok(self.attempt.remaining_ms(false))
+                attempt.renewed(sent, crate::keeper::usable(ttl));
+                Ok(attempt.remaining_ms(false))
             }
-            Ok(Some(Err(refusal))) => Err(self.refused(refusal)),
+            Ok(Some(Err(refusal))) => Err(refused(&held, refusal)),
             Ok(None) => Err(LeaseError::Unavailable("the engine gave no answer".into())),
             Err(error) => Err(LeaseError::Unavailable(unavailable(&error))),
         })
@@ -67,11 +125,12 @@ impl HostLease for State {
 
     async fn progress(
         &mut self,
-        _lease: Resource<LeaseHandle>,
+        lease: Resource<LeaseHandle>,
         percent: Option<u8>,
         message: Option<String>,
     ) -> wasmtime::Result<Result<(), LeaseError>> {
         self.called(message.as_ref().map_or(0, String::len))?;
+        let held = self.held(&lease)?;
         if percent.is_some_and(|percent| percent > 100) {
             return Ok(Err(LeaseError::Invalid("percent: at most 100".into())));
         }
@@ -84,25 +143,28 @@ impl HostLease for State {
         let HostSide::Engine(side) = &self.side else {
             let shown = message.unwrap_or_default();
             let shown = percent.map_or(shown.clone(), |percent| format!("{percent}% {shown}"));
-            self.lock_log(|log, at_ms| {
+            self.role.with_log(|log, at_ms| {
                 let source = crate::attempt_log::Source::Level("progress");
                 log.record(at_ms, source, shown.as_bytes());
             });
             return Ok(Ok(()));
         };
-        let (engine, fence) = (side.engine.clone(), self.attempt.fence);
+        let (engine, fence) = (side.engine.clone(), held.attempt.fence);
         let answer = side
             .on_main(async move { engine.progress(fence, percent, message).await })
             .await?;
         Ok(match answer {
             Ok(Ok(())) => Ok(()),
-            Ok(Err(refusal)) => Err(self.refused(refusal)),
+            Ok(Err(refusal)) => Err(refused(&held, refusal)),
             Err(error) => Err(LeaseError::Unavailable(unavailable(&error))),
         })
     }
 
     fn drop(&mut self, lease: Resource<LeaseHandle>) -> wasmtime::Result<()> {
-        self.table.delete(lease)?;
+        let LeaseHandle(held) = self.table.delete(lease)?;
+        if let Role::Service(service) = &self.role {
+            service.dropped(&held, self.spent());
+        }
         Ok(())
     }
 }

@@ -1,18 +1,20 @@
 //! The interface `complete`: the guest ends its attempt itself.
 //!
-//! A recorded end frees the sandbox from its lease: what follows is tidying up
-//! and is bounded by the attempt's time limit alone.
+//! A recorded end frees the sandbox from its lease: in a handler what follows is
+//! tidying up and is bounded by the attempt's time limit alone, in a service the
+//! next lease.
 
 use engine::{CancelHeld, Complete, Delay, Fail, Failed as EngineFailed};
 use model::LeaseRefusal;
 use time::OffsetDateTime;
 use wasmtime::component::Resource;
 
-use super::side::unavailable;
-use super::{HostSide, LeaseHandle, State};
+use super::side::{refused, unavailable};
+use super::{HostSide, LeaseHandle, Role, State};
 use crate::bindings::flowhost::engine::claim::LeaseError;
 use crate::bindings::flowhost::engine::complete::{Failed, Host};
 use crate::bindings::flowhost::engine::types::{Failure, Payload};
+use crate::held::Held;
 
 /// Milliseconds since 1970 as guests count them.
 pub(super) fn timestamp_ms(at: OffsetDateTime) -> f64 {
@@ -23,53 +25,55 @@ pub(super) fn timestamp_ms(at: OffsetDateTime) -> f64 {
 impl Host for State {
     async fn complete(
         &mut self,
-        _lease: Resource<LeaseHandle>,
+        lease: Resource<LeaseHandle>,
         result: Payload,
     ) -> wasmtime::Result<Result<(), LeaseError>> {
         self.called(result.data.len())?;
+        let held = self.held(&lease)?;
         let max = self.result_bytes_max;
         if result.data.len() > max as usize {
             let detail = format!("result: {} bytes, at most {max}", result.data.len());
             return Ok(Err(LeaseError::Invalid(detail)));
         }
         let HostSide::Engine(side) = &self.side else {
-            return Ok(self.ended_locally("complete", &crate::task::payload(result)));
+            return Ok(self.ended_locally(&held, "complete", &crate::task::payload(result)));
         };
         let request = Complete {
-            fence: self.attempt.fence,
+            fence: held.attempt.fence,
             result: crate::task::payload(result),
-            report: self.report(side),
+            report: self.report(side, &held),
         };
         let engine = side.engine.clone();
         let answer = side
             .on_main(async move { engine.complete(request).await })
             .await?;
-        Ok(self.ended(answer))
+        Ok(self.ended(&held, answer))
     }
 
     async fn fail(
         &mut self,
-        _lease: Resource<LeaseHandle>,
+        lease: Resource<LeaseHandle>,
         failure: Failure,
     ) -> wasmtime::Result<Result<Failed, LeaseError>> {
         self.called(failure.message.len())?;
+        let held = self.held(&lease)?;
         let failure = crate::task::failure(failure);
         let HostSide::Engine(side) = &self.side else {
             return Ok(self
-                .ended_locally("fail", &failure)
+                .ended_locally(&held, "fail", &failure)
                 .map(|()| Failed::Terminal));
         };
         let request = Fail {
-            fence: self.attempt.fence,
+            fence: held.attempt.fence,
             failure,
-            report: self.report(side),
-            known: side.known.clone(),
+            report: self.report(side, &held),
+            known: held.known.clone(),
         };
         let engine = side.engine.clone();
         let answer = side
             .on_main(async move { engine.fail(request).await })
             .await?;
-        Ok(self.ended(answer).map(|failed| match failed {
+        Ok(self.ended(&held, answer).map(|failed| match failed {
             EngineFailed::RetryScheduled { due_at } => Failed::RetryScheduled(timestamp_ms(due_at)),
             EngineFailed::Terminal => Failed::Terminal,
         }))
@@ -77,49 +81,52 @@ impl Host for State {
 
     async fn delay(
         &mut self,
-        _lease: Resource<LeaseHandle>,
+        lease: Resource<LeaseHandle>,
         delay_ms: u32,
     ) -> wasmtime::Result<Result<f64, LeaseError>> {
         self.called(0)?;
+        let held = self.held(&lease)?;
         let HostSide::Engine(side) = &self.side else {
             return Ok(self
-                .ended_locally("delay", &delay_ms)
+                .ended_locally(&held, "delay", &delay_ms)
                 .map(|()| f64::from(delay_ms)));
         };
         let request = Delay {
-            fence: self.attempt.fence,
+            fence: held.attempt.fence,
             delay_ms: u64::from(delay_ms),
-            report: self.report(side),
+            report: self.report(side, &held),
         };
         let engine = side.engine.clone();
         let answer = side
             .on_main(async move { engine.delay(request).await })
             .await?;
-        Ok(self.ended(answer).map(timestamp_ms))
+        Ok(self.ended(&held, answer).map(timestamp_ms))
     }
 
     async fn wait_children(
         &mut self,
-        _lease: Resource<LeaseHandle>,
+        lease: Resource<LeaseHandle>,
     ) -> wasmtime::Result<Result<(), LeaseError>> {
         self.called(0)?;
+        let held = self.held(&lease)?;
         let HostSide::Engine(side) = &self.side else {
-            return Ok(self.ended_locally("wait-children", &"until its children finished"));
+            return Ok(self.ended_locally(&held, "wait-children", &"until they finished"));
         };
-        let (fence, report) = (self.attempt.fence, self.report(side));
+        let (fence, report) = (held.attempt.fence, self.report(side, &held));
         let engine = side.engine.clone();
         let answer = side
             .on_main(async move { engine.wait_children(fence, report).await })
             .await?;
-        Ok(self.ended(answer))
+        Ok(self.ended(&held, answer))
     }
 
     async fn cancel(
         &mut self,
-        _lease: Resource<LeaseHandle>,
+        lease: Resource<LeaseHandle>,
         reason: String,
     ) -> wasmtime::Result<Result<(), LeaseError>> {
         self.called(reason.len())?;
+        let held = self.held(&lease)?;
         let max = model::Limits::REASON_BYTES_MAX;
         if reason.len() > max {
             return Ok(Err(LeaseError::Invalid(format!(
@@ -127,49 +134,62 @@ impl Host for State {
             ))));
         }
         let HostSide::Engine(side) = &self.side else {
-            return Ok(self.ended_locally("cancel", &reason));
+            return Ok(self.ended_locally(&held, "cancel", &reason));
         };
         let request = CancelHeld {
-            fence: self.attempt.fence,
+            fence: held.attempt.fence,
             reason,
-            report: self.report(side),
+            report: self.report(side, &held),
         };
         let engine = side.engine.clone();
         let answer = side
             .on_main(async move { engine.cancel_held(request).await })
             .await?;
-        Ok(self.ended(answer))
+        Ok(self.ended(&held, answer))
     }
 }
 
 impl State {
     fn ended<T>(
         &self,
+        held: &Held,
         answer: Result<Result<T, LeaseRefusal>, engine::Error>,
     ) -> Result<T, LeaseError> {
-        match answer {
+        let refusal = match answer {
             Ok(Ok(value)) => {
-                self.attempt.record();
-                Ok(value)
+                held.attempt.record();
+                if let Role::Service(service) = &self.role {
+                    service.recorded(held);
+                }
+                return Ok(value);
             }
-            Ok(Err(refusal)) => Err(self.refused(refusal)),
-            Err(error) => Err(LeaseError::Unavailable(unavailable(&error))),
+            Ok(Err(refusal)) => refusal,
+            Err(error) => return Err(LeaseError::Unavailable(unavailable(&error))),
+        };
+        let is_final = !matches!(refusal, LeaseRefusal::Invalid(_));
+        let told = refused(held, refusal);
+        if let Role::Service(service) = &self.role
+            && is_final
+        {
+            service.lost(held);
         }
+        Err(told)
     }
 
     /// Ends an attempt that no engine knows of; only the first end counts.
     fn ended_locally(
         &self,
+        held: &Held,
         verb: &'static str,
         what: &dyn std::fmt::Debug,
     ) -> Result<(), LeaseError> {
-        if self.attempt.is_recorded() {
+        if held.attempt.is_recorded() {
             return Err(LeaseError::ExecutionNotActive);
         }
-        self.attempt.record();
+        held.attempt.record();
         let mut line = format!("{what:?}");
         line.truncate(line.floor_char_boundary(200));
-        self.lock_log(|log, at_ms| {
+        self.role.with_log(|log, at_ms| {
             let source = crate::attempt_log::Source::Level(verb);
             log.record(at_ms, source, line.as_bytes());
         });

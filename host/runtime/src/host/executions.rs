@@ -1,6 +1,6 @@
 //! The interface `executions`: other executions of the guest's namespace.
 //!
-//! The namespace is the store's, whatever the guest says; an execution of
+//! The namespace follows from the store, whatever the guest says; an execution of
 //! another one is answered like one that does not exist.
 
 use engine::{Cancel, Create, Created as EngineCreated};
@@ -8,6 +8,7 @@ use model::{CancelRefusal, CancelSource, CreateRefusal, ExecutionId, Limits, Pub
 use wasmtime::component::Resource;
 
 use super::complete::timestamp_ms;
+use super::role::Acting;
 use super::side::{EngineSide, unavailable};
 use super::{HostSide, State};
 use crate::bindings::flowhost::engine::executions::{
@@ -90,8 +91,8 @@ impl HostRequest for State {
         request: Resource<Request>,
     ) -> wasmtime::Result<Result<Created, Error>> {
         self.called(0)?;
-        let side = match self.engine_side() {
-            Ok(side) => side,
+        let (side, acting) = match self.engine_side() {
+            Ok(found) => found,
             Err(error) => return Ok(Err(error)),
         };
         let request = self.table.get_mut(&request)?;
@@ -117,8 +118,8 @@ impl HostRequest for State {
         create.idempotency_key = request.idempotency_key.take();
         create.delay_ms = request.delay_ms.map(u64::from);
         create.tags = std::mem::take(&mut request.tags).into_iter().collect();
-        create.namespace.clone_from(&self.task.namespace);
-        create.creator = Some(format!("execution:{}", self.task.execution_id));
+        create.namespace = acting.namespace;
+        create.creator = Some(acting.author);
         let engine = side.engine.clone();
         let answer = side
             .on_main(async move { engine.create(create).await })
@@ -142,11 +143,11 @@ impl HostRequest for State {
 impl Host for State {
     async fn describe(&mut self, id: String) -> wasmtime::Result<Result<Description, Error>> {
         self.called(id.len())?;
-        let (side, id) = match self.asked(&id) {
+        let (side, acting, id) = match self.asked(&id) {
             Ok(asked) => asked,
             Err(error) => return Ok(Err(error)),
         };
-        let (engine, namespace) = (side.engine.clone(), self.task.namespace.clone());
+        let (engine, namespace) = (side.engine.clone(), acting.namespace);
         let answer = side
             .on_main(async move { engine.get(id, Some(&namespace)).await })
             .await?;
@@ -167,11 +168,11 @@ impl Host for State {
 
     async fn result(&mut self, id: String) -> wasmtime::Result<Result<Payload, Error>> {
         self.called(id.len())?;
-        let (side, id) = match self.asked(&id) {
+        let (side, acting, id) = match self.asked(&id) {
             Ok(asked) => asked,
             Err(error) => return Ok(Err(error)),
         };
-        let (engine, namespace) = (side.engine.clone(), self.task.namespace.clone());
+        let (engine, namespace) = (side.engine.clone(), acting.namespace);
         let answer = side
             .on_main(async move {
                 match engine.result(id, Some(&namespace)).await {
@@ -197,15 +198,15 @@ impl Host for State {
 
     async fn cancel(&mut self, id: String, reason: String) -> wasmtime::Result<Result<(), Error>> {
         self.called(id.len() + reason.len())?;
-        let (side, id) = match self.asked(&id) {
+        let (side, acting, id) = match self.asked(&id) {
             Ok(asked) => asked,
             Err(error) => return Ok(Err(error)),
         };
         let request = Cancel {
             id,
-            namespace: Some(self.task.namespace.clone()),
+            namespace: Some(acting.namespace),
             reason: Some(reason),
-            source: CancelSource::Custom(format!("execution:{}", self.task.execution_id)),
+            source: CancelSource::Custom(acting.author),
             actor: None,
         };
         let engine = side.engine.clone();
@@ -223,21 +224,25 @@ impl Host for State {
 }
 
 impl State {
-    fn engine_side(&self) -> Result<EngineSide, Error> {
-        match &self.side {
-            HostSide::Engine(side) => Ok(side.clone()),
-            HostSide::Local => Err(Error::Unavailable(
+    fn engine_side(&self) -> Result<(EngineSide, Acting), Error> {
+        let HostSide::Engine(side) = &self.side else {
+            return Err(Error::Unavailable(
                 "no engine: this is `flowhost invoke`".into(),
-            )),
-        }
+            ));
+        };
+        let acting = self
+            .role
+            .acting()
+            .map_err(|why| Error::Invalid(why.into()))?;
+        Ok((side.clone(), acting))
     }
 
-    fn asked(&self, id: &str) -> Result<(EngineSide, ExecutionId), Error> {
-        let side = self.engine_side()?;
+    fn asked(&self, id: &str) -> Result<(EngineSide, Acting, ExecutionId), Error> {
+        let (side, acting) = self.engine_side()?;
         let id = id
             .parse::<ExecutionId>()
             .map_err(|error| Error::Invalid(error.to_string()))?;
-        Ok((side, id))
+        Ok((side, acting, id))
     }
 }
 

@@ -15,7 +15,8 @@ impl Host for State {
             Level::Warn => "warn",
             Level::Error => "error",
         };
-        self.lock_log(|log, at_ms| log.record(at_ms, Source::Level(name), message.as_bytes()));
+        self.role
+            .with_log(|log, at_ms| log.record(at_ms, Source::Level(name), message.as_bytes()));
         Ok(())
     }
 }

@@ -9,53 +9,62 @@ mod claim;
 mod complete;
 mod executions;
 mod log;
+mod role;
 mod side;
 
-use std::sync::{Arc, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use model::Usage;
 use wasmtime::component::{HasSelf, Linker, Resource, ResourceTable, ResourceTableError};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
-use crate::attempt::Attempt;
 use crate::attempt_log::{Recorded, Source};
 use crate::bindings::Handler;
 use crate::bindings::flowhost::engine::types;
+use crate::held::Spent;
 use crate::limits::{LimitHit, Meter, SandboxLimits};
 
 pub use claim::LeaseHandle;
+pub(crate) use claim::NoCurrentLease;
 pub use executions::Request;
+pub(crate) use role::Role;
 pub(crate) use side::HostFault;
 pub use side::{EngineSide, HostSide};
 
+/// How often a service's calls are counted anew without a lease taken or ended.
+const CALLS_WINDOW: Duration = Duration::from_secs(60);
+
 /// Everything a store holds besides the guest.
 pub(crate) struct State {
-    pub(crate) attempt: Arc<Attempt>,
-    pub(crate) task: Arc<types::Task>,
+    pub(crate) role: Role,
     pub(crate) side: HostSide,
     pub(crate) limits: SandboxLimits,
     pub(crate) result_bytes_max: u32,
-    pub(crate) attempt_limited: bool,
     pub(crate) meter: Meter,
     opened: Instant,
-    host_calls: u32,
+    host_calls: u64,
     bytes_out: u64,
+    counted: Counted,
     wasi: WasiCtx,
     table: ResourceTable,
 }
 
+/// The calls that count against the bound.
+struct Counted {
+    calls: u32,
+    since: Instant,
+    /// The turn of the service they were made in.
+    turn: u64,
+}
+
 impl State {
     pub(crate) fn new(
-        attempt: Arc<Attempt>,
-        task: Arc<types::Task>,
+        role: Role,
         side: HostSide,
         limits: SandboxLimits,
         result_bytes_max: u32,
-        attempt_limited: bool,
     ) -> Self {
         let stream = |source| Recorded {
-            attempt: attempt.clone(),
+            role: role.clone(),
             source,
         };
         let wasi = WasiCtx::builder()
@@ -65,17 +74,21 @@ impl State {
             .build();
         let mut table = ResourceTable::new();
         table.set_max_capacity(limits.handles_max as usize);
+        let opened = Instant::now();
         Self {
-            attempt,
-            task,
+            role,
             side,
             limits,
             result_bytes_max,
-            attempt_limited,
             meter: Meter::new(limits),
-            opened: Instant::now(),
+            opened,
             host_calls: 0,
             bytes_out: 0,
+            counted: Counted {
+                calls: 0,
+                since: opened,
+                turn: 0,
+            },
             wasi,
             table,
         }
@@ -85,8 +98,19 @@ impl State {
     fn called(&mut self, bytes: usize) -> wasmtime::Result<()> {
         self.bytes_out += bytes as u64;
         self.host_calls += 1;
+        if let Role::Service(service) = &self.role {
+            let turn = service.turn();
+            if turn != self.counted.turn || self.counted.since.elapsed() >= CALLS_WINDOW {
+                self.counted = Counted {
+                    calls: 0,
+                    since: Instant::now(),
+                    turn,
+                };
+            }
+        }
+        self.counted.calls += 1;
         let max = self.limits.host_calls_max;
-        if self.host_calls > max {
+        if self.counted.calls > max {
             return Err(LimitHit::HostCalls { max }.into());
         }
         Ok(())
@@ -108,31 +132,15 @@ impl State {
         self.bytes_out += bytes as u64;
     }
 
-    /// Returns what the attempt used so far.
-    pub(crate) fn usage(&self) -> Usage {
-        let log_bytes = self.lock_log(|log, _| log.bytes());
-        Usage {
-            cpu_ticks: u32::try_from(self.attempt.cpu_us().div_ceil(10_000)).unwrap_or(u32::MAX),
+    /// Returns what the sandbox used so far.
+    pub(crate) fn spent(&self) -> Spent {
+        Spent {
+            cpu_us: self.role.cpu().used_us(),
             memory_peak_bytes: self.meter.memory_peak_bytes(),
             host_calls: self.host_calls,
-            bytes_out: self.bytes_out + log_bytes,
+            bytes_out: self.bytes_out,
             wall_us: u64::try_from(self.opened.elapsed().as_micros()).unwrap_or(u64::MAX),
         }
-    }
-
-    /// Returns the log so far.
-    pub(crate) fn log_snapshot(&self) -> Option<Vec<u8>> {
-        self.lock_log(|log, at_ms| log.snapshot(at_ms))
-    }
-
-    fn lock_log<T>(&self, f: impl FnOnce(&mut crate::attempt_log::AttemptLog, u64) -> T) -> T {
-        let at_ms = self.attempt.elapsed_ms();
-        let mut log = self
-            .attempt
-            .log
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        f(&mut log, at_ms)
     }
 }
 
@@ -147,10 +155,11 @@ impl WasiView for State {
 
 impl types::Host for State {}
 
-/// Offers a linker every interface of the world `handler` and WASI 0.2.
+/// Offers a linker every interface of the worlds and WASI 0.2.
 ///
-/// WASI is linked whole because language runtimes import more of it than they
-/// use; without grants it has no files, no environment and no sockets to give.
+/// The worlds import the same interfaces. WASI is linked whole because language
+/// runtimes import more of it than they use; without grants it has no files, no
+/// environment and no sockets to give.
 pub(crate) fn link(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     wasmtime_wasi::p2::add_to_linker_async(linker)?;
     Handler::add_to_linker::<_, HasSelf<State>>(linker, |state| state)

@@ -8,6 +8,7 @@ use tokio::runtime::Handle;
 
 use super::State;
 use crate::bindings::flowhost::engine::claim::LeaseError;
+use crate::held::Held;
 
 /// What the guest's calls reach.
 #[derive(Debug, Clone)]
@@ -19,7 +20,7 @@ pub enum HostSide {
     Local,
 }
 
-/// The engine as one attempt reaches it.
+/// The engine as one sandbox reaches it.
 #[derive(Debug, Clone)]
 pub struct EngineSide {
     /// The engine.
@@ -30,8 +31,6 @@ pub struct EngineSide {
     pub component_id: Option<i32>,
     /// Life of a lease after a renewal.
     pub lease_ttl_ms: u32,
-    /// What the claim said of the policy, so that a failure needs no read.
-    pub known: Option<(std::sync::Arc<model::ExecutionPolicy>, u32)>,
 }
 
 /// A call the host itself failed to carry out.
@@ -51,28 +50,28 @@ impl EngineSide {
 
 impl State {
     /// Returns what is recorded along with an outcome.
-    pub(super) fn report(&self, side: &EngineSide) -> Report {
+    pub(super) fn report(&self, side: &EngineSide, held: &Held) -> Report {
         Report {
             component_id: side.component_id,
-            usage: Some(self.usage()),
-            log: self.log_snapshot(),
+            usage: Some(held.usage(&self.spent())),
+            log: held.log_snapshot(),
         }
     }
+}
 
-    /// Turns a refusal into the guest's words, and stops the guest if the
-    /// lease is gone.
-    pub(super) fn refused(&self, refusal: LeaseRefusal) -> LeaseError {
-        // A guest that ended its own attempt is not cut off for it.
-        if !self.attempt.is_recorded() {
-            self.attempt.refused(&refusal);
-        }
-        match refusal {
-            LeaseRefusal::Invalid(invalid) => LeaseError::Invalid(invalid.to_string()),
-            LeaseRefusal::LeaseRevoked => LeaseError::LeaseRevoked,
-            LeaseRefusal::LeaseExpired => LeaseError::LeaseExpired,
-            LeaseRefusal::StaleLease => LeaseError::StaleLease,
-            _ => LeaseError::ExecutionNotActive,
-        }
+/// Turns a refusal into the guest's words, and has the guest stop if the lease
+/// is gone.
+pub(super) fn refused(held: &Held, refusal: LeaseRefusal) -> LeaseError {
+    // A guest that ended its own attempt is not cut off for it.
+    if !held.attempt.is_recorded() {
+        held.attempt.refused(&refusal);
+    }
+    match refusal {
+        LeaseRefusal::Invalid(invalid) => LeaseError::Invalid(invalid.to_string()),
+        LeaseRefusal::LeaseRevoked => LeaseError::LeaseRevoked,
+        LeaseRefusal::LeaseExpired => LeaseError::LeaseExpired,
+        LeaseRefusal::StaleLease => LeaseError::StaleLease,
+        _ => LeaseError::ExecutionNotActive,
     }
 }
 

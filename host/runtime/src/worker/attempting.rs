@@ -2,7 +2,7 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use engine::{Claimed, Report};
@@ -13,9 +13,10 @@ use tokio::sync::OwnedSemaphorePermit;
 use super::Worker;
 use super::recording::{self, Ending};
 use crate::attempt::Attempt;
-use crate::host::{EngineSide, HostSide};
+use crate::bindings::HandlerPre;
+use crate::held::Held;
+use crate::host::{EngineSide, HostSide, State};
 use crate::keeper::usable;
-use crate::registry::Loaded;
 use crate::routes::Readiness;
 use crate::sandbox::{self, Opening};
 use crate::verdict::{Ended, Verdict};
@@ -35,54 +36,50 @@ pub(super) fn begin(
         claimed.attempt_timeout_ms,
         &worker.limits,
     ));
-    worker.counters.started.fetch_add(1, Ordering::Relaxed);
-    worker
-        .attempts
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .insert(claimed.fence.lease_id, attempt.clone());
+    worker.hold(&attempt);
     let worker = worker.clone();
     // All of it where the guest runs: every change of threads costs as much as
     // a fresh sandbox. The engine does its input and output elsewhere.
     worker.guests.clone().spawn(async move {
         let lease_id = claimed.fence.lease_id;
         run(&worker, claimed, attempt).await;
-        worker
-            .attempts
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .remove(&lease_id);
+        worker.let_go(lease_id);
         drop(slot);
         worker.end_if_done();
     });
 }
 
 async fn run(worker: &Arc<Worker>, mut claimed: Claimed, attempt: Arc<Attempt>) {
-    let known = (claimed.policy.clone(), claimed.retries);
+    let known = Some((claimed.policy.clone(), claimed.retries));
     let routes = worker.routes();
     let target = routes.choose(&claimed.kind, claimed.fence.execution_id);
     let component_id = target.map(|target| target.component_id);
     let verdict = match target.map(|target| &target.component) {
-        Some(Readiness::Ready(loaded)) => {
+        Some(Readiness::Ready(loaded)) if let Some(handler) = loaded.handler() => {
             let side = HostSide::Engine(EngineSide {
                 engine: worker.engine.clone(),
                 main: worker.main.clone(),
                 component_id,
                 lease_ttl_ms: worker.settings.lease_ttl_ms,
-                known: Some(known.clone()),
             });
-            let opening = Opening {
-                attempt_limited: claimed.attempt_timeout_ms.is_some(),
-                task: crate::task::task(&mut claimed),
+            let held = Held {
                 attempt: attempt.clone(),
+                limited: claimed.attempt_timeout_ms.is_some(),
+                task: Arc::new(crate::task::task(&mut claimed)),
+                known: known.clone(),
+                came_back: false,
+                since: OnceLock::new(),
+            };
+            let opening = Opening {
                 side,
                 limits: worker.limits,
                 result_bytes_max: worker.result_bytes_max,
             };
-            in_sandbox(worker, loaded, opening).await
+            in_sandbox(worker, handler, held.into(), opening).await
         }
         Some(Readiness::Rejected(why)) => unavailable(&claimed.kind, why),
         // Claimed for a route that changed in the meantime.
+        Some(Readiness::Ready(_)) => not_opened("a service claims its kind itself by now"),
         Some(Readiness::Pending) | None => not_opened("its component is not loaded any more"),
     };
     let ending = Ending {
@@ -101,9 +98,14 @@ async fn run(worker: &Arc<Worker>, mut claimed: Claimed, attempt: Arc<Attempt>) 
 }
 
 /// Runs the guest. A panic of the host ends this attempt alone.
-async fn in_sandbox(worker: &Worker, loaded: &Loaded, opening: Opening) -> Verdict {
+async fn in_sandbox(
+    worker: &Worker,
+    handler: &HandlerPre<State>,
+    held: Arc<Held>,
+    opening: Opening,
+) -> Verdict {
     worker.counters.live.fetch_add(1, Ordering::Relaxed);
-    let ended = AssertUnwindSafe(sandbox::run(loaded, opening))
+    let ended = AssertUnwindSafe(sandbox::run(handler, held, opening))
         .catch_unwind()
         .await;
     worker.counters.live.fetch_sub(1, Ordering::Relaxed);

@@ -17,11 +17,11 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use super::Worker;
 
-const POLL_MIN: Duration = Duration::from_millis(25);
-const POLL_MAX: Duration = Duration::from_secs(1);
+pub(super) const POLL_MIN: Duration = Duration::from_millis(25);
+pub(super) const POLL_MAX: Duration = Duration::from_secs(1);
 /// How long a claim waits for more slots.
 const GATHER: Duration = Duration::from_millis(2);
-const FAULT_PAUSE: Duration = Duration::from_millis(500);
+pub(super) const FAULT_PAUSE: Duration = Duration::from_millis(500);
 
 /// Claims until the worker drains.
 pub(super) async fn claim(worker: Arc<Worker>) {
@@ -29,7 +29,7 @@ pub(super) async fn claim(worker: Arc<Worker>) {
     let mut poll = POLL_MIN;
     let mut jitter = Jitter::new(&worker.settings.instance_id);
     let standby = stand_by(&worker);
-    while let Some(mut slots) = gather(&worker).await {
+    while let Some(mut slots) = gather(&worker, &standby).await {
         // Work announced from here on is not missed while the claim runs.
         ready.borrow_and_update();
         let max = slots.num_permits().min(Limits::BATCH_MAX);
@@ -87,7 +87,7 @@ fn stand_by(worker: &Arc<Worker>) -> Standby {
 
 /// Takes what slots are free, waiting for the first one. `None` once the worker
 /// drains.
-async fn gather(worker: &Worker) -> Option<OwnedSemaphorePermit> {
+async fn gather(worker: &Worker, standby: &Standby) -> Option<OwnedSemaphorePermit> {
     let mut slots = loop {
         if worker.is_draining() {
             return None;
@@ -98,6 +98,8 @@ async fn gather(worker: &Worker) -> Option<OwnedSemaphorePermit> {
                 () = worker.stirred.notified() => {}
             }
         } else {
+            // No claim follows that would say what to stand by for.
+            standby.close();
             worker.stirred.notified().await;
         }
     };
@@ -121,25 +123,37 @@ async fn claim_batch(
     max: usize,
 ) -> Result<(Instant, Vec<engine::Claimed>), Duration> {
     let claim = wanted(worker, max);
-    worker.counters.claims.fetch_add(1, Ordering::Relaxed);
     let sent = Instant::now();
-    worker
-        .engine
-        .claim(claim)
-        .await
-        .map(|claimed| (sent, claimed))
-        .map_err(|error| {
-            worker.counters.claim_faults.fetch_add(1, Ordering::Relaxed);
-            tracing::warn!(%error, "a claim failed");
-            FAULT_PAUSE
-        })
+    match ask(worker, claim).await {
+        Ok(claimed) => Ok((sent, claimed)),
+        Err(_reported) => Err(FAULT_PAUSE),
+    }
+}
+
+/// Sends a claim, counts it, and reports a fault.
+pub(super) async fn ask(
+    worker: &Worker,
+    claim: Claim,
+) -> Result<Vec<engine::Claimed>, engine::Error> {
+    worker.counters.claims.fetch_add(1, Ordering::Relaxed);
+    let answer = worker.engine.claim(claim).await;
+    if let Err(error) = &answer {
+        worker.counters.claim_faults.fetch_add(1, Ordering::Relaxed);
+        tracing::warn!(%error, "a claim failed");
+    }
+    answer
 }
 
 fn wanted(worker: &Worker, max: usize) -> Claim {
+    claim_of(worker, worker.routes().claimable().to_vec(), max)
+}
+
+/// Builds a claim of `kinds` as this worker makes it.
+pub(super) fn claim_of(worker: &Worker, kinds: Vec<String>, max: usize) -> Claim {
     Claim {
         worker_instance_id: worker.settings.instance_id.clone(),
         lanes: worker.settings.lanes.clone(),
-        kinds: Some(worker.routes().claimable().to_vec()),
+        kinds: Some(kinds),
         capabilities: worker.settings.capabilities.clone(),
         max: u32::try_from(max).unwrap_or(u32::MAX),
         lease_ttl_ms: worker.settings.lease_ttl_ms,
@@ -147,10 +161,10 @@ fn wanted(worker: &Worker, max: usize) -> Claim {
 }
 
 /// Spreads the polls of workers that started together.
-struct Jitter(u64);
+pub(super) struct Jitter(u64);
 
 impl Jitter {
-    fn new(instance_id: &str) -> Self {
+    pub(super) fn new(instance_id: &str) -> Self {
         let seed = instance_id
             .bytes()
             .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
@@ -160,7 +174,7 @@ impl Jitter {
     }
 
     /// Returns between three and five quarters of `pause`.
-    fn around(&mut self, pause: Duration) -> Duration {
+    pub(super) fn around(&mut self, pause: Duration) -> Duration {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;

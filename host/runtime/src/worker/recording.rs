@@ -22,7 +22,7 @@ const PAUSE_MAX: Duration = Duration::from_secs(1);
 pub(super) struct Ending {
     pub(super) fence: Fence,
     pub(super) report: Report,
-    pub(super) known: (Arc<ExecutionPolicy>, u32),
+    pub(super) known: Option<(Arc<ExecutionPolicy>, u32)>,
 }
 
 /// Records an outcome, or gives the lease back.
@@ -37,7 +37,7 @@ pub(super) async fn record(worker: &Worker, attempt: &Attempt, ending: Ending, e
             release(worker, attempt, &ending).await
         }
         // Stopped by the end of the worker, not by the loss of the lease.
-        Ended::Abandoned(Stop::LeaseLost) if worker.given_up.load(Ordering::Relaxed) => {
+        Ended::Abandoned(Stop::LeaseLost) if worker.is_given_up() => {
             release(worker, attempt, &ending).await
         }
         Ended::Abandoned(stop) => {
@@ -86,10 +86,18 @@ async fn fail(
             fence: ending.fence,
             failure: failure.clone(),
             report: ending.report.clone(),
-            known: Some(ending.known.clone()),
+            known: ending.known.clone(),
         })
     })
     .await
+}
+
+/// Gives a lease back whose holder did not end it.
+pub(super) async fn give_back(worker: &Worker, attempt: &Attempt, ending: &Ending) {
+    if let Some(refusal) = release(worker, attempt, ending).await {
+        let id = ending.fence.execution_id;
+        tracing::info!(execution = %id, %refusal, "the lease was not given back");
+    }
 }
 
 async fn release(worker: &Worker, attempt: &Attempt, ending: &Ending) -> Option<LeaseRefusal> {

@@ -49,10 +49,14 @@ fn change(worker: &Worker, routes: Routes) {
         .write()
         .unwrap_or_else(PoisonError::into_inner);
     let changed = current.claimable() != routes.claimable();
+    let reassigned = current.services() != routes.services();
     *current = Arc::new(routes);
     drop(current);
     if changed {
         worker.stirred.notify_one();
+    }
+    if reassigned {
+        worker.reassigned.notify_one();
     }
 }
 

@@ -17,8 +17,8 @@ pub struct Runtime {
     /// Where sandboxes get their memory from: `auto` (a pool reserved at start,
     /// the system if that fails), `required` (a pool) or `off` (the system).
     pub pooling: Pooling,
-    /// Most sandboxes open at once; 0 for the worker's slots and an eighth more,
-    /// for those that are just closing.
+    /// Most sandboxes open at once; 0 for the worker's slots, an eighth more for
+    /// those that are just closing, and its services.
     pub sandboxes_max: u32,
     /// Threads guests run on; 0 for as many as there are processors.
     pub guest_threads: u32,
@@ -56,7 +56,11 @@ impl Config {
             limits: self.sandbox,
             pooling: self.runtime.pooling,
             sandboxes_max: match self.runtime.sandboxes_max {
-                0 => self.worker.slots.saturating_add(self.worker.slots / 8 + 8),
+                0 => self
+                    .worker
+                    .slots
+                    .saturating_add(self.worker.slots / 8 + 8)
+                    .saturating_add(self.worker.services_max),
                 max => max,
             },
             guest_threads: self.runtime.guest_threads as usize,
@@ -71,6 +75,9 @@ impl Config {
             slots: self.worker.slots,
             lease_ttl_ms: self.worker.lease_ttl_ms,
             capabilities: self.worker.capabilities.clone(),
+            services_per_component: self.worker.services_per_component,
+            services_max: self.worker.services_max,
+            service_leases_max: self.worker.service_leases_max,
         }
     }
 }

@@ -22,6 +22,13 @@ pub struct Worker {
     /// How long running attempts may go on once the host was asked to end, in
     /// milliseconds. What is left then is given back.
     pub drain_grace_ms: u32,
+    /// Sandboxes of each component of the world `worker` that is routed to.
+    pub services_per_component: u32,
+    /// Sandboxes of such components, all together.
+    pub services_max: u32,
+    /// Leases one of them may hold at once, 1 and more; each takes one of the
+    /// slots.
+    pub service_leases_max: u32,
     /// Name of this host in leases and histories; absent, one is made up at
     /// each start.
     pub instance_id: Option<String>,
@@ -35,6 +42,9 @@ impl Default for Worker {
             capabilities: BTreeSet::new(),
             lease_ttl_ms: 30_000,
             drain_grace_ms: 30_000,
+            services_per_component: 1,
+            services_max: 16,
+            service_leases_max: 16,
             instance_id: None,
         }
     }

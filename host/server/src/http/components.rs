@@ -145,6 +145,9 @@ impl From<engine::RouteRefusal> for Problem {
             engine::RouteRefusal::UnknownComponent(digest) => {
                 Self::new(Code::UnknownComponent, detail).with("digest", digest.to_string())
             }
+            engine::RouteRefusal::MixedWorlds(digest) => {
+                Self::new(Code::MixedWorlds, detail).with("digest", digest.to_string())
+            }
             engine::RouteRefusal::Invalid(invalid) => invalid.into(),
         }
     }
@@ -157,7 +160,7 @@ impl From<PublishRefusal> for Problem {
             PublishRefusal::NotAComponent { .. } => Code::NotAComponent,
             PublishRefusal::Malformed(_) => Code::ComponentMalformed,
             PublishRefusal::Imports(_) => Code::ComponentImports,
-            PublishRefusal::NoHandler { .. } => Code::ComponentExports,
+            PublishRefusal::NoWorld { .. } | PublishRefusal::TwoWorlds => Code::ComponentExports,
             PublishRefusal::DoesNotCompile(_) => Code::ComponentDoesNotCompile,
             PublishRefusal::DoesNotLink(_) => Code::ComponentDoesNotLink,
         };
@@ -191,7 +194,8 @@ mod tests {
             },
             PublishRefusal::Malformed(String::new()),
             PublishRefusal::Imports(Vec::new()),
-            PublishRefusal::NoHandler {
+            PublishRefusal::TwoWorlds,
+            PublishRefusal::NoWorld {
                 found: String::new(),
             },
             PublishRefusal::DoesNotCompile(String::new()),

@@ -69,7 +69,8 @@ pub async fn define(
 /// Replaces the routes of a kind, defining it if it is new.
 ///
 /// Each execution of the kind goes to one of the components, as often as its
-/// weight says.
+/// weight says. A component of the world `worker` claims its executions itself:
+/// no other may have a weight above zero beside it.
 #[utoipa::path(
     put, path = "/v1/kinds/{kind}/routes", tag = "kinds",
     params(("kind" = String, Path, description = "The kind")),

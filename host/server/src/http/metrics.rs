@@ -163,6 +163,18 @@ fn guests(page: &mut Page, app: &App) {
             metrics.sandboxes_live,
         ),
         (
+            "services_running",
+            "gauge",
+            "Worker components running on this host.",
+            metrics.services_running,
+        ),
+        (
+            "service_restarts_total",
+            "counter",
+            "Worker components of this host that ended by themselves and were started again.",
+            metrics.service_restarts,
+        ),
+        (
             "compiles_total",
             "counter",
             "Components this host compiled.",

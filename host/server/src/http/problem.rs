@@ -56,6 +56,8 @@ codes! {
     UnknownKind = "unknown_kind", UNPROCESSABLE_ENTITY, "Nothing handles that kind";
     /// A route names a component that was not published.
     UnknownComponent = "unknown_component", UNPROCESSABLE_ENTITY, "That component was not published";
+    /// A component that claims for itself would share a kind.
+    MixedWorlds = "mixed_worlds", UNPROCESSABLE_ENTITY, "A worker component shares a kind with nothing";
     /// The component has too many bytes.
     ComponentTooLarge = "component_too_large", PAYLOAD_TOO_LARGE, "The component is too large";
     /// The bytes are something else than a component.
@@ -64,8 +66,8 @@ codes! {
     ComponentMalformed = "component_malformed", UNPROCESSABLE_ENTITY, "The component is broken";
     /// The component imports what this host does not offer.
     ComponentImports = "component_imports", UNPROCESSABLE_ENTITY, "The component imports what is not offered";
-    /// The component exports no handler.
-    ComponentExports = "component_exports", UNPROCESSABLE_ENTITY, "The component exports no handler";
+    /// The component exports neither a handler nor a service.
+    ComponentExports = "component_exports", UNPROCESSABLE_ENTITY, "The component fits no world";
     /// The compiler refused the component.
     ComponentDoesNotCompile = "component_does_not_compile", UNPROCESSABLE_ENTITY, "The component does not compile";
     /// The component does not fit the interfaces of this host.

@@ -1,0 +1,102 @@
+//! A service that ends each lease, and itself, in the way its input names:
+//!
+//! | input | does |
+//! |---|---|
+//! | `trap` | panics while it holds the lease |
+//! | `trap-once` | panics in the first attempt, completes in the next |
+//! | `return` | returns from `serve` and leaves the lease behind |
+//! | `drop` | drops the lease without an outcome |
+//! | `keep` | goes on claiming and never lets go |
+//! | `spin` | loops without end and without calling the host |
+//! | `wait` | waits until the lease is cancelled, and drops it |
+//! | `current` | asks for the current lease, which it has not |
+//! | `impatient` | completes with the answer to a wait that is too long |
+//! | `describe` | completes with the state of its own execution |
+//! | `finish` | waits until the host drains, then completes |
+//!
+//! Anything else completes with the number of leases taken in this life.
+
+wit_bindgen::generate!({ path: "../../../wit", world: "worker" });
+
+use std::mem::forget;
+use std::thread::sleep;
+use std::time::Duration;
+
+use exports::flowhost::engine::service::Guest;
+use flowhost::engine::claim::{ClaimError, Lease, current, next};
+use flowhost::engine::complete::complete;
+use flowhost::engine::executions::describe;
+use flowhost::engine::log::{Level, log};
+use flowhost::engine::types::Payload;
+
+const TICK: Duration = Duration::from_millis(10);
+
+struct Wayward;
+
+impl Guest for Wayward {
+    fn serve() -> Result<(), String> {
+        let mut kept = Vec::new();
+        let mut taken = 0;
+        log(Level::Info, "a life begins");
+        loop {
+            let lease = match next(60_000) {
+                Ok(Some(lease)) => lease,
+                Ok(None) => continue,
+                Err(ClaimError::Draining) => return Ok(()),
+                Err(ClaimError::TooManyLeases(_)) => {
+                    sleep(TICK);
+                    continue;
+                }
+                Err(refusal) => return Err(refusal.to_string()),
+            };
+            taken += 1;
+            let task = lease.task();
+            match task.input.data.trim_ascii() {
+                b"trap" => panic!("asked to trap"),
+                b"trap-once" if task.attempt_index == 0 => panic!("asked to trap once"),
+                b"return" => {
+                    // Without this they would be dropped, which is an answer.
+                    forget((lease, kept));
+                    return Err("asked to return".into());
+                }
+                b"drop" => drop(lease),
+                b"keep" => kept.push(lease),
+                b"spin" => loop {
+                    std::hint::spin_loop();
+                },
+                b"wait" => {
+                    while !lease.is_cancelled() {
+                        sleep(TICK);
+                    }
+                }
+                b"current" => {
+                    current();
+                }
+                b"impatient" => answer(&lease, format!("{:?}", next(60_001).err())),
+                b"describe" => {
+                    let state = describe(&task.execution_id).map(|found| found.state);
+                    answer(&lease, format!("{state:?}"));
+                }
+                b"finish" => {
+                    while !matches!(next(0), Err(ClaimError::Draining)) {
+                        sleep(TICK);
+                    }
+                    answer(&lease, "finished while draining".into());
+                }
+                _ => answer(&lease, taken.to_string()),
+            }
+        }
+    }
+}
+
+fn answer(lease: &Lease, text: String) {
+    let payload = Payload {
+        content_type: "text/plain".into(),
+        data: text.into_bytes(),
+    };
+    if let Err(refusal) = complete(lease, &payload) {
+        log(Level::Warn, &refusal.to_string());
+    }
+}
+
+export!(Wayward);

@@ -1,0 +1,72 @@
+//! What the guest of a store is: a handler with its one lease, or a service with
+//! those it takes. Whatever it may act as follows from this.
+
+use std::sync::Arc;
+
+use crate::attempt_log::AttemptLog;
+use crate::cpu_meter::CpuMeter;
+use crate::held::Held;
+use crate::worker::Service;
+
+/// What the guest is.
+#[derive(Clone)]
+pub(crate) enum Role {
+    /// Runs one attempt.
+    Handler(Arc<Held>),
+    /// Claims for itself.
+    Service(Arc<Service>),
+}
+
+/// Whom a guest acts as towards other executions.
+pub(super) struct Acting {
+    /// The namespace it sees.
+    pub(super) namespace: String,
+    /// What is kept as the author of what it does.
+    pub(super) author: String,
+}
+
+impl Role {
+    /// Returns what meters the guest's time on the processor.
+    pub(crate) fn cpu(&self) -> &CpuMeter {
+        match self {
+            Self::Handler(held) => &held.attempt.cpu,
+            Self::Service(service) => &service.cpu,
+        }
+    }
+
+    /// Gives access to the log the guest writes to now, with the present time
+    /// in it.
+    pub(crate) fn with_log(&self, f: impl FnOnce(&mut AttemptLog, u64)) {
+        match self {
+            Self::Handler(held) => held.attempt.with_log(f),
+            Self::Service(service) => service.with_log(f),
+        }
+    }
+
+    /// Returns whom the guest acts as, or why it acts as nobody.
+    pub(super) fn acting(&self) -> Result<Acting, &'static str> {
+        let of = |held: &Held| Acting {
+            namespace: held.task.namespace.clone(),
+            author: format!("execution:{}", held.task.execution_id),
+        };
+        let service = match self {
+            Self::Handler(held) => return Ok(of(held)),
+            Self::Service(service) => service,
+        };
+        let held = service.held();
+        match held.as_slice() {
+            [] => Err("a worker acts as the namespace of the leases it holds, and it holds none"),
+            [one] => Ok(of(one)),
+            [first, others @ ..] => {
+                let namespace = &first.task.namespace;
+                if others.iter().any(|held| held.task.namespace != *namespace) {
+                    return Err("the worker holds leases of several namespaces");
+                }
+                Ok(Acting {
+                    namespace: namespace.clone(),
+                    author: format!("component:{}", service.digest()),
+                })
+            }
+        }
+    }
+}
