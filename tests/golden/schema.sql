@@ -127,7 +127,9 @@ table lease: attempt_deadline_at timestamp with time zone
 table lease: renewals integer not null default 0
 table lease: progress_percent smallint
 table lease: progress_message text
-<<<<<<< HEAD
+table namespace: name text not null
+table namespace: weight smallint not null
+table namespace: changed_at timestamp with time zone not null default clock_timestamp()
 table operation: partition smallint not null
 table operation: execution_id uuid not null
 table operation: seq bigint not null identity
@@ -137,11 +139,6 @@ table operation: actor text not null
 table operation: reason text
 table operation: detail text
 table operation: epoch bigint
-=======
-table namespace: name text not null
-table namespace: weight smallint not null
-table namespace: changed_at timestamp with time zone not null default clock_timestamp()
->>>>>>> helper-c
 table parked: partition smallint not null
 table parked: execution_id uuid not null
 table parked: state parked_state not null
@@ -173,13 +170,10 @@ table ready: reclaims integer not null
 table ready: replays integer not null
 table ready: next_type attempt_type not null
 table ready: resumes boolean not null
-<<<<<<< HEAD
 table ready: grant_id uuid
 table ready: granted_to text
 table ready: granted_until timestamp with time zone
-=======
 table ready: namespace text not null default 'default'::text
->>>>>>> helper-c
 table route: kind text not null
 table route: component_id integer not null
 table route: weight integer not null
@@ -236,12 +230,9 @@ constraint lane_weight_in_range on lane: CHECK (((weight >= 1) AND (weight <= 10
 constraint lease_epoch_is_positive on lease: CHECK ((epoch > 0))
 constraint lease_pkey on lease: PRIMARY KEY (partition, execution_id)
 constraint lease_progress_in_range on lease: CHECK (((progress_percent >= 0) AND (progress_percent <= 100)))
-<<<<<<< HEAD
-constraint operation_pkey on operation: PRIMARY KEY (partition, execution_id, seq)
-=======
 constraint namespace_pkey on namespace: PRIMARY KEY (name)
 constraint namespace_weight_in_range on namespace: CHECK (((weight >= 1) AND (weight <= 1000)))
->>>>>>> helper-c
+constraint operation_pkey on operation: PRIMARY KEY (partition, execution_id, seq)
 constraint parked_children_wait_for_children on parked: CHECK (((state = 'waiting_children'::parked_state) = (reason = 'waiting_for_children'::blocking_reason)))
 constraint parked_delayed_has_a_time on parked: CHECK (((state <> 'delayed'::parked_state) OR (wake_at IS NOT NULL)))
 constraint parked_has_a_reason on parked: CHECK ((reason <> ALL (ARRAY['none'::blocking_reason, 'waiting_for_worker'::blocking_reason])))
@@ -278,11 +269,8 @@ CREATE UNIQUE INDEX instance_pkey ON public.instance USING btree (singleton)
 CREATE UNIQUE INDEX kind_pkey ON public.kind USING btree (name)
 CREATE UNIQUE INDEX lane_pkey ON public.lane USING btree (name)
 CREATE UNIQUE INDEX lease_pkey ON public.lease USING btree (partition, execution_id)
-<<<<<<< HEAD
-CREATE UNIQUE INDEX operation_pkey ON public.operation USING btree (partition, execution_id, seq)
-=======
 CREATE UNIQUE INDEX namespace_pkey ON public.namespace USING btree (name)
->>>>>>> helper-c
+CREATE UNIQUE INDEX operation_pkey ON public.operation USING btree (partition, execution_id, seq)
 CREATE INDEX parked_due ON public.parked USING btree (partition, wake_at) WHERE (wake_at IS NOT NULL)
 CREATE UNIQUE INDEX parked_pkey ON public.parked USING btree (partition, execution_id)
 CREATE INDEX ready_queue ON public.ready USING btree (partition, lane, namespace, rank, ready_at)
@@ -302,9 +290,5 @@ enum failure_class: transient, permanent, infra_crash, timeout, cancelled
 enum lane_state: active, paused, draining, disabled
 enum outcome: success, failed, cancelled, expired, skipped
 enum parked_state: delayed, rate_limited, waiting_children, blocked, suspended
-<<<<<<< HEAD
-enum timer_kind: execution_deadline
-enum worker_type: host, native
-=======
 enum timer_kind: execution_deadline, retention
->>>>>>> helper-c
+enum worker_type: host, native
