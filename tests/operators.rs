@@ -359,3 +359,57 @@ async fn verbs_of_another_namespace_find_nothing() {
     }
     assert!(verbs(&engine, id).await.is_empty());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_nobody_can_run_returns_to_its_place_when_a_capable_worker_appears() {
+    let (database, engine) = setup().await;
+    let mut demanding = create("needs a large one");
+    let required = &mut demanding.policy.routing_requirements.required_capabilities;
+    required.extend(["gpu".to_owned(), "large".to_owned()]);
+    let id = created(&engine, demanding).await;
+    let block = Block {
+        operate: operate(id),
+        reason: BlockingReason::WaitingForCapableWorker,
+        detail: None,
+    };
+    engine.block(block).await.expect("asked").expect("blocked");
+    let info = engine.get(id, None).await.expect("asked").expect("known");
+    assert_eq!(
+        info.state_vector.eligibility_state,
+        model::EligibilityState::BlockedByRoute
+    );
+    let register = |instance: &str, lanes: &[&str], capabilities: &[&str]| engine::RegisterWorker {
+        worker_instance_id: instance.to_owned(),
+        worker_id: instance.to_owned(),
+        worker_type: model::WorkerType::Native,
+        namespace: None,
+        lanes: lanes.iter().map(ToString::to_string).collect(),
+        kinds: ["echo".to_owned()].into(),
+        capabilities: capabilities.iter().map(ToString::to_string).collect(),
+        host: None,
+        version: None,
+        liveness_ttl_ms: 30_000,
+    };
+    // Each has what is missing in the other: together they are nobody.
+    for worker in [
+        register("gpu", &[], &["gpu"]),
+        register("large", &[], &["large"]),
+        register("elsewhere", &["other"], &["gpu", "large"]),
+    ] {
+        let registered = engine.register_worker(worker).await;
+        registered.expect("asked").expect("registered");
+    }
+    engine.reconcile().await.expect("swept");
+    let info = engine.get(id, None).await.expect("asked").expect("known");
+    assert_eq!(
+        info.blocking_reason,
+        BlockingReason::WaitingForCapableWorker
+    );
+    let both = register("both", &["default"], &["gpu", "large", "fast"]);
+    let registered = engine.register_worker(both).await;
+    registered.expect("asked").expect("registered");
+    engine.reconcile().await.expect("swept");
+    let info = engine.get(id, None).await.expect("asked").expect("known");
+    assert_eq!(info.blocking_reason, BlockingReason::WaitingForWorker);
+    database.assert_invariants().await;
+}

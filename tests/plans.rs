@@ -93,6 +93,12 @@ const STATEMENTS: &[(&str, &str, usize, &[&str])] = &[
         &["event_pkey"],
     ),
     (
+        "blocked_routes",
+        include_str!("../host/engine/src/reconcile/blocked_routes.sql"),
+        3,
+        &["parked_without_worker", "execution_pkey"],
+    ),
+    (
         "events",
         include_str!("../host/engine/src/event/read.sql"),
         4,

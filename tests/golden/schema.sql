@@ -272,6 +272,7 @@ CREATE UNIQUE INDEX lease_pkey ON public.lease USING btree (partition, execution
 CREATE UNIQUE INDEX namespace_pkey ON public.namespace USING btree (name)
 CREATE UNIQUE INDEX operation_pkey ON public.operation USING btree (partition, execution_id, seq)
 CREATE INDEX parked_due ON public.parked USING btree (partition, wake_at) WHERE (wake_at IS NOT NULL)
+CREATE INDEX parked_without_worker ON public.parked USING btree (partition, execution_id) WHERE (reason = 'waiting_for_capable_worker'::blocking_reason)
 CREATE UNIQUE INDEX parked_pkey ON public.parked USING btree (partition, execution_id)
 CREATE INDEX ready_queue ON public.ready USING btree (partition, lane, namespace, rank, ready_at)
 CREATE UNIQUE INDEX ready_pkey ON public.ready USING btree (partition, execution_id)

@@ -108,6 +108,7 @@ impl Engine {
                 limits: settings.limits,
                 retention: settings.retention,
                 walks: reconcile::Walks::default(),
+                looked: reconcile::Looked::default(),
                 ledgers: reconcile::Ledgers::default(),
                 instance,
                 wake,

@@ -71,6 +71,7 @@ struct Inner {
     limits: Limits,
     retention: Retention,
     walks: reconcile::Walks,
+    looked: reconcile::Looked,
     ledgers: reconcile::Ledgers,
     wake: wake::Wake,
     standbys: standby::Standbys,

@@ -11,6 +11,7 @@
 //! | `expired_leases` | active, lease lapsed | waiting, or failed at the cap |
 //! | `attempt_timeouts` | active, attempt too long | as a failure of class `timeout` |
 //! | `deadlines` | not finished, deadline passed | expired |
+//! | `blocked_routes` | blocked, and a capable worker lives | waiting |
 //! | `idempotency_keys` | key past its window | forgotten |
 //! | `dead_workers` | worker whose time has passed | dead, later forgotten |
 //! | `finished_past_retention` | finished, kept long enough | gone |
@@ -20,6 +21,7 @@
 //! pause for as long as the batch took.
 
 mod attempt_timeouts;
+mod blocked_routes;
 mod dead_workers;
 mod deadlines;
 mod due_delays;
@@ -29,6 +31,7 @@ mod finished_past_retention;
 mod idempotency_keys;
 mod ledger;
 
+pub(crate) use blocked_routes::Looked;
 pub(crate) use finished_past_retention::Walks;
 pub(crate) use ledger::Ledgers;
 pub use ledger::SweepFigures;
@@ -110,6 +113,8 @@ sweeps! {
     deadlines: Duration::from_secs(1), AtOnce;
     /// Delays and backoffs.
     due_delays: Duration::from_millis(200), AtOnce;
+    /// Blocked for want of a worker that can run it.
+    blocked_routes: Duration::from_secs(1), AtOnce;
     /// Forgotten keys.
     idempotency_keys: Duration::from_secs(60), AtOnce;
     /// Workers that fell silent.

@@ -1,0 +1,4 @@
+-- Executions that wait for a worker which can run them, so that they are found
+-- when one appears.
+CREATE INDEX parked_without_worker ON parked (partition, execution_id)
+    WHERE reason = 'waiting_for_capable_worker';
