@@ -9,6 +9,7 @@
 //! rules can serve as the oracle for the code that does.
 
 mod attempt;
+mod condition;
 mod cursor;
 mod digest;
 mod event;
@@ -20,12 +21,20 @@ mod names;
 mod policy;
 mod refusal;
 mod retry;
+mod signal;
 mod source;
 mod state;
+mod suspension;
 mod transition;
+mod waitpoint;
+mod waitpoint_key;
 mod wire;
 
 pub use attempt::{AttemptEnd, AttemptLifecycle, AttemptType};
+pub use condition::{
+    CompositeBody, ConditionError, ConditionFault, CountKind, Evaluation, FlatCondition,
+    ResumeCondition, SignalFact, SignalMatcher, effect, evaluate,
+};
 pub use cursor::{Cursor, CursorError};
 pub use digest::{Digest, DigestError};
 pub use event::{Event, EventKind, Family};
@@ -34,7 +43,8 @@ pub use id::{ExecutionId, FlowId, IdError, LeaseId, PARTITIONS_MAX, Partition, P
 pub use lease::{Fence, Observed};
 pub use limits::Limits;
 pub use names::{
-    Invalid, LANE_DEFAULT, NAMESPACE_DEFAULT, kind_name, lane_name, namespace_name, tag_key,
+    Invalid, LANE_DEFAULT, NAMESPACE_DEFAULT, kind_name, lane_name, namespace_name, signal_name,
+    tag_key, waitpoint_key,
 };
 pub use policy::{
     Backoff, ExecutionPolicy, PRIORITY_MAX, RetryPolicy, RoutingRequirements, StreamPolicy,
@@ -42,10 +52,14 @@ pub use policy::{
 };
 pub use refusal::{CancelRefusal, CreateRefusal, LeaseRefusal, OperateRefusal};
 pub use retry::Retry;
+pub use signal::{InvalidToken, SignalEffect, SignalId};
 pub use source::CancelSource;
 pub use state::{
     AttemptState, BlockingReason, EligibilityState, LifecyclePhase, Outcome, OwnershipState,
     PublicState, State, StateKind, StateVector,
 };
+pub use suspension::{ResumePolicy, ResumeTarget, SuspensionReason, SuspensionRequester};
 pub use transition::{Rule, Verb, figure, rule};
+pub use waitpoint::{WaitpointClaims, WaitpointCloseReason, WaitpointId, WaitpointState};
+pub use waitpoint_key::{KeyRetireRefusal, KeyRotateRefusal, WaitpointKeyState, waitpoint_kid};
 pub use wire::UnknownName;
