@@ -10,7 +10,9 @@ use sqlx::{ConnectOptions, Connection, PgConnection, PgPool};
 use uuid::Uuid;
 
 use crate::coalesce::Coalescer;
-use crate::{Engine, Error, Inner, component, execution, lane, standby, wake};
+use crate::{
+    Engine, Error, Inner, SecretsKeys, component, execution, lane, standby, waitpoint_key, wake,
+};
 
 /// The migrations of this version.
 pub static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!("../../migrations");
@@ -29,6 +31,9 @@ pub struct Settings {
     /// How many partitions a new instance gets; one unless the database is
     /// distributed. Without effect on an instance that has executions.
     pub partitions: Option<u16>,
+    /// What encrypts secrets in the database; without it waitpoint tokens can be
+    /// neither minted nor read.
+    pub secrets: Option<SecretsKeys>,
 }
 
 impl Settings {
@@ -40,6 +45,7 @@ impl Settings {
             allow_unsafe: false,
             migrate: true,
             partitions: None,
+            secrets: None,
         }
     }
 }
@@ -101,6 +107,7 @@ impl Engine {
                 finish: Coalescer::start("finish", 1, statements(&verbs)),
                 known: component::Known::default(),
                 lanes: lane::Lanes::default(),
+                waitpoint_keys: waitpoint_key::Ring::new(settings.secrets, instance),
                 limits: settings.limits,
                 instance,
                 wake,

@@ -22,7 +22,9 @@ mod execution;
 mod lane;
 mod mint;
 mod reconcile;
+mod secrets;
 mod standby;
+mod waitpoint_key;
 mod wake;
 
 pub use component::{ComponentRow, Kind, NewComponent, Route, RouteRefusal};
@@ -36,7 +38,12 @@ pub use execution::{
 };
 pub use lane::{Lane, LaneState};
 pub use reconcile::{Reconcilers, Sweeps};
+pub use secrets::{SecretsFault, SecretsKeyError, SecretsKeys};
 pub use standby::{Begin, Standby};
+pub use waitpoint_key::{
+    MintToken, MintedToken, OpenedToken, RotateKey, RotatedKey, SeededKey, TokenExpiry, TokenKey,
+    WaitpointKey, WaitpointToken,
+};
 
 use std::sync::Arc;
 
@@ -64,6 +71,7 @@ struct Inner {
     standbys: standby::Standbys,
     known: component::Known,
     lanes: lane::Lanes,
+    waitpoint_keys: waitpoint_key::Ring,
     create: coalesce::Coalescer<execution::CreateCall, execution::CreateVerdict>,
     release: coalesce::Coalescer<execution::ReleaseCall, execution::ReleaseVerdict>,
     look: coalesce::Coalescer<execution::LookCall, Option<model::Outcome>>,

@@ -7,6 +7,7 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use model::{ExecutionId, Partition, Partitions};
+use ring::rand::{SecureRandom as _, SystemRandom};
 use uuid::Uuid;
 
 /// Mints the id of a new execution: on the partition of its idempotency key,
@@ -32,6 +33,15 @@ pub(crate) fn execution_id_on(partition: Partition) -> ExecutionId {
 /// Returns a random number in `0.0..1.0`.
 pub(crate) fn unit() -> f64 {
     (random() >> 11) as f64 / (1_u64 << 53) as f64
+}
+
+/// Draws bytes nobody can guess.
+pub(crate) fn secret<const N: usize>() -> [u8; N] {
+    let mut bytes = [0; N];
+    SystemRandom::new()
+        .fill(&mut bytes)
+        .expect("invariant: the system has random numbers");
+    bytes
 }
 
 /// Returns 64 bits, all but two of them random.
