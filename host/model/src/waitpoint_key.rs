@@ -58,6 +58,9 @@ pub enum KeyRotateRefusal {
         Limits::KEYS_MAX
     )]
     TooManyKeys,
+    /// An argument breaks a bound.
+    #[error(transparent)]
+    Invalid(#[from] Invalid),
 }
 
 impl KeyRotateRefusal {
@@ -69,6 +72,7 @@ impl KeyRotateRefusal {
             Self::InvalidGraceMs(_) => "invalid_grace_ms",
             Self::RotationConflict(_) => "rotation_conflict",
             Self::TooManyKeys => "too_many_keys",
+            Self::Invalid(_) => "invalid_input",
         }
     }
 }
@@ -77,11 +81,14 @@ impl KeyRotateRefusal {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum KeyRetireRefusal {
     /// No such key.
-    #[error("there is no waitpoint key `{0}`")]
+    #[error("there is no waitpoint key `{}`", .0.escape_debug())]
     KeyNotFound(String),
     /// It signs new tokens.
     #[error("waitpoint key `{0}` signs new tokens; rotate to another first")]
     KeyActive(String),
+    /// An argument breaks a bound.
+    #[error(transparent)]
+    Invalid(#[from] Invalid),
 }
 
 impl KeyRetireRefusal {
@@ -90,6 +97,7 @@ impl KeyRetireRefusal {
         match self {
             Self::KeyNotFound(_) => "waitpoint_key_not_found",
             Self::KeyActive(_) => "waitpoint_key_active",
+            Self::Invalid(_) => "invalid_input",
         }
     }
 }

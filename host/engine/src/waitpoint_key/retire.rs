@@ -2,7 +2,7 @@
 
 use model::KeyRetireRefusal;
 
-use crate::{Answer, Engine};
+use crate::{Answer, Engine, Operator};
 
 impl Engine {
     /// Has tokens of an old key refused from now on, by every host. Asking again
@@ -16,6 +16,12 @@ impl Engine {
         kid: &str,
         actor: &str,
     ) -> Answer<(), KeyRetireRefusal> {
+        if model::waitpoint_kid(kid).is_err() {
+            return Ok(Err(KeyRetireRefusal::KeyNotFound(kid.to_owned())));
+        }
+        if let Err(invalid) = Operator::check_actor(actor) {
+            return Ok(Err(invalid.into()));
+        }
         let retired = sqlx::query!(
             "UPDATE waitpoint_key
              SET not_after = least(not_after, clock_timestamp()),

@@ -3,13 +3,13 @@
 use model::{KeyRotateRefusal, Limits, WaitpointKeyState};
 
 use super::{SeedKey, SeededKey};
-use crate::{Answer, Engine, Error, mint};
+use crate::{Answer, Engine, Error, Operator, mint};
 
 /// Tries of a rotation that met others.
 const TRIES: u32 = 32;
 
 /// A rotation to make.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct RotateKey {
     /// Name of the new key; drawn when absent.
     pub kid: Option<String>,
@@ -18,8 +18,19 @@ pub struct RotateKey {
     /// How long tokens of the old key are accepted, in milliseconds; 24 hours
     /// when absent, at most [`Limits::KEY_GRACE_MS_MAX`].
     pub grace_ms: Option<u64>,
-    /// Who asks.
+    /// Who asks, 1 to 255 bytes.
     pub actor: String,
+}
+
+/// Without the secret.
+impl std::fmt::Debug for RotateKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RotateKey")
+            .field("kid", &self.kid)
+            .field("grace_ms", &self.grace_ms)
+            .field("actor", &self.actor)
+            .finish_non_exhaustive()
+    }
 }
 
 /// What a rotation did.
@@ -60,25 +71,13 @@ impl Engine {
         rotate: RotateKey,
     ) -> Answer<RotatedKey, KeyRotateRefusal> {
         let grace_ms = rotate.grace_ms.unwrap_or(Limits::KEY_GRACE_MS_DEFAULT);
-        let kid = rotate.kid.unwrap_or_else(draw_kid);
-        let given = match (check_kid(&kid), rotate.secret_hex.as_deref()) {
-            (Err(refusal), _) => return Ok(Err(refusal)),
-            (Ok(()), None) => None,
-            (Ok(()), Some(secret_hex)) => match read_secret(secret_hex) {
-                Ok(secret) => Some(secret),
-                Err(refusal) => return Ok(Err(refusal)),
-            },
+        let (key, given) = match rotation(&rotate) {
+            Ok(rotation) => rotation,
+            Err(refusal) => return Ok(Err(refusal)),
         };
         if grace_ms > Limits::KEY_GRACE_MS_MAX {
             return Ok(Err(KeyRotateRefusal::InvalidGraceMs(grace_ms)));
         }
-        let key = SeedKey {
-            kid,
-            secret: given
-                .clone()
-                .unwrap_or_else(|| mint::secret::<32>().to_vec()),
-            actor: rotate.actor,
-        };
         for _ in 0..TRIES {
             if let Some(rotated) = self.try_rotate(&key, grace_ms).await? {
                 return Ok(Ok(rotated));
@@ -166,6 +165,22 @@ impl Engine {
 enum Look {
     Answer(Result<RotatedKey, KeyRotateRefusal>),
     Again,
+}
+
+/// Returns the key to make, and its secret if one was given.
+fn rotation(rotate: &RotateKey) -> Result<(SeedKey, Option<Vec<u8>>), KeyRotateRefusal> {
+    let kid = rotate.kid.clone().unwrap_or_else(draw_kid);
+    check_kid(&kid)?;
+    Operator::check_actor(&rotate.actor)?;
+    let given = rotate.secret_hex.as_deref().map(read_secret).transpose()?;
+    let key = SeedKey {
+        kid,
+        secret: given
+            .clone()
+            .unwrap_or_else(|| mint::secret::<32>().to_vec()),
+        actor: rotate.actor.clone(),
+    };
+    Ok((key, given))
 }
 
 pub(super) fn check_kid(kid: &str) -> Result<(), KeyRotateRefusal> {

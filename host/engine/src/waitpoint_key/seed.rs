@@ -3,7 +3,7 @@
 use model::KeyRotateRefusal;
 
 use super::rotate::{check_kid, read_secret};
-use crate::{Answer, Engine, Error, mint};
+use crate::{Answer, Engine, Error, Operator, mint};
 
 /// A key to make.
 pub(crate) struct SeedKey {
@@ -46,14 +46,9 @@ impl Engine {
         secret_hex: Option<&str>,
         actor: &str,
     ) -> Answer<SeededKey, KeyRotateRefusal> {
-        let secret = match (check_kid(kid), secret_hex.map(read_secret).transpose()) {
-            (Err(refusal), _) | (_, Err(refusal)) => return Ok(Err(refusal)),
-            (Ok(()), Ok(secret)) => secret.unwrap_or_else(|| mint::secret::<32>().to_vec()),
-        };
-        let seed = SeedKey {
-            kid: kid.to_owned(),
-            secret,
-            actor: actor.to_owned(),
+        let seed = match key(kid, secret_hex, actor) {
+            Ok(seed) => seed,
+            Err(refusal) => return Ok(Err(refusal)),
         };
         Ok(self
             .seed(&seed)
@@ -97,4 +92,17 @@ impl Engine {
             same_secret,
         }))
     }
+}
+
+fn key(kid: &str, secret_hex: Option<&str>, actor: &str) -> Result<SeedKey, KeyRotateRefusal> {
+    check_kid(kid)?;
+    Operator::check_actor(actor)?;
+    Ok(SeedKey {
+        kid: kid.to_owned(),
+        secret: match secret_hex {
+            Some(secret_hex) => read_secret(secret_hex)?,
+            None => mint::secret::<32>().to_vec(),
+        },
+        actor: actor.to_owned(),
+    })
 }

@@ -11,6 +11,7 @@ mod operate;
 mod policy;
 mod problem;
 mod request;
+mod waitpoint_key;
 
 pub use component::{
     Component, Components, DefineKind, DefinedKind, Kind, Kinds, PublishedComponent, Route,
@@ -30,4 +31,7 @@ pub use policy::Policy;
 pub use problem::ProblemBody;
 pub use request::{
     BatchResults, BatchVerdict, CancelledExecution, CreateBatch, CreateExecution, CreatedExecution,
+};
+pub use waitpoint_key::{
+    RetireWaitpointKey, RotateWaitpointKey, RotatedWaitpointKey, WaitpointKey, WaitpointKeys,
 };

@@ -29,6 +29,7 @@ mod read;
 mod routes;
 mod tags;
 mod wait;
+mod waitpoint_keys;
 
 pub use app::App;
 pub use listen::Server;

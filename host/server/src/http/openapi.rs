@@ -8,7 +8,7 @@ use utoipa::OpenApi;
 
 use super::{
     block, cancel, components, create, create_batch, health, kinds, lanes, leases, list, metrics,
-    operate, overrule, read, tags, wait,
+    operate, overrule, read, tags, wait, waitpoint_keys,
 };
 
 /// Gathers what stands beside each handler.
@@ -29,6 +29,7 @@ use super::{
         components::publish, components::list, components::get,
         kinds::list, kinds::define, kinds::route,
         lanes::list, lanes::set,
+        waitpoint_keys::list, waitpoint_keys::rotate, waitpoint_keys::retire,
         health::healthz, health::readyz, metrics::metrics, openapi,
     ),
     tags(
@@ -36,6 +37,7 @@ use super::{
         (name = "components", description = "What handles them"),
         (name = "kinds", description = "Which component handles which kind"),
         (name = "lanes", description = "Queues"),
+        (name = "waitpoint-keys", description = "Keys that waitpoint tokens are signed with"),
         (name = "operations", description = "Health and metrics"),
     )
 )]

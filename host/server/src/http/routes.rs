@@ -13,7 +13,7 @@ use axum::routing;
 use super::problem::{Code, Problem};
 use super::{
     App, block, cancel, components, create, create_batch, health, kinds, lanes, leases, list,
-    metrics, openapi, operate, overrule, read, tags, wait,
+    metrics, openapi, operate, overrule, read, tags, wait, waitpoint_keys,
 };
 
 macro_rules! routes {
@@ -62,6 +62,9 @@ routes! {
     put "/v1/kinds/{kind}/routes" => kinds::route;
     get "/v1/lanes" => lanes::list;
     put "/v1/lanes/{lane}" => lanes::set;
+    get "/v1/waitpoint-keys" => waitpoint_keys::list;
+    post "/v1/waitpoint-keys/rotate" => waitpoint_keys::rotate;
+    post "/v1/waitpoint-keys/{kid}/retire" => waitpoint_keys::retire;
     get "/healthz" => health::healthz;
     get "/readyz" => health::readyz;
     get "/metrics" => metrics::metrics;
