@@ -496,6 +496,16 @@ async fn a_host_with_another_key_or_none_says_what_to_set() {
     assert!(verify(&both, minted.token.reveal()).await.is_ok());
     let minted = mint(&other, wanted()).await;
     assert!(verify(&other, minted.token.reveal()).await.is_ok());
+
+    // A key that encrypts was lost: tokens of before are, nothing else is.
+    let third = engine_with(&database, Some(&"03".repeat(32))).await;
+    rotate(&third, "k3", 0).await;
+    let anew = mint(&third, wanted()).await;
+    assert!(verify(&third, anew.token.reveal()).await.is_ok());
+    assert_eq!(
+        verify(&third, minted.token.reveal()).await,
+        Err(InvalidToken)
+    );
 }
 
 /// Somebody who may write to the database but has no key moves a secret.
