@@ -64,9 +64,9 @@ fn signals(random: &mut Random) -> Vec<SignalFact<'static>> {
         .map(|at| {
             let (source_type, source_identity) = *random.pick(&SOURCES);
             SignalFact {
-                waitpoint_key: random.pick(&KEYS[..]),
+                waitpoint_key: KEYS[random.below(KEYS.len())],
                 signal_id: SignalId(Uuid::from_u128(at as u128)),
-                name: random.pick(&NAMES[..]),
+                name: NAMES[random.below(NAMES.len())],
                 source_type,
                 source_identity,
             }
