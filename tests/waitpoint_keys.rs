@@ -346,9 +346,14 @@ async fn a_rotation_is_repeated_without_harm_and_refused_by_name() {
             "{at}"
         );
     }
-    assert_eq!(ask("one-more", None, 0).await, Err("too_many_keys"));
+    assert_eq!(ask("one-more", None, 1).await, Err("too_many_keys"));
+    assert!(
+        ask("leaked", None, 0).await.is_ok(),
+        "a key can always be replaced"
+    );
     database.advance(HOUR).await;
-    assert!(ask("one-more", None, 0).await.is_ok());
+    assert!(ask("one-more", None, 1).await.is_ok());
+    database.assert_invariants().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -54,7 +54,7 @@ pub enum KeyRotateRefusal {
     RotationConflict(String),
     /// Too many old keys are still accepted.
     #[error(
-        "{} keys are accepted already; retire some of them, or rotate with a shorter grace",
+        "{} keys are accepted already; retire some of them, or rotate with a grace of 0",
         Limits::KEYS_MAX
     )]
     TooManyKeys,

@@ -55,3 +55,7 @@ UNION ALL
 SELECT 'an idempotency key and its execution share a partition', count(*) FROM idempotency i
 WHERE NOT EXISTS (SELECT FROM execution e
                   WHERE e.partition = i.partition AND e.id = i.execution_id)
+UNION ALL
+SELECT 'of waitpoint keys, if there are any, exactly one signs', count(*) FROM (
+    SELECT FROM waitpoint_key HAVING count(*) > 0 AND count(*) FILTER (WHERE state = 'active') <> 1
+) AS broken

@@ -11,6 +11,12 @@
 //! ([`crate::SecretsKeys`]). The database is authoritative for which key signs and
 //! which are accepted, and is asked each time; hosts remember secrets only
 //! ([`ring`]).
+//!
+//! To make a waitpoint: [`crate::Engine::mint_waitpoint_tokens`] for all of a batch,
+//! then write the row with `kid` and `fingerprint`, never the token. To act on a
+//! token: [`crate::Engine::open_waitpoint_token`], compare what it says with what is
+//! asked for, and have the statement that acts look into `accepted_waitpoint_key`
+//! and compare the expiry, as [`OpenedToken`] shows.
 
 mod list;
 mod mint;

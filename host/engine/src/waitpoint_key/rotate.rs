@@ -62,7 +62,8 @@ impl Engine {
     /// # Refusals
     /// `invalid_kid`, `invalid_secret_hex`, `invalid_grace_ms`;
     /// `rotation_conflict` when the name is known with another secret or no longer
-    /// signs; `too_many_keys` when [`Limits::KEYS_MAX`] are accepted.
+    /// signs; `too_many_keys` when [`Limits::KEYS_MAX`] are accepted, unless the
+    /// grace is 0.
     ///
     /// # Errors
     /// [`Error::Secrets`] when this host has no key to encrypt secrets with.
@@ -82,7 +83,10 @@ impl Engine {
             if let Some(rotated) = self.try_rotate(&key, grace_ms).await? {
                 return Ok(Ok(rotated));
             }
-            match self.look_at_rotation(&key, given.as_deref()).await? {
+            match self
+                .look_at_rotation(&key, given.as_deref(), grace_ms)
+                .await?
+            {
                 Look::Answer(answer) => return Ok(answer),
                 Look::Again => {}
             }
@@ -114,7 +118,12 @@ impl Engine {
     }
 
     /// Looks why nothing was rotated.
-    async fn look_at_rotation(&self, key: &SeedKey, given: Option<&[u8]>) -> Result<Look, Error> {
+    async fn look_at_rotation(
+        &self,
+        key: &SeedKey,
+        given: Option<&[u8]>,
+        grace_ms: u64,
+    ) -> Result<Look, Error> {
         let conflict = || KeyRotateRefusal::RotationConflict(key.kid.clone());
         let known = sqlx::query!(
             r#"SELECT state::text AS "state!", wrapped_secret, wrapped_under
@@ -154,11 +163,13 @@ impl Engine {
                 _ => Look::Again,
             });
         }
-        Ok(if counts.accepted >= Limits::KEYS_MAX as i64 {
-            Look::Answer(Err(KeyRotateRefusal::TooManyKeys))
-        } else {
-            Look::Again
-        })
+        Ok(
+            if grace_ms > 0 && counts.accepted >= Limits::KEYS_MAX as i64 {
+                Look::Answer(Err(KeyRotateRefusal::TooManyKeys))
+            } else {
+                Look::Again
+            },
+        )
     }
 }
 
