@@ -1,7 +1,7 @@
 # `make run` and `make test` need nothing else; what they lack they install with
 # the platform's ordinary tools, and say so.
 
-.PHONY: run test postgres guests lint bench chaos golden
+.PHONY: run test postgres guests lint bench chaos fuzz golden
 
 run: postgres guests ## start a host with the examples, on a Postgres of its own
 	cargo run -- dev --load guest-examples/out --demo guest-examples/samples.toml --results results
@@ -24,6 +24,9 @@ bench: postgres guests ## durable lifecycles as a ratio to plain inserts
 
 chaos: postgres guests ## five minutes of kill -9 under load
 	FLOWHOST_CHAOS_SECONDS=300 cargo test --test integration chaos -- --nocapture
+
+fuzz: ## mutated input for every parser, five minutes each; FLOWHOST_SEED repeats a run
+	FLOWHOST_FUZZ_SECONDS=300 cargo test --test integration -- --nocapture fuzz:: conditions::
 
 postgres: ## a Postgres server, if there is none
 	@host/pgserver/install.sh

@@ -148,7 +148,7 @@ async fn only_what_a_claim_would_take_is_handed_over() {
         .create_batch((0..50).map(|_| keyed()).collect())
         .await;
     assert!(answers.iter().all(|answer| matches!(answer, Ok(Ok(_)))));
-    let taken = taken.lock().expect("not poisoned");
-    assert_eq!(taken.len(), 1, "one execution is handed over once");
+    let taken = taken.lock().expect("not poisoned").len();
+    assert_eq!(taken, 1, "one execution is handed over once");
     database.assert_invariants().await;
 }

@@ -10,7 +10,7 @@ use testkit::database;
 use crate::api::{Api, builder};
 
 /// Runs a command against the host; returns its exit code, output and errors.
-async fn flowhost(api: &Api, arguments: &[&str]) -> (i32, String, String) {
+pub(crate) async fn flowhost(api: &Api, arguments: &[&str]) -> (i32, String, String) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_flowhost"));
     command
         .args(["--url", api.host.url()])

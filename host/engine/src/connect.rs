@@ -10,7 +10,10 @@ use sqlx::{ConnectOptions, Connection, PgConnection, PgPool};
 use uuid::Uuid;
 
 use crate::coalesce::Coalescer;
-use crate::{Engine, Error, Inner, component, execution, lane, reconcile, standby, wake};
+use crate::{
+    Engine, Error, Inner, SecretsKeys, component, execution, lane, reconcile, standby,
+    waitpoint_key, wake,
+};
 
 /// The migrations of this version.
 pub static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!("../../migrations");
@@ -31,6 +34,9 @@ pub struct Settings {
     /// How many partitions a new instance gets; one unless the database is
     /// distributed. Without effect on an instance that has executions.
     pub partitions: Option<u16>,
+    /// What encrypts secrets in the database; without it waitpoint tokens can be
+    /// neither minted nor read.
+    pub secrets: Option<SecretsKeys>,
 }
 
 impl Settings {
@@ -43,6 +49,7 @@ impl Settings {
             allow_unsafe: false,
             migrate: true,
             partitions: None,
+            secrets: None,
         }
     }
 }
@@ -105,6 +112,7 @@ impl Engine {
                 known: component::Known::default(),
                 lanes: lane::Lanes::default(),
                 seals: tokio::sync::OnceCell::new(),
+                waitpoint_keys: waitpoint_key::Ring::new(settings.secrets, instance),
                 limits: settings.limits,
                 retention: settings.retention,
                 walks: reconcile::Walks::default(),

@@ -40,6 +40,9 @@ pub enum Error {
         /// What would be lost.
         why: &'static str,
     },
+    /// Secrets in the database cannot be written or read with this host's key.
+    #[error(transparent)]
+    Secrets(#[from] crate::SecretsFault),
     /// The schema is not the one this version works on.
     #[error("the schema of the database does not fit this version: {0}")]
     Schema(String),

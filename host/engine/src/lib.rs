@@ -25,7 +25,9 @@ mod lane;
 mod mint;
 mod reconcile;
 mod secret;
+mod secrets;
 mod standby;
+mod waitpoint_key;
 mod wake;
 mod worker;
 
@@ -44,7 +46,12 @@ pub use grant::{Eligible, Grant, GrantNext, IssueGrant};
 pub use handle::{HeldLease, Seals};
 pub use lane::{Lane, LaneState, Namespace};
 pub use reconcile::{Reconcilers, SweepFigures, Sweeps};
+pub use secrets::{SecretsFault, SecretsKeyError, SecretsKeys};
 pub use standby::{Begin, Standby};
+pub use waitpoint_key::{
+    MintToken, MintedToken, OpenedToken, RotateKey, RotatedKey, SeededKey, TokenExpiry, TokenKey,
+    WaitpointKey, WaitpointToken,
+};
 pub use worker::{MarkDead, MarkedDead, RegisterWorker, Registered, WorkerFilter, WorkerInfo};
 
 use std::sync::Arc;
@@ -78,6 +85,7 @@ struct Inner {
     known: component::Known,
     lanes: lane::Lanes,
     seals: tokio::sync::OnceCell<Seals>,
+    waitpoint_keys: waitpoint_key::Ring,
     create: coalesce::Coalescer<execution::CreateCall, execution::CreateVerdict>,
     release: coalesce::Coalescer<execution::ReleaseCall, execution::ReleaseVerdict>,
     look: coalesce::Coalescer<execution::LookCall, Option<model::Outcome>>,

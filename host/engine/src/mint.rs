@@ -7,7 +7,7 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use model::{ExecutionId, Partition, Partitions};
-use sha2::{Digest as _, Sha256};
+use ring::rand::{SecureRandom as _, SystemRandom};
 use uuid::Uuid;
 
 /// Mints the id of a new execution: on the partition of its idempotency key,
@@ -35,18 +35,18 @@ pub(crate) fn unit() -> f64 {
     (random() >> 11) as f64 / (1_u64 << 53) as f64
 }
 
-/// Draws a key of 256 bits: a hash of 488 random ones, since an id has 122.
-pub(crate) fn key() -> [u8; 32] {
-    let mut hash = Sha256::new();
-    for _ in 0..4 {
-        hash.update(Uuid::new_v4().as_bytes());
-    }
-    hash.finalize().into()
-}
-
 /// Returns the name of a new grant.
 pub(crate) fn grant_id() -> Uuid {
     Uuid::new_v4()
+}
+
+/// Draws bytes nobody can guess.
+pub(crate) fn secret<const N: usize>() -> [u8; N] {
+    let mut bytes = [0; N];
+    SystemRandom::new()
+        .fill(&mut bytes)
+        .expect("invariant: the system has random numbers");
+    bytes
 }
 
 /// Returns 64 bits, all but two of them random.

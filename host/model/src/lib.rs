@@ -9,6 +9,7 @@
 //! rules can serve as the oracle for the code that does.
 
 mod attempt;
+mod condition;
 mod cursor;
 mod digest;
 mod event;
@@ -22,13 +23,21 @@ mod policy;
 mod refusal;
 mod retention;
 mod retry;
+mod signal;
 mod source;
 mod state;
+mod suspension;
 mod transition;
+mod waitpoint;
+mod waitpoint_key;
 mod wire;
 mod worker;
 
 pub use attempt::{AttemptEnd, AttemptLifecycle, AttemptType};
+pub use condition::{
+    CompositeBody, ConditionError, ConditionFault, CountKind, Evaluation, FlatCondition,
+    ResumeCondition, SignalFact, SignalMatcher, effect, evaluate,
+};
 pub use cursor::{Cursor, CursorError};
 pub use digest::{Digest, DigestError};
 pub use event::{Event, EventKind, Family};
@@ -38,8 +47,8 @@ pub use id::{ExecutionId, FlowId, IdError, LeaseId, PARTITIONS_MAX, Partition, P
 pub use lease::{Fence, Observed};
 pub use limits::Limits;
 pub use names::{
-    Invalid, LANE_DEFAULT, NAMESPACE_DEFAULT, kind_name, lane_name, namespace_name, tag_key,
-    worker_name,
+    Invalid, LANE_DEFAULT, NAMESPACE_DEFAULT, kind_name, lane_name, namespace_name, signal_name,
+    tag_key, waitpoint_key, worker_name,
 };
 pub use policy::{
     Backoff, ExecutionPolicy, PRIORITY_MAX, RetryPolicy, RoutingRequirements, StreamPolicy,
@@ -48,11 +57,15 @@ pub use policy::{
 pub use refusal::{CancelRefusal, CreateRefusal, EventsRefusal, LeaseRefusal, OperateRefusal};
 pub use retention::Retention;
 pub use retry::Retry;
+pub use signal::{InvalidToken, SignalEffect, SignalId};
 pub use source::CancelSource;
 pub use state::{
     AttemptState, BlockingReason, EligibilityState, LifecyclePhase, Outcome, OwnershipState,
     PublicState, State, StateKind, StateVector,
 };
+pub use suspension::{ResumePolicy, ResumeTarget, SuspensionReason, SuspensionRequester};
 pub use transition::{Rule, Verb, figure, rule};
+pub use waitpoint::{WaitpointClaims, WaitpointCloseReason, WaitpointId, WaitpointState};
+pub use waitpoint_key::{KeyRetireRefusal, KeyRotateRefusal, WaitpointKeyState, waitpoint_kid};
 pub use wire::UnknownName;
 pub use worker::{RegisterRefusal, WorkerRefusal, WorkerType};

@@ -53,6 +53,33 @@ impl Limits {
     pub const CAPABILITIES_BYTES_MAX: usize = 4096;
     /// Longest delay, backoff or timeout: 10 years.
     pub const DURATION_MS_MAX: u64 = 10 * 365 * 24 * 3600 * 1000;
+    /// Most waitpoints of one suspension.
+    pub const WAITPOINTS_MAX: usize = 64;
+    /// Most bytes of a waitpoint's key within its suspension.
+    pub const WAITPOINT_KEY_BYTES_MAX: usize = 128;
+    /// Most bytes of a signal's name.
+    pub const SIGNAL_NAME_BYTES_MAX: usize = 128;
+    /// Most composite conditions within each other, the ancestor's
+    /// `MAX_COMPOSITE_DEPTH`.
+    pub const COMPOSITE_DEPTH_MAX: usize = 4;
+    /// Most nodes of a condition.
+    pub const CONDITION_NODES_MAX: usize = 256;
+    /// Most mentions of waitpoints in a condition, repeated ones included.
+    pub const CONDITION_MENTIONS_MAX: usize = 1024;
+    /// Most names of signals a waitpoint token is bound to.
+    pub const TOKEN_SIGNAL_NAMES_MAX: usize = 16;
+    /// Most bytes of a waitpoint token; longer texts are not looked at.
+    pub const TOKEN_BYTES_MAX: usize = 3072;
+    /// Most bytes of the name of a key for waitpoint tokens.
+    pub const KID_BYTES_MAX: usize = 32;
+    /// Bytes of the secret of a key for waitpoint tokens.
+    pub const KEY_SECRET_BYTES: std::ops::RangeInclusive<usize> = 32..=64;
+    /// Longest a key for waitpoint tokens is accepted after the next took over.
+    pub const KEY_GRACE_MS_MAX: u64 = 366 * 24 * 3600 * 1000;
+    /// How long it is when nobody says otherwise.
+    pub const KEY_GRACE_MS_DEFAULT: u64 = 24 * 3600 * 1000;
+    /// Most keys for waitpoint tokens that are accepted at once.
+    pub const KEYS_MAX: usize = 100;
     /// Bounds of a lease's time to live.
     pub const LEASE_TTL_MS: std::ops::RangeInclusive<u32> = 1_000..=3_600_000;
     /// Most executions one claim over HTTP may ask for: their inputs are one

@@ -1,4 +1,6 @@
-//! Names people give: namespaces, lanes, kinds, labels.
+//! Names people give: namespaces, lanes, kinds, labels, signals, waitpoints.
+
+use crate::Limits;
 
 /// The namespace of whoever names none.
 pub const NAMESPACE_DEFAULT: &str = "default";
@@ -45,7 +47,7 @@ pub fn kind_name(text: &str) -> Result<(), Invalid> {
 /// Checks the name of a worker or of its instance: 1 to 128 bytes of printable
 /// ASCII.
 pub fn worker_name(field: &'static str, text: &str) -> Result<(), Invalid> {
-    printable(field, text, crate::Limits::WORKER_NAME_BYTES_MAX)
+    printable(field, text, Limits::WORKER_NAME_BYTES_MAX)
 }
 
 /// Checks a label's key: `^[a-z][a-z0-9_]*\.[a-z0-9_][a-z0-9_.]*$`, at most 128
@@ -68,6 +70,28 @@ pub fn tag_key(text: &str) -> Result<(), Invalid> {
                 "`{}` is no label key; write owner.name in lower case, such as app.customer",
                 text.escape_debug().take(80).collect::<String>()
             ),
+        ))
+    }
+}
+
+/// Checks a signal's name: 1 to 128 bytes without control characters.
+pub fn signal_name(text: &str) -> Result<(), Invalid> {
+    plain("signal_name", text, Limits::SIGNAL_NAME_BYTES_MAX)
+}
+
+/// Checks a waitpoint's key: 1 to 128 bytes without control characters.
+pub fn waitpoint_key(text: &str) -> Result<(), Invalid> {
+    plain("waitpoint_key", text, Limits::WAITPOINT_KEY_BYTES_MAX)
+}
+
+fn plain(field: &'static str, text: &str, max: usize) -> Result<(), Invalid> {
+    let ok = (1..=max).contains(&text.len()) && !text.contains(char::is_control);
+    if ok {
+        Ok(())
+    } else {
+        Err(Invalid::new(
+            field,
+            format!("must be 1 to {max} bytes without control characters"),
         ))
     }
 }

@@ -14,7 +14,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use engine::{Engine, Reconcilers, Sweeps};
+use engine::{Engine, Reconcilers, SecretsKeys, Sweeps};
 use runtime::Runtime;
 use tokio::net::TcpListener;
 use tracing::{info, warn};
@@ -65,6 +65,7 @@ pub enum StartError {
 pub struct Database {
     /// Where it is.
     pub url: String,
+    secrets: Option<SecretsKeys>,
     cluster: Option<pgserver::Cluster>,
 }
 
@@ -72,21 +73,36 @@ impl Database {
     /// Uses the database configured, starting the host's own if there is none.
     ///
     /// # Errors
-    /// The host's own did not start.
+    /// The host's own did not start, or the key that encrypts secrets cannot be
+    /// read.
     pub async fn open(config: &Config) -> Result<Self, StartError> {
+        let wrong = |(key, detail)| StartError::Config { key, detail };
         if let Some(url) = &config.database.url {
             return Ok(Self {
                 url: url.clone(),
+                secrets: config.secrets.keys(None).map_err(wrong)?,
                 cluster: None,
             });
         }
         let settings = config.database.cluster()?;
         let cluster = blocking(move || pgserver::start(settings)).await?;
         info!(version = cluster.version(), "postgres started");
-        Ok(Self {
+        let secrets = config.secrets.keys(Some(cluster.data_dir()));
+        let mut database = Self {
             url: cluster.url(DATABASE),
+            secrets: None,
             cluster: Some(cluster),
-        })
+        };
+        match secrets {
+            Ok(secrets) => {
+                database.secrets = secrets;
+                Ok(database)
+            }
+            Err(error) => {
+                database.close().await;
+                Err(wrong(error))
+            }
+        }
     }
 
     /// Returns where it is; as secret as its password, if it has one.
@@ -113,6 +129,7 @@ impl Database {
             allow_unsafe: config.database.allow_unsafe,
             migrate: config.database.migrate,
             partitions: (partitions > 0).then_some(partitions),
+            secrets: self.secrets.clone(),
         })
         .await
     }
@@ -188,6 +205,10 @@ impl Host {
         database: &Database,
     ) -> Result<(Engine, Runtime), StartError> {
         let engine = database.engine(config).await?;
+        // Nothing else depends on it, so the host serves without.
+        if let Err(error) = engine.check_secrets().await {
+            warn!("waitpoint tokens are refused: {error}");
+        }
         let settings = config.runtime_settings(compiler);
         match Runtime::start(engine.clone(), settings) {
             Ok(runtime) => Ok((engine, runtime)),

@@ -22,6 +22,9 @@ pub struct Database {
     url: String,
 }
 
+/// What encrypts secrets in the databases of tests.
+pub const SECRETS_KEY: &str = "7e57000000000000000000000000000000000000000000000000000000007e57";
+
 /// Name of the template; a change of the migrations makes another.
 static TEMPLATE: OnceCell<String> = OnceCell::const_new();
 static NUMBER: AtomicU32 = AtomicU32::new(0);
@@ -62,6 +65,7 @@ impl Database {
         Settings {
             allow_unsafe: true,
             migrate: false,
+            secrets: Some(engine::SecretsKeys::parse(SECRETS_KEY).expect("a key")),
             ..Settings::new(self.url.clone())
         }
     }
@@ -104,6 +108,7 @@ impl Database {
             ("worker", "dead_at"),
             ("finished", "finished_at"),
             ("event", "at"),
+            ("waitpoint_key", "not_after"),
         ] {
             let statement =
                 format!("UPDATE {table} SET {column} = {column} - {ms} * interval '1 millisecond'");

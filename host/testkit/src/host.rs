@@ -54,6 +54,7 @@ impl HostBuilder {
             .args(["serve", "--listen", &format!("127.0.0.1:{port}")])
             .args(["--database-url", &self.database_url, "--i-accept-loss"])
             .args(&self.arguments)
+            .env("FLOWHOST_SECRETS_KEY", crate::SECRETS_KEY)
             .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .env("FLOWHOST_LOG", "info")
             .env("FLOWHOST_RUNTIME_CACHE_DIR", &self.cache_dir)

@@ -59,3 +59,7 @@ UNION ALL
 SELECT 'a ready execution is in the queue of its namespace', count(*) FROM ready r
 JOIN execution e ON e.partition = r.partition AND e.id = r.execution_id
 WHERE e.namespace <> r.namespace OR e.lane <> r.lane
+UNION ALL
+SELECT 'of waitpoint keys, if there are any, exactly one signs', count(*) FROM (
+    SELECT FROM waitpoint_key HAVING count(*) > 0 AND count(*) FILTER (WHERE state = 'active') <> 1
+) AS broken

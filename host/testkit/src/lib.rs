@@ -5,8 +5,10 @@ mod database;
 mod eventually;
 mod guests;
 mod host;
+mod random;
 
-pub use database::{Database, database};
+pub use database::{Database, SECRETS_KEY, database};
 pub use eventually::eventually;
 pub use guests::guest;
 pub use host::{Host, HostBuilder};
+pub use random::Random;

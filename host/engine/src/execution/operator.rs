@@ -26,12 +26,17 @@ pub struct Operator {
 }
 
 impl Operator {
-    /// Checks the bounds.
-    pub(crate) fn check(&self) -> Result<(), Invalid> {
-        if self.actor.is_empty() {
+    /// Checks the bounds of a name.
+    pub(crate) fn check_actor(actor: &str) -> Result<(), Invalid> {
+        if actor.is_empty() {
             return Err(Invalid::new("actor", "is empty"));
         }
-        text("actor", &self.actor, 255)?;
+        text("actor", actor, 255)
+    }
+
+    /// Checks the bounds.
+    pub(crate) fn check(&self) -> Result<(), Invalid> {
+        Self::check_actor(&self.actor)?;
         text(
             "reason",
             self.reason.as_deref().unwrap_or_default(),

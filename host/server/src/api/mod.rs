@@ -13,6 +13,7 @@ mod operate;
 mod policy;
 mod problem;
 mod request;
+mod waitpoint_key;
 mod worker;
 
 pub use component::{
@@ -42,6 +43,9 @@ pub use policy::Policy;
 pub use problem::ProblemBody;
 pub use request::{
     BatchResults, BatchVerdict, CancelledExecution, CreateBatch, CreateExecution, CreatedExecution,
+};
+pub use waitpoint_key::{
+    RetireWaitpointKey, RotateWaitpointKey, RotatedWaitpointKey, WaitpointKey, WaitpointKeys,
 };
 pub use worker::{
     Beat, DeadWorker, MarkWorkerDead, RegisterNativeWorker, RegisteredWorker, Worker, WorkerPage,

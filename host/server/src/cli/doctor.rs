@@ -2,6 +2,7 @@
 //! and whether everything is in place.
 
 use clap::Args;
+use engine::SecretsFault;
 use serde_json::{Value, json};
 
 use super::Context;
@@ -30,9 +31,11 @@ struct Finding {
 pub async fn run(context: &Context, args: DoctorArgs) -> Result<Exit, Failure> {
     let loaded = args.host.load()?;
     let values = effective(&loaded)?;
+    let (database, secrets) = database(&loaded.config).await;
     let findings = vec![
         postgres(&loaded.config),
-        database(&loaded.config).await,
+        database,
+        secrets,
         host(context).await,
         cache(&loaded.config),
     ];
@@ -135,8 +138,14 @@ fn postgres(config: &Config) -> Finding {
     }
 }
 
-/// Looks at a database that was named; the host's own is not started for this.
-async fn database(config: &Config) -> Finding {
+/// Looks at a database that was named, and at the secrets in it; the host's own is
+/// not started for this.
+async fn database(config: &Config) -> (Finding, Finding) {
+    let mut secrets = Finding {
+        what: "secrets",
+        good: None,
+        detail: "not looked at".to_owned(),
+    };
     let (good, detail) = if config.database.url.is_none() {
         (None, "none named: a host runs its own".to_owned())
     } else {
@@ -149,6 +158,7 @@ async fn database(config: &Config) -> Finding {
         match opened {
             Ok(engine) => {
                 let instance = engine.instance();
+                (secrets.good, secrets.detail) = secrets_of(&engine).await;
                 engine.close().await;
                 (
                     Some(true),
@@ -161,10 +171,23 @@ async fn database(config: &Config) -> Finding {
             Err(error) => (Some(false), error.to_string()),
         }
     };
-    Finding {
+    let database = Finding {
         what: "database",
         good,
         detail,
+    };
+    (database, secrets)
+}
+
+async fn secrets_of(engine: &engine::Engine) -> (Option<bool>, String) {
+    match engine.check_secrets().await {
+        Ok(()) => (
+            Some(true),
+            "this host can sign and read waitpoint tokens".to_owned(),
+        ),
+        // Only waitpoints need them.
+        Err(error @ engine::Error::Secrets(SecretsFault::KeyMissing)) => (None, error.to_string()),
+        Err(error) => (Some(false), error.to_string()),
     }
 }
 

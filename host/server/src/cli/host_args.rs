@@ -14,7 +14,7 @@ use crate::duration;
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Configuration")]
 pub struct ConfigArgs {
-    /// A TOML file with the sections database, http, worker, runtime, sandbox, limits, retention and telemetry
+    /// A TOML file with the sections database, secrets, http, worker, runtime, sandbox, limits, retention and telemetry
     #[arg(long, env = "FLOWHOST_CONFIG", value_name = "FILE")]
     config: Option<PathBuf>,
     /// A Postgres to use; without one the host runs its own [env: DATABASE_URL]

@@ -24,6 +24,7 @@ mod serve;
 mod show;
 mod submit;
 mod terminal;
+mod waitpoint_key;
 mod watch;
 mod worker;
 
@@ -107,6 +108,9 @@ enum Command {
     /// List and set the shares of namespaces
     #[command(subcommand)]
     Namespace(namespace::NamespaceCommand),
+    /// List, rotate and retire the keys that waitpoint tokens are signed with
+    #[command(subcommand)]
+    WaitpointKey(waitpoint_key::WaitpointKeyCommand),
     /// Run a component once, without a host or a database
     Invoke(invoke::InvokeArgs),
     /// Measure this machine and this build
@@ -190,6 +194,9 @@ fn run(context: &Context, command: Command) -> Result<Exit, Failure> {
         Command::Worker(command) => one_thread()?.block_on(worker::run(context, command)),
         Command::Lane(command) => one_thread()?.block_on(lane::run(context, command)),
         Command::Namespace(command) => one_thread()?.block_on(namespace::run(context, command)),
+        Command::WaitpointKey(command) => {
+            one_thread()?.block_on(waitpoint_key::run(context, command))
+        }
         Command::Doctor(args) => one_thread()?.block_on(doctor::run(context, args)),
         // Taken care of before the command line is read.
         Command::Compile => Ok(Exit::Usage),
@@ -254,6 +261,8 @@ mod tests {
             "flowhost priority 00000000-0000-7000-8000-000000000000 9000 --reason urgent",
             "flowhost override fail 00000000-0000-7000-8000-000000000000 hopeless",
             "flowhost override delay 00000000-0000-7000-8000-000000000000 90s",
+            "flowhost waitpoint-key rotate k2 --grace 1h --secret-file -",
+            "flowhost waitpoint-key retire k1 --json",
             "flowhost tag 00000000-0000-7000-8000-000000000000 app.a=b app.c-",
         ] {
             let parsed = Cli::try_parse_from(line.split(' '));

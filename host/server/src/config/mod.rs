@@ -8,6 +8,7 @@ mod database;
 mod http;
 mod load;
 mod runtime;
+mod secrets;
 mod telemetry;
 mod worker;
 
@@ -17,6 +18,7 @@ pub use database::Database;
 pub use http::Http;
 pub use load::{ConfigError, Loaded, Origin, Sources};
 pub use runtime::Runtime;
+pub use secrets::Secrets;
 pub use telemetry::Telemetry;
 pub use worker::Worker;
 
@@ -26,6 +28,8 @@ pub use worker::Worker;
 pub struct Config {
     /// Where truth is kept.
     pub database: Database,
+    /// What encrypts secrets in it.
+    pub secrets: Secrets,
     /// The API.
     pub http: Http,
     /// What this host runs itself.

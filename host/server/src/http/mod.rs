@@ -33,6 +33,7 @@ mod read;
 mod routes;
 mod tags;
 mod wait;
+mod waitpoint_keys;
 mod workers;
 
 pub use app::App;

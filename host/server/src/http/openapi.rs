@@ -8,7 +8,8 @@ use utoipa::OpenApi;
 
 use super::{
     block, cancel, claim, components, create, create_batch, expired, grants, health, kinds, lanes,
-    leases, list, metrics, namespaces, operate, overrule, read, tags, wait, workers,
+    leases, list, metrics, namespaces, operate, overrule, read, tags, wait, waitpoint_keys,
+    workers,
 };
 
 /// Gathers what stands beside each handler.
@@ -35,6 +36,7 @@ use super::{
         leases::cancel, leases::progress,
         grants::eligible, grants::issue_claim, grants::issue_reclaim, grants::claim_for_worker,
         grants::claim, grants::reclaim,
+        waitpoint_keys::list, waitpoint_keys::rotate, waitpoint_keys::retire,
         health::healthz, health::readyz, metrics::metrics, openapi,
     ),
     tags(
@@ -45,6 +47,7 @@ use super::{
         (name = "workers", description = "Programs that claim and run executions"),
         (name = "leases", description = "What a worker does with what it claimed"),
         (name = "grants", description = "Claims in two steps, for schedulers outside"),
+        (name = "waitpoint-keys", description = "Keys that waitpoint tokens are signed with"),
         (name = "operations", description = "Health and metrics"),
     )
 )]

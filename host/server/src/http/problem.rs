@@ -7,8 +7,9 @@
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use model::{
-    CancelRefusal, CreateRefusal, GrantRefusal, Invalid, LeaseRefusal, OperateRefusal, Outcome,
-    RedeemRefusal, RegisterRefusal, StateKind, WorkerRefusal,
+    CancelRefusal, CreateRefusal, GrantRefusal, Invalid, KeyRetireRefusal, KeyRotateRefusal,
+    LeaseRefusal, OperateRefusal, Outcome, RedeemRefusal, RegisterRefusal, StateKind,
+    WorkerRefusal,
 };
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
@@ -128,6 +129,22 @@ codes! {
     PayloadTooLarge = "payload_too_large", PAYLOAD_TOO_LARGE, "The body is too large";
     /// The body's type is not accepted here.
     UnsupportedMediaType = "unsupported_media_type", UNSUPPORTED_MEDIA_TYPE, "That type of body is not accepted here";
+    /// The name of a key is none.
+    InvalidKid = "invalid_kid", UNPROCESSABLE_ENTITY, "That is no name of a key";
+    /// The secret of a key is none.
+    InvalidSecretHex = "invalid_secret_hex", UNPROCESSABLE_ENTITY, "That is no secret of a key";
+    /// The grace of a rotation is out of range.
+    InvalidGraceMs = "invalid_grace_ms", UNPROCESSABLE_ENTITY, "The grace is out of range";
+    /// The name of a key is taken.
+    RotationConflict = "rotation_conflict", CONFLICT, "There is or was another key of that name";
+    /// Too many keys are accepted.
+    TooManyKeys = "too_many_keys", CONFLICT, "Too many keys are accepted";
+    /// The key signs.
+    WaitpointKeyActive = "waitpoint_key_active", CONFLICT, "The key signs new tokens";
+    /// No such key.
+    WaitpointKeyNotFound = "waitpoint_key_not_found", NOT_FOUND, "No such key";
+    /// The host has no key to encrypt secrets with, or another one.
+    SecretsKey = "secrets_key", SERVICE_UNAVAILABLE, "The host cannot read secrets";
     /// The database cannot be reached or did not answer in time.
     Unavailable = "unavailable", SERVICE_UNAVAILABLE, "The database is not available";
     /// The host is not ready to take work.
@@ -375,8 +392,38 @@ impl From<RedeemRefusal> for Problem {
     }
 }
 
+impl From<KeyRotateRefusal> for Problem {
+    fn from(refusal: KeyRotateRefusal) -> Self {
+        let code = match refusal {
+            KeyRotateRefusal::InvalidKid(_) => Code::InvalidKid,
+            KeyRotateRefusal::InvalidSecretHex => Code::InvalidSecretHex,
+            KeyRotateRefusal::InvalidGraceMs(_) => Code::InvalidGraceMs,
+            KeyRotateRefusal::RotationConflict(_) => Code::RotationConflict,
+            KeyRotateRefusal::TooManyKeys => Code::TooManyKeys,
+            KeyRotateRefusal::Invalid(invalid) => return invalid.into(),
+        };
+        Self::new(code, refusal.to_string())
+    }
+}
+
+impl From<KeyRetireRefusal> for Problem {
+    fn from(refusal: KeyRetireRefusal) -> Self {
+        let code = match refusal {
+            KeyRetireRefusal::KeyNotFound(_) => Code::WaitpointKeyNotFound,
+            KeyRetireRefusal::KeyActive(_) => Code::WaitpointKeyActive,
+            KeyRetireRefusal::Invalid(invalid) => return invalid.into(),
+        };
+        Self::new(code, refusal.to_string())
+    }
+}
+
 impl From<engine::Error> for Problem {
     fn from(error: engine::Error) -> Self {
+        // Says what to set, and nothing of what is in the database.
+        if let engine::Error::Secrets(fault) = &error {
+            tracing::error!(%error, "secrets cannot be read");
+            return Self::new(Code::SecretsKey, fault.to_string());
+        }
         if error.is_unavailable() {
             tracing::warn!(%error, "the database is not available");
             return Self::new(

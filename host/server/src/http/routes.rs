@@ -14,7 +14,7 @@ use super::problem::{Code, Problem};
 use super::{
     App, block, cancel, claim, components, create, create_batch, expired, grants, health, kinds,
     lanes, leases, list, metrics, namespaces, openapi, operate, overrule, read, tags, wait,
-    workers,
+    waitpoint_keys, workers,
 };
 
 macro_rules! routes {
@@ -85,6 +85,9 @@ routes! {
     post "/v1/grants/reclaim" => grants::reclaim;
     get "/v1/namespaces" => namespaces::list;
     put "/v1/namespaces/{namespace}" => namespaces::set;
+    get "/v1/waitpoint-keys" => waitpoint_keys::list;
+    post "/v1/waitpoint-keys/rotate" => waitpoint_keys::rotate;
+    post "/v1/waitpoint-keys/{kid}/retire" => waitpoint_keys::retire;
     get "/healthz" => health::healthz;
     get "/readyz" => health::readyz;
     get "/metrics" => metrics::metrics;

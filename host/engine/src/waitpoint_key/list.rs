@@ -1,0 +1,77 @@
+//! Lists keys; never their secrets.
+
+use model::WaitpointKeyState;
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+
+use crate::{Engine, Error};
+
+/// A key for waitpoint tokens.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WaitpointKey {
+    /// Its name, as it stands in tokens.
+    pub kid: String,
+    /// Whether it signs.
+    pub state: WaitpointKeyState,
+    /// Whether its tokens are accepted now.
+    pub accepted: bool,
+    /// Since when it exists.
+    #[serde(with = "time::serde::rfc3339")]
+    pub created_at: OffsetDateTime,
+    /// Who made it.
+    pub created_by: String,
+    /// Until when its tokens are accepted; absent while it signs.
+    #[serde(with = "time::serde::rfc3339::option")]
+    pub not_after: Option<OffsetDateTime>,
+    /// Who rotated it away or retired it.
+    pub retired_by: Option<String>,
+}
+
+impl Engine {
+    /// Lists the keys, the active one first, then by their end, latest first; at
+    /// most a thousand.
+    pub async fn waitpoint_keys(&self) -> Result<Vec<WaitpointKey>, Error> {
+        let rows = sqlx::query!(
+            r#"SELECT kid, state::text AS "state!", created_at, created_by, not_after, retired_by,
+                      kid IN (SELECT a.kid FROM accepted_waitpoint_key a) AS "accepted!"
+               FROM waitpoint_key ORDER BY not_after DESC NULLS FIRST, kid LIMIT 1000"#
+        )
+        .fetch_all(&self.inner.reads)
+        .await?;
+        rows.into_iter()
+            .map(|row| {
+                Ok(WaitpointKey {
+                    state: row
+                        .state
+                        .parse()
+                        .map_err(|e| Error::corrupt("waitpoint_key", "state", &row.kid, e))?,
+                    kid: row.kid,
+                    accepted: row.accepted,
+                    created_at: row.created_at,
+                    created_by: row.created_by,
+                    not_after: row.not_after,
+                    retired_by: row.retired_by,
+                })
+            })
+            .collect()
+    }
+
+    /// Asks whether this host can sign and read waitpoint tokens.
+    ///
+    /// # Errors
+    /// [`Error::Secrets`] when it has no key to encrypt secrets with, or the
+    /// active key was encrypted under another.
+    pub async fn check_secrets(&self) -> Result<(), Error> {
+        let ring = &self.inner.waitpoint_keys;
+        ring.secrets()?;
+        let active = sqlx::query!(
+            "SELECT kid, wrapped_secret, wrapped_under FROM waitpoint_key WHERE state = 'active'"
+        )
+        .fetch_optional(&self.inner.reads)
+        .await?;
+        if let Some(key) = active {
+            ring.unwrap(&key.kid, &key.wrapped_under, &key.wrapped_secret)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,213 @@
+//! Conditions: which signals let a suspended execution go on.
+//!
+//! A condition is a tree. Its leaves look at the signals of named waitpoints or
+//! at none; [`CompositeBody::AllOf`] joins conditions. What it says is decided
+//! anew from all signals each time ([`evaluate`]), so there is no bookkeeping
+//! that could disagree with them.
+//!
+//! In JSON, as the ancestor writes it:
+//!
+//! ```json
+//! {"Single": {"waitpoint_key": "approval", "matcher": {"ByName": "approved"}}}
+//! {"Single": {"waitpoint_key": "approval", "matcher": "Wildcard"}}
+//! "OperatorOnly"
+//! "TimeoutOnly"
+//! {"Composite": {"kind": "AllOf", "members": ["OperatorOnly"]}}
+//! {"Composite": {"kind": "Count", "n": 2, "count_kind": "DistinctSources",
+//!                "matcher": {"ByName": "vote"}, "waitpoints": ["a", "b"]}}
+//! ```
+//!
+//! A `matcher` of `Count` may be absent. Unknown fields are errors.
+
+mod check;
+mod effect;
+mod evaluate;
+mod flat;
+
+use serde::{Deserialize, Serialize};
+
+use crate::wire::named;
+
+pub use check::{ConditionError, ConditionFault};
+pub use effect::effect;
+pub use evaluate::{Evaluation, SignalFact, evaluate};
+pub use flat::FlatCondition;
+
+/// What must have happened for a suspended execution to go on.
+///
+/// Values can be built that make no sense; [`ResumeCondition::check`] says so by
+/// name, and is to be asked before a condition is stored.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub enum ResumeCondition {
+    /// A signal at this waitpoint that the matcher admits.
+    Single {
+        /// The waitpoint, by its name within the suspension.
+        waitpoint_key: String,
+        /// Which signals count.
+        matcher: SignalMatcher,
+    },
+    /// No signal, whatever its name; an operator resumes.
+    OperatorOnly,
+    /// No signal, whatever its name; the suspension's time limit ends it.
+    TimeoutOnly,
+    /// Made of others.
+    Composite(CompositeBody),
+}
+
+/// Which signals count.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum SignalMatcher {
+    /// Those of this name, compared byte by byte.
+    ByName(String),
+    /// All.
+    Wildcard,
+}
+
+/// How a composite condition is made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", deny_unknown_fields)]
+pub enum CompositeBody {
+    /// Every member is satisfied; one signal may serve several.
+    AllOf {
+        /// At least one.
+        members: Vec<ResumeCondition>,
+    },
+    /// At least `n` different things among the signals that count.
+    Count {
+        /// At least 1.
+        n: u32,
+        /// What must differ.
+        count_kind: CountKind,
+        /// Which signals count; absent: all at the waitpoints.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        matcher: Option<SignalMatcher>,
+        /// Whose signals count; at least one. One named twice counts once.
+        waitpoints: Vec<String>,
+    },
+}
+
+named! {
+    /// What must differ for a signal to count once more.
+    pub enum CountKind ("count kind") {
+        /// The waitpoint.
+        DistinctWaitpoints = "DistinctWaitpoints",
+        /// The signal: each counts.
+        DistinctSignals = "DistinctSignals",
+        /// Who sent it: the pair of source type and source identity.
+        DistinctSources = "DistinctSources",
+    }
+}
+
+impl SignalMatcher {
+    /// Whether a signal of this name counts.
+    pub fn admits(&self, name: &str) -> bool {
+        match self {
+            Self::ByName(wanted) => wanted == name,
+            Self::Wildcard => true,
+        }
+    }
+}
+
+impl ResumeCondition {
+    /// Builds the condition that each of these waitpoints has a signal.
+    pub fn all_of_waitpoints<K: Into<String>>(keys: impl IntoIterator<Item = K>) -> Self {
+        let members = keys.into_iter().map(|key| Self::Single {
+            waitpoint_key: key.into(),
+            matcher: SignalMatcher::Wildcard,
+        });
+        Self::Composite(CompositeBody::AllOf {
+            members: members.collect(),
+        })
+    }
+
+    /// Builds the condition that any of these waitpoints has a signal.
+    pub fn any_of_waitpoints<K: Into<String>>(keys: impl IntoIterator<Item = K>) -> Self {
+        Self::Composite(CompositeBody::Count {
+            n: 1,
+            count_kind: CountKind::DistinctWaitpoints,
+            matcher: None,
+            waitpoints: keys.into_iter().map(Into::into).collect(),
+        })
+    }
+
+    /// Lists the waitpoints it looks at, each once, in the order of their first
+    /// mention.
+    pub fn waitpoint_keys(&self) -> Vec<&str> {
+        let mut keys = Vec::new();
+        let mut push = |key| {
+            if !keys.contains(&key) {
+                keys.push(key);
+            }
+        };
+        self.visit(&mut |node| match node {
+            Self::Single { waitpoint_key, .. } => push(waitpoint_key.as_str()),
+            Self::Composite(CompositeBody::Count { waitpoints, .. }) => {
+                waitpoints.iter().for_each(|key| push(key.as_str()));
+            }
+            _ => {}
+        });
+        keys
+    }
+
+    /// Visits every node, each before what it is made of.
+    fn visit<'a>(&'a self, look: &mut impl FnMut(&'a Self)) {
+        look(self);
+        if let Self::Composite(CompositeBody::AllOf { members }) = self {
+            members.iter().for_each(|member| member.visit(look));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn json_is_the_ancestor_s() {
+        for text in [
+            r#"{"Single":{"waitpoint_key":"a","matcher":{"ByName":"x"}}}"#,
+            r#"{"Single":{"waitpoint_key":"a","matcher":"Wildcard"}}"#,
+            r#""OperatorOnly""#,
+            r#""TimeoutOnly""#,
+            r#"{"Composite":{"kind":"AllOf","members":["TimeoutOnly"]}}"#,
+            r#"{"Composite":{"kind":"Count","n":1,"count_kind":"DistinctSignals","waitpoints":["a"]}}"#,
+            r#"{"Composite":{"kind":"Count","n":1,"count_kind":"DistinctSources","matcher":"Wildcard","waitpoints":["a"]}}"#,
+        ] {
+            let condition: ResumeCondition = serde_json::from_str(text).expect(text);
+            assert_eq!(serde_json::to_string(&condition).expect("writes"), text);
+        }
+    }
+
+    #[test]
+    fn what_nobody_knows_is_no_condition() {
+        for text in [
+            "{}",
+            r#""Never""#,
+            r#"{"Single":{"waitpoint_key":"a"}}"#,
+            r#"{"Single":{"waitpoint_key":"a","matcher":"Wildcard","then":1}}"#,
+            r#"{"Single":{"waitpoint_key":"a","matcher":{"ByPayload":"x"}}}"#,
+            r#"{"Composite":{"kind":"AnyOf","members":[]}}"#,
+            r#"{"Composite":{"kind":"AllOf","members":[],"n":1}}"#,
+            r#"{"Composite":{"kind":"Count","n":-1,"count_kind":"DistinctSignals","waitpoints":[]}}"#,
+            r#"{"Composite":{"kind":"Count","n":1,"count_kind":"Distinct","waitpoints":[]}}"#,
+        ] {
+            assert!(
+                serde_json::from_str::<ResumeCondition>(text).is_err(),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn each_waitpoint_is_listed_once() {
+        let condition = ResumeCondition::Composite(CompositeBody::AllOf {
+            members: vec![
+                ResumeCondition::any_of_waitpoints(["b", "a", "b"]),
+                ResumeCondition::OperatorOnly,
+                ResumeCondition::all_of_waitpoints(["a", "c"]),
+            ],
+        });
+        assert_eq!(condition.waitpoint_keys(), ["b", "a", "c"]);
+    }
+}

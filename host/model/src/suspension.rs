@@ -1,0 +1,153 @@
+//! Suspensions: why an execution waits, for whom, and what happens when it has
+//! waited enough.
+
+use serde::{Deserialize, Serialize};
+
+use crate::wire::named;
+use crate::{BlockingReason, Invalid, Limits};
+
+named! {
+    /// Why an execution is suspended.
+    pub enum SuspensionReason ("suspension reason") {
+        /// For a signal.
+        WaitingForSignal = "waiting_for_signal",
+        /// For somebody's approval.
+        WaitingForApproval = "waiting_for_approval",
+        /// For a call from outside.
+        WaitingForCallback = "waiting_for_callback",
+        /// For the result of a tool.
+        WaitingForToolResult = "waiting_for_tool_result",
+        /// For an operator to look at it.
+        WaitingForOperatorReview = "waiting_for_operator_review",
+        /// A policy demands it.
+        PausedByPolicy = "paused_by_policy",
+        /// A budget is spent.
+        PausedByBudget = "paused_by_budget",
+        /// Between two steps.
+        StepBoundary = "step_boundary",
+        /// Somebody asked for it.
+        ManualPause = "manual_pause",
+    }
+}
+
+impl SuspensionReason {
+    /// Returns what the execution is shown to wait for.
+    pub const fn blocking_reason(self) -> BlockingReason {
+        match self {
+            Self::WaitingForSignal | Self::StepBoundary => BlockingReason::WaitingForSignal,
+            Self::WaitingForApproval => BlockingReason::WaitingForApproval,
+            Self::WaitingForCallback => BlockingReason::WaitingForCallback,
+            Self::WaitingForToolResult => BlockingReason::WaitingForToolResult,
+            Self::WaitingForOperatorReview | Self::ManualPause => BlockingReason::PausedByOperator,
+            Self::PausedByPolicy => BlockingReason::PausedByPolicy,
+            Self::PausedByBudget => BlockingReason::WaitingForBudget,
+        }
+    }
+}
+
+named! {
+    /// Who asked for a suspension.
+    pub enum SuspensionRequester ("suspension requester") {
+        /// Whoever runs it.
+        Worker = "worker",
+        /// An operator.
+        Operator = "operator",
+        /// A policy.
+        Policy = "policy",
+        /// A time limit.
+        SystemTimeoutPolicy = "system_timeout_policy",
+    }
+}
+
+named! {
+    /// Where an execution goes when its condition is satisfied.
+    pub enum ResumeTarget ("resume target") {
+        /// Into its queue, or to wait for [`ResumePolicy::resume_delay_ms`].
+        Runnable = "Runnable",
+    }
+}
+
+/// What happens when a condition is satisfied; in JSON an object with these
+/// fields, each of which may be absent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ResumePolicy {
+    /// Where the execution goes.
+    pub resume_target: ResumeTarget,
+    /// Whether signals that satisfied it are done with; otherwise they stay for
+    /// the next suspension that binds their waitpoint.
+    pub consume_matched_signals: bool,
+    /// Whether signals of a waitpoint are kept until it closes, also when they
+    /// are done with.
+    pub retain_signal_buffer_until_closed: bool,
+    /// How long the execution waits before it is ready, in milliseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resume_delay_ms: Option<u64>,
+    /// Whether the waitpoints close, so that later signals are refused.
+    pub close_waitpoint_on_resume: bool,
+}
+
+impl Default for ResumePolicy {
+    fn default() -> Self {
+        Self {
+            resume_target: ResumeTarget::Runnable,
+            consume_matched_signals: true,
+            retain_signal_buffer_until_closed: false,
+            resume_delay_ms: None,
+            close_waitpoint_on_resume: true,
+        }
+    }
+}
+
+impl ResumePolicy {
+    /// Checks every bound.
+    pub fn check(&self) -> Result<(), Invalid> {
+        match self.resume_delay_ms {
+            Some(delay) if delay > Limits::DURATION_MS_MAX => Err(Invalid::new(
+                "resume_policy.resume_delay_ms",
+                format!("{delay} is out of range: 0 to {}", Limits::DURATION_MS_MAX),
+            )),
+            _ => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reasons_are_shown_as_what_they_wait_for() {
+        let shown: Vec<_> = SuspensionReason::ALL
+            .iter()
+            .map(|reason| reason.blocking_reason().as_str())
+            .collect();
+        assert_eq!(
+            shown,
+            [
+                "waiting_for_signal",
+                "waiting_for_approval",
+                "waiting_for_callback",
+                "waiting_for_tool_result",
+                "paused_by_operator",
+                "paused_by_policy",
+                "waiting_for_budget",
+                "waiting_for_signal",
+                "paused_by_operator",
+            ]
+        );
+    }
+
+    #[test]
+    fn an_empty_resume_policy_is_the_default() {
+        let policy: ResumePolicy = serde_json::from_str("{}").expect("valid");
+        assert_eq!(policy, ResumePolicy::default());
+        assert_eq!(policy.check(), Ok(()));
+        let text = r#"{"resume_target":"Runnable","consume_matched_signals":true,"retain_signal_buffer_until_closed":false,"close_waitpoint_on_resume":true}"#;
+        assert_eq!(serde_json::to_string(&policy).expect("writes"), text);
+        let late: ResumePolicy =
+            serde_json::from_str(r#"{"resume_delay_ms": 18446744073709551615}"#).expect("shape");
+        assert!(late.check().is_err());
+        assert!(serde_json::from_str::<ResumePolicy>(r#"{"delay": 1}"#).is_err());
+    }
+}

@@ -1,0 +1,266 @@
+//! Waitpoints: where signals arrive, and the claims of the token that opens one.
+
+use uuid::Uuid;
+
+use crate::id::random_id;
+use crate::wire::named;
+use crate::{ExecutionId, Invalid, Limits, TimeoutBehavior, names};
+
+random_id! {
+    /// Names a waitpoint.
+    WaitpointId
+}
+
+named! {
+    /// Whether signals may arrive at a waitpoint.
+    pub enum WaitpointState ("waitpoint state") {
+        /// Yes; they are kept until its execution suspends on it.
+        Pending = "pending",
+        /// Yes; its execution waits for them.
+        Active = "active",
+        /// No longer; [`WaitpointCloseReason`] says why.
+        Closed = "closed",
+        /// No: it was never suspended on in time.
+        Expired = "expired",
+    }
+}
+
+named! {
+    /// Why a waitpoint takes no more signals.
+    pub enum WaitpointCloseReason ("waitpoint close reason") {
+        /// The condition was satisfied, or an operator resumed.
+        Resumed = "resumed",
+        /// The execution was cancelled.
+        Cancelled = "cancelled",
+        /// The time limit passed, and the execution failed.
+        TimedOutFail = "timed_out_fail",
+        /// The time limit passed, and the execution was cancelled.
+        TimedOutCancel = "timed_out_cancel",
+        /// The time limit passed, and the execution expired.
+        TimedOutExpire = "timed_out_expire",
+        /// The time limit passed, and the execution went on.
+        TimedOutAutoResume = "timed_out_auto_resume",
+        /// Its execution never suspended on it.
+        NeverCommitted = "never_committed",
+        /// Whoever made it closed it.
+        ProactiveClose = "proactive_close",
+    }
+}
+
+impl WaitpointCloseReason {
+    /// Returns why a waitpoint closes when the time limit passes; `None` when it
+    /// stays open and an operator is asked.
+    pub const fn of_timeout(behavior: TimeoutBehavior) -> Option<Self> {
+        match behavior {
+            TimeoutBehavior::Fail => Some(Self::TimedOutFail),
+            TimeoutBehavior::Cancel => Some(Self::TimedOutCancel),
+            TimeoutBehavior::Expire => Some(Self::TimedOutExpire),
+            TimeoutBehavior::AutoResumeWithTimeoutSignal => Some(Self::TimedOutAutoResume),
+            TimeoutBehavior::Escalate => None,
+        }
+    }
+}
+
+/// What a waitpoint token says: whoever carries it may signal this waitpoint.
+///
+/// As bytes, numbers big-endian, every text preceded by its length in one byte:
+///
+/// ```text
+/// instance 16 · generation 4 · namespace · execution 16 · waitpoint 16
+/// expiry: 0, or 1 and microseconds since 1970 in 8
+/// number of names 1, each a text · nonce 16
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WaitpointClaims {
+    /// The instance it was made by.
+    pub instance_id: Uuid,
+    /// Generation of the instance: a database restored elsewhere has another.
+    pub generation: u32,
+    /// Where the execution lives.
+    pub namespace: String,
+    /// The execution.
+    pub execution_id: ExecutionId,
+    /// Its waitpoint.
+    pub waitpoint_id: WaitpointId,
+    /// Names of signals it may send; empty: any. At most
+    /// [`Limits::TOKEN_SIGNAL_NAMES_MAX`].
+    pub signal_names: Vec<String>,
+    /// Until when it holds, by the database's clock, in microseconds since 1970;
+    /// absent: as long as its waitpoint and its key.
+    pub expires_at_us: Option<i64>,
+    /// Random, so that no two tokens are alike.
+    pub nonce: [u8; 16],
+}
+
+impl WaitpointClaims {
+    /// Checks the bounds of what a caller chooses.
+    ///
+    /// # Errors
+    /// A namespace or a name is none, or there are too many names.
+    pub fn check(&self) -> Result<(), Invalid> {
+        names::namespace_name(&self.namespace)?;
+        if self.signal_names.len() > Limits::TOKEN_SIGNAL_NAMES_MAX {
+            return Err(Invalid::new(
+                "signal_names",
+                format!("at most {}", Limits::TOKEN_SIGNAL_NAMES_MAX),
+            ));
+        }
+        self.signal_names
+            .iter()
+            .try_for_each(|name| names::signal_name(name))
+    }
+
+    /// Whether it may send a signal of this name.
+    pub fn allows(&self, signal_name: &str) -> bool {
+        self.signal_names.is_empty() || self.signal_names.iter().any(|name| name == signal_name)
+    }
+
+    /// Writes the claims, which must pass [`Self::check`].
+    ///
+    /// # Panics
+    /// When they do not.
+    pub fn encode(&self) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(128);
+        bytes.extend_from_slice(self.instance_id.as_bytes());
+        bytes.extend_from_slice(&self.generation.to_be_bytes());
+        put_text(&mut bytes, &self.namespace);
+        bytes.extend_from_slice(self.execution_id.uuid().as_bytes());
+        bytes.extend_from_slice(self.waitpoint_id.0.as_bytes());
+        match self.expires_at_us {
+            None => bytes.push(0),
+            Some(at) => {
+                bytes.push(1);
+                bytes.extend_from_slice(&at.to_be_bytes());
+            }
+        }
+        bytes.push(length(self.signal_names.len()));
+        for name in &self.signal_names {
+            put_text(&mut bytes, name);
+        }
+        bytes.extend_from_slice(&self.nonce);
+        bytes
+    }
+
+    /// Reads claims; `None` if the bytes are not what [`Self::encode`] writes for
+    /// some claims within their bounds.
+    pub fn decode(bytes: &[u8]) -> Option<Self> {
+        let mut rest = Reader(bytes);
+        let claims = Self {
+            instance_id: rest.uuid()?,
+            generation: u32::from_be_bytes(rest.bytes()?),
+            namespace: rest.text()?,
+            execution_id: ExecutionId::from_uuid(rest.uuid()?),
+            waitpoint_id: WaitpointId(rest.uuid()?),
+            expires_at_us: match rest.byte()? {
+                0 => None,
+                1 => Some(i64::from_be_bytes(rest.bytes()?)),
+                _ => return None,
+            },
+            signal_names: {
+                let count = rest.byte()?;
+                (0..count).map(|_| rest.text()).collect::<Option<_>>()?
+            },
+            nonce: rest.bytes()?,
+        };
+        (rest.0.is_empty() && claims.check().is_ok()).then_some(claims)
+    }
+}
+
+fn put_text(bytes: &mut Vec<u8>, text: &str) {
+    bytes.push(length(text.len()));
+    bytes.extend_from_slice(text.as_bytes());
+}
+
+fn length(length: usize) -> u8 {
+    u8::try_from(length).expect("invariant: claims that were checked hold no more than 128 each")
+}
+
+struct Reader<'a>(&'a [u8]);
+
+impl Reader<'_> {
+    fn bytes<const N: usize>(&mut self) -> Option<[u8; N]> {
+        let (head, rest) = self.0.split_first_chunk()?;
+        self.0 = rest;
+        Some(*head)
+    }
+
+    fn byte(&mut self) -> Option<u8> {
+        self.bytes().map(|[byte]| byte)
+    }
+
+    fn uuid(&mut self) -> Option<Uuid> {
+        self.bytes().map(Uuid::from_bytes)
+    }
+
+    fn text(&mut self) -> Option<String> {
+        let length = usize::from(self.byte()?);
+        let (text, rest) = self.0.split_at_checked(length)?;
+        self.0 = rest;
+        String::from_utf8(text.to_vec()).ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn claims() -> WaitpointClaims {
+        WaitpointClaims {
+            instance_id: Uuid::from_u128(1),
+            generation: 2,
+            namespace: "default".into(),
+            execution_id: ExecutionId::from_uuid(Uuid::from_u128(3)),
+            waitpoint_id: WaitpointId(Uuid::from_u128(4)),
+            signal_names: vec!["approved".into(), "rejected".into()],
+            expires_at_us: Some(-5),
+            nonce: [6; 16],
+        }
+    }
+
+    #[test]
+    fn claims_are_read_as_they_were_written_and_nothing_else_is() {
+        for claims in [
+            claims(),
+            WaitpointClaims {
+                signal_names: vec![],
+                expires_at_us: None,
+                ..claims()
+            },
+        ] {
+            let bytes = claims.encode();
+            assert_eq!(WaitpointClaims::decode(&bytes), Some(claims));
+            for end in 0..bytes.len() {
+                assert_eq!(WaitpointClaims::decode(&bytes[..end]), None, "{end}");
+            }
+            let longer = [bytes.as_slice(), &[0]].concat();
+            assert_eq!(WaitpointClaims::decode(&longer), None);
+        }
+    }
+
+    #[test]
+    fn a_token_allows_what_it_names_or_everything() {
+        assert!(claims().allows("approved"));
+        assert!(!claims().allows("approve"));
+        let any = WaitpointClaims {
+            signal_names: vec![],
+            ..claims()
+        };
+        assert!(any.allows("whatever"));
+    }
+
+    #[test]
+    fn claims_out_of_bounds_are_refused() {
+        let spoilt: [fn(&mut WaitpointClaims); 4] = [
+            |claims| claims.namespace = "No".into(),
+            |claims| claims.signal_names = vec!["x".repeat(129)],
+            |claims| claims.signal_names = vec![String::new()],
+            |claims| claims.signal_names = vec!["x".into(); Limits::TOKEN_SIGNAL_NAMES_MAX + 1],
+        ];
+        for spoil in spoilt {
+            let mut claims = claims();
+            spoil(&mut claims);
+            assert!(claims.check().is_err(), "{claims:?}");
+        }
+        assert_eq!(claims().check(), Ok(()));
+    }
+}

@@ -1,0 +1,118 @@
+//! Keys that waitpoint tokens are signed with: their names, and why a change of
+//! them is refused.
+
+use crate::wire::named;
+use crate::{Invalid, Limits};
+
+named! {
+    /// What a key is good for. Labels of the Postgres enum `waitpoint_key_state`.
+    pub enum WaitpointKeyState ("waitpoint key state") {
+        /// It signs new tokens; exactly one key does.
+        Active = "active",
+        /// Its tokens are accepted until its time has come.
+        Retiring = "retiring",
+    }
+}
+
+/// Checks the name of a key: 1 to 32 characters of `A-Z`, `a-z`, `0-9`, `-` and
+/// `_`, as it stands in a token.
+pub fn waitpoint_kid(text: &str) -> Result<(), Invalid> {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_');
+    if (1..=Limits::KID_BYTES_MAX).contains(&text.len()) && text.bytes().all(plain) {
+        return Ok(());
+    }
+    Err(Invalid::new(
+        "kid",
+        format!(
+            "must be 1 to {} characters of A-Z, a-z, 0-9, '-' and '_'",
+            Limits::KID_BYTES_MAX
+        ),
+    ))
+}
+
+/// Why a key was not made.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum KeyRotateRefusal {
+    /// The name is none.
+    #[error(transparent)]
+    InvalidKid(Invalid),
+    /// The secret is none.
+    #[error(
+        "new_secret_hex: must be {} to {} hexadecimal digits, an even number",
+        2 * Limits::KEY_SECRET_BYTES.start(),
+        2 * Limits::KEY_SECRET_BYTES.end()
+    )]
+    InvalidSecretHex,
+    /// The grace is too long.
+    #[error("grace_ms: {0} is out of range: 0 to {max}", max = Limits::KEY_GRACE_MS_MAX)]
+    InvalidGraceMs(u64),
+    /// There is or was a key of that name with another secret, or one that no
+    /// longer signs.
+    #[error(
+        "there is a key `{0}` already, with another secret or no longer active; choose another name"
+    )]
+    RotationConflict(String),
+    /// Too many old keys are still accepted.
+    #[error(
+        "{} keys are accepted already; retire some of them, or rotate with a grace of 0",
+        Limits::KEYS_MAX
+    )]
+    TooManyKeys,
+    /// An argument breaks a bound.
+    #[error(transparent)]
+    Invalid(#[from] Invalid),
+}
+
+impl KeyRotateRefusal {
+    /// Returns the stable code.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::InvalidKid(_) => "invalid_kid",
+            Self::InvalidSecretHex => "invalid_secret_hex",
+            Self::InvalidGraceMs(_) => "invalid_grace_ms",
+            Self::RotationConflict(_) => "rotation_conflict",
+            Self::TooManyKeys => "too_many_keys",
+            Self::Invalid(_) => "invalid_input",
+        }
+    }
+}
+
+/// Why a key was not retired.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum KeyRetireRefusal {
+    /// No such key.
+    #[error("there is no waitpoint key `{}`", .0.escape_debug())]
+    KeyNotFound(String),
+    /// It signs new tokens.
+    #[error("waitpoint key `{0}` signs new tokens; rotate to another first")]
+    KeyActive(String),
+    /// An argument breaks a bound.
+    #[error(transparent)]
+    Invalid(#[from] Invalid),
+}
+
+impl KeyRetireRefusal {
+    /// Returns the stable code.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::KeyNotFound(_) => "waitpoint_key_not_found",
+            Self::KeyActive(_) => "waitpoint_key_active",
+            Self::Invalid(_) => "invalid_input",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kid_fits_into_a_token() {
+        for good in ["k1", "2026-01_A", &"k".repeat(32)] {
+            assert_eq!(waitpoint_kid(good), Ok(()), "{good}");
+        }
+        for bad in ["", "a.b", "a:b", "../k", "k\0", "ä", " k", &"k".repeat(33)] {
+            assert!(waitpoint_kid(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! Section `[secrets]`: what encrypts secrets in the database.
+
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+
+use engine::SecretsKeys;
+use serde::{Deserialize, Serialize, Serializer};
+
+/// What encrypts secrets in the database; the same on every host.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Secrets {
+    /// 64 hexadecimal digits; several keys are separated by commas, of which the
+    /// first encrypts and all decrypt. Better in the environment, as
+    /// `FLOWHOST_SECRETS_KEY`, than in a file that others read.
+    pub key: Option<Hidden>,
+    /// A file with such keys, one on each line. Absent as well, a host that runs
+    /// its own Postgres keeps one beside it, and one on another Postgres has
+    /// none.
+    pub key_file: Option<PathBuf>,
+}
+
+/// A text that is never shown.
+#[derive(Clone, PartialEq, Eq, Deserialize)]
+#[serde(transparent)]
+pub struct Hidden(String);
+
+impl Serialize for Hidden {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str("***")
+    }
+}
+
+impl std::fmt::Debug for Hidden {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("***")
+    }
+}
+
+/// Name of the file a host keeps beside its own Postgres.
+const FILE: &str = "secrets.key";
+
+impl Secrets {
+    /// Returns the keys of a host; `None` if it has none. `own` is the data
+    /// directory of the host's own Postgres, beside which a key is made if there
+    /// is none yet.
+    ///
+    /// # Errors
+    /// The setting that is wrong, and why.
+    pub fn keys(&self, own: Option<&Path>) -> Result<Option<SecretsKeys>, (&'static str, String)> {
+        const KEY_FILE: &str = "secrets.key_file";
+        let from_file = |path: &Path| {
+            let wrong = |why: String| (KEY_FILE, format!("{}: {why}", path.display()));
+            let text = std::fs::read_to_string(path).map_err(|error| wrong(error.to_string()))?;
+            let keys = SecretsKeys::parse(&text).map_err(|error| wrong(error.to_string()))?;
+            Ok(Some(keys))
+        };
+        match (&self.key, &self.key_file, own) {
+            (Some(_), Some(_), _) => Err((
+                KEY_FILE,
+                "secrets.key is set too; set one of them".to_owned(),
+            )),
+            (Some(Hidden(text)), None, _) => SecretsKeys::parse(&text.replace(',', "\n"))
+                .map(Some)
+                .map_err(|error| ("secrets.key", error.to_string())),
+            (None, Some(path), _) => from_file(path),
+            (None, None, None) => Ok(None),
+            (None, None, Some(own)) => {
+                let path = own.join(FILE);
+                if !path.exists() {
+                    make(&path)
+                        .map_err(|error| (KEY_FILE, format!("{}: {error}", path.display())))?;
+                }
+                from_file(&path)
+            }
+        }
+    }
+}
+
+/// Makes a file with a key: whole or not at all, for nobody else to read.
+fn make(path: &Path) -> std::io::Result<()> {
+    let draft = path.with_extension("new");
+    let mut file = std::fs::OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&draft)?;
+    writeln!(file, "{}", SecretsKeys::draw())?;
+    file.sync_all()?;
+    std::fs::rename(&draft, path)?;
+    // Without the directory on disk the name could be lost, and every secret
+    // with it.
+    match path.parent() {
+        Some(dir) => std::fs::File::open(dir)?.sync_all(),
+        None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt as _;
+
+    fn with(key: Option<&str>, key_file: Option<PathBuf>) -> Secrets {
+        Secrets {
+            key: key.map(|key| Hidden(key.to_owned())),
+            key_file,
+        }
+    }
+
+    #[test]
+    fn a_host_with_its_own_postgres_makes_a_key_and_keeps_it() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let secrets = Secrets::default();
+        assert!(secrets.keys(Some(dir.path())).expect("made").is_some());
+        let path = dir.path().join(FILE);
+        let first = std::fs::read_to_string(&path).expect("a key");
+        let mode = std::fs::metadata(&path)
+            .expect("a file")
+            .permissions()
+            .mode();
+        assert_eq!(mode & 0o777, 0o600);
+        assert!(secrets.keys(Some(dir.path())).expect("read").is_some());
+        assert_eq!(std::fs::read_to_string(&path).expect("a key"), first);
+        // What cannot be read is not replaced: secrets depend on it.
+        std::fs::write(&path, "").expect("spoilt");
+        let (key, why) = secrets.keys(Some(dir.path())).expect_err("no key");
+        assert_eq!(key, "secrets.key_file");
+        assert!(why.contains(FILE), "{why}");
+        assert_eq!(secrets.keys(None).map(|keys| keys.is_some()), Ok(false));
+    }
+
+    #[test]
+    fn a_wrong_setting_is_named_and_no_key_shown() {
+        let key = "ab".repeat(32);
+        assert!(with(Some(&format!("{key},{key}")), None).keys(None).is_ok());
+        for (secrets, setting) in [
+            (with(Some("s3cret"), None), "secrets.key"),
+            (with(None, Some("/nowhere".into())), "secrets.key_file"),
+            (
+                with(Some(&key), Some("/nowhere".into())),
+                "secrets.key_file",
+            ),
+        ] {
+            let (named, why) = secrets.keys(None).expect_err("wrong");
+            assert_eq!(named, setting);
+            assert!(!why.contains("s3cret"), "{why}");
+        }
+        let shown = format!(
+            "{:?} {}",
+            with(Some(&key), None),
+            serde_json::to_string(&with(Some(&key), None)).expect("writes")
+        );
+        assert!(!shown.contains(&key), "{shown}");
+    }
+}
