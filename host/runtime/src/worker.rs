@@ -23,10 +23,10 @@ mod serving;
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
-use engine::Engine;
+use engine::{Engine, Standby};
 use model::LeaseId;
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, Semaphore, watch};
@@ -61,6 +61,8 @@ pub(crate) struct Worker {
     service_slots: Arc<Semaphore>,
     attempts: Mutex<HashMap<LeaseId, Arc<Attempt>>>,
     routes: RwLock<Arc<Routes>>,
+    /// Its place among those that take executions as they are created.
+    standby: OnceLock<Standby>,
     draining: AtomicBool,
     /// Whether the grace for what runs is over.
     given_up: watch::Sender<bool>,
@@ -107,6 +109,7 @@ impl Worker {
             guests,
             attempts: Mutex::default(),
             routes: RwLock::default(),
+            standby: OnceLock::new(),
             draining: AtomicBool::new(false),
             given_up: watch::Sender::new(false),
             served_out: AtomicBool::new(false),

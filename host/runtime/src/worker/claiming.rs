@@ -7,8 +7,8 @@
 //! one, so a claim waits a moment for some more of them: the cost of a claim
 //! hardly depends on how much it brings.
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use engine::{Claim, Standby};
@@ -28,8 +28,8 @@ pub(super) async fn claim(worker: Arc<Worker>) {
     let mut ready = worker.engine.ready_signal();
     let mut poll = POLL_MIN;
     let mut jitter = Jitter::new(&worker.settings.instance_id);
-    let standby = stand_by(&worker);
-    while let Some(mut slots) = gather(&worker, &standby).await {
+    let standby = worker.standby.get_or_init(|| stand_by(&worker));
+    while let Some(mut slots) = gather(&worker).await {
         // Work announced from here on is not missed while the claim runs.
         ready.borrow_and_update();
         let max = slots.num_permits().min(Limits::BATCH_MAX);
@@ -45,7 +45,7 @@ pub(super) async fn claim(worker: Arc<Worker>) {
                     poll = POLL_MIN;
                     continue;
                 }
-                standby.open(wanted(&worker, 0));
+                worker.stand_by();
                 poll = if found > 0 {
                     POLL_MIN
                 } else {
@@ -68,7 +68,7 @@ pub(super) async fn claim(worker: Arc<Worker>) {
             },
         }
     }
-    drop(standby);
+    standby.close();
     worker.end_if_done();
 }
 
@@ -87,7 +87,7 @@ fn stand_by(worker: &Arc<Worker>) -> Standby {
 
 /// Takes what slots are free, waiting for the first one. `None` once the worker
 /// drains.
-async fn gather(worker: &Worker, standby: &Standby) -> Option<OwnedSemaphorePermit> {
+async fn gather(worker: &Worker) -> Option<OwnedSemaphorePermit> {
     let mut slots = loop {
         if worker.is_draining() {
             return None;
@@ -98,8 +98,6 @@ async fn gather(worker: &Worker, standby: &Standby) -> Option<OwnedSemaphorePerm
                 () = worker.stirred.notified() => {}
             }
         } else {
-            // No claim follows that would say what to stand by for.
-            standby.close();
             worker.stirred.notified().await;
         }
     };
@@ -146,6 +144,19 @@ pub(super) async fn ask(
 
 fn wanted(worker: &Worker, max: usize) -> Claim {
     claim_of(worker, worker.routes().claimable().to_vec(), max)
+}
+
+impl Worker {
+    /// Has what is created for the kinds claimed now handed over without a
+    /// claim.
+    fn stand_by(&self) {
+        // Locked, so that a change of routes does not come in between: what was
+        // routed away is not stood by for.
+        let routes = self.routes.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(standby) = self.standby.get() {
+            standby.open(claim_of(self, routes.claimable().to_vec(), 0));
+        }
+    }
 }
 
 /// Builds a claim of `kinds` as this worker makes it.

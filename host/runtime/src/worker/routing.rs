@@ -51,6 +51,10 @@ fn change(worker: &Worker, routes: Routes) {
     let changed = current.claimable() != routes.claimable();
     let reassigned = current.services() != routes.services();
     *current = Arc::new(routes);
+    if changed && let Some(standby) = worker.standby.get() {
+        // Until the next claim says for what to stand by now.
+        standby.close();
+    }
     drop(current);
     if changed {
         worker.stirred.notify_one();
