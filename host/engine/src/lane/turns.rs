@@ -17,8 +17,11 @@ use std::cmp::Ordering;
 use std::collections::{BTreeMap, BinaryHeap, HashMap};
 use std::time::{Duration, Instant};
 
-/// Longest a namespace that has work goes unnoticed on a host that claims.
-pub(crate) const LOOK_EVERY: Duration = Duration::from_millis(20);
+/// Longest a namespace that has work goes unnoticed on a host that claims, for
+/// each [`LANES_AT_ONCE`] lanes it serves.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+/// Lanes that are looked into at the cost of one claim.
+const LANES_AT_ONCE: usize = 64;
 /// Most namespaces of a lane that one look meets; the next goes on after them.
 pub(crate) const LOOK_MAX: usize = 64;
 /// Namespaces of a lane whose pass is remembered while they have no work.
@@ -79,7 +82,8 @@ impl Turns {
     /// Returns where to look: in the lanes that were not looked at for a while, or
     /// in all of them.
     pub(crate) fn look(&self, servers: &[Server], all: bool) -> Vec<Look> {
-        let due = |lane: &LaneTurns| lane.looked_at.is_none_or(|at| at.elapsed() >= LOOK_EVERY);
+        let every = LOOK_EVERY.mul_f64((servers.len() as f64 / LANES_AT_ONCE as f64).max(1.0));
+        let due = |lane: &LaneTurns| lane.looked_at.is_none_or(|at| at.elapsed() >= every);
         servers
             .iter()
             .filter_map(|server| {
