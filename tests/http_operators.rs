@@ -137,8 +137,19 @@ async fn operators_move_executions_over_http() {
     assert_eq!(policy["retry_policy"]["max_retries"], 3);
     let (_, page) = api.get("/v1/leases/expired?limit=1").await;
     assert_eq!(page, json!({"leases": []}));
-    let (_, body) = api.get("/v1/leases/expired?after=x").await;
-    assert_eq!(body["code"], "invalid_query");
+    let (_, page) = api.get("/v1/suspended").await;
+    assert_eq!(page, json!({"executions": []}));
+    let (_, page) = api.get("/v1/lanes?limit=1").await;
+    assert_eq!(
+        (&page["lanes"][0]["name"], &page["next_cursor"]),
+        (&json!("default"), &json!("default"))
+    );
+    let (_, page) = api.get("/v1/lanes?after=default").await;
+    assert_eq!(page["lanes"][0]["name"], "held");
+    for list in ["leases/expired", "suspended"] {
+        let (_, body) = api.get(&format!("/v1/{list}?after=x")).await;
+        assert_eq!(body["code"], "invalid_query");
+    }
     let (_, body) = api.get(&format!("/v1/executions/{id}/operations")).await;
     let verbs: Vec<_> = body["operations"]
         .as_array()

@@ -152,7 +152,7 @@ async fn busy_lanes_share_each_claim_by_weight_and_idle_ones_leave_theirs() {
     set(&engine, "heavy", LaneState::Paused, None).await;
     let answer = engine.set_lane("light", None, Some(7)).await;
     answer.expect("asked").expect("valid");
-    let lanes = engine.lanes().await.expect("asked");
+    let lanes = engine.lanes(None, 1000).await.expect("asked");
     let lane = |name| {
         let lane = lanes.iter().find(|lane| lane.name == name).expect("there");
         (lane.state, lane.weight)
@@ -252,4 +252,22 @@ async fn a_claim_brings_all_there_is_of_many_that_have_little() {
     }
     assert_eq!(claim(&engine, 500).await.len(), 60);
     assert!(claim(&engine, 500).await.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lanes_are_listed_in_pages_by_name() {
+    let (_database, engine) = setup().await;
+    for name in ["c", "a", "b"] {
+        set(&engine, name, LaneState::Active, None).await;
+    }
+    let mut names = Vec::new();
+    let mut after: Option<String> = None;
+    loop {
+        let page = engine.lanes(after.as_deref(), 3).await.expect("asked");
+        assert!(page.len() <= 3);
+        let Some(last) = page.last() else { break };
+        after = Some(last.name.clone());
+        names.extend(page.into_iter().map(|lane| lane.name));
+    }
+    assert_eq!(names, ["a", "b", "c", "default"]);
 }

@@ -9,6 +9,8 @@ use model::{
     AttemptType, BlockingReason, ExecutionId, Failure, FailureClass, LeaseId, Limits, PublicState,
 };
 
+use sqlx::Executor as _;
+
 use crate::work::{claim, claim_one, complete, create, fail, operate, setup, text};
 
 async fn created(engine: &Engine, create: Create) -> ExecutionId {
@@ -412,4 +414,35 @@ async fn what_nobody_can_run_returns_to_its_place_when_a_capable_worker_appears(
     let info = engine.get(id, None).await.expect("asked").expect("known");
     assert_eq!(info.blocking_reason, BlockingReason::WaitingForWorker);
     database.assert_invariants().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn suspended_executions_are_listed_from_the_one_that_has_waited_longest() {
+    let (database, engine) = setup().await;
+    let mut ids = Vec::new();
+    for _ in 0..3 {
+        ids.push(created(&engine, create("x")).await);
+        let fence = claim_one(&engine).await.fence;
+        let answer = engine.wait_children(fence, Default::default()).await;
+        answer.expect("asked").expect("put down");
+    }
+    // As the verb will leave them.
+    let mut connection = database.connection().await;
+    connection
+        .execute("UPDATE parked SET state = 'suspended', reason = 'waiting_for_approval'")
+        .await
+        .expect("suspended");
+    let mut listed = Vec::new();
+    let mut after = None;
+    loop {
+        let page = engine.list_suspended(Some("default"), after, 2).await;
+        let page = page.expect("asked");
+        let Some(last) = page.last() else { break };
+        assert_eq!(last.blocking_reason, BlockingReason::WaitingForApproval);
+        after = Some((last.suspended_at, last.execution_id));
+        listed.extend(page.into_iter().map(|one| one.execution_id));
+    }
+    assert_eq!(listed, ids);
+    let elsewhere = engine.list_suspended(Some("elsewhere"), None, 2).await;
+    assert!(elsewhere.expect("asked").is_empty());
 }

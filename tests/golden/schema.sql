@@ -189,7 +189,14 @@ table timer: partition smallint not null
 table timer: execution_id uuid not null
 table timer: kind timer_kind not null
 table timer: due_at timestamp with time zone not null
-<<<<<<< HEAD
+table waitpoint_key: kid text not null
+table waitpoint_key: state waitpoint_key_state not null default 'active'::waitpoint_key_state
+table waitpoint_key: wrapped_secret bytea not null
+table waitpoint_key: wrapped_under bytea not null
+table waitpoint_key: created_at timestamp with time zone not null default clock_timestamp()
+table waitpoint_key: created_by text not null
+table waitpoint_key: not_after timestamp with time zone
+table waitpoint_key: retired_by text
 table worker: worker_instance_id text not null
 table worker: worker_id text not null
 table worker: worker_type worker_type not null
@@ -205,16 +212,6 @@ table worker: heartbeat_at timestamp with time zone not null default clock_times
 table worker: expires_at timestamp with time zone not null
 table worker: dead_at timestamp with time zone
 table worker: dead_reason text
-=======
-table waitpoint_key: kid text not null
-table waitpoint_key: state waitpoint_key_state not null default 'active'::waitpoint_key_state
-table waitpoint_key: wrapped_secret bytea not null
-table waitpoint_key: wrapped_under bytea not null
-table waitpoint_key: created_at timestamp with time zone not null default clock_timestamp()
-table waitpoint_key: created_by text not null
-table waitpoint_key: not_after timestamp with time zone
-table waitpoint_key: retired_by text
->>>>>>> helper-d
 constraint attempt_pkey on attempt: PRIMARY KEY (partition, execution_id, epoch)
 constraint component_digest_is_sha256 on component: CHECK ((octet_length(digest) = 32))
 constraint component_digest_key on component: UNIQUE (digest)
@@ -262,15 +259,12 @@ constraint secret_has_256_bits on secret: CHECK ((octet_length(key) = 32))
 constraint secret_pkey on secret: PRIMARY KEY (name)
 constraint tag_pkey on tag: PRIMARY KEY (partition, execution_id, key)
 constraint timer_pkey on timer: PRIMARY KEY (partition, execution_id, kind)
-<<<<<<< HEAD
-constraint worker_is_dead_for_a_reason on worker: CHECK (((dead_at IS NULL) = (dead_reason IS NULL)))
-constraint worker_names_in_range on worker: CHECK ((((octet_length(worker_instance_id) >= 1) AND (octet_length(worker_instance_id) <= 128)) AND ((octet_length(worker_id) >= 1) AND (octet_length(worker_id) <= 128))))
-constraint worker_pkey on worker: PRIMARY KEY (worker_instance_id)
-=======
 constraint waitpoint_key_ends_iff_retiring on waitpoint_key: CHECK (((state = 'retiring'::waitpoint_key_state) = (not_after IS NOT NULL)))
 constraint waitpoint_key_kid_in_range on waitpoint_key: CHECK (((octet_length(kid) >= 1) AND (octet_length(kid) <= 32)))
 constraint waitpoint_key_pkey on waitpoint_key: PRIMARY KEY (kid)
->>>>>>> helper-d
+constraint worker_is_dead_for_a_reason on worker: CHECK (((dead_at IS NULL) = (dead_reason IS NULL)))
+constraint worker_names_in_range on worker: CHECK ((((octet_length(worker_instance_id) >= 1) AND (octet_length(worker_instance_id) <= 128)) AND ((octet_length(worker_id) >= 1) AND (octet_length(worker_id) <= 128))))
+constraint worker_pkey on worker: PRIMARY KEY (worker_instance_id)
 CREATE UNIQUE INDEX attempt_pkey ON public.attempt USING btree (partition, execution_id, epoch)
 CREATE UNIQUE INDEX component_digest_key ON public.component USING btree (digest)
 CREATE UNIQUE INDEX component_pkey ON public.component USING btree (id)
@@ -289,6 +283,7 @@ CREATE UNIQUE INDEX lease_pkey ON public.lease USING btree (partition, execution
 CREATE UNIQUE INDEX namespace_pkey ON public.namespace USING btree (name)
 CREATE UNIQUE INDEX operation_pkey ON public.operation USING btree (partition, execution_id, seq)
 CREATE INDEX parked_due ON public.parked USING btree (partition, wake_at) WHERE (wake_at IS NOT NULL)
+CREATE INDEX parked_suspended ON public.parked USING btree (parked_at, execution_id) WHERE (state = 'suspended'::parked_state)
 CREATE INDEX parked_without_worker ON public.parked USING btree (partition, execution_id) WHERE (reason = 'waiting_for_capable_worker'::blocking_reason)
 CREATE UNIQUE INDEX parked_pkey ON public.parked USING btree (partition, execution_id)
 CREATE INDEX ready_queue ON public.ready USING btree (partition, lane, namespace, rank, ready_at)
@@ -299,12 +294,9 @@ CREATE INDEX tag_by_value ON public.tag USING btree (key, value, execution_id)
 CREATE UNIQUE INDEX tag_pkey ON public.tag USING btree (partition, execution_id, key)
 CREATE INDEX timer_due ON public.timer USING btree (partition, due_at)
 CREATE UNIQUE INDEX timer_pkey ON public.timer USING btree (partition, execution_id, kind)
-<<<<<<< HEAD
-CREATE UNIQUE INDEX worker_pkey ON public.worker USING btree (worker_instance_id)
-=======
 CREATE UNIQUE INDEX waitpoint_key_active_is_one ON public.waitpoint_key USING btree (state) WHERE (state = 'active'::waitpoint_key_state)
 CREATE UNIQUE INDEX waitpoint_key_pkey ON public.waitpoint_key USING btree (kid)
->>>>>>> helper-d
+CREATE UNIQUE INDEX worker_pkey ON public.worker USING btree (worker_instance_id)
 enum attempt_end: success, failure, cancelled, expired, lease_expired, lease_revoked, released, delayed, waiting_children, suspended
 enum attempt_type: initial, retry, reclaim, replay, fallback
 enum blocking_reason: none, waiting_for_worker, waiting_for_retry_backoff, waiting_for_resume_delay, waiting_for_delay, waiting_for_signal, waiting_for_approval, waiting_for_callback, waiting_for_tool_result, waiting_for_children, waiting_for_budget, waiting_for_quota, waiting_for_capable_worker, waiting_for_locality_match, paused_by_operator, paused_by_policy, paused_by_flow_cancel
@@ -313,10 +305,6 @@ enum failure_class: transient, permanent, infra_crash, timeout, cancelled
 enum lane_state: active, paused, draining, disabled
 enum outcome: success, failed, cancelled, expired, skipped
 enum parked_state: delayed, rate_limited, waiting_children, blocked, suspended
-<<<<<<< HEAD
 enum timer_kind: execution_deadline, retention
-enum worker_type: host, native
-=======
-enum timer_kind: execution_deadline
 enum waitpoint_key_state: active, retiring
->>>>>>> helper-d
+enum worker_type: host, native

@@ -40,7 +40,7 @@ pub use execution::{
     Attempt, AttemptLease, Block, Cancel, CancelHeld, Cancelled, Claim, Claimed, Complete, Counts,
     Create, Created, Delay, ExecutionContext, ExecutionInfo, ExpiredLease, Fail, Failed,
     HistoryEntry, LeaseSummary, ListFilter, ListPage, Operate, OperationEntry, Operator, Payload,
-    Progress, Replayed, Report, Revoke, Revoked,
+    Progress, Replayed, Report, Revoke, Revoked, SuspendedExecution,
 };
 pub use grant::{Eligible, Grant, GrantNext, IssueGrant};
 pub use handle::{HeldLease, Seals};

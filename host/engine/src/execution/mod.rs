@@ -25,6 +25,7 @@ mod replay;
 mod request;
 mod revoke;
 mod row;
+mod suspended;
 mod tag;
 mod timeline;
 mod wait;
@@ -45,6 +46,7 @@ pub use operator::{Operate, Operator};
 pub use read::{Counts, ExecutionInfo, LeaseSummary, Progress};
 pub use replay::Replayed;
 pub use revoke::{Revoke, Revoked};
+pub use suspended::SuspendedExecution;
 pub use timeline::{Attempt, AttemptLease, HistoryEntry};
 
 pub(crate) use claim::policy as frozen_policy;

@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use model::{Invalid, Partition};
+use model::{Invalid, Limits, Partition};
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
@@ -112,13 +112,16 @@ impl Service {
 }
 
 impl Engine {
-    /// Lists the lanes by name.
-    pub async fn lanes(&self) -> Result<Vec<Lane>, Error> {
+    /// Lists lanes by name, those after a given one, at most `limit`, which is at
+    /// most [`Limits::PAGE_MAX`].
+    pub async fn lanes(&self, after: Option<&str>, limit: u32) -> Result<Vec<Lane>, Error> {
         let rows = sqlx::query!(
             r#"SELECT name, state::text AS "state!", weight, created_at,
                       (SELECT count(*) FROM ready r WHERE r.lane = lane.name) AS "waiting!",
                       (SELECT count(*) FROM lease l WHERE l.lane = lane.name) AS "active!"
-               FROM lane ORDER BY name"#
+               FROM lane WHERE $1::text IS NULL OR name > $1 ORDER BY name LIMIT $2"#,
+            after,
+            i64::from(limit.min(Limits::PAGE_MAX)),
         )
         .fetch_all(&self.inner.reads)
         .await?;

@@ -155,6 +155,41 @@ pub struct ExpiredLease {
     pub lease: CurrentLease,
 }
 
+/// A page of suspended executions, those that have waited longest coming first.
+#[derive(Debug, Deserialize, ToSchema)]
+pub struct SuspendedExecutions {
+    /// The executions.
+    pub executions: Vec<SuspendedExecution>,
+    /// What to pass as `after` for the next page; absent on the last.
+    pub next_cursor: Option<String>,
+}
+
+/// An execution that waits for a signal.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SuspendedExecution {
+    /// The execution.
+    pub execution_id: String,
+    /// Where it lives.
+    pub namespace: String,
+    /// Which handler it needs.
+    pub kind: String,
+    /// Which queue it returns to.
+    pub lane: String,
+    /// What it waits for.
+    pub blocking_reason: String,
+    /// The code the handler gave.
+    pub reason: Option<String>,
+    /// Attempts begun.
+    pub attempts: u32,
+    /// Since when.
+    #[schema(format = DateTime)]
+    pub suspended_at: String,
+    /// Until when at most.
+    #[schema(format = DateTime)]
+    pub timeout_at: Option<String>,
+}
+
 /// How far an attempt says it is.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -350,6 +385,21 @@ mod tests {
             source: None,
         };
         fits::<_, Execution>(&info);
+    }
+
+    #[test]
+    fn a_suspended_execution_fits_its_schema() {
+        fits::<_, SuspendedExecution>(&engine::SuspendedExecution {
+            execution_id: id(),
+            namespace: "default".into(),
+            kind: "k".into(),
+            lane: "default".into(),
+            blocking_reason: model::BlockingReason::WaitingForSignal,
+            reason: None,
+            attempts: 1,
+            suspended_at: OffsetDateTime::UNIX_EPOCH,
+            timeout_at: None,
+        });
     }
 
     #[test]

@@ -9,6 +9,8 @@ use utoipa::ToSchema;
 pub struct Lanes {
     /// The lanes.
     pub lanes: Vec<Lane>,
+    /// What to pass as `after` for the next page; absent on the last.
+    pub next_cursor: Option<String>,
 }
 
 /// A queue.

@@ -22,7 +22,8 @@ pub use component::{
 };
 pub use execution::{
     Attempt, AttemptLease, Attempts, CurrentLease, Execution, ExecutionPage, ExpiredLease,
-    ExpiredLeases, Failure, History, HistoryEntry, Progress, StateVector, Usage,
+    ExpiredLeases, Failure, History, HistoryEntry, Progress, StateVector, SuspendedExecution,
+    SuspendedExecutions, Usage,
 };
 pub use grant::{
     ClaimForWorker, EligibleExecution, EligibleExecutions, GrantFor, GrantedClaim, IssuedGrant,

@@ -72,7 +72,10 @@ pub async fn run(context: &Context, command: LaneCommand) -> Result<Exit, Failur
 }
 
 async fn list(context: &Context) -> Result<Exit, Failure> {
-    let answer = context.client()?.get("/v1/lanes", Vec::new()).await?;
+    let answer = context
+        .client()?
+        .get("/v1/lanes", vec![("limit", "1000".to_owned())])
+        .await?;
     if context.json {
         context.terminal.json(&answer.text());
         return Ok(Exit::Ok);

@@ -143,7 +143,9 @@ async fn everything(context: &Context, client: &Client) -> Result<Exit, Failure>
     let mut above = 0;
     let mut shown = String::new();
     loop {
-        let answer = client.get("/v1/lanes", Vec::new()).await?;
+        let answer = client
+            .get("/v1/lanes", vec![("limit", "1000".to_owned())])
+            .await?;
         let lanes: Lanes = answer.read()?;
         let load: Vec<String> = lanes.lanes.iter().map(lane_line).collect();
         let load = if load.is_empty() {

@@ -17,20 +17,30 @@ use crate::api::{self, ProblemBody, SetLane};
 #[derive(Serialize)]
 pub struct Lanes {
     lanes: Vec<Lane>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_cursor: Option<String>,
 }
 
-/// Lists lanes with their state and load.
+/// Lists lanes by name, with their state and load.
 #[utoipa::path(
     get, path = "/v1/lanes", tag = "lanes",
+    params(
+        ("limit" = Option<u32>, Query, description = "Rows of the page, 1 to 1000; 50 when absent"),
+        ("after" = Option<String>, Query, description = "The `next_cursor` of the page before"),
+    ),
     responses(
         (status = 200, body = api::Lanes),
         (status = "default", body = ProblemBody, content_type = "application/problem+json"),
     )
 )]
-pub async fn list(State(app): State<App>, query: Query) -> Result<Json<Lanes>, Problem> {
+pub async fn list(State(app): State<App>, mut query: Query) -> Result<Json<Lanes>, Problem> {
+    let limit = query.limit()?;
+    let after = query.text("after")?;
     query.end()?;
-    let lanes = app.engine.lanes().await?;
-    Ok(Json(Lanes { lanes }))
+    let lanes = app.engine.lanes(after.as_deref(), limit).await?;
+    let full = lanes.len() == limit as usize;
+    let next_cursor = lanes.last().filter(|_| full).map(|last| last.name.clone());
+    Ok(Json(Lanes { lanes, next_cursor }))
 }
 
 /// Sets the state of a lane and its share of service, defining it if it is new.

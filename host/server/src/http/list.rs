@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use engine::{ListFilter, ListPage};
-use model::{ExecutionId, Invalid, Limits, PublicState};
+use model::{ExecutionId, Invalid, PublicState};
 use serde::Serialize;
 
 use super::App;
@@ -54,13 +54,9 @@ pub async fn list(State(app): State<App>, mut query: Query) -> Result<Json<Page>
         return Err(Invalid::new("tag", "may be given once").into());
     }
     let tag = tags.pop();
-    let limit: u32 = query.value("limit")?.unwrap_or(Limits::PAGE_DEFAULT);
+    let limit = query.limit()?;
     let after: Option<ExecutionId> = query.value("after")?;
     query.end()?;
-    if !(1..=Limits::PAGE_MAX).contains(&limit) {
-        let detail = format!("{limit} is out of range: 1 to {}", Limits::PAGE_MAX);
-        return Err(Invalid::new("limit", detail).into());
-    }
     let filter = ListFilter {
         namespace,
         state,

@@ -8,8 +8,8 @@ use utoipa::OpenApi;
 
 use super::{
     block, cancel, claim, components, create, create_batch, expired, grants, health, kinds, lanes,
-    leases, list, metrics, namespaces, operate, overrule, read, tags, wait, waitpoint_keys,
-    workers,
+    leases, list, metrics, namespaces, operate, overrule, read, suspended, tags, wait,
+    waitpoint_keys, workers,
 };
 
 /// Gathers what stands beside each handler.
@@ -26,7 +26,7 @@ use super::{
         operate::expire, operate::replay, operate::revoke, operate::priority,
         block::block, block::unblock, block::hold, block::unhold,
         overrule::complete, overrule::fail, overrule::delay,
-        tags::get, tags::set, operate::operations, expired::expired,
+        tags::get, tags::set, operate::operations, expired::expired, suspended::suspended,
         components::publish, components::list, components::get,
         kinds::list, kinds::define, kinds::route,
         lanes::list, lanes::set, namespaces::list, namespaces::set,

@@ -13,8 +13,8 @@ use axum::routing;
 use super::problem::{Code, Problem};
 use super::{
     App, block, cancel, claim, components, create, create_batch, expired, grants, health, kinds,
-    lanes, leases, list, metrics, namespaces, openapi, operate, overrule, read, tags, wait,
-    waitpoint_keys, workers,
+    lanes, leases, list, metrics, namespaces, openapi, operate, overrule, read, suspended, tags,
+    wait, waitpoint_keys, workers,
 };
 
 macro_rules! routes {
@@ -54,6 +54,7 @@ routes! {
     get "/v1/executions/{id}/tags" => tags::get;
     patch "/v1/executions/{id}/tags" => tags::set;
     get "/v1/executions/{id}/operations" => operate::operations;
+    get "/v1/suspended" => suspended::suspended;
     get "/v1/leases/expired" => expired::expired;
     post "/v1/components" => components::publish;
     get "/v1/components" => components::list;

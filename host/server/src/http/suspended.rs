@@ -1,0 +1,54 @@
+//! `/v1/suspended`: executions that wait for a signal, and for what.
+
+use axum::Json;
+use axum::extract::State;
+use engine::SuspendedExecution;
+use serde::Serialize;
+
+use super::App;
+use super::page::Position;
+use super::problem::Problem;
+use super::query::Query;
+use crate::api::{ProblemBody, SuspendedExecutions};
+
+/// [`SuspendedExecutions`] as the server writes it.
+#[derive(Serialize)]
+pub struct Page {
+    executions: Vec<SuspendedExecution>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_cursor: Option<String>,
+}
+
+/// Lists suspended executions, those that have waited longest coming first.
+#[utoipa::path(
+    get, path = "/v1/suspended", tag = "executions",
+    params(
+        ("namespace" = Option<String>, Query, description = "In this namespace"),
+        ("limit" = Option<u32>, Query, description = "Rows of the page, 1 to 1000; 50 when absent"),
+        ("after" = Option<String>, Query, description = "The `next_cursor` of the page before"),
+    ),
+    responses(
+        (status = 200, body = SuspendedExecutions),
+        (status = "default", body = ProblemBody, content_type = "application/problem+json"),
+    )
+)]
+pub async fn suspended(State(app): State<App>, mut query: Query) -> Result<Json<Page>, Problem> {
+    let namespace = query.namespace()?;
+    let limit = query.limit()?;
+    let after: Option<Position> = query.value("after")?;
+    query.end()?;
+    let after = after.map(|Position(at, id)| (at, id));
+    let executions = app
+        .engine
+        .list_suspended(namespace.as_deref(), after, limit)
+        .await?;
+    let full = executions.len() == limit as usize;
+    let next_cursor = executions
+        .last()
+        .filter(|_| full)
+        .map(|last| Position(last.suspended_at, last.execution_id).to_string());
+    Ok(Json(Page {
+        executions,
+        next_cursor,
+    }))
+}
