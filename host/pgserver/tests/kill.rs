@@ -146,8 +146,6 @@ fn host_and_server_killed_together_leave_the_data_and_no_process() {
         .expect_err("the connection is gone");
 }
 
-/// The variable which tells the test below that it is a host, and whose.
-
 /// Another process which runs a cluster with one row in it.
 struct Host(Child);
 
