@@ -302,3 +302,37 @@ async fn golden_openapi() {
         assert_eq!(api.get(path).await.0, StatusCode::OK, "{path}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_create_that_prefers_to_wait_is_answered_at_the_end() {
+    let database = database().await;
+    let api = Api::start(builder(&database), &["echo", "slow"]).await;
+    let create = async |kind: &str, input: &str, wait: &str| {
+        let response = api
+            .client
+            .post(format!("{}/v1/executions", api.host.url()))
+            .header("prefer", wait)
+            .json(&json!({"kind": kind, "input_text": input, "idempotency_key": kind}))
+            .send()
+            .await
+            .expect("the host answers");
+        let applied = response.headers().contains_key("preference-applied");
+        let status = response.status();
+        let body: Value = response.json().await.expect("JSON");
+        (status, applied, body)
+    };
+    let (status, applied, body) = create("echo", "hi", "wait=30").await;
+    assert_eq!((status, applied), (StatusCode::CREATED, true), "{body}");
+    assert_eq!(body["state"], "completed");
+    let (status, _, again) = create("echo", "hi", "wait=30").await;
+    assert_eq!(status, StatusCode::OK);
+    assert_eq!(
+        (&again["state"], &again["id"]),
+        (&json!("completed"), &body["id"])
+    );
+    let (status, applied, body) = create("slow", "60000", "wait=0").await;
+    assert_eq!((status, applied), (StatusCode::CREATED, true), "{body}");
+    assert_ne!(body["state"], "completed");
+    let (_, applied, _) = create("slow", "60000", "return=minimal").await;
+    assert!(!applied);
+}

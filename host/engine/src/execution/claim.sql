@@ -78,9 +78,12 @@ SELECT execution_id AS "execution_id!", lease_id AS "lease_id!", new_epoch AS "e
        namespace AS "namespace!", lane AS "lane!", kind AS "kind!", flow_id, traceparent,
        input AS "input!", input_type AS "input_type!", policy,
        attempt_timeout_ms, retries AS "retries!",
+       -- Sorted outside, or the order might choose the index.
        CASE WHEN has_tags THEN ARRAY(
-           SELECT unnest(ARRAY[key, value]) FROM tag
-           WHERE tag.partition = $1 AND tag.execution_id = opened.execution_id ORDER BY key)
+           SELECT unnest(ARRAY[label.key, label.value]) FROM (
+               SELECT t.key, t.value FROM tag t
+               WHERE t.partition = $1 AND t.execution_id = opened.execution_id OFFSET 0
+           ) AS label ORDER BY label.key)
        END AS tags
 FROM opened
 ORDER BY rank, ready_at

@@ -78,7 +78,7 @@ pub struct CreatedExecution {
     /// Whether it existed: the idempotency key was used before with the same
     /// request.
     pub duplicate: bool,
-    /// Where it stands; absent for a duplicate.
+    /// Where it stands; absent for a duplicate that was not waited for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     pub state: Option<PublicState>,

@@ -3,23 +3,29 @@
 //! Two forms: a JSON object that describes the execution, or — with the kind in
 //! the query — a body of any type that is the input itself.
 
+use std::time::Duration;
+
 use axum::Json;
 use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use engine::{Create, Created, Payload};
-use model::{ExecutionPolicy, Invalid};
+use model::{ExecutionPolicy, Invalid, PublicState};
 
 use super::App;
 use super::body::{self, Cap, SMALL_BYTES_MAX};
 use super::payload::{Forms, INPUT};
 use super::problem::{Code, Problem};
 use super::query::Query;
+use super::wait::TIMEOUT_MAX;
 use crate::api::{CreateExecution, CreatedExecution};
 
 /// Header that carries an idempotency key.
 const KEY_HEADER: &str = "idempotency-key";
+/// Header in which a caller says that it would wait.
+pub const PREFER: &str = "prefer";
+const PREFERENCE_APPLIED: &str = "preference-applied";
 
 /// Creates an execution.
 ///
@@ -40,6 +46,7 @@ const KEY_HEADER: &str = "idempotency-key";
         ("creator" = Option<String>, Query, description = "Who asks"),
         ("id" = Option<String>, Query, description = "An id of the caller's making"),
         ("idempotency-key" = Option<String>, Header, description = "Makes the request repeatable"),
+        ("prefer" = Option<String>, Header, description = "`wait=SECONDS`, at most 60: answer when the execution has ended, or when the time is over"),
         ("traceparent" = Option<String>, Header, description = "W3C trace context, passed to the handler"),
     ),
     request_body(content(
@@ -67,8 +74,32 @@ pub async fn create(
         of_json(&headers, &bytes)?
     };
     take_headers(&mut create, &headers)?;
-    let created = app.engine.create(create).await??;
-    Ok(answer(&created))
+    let Some(patience) = patience(&headers) else {
+        return Ok(answer(&app.engine.create(create).await??, None));
+    };
+    let (created, _) = app.engine.create_and_wait(create, patience).await??;
+    let info = app.engine.get(created.id(), None).await?;
+    let mut response = answer(&created, info.map(|info| info.public_state));
+    let applied = HeaderValue::from_static("wait");
+    response.headers_mut().insert(PREFERENCE_APPLIED, applied);
+    Ok(response)
+}
+
+/// Reads how long the caller would wait for the end: `Prefer: wait=SECONDS` (RFC
+/// 7240), of which more than the longest is the longest. What cannot be read is
+/// no preference.
+fn patience(headers: &HeaderMap) -> Option<Duration> {
+    headers
+        .get_all(PREFER)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .find_map(|preference| {
+            let (name, value) = preference.trim().split_once('=')?;
+            let named = name.trim().eq_ignore_ascii_case("wait");
+            let seconds = value.trim().parse().ok().filter(|_| named)?;
+            Some(Duration::from_secs(seconds).min(TIMEOUT_MAX))
+        })
 }
 
 /// JSON spends a third on base64 and some on everything beside the input.
@@ -230,8 +261,10 @@ pub fn shown(created: &Created) -> CreatedExecution {
     }
 }
 
-fn answer(created: &Created) -> Response {
-    let shown = shown(created);
+/// `state` is where it stands now, if that was looked at again.
+fn answer(created: &Created, state: Option<PublicState>) -> Response {
+    let mut shown = shown(created);
+    shown.state = state.or(shown.state);
     let status = if shown.duplicate {
         StatusCode::OK
     } else {
@@ -250,6 +283,22 @@ mod tests {
 
     fn of(text: &str) -> Result<Create, Problem> {
         of_request(body::parse(text.as_bytes())?)
+    }
+
+    #[test]
+    fn a_preference_to_wait_is_read_among_others_and_bounded() {
+        let of = |value: &'static str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(PREFER, HeaderValue::from_static(value));
+            patience(&headers)
+        };
+        assert_eq!(of("wait=5"), Some(Duration::from_secs(5)));
+        assert_eq!(of("return=minimal, Wait = 7"), Some(Duration::from_secs(7)));
+        assert_eq!(of("wait=3600"), Some(TIMEOUT_MAX));
+        for none in ["wait", "wait=soon", "wait=-1", "respond-async", ""] {
+            assert_eq!(of(none), None, "{none}");
+        }
+        assert_eq!(patience(&HeaderMap::new()), None);
     }
 
     #[test]

@@ -126,7 +126,9 @@ async fn other_methods() -> Problem {
 /// types.
 async fn bounded(State(app): State<App>, request: Request, next: Next) -> Response {
     let path = request.uri().path();
-    let waits = path.ends_with("/wait") || path.ends_with("/claim");
+    let prefers = request.headers().contains_key(create::PREFER);
+    let waits =
+        path.ends_with("/wait") || path.ends_with("/claim") || path == "/v1/executions" && prefers;
     let timeout = if waits {
         wait::TIMEOUT_MAX + WAIT_SLACK
     } else {
