@@ -224,6 +224,8 @@ async fn a_running_execution_is_overruled_and_its_guest_stopped() {
     let (_, out, _) = flowhost(&api, &["--json", "tag", &id]).await;
     let tags: Value = serde_json::from_str(&out).expect("JSON");
     assert_eq!(tags, json!({"tags": {"app.seen": "yes"}}));
+    let (_, out, _) = flowhost(&api, &["show", &id]).await;
+    assert!(out.contains("replay by bob: success: once more"), "{out}");
     let (_, body) = api.get(&format!("/v1/executions/{id}/operations")).await;
     let actors: Vec<_> = body["operations"]
         .as_array()

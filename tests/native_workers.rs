@@ -10,10 +10,11 @@ use testkit::{Database, database, eventually};
 
 use crate::api::{Api, builder};
 
-/// Starts a host and makes the kind `word` known, as a worker does.
+/// Starts a host and makes the kind `word` known, as a worker does; beside a kind
+/// of a component, which once kept the names of workers from being written.
 async fn start() -> (Database, Api) {
     let database = database().await;
-    let api = Api::start(builder(&database), &[]).await;
+    let api = Api::start(builder(&database), &["echo"]).await;
     let (status, body) = register(&api, "w", "w-1").await;
     assert_eq!(status, StatusCode::CREATED, "{body}");
     (database, api)

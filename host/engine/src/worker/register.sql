@@ -30,9 +30,9 @@ registered AS (
 ),
 known AS (
     INSERT INTO kind (name)
-    SELECT DISTINCT name FROM registered CROSS JOIN LATERAL unnest(kinds) AS name
-    WHERE NOT EXISTS (SELECT FROM kind k WHERE k.name = name)
-    ORDER BY name
+    SELECT DISTINCT served.kind FROM registered r CROSS JOIN LATERAL unnest(r.kinds) AS served(kind)
+    WHERE NOT EXISTS (SELECT FROM kind k WHERE k.name = served.kind)
+    ORDER BY served.kind
     ON CONFLICT DO NOTHING
 )
 SELECT r.expires_at AS "expires_at!", coalesce((SELECT live FROM before), false) AS "was_live!"

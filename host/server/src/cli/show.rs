@@ -1,9 +1,10 @@
-//! `flowhost show ID`: one execution with its attempts, logs and usage.
+//! `flowhost show ID`: one execution with its attempts, logs and usage, and what
+//! operators did to it.
 
 use std::time::Duration;
 
 use clap::Args;
-use engine::{Attempt, AttemptLease, ExecutionInfo};
+use engine::{Attempt, AttemptLease, ExecutionInfo, OperationEntry};
 use model::ExecutionId;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -25,16 +26,29 @@ struct Attempts {
     attempts: Vec<Attempt>,
 }
 
+#[derive(Deserialize)]
+struct Operations {
+    operations: Vec<OperationEntry>,
+}
+
 /// Runs the command.
 pub async fn run(context: &Context, args: ShowArgs) -> Result<Exit, Failure> {
     let client = context.client()?;
     let path = format!("/v1/executions/{}", args.id);
     let info = client.get(&path, Vec::new()).await?;
     let attempts = client.get(&format!("{path}/attempts"), Vec::new()).await?;
+    let operations = client
+        .get(&format!("{path}/operations"), Vec::new())
+        .await?;
     if context.json {
         let info: Value = info.read()?;
         let attempts: Value = attempts.read()?;
-        let merged = json!({"execution": info, "attempts": attempts["attempts"]});
+        let operations: Value = operations.read()?;
+        let merged = json!({
+            "execution": info,
+            "attempts": attempts["attempts"],
+            "operations": operations["operations"],
+        });
         context.terminal.json(&merged.to_string());
         return Ok(Exit::Ok);
     }
@@ -43,6 +57,8 @@ pub async fn run(context: &Context, args: ShowArgs) -> Result<Exit, Failure> {
     for attempt in &attempts.attempts {
         show_attempt(context, attempt);
     }
+    let operations: Operations = operations.read()?;
+    show_operations(context, &operations.operations);
     Ok(Exit::Ok)
 }
 
@@ -115,6 +131,28 @@ fn summary(context: &Context, info: &ExecutionInfo) {
             neutralise(&failure.message)
         );
         field("failure", &terminal.paint(Paint::Red, &text));
+    }
+}
+
+/// Shows what operators did, and why.
+fn show_operations(context: &Context, operations: &[OperationEntry]) {
+    let terminal = context.terminal;
+    if !operations.is_empty() {
+        terminal.line("");
+        terminal.line(&terminal.paint(Paint::Bold, "operators"));
+    }
+    for operation in operations {
+        let mut line = format!(
+            "  {} {} by {}",
+            when(operation.at),
+            neutralise(&operation.verb),
+            neutralise(&operation.actor)
+        );
+        for words in [&operation.detail, &operation.reason].into_iter().flatten() {
+            line.push_str(": ");
+            line.push_str(&neutralise(words));
+        }
+        terminal.line(&line);
     }
 }
 
