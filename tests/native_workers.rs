@@ -714,7 +714,12 @@ async fn a_grant_keeps_an_execution_for_one_worker_and_is_good_for_one_lease() {
 
     let refused = redeem(&api, "reclaim", &granted).await;
     assert_eq!(code(&refused), (404, "grant_not_found"));
-    let (status, lease) = redeem(&api, "claim", &granted).await;
+    let changed = json!({"grant": granted["grant"], "capability_hash": "e3b0c44298fc1c14"});
+    let refused = api.post("/v1/grants/claim", changed).await;
+    assert_eq!(code(&refused), (409, "capability_mismatch"));
+    let as_before =
+        json!({"grant": granted["grant"], "capability_hash": granted["capability_hash"]});
+    let (status, lease) = api.post("/v1/grants/claim", as_before).await;
     assert_eq!(status, StatusCode::OK, "{lease}");
     assert_eq!(lease["id"], first.as_str());
     let refused = redeem(&api, "claim", &granted).await;

@@ -49,6 +49,8 @@ pub(crate) struct HeldGrant {
     pub(crate) worker_instance_id: String,
     /// When it lapses, in microseconds since 1970.
     pub(crate) expires_at_us: i64,
+    /// What the worker offered when it was issued.
+    pub(crate) capability_hash: String,
 }
 
 impl Engine {
@@ -116,6 +118,7 @@ impl Seals {
         payload.extend_from_slice(&grant.expires_at_us.to_be_bytes());
         put_text(&mut payload, &grant.worker_id);
         put_text(&mut payload, &grant.worker_instance_id);
+        put_text(&mut payload, &grant.capability_hash);
         self.seal(kind.as_str(), &payload)
     }
 
@@ -128,6 +131,7 @@ impl Seals {
             expires_at_us: i64::from_be_bytes(rest.bytes()?),
             worker_id: rest.text()?,
             worker_instance_id: rest.text()?,
+            capability_hash: rest.text()?,
         };
         rest.end()?;
         Some(grant)
@@ -237,6 +241,7 @@ mod tests {
 
     fn grant() -> HeldGrant {
         HeldGrant {
+            capability_hash: "e3b0c44298fc1c14".to_owned(),
             execution_id: lease().fence.execution_id,
             grant_id: Uuid::from_u128(4),
             worker_id: "w".into(),

@@ -42,7 +42,7 @@ pub use execution::{
     HistoryEntry, LeaseSummary, ListFilter, ListPage, Operate, OperationEntry, Operator, Payload,
     Progress, Replayed, Report, Revoke, Revoked, SuspendedExecution,
 };
-pub use grant::{Eligible, Grant, GrantNext, IssueGrant};
+pub use grant::{Eligible, Grant, GrantNext, IssueGrant, capability_hash};
 pub use handle::{HeldLease, Seals};
 pub use lane::{Lane, LaneState, Namespace};
 pub use reconcile::{Reconcilers, SweepFigures, Sweeps};

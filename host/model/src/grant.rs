@@ -74,6 +74,9 @@ pub enum RedeemRefusal {
     /// It lapsed.
     #[error("the claim grant has expired")]
     ClaimGrantExpired,
+    /// The worker offers something else than what the grant was issued for.
+    #[error("the grant was issued for other capabilities than the worker's; ask for another")]
+    CapabilityMismatch,
     /// It is no reclaim grant of this instance, was used or lapsed.
     #[error("there is no such reclaim grant: {0}")]
     GrantNotFound(String),
@@ -94,6 +97,7 @@ impl RedeemRefusal {
         match self {
             Self::InvalidClaimGrant(_) => "invalid_claim_grant",
             Self::ClaimGrantExpired => "claim_grant_expired",
+            Self::CapabilityMismatch => "capability_mismatch",
             Self::GrantNotFound(_) => "grant_not_found",
             Self::NotReclaimable(_) => "not_reclaimable",
             Self::ReclaimCapExceeded { .. } => "reclaim_cap_exceeded",

@@ -5,6 +5,7 @@
 use std::collections::BTreeSet;
 
 use model::{ExecutionId, GrantKind, GrantRefusal, Invalid, Limits};
+use sha2::{Digest as _, Sha256};
 use time::OffsetDateTime;
 
 use crate::execution::lapsed;
@@ -46,6 +47,15 @@ pub struct Grant {
     pub handle: String,
     /// Until when it holds.
     pub expires_at: OffsetDateTime,
+    /// What the worker offered, as [`capability_hash`] names it.
+    pub capability_hash: String,
+}
+
+/// Names a set of capabilities: the first 16 hexadecimal digits of the SHA-256 of
+/// the tokens, sorted and separated by commas.
+pub fn capability_hash(capabilities: &BTreeSet<String>) -> String {
+    let tokens: Vec<&str> = capabilities.iter().map(String::as_str).collect();
+    hex::encode(&Sha256::digest(tokens.join(","))[..8])
 }
 
 impl Engine {
@@ -166,18 +176,21 @@ impl Engine {
         wanted: &IssueGrant,
         expires_at: OffsetDateTime,
     ) -> Result<Grant, Error> {
+        let capability_hash = capability_hash(&wanted.capabilities);
         let held = HeldGrant {
             execution_id,
             grant_id,
             worker_id: wanted.worker_id.clone(),
             worker_instance_id: wanted.worker_instance_id.clone(),
             expires_at_us: (expires_at.unix_timestamp_nanos() / 1000) as i64,
+            capability_hash: capability_hash.clone(),
         };
         Ok(Grant {
             execution_id,
             kind,
             handle: self.seals().await?.seal_grant(kind, &held),
             expires_at,
+            capability_hash,
         })
     }
 }
@@ -198,5 +211,22 @@ impl IssueGrant {
             bounds.end()
         );
         Err(Invalid::new("grant_ttl_ms", detail))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_capability_hash_names_a_set_whatever_its_order() {
+        let hash = |tokens: &[&str]| {
+            let set = tokens.iter().map(ToString::to_string).collect();
+            capability_hash(&set)
+        };
+        assert_eq!(hash(&["gpu", "arm"]), hash(&["arm", "gpu"]));
+        assert_ne!(hash(&["gpu", "arm"]), hash(&["gpu"]));
+        // Of nothing: printf '' | sha256sum | cut -c1-16
+        assert_eq!(hash(&[]), "e3b0c44298fc1c14");
     }
 }

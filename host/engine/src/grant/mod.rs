@@ -20,5 +20,5 @@ mod look;
 mod redeem;
 mod scan;
 
-pub use issue::{Grant, GrantNext, IssueGrant};
+pub use issue::{Grant, GrantNext, IssueGrant, capability_hash};
 pub use scan::Eligible;

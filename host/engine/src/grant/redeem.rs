@@ -14,17 +14,22 @@ impl Engine {
     /// Turns a claim grant into a lease of `ttl_ms`, within the bounds of
     /// leases. Returns also whose lease it is.
     ///
-    /// A grant is honoured even if its lane was paused meanwhile.
+    /// A grant is honoured even if its lane was paused meanwhile. A worker that
+    /// says what it offers is refused if the grant was issued for something else.
     ///
     /// # Refusals
-    /// `invalid_claim_grant`, `claim_grant_expired`. A grant is good for one
+    /// `invalid_claim_grant`, `claim_grant_expired`, `capability_mismatch`. A grant is good for one
     /// lease: a repeat is refused.
     pub async fn claim_from_grant(
         &self,
         grant: &str,
+        capability_hash: Option<&str>,
         ttl_ms: u32,
     ) -> Answer<(Claimed, HeldLease), RedeemRefusal> {
         match self.seals().await?.open_grant(GrantKind::Claim, grant) {
+            Some(held) if !held.is_for(capability_hash) => {
+                Ok(Err(RedeemRefusal::CapabilityMismatch))
+            }
             Some(held) => self.redeem(GrantKind::Claim, held, ttl_ms).await,
             None => Ok(Err(RedeemRefusal::InvalidClaimGrant(
                 "it was not issued here".to_owned(),
@@ -36,14 +41,18 @@ impl Engine {
     /// leases. Returns also whose lease it is.
     ///
     /// # Refusals
-    /// `grant_not_found`, `not_reclaimable`, `reclaim_cap_exceeded`. A grant is
-    /// good for one lease: a repeat is refused.
+    /// `grant_not_found`, `not_reclaimable`, `reclaim_cap_exceeded`,
+    /// `capability_mismatch`. A grant is good for one lease: a repeat is refused.
     pub async fn reclaim_execution(
         &self,
         grant: &str,
+        capability_hash: Option<&str>,
         ttl_ms: u32,
     ) -> Answer<(Claimed, HeldLease), RedeemRefusal> {
         match self.seals().await?.open_grant(GrantKind::Reclaim, grant) {
+            Some(held) if !held.is_for(capability_hash) => {
+                Ok(Err(RedeemRefusal::CapabilityMismatch))
+            }
             Some(held) => self.redeem(GrantKind::Reclaim, held, ttl_ms).await,
             None => Ok(Err(RedeemRefusal::GrantNotFound(
                 "it was not issued here".to_owned(),
@@ -81,5 +90,12 @@ impl Engine {
             }
             None => RedeemRefusal::GrantNotFound("its execution is gone".to_owned()),
         }))
+    }
+}
+
+impl HeldGrant {
+    /// Whether it was issued for what a worker says that it offers, if it says so.
+    fn is_for(&self, capability_hash: Option<&str>) -> bool {
+        capability_hash.is_none_or(|hash| hash == self.capability_hash)
     }
 }

@@ -91,6 +91,9 @@ pub struct IssuedGrant {
     #[serde(with = "time::serde::rfc3339")]
     #[schema(value_type = String, format = DateTime)]
     pub expires_at: OffsetDateTime,
+    /// What the worker offered: the first 16 hexadecimal digits of the SHA-256 of its
+    /// capabilities, sorted and separated by commas.
+    pub capability_hash: String,
 }
 
 /// What was found for a worker.
@@ -106,6 +109,10 @@ pub struct GrantedClaim {
 pub struct Redeem {
     /// The proof.
     pub grant: String,
+    /// What the worker offers now, as the grant names it: the grant is refused if it
+    /// was issued for something else. Not looked at when absent.
+    #[serde(default)]
+    pub capability_hash: Option<String>,
     /// Life of the lease in milliseconds, 1000 to 3600000; 30000 when absent.
     #[serde(default = "lease_ttl_ms")]
     pub lease_ttl_ms: u32,

@@ -154,7 +154,11 @@ pub async fn claim(
     let seals = app.engine.seals().await?;
     let claimed = app
         .engine
-        .claim_from_grant(&request.grant, request.lease_ttl_ms)
+        .claim_from_grant(
+            &request.grant,
+            request.capability_hash.as_deref(),
+            request.lease_ttl_ms,
+        )
         .await?;
     let (claimed, held) = claimed?;
     Ok(Json(claim::shown(seals, &held.worker_instance_id, claimed)))
@@ -180,7 +184,11 @@ pub async fn reclaim(
     let seals = app.engine.seals().await?;
     let claimed = app
         .engine
-        .reclaim_execution(&request.grant, request.lease_ttl_ms)
+        .reclaim_execution(
+            &request.grant,
+            request.capability_hash.as_deref(),
+            request.lease_ttl_ms,
+        )
         .await?;
     let (claimed, held) = claimed?;
     Ok(Json(claim::shown(seals, &held.worker_instance_id, claimed)))
@@ -208,5 +216,6 @@ fn shown(grant: Grant) -> IssuedGrant {
         kind: grant.kind,
         grant: grant.handle,
         expires_at: grant.expires_at,
+        capability_hash: grant.capability_hash,
     }
 }

@@ -383,6 +383,7 @@ impl From<RedeemRefusal> for Problem {
         match refusal {
             RedeemRefusal::InvalidClaimGrant(_) => Self::new(Code::InvalidClaimGrant, detail),
             RedeemRefusal::ClaimGrantExpired => Self::new(Code::ClaimGrantExpired, detail),
+            RedeemRefusal::CapabilityMismatch => Self::new(Code::CapabilityMismatch, detail),
             RedeemRefusal::GrantNotFound(_) => Self::new(Code::GrantNotFound, detail),
             RedeemRefusal::NotReclaimable(_) => Self::new(Code::NotReclaimable, detail),
             RedeemRefusal::ReclaimCapExceeded { reclaim_count } => {
