@@ -157,6 +157,7 @@ async fn an_execution_whose_hosts_keep_dying_fails_at_its_cap() {
         info.failure.expect("recorded").code,
         "max_reclaims_exceeded"
     );
+    database.events_are_readable().await;
     let last = engine
         .events(None, 100)
         .await

@@ -71,6 +71,7 @@ async fn a_worker_that_stands_by_gets_what_is_created_without_a_claim() {
     assert!(renewed[0].is_ok(), "the lease is held");
     let answer = engine.complete(complete(handed.fence, "done")).await;
     answer.expect("asked").expect("completed");
+    database.events_are_readable().await;
     let told: Vec<_> = engine
         .events(None, 100)
         .await

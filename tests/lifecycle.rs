@@ -57,6 +57,7 @@ async fn an_execution_is_created_claimed_and_completed() {
     let attempts = engine.attempts(id).await.expect("asked");
     assert_eq!(attempts.len(), 1);
     assert_eq!(attempts[0].leases[0].ended, Some(AttemptEnd::Success));
+    database.events_are_readable().await;
     let kinds: Vec<_> = engine
         .events(None, 100)
         .await

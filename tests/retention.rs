@@ -361,7 +361,10 @@ async fn a_reader_whose_place_in_the_log_was_removed_is_told_so() {
     let (database, engine) = setup().await;
     created(&database, &engine, 0, 2).await;
     complete_all(&engine).await;
-    let read = async |after| engine.events(after, 100).await.expect("asked");
+    let read = async |after| {
+        database.events_are_readable().await;
+        engine.events(after, 100).await.expect("asked")
+    };
     let old = read(None).await.expect("kept");
     assert_eq!(old.len(), 6);
     database.advance(3 * HOUR).await;

@@ -15,6 +15,8 @@ use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, PgConnection};
 use tokio::sync::OnceCell;
 
+use crate::eventually;
+
 /// A database of one test; dropped with the server or swept by a later run.
 #[derive(Debug, Clone)]
 pub struct Database {
@@ -83,6 +85,23 @@ impl Database {
                 .expect("valid");
         }
         engine
+    }
+
+    /// Waits until every event written so far can be read: a reader stops before the
+    /// oldest transaction that runs anywhere on the server, and other tests have some.
+    pub async fn events_are_readable(&self) {
+        let mut connection = self.connection().await;
+        eventually("the log is readable to its end", async || {
+            let readable: bool = sqlx::query_scalar(
+                "SELECT NOT EXISTS (SELECT FROM event
+                                    WHERE xid >= pg_snapshot_xmin(pg_current_snapshot()))",
+            )
+            .fetch_one(&mut connection)
+            .await
+            .expect("asked");
+            readable.then_some(())
+        })
+        .await;
     }
 
     /// Opens a connection for looking into it.
