@@ -6,7 +6,6 @@ use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::HeaderMap;
 use engine::{Eligible, Grant, GrantNext, IssueGrant};
-use model::Limits;
 use serde::Serialize;
 
 use super::problem::Problem;
@@ -43,7 +42,7 @@ pub async fn eligible(
     Path(lane): Path<String>,
     mut query: Query,
 ) -> Result<Json<EligibleExecutions>, Problem> {
-    let limit = query.value("limit")?.unwrap_or(Limits::PAGE_DEFAULT);
+    let limit = query.limit()?;
     query.end()?;
     let executions = app.engine.scan_eligible(&lane, limit).await??;
     Ok(Json(EligibleExecutions { executions }))

@@ -31,6 +31,7 @@ mod payload;
 mod problem;
 mod query;
 mod read;
+mod refusals;
 mod routes;
 mod suspended;
 mod tags;

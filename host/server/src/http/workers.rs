@@ -5,7 +5,7 @@ use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use engine::{MarkDead, RegisterWorker, WorkerFilter, WorkerInfo};
-use model::{Invalid, Limits, WorkerRefusal, WorkerType};
+use model::{WorkerRefusal, WorkerType};
 use serde::Serialize;
 
 use super::problem::Problem;
@@ -95,12 +95,8 @@ pub async fn list(State(app): State<App>, mut query: Query) -> Result<Json<Worke
         live: query.value("live")?,
     };
     let after = query.text("after")?;
-    let limit = query.value("limit")?.unwrap_or(Limits::PAGE_DEFAULT);
+    let limit = query.limit()?;
     query.end()?;
-    if !(1..=Limits::PAGE_MAX).contains(&limit) {
-        let detail = format!("{limit} is out of range: 1 to {}", Limits::PAGE_MAX);
-        return Err(Invalid::new("limit", detail).into());
-    }
     let mut workers = app
         .engine
         .workers(&filter, after.as_deref(), limit + 1)

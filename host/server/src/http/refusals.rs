@@ -1,0 +1,241 @@
+//! What the engine refuses, as problems: one `impl` for each of its refusals. The
+//! codes are the same; `problem` assigns the statuses.
+
+use model::{
+    CancelRefusal, CreateRefusal, GrantRefusal, KeyRetireRefusal, KeyRotateRefusal, LeaseRefusal,
+    OperateRefusal, RedeemRefusal, RegisterRefusal, WorkerRefusal,
+};
+
+use super::problem::{Code, Problem};
+
+impl From<CreateRefusal> for Problem {
+    fn from(refusal: CreateRefusal) -> Self {
+        let detail = refusal.to_string();
+        match refusal {
+            CreateRefusal::IdempotencyConflict { existing } => {
+                Self::new(Code::IdempotencyConflict, detail).with("existing", existing.to_string())
+            }
+            CreateRefusal::UnknownKind(kind) => {
+                Self::new(Code::UnknownKind, detail).with("kind", kind)
+            }
+            CreateRefusal::LaneDisabled(lane) => {
+                Self::new(Code::LaneDisabled, detail).with("lane", lane)
+            }
+            CreateRefusal::Invalid(invalid) => invalid.into(),
+        }
+    }
+}
+
+impl From<CancelRefusal> for Problem {
+    fn from(refusal: CancelRefusal) -> Self {
+        let detail = refusal.to_string();
+        match refusal {
+            CancelRefusal::ExecutionNotFound => Self::new(Code::ExecutionNotFound, detail),
+            CancelRefusal::ExecutionNotActive { outcome } => {
+                Self::new(Code::ExecutionNotActive, detail).with("outcome", outcome.as_str())
+            }
+            CancelRefusal::Invalid(invalid) => invalid.into(),
+        }
+    }
+}
+
+impl From<LeaseRefusal> for Problem {
+    fn from(refusal: LeaseRefusal) -> Self {
+        let detail = refusal.to_string();
+        match refusal {
+            LeaseRefusal::ExecutionNotFound => Self::new(Code::ExecutionNotFound, detail),
+            LeaseRefusal::ExecutionNotActive {
+                state,
+                outcome,
+                epoch,
+            } => Self::new(Code::ExecutionNotActive, detail)
+                .with("epoch", epoch)
+                .in_state(state, outcome),
+            LeaseRefusal::LeaseRevoked => Self::new(Code::LeaseRevoked, detail),
+            LeaseRefusal::LeaseExpired => Self::new(Code::LeaseExpired, detail),
+            LeaseRefusal::StaleLease => Self::new(Code::StaleLease, detail),
+            LeaseRefusal::Invalid(invalid) => invalid.into(),
+        }
+    }
+}
+
+impl From<OperateRefusal> for Problem {
+    fn from(refusal: OperateRefusal) -> Self {
+        let detail = refusal.to_string();
+        match refusal {
+            OperateRefusal::ExecutionNotFound => Self::new(Code::ExecutionNotFound, detail),
+            OperateRefusal::ExecutionNotActive { state, outcome } => {
+                Self::new(Code::ExecutionNotActive, detail).in_state(state, outcome)
+            }
+            OperateRefusal::ExecutionNotEligible {
+                state,
+                outcome,
+                reason,
+            } => Self::new(Code::ExecutionNotEligible, detail)
+                .with("blocking_reason", reason.as_str())
+                .in_state(state, outcome),
+            OperateRefusal::ExecutionNotTerminal { state } => {
+                Self::new(Code::ExecutionNotTerminal, detail).in_state(state, None)
+            }
+            OperateRefusal::MaxReplaysExhausted { replays } => {
+                Self::new(Code::MaxReplaysExhausted, detail).with("replays", replays)
+            }
+            OperateRefusal::NoActiveLease { state, outcome } => {
+                Self::new(Code::NoActiveLease, detail).in_state(state, outcome)
+            }
+            OperateRefusal::StaleLease => Self::new(Code::StaleLease, detail),
+            OperateRefusal::Invalid(invalid) => invalid.into(),
+        }
+    }
+}
+
+impl From<RegisterRefusal> for Problem {
+    fn from(refusal: RegisterRefusal) -> Self {
+        let detail = refusal.to_string();
+        match refusal {
+            RegisterRefusal::InstanceReassigned => Self::new(Code::InstanceReassigned, detail),
+            RegisterRefusal::Invalid(invalid) => invalid.into(),
+        }
+    }
+}
+
+impl From<WorkerRefusal> for Problem {
+    fn from(refusal: WorkerRefusal) -> Self {
+        let detail = refusal.to_string();
+        match refusal {
+            WorkerRefusal::NotRegistered => Self::new(Code::NotRegistered, detail),
+            WorkerRefusal::Invalid(invalid) => invalid.into(),
+        }
+    }
+}
+
+impl From<GrantRefusal> for Problem {
+    fn from(refusal: GrantRefusal) -> Self {
+        let detail = refusal.to_string();
+        match refusal {
+            GrantRefusal::ExecutionNotFound => Self::new(Code::ExecutionNotFound, detail),
+            GrantRefusal::ExecutionNotEligible(_) => Self::new(Code::ExecutionNotEligible, detail),
+            GrantRefusal::NotReclaimable(_) => Self::new(Code::NotReclaimable, detail),
+            GrantRefusal::ReclaimCapExceeded { reclaim_count } => {
+                Self::new(Code::ReclaimCapExceeded, detail).with("reclaim_count", reclaim_count)
+            }
+            GrantRefusal::GrantAlreadyExists { .. } => Self::new(Code::GrantAlreadyExists, detail),
+            GrantRefusal::CapabilityMismatch { missing } => {
+                Self::new(Code::CapabilityMismatch, detail).with("missing", missing)
+            }
+            GrantRefusal::Invalid(invalid) => invalid.into(),
+        }
+    }
+}
+
+impl From<RedeemRefusal> for Problem {
+    fn from(refusal: RedeemRefusal) -> Self {
+        let detail = refusal.to_string();
+        match refusal {
+            RedeemRefusal::InvalidClaimGrant(_) => Self::new(Code::InvalidClaimGrant, detail),
+            RedeemRefusal::ClaimGrantExpired => Self::new(Code::ClaimGrantExpired, detail),
+            RedeemRefusal::CapabilityMismatch => Self::new(Code::CapabilityMismatch, detail),
+            RedeemRefusal::GrantNotFound(_) => Self::new(Code::GrantNotFound, detail),
+            RedeemRefusal::NotReclaimable(_) => Self::new(Code::NotReclaimable, detail),
+            RedeemRefusal::ReclaimCapExceeded { reclaim_count } => {
+                Self::new(Code::ReclaimCapExceeded, detail).with("reclaim_count", reclaim_count)
+            }
+        }
+    }
+}
+
+impl From<KeyRotateRefusal> for Problem {
+    fn from(refusal: KeyRotateRefusal) -> Self {
+        let code = match refusal {
+            KeyRotateRefusal::InvalidKid(_) => Code::InvalidKid,
+            KeyRotateRefusal::InvalidSecretHex => Code::InvalidSecretHex,
+            KeyRotateRefusal::InvalidGraceMs(_) => Code::InvalidGraceMs,
+            KeyRotateRefusal::RotationConflict(_) => Code::RotationConflict,
+            KeyRotateRefusal::TooManyKeys => Code::TooManyKeys,
+            KeyRotateRefusal::Invalid(invalid) => return invalid.into(),
+        };
+        Self::new(code, refusal.to_string())
+    }
+}
+
+impl From<KeyRetireRefusal> for Problem {
+    fn from(refusal: KeyRetireRefusal) -> Self {
+        let code = match refusal {
+            KeyRetireRefusal::KeyNotFound(_) => Code::WaitpointKeyNotFound,
+            KeyRetireRefusal::KeyActive(_) => Code::WaitpointKeyActive,
+            KeyRetireRefusal::Invalid(invalid) => return invalid.into(),
+        };
+        Self::new(code, refusal.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use model::{Invalid, StateKind};
+
+    #[test]
+    fn refusals_keep_their_codes() {
+        let refusals = [
+            CreateRefusal::UnknownKind("k".into()),
+            CreateRefusal::LaneDisabled("l".into()),
+            CreateRefusal::Invalid(Invalid::new("kind", "is wrong")),
+        ];
+        for refusal in refusals {
+            let code = refusal.code();
+            assert_eq!(Problem::from(refusal).code.as_str(), code);
+        }
+        for refusal in [
+            LeaseRefusal::ExecutionNotFound,
+            LeaseRefusal::LeaseRevoked,
+            LeaseRefusal::LeaseExpired,
+            LeaseRefusal::StaleLease,
+            LeaseRefusal::ExecutionNotActive {
+                state: StateKind::Waiting,
+                outcome: None,
+                epoch: 1,
+            },
+        ] {
+            let code = refusal.code();
+            assert_eq!(Problem::from(refusal).code.as_str(), code);
+        }
+        for refusal in [
+            GrantRefusal::ExecutionNotFound,
+            GrantRefusal::ExecutionNotEligible(String::new()),
+            GrantRefusal::NotReclaimable(String::new()),
+            GrantRefusal::ReclaimCapExceeded { reclaim_count: 1 },
+            GrantRefusal::GrantAlreadyExists {
+                worker_instance_id: "w".into(),
+            },
+            GrantRefusal::CapabilityMismatch {
+                missing: vec!["gpu".into()],
+            },
+        ] {
+            let code = refusal.code();
+            assert_eq!(Problem::from(refusal).code.as_str(), code);
+        }
+        for refusal in [
+            RedeemRefusal::InvalidClaimGrant(String::new()),
+            RedeemRefusal::ClaimGrantExpired,
+            RedeemRefusal::GrantNotFound(String::new()),
+            RedeemRefusal::NotReclaimable(String::new()),
+            RedeemRefusal::ReclaimCapExceeded { reclaim_count: 1 },
+        ] {
+            let code = refusal.code();
+            assert_eq!(Problem::from(refusal).code.as_str(), code);
+        }
+        let code = RegisterRefusal::InstanceReassigned.code();
+        let problem = Problem::from(RegisterRefusal::InstanceReassigned);
+        assert_eq!(problem.code.as_str(), code);
+        let code = WorkerRefusal::NotRegistered.code();
+        let problem = Problem::from(WorkerRefusal::NotRegistered);
+        assert_eq!(problem.code.as_str(), code);
+        let code = CancelRefusal::ExecutionNotFound.code();
+        assert_eq!(
+            Problem::from(CancelRefusal::ExecutionNotFound)
+                .code
+                .as_str(),
+            code
+        );
+    }
+}
