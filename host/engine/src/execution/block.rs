@@ -85,7 +85,6 @@ impl Engine {
                 state.as_str(),
                 reason.as_str(),
                 detail,
-                "block",
                 operate.by.actor,
                 operate.by.reason,
             )
@@ -128,7 +127,6 @@ impl Engine {
                 operate.id.partition().column(),
                 operate.id.uuid(),
                 expected.map(BlockingReason::as_str),
-                "unblock",
                 operate.by.actor,
                 operate.by.reason,
             )

@@ -1,7 +1,7 @@
 -- Takes an execution out of its queue: waiting → blocked or rate limited.
 --
--- $1 partition, $2 execution id, $3 state to park in, $4 reason, $5 detail?; for
--- what an operator asked: $6 verb?, $7 actor?, $8 reason?.
+-- $1 partition, $2 execution id, $3 state to park in, $4 reason, $5 detail?,
+-- $6 who asks, $7 why?.
 -- Locks: the ready row.
 WITH taken AS (
     DELETE FROM ready WHERE partition = $1 AND execution_id = $2 RETURNING *
@@ -15,8 +15,7 @@ parked_now AS (
 ),
 operated AS (
     INSERT INTO operation (partition, execution_id, verb, actor, reason, detail, epoch)
-    SELECT $1, execution_id, $6::text, $7, $8::text, $4, epoch FROM taken
-    WHERE $7::text IS NOT NULL
+    SELECT $1, execution_id, 'block', $6, $7::text, $4, epoch FROM taken
 ),
 announced AS (
     INSERT INTO event (partition, kinds, execution_ids, namespaces, epochs)

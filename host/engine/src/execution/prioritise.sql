@@ -1,7 +1,7 @@
 -- Changes the place of an execution in its queue: waiting or parked, as it was.
 --
--- $1 partition, $2 execution id, $3 new rank (9000 − priority); for what an
--- operator asked: $4 actor?, $5 reason?.
+-- $1 partition, $2 execution id, $3 new rank (9000 − priority), $4 who
+-- asks, $5 why?.
 -- Locks: the ready or parked row.
 WITH known AS (
     SELECT r.rank FROM ready r WHERE r.partition = $1 AND r.execution_id = $2
@@ -23,7 +23,7 @@ operated AS (
     INSERT INTO operation (partition, execution_id, verb, actor, reason, detail, epoch)
     SELECT $1, execution_id, 'prioritise', $4, $5::text,
            format('%s → %s', 9000 - (SELECT rank FROM known LIMIT 1), 9000 - $3::smallint), epoch
-    FROM moved WHERE $4::text IS NOT NULL
+    FROM moved
 ),
 announced AS (
     INSERT INTO event (partition, kinds, execution_ids, namespaces, epochs)

@@ -1,7 +1,7 @@
 -- Makes a finished execution ready again: finished → waiting.
 --
--- $1 partition, $2 execution id, $3 most replays, $4 deadline from now (ms)?; for
--- what an operator asked: $5 actor?, $6 reason?.
+-- $1 partition, $2 execution id, $3 most replays, $4 deadline from now (ms)?, $5
+-- who asks, $6 why?.
 --
 -- The next attempt is of type `replay` and counts its failures and lost leases
 -- anew. A deadline that was relative to the creation is now relative to the
@@ -56,7 +56,7 @@ operated AS (
     INSERT INTO operation (partition, execution_id, verb, actor, reason, detail, epoch)
     SELECT $1, execution_id, 'replay', $5, $6::text,
            concat_ws(': ', outcome, failure_code), new_epoch
-    FROM known WHERE $5::text IS NOT NULL
+    FROM known
 ),
 announced AS (
     INSERT INTO event (partition, kinds, execution_ids, namespaces, epochs)

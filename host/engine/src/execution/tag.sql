@@ -1,8 +1,7 @@
 -- Sets and removes labels of an execution, whatever state it is in.
 --
 -- $1 partition, $2 execution id, $3 namespace?, $4 keys, $5 values (a null
--- removes the label), $6 most labels; for what an operator asked: $7 actor?,
--- $8 reason?.
+-- removes the label), $6 most labels, $7 who asks, $8 why?.
 --
 -- No row: no such execution. A row that says it does not fit: nothing changed.
 -- Callers that meet may exceed the bound by what they add together.
@@ -42,7 +41,7 @@ operated AS (
     INSERT INTO operation (partition, execution_id, verb, actor, reason, detail, epoch)
     SELECT $1, id, 'tag', $7, $8::text,
            string_agg(key || coalesce('=' || value, ' removed'), ', '), epoch
-    FROM wanted WHERE $7::text IS NOT NULL GROUP BY id, epoch
+    FROM wanted GROUP BY id, epoch
 ),
 announced AS (
     INSERT INTO event (partition, kinds, execution_ids, namespaces, epochs)

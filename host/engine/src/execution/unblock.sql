@@ -2,7 +2,7 @@
 -- waiting for children → waiting.
 --
 -- $1 partition, $2 execution id, $3 the reason it is expected to wait for, or
--- null for any; for what an operator asked: $4 verb?, $5 actor?, $6 reason?.
+-- null for any, $4 who asks, $5 why?.
 -- Locks: the parked row.
 WITH woken AS (
     DELETE FROM parked
@@ -26,8 +26,7 @@ queued AS (
 ),
 operated AS (
     INSERT INTO operation (partition, execution_id, verb, actor, reason, detail, epoch)
-    SELECT $1, execution_id, $4::text, $5, $6::text, reason::text, epoch FROM woken
-    WHERE $5::text IS NOT NULL
+    SELECT $1, execution_id, 'unblock', $4, $5::text, reason::text, epoch FROM woken
 ),
 announced AS (
     INSERT INTO event (partition, kinds, execution_ids, namespaces, epochs)
