@@ -69,6 +69,14 @@ named! {
         Replayed = "replayed",
         /// Its labels changed.
         Tagged = "tagged",
+        /// The execution was put down to wait for signals.
+        Suspended = "suspended",
+        /// What it waited for came, its time passed, or an operator woke it.
+        Resumed = "resumed",
+        /// Its time passed, and an operator is asked.
+        Escalated = "escalated",
+        /// A signal was accepted.
+        Signalled = "signalled",
     }
 }
 
@@ -94,9 +102,12 @@ impl EventKind {
             | Self::WaitingChildren
             | Self::Blocked
             | Self::Unblocked
-            | Self::Replayed => Family::Completion,
+            | Self::Replayed
+            | Self::Suspended
+            | Self::Resumed => Family::Completion,
+            Self::Signalled => Family::SignalDelivery,
             Self::Tagged => Family::InstanceTags,
-            Self::Prioritised => Family::Operator,
+            Self::Prioritised | Self::Escalated => Family::Operator,
         }
     }
 }
@@ -123,6 +134,9 @@ pub struct Event {
     /// Worker instance concerned.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub worker_instance_id: Option<String>,
+    /// Signal concerned.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub signal_id: Option<crate::SignalId>,
     /// When, by the database's clock.
     #[serde(with = "time::serde::rfc3339")]
     pub at: OffsetDateTime,

@@ -11,6 +11,7 @@
 mod attempt;
 mod condition;
 mod cursor;
+mod delivery;
 mod digest;
 mod event;
 mod failure;
@@ -39,6 +40,7 @@ pub use condition::{
     ResumeCondition, SignalFact, SignalMatcher, effect, evaluate,
 };
 pub use cursor::{Cursor, CursorError};
+pub use delivery::{Heard, Inbox, InboxWaitpoint, Satisfied, Waiting};
 pub use digest::{Digest, DigestError};
 pub use event::{Event, EventKind, Family};
 pub use failure::{Failure, FailureClass, Usage};
@@ -57,15 +59,20 @@ pub use policy::{
 pub use refusal::{CancelRefusal, CreateRefusal, EventsRefusal, LeaseRefusal, OperateRefusal};
 pub use retention::Retention;
 pub use retry::Retry;
-pub use signal::{InvalidToken, SignalEffect, SignalId};
+pub use signal::{InvalidToken, SignalEffect, SignalId, SignalRefusal};
 pub use source::CancelSource;
 pub use state::{
     AttemptState, BlockingReason, EligibilityState, LifecyclePhase, Outcome, OwnershipState,
     PublicState, State, StateKind, StateVector,
 };
-pub use suspension::{ResumePolicy, ResumeTarget, SuspensionReason, SuspensionRequester};
+pub use suspension::{
+    ResumePolicy, ResumeTarget, SuspendRefusal, SuspensionCloseReason, SuspensionId,
+    SuspensionReason, SuspensionRequester,
+};
 pub use transition::{Rule, Verb, figure, rule};
-pub use waitpoint::{WaitpointClaims, WaitpointCloseReason, WaitpointId, WaitpointState};
+pub use waitpoint::{
+    WaitpointClaims, WaitpointCloseReason, WaitpointId, WaitpointRefusal, WaitpointState,
+};
 pub use waitpoint_key::{KeyRetireRefusal, KeyRotateRefusal, WaitpointKeyState, waitpoint_kid};
 pub use wire::UnknownName;
 pub use worker::{RegisterRefusal, WorkerRefusal, WorkerType};

@@ -57,6 +57,23 @@ impl Limits {
     pub const WAITPOINTS_MAX: usize = 64;
     /// Most bytes of a waitpoint's key within its suspension.
     pub const WAITPOINT_KEY_BYTES_MAX: usize = 128;
+    /// Most waitpoints of one execution that are open at once.
+    pub const WAITPOINTS_OPEN_MAX: usize = 256;
+    /// How long a waitpoint waits for its suspension when nobody says otherwise.
+    pub const WAITPOINT_PENDING_MS_DEFAULT: u64 = 24 * 3600 * 1000;
+    /// Most bytes of what a signal brings.
+    pub const SIGNAL_BYTES_MAX: u32 = 64 << 10;
+    /// Most bytes of each text that says where a signal comes from: category,
+    /// source type, source identity, correlation id.
+    pub const SIGNAL_TEXT_BYTES_MAX: usize = 255;
+    /// How long the idempotency key of a signal is remembered when nobody says
+    /// otherwise.
+    pub const SIGNAL_DEDUP_MS_DEFAULT: u64 = 24 * 3600 * 1000;
+    /// Most signals that one answer holds.
+    pub const SIGNALS_MAX: u32 = 256;
+    /// Most bytes that the signals of one answer bring together; the first of
+    /// them is always there.
+    pub const SIGNALS_BYTES_MAX: u32 = 1 << 20;
     /// Most bytes of a signal's name.
     pub const SIGNAL_NAME_BYTES_MAX: usize = 128;
     /// Most composite conditions within each other, the ancestor's

@@ -147,6 +147,14 @@ pub enum OperateRefusal {
         /// What it does instead.
         state: StateKind,
     },
+    /// The execution waits for no signal.
+    #[error("the execution is {}, not suspended", shown(*state, *outcome))]
+    ExecutionNotSuspended {
+        /// What it does instead.
+        state: StateKind,
+        /// How it ended, if it did.
+        outcome: Option<Outcome>,
+    },
     /// The execution was replayed as often as its policy allows.
     #[error("the execution was replayed {replays} times, which is all its policy allows")]
     MaxReplaysExhausted {
@@ -177,6 +185,7 @@ impl OperateRefusal {
             Self::ExecutionNotActive { .. } => "execution_not_active",
             Self::ExecutionNotEligible { .. } => "execution_not_eligible",
             Self::ExecutionNotTerminal { .. } => "execution_not_terminal",
+            Self::ExecutionNotSuspended { .. } => "execution_not_suspended",
             Self::MaxReplaysExhausted { .. } => "max_replays_exhausted",
             Self::NoActiveLease { .. } => "no_active_lease",
             Self::StaleLease => "stale_lease",

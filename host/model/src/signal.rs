@@ -2,6 +2,7 @@
 
 use crate::id::random_id;
 use crate::wire::named;
+use crate::{Invalid, Outcome, WaitpointCloseReason};
 
 random_id! {
     /// Names a signal.
@@ -39,5 +40,62 @@ impl InvalidToken {
     /// Returns the stable code.
     pub const fn code(self) -> &'static str {
         "invalid_token"
+    }
+}
+
+/// Why a signal was not accepted.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SignalRefusal {
+    /// The token is not good for this.
+    #[error(transparent)]
+    InvalidToken(#[from] InvalidToken),
+    /// No such execution.
+    #[error("no such execution")]
+    ExecutionNotFound,
+    /// The execution has no such waitpoint, or none that is open.
+    #[error("the execution has no such waitpoint")]
+    WaitpointNotFound,
+    /// The execution has several open waitpoints, and none was named.
+    #[error("the execution has {open} open waitpoints; name one")]
+    WaitpointAmbiguous {
+        /// How many.
+        open: usize,
+    },
+    /// The execution is finished.
+    #[error("the execution is {outcome} and takes no more signals")]
+    TargetNotSignalable {
+        /// How it ended.
+        outcome: Outcome,
+    },
+    /// The waitpoint takes no more signals.
+    #[error("the waitpoint is closed: {reason}")]
+    WaitpointClosed {
+        /// Why.
+        reason: WaitpointCloseReason,
+    },
+    /// The execution accepted as many signals as it may.
+    #[error("the execution accepted {max} signals, which is all its policy allows")]
+    SignalLimitExceeded {
+        /// How many.
+        max: u32,
+    },
+    /// An argument breaks a bound.
+    #[error(transparent)]
+    Invalid(#[from] Invalid),
+}
+
+impl SignalRefusal {
+    /// Returns the stable code.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::InvalidToken(token) => token.code(),
+            Self::ExecutionNotFound => "execution_not_found",
+            Self::WaitpointNotFound => "waitpoint_not_found",
+            Self::WaitpointAmbiguous { .. } => "waitpoint_ambiguous",
+            Self::TargetNotSignalable { .. } => "target_not_signalable",
+            Self::WaitpointClosed { .. } => "waitpoint_closed",
+            Self::SignalLimitExceeded { .. } => "signal_limit_exceeded",
+            Self::Invalid(_) => "invalid_input",
+        }
     }
 }

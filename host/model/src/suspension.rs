@@ -3,8 +3,14 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::id::random_id;
 use crate::wire::named;
-use crate::{BlockingReason, Invalid, Limits};
+use crate::{BlockingReason, Invalid, LeaseRefusal, Limits, WaitpointState};
+
+random_id! {
+    /// Names a suspension.
+    SuspensionId
+}
 
 named! {
     /// Why an execution is suspended.
@@ -69,21 +75,22 @@ named! {
 
 /// What happens when a condition is satisfied; in JSON an object with these
 /// fields, each of which may be absent.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ResumePolicy {
     /// Where the execution goes.
     pub resume_target: ResumeTarget,
-    /// Whether signals that satisfied it are done with; otherwise they stay for
-    /// the next suspension that binds their waitpoint.
+    /// Whether the signals that satisfied it are done with; otherwise they count
+    /// for the next suspension on their waitpoint too, if that stays open.
     pub consume_matched_signals: bool,
-    /// Whether signals of a waitpoint are kept until it closes, also when they
-    /// are done with.
+    /// Whether the other signals count for the next suspension on their
+    /// waitpoint, if that stays open; otherwise they are done with too.
     pub retain_signal_buffer_until_closed: bool,
     /// How long the execution waits before it is ready, in milliseconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub resume_delay_ms: Option<u64>,
-    /// Whether the waitpoints close, so that later signals are refused.
+    /// Whether the waitpoints close, so that later signals are refused;
+    /// otherwise they are pending again, for the next suspension.
     pub close_waitpoint_on_resume: bool,
 }
 
@@ -109,6 +116,89 @@ impl ResumePolicy {
             )),
             _ => Ok(()),
         }
+    }
+}
+
+named! {
+    /// Why a suspension is over.
+    pub enum SuspensionCloseReason ("suspension close reason") {
+        /// Signals satisfied its condition.
+        Satisfied = "satisfied",
+        /// An operator resumed the execution.
+        OperatorResume = "operator_resume",
+        /// The execution was cancelled.
+        Cancelled = "cancelled",
+        /// The time limit passed, and the execution failed.
+        TimedOutFail = "timed_out_fail",
+        /// The time limit passed, and the execution was cancelled.
+        TimedOutCancel = "timed_out_cancel",
+        /// The time limit passed, and the execution expired; so it does too at
+        /// its deadline.
+        TimedOutExpire = "timed_out_expire",
+        /// The time limit passed, and the execution went on.
+        TimedOutAutoResume = "timed_out_auto_resume",
+    }
+}
+
+impl SuspensionCloseReason {
+    /// Whether the execution went on after it.
+    pub const fn resumes(self) -> bool {
+        matches!(
+            self,
+            Self::Satisfied | Self::OperatorResume | Self::TimedOutAutoResume
+        )
+    }
+}
+
+/// Why a suspension did not begin, or a waitpoint was not created.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SuspendRefusal {
+    /// The lease does not hold, or an argument breaks a bound.
+    #[error(transparent)]
+    Lease(#[from] LeaseRefusal),
+    /// A waitpoint that is to be new has the key of one that is open.
+    #[error("the execution has an open waitpoint `{key}` already")]
+    WaitpointAlreadyExists {
+        /// The key.
+        key: String,
+    },
+    /// The execution has no such waitpoint.
+    #[error("the execution has no such waitpoint")]
+    WaitpointNotFound,
+    /// The waitpoint can be suspended on no more.
+    #[error("the waitpoint is {state}, not pending")]
+    WaitpointNotPending {
+        /// What it is instead.
+        state: WaitpointState,
+    },
+    /// The time the waitpoint waited for its suspension is over.
+    #[error("the waitpoint expired before its suspension began")]
+    PendingWaitpointExpired,
+    /// The execution has as many open waitpoints as it may.
+    #[error("the execution has {max} open waitpoints, which is all it may have")]
+    WaitpointLimitExceeded {
+        /// How many.
+        max: usize,
+    },
+}
+
+impl SuspendRefusal {
+    /// Returns the stable code.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Lease(refusal) => refusal.code(),
+            Self::WaitpointAlreadyExists { .. } => "waitpoint_already_exists",
+            Self::WaitpointNotFound => "waitpoint_not_found",
+            Self::WaitpointNotPending { .. } => "waitpoint_not_pending",
+            Self::PendingWaitpointExpired => "pending_waitpoint_expired",
+            Self::WaitpointLimitExceeded { .. } => "waitpoint_limit_exceeded",
+        }
+    }
+}
+
+impl From<Invalid> for SuspendRefusal {
+    fn from(invalid: Invalid) -> Self {
+        Self::Lease(invalid.into())
     }
 }
 

@@ -61,6 +61,38 @@ impl WaitpointCloseReason {
     }
 }
 
+/// Why a waitpoint was not closed, or no token made for it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum WaitpointRefusal {
+    /// No such execution.
+    #[error("no such execution")]
+    ExecutionNotFound,
+    /// The execution has no such waitpoint.
+    #[error("the execution has no such waitpoint")]
+    WaitpointNotFound,
+    /// The waitpoint takes no more signals.
+    #[error("the waitpoint is closed: {reason}")]
+    WaitpointClosed {
+        /// Why.
+        reason: WaitpointCloseReason,
+    },
+    /// An argument breaks a bound.
+    #[error(transparent)]
+    Invalid(#[from] Invalid),
+}
+
+impl WaitpointRefusal {
+    /// Returns the stable code.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::ExecutionNotFound => "execution_not_found",
+            Self::WaitpointNotFound => "waitpoint_not_found",
+            Self::WaitpointClosed { .. } => "waitpoint_closed",
+            Self::Invalid(_) => "invalid_input",
+        }
+    }
+}
+
 /// What a waitpoint token says: whoever carries it may signal this waitpoint.
 ///
 /// As bytes, numbers big-endian, every text preceded by its length in one byte:
