@@ -106,6 +106,9 @@ impl Engine {
             inner: Arc::new(Inner {
                 create: Coalescer::start("create", 2, statements(&verbs)),
                 release: Coalescer::start("release", 2, statements(&verbs)),
+                suspend: Coalescer::start("suspend", 2, statements(&verbs)),
+                // One at a time: two would change what the other decided on.
+                deliver: Coalescer::start("deliver", 1, statements(&verbs)),
                 look: Coalescer::start("look", 2, statements(&verbs)),
                 progress: Coalescer::start("progress", 1, statements(&verbs)),
                 finish: Coalescer::start("finish", 1, statements(&verbs)),

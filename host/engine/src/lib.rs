@@ -27,6 +27,7 @@ mod reconcile;
 mod secret;
 mod secrets;
 mod standby;
+mod suspension;
 mod waitpoint_key;
 mod wake;
 mod worker;
@@ -48,6 +49,11 @@ pub use lane::{Lane, LaneState, Namespace};
 pub use reconcile::{Reconcilers, SweepFigures, Sweeps};
 pub use secrets::{SecretsFault, SecretsKeyError, SecretsKeys};
 pub use standby::{Begin, Standby};
+pub use suspension::{
+    Addressee, Binding, CreateWaitpoint, Deliver, Delivered, OpenWaitpoint, ReceivedSignal,
+    Resumption, SignalInfo, Suspend, Suspended, Suspension, SuspensionInfo, SuspensionTimeout,
+    WaitpointInfo, WaitpointRef,
+};
 pub use waitpoint_key::{
     MintToken, MintedToken, OpenedToken, RotateKey, RotatedKey, SeededKey, TokenExpiry, TokenKey,
     WaitpointKey, WaitpointToken,
@@ -88,6 +94,8 @@ struct Inner {
     waitpoint_keys: waitpoint_key::Ring,
     create: coalesce::Coalescer<execution::CreateCall, execution::CreateVerdict>,
     release: coalesce::Coalescer<execution::ReleaseCall, execution::ReleaseVerdict>,
+    suspend: coalesce::Coalescer<suspension::SuspendCall, suspension::SuspendVerdict>,
+    deliver: coalesce::Coalescer<suspension::DeliverCall, suspension::DeliverVerdict>,
     look: coalesce::Coalescer<execution::LookCall, Option<model::Outcome>>,
     progress: coalesce::Coalescer<execution::ProgressCall, execution::ProgressVerdict>,
     finish: coalesce::Coalescer<execution::FinishCall, execution::FinishVerdict>,

@@ -35,8 +35,8 @@ pub(crate) fn unit() -> f64 {
     (random() >> 11) as f64 / (1_u64 << 53) as f64
 }
 
-/// Returns the name of a new grant.
-pub(crate) fn grant_id() -> Uuid {
+/// Returns a name nobody has.
+pub(crate) fn random_id() -> Uuid {
     Uuid::new_v4()
 }
 

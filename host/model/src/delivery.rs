@@ -6,8 +6,8 @@
 
 use crate::{
     Evaluation, Outcome, ResumeCondition, ResumePolicy, SignalEffect, SignalFact, SignalId,
-    SignalRefusal, SuspensionId, WaitpointCloseReason, WaitpointId, WaitpointState, effect,
-    evaluate,
+    SignalRefusal, SuspensionCloseReason, SuspensionId, WaitpointCloseReason, WaitpointId,
+    WaitpointState, effect, evaluate,
 };
 
 /// What an execution waits for, and what it has heard.
@@ -50,8 +50,8 @@ pub struct Waiting {
     /// What came to its waitpoints and still counts, in the order it was
     /// accepted.
     pub heard: Vec<Heard>,
-    /// What satisfied it.
-    pub satisfied: Option<Satisfied>,
+    /// How it ended, if it did.
+    pub closing: Option<Closing>,
 }
 
 /// A signal as a condition sees it.
@@ -69,13 +69,13 @@ pub struct Heard {
     pub source_identity: String,
 }
 
-/// What satisfied a suspension, and what that leaves for the next one.
+/// How a suspension ended, and what that leaves for the next one.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Satisfied {
+pub struct Closing {
+    /// Why.
+    pub reason: SuspensionCloseReason,
     /// The signals that satisfied it, in the order they were accepted.
     pub satisfiers: Vec<SignalId>,
-    /// The last of them.
-    pub closer: SignalId,
     /// Signals that count no more, where waitpoints stay open.
     pub spent: Vec<SignalId>,
 }
@@ -125,26 +125,49 @@ impl Inbox {
         waiting.heard.push(signal);
         let facts = facts(&waiting.heard, &self.waitpoints);
         let effect = effect(&waiting.condition, &facts);
-        if effect == SignalEffect::ResumeConditionSatisfied {
-            let evaluation = evaluate(&waiting.condition, &facts);
-            waiting.satisfied = satisfied(evaluation, &waiting.heard, waiting.policy);
-            let closes = waiting.policy.close_waitpoint_on_resume;
-            for waitpoint in &mut self.waitpoints {
-                if waitpoint.state == WaitpointState::Active {
-                    (waitpoint.state, waitpoint.close_reason) = if closes {
-                        let reason = WaitpointCloseReason::Resumed;
-                        (WaitpointState::Closed, Some(reason))
-                    } else {
-                        (WaitpointState::Pending, None)
-                    };
-                }
-            }
+        if effect == SignalEffect::ResumeConditionSatisfied
+            && let Evaluation::Satisfied { satisfiers, .. } = evaluate(&waiting.condition, &facts)
+        {
+            self.close(SuspensionCloseReason::Satisfied, satisfiers);
         }
         effect
     }
+
+    /// Notes that the suspension ends without being satisfied, and the execution
+    /// goes on; tells whether there was one.
+    pub fn resume(&mut self, reason: SuspensionCloseReason) -> bool {
+        let waits = self.is_waiting();
+        if waits {
+            self.close(reason, Vec::new());
+        }
+        waits
+    }
+
+    /// Whether it is suspended.
+    pub fn is_waiting(&self) -> bool {
+        let waiting = self.waiting.as_ref();
+        waiting.is_some_and(|waiting| waiting.closing.is_none())
+    }
+
+    fn close(&mut self, reason: SuspensionCloseReason, satisfiers: Vec<SignalId>) {
+        let Some(waiting) = &mut self.waiting else {
+            return;
+        };
+        let policy = waiting.policy;
+        waiting.closing = Some(Closing::of(reason, satisfiers, &waiting.heard, policy));
+        for waitpoint in &mut self.waitpoints {
+            if waitpoint.state == WaitpointState::Active {
+                (waitpoint.state, waitpoint.close_reason) = if policy.close_waitpoint_on_resume {
+                    (WaitpointState::Closed, Some(reason.of_waitpoint()))
+                } else {
+                    (WaitpointState::Pending, None)
+                };
+            }
+        }
+    }
 }
 
-impl Satisfied {
+impl Closing {
     /// Decides whether what waits at waitpoints satisfies a condition before
     /// anybody is suspended on it.
     pub fn at_once(
@@ -153,8 +176,40 @@ impl Satisfied {
         waitpoints: &[InboxWaitpoint],
         heard: &[Heard],
     ) -> Option<Self> {
-        let facts = facts(heard, waitpoints);
-        satisfied(evaluate(condition, &facts), heard, policy)
+        match evaluate(condition, &facts(heard, waitpoints)) {
+            Evaluation::Waiting => None,
+            Evaluation::Satisfied { satisfiers, .. } => {
+                let reason = SuspensionCloseReason::Satisfied;
+                Some(Self::of(reason, satisfiers, heard, policy))
+            }
+        }
+    }
+
+    fn of(
+        reason: SuspensionCloseReason,
+        satisfiers: Vec<SignalId>,
+        heard: &[Heard],
+        policy: ResumePolicy,
+    ) -> Self {
+        let spent = heard
+            .iter()
+            .map(|signal| signal.signal_id)
+            .filter(|id| match satisfiers.contains(id) {
+                _ if policy.close_waitpoint_on_resume => false,
+                true => policy.consume_matched_signals,
+                false => !policy.retain_signal_buffer_until_closed,
+            })
+            .collect();
+        Self {
+            reason,
+            satisfiers,
+            spent,
+        }
+    }
+
+    /// Returns the signal with which it was satisfied.
+    pub fn closer(&self) -> Option<SignalId> {
+        self.satisfiers.last().copied()
     }
 }
 
@@ -174,26 +229,6 @@ fn facts<'a>(heard: &'a [Heard], waitpoints: &'a [InboxWaitpoint]) -> Vec<Signal
             })
         })
         .collect()
-}
-
-fn satisfied(evaluation: Evaluation, heard: &[Heard], policy: ResumePolicy) -> Option<Satisfied> {
-    let Evaluation::Satisfied { satisfiers, closer } = evaluation else {
-        return None;
-    };
-    let spent = heard
-        .iter()
-        .map(|signal| signal.signal_id)
-        .filter(|id| match satisfiers.contains(id) {
-            _ if policy.close_waitpoint_on_resume => false,
-            true => policy.consume_matched_signals,
-            false => !policy.retain_signal_buffer_until_closed,
-        })
-        .collect();
-    Some(Satisfied {
-        satisfiers,
-        closer,
-        spent,
-    })
 }
 
 #[cfg(test)]
@@ -237,7 +272,7 @@ mod tests {
                 }),
                 policy,
                 heard: vec![],
-                satisfied: None,
+                closing: None,
             }),
             waitpoints: vec![
                 waitpoint(A, "a", WaitpointState::Active),
@@ -272,12 +307,12 @@ mod tests {
         assert_eq!(deliver(7, B), Err(full));
         let elsewhere = WaitpointId(Uuid::from_u128(9));
         assert_eq!(deliver(8, elsewhere), Err(SignalRefusal::WaitpointNotFound));
-        let satisfied = inbox.waiting.and_then(|waiting| waiting.satisfied);
+        let closing = inbox.waiting.and_then(|waiting| waiting.closing);
         assert_eq!(
-            satisfied,
-            Some(Satisfied {
+            closing,
+            Some(Closing {
+                reason: SuspensionCloseReason::Satisfied,
                 satisfiers: vec![id(1), id(4)],
-                closer: id(4),
                 spent: vec![],
             })
         );
@@ -303,8 +338,8 @@ mod tests {
             assert_eq!(inbox.waitpoints[0].state, WaitpointState::Pending);
             let effect = inbox.deliver(signal(5, A));
             assert_eq!(effect, Ok(SignalEffect::BufferedForPendingWaitpoint));
-            let satisfied = inbox.waiting.and_then(|waiting| waiting.satisfied);
-            assert_eq!(satisfied.expect("satisfied").spent, spent);
+            let closing = inbox.waiting.and_then(|waiting| waiting.closing);
+            assert_eq!(closing.expect("satisfied").spent, spent);
         }
     }
 
@@ -327,9 +362,24 @@ mod tests {
             for signal in [signal(1, A), again, signal(4, A)] {
                 inbox.deliver(signal).expect("accepted");
             }
-            let satisfied = inbox.waiting.and_then(|waiting| waiting.satisfied);
-            assert_eq!(satisfied.expect("satisfied").spent, left);
+            let closing = inbox.waiting.and_then(|waiting| waiting.closing);
+            assert_eq!(closing.expect("satisfied").spent, left);
         }
+    }
+
+    #[test]
+    fn whoever_resumes_first_ends_the_suspension() {
+        let mut inbox = inbox(ResumePolicy::default());
+        inbox.deliver(signal(1, A)).expect("accepted");
+        assert!(inbox.resume(SuspensionCloseReason::OperatorResume));
+        assert!(!inbox.resume(SuspensionCloseReason::TimedOutAutoResume));
+        let refused = inbox.deliver(signal(2, A)).expect_err("closed");
+        assert_eq!(refused.code(), "waitpoint_closed");
+        let closing = inbox.waiting.and_then(|waiting| waiting.closing);
+        assert_eq!(
+            closing.expect("closed").reason,
+            SuspensionCloseReason::OperatorResume
+        );
     }
 
     #[test]

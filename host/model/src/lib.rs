@@ -40,7 +40,7 @@ pub use condition::{
     ResumeCondition, SignalFact, SignalMatcher, effect, evaluate,
 };
 pub use cursor::{Cursor, CursorError};
-pub use delivery::{Heard, Inbox, InboxWaitpoint, Satisfied, Waiting};
+pub use delivery::{Closing, Heard, Inbox, InboxWaitpoint, Waiting};
 pub use digest::{Digest, DigestError};
 pub use event::{Event, EventKind, Family};
 pub use failure::{Failure, FailureClass, Usage};

@@ -5,7 +5,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::id::random_id;
 use crate::wire::named;
-use crate::{BlockingReason, Invalid, LeaseRefusal, Limits, WaitpointState};
+use crate::{
+    BlockingReason, Invalid, LeaseRefusal, Limits, TimeoutBehavior, WaitpointCloseReason,
+    WaitpointState,
+};
 
 random_id! {
     /// Names a suspension.
@@ -141,12 +144,36 @@ named! {
 }
 
 impl SuspensionCloseReason {
+    /// Returns how a suspension ends when its time passes; `None` when it goes on
+    /// and an operator is asked.
+    pub const fn of_timeout(behavior: TimeoutBehavior) -> Option<Self> {
+        match behavior {
+            TimeoutBehavior::Fail => Some(Self::TimedOutFail),
+            TimeoutBehavior::Cancel => Some(Self::TimedOutCancel),
+            TimeoutBehavior::Expire => Some(Self::TimedOutExpire),
+            TimeoutBehavior::AutoResumeWithTimeoutSignal => Some(Self::TimedOutAutoResume),
+            TimeoutBehavior::Escalate => None,
+        }
+    }
+
     /// Whether the execution went on after it.
     pub const fn resumes(self) -> bool {
         matches!(
             self,
             Self::Satisfied | Self::OperatorResume | Self::TimedOutAutoResume
         )
+    }
+
+    /// Returns why its waitpoints take no more signals, if they close with it.
+    pub const fn of_waitpoint(self) -> WaitpointCloseReason {
+        match self {
+            Self::Satisfied | Self::OperatorResume => WaitpointCloseReason::Resumed,
+            Self::Cancelled => WaitpointCloseReason::Cancelled,
+            Self::TimedOutFail => WaitpointCloseReason::TimedOutFail,
+            Self::TimedOutCancel => WaitpointCloseReason::TimedOutCancel,
+            Self::TimedOutExpire => WaitpointCloseReason::TimedOutExpire,
+            Self::TimedOutAutoResume => WaitpointCloseReason::TimedOutAutoResume,
+        }
     }
 }
 

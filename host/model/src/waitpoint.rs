@@ -4,7 +4,7 @@ use uuid::Uuid;
 
 use crate::id::random_id;
 use crate::wire::named;
-use crate::{ExecutionId, Invalid, Limits, TimeoutBehavior, names};
+use crate::{ExecutionId, Invalid, Limits, names};
 
 random_id! {
     /// Names a waitpoint.
@@ -47,20 +47,6 @@ named! {
     }
 }
 
-impl WaitpointCloseReason {
-    /// Returns why a waitpoint closes when the time limit passes; `None` when it
-    /// stays open and an operator is asked.
-    pub const fn of_timeout(behavior: TimeoutBehavior) -> Option<Self> {
-        match behavior {
-            TimeoutBehavior::Fail => Some(Self::TimedOutFail),
-            TimeoutBehavior::Cancel => Some(Self::TimedOutCancel),
-            TimeoutBehavior::Expire => Some(Self::TimedOutExpire),
-            TimeoutBehavior::AutoResumeWithTimeoutSignal => Some(Self::TimedOutAutoResume),
-            TimeoutBehavior::Escalate => None,
-        }
-    }
-}
-
 /// Why a waitpoint was not closed, or no token made for it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum WaitpointRefusal {
@@ -70,6 +56,12 @@ pub enum WaitpointRefusal {
     /// The execution has no such waitpoint.
     #[error("the execution has no such waitpoint")]
     WaitpointNotFound,
+    /// The execution has several open waitpoints, and none was named.
+    #[error("the execution has {open} open waitpoints; name one")]
+    WaitpointAmbiguous {
+        /// How many.
+        open: usize,
+    },
     /// The waitpoint takes no more signals.
     #[error("the waitpoint is closed: {reason}")]
     WaitpointClosed {
@@ -87,6 +79,7 @@ impl WaitpointRefusal {
         match self {
             Self::ExecutionNotFound => "execution_not_found",
             Self::WaitpointNotFound => "waitpoint_not_found",
+            Self::WaitpointAmbiguous { .. } => "waitpoint_ambiguous",
             Self::WaitpointClosed { .. } => "waitpoint_closed",
             Self::Invalid(_) => "invalid_input",
         }

@@ -1,6 +1,6 @@
 //! Reading the event log, in order and without gaps.
 
-use model::{Cursor, Event, EventKind, EventsRefusal, ExecutionId, LeaseId, Limits};
+use model::{Cursor, Event, EventKind, EventsRefusal, ExecutionId, LeaseId, Limits, SignalId};
 
 use crate::{Answer, Engine, Error};
 
@@ -63,6 +63,7 @@ impl Engine {
                     attempt: row.attempt.map(i32::unsigned_abs),
                     lease_id: row.lease_id.map(LeaseId),
                     worker_instance_id: row.worker,
+                    signal_id: row.signal_id.map(SignalId),
                     at: row.at,
                 })
             })

@@ -75,6 +75,7 @@ impl Engine {
             source: Some(cancel.source.to_string()),
             event: EventKind::Cancelled,
             only_due: false,
+            suspension: None,
             operation: cancel.actor.map(|actor| ("cancel", actor)),
         };
         Ok(match self.inner.finish.call(call).await? {

@@ -15,6 +15,7 @@ use uuid::Uuid;
 use super::Payload;
 use super::row::{count, epoch, label};
 use crate::lane::{LOOK_MAX, Look, Service, Share};
+use crate::suspension::Resumption;
 use crate::{Engine, Error};
 
 /// A request for work.
@@ -78,6 +79,8 @@ pub struct Claimed {
     pub policy: Arc<ExecutionPolicy>,
     /// Failures so far.
     pub retries: u32,
+    /// What the handler goes on with, if it was suspended before.
+    pub resumption: Option<Box<Resumption>>,
 }
 
 /// What one statement takes: shares of the queue, and what one grant promises.
@@ -270,7 +273,8 @@ impl Engine {
         .fetch_all(&self.inner.verbs)
         .await?;
         let standard = Arc::new(ExecutionPolicy::default());
-        rows.into_iter()
+        let mut claimed: Vec<Claimed> = rows
+            .into_iter()
             .map(|row| {
                 let id = row.execution_id;
                 let policy = match &row.policy {
@@ -301,9 +305,12 @@ impl Engine {
                     attempt_timeout_ms: row.attempt_timeout_ms.map(|ms| ms.unsigned_abs()),
                     policy,
                     retries: count(row.retries),
+                    resumption: None,
                 })
             })
-            .collect()
+            .collect::<Result<_, Error>>()?;
+        self.attach_resumptions(partition, &mut claimed).await?;
+        Ok(claimed)
     }
 }
 

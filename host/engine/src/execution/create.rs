@@ -296,6 +296,7 @@ impl CreateCall {
             attempt_timeout_ms: create.policy.timeout_policy.attempt_timeout_ms,
             policy: Arc::new(create.policy.clone()),
             retries: 0,
+            resumption: None,
         }
     }
 

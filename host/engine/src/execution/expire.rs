@@ -33,6 +33,7 @@ impl Engine {
             source: Some(CancelSource::OperatorOverride.to_string()),
             event: EventKind::ExecutionExpired,
             only_due: false,
+            suspension: None,
             operation: Some(("expire", operate.by.actor)),
         };
         Ok(match self.inner.finish.call(call).await? {

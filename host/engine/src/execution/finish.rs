@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 
-use model::{AttemptEnd, EventKind, ExecutionId, Outcome, Partition};
+use model::{AttemptEnd, EventKind, ExecutionId, Outcome, Partition, SuspensionId};
 use uuid::Uuid;
 
 use super::Statements;
@@ -28,6 +28,8 @@ pub(crate) struct FinishCall {
     pub(crate) event: EventKind,
     /// Whether only if its deadline has passed.
     pub(crate) only_due: bool,
+    /// The suspension it must still wait in, and be due.
+    pub(crate) suspension: Option<SuspensionId>,
     /// The verb and the actor, when they are kept with the execution.
     pub(crate) operation: Option<(&'static str, String)>,
 }
@@ -113,6 +115,10 @@ impl Statements {
         let sources: Vec<Option<&str>> = calls.iter().map(|c| c.source.as_deref()).collect();
         let events: Vec<&str> = calls.iter().map(|c| c.event.as_str()).collect();
         let only_due: Vec<bool> = calls.iter().map(|c| c.only_due).collect();
+        let suspensions: Vec<Option<Uuid>> = calls
+            .iter()
+            .map(|c| c.suspension.map(|suspension| suspension.0))
+            .collect();
         let verbs: Vec<Option<&str>> = calls
             .iter()
             .map(|c| c.operation.as_ref().map(|(verb, _)| *verb))
@@ -134,6 +140,7 @@ impl Statements {
             &only_due,
             &verbs as &[Option<&str>],
             &actors as &[Option<&str>],
+            &suspensions as &[Option<Uuid>],
         )
         .fetch_all(&self.verbs)
         .await?;
@@ -163,7 +170,10 @@ impl Statements {
                        WHERE f.partition = $1 AND f.execution_id = w.id) AS outcome,
                       coalesce((SELECT t.due_at <= clock_timestamp() FROM timer t
                                 WHERE t.partition = $1 AND t.execution_id = w.id
-                                  AND t.kind = 'execution_deadline'), false) AS "due!"
+                                  AND t.kind = 'execution_deadline'), false) AS "due!",
+                      (SELECT p.suspension_id FROM parked p
+                       WHERE p.partition = $1 AND p.execution_id = w.id
+                         AND p.wake_at <= clock_timestamp()) AS timed_out
                FROM unnest($2::uuid[]) AS w(id)"#,
             partition.column(),
             &ids
@@ -172,11 +182,16 @@ impl Statements {
         .await?;
         for row in rows {
             let id = ExecutionId::from_uuid(row.id);
-            let only_due = calls.iter().any(|call| call.id == id && call.only_due);
+            let call = calls.iter().find(|call| call.id == id);
+            let due = call.is_none_or(|call| {
+                (!call.only_due || row.due)
+                    && (call.suspension.is_none()
+                        || call.suspension == row.timed_out.map(SuspensionId))
+            });
             let verdict = match row.outcome {
                 Some(text) => FinishVerdict::Already(label("finished", "outcome", id, &text)?),
                 None if !row.exists => FinishVerdict::Missing,
-                None if only_due && !row.due => FinishVerdict::NotDue,
+                None if !due => FinishVerdict::NotDue,
                 None => continue,
             };
             verdicts.insert(id, verdict);

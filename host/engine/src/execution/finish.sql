@@ -5,18 +5,21 @@
 -- $2 execution ids (sorted, distinct), $3 how a running attempt ends,
 -- $4 outcome, $5 failure code?, $6 message?, $7 source?, $8 event,
 -- $9 whether only past its deadline; and for what an operator asked: $10 verb?,
--- $11 actor?.
+-- $11 actor?; $12 the suspension whose time has passed?: only if the execution still
+-- waits in it and is due.
 --
 -- An execution that is not in the answer is finished already, does not exist, or
 -- changed its place between the snapshot and the lock: the caller looks again.
 -- The epoch grows, so that whoever runs it can write no more.
--- Locks: lease, ready, parked and timer rows of the executions.
+-- An open suspension ends with its execution, and its waitpoints close.
+-- Locks: lease, ready, parked and timer rows of the executions, then their
+-- suspensions and waitpoints.
 WITH wanted AS MATERIALIZED (
     SELECT w.*
     FROM unnest($2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],
-                $8::text[], $9::boolean[], $10::text[], $11::text[])
+                $8::text[], $9::boolean[], $10::text[], $11::text[], $12::uuid[])
         AS w(execution_id, ended, outcome, failure_code, failure_message, source, event, only_due,
-             verb, actor)
+             verb, actor, suspension_id)
     WHERE NOT w.only_due OR (
         SELECT t.due_at FROM timer t
         WHERE t.partition = $1 AND t.execution_id = w.execution_id
@@ -28,7 +31,7 @@ stopped AS (
         SELECT l.ctid AS address FROM lease l
         WHERE l.partition = $1 AND l.execution_id = w.execution_id OFFSET 0
     ) AS found
-    WHERE l.ctid = found.address
+    WHERE l.ctid = found.address AND w.suspension_id IS NULL
     RETURNING w.*, l.epoch, l.attempt, l.attempt_type, l.lease_id, l.worker_instance_id,
               l.acquired_at, l.renewals, l.retries, l.reclaims, l.replays
 ),
@@ -38,7 +41,7 @@ withdrawn AS (
         SELECT r.ctid AS address FROM ready r
         WHERE r.partition = $1 AND r.execution_id = w.execution_id OFFSET 0
     ) AS found
-    WHERE r.ctid = found.address
+    WHERE r.ctid = found.address AND w.suspension_id IS NULL
     RETURNING w.*, r.epoch, r.attempts, r.retries, r.reclaims, r.replays
 ),
 woken AS (
@@ -48,7 +51,36 @@ woken AS (
         WHERE p.partition = $1 AND p.execution_id = w.execution_id OFFSET 0
     ) AS found
     WHERE p.ctid = found.address
-    RETURNING w.*, p.epoch, p.attempts, p.retries, p.reclaims, p.replays
+      AND (w.suspension_id IS NULL
+           OR p.suspension_id = w.suspension_id AND p.wake_at <= clock_timestamp())
+    RETURNING w.*, p.epoch, p.attempts, p.retries, p.reclaims, p.replays, p.state,
+              CASE WHEN w.suspension_id IS NULL
+                   THEN CASE w.outcome WHEN 'expired' THEN 'timed_out_expire' ELSE 'cancelled' END
+                   ELSE CASE w.outcome WHEN 'expired' THEN 'timed_out_expire'
+                                       WHEN 'cancelled' THEN 'timed_out_cancel'
+                                       ELSE 'timed_out_fail' END
+              END AS close_reason
+),
+unsuspended AS (
+    UPDATE suspension s SET closed_at = clock_timestamp(), close_reason = k.close_reason
+    FROM woken k
+    CROSS JOIN LATERAL (
+        SELECT s.ctid AS address FROM suspension s
+        WHERE s.partition = $1 AND s.execution_id = k.execution_id AND s.closed_at IS NULL
+        OFFSET 0
+    ) AS found
+    WHERE s.ctid = found.address AND k.state = 'suspended'
+),
+closed AS (
+    UPDATE waitpoint t
+    SET state = 'closed', close_reason = k.close_reason, closed_at = clock_timestamp()
+    FROM woken k
+    CROSS JOIN LATERAL (
+        SELECT t.ctid AS address FROM waitpoint t
+        WHERE t.partition = $1 AND t.execution_id = k.execution_id AND t.state = 'active'
+        OFFSET 0
+    ) AS found
+    WHERE t.ctid = found.address AND k.state = 'suspended'
 ),
 moved AS (
     SELECT execution_id, outcome, failure_code, failure_message, source, event, verb, actor,

@@ -53,6 +53,8 @@ pub(crate) use claim::policy as frozen_policy;
 pub(crate) use create::{CreateCall, CreateVerdict};
 pub(crate) use fail::failed;
 pub(crate) use finish::{FinishCall, FinishVerdict};
+pub(crate) use observe::{Look, TRIES};
+pub(crate) use operator::{Operation, moving};
 pub(crate) use progress::{ProgressCall, ProgressVerdict};
 pub(crate) use reclaim::{RECLAIM_CAP, lapsed, revoked};
 pub(crate) use release::{Condition, Goes, ReleaseCall, ReleaseVerdict};

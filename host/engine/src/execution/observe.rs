@@ -7,12 +7,13 @@
 use std::collections::HashMap;
 
 use model::{AttemptEnd, ExecutionId, Fence, LeaseId, Observed, Outcome, Partition, StateKind};
+use sqlx::PgPool;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::row::{count, epoch, label};
 use super::{Payload, Statements};
-use crate::Error;
+use crate::{Engine, Error};
 
 /// Tries of a write whose lease was rewritten while it waited for it.
 pub(crate) const TRIES: u32 = 10;
@@ -30,6 +31,15 @@ pub(crate) struct Look {
     pub(crate) wake_at: Option<OffsetDateTime>,
 }
 
+impl Engine {
+    /// Looks at an execution from the view of whoever carries this fence.
+    pub(crate) async fn look_under(&self, fence: Fence) -> Result<Option<Look>, Error> {
+        let id = fence.execution_id;
+        let mut looks = observe(&self.inner.verbs, id.partition(), &[fence]).await?;
+        Ok(looks.remove(&id))
+    }
+}
+
 impl Statements {
     /// Looks at the executions of these fences, all of one partition.
     pub(crate) async fn observe(
@@ -37,69 +47,77 @@ impl Statements {
         partition: Partition,
         fences: &[Fence],
     ) -> Result<HashMap<ExecutionId, Look>, Error> {
-        let ids: Vec<Uuid> = fences.iter().map(|f| f.execution_id.uuid()).collect();
-        let leases: Vec<Uuid> = fences.iter().map(|f| f.lease_id.0).collect();
-        let epochs: Vec<i64> = fences.iter().map(|f| f.epoch as i64).collect();
-        let rows = sqlx::query_file!(
-            "src/execution/observe.sql",
-            partition.column(),
-            &ids,
-            &leases,
-            &epochs
-        )
-        .fetch_all(&self.verbs)
-        .await?;
-        rows.into_iter()
-            .map(|row| {
-                let id = ExecutionId::from_uuid(row.execution_id);
-                let own_end: Option<AttemptEnd> = match &row.own_end {
-                    None => None,
-                    Some(text) => Some(label("attempt", "ended", id, text)?),
-                };
-                let outcome: Option<Outcome> = match &row.outcome {
-                    None => None,
-                    Some(text) => Some(label("finished", "outcome", id, text)?),
-                };
-                let held = match (row.lease_id, row.lease_epoch, row.lease_attempt) {
-                    (Some(lease), Some(at), Some(attempt)) => Some(Fence {
-                        execution_id: id,
-                        lease_id: LeaseId(lease),
-                        epoch: epoch(at),
-                        attempt: count(attempt),
-                    }),
-                    _ => None,
-                };
-                let parked: Option<StateKind> = match &row.parked_state {
-                    None => None,
-                    Some(text) => Some(label("parked", "state", id, text)?),
-                };
-                let observed = match held {
-                    _ if !row.exists => Observed::Missing,
-                    Some(fence) => Observed::Active {
-                        fence,
-                        expired: row.lease_expired.unwrap_or(false),
-                    },
-                    None => Observed::NotActive {
-                        state: match outcome {
-                            Some(_) => StateKind::Terminal,
-                            None => parked.unwrap_or(StateKind::Waiting),
-                        },
-                        outcome,
-                        epoch: epoch(row.epoch.unwrap_or(0)),
-                        revoked: own_end == Some(AttemptEnd::LeaseRevoked),
-                        lapsed: own_end == Some(AttemptEnd::LeaseExpired),
-                    },
-                };
-                let look = Look {
-                    observed,
-                    own_end,
-                    own_result: row
-                        .own_finish
-                        .then(|| Some(Payload::new(row.result_type?, row.result?))),
-                    wake_at: row.wake_at,
-                };
-                Ok((id, look))
-            })
-            .collect()
+        observe(&self.verbs, partition, fences).await
     }
+}
+
+async fn observe(
+    pool: &PgPool,
+    partition: Partition,
+    fences: &[Fence],
+) -> Result<HashMap<ExecutionId, Look>, Error> {
+    let ids: Vec<Uuid> = fences.iter().map(|f| f.execution_id.uuid()).collect();
+    let leases: Vec<Uuid> = fences.iter().map(|f| f.lease_id.0).collect();
+    let epochs: Vec<i64> = fences.iter().map(|f| f.epoch as i64).collect();
+    let rows = sqlx::query_file!(
+        "src/execution/observe.sql",
+        partition.column(),
+        &ids,
+        &leases,
+        &epochs
+    )
+    .fetch_all(pool)
+    .await?;
+    rows.into_iter()
+        .map(|row| {
+            let id = ExecutionId::from_uuid(row.execution_id);
+            let own_end: Option<AttemptEnd> = match &row.own_end {
+                None => None,
+                Some(text) => Some(label("attempt", "ended", id, text)?),
+            };
+            let outcome: Option<Outcome> = match &row.outcome {
+                None => None,
+                Some(text) => Some(label("finished", "outcome", id, text)?),
+            };
+            let held = match (row.lease_id, row.lease_epoch, row.lease_attempt) {
+                (Some(lease), Some(at), Some(attempt)) => Some(Fence {
+                    execution_id: id,
+                    lease_id: LeaseId(lease),
+                    epoch: epoch(at),
+                    attempt: count(attempt),
+                }),
+                _ => None,
+            };
+            let parked: Option<StateKind> = match &row.parked_state {
+                None => None,
+                Some(text) => Some(label("parked", "state", id, text)?),
+            };
+            let observed = match held {
+                _ if !row.exists => Observed::Missing,
+                Some(fence) => Observed::Active {
+                    fence,
+                    expired: row.lease_expired.unwrap_or(false),
+                },
+                None => Observed::NotActive {
+                    state: match outcome {
+                        Some(_) => StateKind::Terminal,
+                        None => parked.unwrap_or(StateKind::Waiting),
+                    },
+                    outcome,
+                    epoch: epoch(row.epoch.unwrap_or(0)),
+                    revoked: own_end == Some(AttemptEnd::LeaseRevoked),
+                    lapsed: own_end == Some(AttemptEnd::LeaseExpired),
+                },
+            };
+            let look = Look {
+                observed,
+                own_end,
+                own_result: row
+                    .own_finish
+                    .then(|| Some(Payload::new(row.result_type?, row.result?))),
+                wake_at: row.wake_at,
+            };
+            Ok((id, look))
+        })
+        .collect()
 }

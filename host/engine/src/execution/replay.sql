@@ -7,7 +7,7 @@
 -- anew. A deadline that was relative to the creation is now relative to the
 -- replay; an absolute one that has passed bounds it no more. The epoch grows, so
 -- that whoever held the execution before can write no more.
--- Locks: the finished and timer rows.
+-- Locks: the finished row, then pending waitpoints and the timer.
 WITH taken AS (
     DELETE FROM finished
     WHERE partition = $1 AND execution_id = $2 AND replays < $3
@@ -41,6 +41,18 @@ queued AS (
            string_to_array(required_capabilities, ','), new_epoch, attempts, 0, 0, replays + 1,
            'replay', false
     FROM known
+),
+forgotten AS (
+    -- What was made for the life before is not for this one.
+    UPDATE waitpoint t
+    SET state = 'closed', close_reason = 'never_committed', closed_at = clock_timestamp()
+    FROM known k
+    CROSS JOIN LATERAL (
+        SELECT t.ctid AS address FROM waitpoint t
+        WHERE t.partition = $1 AND t.execution_id = k.execution_id AND t.state = 'pending'
+        OFFSET 0
+    ) AS found
+    WHERE t.ctid = found.address
 ),
 disarmed AS (
     DELETE FROM timer

@@ -116,7 +116,7 @@ impl Engine {
         }
         let capabilities: Vec<String> = grant.capabilities.iter().cloned().collect();
         for partition in self.instance().partitions.all() {
-            let grant_id = mint::grant_id();
+            let grant_id = mint::random_id();
             let row = sqlx::query_file!(
                 "src/grant/next.sql",
                 partition.column(),
@@ -146,7 +146,7 @@ impl Engine {
         wanted: &IssueGrant,
     ) -> Answer<Grant, GrantRefusal> {
         let capabilities: Vec<String> = wanted.capabilities.iter().cloned().collect();
-        let grant_id = mint::grant_id();
+        let grant_id = mint::random_id();
         let until = sqlx::query_file_scalar!(
             "src/grant/issue.sql",
             id.partition().column(),

@@ -56,6 +56,7 @@ fn overdue(id: ExecutionId) -> FinishCall {
         source: Some(CancelSource::SystemTimeout.to_string()),
         event: EventKind::ExecutionExpired,
         only_due: true,
+        suspension: None,
         operation: None,
     }
 }

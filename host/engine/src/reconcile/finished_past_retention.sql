@@ -103,6 +103,30 @@ attempts_gone AS (
     ) AS found
     WHERE a.ctid = found.address
 ),
+suspensions_gone AS (
+    DELETE FROM suspension s
+    USING gone g CROSS JOIN LATERAL (
+        SELECT s.ctid AS address FROM suspension s
+        WHERE s.partition = $1 AND s.execution_id = g.execution_id OFFSET 0
+    ) AS found
+    WHERE s.ctid = found.address
+),
+waitpoints_gone AS (
+    DELETE FROM waitpoint t
+    USING gone g CROSS JOIN LATERAL (
+        SELECT t.ctid AS address FROM waitpoint t
+        WHERE t.partition = $1 AND t.execution_id = g.execution_id OFFSET 0
+    ) AS found
+    WHERE t.ctid = found.address
+),
+signals_gone AS (
+    DELETE FROM signal s
+    USING gone g CROSS JOIN LATERAL (
+        SELECT s.ctid AS address FROM signal s
+        WHERE s.partition = $1 AND s.execution_id = g.execution_id OFFSET 0
+    ) AS found
+    WHERE s.ctid = found.address
+),
 operations_gone AS (
     DELETE FROM operation o
     USING gone g CROSS JOIN LATERAL (

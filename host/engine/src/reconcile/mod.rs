@@ -11,6 +11,8 @@
 //! | `expired_leases` | active, lease lapsed | waiting, or failed at the cap |
 //! | `attempt_timeouts` | active, attempt too long | as a failure of class `timeout` |
 //! | `deadlines` | not finished, deadline passed | expired |
+//! | `suspension_timeouts` | suspended, time has passed | as its timeout behaviour says |
+//! | `unused_waitpoints` | waitpoint without a suspension in time | expired |
 //! | `blocked_routes` | blocked, and a capable worker lives | waiting |
 //! | `idempotency_keys` | key past its window | forgotten |
 //! | `dead_workers` | worker whose time has passed | dead, later forgotten |
@@ -30,6 +32,8 @@ mod expired_leases;
 mod finished_past_retention;
 mod idempotency_keys;
 mod ledger;
+mod suspension_timeouts;
+mod unused_waitpoints;
 
 pub(crate) use blocked_routes::Looked;
 pub(crate) use finished_past_retention::Walks;
@@ -113,6 +117,10 @@ sweeps! {
     deadlines: Duration::from_secs(1), AtOnce;
     /// Delays and backoffs.
     due_delays: Duration::from_millis(200), AtOnce;
+    /// Suspensions whose time has passed.
+    suspension_timeouts: Duration::from_millis(500), AtOnce;
+    /// Waitpoints nobody suspended on.
+    unused_waitpoints: Duration::from_secs(5), AtOnce;
     /// Blocked for want of a worker that can run it.
     blocked_routes: Duration::from_secs(1), AtOnce;
     /// Forgotten keys.

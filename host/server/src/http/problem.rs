@@ -79,6 +79,8 @@ codes! {
     ExecutionNotEligible = "execution_not_eligible", CONFLICT, "The execution is in another state";
     /// The execution is not finished.
     ExecutionNotTerminal = "execution_not_terminal", CONFLICT, "The execution is not finished";
+    /// The execution waits for no signal.
+    ExecutionNotSuspended = "execution_not_suspended", CONFLICT, "The execution is not suspended";
     /// The policy of the execution allows no further replay.
     MaxReplaysExhausted = "max_replays_exhausted", CONFLICT, "The execution was replayed as often as its policy allows";
     /// Nobody holds a lease on the execution.

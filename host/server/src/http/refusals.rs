@@ -77,6 +77,9 @@ impl From<OperateRefusal> for Problem {
             OperateRefusal::ExecutionNotTerminal { state } => {
                 Self::new(Code::ExecutionNotTerminal, detail).in_state(state, None)
             }
+            OperateRefusal::ExecutionNotSuspended { state, outcome } => {
+                Self::new(Code::ExecutionNotSuspended, detail).in_state(state, outcome)
+            }
             OperateRefusal::MaxReplaysExhausted { replays } => {
                 Self::new(Code::MaxReplaysExhausted, detail).with("replays", replays)
             }

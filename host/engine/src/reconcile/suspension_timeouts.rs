@@ -1,0 +1,115 @@
+//! suspension_timeouts: suspended longer than it may → failed, cancelled or
+//! expired, ready again, or an operator is asked.
+//!
+//! Events: `failed`, `cancelled`, `execution_expired`, `resumed`, `escalated`.
+
+use model::{
+    AttemptEnd, CancelSource, EventKind, ExecutionId, Outcome, Partition, SuspensionCloseReason,
+    SuspensionId, TimeoutBehavior,
+};
+use uuid::Uuid;
+
+use super::SWEEP_MAX;
+use crate::execution::{FinishCall, FinishVerdict, label};
+use crate::suspension::{DeliverCall, DeliverVerdict, Resume};
+use crate::{Engine, Error};
+
+impl Engine {
+    /// Ends suspensions whose time has passed, or asks an operator; returns how
+    /// many.
+    pub(crate) async fn suspension_timeouts(&self) -> Result<u64, Error> {
+        let mut ended = 0;
+        for partition in self.instance().partitions.all() {
+            ended += self.suspension_timeouts_of(partition).await?;
+        }
+        Ok(ended)
+    }
+
+    async fn suspension_timeouts_of(&self, partition: Partition) -> Result<u64, Error> {
+        let rows = sqlx::query_file!(
+            "src/reconcile/suspension_timeouts.sql",
+            partition.column(),
+            SWEEP_MAX
+        )
+        .fetch_all(&self.inner.verbs)
+        .await?;
+        let (mut finish, mut resume, mut escalate) = (Vec::new(), Vec::new(), Vec::new());
+        for row in rows {
+            let id = ExecutionId::from_uuid(row.execution_id);
+            let suspension = SuspensionId(row.suspension_id);
+            let behavior: TimeoutBehavior = label(
+                "suspension",
+                "timeout_behavior",
+                row.suspension_id,
+                &row.timeout_behavior,
+            )?;
+            match SuspensionCloseReason::of_timeout(behavior) {
+                None => escalate.push((row.execution_id, row.suspension_id)),
+                Some(reason) if reason.resumes() => resume.push(DeliverCall::resume(
+                    id,
+                    Resume {
+                        reason,
+                        due: Some(suspension),
+                        delay_ms: None,
+                        operation: None,
+                    },
+                )),
+                Some(reason) => finish.push(timed_out(id, suspension, reason)),
+            }
+        }
+        let mut ended = self.escalate(partition, escalate).await?;
+        for verdict in self.inner.finish.call_all(finish).await {
+            if matches!(verdict?, FinishVerdict::Finished { .. }) {
+                ended += 1;
+            }
+        }
+        for verdict in self.inner.deliver.call_all(resume).await {
+            if matches!(verdict?, DeliverVerdict::Resume(true)) {
+                ended += 1;
+            }
+        }
+        Ok(ended)
+    }
+
+    async fn escalate(&self, partition: Partition, due: Vec<(Uuid, Uuid)>) -> Result<u64, Error> {
+        if due.is_empty() {
+            return Ok(0);
+        }
+        let mut due = due;
+        due.sort_unstable();
+        let (ids, suspensions): (Vec<Uuid>, Vec<Uuid>) = due.into_iter().unzip();
+        let escalated = sqlx::query_file_scalar!(
+            "src/reconcile/escalate.sql",
+            partition.column(),
+            &ids,
+            &suspensions
+        )
+        .fetch_all(&self.inner.verbs)
+        .await?;
+        Ok(escalated.len() as u64)
+    }
+}
+
+fn timed_out(
+    id: ExecutionId,
+    suspension: SuspensionId,
+    reason: SuspensionCloseReason,
+) -> FinishCall {
+    let (outcome, event) = match reason {
+        SuspensionCloseReason::TimedOutCancel => (Outcome::Cancelled, EventKind::Cancelled),
+        SuspensionCloseReason::TimedOutExpire => (Outcome::Expired, EventKind::ExecutionExpired),
+        _ => (Outcome::Failed, EventKind::Failed),
+    };
+    FinishCall {
+        id,
+        ended: AttemptEnd::Expired,
+        outcome,
+        failure_code: Some("suspension_timeout"),
+        message: Some("what the execution waited for did not come in time".to_owned()),
+        source: Some(CancelSource::SystemTimeout.to_string()),
+        event,
+        only_due: false,
+        suspension: Some(suspension),
+        operation: None,
+    }
+}

@@ -1,0 +1,41 @@
+-- Makes a pending waitpoint for a running execution, or finds the open one with
+-- its key and lets it live longer.
+--
+-- $1 partition, $2 execution id, $3 lease id, $4 epoch, $5 attempt; $6 id, $7 key,
+-- $8 kid, $9 fingerprint, $10 time to live (ms), $11 most open waitpoints.
+--
+-- The lease row is written anew, so that no other write of its holder comes in
+-- between. Without an answer nothing was done.
+-- Locks: the lease row, then the waitpoint.
+WITH held AS (
+    UPDATE lease l SET renewals = l.renewals
+    FROM (SELECT l.ctid AS address FROM lease l
+          WHERE l.partition = $1 AND l.execution_id = $2 OFFSET 0) AS found
+    WHERE l.ctid = found.address AND l.lease_id = $3 AND l.epoch = $4 AND l.attempt = $5
+      AND l.expires_at > clock_timestamp()
+    RETURNING l.execution_id
+),
+open AS (
+    SELECT t.ctid AS address, t.id, t.key FROM waitpoint t
+    WHERE t.partition = $1 AND t.execution_id = $2 AND t.state IN ('pending', 'active')
+),
+longer AS (
+    UPDATE waitpoint t
+    SET expires_at = greatest(t.expires_at,
+                              clock_timestamp() + $10::bigint * interval '1 millisecond')
+    FROM held, open o
+    WHERE t.ctid = o.address AND o.key = $7 AND t.state = 'pending'
+    RETURNING t.id, t.expires_at, true AS existing
+),
+made AS (
+    INSERT INTO waitpoint (partition, execution_id, id, key, state, token_kid,
+                           token_fingerprint, expires_at)
+    SELECT $1, $2, $6, $7, 'pending', $8, $9,
+           clock_timestamp() + $10::bigint * interval '1 millisecond'
+    FROM held
+    WHERE NOT EXISTS (SELECT FROM open WHERE key = $7)
+      AND (SELECT count(*) FROM open) < $11::integer
+    RETURNING id, expires_at, false AS existing
+)
+SELECT id AS "id!", expires_at, existing AS "existing!"
+FROM (SELECT * FROM longer UNION ALL SELECT * FROM made) AS answer

@@ -1,0 +1,191 @@
+-- Writes what was decided about boxes of one partition: signals that were
+-- accepted, and suspensions that are over, suspended → waiting or delayed.
+--
+-- A box is an open suspension with its active waitpoints, guarded by the parked
+-- row, or one pending waitpoint, guarded by its own. What was decided on a box is
+-- written whole if the box is as it was read and every token used on it holds, and
+-- otherwise not at all: a box that is not in the answer is read again. Whoever
+-- takes the parked row away first ends the suspension, so it ends once.
+--
+-- $1 partition; boxes, sorted by execution: $2 number, $3 execution id,
+-- $4 suspension id?, $5 pending waitpoint id?, $6 expected changes or signals, $7
+-- whether only past its timeout, $8 epoch, $9 namespace; and if it ends its
+-- suspension: $10 whether it does, $11 close reason?, $12 satisfiers? (comma
+-- separated), $13 spent signals? (likewise), $14 delay (ms)?, $15 why its
+-- waitpoints close? (absent: they are pending again).
+-- What operators asked for: $16 number of its box, $17 verb, $18 actor, $19 reason?,
+-- $20 detail?.
+-- Signals, in their order: $21 number of their box, $22 id, $23 waitpoint id,
+-- $24 name, $25 category?, $26 source type, $27 source identity, $28 correlation
+-- id?, $29 payload?, $30 its media type?, $31 effect, $32 idempotency key?, $33 for
+-- how long it is remembered (ms)?, $34 kid of its token?, $35 expiry of that?.
+--
+-- Locks: the parked rows in the order of their executions, then suspensions and
+-- waitpoints.
+WITH wanted AS MATERIALIZED (
+    SELECT b.*
+    FROM unnest($2::integer[], $3::uuid[], $4::uuid[], $5::uuid[], $6::integer[], $7::boolean[],
+                $8::bigint[], $9::text[], $10::boolean[], $11::text[], $12::text[], $13::text[],
+                $14::bigint[], $15::text[])
+        AS b(number, execution_id, suspension_id, waitpoint_id, expected, only_due, epoch,
+             namespace, ends, close_reason, satisfiers, spent, delay_ms, waitpoint_reason)
+    WHERE NOT EXISTS (
+        SELECT FROM unnest($21::integer[], $34::text[], $35::timestamptz[])
+            AS u(box, kid, expires_at)
+        WHERE u.box = b.number
+          AND (u.expires_at <= clock_timestamp()
+               OR u.kid IS NOT NULL AND NOT EXISTS (
+                   SELECT FROM accepted_waitpoint_key a WHERE a.kid = u.kid)))
+),
+held AS MATERIALIZED (
+    SELECT w.*, p.address
+    FROM wanted w
+    CROSS JOIN LATERAL (
+        SELECT p.ctid AS address FROM parked p
+        WHERE p.partition = $1 AND p.execution_id = w.execution_id
+          AND p.suspension_id = w.suspension_id AND p.changes = w.expected
+          AND (NOT w.only_due OR p.wake_at <= clock_timestamp())
+        FOR UPDATE
+    ) AS p
+    WHERE w.suspension_id IS NOT NULL
+),
+stirred AS (
+    UPDATE parked p SET changes = p.changes + 1
+    FROM held h WHERE p.ctid = h.address AND NOT h.ends
+    RETURNING h.number
+),
+woken AS (
+    DELETE FROM parked p USING held h WHERE p.ctid = h.address AND h.ends
+    RETURNING h.number, h.execution_id, h.namespace, h.close_reason, h.satisfiers, h.spent,
+              h.delay_ms, h.waitpoint_reason, p.suspension_id, p.lane, p.rank, p.epoch,
+              p.attempts, p.retries, p.reclaims, p.replays, p.next_type
+),
+buffered AS (
+    UPDATE waitpoint t SET signals = t.signals + n.signals, last_signal_at = clock_timestamp()
+    FROM wanted w
+    CROSS JOIN LATERAL (
+        SELECT t.ctid AS address FROM waitpoint t
+        WHERE t.partition = $1 AND t.execution_id = w.execution_id AND t.id = w.waitpoint_id
+        OFFSET 0
+    ) AS found
+    CROSS JOIN LATERAL (
+        SELECT count(*)::integer AS signals FROM unnest($21::integer[]) AS u(box)
+        WHERE u.box = w.number
+    ) AS n
+    WHERE t.ctid = found.address AND t.state = 'pending' AND t.signals = w.expected
+      -- After every parked row is locked.
+      AND (SELECT count(*) FROM held) >= 0
+    RETURNING w.number
+),
+applied AS MATERIALIZED (
+    SELECT w.* FROM wanted w WHERE w.number IN (
+        SELECT number FROM stirred UNION ALL SELECT number FROM woken
+        UNION ALL SELECT number FROM buffered)
+),
+kept AS (
+    INSERT INTO signal (partition, execution_id, id, waitpoint_id, name, category, source_type,
+                        source_identity, correlation_id, payload, payload_type, effect, spent,
+                        idempotency_key, key_expires_at, token_kid)
+    SELECT $1, a.execution_id, u.id, u.waitpoint_id, u.name, u.category, u.source_type,
+           u.source_identity, u.correlation_id, u.payload, u.payload_type, u.effect,
+           coalesce(u.id::text = ANY (string_to_array(a.spent, ',')), false), u.key,
+           clock_timestamp() + u.dedup_ms * interval '1 millisecond', u.kid
+    FROM unnest($21::integer[], $22::uuid[], $23::uuid[], $24::text[], $25::text[], $26::text[],
+                $27::text[], $28::text[], $29::bytea[], $30::text[], $31::text[], $32::text[],
+                $33::bigint[], $34::text[])
+        WITH ORDINALITY
+        AS u(box, id, waitpoint_id, name, category, source_type, source_identity,
+             correlation_id, payload, payload_type, effect, key, dedup_ms, kid, number)
+    JOIN applied a ON a.number = u.box
+    ORDER BY u.number
+    RETURNING execution_id, id, waitpoint_id
+),
+ended AS (
+    UPDATE suspension s
+    SET closed_at = clock_timestamp(), close_reason = k.close_reason,
+        satisfiers = string_to_array(k.satisfiers, ',')::uuid[]
+    FROM woken k
+    CROSS JOIN LATERAL (
+        SELECT s.ctid AS address FROM suspension s
+        WHERE s.partition = $1 AND s.execution_id = k.execution_id AND s.closed_at IS NULL
+        OFFSET 0
+    ) AS found
+    WHERE s.ctid = found.address
+),
+counted AS (
+    -- Active waitpoints: they hear signals, close, or are pending again.
+    UPDATE waitpoint t
+    SET signals = t.signals + x.heard,
+        last_signal_at = CASE WHEN x.heard > 0 THEN clock_timestamp() ELSE t.last_signal_at END,
+        state = CASE WHEN NOT x.ends THEN t.state
+                     WHEN x.waitpoint_reason IS NULL THEN 'pending'
+                     ELSE 'closed' END,
+        close_reason = CASE WHEN x.ends THEN x.waitpoint_reason END,
+        closed_at = CASE WHEN x.ends AND x.waitpoint_reason IS NOT NULL THEN clock_timestamp() END
+    FROM (
+        SELECT found.address, a.ends, a.waitpoint_reason,
+               (SELECT count(*)::integer FROM unnest($21::integer[], $23::uuid[])
+                    AS u(box, waitpoint_id)
+                WHERE u.box = a.number AND u.waitpoint_id = found.id) AS heard
+        FROM applied a
+        CROSS JOIN LATERAL (
+            SELECT t.ctid AS address, t.id FROM waitpoint t
+            WHERE t.partition = $1 AND t.execution_id = a.execution_id AND t.state = 'active'
+            OFFSET 0
+        ) AS found
+        WHERE a.suspension_id IS NOT NULL
+    ) AS x
+    WHERE t.ctid = x.address AND (x.ends OR x.heard > 0)
+),
+used_up AS (
+    UPDATE signal g SET spent = true
+    FROM woken k
+    CROSS JOIN LATERAL (
+        SELECT g.ctid AS address FROM signal g
+        WHERE g.partition = $1 AND g.execution_id = k.execution_id
+          AND g.id = ANY (string_to_array(k.spent, ',')::uuid[]) OFFSET 0
+    ) AS found
+    WHERE g.ctid = found.address AND k.spent IS NOT NULL
+),
+queued AS (
+    INSERT INTO ready (partition, execution_id, lane, namespace, rank, kind,
+                       required_capabilities, epoch, attempts, retries, reclaims, replays,
+                       next_type, resumes)
+    SELECT $1, k.execution_id, k.lane, k.namespace, k.rank, e.kind,
+           string_to_array(e.required_capabilities, ','), k.epoch, k.attempts, k.retries,
+           k.reclaims, k.replays, k.next_type, true
+    FROM woken k
+    CROSS JOIN LATERAL (
+        SELECT e.* FROM execution e WHERE e.partition = $1 AND e.id = k.execution_id OFFSET 0
+    ) AS e
+    WHERE k.delay_ms IS NULL
+),
+put_off AS (
+    INSERT INTO parked (partition, execution_id, state, reason, wake_at, lane, rank, epoch,
+                        attempts, retries, reclaims, replays, next_type, resumes)
+    SELECT $1, execution_id, 'delayed', 'waiting_for_resume_delay',
+           clock_timestamp() + delay_ms * interval '1 millisecond', lane, rank, epoch, attempts,
+           retries, reclaims, replays, next_type, true
+    FROM woken WHERE delay_ms IS NOT NULL
+),
+operated AS (
+    INSERT INTO operation (partition, execution_id, verb, actor, reason, detail, epoch)
+    SELECT $1, a.execution_id, o.verb, o.actor, o.why, o.detail, a.epoch
+    FROM unnest($16::integer[], $17::text[], $18::text[], $19::text[], $20::text[])
+        AS o(box, verb, actor, why, detail)
+    JOIN applied a ON a.number = o.box
+),
+announced AS (
+    INSERT INTO event (partition, kinds, execution_ids, namespaces, epochs, signal_ids)
+    SELECT $1, array_agg(x.kind::event_kind), array_agg(x.execution_id),
+           array_agg(x.namespace), array_agg(x.epoch), array_agg(x.signal_id)
+    FROM (
+        SELECT 'signalled' AS kind, a.execution_id, a.namespace, a.epoch, u.id AS signal_id
+        FROM unnest($21::integer[], $22::uuid[]) WITH ORDINALITY AS u(box, id, number)
+        JOIN applied a ON a.number = u.box
+        UNION ALL
+        SELECT 'resumed', k.execution_id, k.namespace, k.epoch, NULL FROM woken k
+    ) AS x
+    HAVING count(*) > 0
+)
+SELECT number AS "number!" FROM applied

@@ -1,0 +1,266 @@
+//! What executions wait for, as it is read before anything about it is decided,
+//! and what tells a write whether it is still true.
+
+use std::collections::{HashMap, HashSet};
+
+use model::{
+    ExecutionId, ExecutionPolicy, Heard, Inbox, InboxWaitpoint, Partition, SignalId, SignalRefusal,
+    SuspensionId, Waiting, WaitpointId, WaitpointState,
+};
+use sqlx::PgPool;
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use super::WaitpointRef;
+use crate::Error;
+use crate::execution::{epoch, frozen_policy, label};
+
+/// What was read of an execution.
+#[derive(Debug)]
+pub(super) struct Read {
+    /// Where it lives.
+    pub(super) namespace: String,
+    /// Its frozen policy.
+    pub(super) policy: ExecutionPolicy,
+    /// Its epoch.
+    pub(super) epoch: u64,
+    /// What it waits for.
+    pub(super) inbox: Inbox,
+    /// The guard of its suspension.
+    pub(super) changes: i32,
+    /// The guards of its waitpoints: signals each has heard.
+    pub(super) signals: HashMap<WaitpointId, i32>,
+    /// Waitpoints that belong to its suspension.
+    pub(super) active: HashSet<WaitpointId>,
+    /// Keys that are accepted now.
+    kids: HashSet<String>,
+    /// Now, by the database's clock.
+    now: OffsetDateTime,
+}
+
+/// Closed waitpoints that are wanted as well.
+#[derive(Debug, Default)]
+pub(super) struct Named {
+    pub(super) ids: Vec<Uuid>,
+    pub(super) keys: Vec<String>,
+}
+
+impl Named {
+    pub(super) fn add(&mut self, waitpoint: &WaitpointRef) {
+        match waitpoint {
+            WaitpointRef::Id(id) => self.ids.push(id.0),
+            WaitpointRef::Key(key) => self.keys.push(key.clone()),
+            WaitpointRef::Only => {}
+        }
+    }
+}
+
+impl Read {
+    /// Whether a token holds now.
+    pub(super) fn accepts(&self, kid: &str, expires_at: Option<OffsetDateTime>) -> bool {
+        self.kids.contains(kid) && expires_at.is_none_or(|at| at > self.now)
+    }
+
+    /// Finds the waitpoint that is meant.
+    pub(super) fn find(&self, waitpoint: &WaitpointRef) -> Result<WaitpointId, SignalRefusal> {
+        let all = &self.inbox.waitpoints;
+        let found = match waitpoint {
+            WaitpointRef::Id(id) => all.iter().find(|it| it.id == *id),
+            WaitpointRef::Key(key) => {
+                let of_key = || all.iter().filter(|it| it.key == *key);
+                let open = self.open().find(|it| it.key == *key);
+                open.or_else(|| of_key().next_back())
+            }
+            WaitpointRef::Only => {
+                let mut open = self.open();
+                match (open.next(), open.count()) {
+                    (found, 0) => found,
+                    (_, others) => {
+                        return Err(SignalRefusal::WaitpointAmbiguous { open: others + 1 });
+                    }
+                }
+            }
+        };
+        found
+            .map(|it| it.id)
+            .ok_or(SignalRefusal::WaitpointNotFound)
+    }
+
+    /// Returns the open waitpoints.
+    pub(super) fn open(&self) -> impl Iterator<Item = &InboxWaitpoint> {
+        self.inbox.waitpoints.iter().filter(|waitpoint| {
+            matches!(
+                waitpoint.state,
+                WaitpointState::Pending | WaitpointState::Active
+            )
+        })
+    }
+}
+
+/// Reads what executions of one partition wait for, and what their suspensions
+/// have heard. An id that is no execution is left out.
+pub(super) async fn read(
+    pool: &PgPool,
+    partition: Partition,
+    ids: &[Uuid],
+    named: &Named,
+) -> Result<HashMap<ExecutionId, Read>, Error> {
+    let rows = sqlx::query_file!(
+        "src/suspension/inbox.sql",
+        partition.column(),
+        ids,
+        &named.ids,
+        &named.keys,
+    )
+    .fetch_all(pool)
+    .await?;
+    let mut reads = HashMap::with_capacity(rows.len());
+    for row in rows {
+        let id = ExecutionId::from_uuid(row.execution_id);
+        let Some(namespace) = row.namespace else {
+            continue;
+        };
+        let policy = match &row.policy {
+            Some(text) => frozen_policy(row.execution_id, text)?,
+            None => ExecutionPolicy::default(),
+        };
+        let waiting = match (row.suspension_id, row.condition) {
+            (Some(suspension_id), Some(condition)) => Some(Waiting {
+                suspension_id: SuspensionId(suspension_id),
+                condition: json("condition", id, &condition)?,
+                policy: match &row.resume_policy {
+                    Some(text) => json("resume_policy", id, text)?,
+                    None => model::ResumePolicy::default(),
+                },
+                heard: Vec::new(),
+                closing: None,
+            }),
+            _ => None,
+        };
+        let counts = row.waitpoint_signals.unwrap_or_default();
+        let expired = row.waitpoint_expired.unwrap_or_default();
+        let reasons = row.waitpoint_reasons.unwrap_or_default();
+        let mut waitpoints = Vec::with_capacity(counts.len());
+        let each = row
+            .waitpoint_ids
+            .unwrap_or_default()
+            .into_iter()
+            .zip(row.waitpoint_keys.unwrap_or_default())
+            .zip(row.waitpoint_states.unwrap_or_default())
+            .zip(reasons.into_iter().zip(expired));
+        for (((waitpoint_id, key), state), (reason, expired)) in each {
+            let state: WaitpointState = label("waitpoint", "state", waitpoint_id, &state)?;
+            let over = expired && state == WaitpointState::Pending;
+            waitpoints.push(InboxWaitpoint {
+                id: WaitpointId(waitpoint_id),
+                key,
+                state: if over { WaitpointState::Expired } else { state },
+                close_reason: reason
+                    .map(|text| label("waitpoint", "close_reason", waitpoint_id, &text))
+                    .transpose()?,
+            });
+        }
+        let active = |state| state == WaitpointState::Active;
+        let read = Read {
+            namespace,
+            epoch: epoch(row.epoch),
+            changes: row.changes.unwrap_or(0),
+            signals: waitpoints.iter().map(|it| it.id).zip(counts).collect(),
+            active: waitpoints
+                .iter()
+                .filter(|waitpoint| active(waitpoint.state))
+                .map(|waitpoint| waitpoint.id)
+                .collect(),
+            kids: row.kids.into_iter().collect(),
+            now: row.now,
+            inbox: Inbox {
+                outcome: row
+                    .outcome
+                    .map(|text| label("finished", "outcome", id, &text))
+                    .transpose()?,
+                waiting,
+                waitpoints,
+                accepted: u32::try_from(row.accepted).unwrap_or(u32::MAX),
+                accepted_max: policy.max_signals_per_execution.0,
+            },
+            policy,
+        };
+        reads.insert(id, read);
+    }
+    hear_suspended(pool, partition, &mut reads).await?;
+    Ok(reads)
+}
+
+/// Fills in what open suspensions have heard.
+async fn hear_suspended(
+    pool: &PgPool,
+    partition: Partition,
+    reads: &mut HashMap<ExecutionId, Read>,
+) -> Result<(), Error> {
+    let mut ids = Vec::new();
+    let mut waitpoints = Vec::new();
+    for (id, read) in reads.iter() {
+        if read.inbox.waiting.is_none() {
+            continue;
+        }
+        let before = waitpoints.len();
+        waitpoints.extend(
+            read.active
+                .iter()
+                .filter(|waitpoint| read.signals.get(waitpoint).is_some_and(|n| *n > 0))
+                .map(|waitpoint| waitpoint.0),
+        );
+        if waitpoints.len() > before {
+            ids.push(id.uuid());
+        }
+    }
+    for (id, heard) in hear(pool, partition, &ids, &waitpoints).await? {
+        let waiting = reads.get_mut(&id).and_then(|it| it.inbox.waiting.as_mut());
+        if let Some(waiting) = waiting {
+            waiting.heard.push(heard);
+        }
+    }
+    Ok(())
+}
+
+/// Reads what waitpoints have heard and still counts, in the order it was
+/// accepted.
+pub(super) async fn hear(
+    pool: &PgPool,
+    partition: Partition,
+    ids: &[Uuid],
+    waitpoints: &[Uuid],
+) -> Result<Vec<(ExecutionId, Heard)>, Error> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let rows = sqlx::query_file!(
+        "src/suspension/heard.sql",
+        partition.column(),
+        ids,
+        waitpoints
+    )
+    .fetch_all(pool)
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| {
+            let heard = Heard {
+                waitpoint_id: WaitpointId(row.waitpoint_id),
+                signal_id: SignalId(row.id),
+                name: row.name,
+                source_type: row.source_type,
+                source_identity: row.source_identity,
+            };
+            (ExecutionId::from_uuid(row.execution_id), heard)
+        })
+        .collect())
+}
+
+pub(super) fn json<T: serde::de::DeserializeOwned>(
+    column: &'static str,
+    id: impl ToString,
+    text: &str,
+) -> Result<T, Error> {
+    serde_json::from_str(text).map_err(|error| Error::corrupt("suspension", column, id, error))
+}

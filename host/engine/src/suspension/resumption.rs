@@ -1,0 +1,207 @@
+//! What a handler goes on with: the state it saved, and the signals that
+//! satisfied its last suspension.
+//!
+//! A suspension is a checkpoint: each later lease of the same life gets the same,
+//! also one that follows on a crash, until the next suspension replaces it.
+
+use std::collections::HashMap;
+
+use model::{
+    ExecutionId, Fence, LeaseRefusal, Limits, Partition, SignalId, SuspensionId, WaitpointId,
+};
+use uuid::Uuid;
+
+use super::{ReceivedSignal, Resumption};
+use crate::execution::{Claimed, Payload, label};
+use crate::{Answer, Engine, Error};
+
+/// What was read, and the signals that are still to be read.
+struct Found {
+    resumption: Resumption,
+    satisfiers: Vec<SignalId>,
+}
+
+impl Engine {
+    /// Reads the signals that satisfied the last suspension of an execution, from
+    /// number `first` on, in the order they were accepted; as many as one answer
+    /// holds. Empty after the last one.
+    ///
+    /// # Refusals
+    /// See [`LeaseRefusal`].
+    pub async fn observe_signals(
+        &self,
+        fence: Fence,
+        first: u32,
+    ) -> Answer<Vec<ReceivedSignal>, LeaseRefusal> {
+        let id = fence.execution_id;
+        let Some(look) = self.look_under(fence).await? else {
+            return Ok(Err(LeaseRefusal::ExecutionNotFound));
+        };
+        if !look.observed.holds(&fence, false) {
+            return Ok(Err(look.observed.refusal(&fence)));
+        }
+        let found = self.find_resumptions(id.partition(), &[(id, None)]).await?;
+        let satisfiers = found
+            .into_iter()
+            .next()
+            .map(|(_, found)| found.satisfiers)
+            .unwrap_or_default();
+        let wanted = [(id, page(&satisfiers, first))];
+        let received = self.received(id.partition(), &wanted).await?;
+        Ok(Ok(received.into_iter().map(|(_, signal)| signal).collect()))
+    }
+
+    /// Fills in what claimed executions go on with.
+    pub(crate) async fn attach_resumptions(
+        &self,
+        partition: Partition,
+        claimed: &mut [Claimed],
+    ) -> Result<(), Error> {
+        // A first lease has nothing to go on with.
+        let wanted: Vec<(ExecutionId, Option<SuspensionId>)> = claimed
+            .iter()
+            .filter(|claimed| claimed.resumes || claimed.fence.attempt > 0)
+            .map(|claimed| (claimed.fence.execution_id, None))
+            .collect();
+        if wanted.is_empty() {
+            return Ok(());
+        }
+        let mut resumptions = self.resumptions(partition, &wanted).await?;
+        for claimed in claimed {
+            claimed.resumption = resumptions
+                .remove(&claimed.fence.execution_id)
+                .map(Box::new);
+        }
+        Ok(())
+    }
+
+    /// Reads what a suspension that is over left behind.
+    pub(super) async fn resumption_of(
+        &self,
+        id: ExecutionId,
+        suspension_id: SuspensionId,
+    ) -> Result<Option<Resumption>, Error> {
+        let wanted = [(id, Some(suspension_id))];
+        let mut resumptions = self.resumptions(id.partition(), &wanted).await?;
+        Ok(resumptions.remove(&id))
+    }
+
+    async fn resumptions(
+        &self,
+        partition: Partition,
+        wanted: &[(ExecutionId, Option<SuspensionId>)],
+    ) -> Result<HashMap<ExecutionId, Resumption>, Error> {
+        let mut found = self.find_resumptions(partition, wanted).await?;
+        let signals: Vec<(ExecutionId, &[SignalId])> = found
+            .iter()
+            .map(|(id, found)| (*id, page(&found.satisfiers, 0)))
+            .filter(|(_, signals)| !signals.is_empty())
+            .collect();
+        for (id, signal) in self.received(partition, &signals).await? {
+            if let Some(found) = found.get_mut(&id) {
+                found.resumption.signals.push(signal);
+            }
+        }
+        Ok(found
+            .into_iter()
+            .map(|(id, found)| (id, found.resumption))
+            .collect())
+    }
+
+    async fn find_resumptions(
+        &self,
+        partition: Partition,
+        wanted: &[(ExecutionId, Option<SuspensionId>)],
+    ) -> Result<HashMap<ExecutionId, Found>, Error> {
+        let ids: Vec<Uuid> = wanted.iter().map(|(id, _)| id.uuid()).collect();
+        let of: Vec<Option<Uuid>> = wanted.iter().map(|(_, of)| of.map(|id| id.0)).collect();
+        let rows = sqlx::query_file!(
+            "src/suspension/resumption.sql",
+            partition.column(),
+            &ids,
+            &of as &[Option<Uuid>],
+        )
+        .fetch_all(&self.inner.verbs)
+        .await?;
+        rows.into_iter()
+            .map(|row| {
+                let satisfiers: Vec<SignalId> = row
+                    .satisfiers
+                    .unwrap_or_default()
+                    .into_iter()
+                    .map(SignalId)
+                    .collect();
+                let resumption = Resumption {
+                    suspension_id: SuspensionId(row.id),
+                    reason: label("suspension", "close_reason", row.id, &row.close_reason)?,
+                    closed_at: row.closed_at,
+                    state: row
+                        .state
+                        .zip(row.state_type)
+                        .map(|(data, content_type)| Payload::new(content_type, data)),
+                    signals: Vec::new(),
+                    signal_count: u32::try_from(satisfiers.len()).unwrap_or(u32::MAX),
+                };
+                let found = Found {
+                    resumption,
+                    satisfiers,
+                };
+                Ok((ExecutionId::from_uuid(row.execution_id), found))
+            })
+            .collect()
+    }
+
+    async fn received(
+        &self,
+        partition: Partition,
+        wanted: &[(ExecutionId, &[SignalId])],
+    ) -> Result<Vec<(ExecutionId, ReceivedSignal)>, Error> {
+        if wanted.is_empty() {
+            return Ok(Vec::new());
+        }
+        let ids: Vec<Uuid> = wanted.iter().map(|(id, _)| id.uuid()).collect();
+        let signals: Vec<String> = wanted
+            .iter()
+            .map(|(_, signals)| {
+                let texts: Vec<String> = signals.iter().map(ToString::to_string).collect();
+                texts.join(",")
+            })
+            .collect();
+        let rows = sqlx::query_file!(
+            "src/suspension/received.sql",
+            partition.column(),
+            &ids,
+            &signals,
+            i64::from(Limits::SIGNALS_BYTES_MAX),
+        )
+        .fetch_all(&self.inner.verbs)
+        .await?;
+        Ok(rows
+            .into_iter()
+            .map(|row| {
+                let signal = ReceivedSignal {
+                    id: SignalId(row.id),
+                    waitpoint_id: WaitpointId(row.waitpoint_id),
+                    waitpoint_key: row.waitpoint_key,
+                    name: row.name,
+                    category: row.category,
+                    source_type: row.source_type,
+                    source_identity: row.source_identity,
+                    correlation_id: row.correlation_id,
+                    payload: row
+                        .payload
+                        .zip(row.payload_type)
+                        .map(|(data, content_type)| Payload::new(content_type, data)),
+                    accepted_at: row.accepted_at,
+                };
+                (ExecutionId::from_uuid(row.execution_id), signal)
+            })
+            .collect())
+    }
+}
+
+/// Returns the signals of one answer.
+fn page(satisfiers: &[SignalId], first: u32) -> &[SignalId] {
+    let rest = satisfiers.get(first as usize..).unwrap_or_default();
+    &rest[..rest.len().min(Limits::SIGNALS_MAX as usize)]
+}
