@@ -4,6 +4,8 @@
 //! [`Inbox`] is what was read; each delivery is decided on it and changes it, so
 //! that many signals can be decided one after the other and be written together.
 
+use std::collections::HashSet;
+
 use crate::{
     Evaluation, Outcome, ResumeCondition, ResumePolicy, SignalEffect, SignalFact, SignalId,
     SignalRefusal, SuspensionCloseReason, SuspensionId, WaitpointCloseReason, WaitpointId,
@@ -191,15 +193,19 @@ impl Closing {
         heard: &[Heard],
         policy: ResumePolicy,
     ) -> Self {
-        let spent = heard
-            .iter()
-            .map(|signal| signal.signal_id)
-            .filter(|id| match satisfiers.contains(id) {
-                _ if policy.close_waitpoint_on_resume => false,
-                true => policy.consume_matched_signals,
-                false => !policy.retain_signal_buffer_until_closed,
-            })
-            .collect();
+        let matched: HashSet<SignalId> = satisfiers.iter().copied().collect();
+        let is_spent = |id: &SignalId| match matched.contains(id) {
+            true => policy.consume_matched_signals,
+            false => !policy.retain_signal_buffer_until_closed,
+        };
+        let spent = match policy.close_waitpoint_on_resume {
+            true => Vec::new(),
+            false => heard
+                .iter()
+                .map(|signal| signal.signal_id)
+                .filter(is_spent)
+                .collect(),
+        };
         Self {
             reason,
             satisfiers,

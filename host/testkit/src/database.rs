@@ -128,6 +128,8 @@ impl Database {
             ("finished", "finished_at"),
             ("event", "at"),
             ("waitpoint_key", "not_after"),
+            ("waitpoint", "expires_at"),
+            ("signal", "key_expires_at"),
         ] {
             let statement =
                 format!("UPDATE {table} SET {column} = {column} - {ms} * interval '1 millisecond'");

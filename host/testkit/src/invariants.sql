@@ -15,6 +15,9 @@ tally AS (
     SELECT execution_id,
            count(*) FILTER (WHERE kind = 'created') AS created,
            count(*) FILTER (WHERE kind = 'replayed') AS replayed,
+           count(*) FILTER (WHERE kind = 'suspended') AS suspended,
+           count(*) FILTER (WHERE kind = 'resumed') AS resumed,
+           count(*) FILTER (WHERE kind = 'signalled') AS signalled,
            count(*) FILTER (WHERE kind IN ('success', 'failed', 'cancelled', 'execution_expired',
                                            'skipped')) AS ended
     FROM told GROUP BY execution_id
@@ -75,3 +78,36 @@ UNION ALL
 SELECT 'of waitpoint keys, if there are any, exactly one signs', count(*) FROM (
     SELECT FROM waitpoint_key HAVING count(*) > 0 AND count(*) FILTER (WHERE state = 'active') <> 1
 ) AS broken
+UNION ALL
+SELECT 'who is suspended waits in an open suspension', count(*) FROM parked p
+LEFT JOIN suspension s ON s.partition = p.partition AND s.execution_id = p.execution_id
+                      AND s.id = p.suspension_id AND s.closed_at IS NULL
+WHERE p.state = 'suspended' AND s.id IS NULL
+UNION ALL
+SELECT 'in an open suspension somebody waits', count(*) FROM suspension s
+LEFT JOIN parked p ON p.partition = s.partition AND p.execution_id = s.execution_id
+                  AND p.suspension_id = s.id
+WHERE s.closed_at IS NULL AND p.execution_id IS NULL
+UNION ALL
+SELECT 'an active waitpoint is of an open suspension', count(*) FROM waitpoint t
+LEFT JOIN suspension s ON s.partition = t.partition AND s.execution_id = t.execution_id
+                      AND s.id = t.suspension_id AND s.closed_at IS NULL
+WHERE t.state = 'active' AND s.id IS NULL
+UNION ALL
+SELECT 'a waitpoint counts its signals', count(*) FROM (
+    SELECT FROM waitpoint t LEFT JOIN signal g USING (partition, execution_id)
+    GROUP BY t.partition, t.execution_id, t.id, t.signals
+    HAVING t.signals <> count(*) FILTER (WHERE g.waitpoint_id = t.id)) AS broken
+UNION ALL
+SELECT 'a suspension begins and goes on with one event each', count(*) FROM (
+    SELECT s.execution_id,
+           count(*) FILTER (WHERE NOT s.at_once) AS begun,
+           count(*) FILTER (WHERE NOT s.at_once AND s.close_reason IN (
+               'satisfied', 'operator_resume', 'timed_out_auto_resume')) AS gone_on
+    FROM suspension s GROUP BY s.execution_id) AS x
+LEFT JOIN tally t USING (execution_id)
+WHERE (t.suspended, t.resumed) IS DISTINCT FROM (x.begun, x.gone_on)
+UNION ALL
+SELECT 'a signal has one event', count(*) FROM (
+    SELECT execution_id, count(*) AS signals FROM signal GROUP BY execution_id) AS x
+LEFT JOIN tally t USING (execution_id) WHERE t.signalled IS DISTINCT FROM x.signals

@@ -140,10 +140,11 @@ counted AS (
 used_up AS (
     UPDATE signal g SET spent = true
     FROM woken k
+    CROSS JOIN LATERAL (SELECT string_to_array(k.spent, ',')::uuid[] AS ids OFFSET 0) AS list
     CROSS JOIN LATERAL (
         SELECT g.ctid AS address FROM signal g
-        WHERE g.partition = $1 AND g.execution_id = k.execution_id
-          AND g.id = ANY (string_to_array(k.spent, ',')::uuid[]) OFFSET 0
+        WHERE g.partition = $1 AND g.execution_id = k.execution_id AND g.id = ANY (list.ids)
+        OFFSET 0
     ) AS found
     WHERE g.ctid = found.address AND k.spent IS NOT NULL
 ),

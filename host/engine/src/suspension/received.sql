@@ -7,14 +7,16 @@ SELECT w.execution_id AS "execution_id!", g.id AS "id!", g.waitpoint_id AS "wait
        t.key AS "waitpoint_key!", g.name AS "name!", g.category, g.source_type AS "source_type!",
        g.source_identity AS "source_identity!", g.correlation_id, g.payload, g.payload_type,
        g.accepted_at AS "accepted_at!"
-FROM unnest($2::uuid[], $3::text[]) AS w(execution_id, ids)
+FROM unnest($2::uuid[], $3::text[]) AS w(execution_id, list)
+-- Once for each execution, not for each of its signals.
+CROSS JOIN LATERAL (SELECT string_to_array(w.list, ',')::uuid[] AS ids OFFSET 0) AS wanted
 CROSS JOIN LATERAL (
     SELECT g.*,
            sum(coalesce(octet_length(g.payload), 0)) OVER (ORDER BY g.seq)
                - coalesce(octet_length(g.payload), 0) AS before
     FROM signal g
     WHERE g.partition = $1 AND g.execution_id = w.execution_id
-      AND g.id = ANY (string_to_array(w.ids, ',')::uuid[])
+      AND g.id = ANY (wanted.ids)
     ORDER BY g.seq
 ) AS g
 CROSS JOIN LATERAL (

@@ -560,8 +560,13 @@ fn bind(suspend: &Suspend, read: &Read) -> Result<Vec<Bound>, SuspendRefusal> {
                     return Err(SuspendRefusal::WaitpointAlreadyExists { key: key.clone() });
                 }
                 None => {
-                    keys.push(key.clone());
-                    bound.push(fresh(key, signal_names));
+                    let new = fresh(key, signal_names);
+                    // Only the first may do without a key of its own.
+                    keys.push(match bound.is_empty() {
+                        true => new.key.clone(),
+                        false => key.clone(),
+                    });
+                    bound.push(new);
                     continue;
                 }
             },
