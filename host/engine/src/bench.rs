@@ -342,6 +342,75 @@ pub async fn renewals(
     })
 }
 
+/// Suspends `count` executions of a lane, each at one waitpoint, with time limits
+/// that pass within a month, but not today; returns the bytes that each takes in
+/// tables and indexes.
+pub async fn suspend(engine: &Engine, lane: &str, kind: &str, count: u64) -> Result<f64, Error> {
+    let before = bytes(engine).await?;
+    backlog(engine, lane, kind, count).await?;
+    sqlx::query!(
+        "WITH taken AS (DELETE FROM ready WHERE lane = $1 RETURNING *),
+         named AS MATERIALIZED (
+             SELECT t.*, gen_random_uuid() AS suspension_id,
+                    clock_timestamp() + (1 + 29 * random()) * interval '1 day' AS timeout_at
+             FROM taken t
+         ),
+         begun AS (
+             INSERT INTO suspension (partition, execution_id, id, epoch, attempt, replays,
+                                     reason, requested_by, condition, timeout_at,
+                                     timeout_behavior, state, state_type, at_once)
+             SELECT partition, execution_id, suspension_id, 1, 0, 0, 'waiting_for_signal',
+                    'worker', $2, timeout_at, 'fail', 'saved', 'text/plain', false
+             FROM named
+         ),
+         opened AS (
+             INSERT INTO waitpoint (partition, execution_id, id, key, state, suspension_id,
+                                    token_kid, token_fingerprint, activated_at)
+             SELECT partition, execution_id, gen_random_uuid(), 'bench', 'active', suspension_id,
+                    'bench', '0123456789abcdef', clock_timestamp()
+             FROM named
+         )
+         INSERT INTO parked (partition, execution_id, state, reason, wake_at, lane, rank, epoch,
+                             attempts, retries, reclaims, replays, next_type, resumes,
+                             suspension_id)
+         SELECT partition, execution_id, 'suspended', 'waiting_for_signal', timeout_at, lane,
+                rank, 1, 1, retries, reclaims, replays, next_type, true, suspension_id
+         FROM named",
+        lane,
+        CONDITION,
+    )
+    .execute(&engine.inner.reads)
+    .await?;
+    Ok((bytes(engine).await? - before) as f64 / count.max(1) as f64)
+}
+
+/// What suspended executions of the benchmark wait for.
+const CONDITION: &str = r#"{"Single":{"waitpoint_key":"bench","matcher":"Wildcard"}}"#;
+
+/// Returns the bytes of everything an execution that waits is kept in.
+async fn bytes(engine: &Engine) -> Result<i64, Error> {
+    Ok(sqlx::query_scalar!(
+        r#"SELECT sum(pg_total_relation_size(t))::bigint AS "bytes!"
+           FROM unnest(ARRAY['execution', 'parked', 'suspension', 'waitpoint']::regclass[]) AS t"#
+    )
+    .fetch_one(&engine.inner.reads)
+    .await?)
+}
+
+/// Looks for suspensions whose time has passed, as the sweep does, `runs` times;
+/// returns the time of each look.
+pub async fn due_suspensions(engine: &Engine, runs: u32) -> Result<Vec<Duration>, Error> {
+    let mut times = Vec::new();
+    for _ in 0..runs {
+        for partition in engine.instance().partitions.all() {
+            let asked = Instant::now();
+            engine.due_suspensions(partition).await?;
+            times.push(asked.elapsed());
+        }
+    }
+    Ok(times)
+}
+
 /// Removes what a lane holds again, whatever became of it.
 pub async fn clear(engine: &Engine, lane: &str) -> Result<(), Error> {
     sqlx::query!("DELETE FROM ready WHERE lane = $1", lane)
@@ -350,9 +419,18 @@ pub async fn clear(engine: &Engine, lane: &str) -> Result<(), Error> {
     sqlx::query!("DELETE FROM lease WHERE lane = $1", lane)
         .execute(&engine.inner.reads)
         .await?;
-    sqlx::query!("DELETE FROM parked WHERE lane = $1", lane)
-        .execute(&engine.inner.reads)
-        .await?;
+    sqlx::query!(
+        "WITH gone AS (DELETE FROM parked WHERE lane = $1 RETURNING partition, execution_id),
+         suspensions AS (
+             DELETE FROM suspension s USING gone g
+             WHERE s.partition = g.partition AND s.execution_id = g.execution_id
+         )
+         DELETE FROM waitpoint t USING gone g
+         WHERE t.partition = g.partition AND t.execution_id = g.execution_id",
+        lane
+    )
+    .execute(&engine.inner.reads)
+    .await?;
     sqlx::query!(
         "DELETE FROM execution WHERE namespace = 'bench' AND lane = $1",
         lane

@@ -14,6 +14,14 @@ use crate::execution::{FinishCall, FinishVerdict, label};
 use crate::suspension::{DeliverCall, DeliverVerdict, Resume};
 use crate::{Engine, Error};
 
+/// A suspension whose time has passed.
+#[derive(Debug)]
+pub(crate) struct Due {
+    execution_id: ExecutionId,
+    suspension: SuspensionId,
+    behavior: TimeoutBehavior,
+}
+
 impl Engine {
     /// Ends suspensions whose time has passed, or asks an operator; returns how
     /// many.
@@ -25,7 +33,8 @@ impl Engine {
         Ok(ended)
     }
 
-    async fn suspension_timeouts_of(&self, partition: Partition) -> Result<u64, Error> {
+    /// Finds suspensions whose time has passed.
+    pub(crate) async fn due_suspensions(&self, partition: Partition) -> Result<Vec<Due>, Error> {
         let rows = sqlx::query_file!(
             "src/reconcile/suspension_timeouts.sql",
             partition.column(),
@@ -33,18 +42,29 @@ impl Engine {
         )
         .fetch_all(&self.inner.verbs)
         .await?;
+        rows.into_iter()
+            .map(|row| {
+                let of = row.suspension_id;
+                let column = "timeout_behavior";
+                Ok(Due {
+                    execution_id: ExecutionId::from_uuid(row.execution_id),
+                    suspension: SuspensionId(of),
+                    behavior: label("suspension", column, of, &row.timeout_behavior)?,
+                })
+            })
+            .collect()
+    }
+
+    async fn suspension_timeouts_of(&self, partition: Partition) -> Result<u64, Error> {
         let (mut finish, mut resume, mut escalate) = (Vec::new(), Vec::new(), Vec::new());
-        for row in rows {
-            let id = ExecutionId::from_uuid(row.execution_id);
-            let suspension = SuspensionId(row.suspension_id);
-            let behavior: TimeoutBehavior = label(
-                "suspension",
-                "timeout_behavior",
-                row.suspension_id,
-                &row.timeout_behavior,
-            )?;
+        for due in self.due_suspensions(partition).await? {
+            let Due {
+                execution_id: id,
+                suspension,
+                behavior,
+            } = due;
             match SuspensionCloseReason::of_timeout(behavior) {
-                None => escalate.push((row.execution_id, row.suspension_id)),
+                None => escalate.push((id.uuid(), suspension.0)),
                 Some(reason) if reason.resumes() => resume.push(DeliverCall::resume(
                     id,
                     Resume {

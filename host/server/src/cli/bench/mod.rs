@@ -10,6 +10,7 @@ mod lifecycles;
 mod measure;
 mod report;
 mod start;
+mod waiting;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -58,6 +59,13 @@ pub struct BenchArgs {
         default_value = "guest-examples/out/echo.wasm"
     )]
     component: PathBuf,
+    /// The component that is suspended: one that waits for two approvals
+    #[arg(
+        long,
+        value_name = "FILE",
+        default_value = "guest-examples/out/approval.wasm"
+    )]
+    waiting: PathBuf,
     /// How long each measurement lasts
     #[arg(long, value_name = "DURATION", value_parser = duration::parse, default_value = "5s")]
     span: Duration,
@@ -70,6 +78,9 @@ pub struct BenchArgs {
     /// Ready executions that claims are measured against
     #[arg(long, value_name = "N", value_delimiter = ',', default_values_t = [1_000, 100_000, 1_000_000])]
     backlog: Vec<u64>,
+    /// Suspended executions that time limits are looked for among
+    #[arg(long, value_name = "N", default_value_t = 1_000_000)]
+    suspended: u64,
     /// Attempts that run at once
     #[arg(long, value_name = "N", default_value_t = 2048, value_parser = clap::value_parser!(u32).range(1..=65_536))]
     slots: u32,
@@ -87,6 +98,7 @@ pub async fn run(context: &Context, args: BenchArgs) -> Result<Exit, Failure> {
         args.rounds = 1;
         args.span = args.span.min(Duration::from_secs(2));
         args.backlog = vec![1_000, 20_000];
+        args.suspended = 20_000;
     }
     let mut loaded = args.config.clone().load()?;
     if !loaded.origins.contains_key("telemetry.log") {
@@ -141,12 +153,15 @@ async fn measure(args: &BenchArgs, config: &Config, host: &Host) -> Result<Repor
     let engine = host.engine();
     let idle_rss = rss_bytes();
     load::one(host, KIND, &args.component).await?;
+    load::one(host, waiting::KIND_WAITING, &args.waiting).await?;
     complain("warming up");
     lifecycles::run(host, 16, Duration::from_millis(500)).await?;
     ends_well(host).await?;
     let baseline = Baseline::prepare(engine).await?;
     complain("idle latency");
     let idle = idle(host, &baseline).await?;
+    complain("signals");
+    let waiting = waiting::resumed(host, &baseline).await?;
     let mut baselines = Vec::new();
     let mut runs: Vec<Vec<Lifecycles>> = vec![Vec::new(); args.in_flight.len()];
     for round in 1..=args.rounds {
@@ -177,6 +192,7 @@ async fn measure(args: &BenchArgs, config: &Config, host: &Host) -> Result<Repor
     let (backlog, backlog_rss) = backlogs(args, host).await?;
     let delays = delays(args, host).await?;
     let leases = leases(engine).await?;
+    let suspended = waiting::many(host, args.suspended).await?;
     Ok(Report {
         version: env!("CARGO_PKG_VERSION"),
         optimised: !cfg!(debug_assertions),
@@ -189,6 +205,7 @@ async fn measure(args: &BenchArgs, config: &Config, host: &Host) -> Result<Repor
         inserts_per_second: median(&mut baselines),
         lifecycles: runs.iter().map(|runs| Lifecycles::median(runs)).collect(),
         idle,
+        waiting,
         start_us: start.as_micros() as f64,
         sandbox,
         memory: Memory {
@@ -199,6 +216,7 @@ async fn measure(args: &BenchArgs, config: &Config, host: &Host) -> Result<Repor
         backlog,
         delays,
         leases,
+        suspended,
     })
 }
 

@@ -24,6 +24,8 @@ pub struct Report {
     pub lifecycles: Vec<Lifecycles>,
     /// One execution at a time on a host with nothing else to do.
     pub idle: Idle,
+    /// One suspended execution at a time, likewise.
+    pub waiting: Waiting,
     /// Median time in which another host starts and finishes an execution.
     pub start_us: f64,
     /// What a sandbox costs.
@@ -36,6 +38,8 @@ pub struct Report {
     pub delays: Delays,
     /// Many leases renewed at once.
     pub leases: Leases,
+    /// Many executions that wait.
+    pub suspended: Suspended,
 }
 
 /// Lifecycles at one number in flight; costs are per lifecycle.
@@ -68,6 +72,40 @@ pub struct Idle {
     pub commit_us: f64,
     /// The first as a multiple of the third.
     pub p50_in_commits: f64,
+}
+
+/// Times from the last signal an execution needs to its end: the signal is
+/// recorded, the execution claimed, its handler called in a fresh sandbox, and its
+/// result recorded.
+#[derive(Debug, Serialize)]
+pub struct Waiting {
+    /// Half took less.
+    pub p50_us: f64,
+    /// One in a hundred took longer.
+    pub p99_us: f64,
+    /// One durable commit of one row by one connection.
+    pub commit_us: f64,
+    /// The first as a multiple of the third.
+    pub p50_in_commits: f64,
+    /// The second as a multiple of the third.
+    pub p99_in_commits: f64,
+}
+
+/// Executions that wait, many of them.
+#[derive(Debug, Serialize)]
+pub struct Suspended {
+    /// How many.
+    pub suspended: u64,
+    /// Bytes of each in tables and indexes.
+    pub bytes_each: f64,
+    /// Memory of the host with them.
+    pub rss_bytes: u64,
+    /// And just before.
+    pub rss_before_bytes: u64,
+    /// Of looks for time limits that have passed, half took less.
+    pub find_due_p50_us: f64,
+    /// One in a hundred took longer.
+    pub find_due_p99_us: f64,
 }
 
 /// Memory of the host.
@@ -190,6 +228,14 @@ impl Report {
             self.idle.p50_us, self.idle.p50_in_commits, self.idle.commit_us, self.idle.p99_us
         ));
         terminal.line(&format!(
+            "signal to result: p50 {:.0} µs ({:.1} commits of {:.0} µs), p99 {:.0} µs ({:.1})",
+            self.waiting.p50_us,
+            self.waiting.p50_in_commits,
+            self.waiting.commit_us,
+            self.waiting.p99_us,
+            self.waiting.p99_in_commits
+        ));
+        terminal.line(&format!(
             "start: p50 {:.0} ms from making the process to its first finished execution",
             self.start_us / 1e3
         ));
@@ -238,6 +284,14 @@ impl Report {
         } = self.leases;
         terminal.line(&format!(
             "leases: {leases} renewed by {statements:.1} statements in {p50_ms:.0} ms, at most {max_ms:.0} ms"
+        ));
+        terminal.line(&format!(
+            "suspended: {} take {:.0} bytes of disk each, and {} of memory in all; those past their time are found in p50 {:.0} µs, p99 {:.0} µs",
+            self.suspended.suspended,
+            self.suspended.bytes_each,
+            size(self.suspended.rss_bytes.saturating_sub(self.suspended.rss_before_bytes)),
+            self.suspended.find_due_p50_us,
+            self.suspended.find_due_p99_us
         ));
     }
 }

@@ -1,0 +1,133 @@
+//! Executions that wait: how long it takes from the signal that is the last one
+//! needed until the handler it resumes has run, and what a million of them cost.
+
+use std::time::Duration;
+
+use engine::bench::{self, Baseline};
+use engine::{
+    Addressee, Create, Deliver, Engine, Operate, Operator, Payload, TokenExpiry, WaitpointRef,
+};
+use model::{ExecutionId, PublicState, SignalEffect};
+
+use super::lifecycles::PATIENCE;
+use super::measure::{percentile, rss_bytes};
+use super::report::{Suspended, Waiting};
+use super::{HERD_LANE, IDLE_PAUSE, KIND, complain};
+use crate::Host;
+use crate::cli::exit::{Exit, Failure};
+use crate::stopwatch::Stopwatch;
+
+/// Kind of the executions that wait.
+pub const KIND_WAITING: &str = "bench-waiting";
+/// Executions that are resumed.
+const RUNS: usize = 100;
+/// Looks for time limits that have passed.
+const LOOKS: u32 = 1000;
+/// Longest between two looks whether an execution has been suspended.
+const LOOK_PAUSE: Duration = Duration::from_millis(1);
+
+/// Suspends and resumes executions one at a time on a host with nothing else to do,
+/// and takes one commit at a time in turns with them.
+pub async fn resumed(host: &Host, baseline: &Baseline) -> Result<Waiting, Failure> {
+    let engine = host.engine();
+    let mut single = baseline.single(engine).await?;
+    let (mut times, mut commits) = (Vec::with_capacity(RUNS), Vec::with_capacity(RUNS));
+    for _ in 0..RUNS {
+        let (id, last) = suspended(engine).await?;
+        tokio::time::sleep(IDLE_PAUSE).await;
+        let watch = Stopwatch::start();
+        single.insert().await?;
+        commits.push(watch.elapsed());
+        tokio::time::sleep(IDLE_PAUSE).await;
+        let watch = Stopwatch::start();
+        let (delivered, finished) =
+            tokio::join!(engine.signal(last), engine.wait_finished(id, PATIENCE));
+        times.push(watch.elapsed());
+        let effect = delivered?.map(|delivered| delivered.effect);
+        if effect != Ok(SignalEffect::ResumeConditionSatisfied) || !finished? {
+            let message = format!("execution {id} was not resumed: {effect:?}");
+            return Err(Failure::new(Exit::Failed, message));
+        }
+    }
+    let commit_us = percentile(&mut commits, 0.5).as_micros() as f64;
+    let p50_us = percentile(&mut times, 0.5).as_micros() as f64;
+    let p99_us = percentile(&mut times, 0.99).as_micros() as f64;
+    Ok(Waiting {
+        p50_us,
+        p99_us,
+        commit_us,
+        p50_in_commits: p50_us / commit_us,
+        p99_in_commits: p99_us / commit_us,
+    })
+}
+
+/// Begins an execution that waits for two approvals, and gives it one; returns the
+/// other.
+async fn suspended(engine: &Engine) -> Result<(ExecutionId, Deliver), Failure> {
+    let failed = |text: String| Failure::new(Exit::Failed, text);
+    let input = Payload::new("application/json", r#"{"service":"bench","version":"1"}"#);
+    let created = engine.create(Create::new(KIND_WAITING, input)).await?;
+    let id = created.map_err(|refusal| failed(refusal.to_string()))?.id();
+    let watch = Stopwatch::start();
+    loop {
+        let state = engine.get(id, None).await?.map(|info| info.public_state);
+        match state {
+            Some(PublicState::Suspended) => break,
+            Some(state) if state.is_terminal() || watch.elapsed() > PATIENCE => {
+                return Err(failed(format!(
+                    "execution {id} is {state} instead of suspended"
+                )));
+            }
+            _ => tokio::time::sleep(LOOK_PAUSE).await,
+        }
+    }
+    let operate = Operate {
+        id,
+        namespace: None,
+        by: Operator {
+            actor: "bench".to_owned(),
+            reason: None,
+        },
+    };
+    let token = engine
+        .mint_waitpoint_token(operate, WaitpointRef::Only, Vec::new(), TokenExpiry::Never)
+        .await?;
+    let token = token.map_err(|refusal| failed(refusal.to_string()))?.token;
+    let approval = |source: &str| Deliver {
+        to: Addressee::Token {
+            token: token.reveal().to_owned(),
+            execution_id: None,
+            namespace: None,
+        },
+        name: "approved".to_owned(),
+        category: None,
+        source_type: "bench".to_owned(),
+        source_identity: source.to_owned(),
+        correlation_id: None,
+        payload: None,
+        idempotency_key: None,
+        dedup_ttl_ms: None,
+    };
+    let first = engine.signal(approval("first")).await?;
+    first.map_err(|refusal| failed(refusal.to_string()))?;
+    Ok((id, approval("second")))
+}
+
+/// Has many executions wait.
+pub async fn many(host: &Host, count: u64) -> Result<Suspended, Failure> {
+    let engine = host.engine();
+    complain(&format!("{count} suspended executions"));
+    let before = rss_bytes();
+    let bytes_each = bench::suspend(engine, HERD_LANE, KIND, count).await?;
+    let mut looks = bench::due_suspensions(engine, LOOKS).await?;
+    let rss = rss_bytes();
+    bench::clear(engine, HERD_LANE).await?;
+    Ok(Suspended {
+        suspended: count,
+        bytes_each,
+        rss_bytes: rss,
+        rss_before_bytes: before,
+        find_due_p50_us: percentile(&mut looks, 0.5).as_micros() as f64,
+        find_due_p99_us: percentile(&mut looks, 0.99).as_micros() as f64,
+    })
+}
