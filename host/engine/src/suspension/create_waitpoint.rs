@@ -4,8 +4,8 @@
 
 use model::{ExecutionId, Invalid, LeaseRefusal, Limits, SuspendRefusal, WaitpointId};
 
+use super::bind::default_key;
 use super::inbox::{self, Named};
-use super::suspend::default_key;
 use super::{CreateWaitpoint, OpenWaitpoint};
 use crate::execution::{TRIES, moving};
 use crate::{Answer, Engine, Error, MintToken, TokenExpiry, mint};

@@ -8,18 +8,24 @@
 //! kept. What a signal does is decided by [`model::Inbox`] on what was read, and
 //! written by a statement that holds only if nothing changed since.
 
-mod close;
+mod begin;
+mod bind;
+mod boxes;
+mod close_waitpoint;
 mod create_waitpoint;
 mod deliver;
 mod inbox;
+mod mint_token;
+mod plan;
 mod read;
 mod resume;
 mod resumption;
+mod satisfy;
+mod signal;
 mod suspend;
-mod token;
 
+pub(crate) use begin::{SuspendCall, SuspendVerdict};
 pub(crate) use deliver::{DeliverCall, DeliverVerdict, Resume};
-pub(crate) use suspend::{SuspendCall, SuspendVerdict};
 
 pub use read::{SignalInfo, SuspensionInfo, WaitpointInfo};
 

@@ -1,0 +1,129 @@
+//! Finds the waitpoints that a suspension waits at.
+
+use model::{Invalid, Limits, SuspendRefusal, WaitpointId, WaitpointState};
+
+use super::inbox::Read;
+use super::{Binding, Suspend};
+use crate::mint;
+
+/// What the key of a waitpoint begins with that was given none.
+const DEFAULT_KEY: &str = "wpk:";
+
+/// A waitpoint as a suspension binds it.
+#[derive(Debug, Clone)]
+pub(super) struct Bound {
+    pub(super) id: WaitpointId,
+    pub(super) key: String,
+    pub(super) signal_names: Vec<String>,
+    /// What it has heard, if it is pending.
+    pub(super) pending: Option<i32>,
+}
+
+/// Finds the waitpoints of a suspension and checks its condition with them.
+pub(super) fn bind(suspend: &Suspend, read: &Read) -> Result<Vec<Bound>, SuspendRefusal> {
+    let fresh = |key: &str, signal_names: &[String]| {
+        let id = WaitpointId(mint::random_id());
+        Bound {
+            id,
+            key: if key.is_empty() {
+                default_key(id)
+            } else {
+                key.to_owned()
+            },
+            signal_names: signal_names.to_vec(),
+            pending: None,
+        }
+    };
+    let pending = |waitpoint: &model::InboxWaitpoint| match waitpoint.state {
+        WaitpointState::Pending => Ok(Bound {
+            id: waitpoint.id,
+            key: waitpoint.key.clone(),
+            signal_names: Vec::new(),
+            pending: Some(read.signals.get(&waitpoint.id).copied().unwrap_or(0)),
+        }),
+        WaitpointState::Expired => Err(SuspendRefusal::PendingWaitpointExpired),
+        state => Err(SuspendRefusal::WaitpointNotPending { state }),
+    };
+    let mut asked = suspend.waitpoints.clone();
+    if asked.is_empty() {
+        let keys = suspend.condition.waitpoint_keys();
+        asked.extend(keys.into_iter().map(|key| Binding::Keyed(key.to_owned())));
+    }
+    if asked.is_empty() {
+        asked.push(Binding::Fresh {
+            key: String::new(),
+            signal_names: Vec::new(),
+        });
+    }
+    if asked.len() > Limits::WAITPOINTS_MAX {
+        let keys = vec![String::new(); asked.len()];
+        suspend
+            .condition
+            .check(&keys, true)
+            .map_err(Invalid::from)?;
+    }
+    let mut bound = Vec::with_capacity(asked.len());
+    let mut keys = Vec::with_capacity(asked.len());
+    for binding in &asked {
+        let open = |key: &str| read.inbox.waitpoints.iter().find(|it| it.key == *key);
+        let found = match binding {
+            Binding::Fresh { key, signal_names } => match open(key) {
+                Some(_) => {
+                    return Err(SuspendRefusal::WaitpointAlreadyExists { key: key.clone() });
+                }
+                None => {
+                    let new = fresh(key, signal_names);
+                    // Only the first may do without a key of its own.
+                    keys.push(match bound.is_empty() {
+                        true => new.key.clone(),
+                        false => key.clone(),
+                    });
+                    bound.push(new);
+                    continue;
+                }
+            },
+            Binding::UsePending(id) => {
+                let found = read.inbox.waitpoints.iter().find(|it| it.id == *id);
+                pending(found.ok_or(SuspendRefusal::WaitpointNotFound)?)?
+            }
+            Binding::Keyed(key) => match open(key) {
+                Some(found) => pending(found)?,
+                None => fresh(key, &[]),
+            },
+        };
+        keys.push(found.key.clone());
+        bound.push(found);
+    }
+    let defaults = &read.policy.suspension_policy;
+    let has_deadline = suspend.timeout.is_some() || defaults.default_timeout_ms.is_some();
+    suspend
+        .condition
+        .check(&keys, has_deadline)
+        .map_err(Invalid::from)?;
+    let new = bound.iter().filter(|it| it.pending.is_none()).count();
+    let max = Limits::WAITPOINTS_OPEN_MAX;
+    if read.open().count() + new > max {
+        return Err(SuspendRefusal::WaitpointLimitExceeded { max });
+    }
+    Ok(bound)
+}
+
+/// Returns the key of a waitpoint that was given none.
+pub(super) fn default_key(id: WaitpointId) -> String {
+    format!("{DEFAULT_KEY}{id}")
+}
+
+impl Suspend {
+    /// Returns the names that tokens of a new waitpoint are bound to.
+    pub(super) fn names_for(&self, wanted: &str) -> Vec<String> {
+        let names = self.waitpoints.iter().find_map(|binding| match binding {
+            Binding::Fresh { key, signal_names }
+                if key == wanted || key.is_empty() && wanted.starts_with(DEFAULT_KEY) =>
+            {
+                Some(signal_names.clone())
+            }
+            _ => None,
+        });
+        names.unwrap_or_default()
+    }
+}
