@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::coalesce::Coalescer;
 use crate::{
-    Engine, Error, Inner, SecretsKeys, component, execution, lane, reconcile, standby,
+    Engine, Error, Inner, SecretsKeys, component, execution, lane, reconcile, standby, suspension,
     waitpoint_key, wake,
 };
 
@@ -114,6 +114,7 @@ impl Engine {
                 finish: Coalescer::start("finish", 1, statements(&verbs)),
                 known: component::Known::default(),
                 lanes: lane::Lanes::default(),
+                signals: suspension::Tally::default(),
                 seals: tokio::sync::OnceCell::new(),
                 waitpoint_keys: waitpoint_key::Ring::new(settings.secrets, instance),
                 limits: settings.limits,

@@ -90,6 +90,7 @@ struct Inner {
     standbys: standby::Standbys,
     known: component::Known,
     lanes: lane::Lanes,
+    signals: suspension::Tally,
     seals: tokio::sync::OnceCell<Seals>,
     waitpoint_keys: waitpoint_key::Ring,
     create: coalesce::Coalescer<execution::CreateCall, execution::CreateVerdict>,

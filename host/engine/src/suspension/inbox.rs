@@ -26,6 +26,8 @@ pub(super) struct Read {
     pub(super) epoch: u64,
     /// What it waits for.
     pub(super) inbox: Inbox,
+    /// Whether the time of its suspension has passed.
+    pub(super) is_due: bool,
     /// The guard of its suspension.
     pub(super) changes: i32,
     /// The guards of its waitpoints: signals each has heard.
@@ -164,6 +166,7 @@ pub(super) async fn read(
         let read = Read {
             namespace,
             epoch: epoch(row.epoch),
+            is_due: row.is_due,
             changes: row.changes.unwrap_or(0),
             signals: waitpoints.iter().map(|it| it.id).zip(counts).collect(),
             active: waitpoints

@@ -7,6 +7,7 @@ SELECT w.execution_id AS "execution_id!", e.namespace AS "namespace?", e.policy,
        f.outcome::text AS outcome,
        coalesce(l.epoch, p.epoch, r.epoch, f.epoch, 0) AS "epoch!",
        p.suspension_id AS "suspension_id?", p.changes AS "changes?",
+       coalesce(p.wake_at <= clock_timestamp(), false) AS "is_due!",
        s.condition AS "condition?", s.resume_policy,
        (SELECT count(*) FROM signal g
         WHERE g.partition = $1 AND g.execution_id = w.execution_id) AS "accepted!",
@@ -29,7 +30,7 @@ LEFT JOIN LATERAL (
     WHERE r.partition = $1 AND r.execution_id = w.execution_id OFFSET 0
 ) AS r ON true
 LEFT JOIN LATERAL (
-    SELECT p.epoch, p.suspension_id, p.changes FROM parked p
+    SELECT p.epoch, p.suspension_id, p.changes, p.wake_at FROM parked p
     WHERE p.partition = $1 AND p.execution_id = w.execution_id OFFSET 0
 ) AS p ON true
 LEFT JOIN LATERAL (

@@ -23,9 +23,11 @@ mod resumption;
 mod satisfy;
 mod signal;
 mod suspend;
+mod tally;
 
 pub(crate) use begin::{SuspendCall, SuspendVerdict};
 pub(crate) use deliver::{DeliverCall, DeliverVerdict, Resume};
+pub(crate) use tally::Tally;
 
 pub use read::{SignalInfo, SuspensionInfo, WaitpointInfo};
 

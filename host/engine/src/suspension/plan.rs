@@ -155,7 +155,11 @@ impl<'a> Plan<'a> {
     ) {
         let waits = read.filter(|read| {
             let waiting = read.inbox.waiting.as_ref();
-            waiting.is_some_and(|waiting| resume.due.is_none_or(|due| waiting.suspension_id == due))
+            waiting.is_some_and(|waiting| {
+                resume
+                    .due
+                    .is_none_or(|due| waiting.suspension_id == due && read.is_due)
+            })
         });
         let Some(read) = waits.filter(|read| read.inbox.is_waiting()) else {
             return self
@@ -275,7 +279,9 @@ impl Boxed<'_> {
             reason: closing.reason,
             satisfiers: closing.satisfiers.clone(),
             spent: closing.spent.clone(),
-            delay_ms: asked.or(waiting.policy.resume_delay_ms),
+            delay_ms: asked
+                .or(waiting.policy.resume_delay_ms)
+                .filter(|ms| *ms > 0),
             closes_waitpoints: waiting.policy.close_waitpoint_on_resume,
         });
     }

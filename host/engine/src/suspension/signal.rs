@@ -44,7 +44,13 @@ impl Engine {
     ///
     /// # Refusals
     /// See [`SignalRefusal`].
-    pub async fn signal(&self, mut deliver: Deliver) -> Answer<Delivered, SignalRefusal> {
+    pub async fn signal(&self, deliver: Deliver) -> Answer<Delivered, SignalRefusal> {
+        let answer = self.deliver(deliver).await?;
+        self.inner.signals.count(&answer);
+        Ok(answer)
+    }
+
+    async fn deliver(&self, mut deliver: Deliver) -> Answer<Delivered, SignalRefusal> {
         if let Err(invalid) = check(&mut deliver) {
             return Ok(Err(invalid.into()));
         }

@@ -73,6 +73,7 @@ pub async fn metrics(State(app): State<App>) -> Result<impl IntoResponse, Proble
     );
     guests(&mut page, &app);
     sweeps(&mut page, &app.engine.sweep_figures());
+    signals(&mut page, &app.engine.signal_figures());
     // A host without its database still has metrics: this one says so.
     let counts = app.engine.counts().await;
     page.family(
@@ -216,6 +217,18 @@ fn guests(page: &mut Page, app: &App) {
 
 /// What the sweeps of this host did. A sweep that never succeeded has no time
 /// since its last success; one that runs long shows in its duration.
+fn signals(page: &mut Page, figures: &[(&'static str, u64)]) {
+    let name = "flowhost_signals_total";
+    page.family(
+        name,
+        "counter",
+        "Signals this host was given, by effect, `duplicate`, or code of the refusal.",
+    );
+    for (outcome, count) in figures {
+        page.sample(name, &format!("{{outcome=\"{outcome}\"}}"), count);
+    }
+}
+
 fn sweeps(page: &mut Page, figures: &[SweepFigures]) {
     type Value = fn(&SweepFigures) -> Option<f64>;
     let families: [(&str, &str, &str, Value); 6] = [
