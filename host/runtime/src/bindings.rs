@@ -16,12 +16,18 @@ wasmtime::component::bindgen!({
         "flowhost:engine/executions.describe": async | trappable,
         "flowhost:engine/executions.result": async | trappable,
         "flowhost:engine/executions.cancel": async | trappable,
+        "flowhost:engine/signal.[method]signal.deliver": async | trappable,
+        "flowhost:engine/signal.observe": async | trappable,
+        "flowhost:engine/suspend.[method]request.suspend": async | trappable,
+        "flowhost:engine/suspend.create-waitpoint": async | trappable,
         default: trappable,
     },
     exports: { default: async },
     with: {
         "flowhost:engine/claim.lease": crate::host::LeaseHandle,
         "flowhost:engine/executions.request": crate::host::Request,
+        "flowhost:engine/signal.signal": crate::host::Signal,
+        "flowhost:engine/suspend.request": crate::host::SuspendRequest,
     },
 });
 
@@ -37,6 +43,8 @@ pub(crate) mod worker {
             "flowhost:engine/complete": crate::bindings::flowhost::engine::complete,
             "flowhost:engine/executions": crate::bindings::flowhost::engine::executions,
             "flowhost:engine/log": crate::bindings::flowhost::engine::log,
+            "flowhost:engine/signal": crate::bindings::flowhost::engine::signal,
+            "flowhost:engine/suspend": crate::bindings::flowhost::engine::suspend,
         },
     });
 }

@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock};
 use model::{ExecutionPolicy, Usage};
 
 use crate::attempt::Attempt;
+use crate::bindings::flowhost::engine::suspend::Resumption;
 use crate::bindings::flowhost::engine::types::Task;
 
 /// A lease in the hands of a guest.
@@ -14,6 +15,8 @@ pub(crate) struct Held {
     pub(crate) attempt: Arc<Attempt>,
     /// What is to be done.
     pub(crate) task: Arc<Task>,
+    /// What the guest goes on with, if it was suspended before.
+    pub(crate) resumption: Option<Resumption>,
     /// Whether the execution's policy limits the attempt.
     pub(crate) limited: bool,
     /// The policy and the failures so far, so that a failure needs no read.

@@ -16,7 +16,15 @@ pub const PACKAGE: &str = "flowhost:engine";
 /// The version offered. Every `0.1.x` is of one track and fits.
 pub const VERSION: &str = "0.1.0";
 
-const INTERFACES: &[&str] = &["types", "claim", "complete", "executions", "log"];
+const INTERFACES: &[&str] = &[
+    "types",
+    "claim",
+    "complete",
+    "executions",
+    "log",
+    "signal",
+    "suspend",
+];
 /// What a component of each world exports.
 const WORLDS: &[(&str, &str)] = &[("attempt", WORLD_HANDLER), ("service", WORLD_WORKER)];
 /// Packages of WASI 0.2 that are linked. Sockets are among them because

@@ -4,7 +4,7 @@
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use engine::{Payload, WORLD_WORKER};
+use engine::{Payload, Resumption, WORLD_WORKER};
 use model::{Digest, ExecutionId, Fence, LeaseId, Partition, Usage};
 use uuid::Uuid;
 
@@ -34,6 +34,8 @@ pub struct InvokeSettings {
     pub tags: Vec<(String, String)>,
     /// Number of the attempt, from zero.
     pub attempt_index: u32,
+    /// What the handler goes on with, as if it had been suspended before.
+    pub resumption: Option<Resumption>,
 }
 
 /// What came of it.
@@ -69,8 +71,8 @@ pub enum InvokeRefusal {
 /// Runs the handler in `wasm` once with `input`.
 ///
 /// Its lease is made up: renewals succeed, progress and an end through the
-/// interface `complete` appear in the log, and calls about other executions
-/// are answered `unavailable`.
+/// interfaces `complete` and `suspend` appear in the log, and calls about other
+/// executions are answered `unavailable`.
 ///
 /// # Errors
 ///
@@ -152,12 +154,13 @@ pub(crate) fn made_up(
             } else {
                 types::AttemptType::Retry
             },
-            input: types::Payload {
-                content_type: input.content_type,
-                data: input.data,
-            },
+            input: crate::task::given(input),
             tags: settings.tags.clone(),
         }),
+        resumption: settings
+            .resumption
+            .clone()
+            .map(crate::resumption::resumption),
         attempt: Arc::new(Attempt::new(
             fence,
             now,

@@ -2,10 +2,15 @@
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use crate::compile::CompileIn;
 use crate::engine_config::Pooling;
 use crate::limits::SandboxLimits;
+
+/// What addresses of callbacks begin with when nobody says otherwise: the route
+/// of this host, relative to wherever it is reached.
+pub const CALLBACK_PREFIX: &str = "/v1/callbacks/";
 
 /// How handlers are run on this host.
 #[derive(Debug, Clone)]
@@ -63,6 +68,9 @@ pub struct WorkerSettings {
     pub services_max: u32,
     /// Leases one of them may hold at once.
     pub service_leases_max: u32,
+    /// What the addresses begin with at which a request from outside becomes a
+    /// signal; the token follows.
+    pub callback_prefix: Arc<str>,
 }
 
 impl WorkerSettings {
@@ -78,6 +86,7 @@ impl WorkerSettings {
             services_per_component: 1,
             services_max: 16,
             service_leases_max: 16,
+            callback_prefix: Arc::from(CALLBACK_PREFIX),
         }
     }
 }

@@ -1,7 +1,8 @@
-//! Tasks, payloads and failures in the guest's words and in the engine's.
+//! Tasks, payloads, failures and times in the guest's words and in the engine's.
 
 use engine::{Claimed, Payload};
 use model::{AttemptType, Failure, FailureClass};
+use time::OffsetDateTime;
 
 use crate::bindings::flowhost::engine::types;
 
@@ -30,6 +31,20 @@ pub(crate) fn payload(payload: types::Payload) -> Payload {
         content_type: payload.content_type,
         data: payload.data,
     }
+}
+
+/// Gives a payload to a guest.
+pub(crate) fn given(payload: Payload) -> types::Payload {
+    types::Payload {
+        content_type: payload.content_type,
+        data: payload.data,
+    }
+}
+
+/// Milliseconds since 1970 as guests count them.
+pub(crate) fn timestamp_ms(at: OffsetDateTime) -> f64 {
+    // Whole milliseconds stay below 2^53 for the next 285 000 years.
+    (at.unix_timestamp_nanos() / 1_000_000) as f64
 }
 
 /// Takes a failure from a guest. A code outside the documented form is kept in

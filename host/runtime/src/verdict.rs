@@ -98,7 +98,7 @@ pub(crate) fn returned(
         Ok(types::Outcome::Recorded) => Ended::Failed(Failure::new(
             FailureClass::Permanent,
             "outcome_not_recorded",
-            "the handler returned `recorded` without having ended the attempt through the interface `complete`",
+            "the handler returned `recorded` without having ended the attempt through the interface `complete` or `suspend`",
         )),
         Err(failure) => Ended::Failed(crate::task::failure(failure)),
     }

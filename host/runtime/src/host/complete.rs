@@ -6,7 +6,6 @@
 
 use engine::{CancelHeld, Complete, Delay, Fail, Failed as EngineFailed};
 use model::LeaseRefusal;
-use time::OffsetDateTime;
 use wasmtime::component::Resource;
 
 use super::side::{refused, unavailable};
@@ -15,12 +14,7 @@ use crate::bindings::flowhost::engine::claim::LeaseError;
 use crate::bindings::flowhost::engine::complete::{Failed, Host};
 use crate::bindings::flowhost::engine::types::{Failure, Payload};
 use crate::held::Held;
-
-/// Milliseconds since 1970 as guests count them.
-pub(super) fn timestamp_ms(at: OffsetDateTime) -> f64 {
-    // Whole milliseconds stay below 2^53 for the next 285 000 years.
-    (at.unix_timestamp_nanos() / 1_000_000) as f64
-}
+use crate::task::timestamp_ms;
 
 impl Host for State {
     async fn complete(
@@ -155,17 +149,26 @@ impl State {
         held: &Held,
         answer: Result<Result<T, LeaseRefusal>, engine::Error>,
     ) -> Result<T, LeaseError> {
-        let refusal = match answer {
+        match answer {
             Ok(Ok(value)) => {
-                held.attempt.record();
-                if let Role::Service(service) = &self.role {
-                    service.recorded(held);
-                }
-                return Ok(value);
+                self.recorded(held);
+                Ok(value)
             }
-            Ok(Err(refusal)) => refusal,
-            Err(error) => return Err(LeaseError::Unavailable(unavailable(&error))),
-        };
+            Ok(Err(refusal)) => Err(self.not_ended(held, refusal)),
+            Err(error) => Err(LeaseError::Unavailable(unavailable(&error))),
+        }
+    }
+
+    /// The end of the lease is recorded.
+    pub(super) fn recorded(&self, held: &Held) {
+        held.attempt.record();
+        if let Role::Service(service) = &self.role {
+            service.recorded(held);
+        }
+    }
+
+    /// The lease could not be ended; most refusals mean that it is gone.
+    pub(super) fn not_ended(&self, held: &Held, refusal: LeaseRefusal) -> LeaseError {
         let is_final = !matches!(refusal, LeaseRefusal::Invalid(_));
         let told = refused(held, refusal);
         if let Role::Service(service) = &self.role
@@ -173,11 +176,11 @@ impl State {
         {
             service.lost(held);
         }
-        Err(told)
+        told
     }
 
     /// Ends an attempt that no engine knows of; only the first end counts.
-    fn ended_locally(
+    pub(super) fn ended_locally(
         &self,
         held: &Held,
         verb: &'static str,

@@ -7,14 +7,14 @@ use engine::{Cancel, Create, Created as EngineCreated};
 use model::{CancelRefusal, CancelSource, CreateRefusal, ExecutionId, Limits, PublicState};
 use wasmtime::component::Resource;
 
-use super::complete::timestamp_ms;
+use super::State;
 use super::role::Acting;
-use super::side::{EngineSide, unavailable};
-use super::{HostSide, State};
+use super::side::{Apart, EngineSide, unavailable};
 use crate::bindings::flowhost::engine::executions::{
     Created, Description, Error, Host, HostRequest, State as Stands,
 };
 use crate::bindings::flowhost::engine::types::Payload;
+use crate::task::timestamp_ms;
 
 /// An execution about to be created.
 pub struct Request {
@@ -93,7 +93,7 @@ impl HostRequest for State {
         self.called(0)?;
         let (side, acting) = match self.engine_side() {
             Ok(found) => found,
-            Err(error) => return Ok(Err(error)),
+            Err(apart) => return Ok(Err(apart.into())),
         };
         let request = self.table.get_mut(&request)?;
         if std::mem::replace(&mut request.used, true) {
@@ -118,8 +118,8 @@ impl HostRequest for State {
         create.idempotency_key = request.idempotency_key.take();
         create.delay_ms = request.delay_ms.map(u64::from);
         create.tags = std::mem::take(&mut request.tags).into_iter().collect();
+        create.creator = Some(acting.author());
         create.namespace = acting.namespace;
-        create.creator = Some(acting.author);
         let engine = side.engine.clone();
         let answer = side
             .on_main(async move { engine.create(create).await })
@@ -204,9 +204,9 @@ impl Host for State {
         };
         let request = Cancel {
             id,
+            source: CancelSource::Custom(acting.author()),
             namespace: Some(acting.namespace),
             reason: Some(reason),
-            source: CancelSource::Custom(acting.author),
             actor: None,
         };
         let engine = side.engine.clone();
@@ -224,25 +224,21 @@ impl Host for State {
 }
 
 impl State {
-    fn engine_side(&self) -> Result<(EngineSide, Acting), Error> {
-        let HostSide::Engine(side) = &self.side else {
-            return Err(Error::Unavailable(
-                "no engine: this is `flowhost invoke`".into(),
-            ));
-        };
-        let acting = self
-            .role
-            .acting()
-            .map_err(|why| Error::Invalid(why.into()))?;
-        Ok((side.clone(), acting))
-    }
-
     fn asked(&self, id: &str) -> Result<(EngineSide, Acting, ExecutionId), Error> {
         let (side, acting) = self.engine_side()?;
         let id = id
             .parse::<ExecutionId>()
             .map_err(|error| Error::Invalid(error.to_string()))?;
         Ok((side, acting, id))
+    }
+}
+
+impl From<Apart> for Error {
+    fn from(apart: Apart) -> Self {
+        match apart {
+            Apart::NoEngine => Self::Unavailable(apart.to_string()),
+            Apart::Nobody(_) => Self::Invalid(apart.to_string()),
+        }
     }
 }
 

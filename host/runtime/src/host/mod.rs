@@ -5,12 +5,17 @@
 //! [`SandboxLimits::host_calls_max`]; what waits for the database does so on
 //! the main runtime, so that guests cannot keep each other's answers waiting.
 
+mod bounds;
 mod claim;
 mod complete;
+mod condition;
 mod executions;
+mod local;
 mod log;
 mod role;
 mod side;
+mod signal;
+mod suspend;
 
 use std::time::{Duration, Instant};
 
@@ -29,6 +34,8 @@ pub use executions::Request;
 pub(crate) use role::Role;
 pub(crate) use side::HostFault;
 pub use side::{EngineSide, HostSide};
+pub use signal::Signal;
+pub use suspend::SuspendRequest;
 
 /// How often a service's calls are counted anew without a lease taken or ended.
 const CALLS_WINDOW: Duration = Duration::from_secs(60);
@@ -44,6 +51,7 @@ pub(crate) struct State {
     host_calls: u64,
     bytes_out: u64,
     counted: Counted,
+    local: local::LocalWaitpoints,
     wasi: WasiCtx,
     table: ResourceTable,
 }
@@ -89,6 +97,7 @@ impl State {
                 since: opened,
                 turn: 0,
             },
+            local: local::LocalWaitpoints::default(),
             wasi,
             table,
         }

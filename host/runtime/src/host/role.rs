@@ -21,8 +21,17 @@ pub(crate) enum Role {
 pub(super) struct Acting {
     /// The namespace it sees.
     pub(super) namespace: String,
-    /// What is kept as the author of what it does.
-    pub(super) author: String,
+    /// What sort of thing it is.
+    pub(super) source_type: &'static str,
+    /// Which one of that sort.
+    pub(super) source_identity: String,
+}
+
+impl Acting {
+    /// Returns what is kept as the author of what it does.
+    pub(super) fn author(&self) -> String {
+        format!("{}:{}", self.source_type, self.source_identity)
+    }
 }
 
 impl Role {
@@ -47,7 +56,8 @@ impl Role {
     pub(super) fn acting(&self) -> Result<Acting, &'static str> {
         let of = |held: &Held| Acting {
             namespace: held.task.namespace.clone(),
-            author: format!("execution:{}", held.task.execution_id),
+            source_type: "execution",
+            source_identity: held.task.execution_id.clone(),
         };
         let service = match self {
             Self::Handler(held) => return Ok(of(held)),
@@ -64,7 +74,8 @@ impl Role {
                 }
                 Ok(Acting {
                     namespace: namespace.clone(),
-                    author: format!("component:{}", service.digest()),
+                    source_type: "component",
+                    source_identity: service.digest().to_string(),
                 })
             }
         }

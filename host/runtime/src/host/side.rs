@@ -1,12 +1,14 @@
 //! What stands behind the interfaces: the engine, or nothing but this process.
 
 use std::future::Future;
+use std::sync::Arc;
 
 use engine::{Engine, Report};
 use model::LeaseRefusal;
 use tokio::runtime::Handle;
 
 use super::State;
+use super::role::Acting;
 use crate::bindings::flowhost::engine::claim::LeaseError;
 use crate::held::Held;
 
@@ -16,7 +18,8 @@ pub enum HostSide {
     /// The engine.
     Engine(EngineSide),
     /// Nothing: a handler run by itself. Calls about its own lease succeed,
-    /// calls about other executions are answered `unavailable`.
+    /// calls about other executions are answered `unavailable`. See
+    /// `host/local.rs` for what waiting is here.
     Local,
 }
 
@@ -31,6 +34,8 @@ pub struct EngineSide {
     pub component_id: Option<i32>,
     /// Life of a lease after a renewal.
     pub lease_ttl_ms: u32,
+    /// What the addresses of callbacks begin with.
+    pub callback_prefix: Arc<str>,
 }
 
 /// A call the host itself failed to carry out.
@@ -48,7 +53,27 @@ impl EngineSide {
     }
 }
 
+/// Why a guest reaches no other execution.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Apart {
+    /// There is none.
+    #[error("no engine: this is `flowhost invoke`")]
+    NoEngine,
+    /// It acts as nobody.
+    #[error("{0}")]
+    Nobody(&'static str),
+}
+
 impl State {
+    /// Returns the engine and whom the guest acts as towards other executions.
+    pub(super) fn engine_side(&self) -> Result<(EngineSide, Acting), Apart> {
+        let HostSide::Engine(side) = &self.side else {
+            return Err(Apart::NoEngine);
+        };
+        let acting = self.role.acting().map_err(Apart::Nobody)?;
+        Ok((side.clone(), acting))
+    }
+
     /// Returns what is recorded along with an outcome.
     pub(super) fn report(&self, side: &EngineSide, held: &Held) -> Report {
         Report {
@@ -79,6 +104,9 @@ pub(super) fn refused(held: &Held, refusal: LeaseRefusal) -> LeaseError {
 pub(super) fn unavailable(error: &engine::Error) -> String {
     if error.is_unavailable() {
         "the database did not answer in time; ask again".to_owned()
+    } else if let engine::Error::Secrets(fault) = error {
+        tracing::error!(%fault, "a call of a guest failed");
+        "this host cannot make or read waitpoint tokens; its log says what to set".to_owned()
     } else {
         // Details of the database are the operator's business.
         tracing::error!(%error, "a call of a guest failed");

@@ -61,11 +61,13 @@ async fn run(worker: &Arc<Worker>, mut claimed: Claimed, attempt: Arc<Attempt>) 
                 main: worker.main.clone(),
                 component_id,
                 lease_ttl_ms: worker.settings.lease_ttl_ms,
+                callback_prefix: worker.settings.callback_prefix.clone(),
             });
             let held = Held {
                 attempt: attempt.clone(),
                 limited: claimed.attempt_timeout_ms.is_some(),
                 task: Arc::new(crate::task::task(&mut claimed)),
+                resumption: crate::resumption::taken(&mut claimed),
                 known: known.clone(),
                 came_back: false,
                 since: OnceLock::new(),

@@ -227,6 +227,7 @@ impl Service {
         let held = Arc::new(Held {
             attempt: attempt.clone(),
             task: Arc::new(crate::task::task(&mut claimed)),
+            resumption: crate::resumption::taken(&mut claimed),
             limited: claimed.attempt_timeout_ms.is_some(),
             known: Some((claimed.policy, claimed.retries)),
             came_back: claimed.attempt_type == AttemptType::Reclaim,

@@ -168,6 +168,7 @@ async fn live(worker: &Arc<Worker>, post: &Arc<Post>, loaded: &Arc<Loaded>) -> (
             main: worker.main.clone(),
             component_id: Some(post.component_id),
             lease_ttl_ms: worker.settings.lease_ttl_ms,
+            callback_prefix: worker.settings.callback_prefix.clone(),
         }),
         limits: worker.limits,
         result_bytes_max: worker.result_bytes_max,

@@ -78,6 +78,7 @@ impl Config {
             services_per_component: self.worker.services_per_component,
             services_max: self.worker.services_max,
             service_leases_max: self.worker.service_leases_max,
+            callback_prefix: runtime::CALLBACK_PREFIX.into(),
         }
     }
 }

@@ -1,0 +1,55 @@
+//! Bounds of what a guest sets piece by piece. Setters return nothing, so the
+//! first bound one of them broke is kept for the call that asks; what broke it is
+//! not, so that a resource in the host's hands is no larger than it may be.
+
+use model::Invalid;
+
+/// The first bound that was broken.
+#[derive(Debug, Default)]
+pub(super) struct Bounds {
+    broken: Option<Invalid>,
+}
+
+impl Bounds {
+    /// Passes on what is within its bounds.
+    pub(super) fn hold<T>(&mut self, checked: Result<T, Invalid>) -> Option<T> {
+        match checked {
+            Ok(value) => Some(value),
+            Err(invalid) => {
+                self.broken.get_or_insert(invalid);
+                None
+            }
+        }
+    }
+
+    /// Passes on a text of at most `max` bytes.
+    pub(super) fn text(&mut self, field: &'static str, text: String, max: usize) -> Option<String> {
+        let checked = if text.len() > max {
+            Err(Invalid::new(field, format!("at most {max} bytes")))
+        } else {
+            Ok(text)
+        };
+        self.hold(checked)
+    }
+
+    /// Says whether every bound was kept.
+    pub(super) fn check(&self) -> Result<(), Invalid> {
+        self.broken.clone().map_or(Ok(()), Err)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_bound_that_was_broken_is_told() {
+        let mut bounds = Bounds::default();
+        assert_eq!(bounds.text("a", "ab".into(), 2).as_deref(), Some("ab"));
+        assert_eq!(bounds.check(), Ok(()));
+        assert_eq!(bounds.text("b", "abc".into(), 2), None);
+        assert_eq!(bounds.text("c", "abcd".into(), 2), None);
+        let told = bounds.check().map_err(|invalid| invalid.to_string());
+        assert_eq!(told, Err("b: at most 2 bytes".into()));
+    }
+}

@@ -1,0 +1,141 @@
+//! Waiting without an engine, in `flowhost invoke`: a suspension is checked, noted
+//! in the log, and ends the attempt; waitpoints have made-up ids and tokens that
+//! say so.
+
+use engine::{Binding, Suspend};
+use model::{Limits, WaitpointId};
+use uuid::Uuid;
+
+use super::State;
+use crate::bindings::flowhost::engine::claim::LeaseError;
+use crate::bindings::flowhost::engine::suspend::{SuspendError, Suspended, Suspension, Waitpoint};
+use crate::held::Held;
+use crate::settings::CALLBACK_PREFIX;
+
+/// Keys of the waitpoints that were made up, in the order of their ids.
+#[derive(Debug, Default)]
+pub(super) struct LocalWaitpoints(Vec<String>);
+
+impl LocalWaitpoints {
+    /// Returns the one with this key.
+    fn find(&self, key: &str) -> Option<Waitpoint> {
+        let at = self.0.iter().position(|other| other == key)?;
+        Some(self.shown(at, true))
+    }
+
+    /// Returns the one with this id.
+    fn get(&self, id: WaitpointId) -> Option<Waitpoint> {
+        let at = (0..self.0.len()).find(|at| local_id(*at) == id)?;
+        Some(self.shown(at, true))
+    }
+
+    fn make(&mut self, key: String) -> Result<Waitpoint, SuspendError> {
+        let (at, max) = (self.0.len(), Limits::WAITPOINTS_OPEN_MAX);
+        if at >= max {
+            let max = u32::try_from(max).unwrap_or(u32::MAX);
+            return Err(SuspendError::WaitpointLimitExceeded(max));
+        }
+        self.0.push(if key.is_empty() {
+            format!("wpk:{}", local_id(at))
+        } else {
+            key
+        });
+        Ok(self.shown(at, false))
+    }
+
+    fn bind(&mut self, binding: Binding) -> Result<Waitpoint, SuspendError> {
+        match binding {
+            Binding::Fresh { key, .. } => match self.find(&key) {
+                Some(open) => Err(SuspendError::WaitpointAlreadyExists(open.key)),
+                None => self.make(key),
+            },
+            Binding::UsePending(id) => self.get(id).ok_or(SuspendError::WaitpointNotFound),
+            Binding::Keyed(key) => match self.find(&key) {
+                Some(open) => Ok(open),
+                None => self.make(key),
+            },
+        }
+    }
+
+    fn shown(&self, at: usize, existing: bool) -> Waitpoint {
+        let token = format!("made-up-by-flowhost-invoke-{at}");
+        Waitpoint {
+            id: local_id(at).to_string(),
+            key: self.0[at].clone(),
+            callback_url: format!("{CALLBACK_PREFIX}{token}"),
+            token,
+            expires_at: None,
+            existing,
+        }
+    }
+}
+
+fn local_id(at: usize) -> WaitpointId {
+    WaitpointId(Uuid::from_u128(at as u128 + 1))
+}
+
+impl State {
+    /// Makes a waitpoint that no engine knows of.
+    pub(super) fn created_locally(
+        &mut self,
+        held: &Held,
+        key: String,
+    ) -> Result<Waitpoint, SuspendError> {
+        if held.attempt.is_recorded() {
+            return Err(LeaseError::ExecutionNotActive.into());
+        }
+        match self.local.find(&key) {
+            Some(open) => Ok(open),
+            None => self.local.make(key),
+        }
+    }
+
+    /// Suspends an attempt that no engine knows of, which ends it.
+    pub(super) fn suspended_locally(
+        &mut self,
+        held: &Held,
+        suspend: &Suspend,
+    ) -> Result<Suspended, SuspendError> {
+        let mut waitpoints = Vec::new();
+        let mut keys = Vec::new();
+        for binding in bindings(suspend) {
+            // Only the first may do without a key of its own.
+            let unnamed = !keys.is_empty()
+                && matches!(&binding, Binding::Fresh { key, .. } if key.is_empty());
+            let waitpoint = self.local.bind(binding)?;
+            keys.push(match unnamed {
+                true => String::new(),
+                false => waitpoint.key.clone(),
+            });
+            waitpoints.push(waitpoint);
+        }
+        suspend
+            .condition
+            .check(&keys, suspend.timeout.is_some())
+            .map_err(model::Invalid::from)?;
+        let what = format!("{} at {}", suspend.reason, keys.join(", "));
+        self.ended_locally(held, "suspend", &format_args!("{what}"))?;
+        Ok(Suspended::Suspended(Suspension {
+            id: Uuid::nil().to_string(),
+            waitpoints,
+            timeout_at: None,
+        }))
+    }
+}
+
+/// Lists where a suspension waits, as the engine does when nothing is bound.
+fn bindings(suspend: &Suspend) -> Vec<Binding> {
+    if !suspend.waitpoints.is_empty() {
+        return suspend.waitpoints.clone();
+    }
+    let keys = suspend.condition.waitpoint_keys();
+    if keys.is_empty() {
+        return vec![Binding::Fresh {
+            key: String::new(),
+            signal_names: Vec::new(),
+        }];
+    }
+    keys.into_iter()
+        .map(|key| Binding::Keyed(key.to_owned()))
+        .collect()
+}

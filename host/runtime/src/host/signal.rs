@@ -1,0 +1,226 @@
+//! The interface `signal`: what a guest sends to executions that wait, and what
+//! came to its own.
+//!
+//! A token says where to; that it is of the guest's own namespace is checked by
+//! the engine, with whatever else makes it good.
+
+use engine::{Addressee, Deliver, Delivered as EngineDelivered, Payload};
+use model::{Invalid, Limits, SignalEffect, SignalRefusal};
+use wasmtime::component::Resource;
+
+use super::bounds::Bounds;
+use super::side::{Apart, refused, unavailable};
+use super::{HostSide, LeaseHandle, State};
+use crate::bindings::flowhost::engine::claim::LeaseError;
+use crate::bindings::flowhost::engine::signal::{
+    Delivered, Effect, Host, HostSignal, ReceivedSignal, SignalError,
+};
+use crate::bindings::flowhost::engine::types;
+
+/// A signal about to be sent.
+pub struct Signal {
+    name: String,
+    payload: Option<Payload>,
+    category: Option<String>,
+    correlation_id: Option<String>,
+    idempotency_key: Option<String>,
+    dedup_ttl_ms: Option<u32>,
+    bounds: Bounds,
+}
+
+impl Host for State {
+    async fn observe(
+        &mut self,
+        lease: Resource<LeaseHandle>,
+        first: u32,
+    ) -> wasmtime::Result<Result<Vec<ReceivedSignal>, LeaseError>> {
+        self.called(0)?;
+        let held = self.held(&lease)?;
+        let HostSide::Engine(side) = &self.side else {
+            let signals = held.resumption.as_ref().map(|it| it.signals.as_slice());
+            let rest = signals.and_then(|signals| signals.get(first as usize..));
+            return Ok(Ok(rest.unwrap_or_default().to_vec()));
+        };
+        let (engine, fence) = (side.engine.clone(), held.attempt.fence);
+        let answer = side
+            .on_main(async move { engine.observe_signals(fence, first).await })
+            .await?;
+        Ok(match answer {
+            Ok(Ok(signals)) => Ok(signals
+                .into_iter()
+                .map(crate::resumption::received)
+                .collect()),
+            Ok(Err(refusal)) => Err(refused(&held, refusal)),
+            Err(error) => Err(LeaseError::Unavailable(unavailable(&error))),
+        })
+    }
+}
+
+impl HostSignal for State {
+    fn new(&mut self, name: String) -> wasmtime::Result<Resource<Signal>> {
+        self.called(name.len())?;
+        let mut bounds = Bounds::default();
+        let name = bounds.hold(model::signal_name(&name).map(|()| name));
+        self.push(Signal {
+            name: name.unwrap_or_default(),
+            payload: None,
+            category: None,
+            correlation_id: None,
+            idempotency_key: None,
+            dedup_ttl_ms: None,
+            bounds,
+        })
+    }
+
+    fn set_payload(
+        &mut self,
+        signal: Resource<Signal>,
+        payload: types::Payload,
+    ) -> wasmtime::Result<()> {
+        self.called(payload.content_type.len() + payload.data.len())?;
+        let signal = self.table.get_mut(&signal)?;
+        signal.payload = signal.bounds.hold(checked(payload));
+        Ok(())
+    }
+
+    fn set_category(&mut self, signal: Resource<Signal>, category: String) -> wasmtime::Result<()> {
+        self.called(category.len())?;
+        let signal = self.table.get_mut(&signal)?;
+        let max = Limits::SIGNAL_TEXT_BYTES_MAX;
+        signal.category = signal.bounds.text("category", category, max);
+        Ok(())
+    }
+
+    fn set_correlation_id(
+        &mut self,
+        signal: Resource<Signal>,
+        correlation_id: String,
+    ) -> wasmtime::Result<()> {
+        self.called(correlation_id.len())?;
+        let signal = self.table.get_mut(&signal)?;
+        let max = Limits::SIGNAL_TEXT_BYTES_MAX;
+        signal.correlation_id = signal.bounds.text("correlation_id", correlation_id, max);
+        Ok(())
+    }
+
+    fn set_idempotency_key(
+        &mut self,
+        signal: Resource<Signal>,
+        key: String,
+    ) -> wasmtime::Result<()> {
+        self.called(key.len())?;
+        let signal = self.table.get_mut(&signal)?;
+        let max = Limits::KEY_BYTES_MAX;
+        signal.idempotency_key = signal.bounds.text("idempotency_key", key, max);
+        Ok(())
+    }
+
+    fn set_dedup_ttl_ms(
+        &mut self,
+        signal: Resource<Signal>,
+        dedup_ttl_ms: u32,
+    ) -> wasmtime::Result<()> {
+        self.called(0)?;
+        self.table.get_mut(&signal)?.dedup_ttl_ms = Some(dedup_ttl_ms);
+        Ok(())
+    }
+
+    async fn deliver(
+        &mut self,
+        signal: Resource<Signal>,
+        token: String,
+    ) -> wasmtime::Result<Result<Delivered, SignalError>> {
+        self.called(token.len())?;
+        let (side, acting) = match self.engine_side() {
+            Ok(found) => found,
+            Err(apart) => return Ok(Err(apart.into())),
+        };
+        let signal = self.table.get(&signal)?;
+        if let Err(invalid) = signal.bounds.check() {
+            return Ok(Err(SignalError::Invalid(invalid.to_string())));
+        }
+        let deliver = Deliver {
+            to: Addressee::Token {
+                token,
+                execution_id: None,
+                namespace: Some(acting.namespace),
+            },
+            name: signal.name.clone(),
+            category: signal.category.clone(),
+            source_type: acting.source_type.to_owned(),
+            source_identity: acting.source_identity,
+            correlation_id: signal.correlation_id.clone(),
+            payload: signal.payload.clone(),
+            idempotency_key: signal.idempotency_key.clone(),
+            dedup_ttl_ms: signal.dedup_ttl_ms.map(u64::from),
+        };
+        let engine = side.engine.clone();
+        let answer = side
+            .on_main(async move { engine.signal(deliver).await })
+            .await?;
+        Ok(match answer {
+            Ok(Ok(answer)) => Ok(delivered(answer)),
+            Ok(Err(refusal)) => Err(not_accepted(refusal)),
+            Err(error) => Err(SignalError::Unavailable(unavailable(&error))),
+        })
+    }
+
+    fn drop(&mut self, signal: Resource<Signal>) -> wasmtime::Result<()> {
+        self.table.delete(signal)?;
+        Ok(())
+    }
+}
+
+impl From<Apart> for SignalError {
+    fn from(apart: Apart) -> Self {
+        match apart {
+            Apart::NoEngine => Self::Unavailable(apart.to_string()),
+            Apart::Nobody(_) => Self::Invalid(apart.to_string()),
+        }
+    }
+}
+
+fn checked(payload: types::Payload) -> Result<Payload, Invalid> {
+    let max = Limits::SIGNAL_BYTES_MAX;
+    if payload.data.len() > max as usize {
+        let detail = format!("{} bytes, at most {max}", payload.data.len());
+        return Err(Invalid::new("payload", detail));
+    }
+    let max = Limits::CONTENT_TYPE_BYTES_MAX;
+    if payload.content_type.len() > max {
+        return Err(Invalid::new("content_type", format!("at most {max} bytes")));
+    }
+    Ok(crate::task::payload(payload))
+}
+
+fn delivered(answer: EngineDelivered) -> Delivered {
+    Delivered {
+        id: answer.signal_id.to_string(),
+        execution_id: answer.execution_id.to_string(),
+        waitpoint_id: answer.waitpoint_id.to_string(),
+        effect: match answer.effect {
+            SignalEffect::AppendedToWaitpoint => Effect::AppendedToWaitpoint,
+            SignalEffect::ResumeConditionSatisfied => Effect::ResumeConditionSatisfied,
+            SignalEffect::NoOp => Effect::NoOp,
+            SignalEffect::SignalIgnoredNotInCondition => Effect::SignalIgnoredNotInCondition,
+            SignalEffect::SignalIgnoredMatcherFailed => Effect::SignalIgnoredMatcherFailed,
+            SignalEffect::AppendedToWaitpointDuplicate => Effect::AppendedToWaitpointDuplicate,
+            SignalEffect::BufferedForPendingWaitpoint => Effect::BufferedForPendingWaitpoint,
+        },
+        duplicate: answer.duplicate,
+    }
+}
+
+fn not_accepted(refusal: SignalRefusal) -> SignalError {
+    match refusal {
+        SignalRefusal::InvalidToken(_) => SignalError::InvalidToken,
+        // A token names one waitpoint, so none is ever ambiguous.
+        SignalRefusal::ExecutionNotFound
+        | SignalRefusal::WaitpointNotFound
+        | SignalRefusal::WaitpointAmbiguous { .. } => SignalError::WaitpointNotFound,
+        SignalRefusal::TargetNotSignalable { .. } => SignalError::TargetNotSignalable,
+        SignalRefusal::WaitpointClosed { .. } => SignalError::WaitpointClosed,
+        SignalRefusal::SignalLimitExceeded { max } => SignalError::SignalLimitExceeded(max),
+        SignalRefusal::Invalid(invalid) => SignalError::Invalid(invalid.to_string()),
+    }
+}
