@@ -125,6 +125,15 @@ impl Api {
         .await
     }
 
+    /// Returns the number of a metric of the host.
+    pub(crate) async fn metric(&self, name: &str) -> f64 {
+        let (_, page) = self.get("/metrics").await;
+        let page = page.as_str().expect("text");
+        page.lines()
+            .find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.parse().ok())
+            .unwrap_or_else(|| panic!("no {name} in\n{page}"))
+    }
+
     /// Lists the attempts of an execution.
     pub(crate) async fn attempts(&self, id: &str) -> Vec<Value> {
         let (status, body) = self.get(&format!("/v1/executions/{id}/attempts")).await;

@@ -24,6 +24,7 @@ mod plans;
 mod retention;
 mod sandbox;
 mod services;
+mod suspended_guests;
 mod suspensions;
 mod tidy;
 mod transitions;

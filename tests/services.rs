@@ -7,19 +7,10 @@ use testkit::{database, eventually, guest};
 
 use crate::api::{Api, builder, once};
 
-/// Returns the number of a metric of the host.
-async fn metric(api: &Api, name: &str) -> f64 {
-    let (_, page) = api.get("/metrics").await;
-    let page = page.as_str().expect("text");
-    page.lines()
-        .find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.parse().ok())
-        .unwrap_or_else(|| panic!("no {name} in\n{page}"))
-}
-
 /// Waits until so many services run.
 async fn services(api: &Api, running: f64) {
     eventually(&format!("{running} services run"), async || {
-        (metric(api, "flowhost_services_running").await == running).then_some(())
+        (api.metric("flowhost_services_running").await == running).then_some(())
     })
     .await;
 }
@@ -82,8 +73,8 @@ async fn a_service_works_off_many_executions_in_one_life() {
         api.host.log().contains("made an index of"),
         "what it says without a lease is in the host's log"
     );
-    assert_eq!(metric(&api, "flowhost_services_running").await, 1.0);
-    assert_eq!(metric(&api, "flowhost_service_restarts_total").await, 0.0);
+    assert_eq!(api.metric("flowhost_services_running").await, 1.0);
+    assert_eq!(api.metric("flowhost_service_restarts_total").await, 0.0);
     database.assert_invariants().await;
 }
 
@@ -140,7 +131,7 @@ async fn a_crash_loop_ends_at_the_retry_policy_and_leaves_the_host_alone() {
     }
     // The component itself is served again as well, after a pause.
     assert_eq!(said(&api, "anything").await, "1");
-    assert!(metric(&api, "flowhost_service_restarts_total").await >= 6.0);
+    assert!(api.metric("flowhost_service_restarts_total").await >= 6.0);
     let log = api.host.log();
     assert!(
         log.contains("a service ended by itself") && log.contains("wasm backtrace"),
@@ -184,7 +175,7 @@ async fn a_lease_out_of_time_is_failed_and_stops_who_keeps_it() {
     assert_eq!(kept["public_state"], "expired", "{kept}");
     assert_eq!(kept["failure"]["code"], "attempt_timeout", "{kept}");
     eventually("the service is stopped", async || {
-        (metric(&api, "flowhost_service_restarts_total").await >= 1.0).then_some(())
+        (api.metric("flowhost_service_restarts_total").await >= 1.0).then_some(())
     })
     .await;
     let spun = api.run(once("wayward", "spin")).await;
@@ -350,7 +341,7 @@ async fn a_service_shares_no_kind_and_leaves_it_when_it_is_routed_away() {
     assert_eq!(status, StatusCode::OK, "{body}");
     services(&api, 0.0).await;
     assert_eq!(said(&api, "an echo").await, "an echo");
-    assert_eq!(metric(&api, "flowhost_service_restarts_total").await, 0.0);
+    assert_eq!(api.metric("flowhost_service_restarts_total").await, 0.0);
     api.publish(guest("wayward"), "wayward").await;
     services(&api, 1.0).await;
     assert_eq!(said(&api, "anything").await, "1", "a new life");

@@ -13,6 +13,7 @@
 //! | `impatient` | completes with the answer to a wait that is too long |
 //! | `describe` | completes with the state of its own execution |
 //! | `finish` | waits until the host drains, then completes |
+//! | `suspend` | suspends, and completes with the state it goes on with |
 //!
 //! Anything else completes with the number of leases taken in this life.
 
@@ -27,6 +28,7 @@ use flowhost::engine::claim::{ClaimError, Lease, current, next};
 use flowhost::engine::complete::complete;
 use flowhost::engine::executions::describe;
 use flowhost::engine::log::{Level, log};
+use flowhost::engine::suspend::{Condition, Matcher, Request, Single, resumed};
 use flowhost::engine::types::Payload;
 
 const TICK: Duration = Duration::from_millis(10);
@@ -83,18 +85,35 @@ impl Guest for Wayward {
                     }
                     answer(&lease, "finished while draining".into());
                 }
+                b"suspend" => match resumed(&lease).and_then(|found| found.state) {
+                    Some(state) => answer(&lease, String::from_utf8_lossy(&state.data).into()),
+                    None => suspend(&lease, task.execution_id),
+                },
                 _ => answer(&lease, taken.to_string()),
             }
         }
     }
 }
 
-fn answer(lease: &Lease, text: String) {
-    let payload = Payload {
+fn suspend(lease: &Lease, state: String) {
+    let request = Request::new(&[Condition::Single(Single {
+        waitpoint_key: "a".into(),
+        matcher: Matcher::Wildcard,
+    })]);
+    if let Err(refusal) = request.suspend(lease, Some(&text(state))) {
+        log(Level::Warn, &refusal.to_string());
+    }
+}
+
+fn text(text: String) -> Payload {
+    Payload {
         content_type: "text/plain".into(),
         data: text.into_bytes(),
-    };
-    if let Err(refusal) = complete(lease, &payload) {
+    }
+}
+
+fn answer(lease: &Lease, said: String) {
+    if let Err(refusal) = complete(lease, &text(said)) {
         log(Level::Warn, &refusal.to_string());
     }
 }
