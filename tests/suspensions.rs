@@ -185,6 +185,9 @@ async fn a_repeated_wish_finds_its_suspension_again() {
     let next = claim_one(&engine).await;
     let stale = try_suspend(&engine, wish()).await;
     assert!(stale.is_ok(), "its own lease ended so");
+    let another = suspend(claimed.fence, single("window", "open"));
+    let refused = try_suspend(&engine, another).await;
+    assert_eq!(refused.expect_err("another wish").code(), "stale_lease");
     let other = Fence {
         lease_id: model::LeaseId(uuid::Uuid::nil()),
         ..claimed.fence

@@ -114,6 +114,19 @@ pub(super) fn default_key(id: WaitpointId) -> String {
 }
 
 impl Suspend {
+    /// Returns the place of a waitpoint among those asked for.
+    pub(super) fn place_of(&self, id: WaitpointId, key: &str) -> usize {
+        let keys = self.condition.waitpoint_keys();
+        let place = match self.waitpoints.is_empty() {
+            true => keys.iter().position(|it| *it == key),
+            false => self.waitpoints.iter().position(|binding| match binding {
+                Binding::Fresh { key: it, .. } | Binding::Keyed(it) => it == key,
+                Binding::UsePending(it) => *it == id,
+            }),
+        };
+        place.unwrap_or(0)
+    }
+
     /// Returns the names that tokens of a new waitpoint are bound to.
     pub(super) fn names_for(&self, wanted: &str) -> Vec<String> {
         let names = self.waitpoints.iter().find_map(|binding| match binding {

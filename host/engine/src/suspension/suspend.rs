@@ -264,12 +264,13 @@ impl Engine {
         Ok(Met::Refused(look.observed.refusal(&fence)))
     }
 
-    /// Reads the suspension that ended a lease, with new tokens.
+    /// Reads the suspension that ended a lease, with new tokens, if it is the one
+    /// that is asked for.
     async fn begun_under(&self, suspend: &Suspend) -> Result<Option<Suspension>, Error> {
         let fence = suspend.fence;
         let id = fence.execution_id;
         let row = sqlx::query!(
-            "SELECT s.id, s.timeout_at, e.namespace
+            "SELECT s.id, s.timeout_at, s.condition, s.resume_policy, s.state, e.namespace
              FROM suspension s JOIN execution e ON e.partition = $1 AND e.id = $2
              WHERE s.partition = $1 AND s.execution_id = $2 AND s.epoch = $3 AND NOT s.at_once",
             id.partition().column(),
@@ -278,17 +279,22 @@ impl Engine {
         )
         .fetch_optional(&self.inner.verbs)
         .await?;
-        let Some(row) = row else { return Ok(None) };
-        let waitpoints = sqlx::query!(
+        let same = row.filter(|row| {
+            row.condition == written(&suspend.condition)
+                && row.resume_policy == policy_text(suspend.resume_policy)
+                && row.state.as_deref() == suspend.state.as_ref().map(|it| it.data.as_slice())
+        });
+        let Some(row) = same else { return Ok(None) };
+        let mut waitpoints = sqlx::query!(
             "SELECT t.id, t.key FROM waitpoint t
-             WHERE t.partition = $1 AND t.execution_id = $2 AND t.suspension_id = $3
-             ORDER BY t.created_at, t.key",
+             WHERE t.partition = $1 AND t.execution_id = $2 AND t.suspension_id = $3",
             id.partition().column(),
             id.uuid(),
             row.id,
         )
         .fetch_all(&self.inner.verbs)
         .await?;
+        waitpoints.sort_by_key(|it| suspend.place_of(WaitpointId(it.id), &it.key));
         let tokens: Vec<MintToken> = waitpoints
             .iter()
             .map(|waitpoint| MintToken {
@@ -299,8 +305,9 @@ impl Engine {
                 expiry: TokenExpiry::Never,
             })
             .collect();
-        let minted = self.mint_waitpoint_tokens(&tokens).await?;
-        let minted = minted.expect("invariant: the names were checked when it began");
+        let Ok(minted) = self.mint_waitpoint_tokens(&tokens).await? else {
+            return Ok(None);
+        };
         Ok(Some(Suspension {
             id: SuspensionId(row.id),
             timeout_at: row.timeout_at,
