@@ -180,6 +180,7 @@ impl Host {
             engine.clone(),
             runtime.clone(),
             config.http.clone(),
+            config.http.callback_prefix(address),
             instance.clone(),
         );
         let server = Server::start(listener, router(app.clone()), &config.http);
@@ -325,6 +326,9 @@ fn check(config: &Config) -> Result<(), StartError> {
     if config.database.partitions > model::PARTITIONS_MAX {
         let detail = format!("at most {}", model::PARTITIONS_MAX);
         return wrong("database.partitions", detail);
+    }
+    if let Err(detail) = config.http.check_public_url() {
+        return wrong("http.public_url", detail);
     }
     if config.http.request_timeout_ms == 0 || config.http.head_timeout_ms == 0 {
         return wrong("http", "timeouts must be above zero".to_owned());
