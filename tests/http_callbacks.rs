@@ -370,3 +370,26 @@ async fn a_host_that_cannot_read_secrets_tells_outsiders_nothing_of_it() {
     let refused = ask(&other, &id, "signal", body).await;
     assert_eq!(code(&refused), (503, "secrets_key"), "its operator is told");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_handler_hands_out_an_address_and_goes_on_with_what_is_posted_there() {
+    let database = database().await;
+    let api = Api::start(builder(&database), &["callback"]).await;
+    let order = json!({"kind": "callback", "input": {"order": "A-17"}});
+    let id = api.create(order).await;
+    api.until(&id, "suspended").await;
+    let attempts = api.attempts(&id).await;
+    let log = text(&attempts[0]["leases"][0]["log"]);
+    let (_, rest) = log.split_once("waits for ").expect("an address");
+    let url = rest.split_whitespace().next().expect("an address");
+    let prefix = format!("{}/v1/callbacks/", api.host.url());
+    assert!(url.starts_with(&prefix), "{url}");
+    let headers = [("content-type", "application/json; charset=utf-8")];
+    let seen = send(&api, Method::POST, url, &headers, "{\"paid\":  true}").await;
+    assert_eq!(seen, accepted(202, "accepted"));
+    assert_eq!(api.wait(&id).await["public_state"], "completed");
+    let (content_type, result) = api.result(&id).await;
+    assert_eq!(content_type, "application/json; charset=utf-8");
+    assert_eq!(result, b"{\"paid\":  true}");
+    database.assert_invariants().await;
+}

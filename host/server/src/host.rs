@@ -186,7 +186,7 @@ impl Host {
         let server = Server::start(listener, router(app.clone()), &config.http);
         let reconcilers = engine.start_reconcilers(Sweeps::default());
         let presence = (config.worker.slots > 0).then(|| {
-            app.set_worker(runtime.worker(config.worker_settings(instance)));
+            app.set_worker(runtime.worker(config.worker_settings(instance, address)));
             Presence::start(app.clone(), &config.worker)
         });
         app.set_ready(true);
