@@ -90,6 +90,26 @@ async fn the_native_worker_does_its_job_and_leaves_when_asked_to() {
         .await;
     assert_eq!(bytes["failure"]["code"], "not_utf8");
 
+    let waits = json!({"kind": "sign-off", "input_text": "Ship it?"});
+    let id = api.create(waits.clone()).await;
+    api.until(&id, "suspended").await;
+    let approve = format!("/v1/executions/{id}/approve");
+    let (status, body) = api.post(&approve, json!({"actor": "alice"})).await;
+    assert_eq!(status, StatusCode::ACCEPTED, "{body}");
+    assert_eq!(api.wait(&id).await["public_state"], "completed");
+    let (_, result) = api.result(&id).await;
+    let result: Value = serde_json::from_slice(&result).expect("JSON");
+    assert_eq!(
+        result,
+        json!({"text": "Ship it?", "decision": "approved", "by": "alice"})
+    );
+    let id = api.create(waits).await;
+    api.until(&id, "suspended").await;
+    let resume = format!("/v1/executions/{id}/resume");
+    let (status, body) = api.post(&resume, json!({})).await;
+    assert_eq!(status, StatusCode::OK, "{body}");
+    assert_eq!(api.wait(&id).await["failure"]["code"], "nobody_decided");
+
     let id = worker.0.id().to_string();
     let told = Command::new("kill").args(["-TERM", &id]).status();
     assert!(told.expect("kill runs").success());

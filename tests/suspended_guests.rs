@@ -56,7 +56,7 @@ async fn token(api: &Api, id: &str) -> String {
     api.until(id, "suspended").await;
     let attempts = api.attempts(id).await;
     let log = attempts[0]["leases"][0]["log"].as_str().expect("a log");
-    let (_, rest) = log.split_once("waits for /v1/callbacks/").expect(log);
+    let (_, rest) = log.split_once("/v1/callbacks/").expect(log);
     rest.split_whitespace().next().expect(log).to_owned()
 }
 

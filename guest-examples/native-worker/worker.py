@@ -13,7 +13,8 @@ Everything above `HANDLERS` is about speaking to a host and can be copied; the
 functions in `HANDLERS` do the work. A handler gets a `Task` and returns what
 becomes the result: text, bytes, or anything that is JSON. An exception fails the
 attempt, and the policy of the execution decides whether there is another;
-`Failed` says that there is no point in one.
+`Failed` says that there is no point in one, `Wait` that the execution waits for
+signals.
 """
 
 import argparse
@@ -51,6 +52,16 @@ class Failed(Exception):
     def __init__(self, code, message, failure_class="permanent"):
         super().__init__(message)
         self.code, self.failure_class = code, failure_class
+
+
+class Wait(Exception):
+    """The execution waits. The handler is called again, with `task.resumption`,
+    when signals satisfied the condition, or when it goes on without them. `more`
+    are further members of `POST /v1/leases/suspend`, such as `state`."""
+
+    def __init__(self, condition, **more):
+        super().__init__()
+        self.body = {"resume_condition": condition, **more}
 
 
 class Refused(Exception):
@@ -103,6 +114,8 @@ class Task:
         self.id, self.kind, self.lease = claimed["id"], claimed["kind"], claimed["lease"]
         self.content_type = claimed["content_type"]
         self.data = base64.b64decode(claimed["input_base64"])
+        # What to go on with, if the execution waited before.
+        self.resumption = claimed.get("resumption")
         self.lost = threading.Event()
 
     def text(self):
@@ -240,43 +253,51 @@ class Worker:
             if self.stopping.is_set():
                 self.report(task, "release", {})
                 return
-            try:
-                result = self.handlers[task.kind](task)
-                verb, body = "complete", payload(result)
-            except Failed as failed:
-                verb, body = "fail", {
-                    "class": failed.failure_class,
-                    "code": failed.code,
-                    "message": str(failed),
-                }
-            except Exception as error:
-                verb, body = "fail", {
-                    "class": "transient",
-                    "code": "exception",
-                    "message": f"{type(error).__name__}: {error}",
-                    "log": traceback.format_exc()[-16_000:],
-                }
-            self.report(task, verb, body)
+            outcome = self.report(task, *self.call(task))
+            # What came before satisfies the condition: this lease goes on.
+            while outcome and outcome["outcome"] == "already_satisfied":
+                task.resumption = outcome["resumption"]
+                outcome = self.report(task, *self.call(task))
         finally:
             with self.lock:
                 self.tasks.pop(task.lease, None)
 
+    def call(self, task):
+        """Calls the handler; returns what to say about the lease."""
+        try:
+            return "complete", payload(self.handlers[task.kind](task))
+        except Wait as wait:
+            return "suspend", wait.body
+        except Failed as failed:
+            return "fail", {
+                "class": failed.failure_class,
+                "code": failed.code,
+                "message": str(failed),
+            }
+        except Exception as error:
+            return "fail", {
+                "class": "transient",
+                "code": "exception",
+                "message": f"{type(error).__name__}: {error}",
+                "log": traceback.format_exc()[-16_000:],
+            }
+
     def report(self, task, verb, body):
-        """Says how an attempt ended. Safe to repeat: under the same lease the
-        same end is recorded once."""
+        """Says how an attempt ended, and returns what became of it. Safe to repeat:
+        under the same lease the same end is recorded once."""
         deadline = time.monotonic() + REPORT_S
         for pause in pauses():
             try:
                 outcome = self.host.post(f"/v1/leases/{verb}", {"lease": task.lease, **body})
                 say(f"{task.id} {task.kind}: {outcome['outcome']}")
-                return
+                return outcome
             except Refused as refused:
                 say(f"{task.id} {task.kind}: not recorded, {refused.code}: {refused}")
-                return
+                return None
             except Unavailable as error:
                 if time.monotonic() + pause > deadline:
                     say(f"{task.id} {task.kind}: given up, {error}")
-                    return
+                    return None
 
     def held(self):
         with self.lock:
@@ -330,7 +351,31 @@ def csv_to_json(task):
     return table
 
 
-HANDLERS = {"word-frequencies": word_frequencies, "csv-to-json": csv_to_json}
+def sign_off(task):
+    """Waits until somebody approves or rejects a text."""
+    came = task.resumption
+    if not came:
+        raise Wait(
+            {"Single": {"waitpoint_key": "approval", "matcher": "Wildcard"}},
+            reason_code="waiting_for_approval",
+            timeout_ms=7 * 24 * 3600 * 1000,
+            timeout_behavior="auto_resume_with_timeout_signal",
+        )
+    if not came["signals"]:
+        raise Failed("nobody_decided", f"it went on without a decision: {came['reason']}")
+    decision = came["signals"][0]
+    return {
+        "text": task.text(),
+        "decision": decision["signal_name"],
+        "by": decision["source_identity"],
+    }
+
+
+HANDLERS = {
+    "word-frequencies": word_frequencies,
+    "csv-to-json": csv_to_json,
+    "sign-off": sign_off,
+}
 
 
 def main():

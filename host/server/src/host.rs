@@ -180,12 +180,13 @@ impl Host {
             engine.clone(),
             runtime.clone(),
             config.http.clone(),
+            config.http.callback_prefix(address),
             instance.clone(),
         );
         let server = Server::start(listener, router(app.clone()), &config.http);
         let reconcilers = engine.start_reconcilers(Sweeps::default());
         let presence = (config.worker.slots > 0).then(|| {
-            app.set_worker(runtime.worker(config.worker_settings(instance)));
+            app.set_worker(runtime.worker(config.worker_settings(instance, address)));
             Presence::start(app.clone(), &config.worker)
         });
         app.set_ready(true);
@@ -325,6 +326,9 @@ fn check(config: &Config) -> Result<(), StartError> {
     if config.database.partitions > model::PARTITIONS_MAX {
         let detail = format!("at most {}", model::PARTITIONS_MAX);
         return wrong("database.partitions", detail);
+    }
+    if let Err(detail) = config.http.check_public_url() {
+        return wrong("http.public_url", detail);
     }
     if config.http.request_timeout_ms == 0 || config.http.head_timeout_ms == 0 {
         return wrong("http", "timeouts must be above zero".to_owned());

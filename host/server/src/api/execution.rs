@@ -81,6 +81,9 @@ pub struct Execution {
     pub failure: Option<Failure>,
     /// On whose behalf it was ended.
     pub source: Option<String>,
+    /// What it waits for while it is suspended; only in the answer to
+    /// `GET /v1/executions/{id}`.
+    pub suspension: Option<super::OpenSuspension>,
 }
 
 /// A page of executions, newest first.

@@ -97,6 +97,10 @@ pub struct ClaimedExecution {
     /// The input, as base64 (standard alphabet, padded), whatever form it was
     /// given in.
     pub input_base64: String,
+    /// What to go on with, if the execution was suspended before; the same under
+    /// every later lease until it is suspended again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resumption: Option<super::Resumption>,
 }
 
 /// One thing, or up to 500 of them in `leases`.

@@ -5,6 +5,7 @@
 //! schemas, and a test beside each keeps them alike.
 
 mod component;
+mod condition;
 mod execution;
 mod grant;
 mod lane;
@@ -13,6 +14,9 @@ mod operate;
 mod policy;
 mod problem;
 mod request;
+mod signal;
+mod suspension;
+mod waitpoint;
 mod waitpoint_key;
 mod worker;
 
@@ -20,6 +24,7 @@ pub use component::{
     Component, Components, DefineKind, DefinedKind, Kind, Kinds, PublishedComponent, Route,
     SetRoute, SetRoutes,
 };
+pub use condition::{CompositeBody, ResumeCondition, ResumePolicy, SignalMatcher};
 pub use execution::{
     Attempt, AttemptLease, Attempts, CurrentLease, Execution, ExecutionPage, ExpiredLease,
     ExpiredLeases, Failure, History, HistoryEntry, Progress, StateVector, SuspendedExecution,
@@ -44,6 +49,18 @@ pub use policy::Policy;
 pub use problem::ProblemBody;
 pub use request::{
     BatchResults, BatchVerdict, CancelledExecution, CreateBatch, CreateExecution, CreatedExecution,
+};
+pub use signal::{
+    CallbackAnswer, Decide, DeliveredSignal, OperatorSignal, ReceivedSignal, SendSignal, Signal,
+    Signals,
+};
+pub use suspension::{
+    CreateLeaseWaitpoint, ObserveSignals, ObservedSignals, OpenSuspension, ResumeExecution,
+    Resumption, SuspendLease, SuspendedLease, Suspension, Suspensions, WaitpointBinding,
+};
+pub use waitpoint::{
+    MintWaitpointToken, MintedWaitpointToken, OpenWaitpoint, PendingWaitpoints, Waitpoint,
+    Waitpoints,
 };
 pub use waitpoint_key::{
     RetireWaitpointKey, RotateWaitpointKey, RotatedWaitpointKey, WaitpointKey, WaitpointKeys,

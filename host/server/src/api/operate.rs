@@ -32,7 +32,7 @@ macro_rules! asks {
                 pub reason: Option<String>,
             }
 
-            impl Asks for $name {
+            impl $crate::api::Asks for $name {
                 fn by(&mut self) -> (Option<String>, Option<String>) {
                     (self.actor.take(), self.reason.take())
                 }
@@ -40,6 +40,8 @@ macro_rules! asks {
         )+
     };
 }
+
+pub(super) use asks;
 
 asks! {
     /// Who asks, and why.
@@ -155,7 +157,8 @@ pub struct Operation {
     #[schema(format = DateTime)]
     pub at: String,
     /// What: `cancel`, `expire`, `revoke`, `replay`, `prioritise`, `block`,
-    /// `unblock`, `complete`, `fail`, `delay` or `tag`.
+    /// `unblock`, `complete`, `fail`, `delay`, `tag`, `signal`, `resume`,
+    /// `close_waitpoint` or `mint_token`.
     pub verb: String,
     /// Who.
     pub actor: String,

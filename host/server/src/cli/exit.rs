@@ -28,6 +28,8 @@ pub enum Exit {
     Conflict = 5,
     /// The execution was cancelled.
     Cancelled = 6,
+    /// It carries no right to do that.
+    Denied = 7,
 }
 
 impl From<Exit> for ExitCode {
@@ -85,6 +87,7 @@ impl Failure {
     /// Builds the failure of a request that was answered with a problem.
     pub fn answered(status: u16, problem: Option<Value>) -> Self {
         let exit = match status {
+            403 => Exit::Denied,
             404 => Exit::NotFound,
             409 => Exit::Conflict,
             400..=499 => Exit::Usage,
@@ -158,6 +161,7 @@ mod tests {
         assert_eq!(failure.exit, Exit::Usage);
         assert_eq!(failure.message, "nothing handles it (unknown_kind)");
         assert_eq!(Failure::answered(503, None).exit, Exit::Unavailable);
+        assert_eq!(Failure::answered(403, None).exit, Exit::Denied);
         assert_eq!(Failure::answered(404, None).exit, Exit::NotFound);
         assert_eq!(Failure::answered(500, None).exit, Exit::Failed);
     }

@@ -49,6 +49,9 @@ pub struct HostArgs {
     /// Address and port of the API; port 0 lets the system choose
     #[arg(long, value_name = "ADDR")]
     listen: Option<std::net::SocketAddr>,
+    /// What callback URLs begin with [default: http:// and the address]
+    #[arg(long, value_name = "URL")]
+    public_url: Option<String>,
     /// Attempts that run at once; 0 only serves the API
     #[arg(long, value_name = "N")]
     slots: Option<u32>,
@@ -106,6 +109,10 @@ impl HostArgs {
                 .map(|it| ("http.listen", Value::String(it.to_string()))),
         );
         flags.extend(
+            self.public_url
+                .map(|it| ("http.public_url", Value::String(it))),
+        );
+        flags.extend(
             self.slots
                 .map(|it| ("worker.slots", Value::Integer(it.into()))),
         );
@@ -129,6 +136,7 @@ mod tests {
     fn each_flag_sets_its_key() {
         let args = HostArgs {
             listen: Some("127.0.0.1:1".parse().expect("an address")),
+            public_url: Some("https://h".into()),
             slots: Some(3),
             lanes: vec!["a".into()],
             lease_ttl: Some(std::time::Duration::from_secs(2)),
@@ -141,6 +149,7 @@ mod tests {
         };
         let config = args.load().expect("valid").config;
         assert_eq!(config.http.listen.port(), 1);
+        assert_eq!(config.http.public_url.as_deref(), Some("https://h"));
         assert_eq!(config.worker.slots, 3);
         assert_eq!(config.worker.lanes, ["a"]);
         assert_eq!(config.worker.lease_ttl_ms, 2000);

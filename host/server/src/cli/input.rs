@@ -1,5 +1,5 @@
-//! What an execution is given: a file, an argument or standard input, and the
-//! media type it has.
+//! What an execution or a signal is given: a file, an argument or standard input,
+//! and the media type it has. And secrets, which are never arguments.
 
 use std::io::{IsTerminal as _, Read as _};
 use std::path::{Path, PathBuf};
@@ -55,6 +55,54 @@ impl InputArgs {
     }
 }
 
+/// Where the payload of a signal is.
+#[derive(Debug, Clone, Args)]
+pub struct PayloadArgs {
+    /// A file that is the payload, - for standard input [default: no payload]
+    #[arg(long, short, value_name = "FILE", conflicts_with = "input")]
+    pub file: Option<PathBuf>,
+    /// The payload itself, JSON unless --content-type says otherwise
+    #[arg(long, short, value_name = "TEXT")]
+    pub input: Option<String>,
+    /// Media type of the payload [default: by the file's extension]
+    #[arg(long, value_name = "TYPE")]
+    pub content_type: Option<String>,
+}
+
+impl PayloadArgs {
+    /// Returns media type and bytes, if there are any.
+    pub fn read(&self) -> Result<Option<(String, Vec<u8>)>, Failure> {
+        if self.file.is_none() && self.input.is_none() {
+            return match self.content_type {
+                None => Ok(None),
+                Some(_) => Err(Failure::usage(
+                    "--content-type of what? add --file or --input",
+                )),
+            };
+        }
+        let file = self.file.clone().filter(|path| path.as_os_str() != "-");
+        let input = InputArgs {
+            file,
+            input: self.input.clone(),
+            content_type: self.content_type.clone(),
+        };
+        input.read().map(Some)
+    }
+}
+
+/// Reads a secret from a file, - for standard input; never from an argument, which
+/// others on this machine see.
+pub fn read_secret(path: &Path) -> Result<String, Failure> {
+    let text = if path.as_os_str() == "-" {
+        let mut text = String::new();
+        std::io::stdin().read_to_string(&mut text).map(|_| text)
+    } else {
+        std::fs::read_to_string(path)
+    };
+    text.map(|text| text.trim().to_owned())
+        .map_err(|error| Failure::file("read", path, &error))
+}
+
 /// Returns the media type a file's extension stands for.
 pub fn of_extension(path: &Path) -> &'static str {
     let extension = path
@@ -106,6 +154,21 @@ mod tests {
         assert_eq!(of_bytes(b"hello"), "text/plain; charset=utf-8");
         assert_eq!(of_bytes(b"\xff\xfe"), "application/octet-stream");
         assert_eq!(of_bytes(b""), "application/octet-stream");
+    }
+
+    #[test]
+    fn a_signal_brings_nothing_unless_told_to() {
+        let mut args = PayloadArgs {
+            file: None,
+            input: None,
+            content_type: None,
+        };
+        assert_eq!(args.read().expect("nothing"), None);
+        args.content_type = Some("text/plain".into());
+        assert_eq!(args.read().expect_err("of what?").exit, Exit::Usage);
+        args.input = Some("hello".into());
+        let given = args.read().expect("text").expect("some");
+        assert_eq!(given, ("text/plain".to_owned(), b"hello".to_vec()));
     }
 
     #[test]

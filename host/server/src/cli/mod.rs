@@ -22,8 +22,10 @@ mod namespace;
 mod operate;
 mod serve;
 mod show;
+mod signal;
 mod submit;
 mod terminal;
+mod waitpoint;
 mod waitpoint_key;
 mod watch;
 mod worker;
@@ -75,6 +77,15 @@ enum Command {
     Watch(watch::WatchArgs),
     /// End an execution, also one that runs
     Cancel(cancel::CancelArgs),
+    /// Send a suspended execution what it waits for
+    Signal(signal::SignalArgs),
+    /// Say yes, or no, to an execution that waits for it
+    Approve(signal::ApproveArgs),
+    /// Have a suspended execution go on without what it waits for
+    Resume(operate::ResumeArgs),
+    /// List, close and open the places where signals arrive
+    #[command(visible_alias = "waitpoint")]
+    Waitpoints(waitpoint::WaitpointsArgs),
     /// Run a finished execution again
     Replay(operate::Which),
     /// Hold a waiting execution back
@@ -180,6 +191,10 @@ fn run(context: &Context, command: Command) -> Result<Exit, Failure> {
         Command::List(args) => one_thread()?.block_on(list::run(context, args)),
         Command::Watch(args) => one_thread()?.block_on(watch::run(context, args)),
         Command::Cancel(args) => one_thread()?.block_on(cancel::run(context, args)),
+        Command::Signal(args) => one_thread()?.block_on(signal::signal(context, args)),
+        Command::Approve(args) => one_thread()?.block_on(signal::approve(context, args)),
+        Command::Resume(args) => one_thread()?.block_on(operate::resume(context, args)),
+        Command::Waitpoints(args) => one_thread()?.block_on(waitpoint::run(context, args)),
         Command::Replay(which) => one_thread()?.block_on(operate::plain(context, "replay", which)),
         Command::Hold(which) => one_thread()?.block_on(operate::plain(context, "hold", which)),
         Command::Unhold(which) => one_thread()?.block_on(operate::plain(context, "unhold", which)),
@@ -242,6 +257,20 @@ mod tests {
     }
 
     #[test]
+    fn a_signal_is_sent_with_a_token_or_as_an_operator() {
+        let id = "00000000-0000-7000-8000-000000000000";
+        for wrong in [
+            format!("flowhost signal {id} --name x"),
+            format!("flowhost signal {id} --name x --token t --operator"),
+            format!("flowhost signal {id} --name x --token t --as alice"),
+            format!("flowhost signal {id} --token t"),
+            format!("flowhost waitpoints {id} close"),
+        ] {
+            assert!(Cli::try_parse_from(wrong.split(' ')).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
     fn the_commands_of_the_documentation_are_read() {
         for line in [
             "flowhost dev --load out --demo samples.toml --results r",
@@ -261,6 +290,15 @@ mod tests {
             "flowhost priority 00000000-0000-7000-8000-000000000000 9000 --reason urgent",
             "flowhost override fail 00000000-0000-7000-8000-000000000000 hopeless",
             "flowhost override delay 00000000-0000-7000-8000-000000000000 90s",
+            "flowhost signal 00000000-0000-7000-8000-000000000000 --token v1.a.b.c --name approved",
+            "flowhost signal 00000000-0000-7000-8000-000000000000 --token-file - --name x --input {} --key k",
+            "flowhost signal 00000000-0000-7000-8000-000000000000 --operator --as alice --waitpoint w --name x",
+            "flowhost approve 00000000-0000-7000-8000-000000000000 --as alice --reject --reason no",
+            "flowhost resume 00000000-0000-7000-8000-000000000000 --delay 5m",
+            "flowhost waitpoints --pending --limit 5",
+            "flowhost waitpoints 00000000-0000-7000-8000-000000000000 --json",
+            "flowhost waitpoints close 00000000-0000-7000-8000-000000000000 approval",
+            "flowhost waitpoint token 00000000-0000-7000-8000-000000000000 approval --signal approved --expires-in 1h",
             "flowhost waitpoint-key rotate k2 --grace 1h --secret-file -",
             "flowhost waitpoint-key retire k1 --json",
             "flowhost tag 00000000-0000-7000-8000-000000000000 app.a=b app.c-",

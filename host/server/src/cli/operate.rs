@@ -1,5 +1,5 @@
 //! What operators ask of an execution: `replay`, `hold`, `unhold`, `priority`,
-//! `revoke`, `expire`, `block`, `unblock`, `tag`, and `override` for what only
+//! `revoke`, `resume`, `expire`, `block`, `unblock`, `tag`, and `override` for what only
 //! its holder may do otherwise. Who asks is kept with the execution.
 
 use std::collections::BTreeMap;
@@ -44,6 +44,16 @@ pub struct RevokeArgs {
     /// Only this lease
     #[arg(long, value_name = "ID")]
     lease: Option<LeaseId>,
+}
+
+/// Arguments of `resume`.
+#[derive(Debug, Args)]
+pub struct ResumeArgs {
+    #[command(flatten)]
+    which: Which,
+    /// Not before so long from now, such as 5m
+    #[arg(long, value_name = "DURATION", value_parser = crate::duration::parse)]
+    delay: Option<std::time::Duration>,
 }
 
 /// Arguments of `block`.
@@ -136,6 +146,12 @@ pub async fn revoke(context: &Context, args: RevokeArgs) -> Result<Exit, Failure
     ask(context, Method::POST, "revoke-lease", args.which, fields).await
 }
 
+/// Runs `resume`.
+pub async fn resume(context: &Context, args: ResumeArgs) -> Result<Exit, Failure> {
+    let fields = fields([("delay_ms", args.delay.map(|it| it.as_millis() as u64))]);
+    ask(context, Method::POST, "resume", args.which, fields).await
+}
+
 /// Runs `block`.
 pub async fn block(context: &Context, args: BlockArgs) -> Result<Exit, Failure> {
     let mut fields = fields([("detail", args.detail)]);
@@ -215,7 +231,8 @@ fn read_label(label: &str) -> Result<(String, Option<String>), Failure> {
     }
 }
 
-fn fields<T: Serialize, const N: usize>(pairs: [(&str, T); N]) -> Map<String, Value> {
+/// Returns the fields of a body; what is absent is not sent.
+pub fn fields<T: Serialize, const N: usize>(pairs: [(&str, T); N]) -> Map<String, Value> {
     pairs
         .into_iter()
         .filter_map(|(name, value)| Some((name.to_owned(), serde_json::to_value(value).ok()?)))

@@ -1,17 +1,21 @@
-//! `flowhost show ID`: one execution with its attempts, logs and usage, and what
-//! operators did to it.
+//! `flowhost show ID`: one execution with its attempts, logs and usage, what it
+//! waits and waited for, and what operators did to it.
 
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use clap::Args;
 use engine::{Attempt, AttemptLease, ExecutionInfo, OperationEntry};
-use model::ExecutionId;
+use model::{ExecutionId, Limits};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::Context;
 use super::exit::{Exit, Failure};
 use super::terminal::{Paint, neutralise, neutralise_lines, size, when};
+use super::waitpoint;
+use crate::api::{Signal, Signals, Suspension, Suspensions, Waitpoint, Waitpoints};
 use crate::duration;
 
 /// Arguments of `show`.
@@ -40,13 +44,29 @@ pub async fn run(context: &Context, args: ShowArgs) -> Result<Exit, Failure> {
     let operations = client
         .get(&format!("{path}/operations"), Vec::new())
         .await?;
+    let suspensions = client
+        .get(&format!("{path}/suspensions"), Vec::new())
+        .await?;
+    let waitpoints = client
+        .get(&format!("{path}/waitpoints"), Vec::new())
+        .await?;
+    let limit = Limits::SIGNALS_MAX.to_string();
+    let signals = client
+        .get(&format!("{path}/signals"), vec![("limit", limit)])
+        .await?;
     if context.json {
         let info: Value = info.read()?;
         let attempts: Value = attempts.read()?;
         let operations: Value = operations.read()?;
+        let suspensions: Value = suspensions.read()?;
+        let waitpoints: Value = waitpoints.read()?;
+        let signals: Value = signals.read()?;
         let merged = json!({
             "execution": info,
             "attempts": attempts["attempts"],
+            "suspensions": suspensions["suspensions"],
+            "waitpoints": waitpoints["waitpoints"],
+            "signals": signals["signals"],
             "operations": operations["operations"],
         });
         context.terminal.json(&merged.to_string());
@@ -57,6 +77,9 @@ pub async fn run(context: &Context, args: ShowArgs) -> Result<Exit, Failure> {
     for attempt in &attempts.attempts {
         show_attempt(context, attempt);
     }
+    show_suspensions(context, &suspensions.read::<Suspensions>()?.suspensions);
+    show_waitpoints(context, &waitpoints.read::<Waitpoints>()?.waitpoints);
+    show_signals(context, &signals.read()?);
     let operations: Operations = operations.read()?;
     show_operations(context, &operations.operations);
     Ok(Exit::Ok)
@@ -134,12 +157,85 @@ fn summary(context: &Context, info: &ExecutionInfo) {
     }
 }
 
+/// Begins a part of what is shown.
+fn heading(context: &Context, text: &str) {
+    let terminal = context.terminal;
+    terminal.line("");
+    terminal.line(&terminal.paint(Paint::Bold, text));
+}
+
+/// Shows what it waits and waited for.
+fn show_suspensions(context: &Context, suspensions: &[Suspension]) {
+    let terminal = context.terminal;
+    if !suspensions.is_empty() {
+        heading(context, "suspensions");
+    }
+    for suspension in suspensions {
+        let since = when(suspension.suspended_at);
+        let mut line = format!("  {} since {since}", suspension.reason_code);
+        match (suspension.closed_at, suspension.close_reason) {
+            (Some(closed_at), Some(reason)) => {
+                let lasted = closed_at - suspension.suspended_at;
+                let lasted = duration::show(Duration::try_from(lasted).unwrap_or_default());
+                line.push_str(&format!(", {reason} after {lasted}"));
+            }
+            _ => {
+                if let Some(at) = suspension.timeout_at {
+                    let then = suspension.timeout_behavior;
+                    line.push_str(&format!(", until {}, then {then}", when(at)));
+                }
+                if let Some(at) = suspension.escalated_at {
+                    line.push_str(&format!(", escalated {}", when(at)));
+                }
+            }
+        }
+        terminal.line(&line);
+        let condition = serde_json::to_string(&suspension.resume_condition).unwrap_or_default();
+        let condition = format!("    {}", neutralise(&condition));
+        terminal.line(&terminal.paint(Paint::Dim, &condition));
+    }
+}
+
+fn show_waitpoints(context: &Context, waitpoints: &[Waitpoint]) {
+    if waitpoints.is_empty() {
+        return;
+    }
+    heading(context, "waitpoints");
+    for line in waitpoint::lines(context, waitpoints) {
+        context.terminal.line(&format!("  {line}"));
+    }
+}
+
+fn show_signals(context: &Context, page: &Signals) {
+    let terminal = context.terminal;
+    if !page.signals.is_empty() {
+        heading(context, "signals");
+    }
+    for Signal { signal, effect, .. } in &page.signals {
+        let mut line = format!(
+            "  {} {} at {} from {} {}: {effect}",
+            when(signal.accepted_at),
+            neutralise(&signal.signal_name),
+            neutralise(&signal.waitpoint_key),
+            neutralise(&signal.source_type),
+            neutralise(&signal.source_identity),
+        );
+        if let (Some(kind), Some(data)) = (&signal.content_type, &signal.payload_base64) {
+            let bytes = STANDARD.decode(data).unwrap_or_default().len();
+            line.push_str(&format!(", {}, {}", neutralise(kind), size(bytes as u64)));
+        }
+        terminal.line(&line);
+    }
+    if page.next_cursor.is_some() {
+        terminal.line(&terminal.paint(Paint::Dim, "  and more"));
+    }
+}
+
 /// Shows what operators did, and why.
 fn show_operations(context: &Context, operations: &[OperationEntry]) {
     let terminal = context.terminal;
     if !operations.is_empty() {
-        terminal.line("");
-        terminal.line(&terminal.paint(Paint::Bold, "operators"));
+        heading(context, "operators");
     }
     for operation in operations {
         let mut line = format!(

@@ -1,6 +1,5 @@
 //! `flowhost waitpoint-key`: keys that waitpoint tokens are signed with.
 
-use std::io::Read as _;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -10,6 +9,7 @@ use reqwest::Method;
 
 use super::Context;
 use super::exit::{Exit, Failure};
+use super::input::read_secret;
 use super::terminal::{Paint, neutralise, when};
 use crate::api::{RetireWaitpointKey, RotateWaitpointKey, RotatedWaitpointKey, WaitpointKeys};
 use crate::duration;
@@ -92,7 +92,7 @@ fn row(key: &WaitpointKey) -> Vec<(Paint, String)> {
 async fn rotate(context: &Context, args: RotateArgs) -> Result<Exit, Failure> {
     let body = RotateWaitpointKey {
         new_kid: args.kid,
-        new_secret_hex: args.secret_file.map(secret).transpose()?,
+        new_secret_hex: args.secret_file.as_deref().map(read_secret).transpose()?,
         grace_ms: args.grace.map(|grace| grace.as_millis() as u64),
         actor: super::operate::actor(),
     };
@@ -114,18 +114,6 @@ async fn rotate(context: &Context, args: RotateArgs) -> Result<Exit, Failure> {
             (_, None) => format!("{kid} signs; it is the first"),
         });
     Ok(Exit::Ok)
-}
-
-/// Reads a secret; never from an argument, which others on this machine see.
-fn secret(path: PathBuf) -> Result<String, Failure> {
-    let text = if path.as_os_str() == "-" {
-        let mut text = String::new();
-        std::io::stdin().read_to_string(&mut text).map(|_| text)
-    } else {
-        std::fs::read_to_string(&path)
-    };
-    text.map(|text| text.trim().to_owned())
-        .map_err(|error| Failure::file("read", &path, &error))
 }
 
 async fn retire(context: &Context, kid: &str) -> Result<Exit, Failure> {

@@ -1,5 +1,6 @@
 //! Section `[runtime]`: how guests are compiled and held.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use runtime::{CompileIn, Pooling};
@@ -67,8 +68,13 @@ impl Config {
         }
     }
 
-    /// Returns the settings of this host's worker, called `instance_id`.
-    pub fn worker_settings(&self, instance_id: String) -> runtime::WorkerSettings {
+    /// Returns the settings of the worker, called `instance_id`, of a host whose
+    /// API listens on `bound`.
+    pub fn worker_settings(
+        &self,
+        instance_id: String,
+        bound: SocketAddr,
+    ) -> runtime::WorkerSettings {
         runtime::WorkerSettings {
             instance_id,
             lanes: self.worker.lanes.clone(),
@@ -78,7 +84,7 @@ impl Config {
             services_per_component: self.worker.services_per_component,
             services_max: self.worker.services_max,
             service_leases_max: self.worker.service_leases_max,
-            callback_prefix: runtime::CALLBACK_PREFIX.into(),
+            callback_prefix: self.http.callback_prefix(bound).into(),
         }
     }
 }

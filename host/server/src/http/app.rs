@@ -4,7 +4,7 @@ use std::ops::Deref;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use engine::Engine;
+use engine::{Engine, WaitpointToken};
 use model::Limits;
 use runtime::{Runtime, WorkerHandle};
 use tokio::sync::{Semaphore, watch};
@@ -26,6 +26,8 @@ pub struct Parts {
     pub runtime: Runtime,
     /// Settings of the API.
     pub http: Http,
+    /// What callback URLs begin with; see [`Http::callback_prefix`].
+    pub callbacks: String,
     /// What the API counted.
     pub counters: Counters,
     /// Name of this host in leases.
@@ -48,11 +50,18 @@ impl Deref for App {
 
 impl App {
     /// Assembles one that is not ready yet.
-    pub fn new(engine: Engine, runtime: Runtime, http: Http, instance: String) -> Self {
+    pub fn new(
+        engine: Engine,
+        runtime: Runtime,
+        http: Http,
+        callbacks: String,
+        instance: String,
+    ) -> Self {
         Self(Arc::new(Parts {
             engine,
             runtime,
             http,
+            callbacks,
             counters: Counters::default(),
             instance,
             claim_turns: Semaphore::new(TURNS),
@@ -114,6 +123,21 @@ impl App {
     /// Returns the sizes this instance accepts.
     pub fn limits(&self) -> Limits {
         self.engine.limits()
+    }
+
+    /// Returns where whoever has nothing but this URL may send signals.
+    pub fn callback_url(&self, token: &WaitpointToken) -> String {
+        format!("{}{}", self.callbacks, token.reveal())
+    }
+
+    /// Returns the cap of routes that take a signal in JSON, in which base64 makes
+    /// it longer by a third.
+    pub fn signal_body(&self) -> Cap {
+        Cap {
+            limit: "the limit of a signal",
+            bytes_max: Limits::SIGNAL_BYTES_MAX as usize / 3 * 4 + SMALL_BYTES_MAX,
+            timeout: self.http.request_timeout(),
+        }
     }
 
     /// Returns the cap of routes that take a result, which base64 makes longer by

@@ -25,7 +25,7 @@ use tokio::sync::oneshot;
 
 use super::problem::{Code, Problem};
 use super::query::Query;
-use super::{App, body, payload};
+use super::{App, body, payload, suspensions};
 use crate::api::{ClaimWork, ClaimedExecution, ClaimedWork, ProblemBody};
 
 /// Claims for workers outside that run at once on this host.
@@ -213,6 +213,7 @@ pub fn shown(seals: &Seals, worker: &str, claimed: Claimed) -> ClaimedExecution 
         tags: claimed.tags.into_iter().collect(),
         content_type: claimed.input.content_type,
         input_base64: payload::shown(&claimed.input.data),
+        resumption: claimed.resumption.map(|it| suspensions::resumption(*it)),
     }
 }
 

@@ -22,7 +22,7 @@ use super::wait::TIMEOUT_MAX;
 use crate::api::{CreateExecution, CreatedExecution};
 
 /// Header that carries an idempotency key.
-const KEY_HEADER: &str = "idempotency-key";
+pub const KEY_HEADER: &str = "idempotency-key";
 /// Header in which a caller says that it would wait.
 pub const PREFER: &str = "prefer";
 const PREFERENCE_APPLIED: &str = "preference-applied";

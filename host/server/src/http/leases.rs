@@ -418,7 +418,7 @@ fn due(fence: &Fence, effect: LeaseEffect, due_at: OffsetDateTime) -> LeaseOutco
 }
 
 /// Whatever is wrong with a handle, the answer is the same.
-fn invalid_handle() -> Problem {
+pub fn invalid_handle() -> Problem {
     Problem::new(
         Code::InvalidHandle,
         "the handle names no lease that this instance gave out",
@@ -429,7 +429,8 @@ fn no_verdict() -> Problem {
     Problem::new(Code::Internal, "the engine gave no verdict")
 }
 
-fn report(log: Option<String>) -> Result<Report, Invalid> {
+/// Reads what a worker says with the end of a lease.
+pub fn report(log: Option<String>) -> Result<Report, Invalid> {
     let max = Limits::LOG_BYTES_MAX;
     let log = match log {
         Some(log) if log.len() > max => {

@@ -8,6 +8,7 @@
 mod app;
 mod block;
 mod body;
+mod callbacks;
 mod cancel;
 mod claim;
 mod components;
@@ -33,13 +34,18 @@ mod query;
 mod read;
 mod refusals;
 mod routes;
+mod signal;
+mod suspend;
 mod suspended;
+mod suspensions;
 mod tags;
 mod wait;
 mod waitpoint_keys;
+mod waitpoints;
 mod workers;
 
 pub use app::App;
+pub use callbacks::PATH as CALLBACKS;
 pub use claim::WAIT_MS_MAX as CLAIM_WAIT_MS_MAX;
 pub use listen::Server;
 pub use openapi::document;

@@ -7,9 +7,9 @@ use axum::response::IntoResponse;
 use utoipa::OpenApi;
 
 use super::{
-    block, cancel, claim, components, create, create_batch, expired, grants, health, kinds, lanes,
-    leases, list, metrics, namespaces, operate, overrule, read, suspended, tags, wait,
-    waitpoint_keys, workers,
+    block, callbacks, cancel, claim, components, create, create_batch, expired, grants, health,
+    kinds, lanes, leases, list, metrics, namespaces, operate, overrule, read, signal, suspend,
+    suspended, suspensions, tags, wait, waitpoint_keys, waitpoints, workers,
 };
 
 /// Gathers what stands beside each handler.
@@ -23,9 +23,13 @@ use super::{
     paths(
         create::create, list::list, create_batch::create_batch,
         read::get, read::input, read::policy, read::result, wait::wait, read::attempts, read::history, cancel::cancel,
-        operate::expire, operate::replay, operate::revoke, operate::priority,
+        operate::expire, operate::replay, operate::revoke, operate::resume,
+        operate::priority,
         block::block, block::unblock, block::hold, block::unhold,
         overrule::complete, overrule::fail, overrule::delay,
+        signal::signal, signal::operator_signal, signal::approve, signal::reject,
+        suspensions::signals, suspensions::list, waitpoints::list, waitpoints::close,
+        waitpoints::token, waitpoints::pending, callbacks::callback,
         tags::get, tags::set, operate::operations, expired::expired, suspended::suspended,
         components::publish, components::list, components::get,
         kinds::list, kinds::define, kinds::route,
@@ -33,7 +37,8 @@ use super::{
         workers::register, workers::list, workers::get, workers::retire, workers::heartbeat,
         workers::dead, claim::claim,
         leases::renew, leases::complete, leases::fail, leases::delay, leases::release,
-        leases::cancel, leases::progress,
+        leases::cancel, leases::progress, suspend::suspend, suspend::create_waitpoint,
+        suspend::observe,
         grants::eligible, grants::issue_claim, grants::issue_reclaim, grants::claim_for_worker,
         grants::claim, grants::reclaim,
         waitpoint_keys::list, waitpoint_keys::rotate, waitpoint_keys::retire,
@@ -41,6 +46,7 @@ use super::{
     ),
     tags(
         (name = "executions", description = "Units of work"),
+        (name = "signals", description = "What suspended executions wait for"),
         (name = "components", description = "What handles them"),
         (name = "kinds", description = "Which component handles which kind"),
         (name = "lanes", description = "Queues, and who gets how much of their service"),

@@ -15,7 +15,9 @@ use super::body;
 use super::problem::Problem;
 use super::query::Query;
 use super::read::{Id, existing};
-use crate::api::{self, Asks, OperateExecution, ProblemBody, RevokeLease, SetPriority};
+use crate::api::{
+    self, Asks, OperateExecution, ProblemBody, ResumeExecution, RevokeLease, SetPriority,
+};
 
 /// Who asks when a request does not say.
 pub const ACTOR_DEFAULT: &str = "api";
@@ -75,6 +77,33 @@ pub async fn revoke(
         expected_lease_id: request.expected_lease_id,
     };
     app.engine.revoke(revoke).await??;
+    after(&app, id).await
+}
+
+/// Has a suspended execution go on although its condition is not satisfied.
+///
+/// Its handler is told so, and gets its state without signals.
+#[utoipa::path(
+    post, path = "/v1/executions/{id}/resume", tag = "executions",
+    params(
+        ("id" = String, Path, description = "The execution"),
+        ("namespace" = Option<String>, Query, description = "Only if it is in this namespace"),
+    ),
+    request_body(content = Option<ResumeExecution>, content_type = "application/json"),
+    responses(
+        (status = 200, body = api::Execution),
+        (status = "default", body = ProblemBody, content_type = "application/problem+json"),
+    )
+)]
+pub async fn resume(
+    State(app): State<App>,
+    Id(id): Id,
+    query: Query,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Json<ExecutionInfo>, Problem> {
+    let (operate, request): (_, ResumeExecution) = asked(&app, id, query, &headers, body).await?;
+    app.engine.resume(operate, request.delay_ms).await??;
     after(&app, id).await
 }
 

@@ -22,23 +22,23 @@ impl Query {
     }
 }
 
-/// A place in a list that is ordered by a time and an execution.
+/// A place in a list that is ordered by a time and an id, mostly an execution's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Position(pub OffsetDateTime, pub ExecutionId);
+pub struct Position<I = ExecutionId>(pub OffsetDateTime, pub I);
 
 /// A text that names no place.
 #[derive(Debug, thiserror::Error)]
 #[error("is no cursor of this list")]
 pub struct PositionError;
 
-impl fmt::Display for Position {
-    /// Microseconds since 1970, and the execution.
+impl<I: fmt::Display> fmt::Display for Position<I> {
+    /// Microseconds since 1970, and the id.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}.{}", self.0.unix_timestamp_nanos() / 1_000, self.1)
     }
 }
 
-impl FromStr for Position {
+impl<I: FromStr> FromStr for Position<I> {
     type Err = PositionError;
 
     fn from_str(text: &str) -> Result<Self, PositionError> {

@@ -46,7 +46,29 @@ pub const RESULT: Names = Names {
     one_of: "only one of result, result_text and result_base64 may be given",
 };
 
+/// Of a signal.
+pub const PAYLOAD: Names = Names {
+    json: "payload",
+    base64: "payload_base64",
+    one_of: "only one of payload, payload_text and payload_base64 may be given",
+};
+
+/// Of a suspension.
+pub const STATE: Names = Names {
+    json: "state",
+    base64: "state_base64",
+    one_of: "only one of state, state_text and state_base64 may be given",
+};
+
 impl Forms<'_> {
+    /// Reads the one form given, if one is.
+    pub fn given(self) -> Result<Option<Payload>, Invalid> {
+        match (self.json, self.text, self.base64) {
+            (None, None, None) => Ok(None),
+            _ => self.read().map(Some),
+        }
+    }
+
     /// Reads the one form given; none is an empty payload.
     pub fn read(self) -> Result<Payload, Invalid> {
         let (standard, data) = match (self.json, self.text, self.base64) {

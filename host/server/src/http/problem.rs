@@ -83,6 +83,26 @@ codes! {
     ExecutionNotSuspended = "execution_not_suspended", CONFLICT, "The execution is not suspended";
     /// The policy of the execution allows no further replay.
     MaxReplaysExhausted = "max_replays_exhausted", CONFLICT, "The execution was replayed as often as its policy allows";
+    /// The token is not good for this, whatever is wrong with it.
+    InvalidToken = "invalid_token", FORBIDDEN, "The waitpoint token is not valid";
+    /// The execution has no such waitpoint, or none that is open.
+    WaitpointNotFound = "waitpoint_not_found", NOT_FOUND, "No such waitpoint";
+    /// The execution has several open waitpoints, and none was named.
+    WaitpointAmbiguous = "waitpoint_ambiguous", CONFLICT, "The execution has several open waitpoints";
+    /// The waitpoint takes no more signals.
+    WaitpointClosed = "waitpoint_closed", CONFLICT, "The waitpoint is closed";
+    /// The execution is finished.
+    TargetNotSignalable = "target_not_signalable", CONFLICT, "The execution takes no more signals";
+    /// The execution accepted as many signals as its policy allows.
+    SignalLimitExceeded = "signal_limit_exceeded", CONFLICT, "The execution accepted as many signals as its policy allows";
+    /// A waitpoint that is to be new has the key of one that is open.
+    WaitpointAlreadyExists = "waitpoint_already_exists", CONFLICT, "There is an open waitpoint with that key";
+    /// The waitpoint can be suspended on no more.
+    WaitpointNotPending = "waitpoint_not_pending", CONFLICT, "The waitpoint is not pending";
+    /// The time the waitpoint waited for its suspension is over.
+    PendingWaitpointExpired = "pending_waitpoint_expired", CONFLICT, "The waitpoint expired before its suspension";
+    /// The execution has as many open waitpoints as it may.
+    WaitpointLimitExceeded = "waitpoint_limit_exceeded", CONFLICT, "The execution has too many open waitpoints";
     /// Nobody holds a lease on the execution.
     NoActiveLease = "no_active_lease", CONFLICT, "The execution does not run";
     /// Another lease is held.

@@ -13,6 +13,7 @@ use serde::Serialize;
 use super::App;
 use super::problem::{Code, Problem};
 use super::query::Query;
+use super::suspensions;
 use crate::api;
 
 /// The id of an execution in the path.
@@ -26,10 +27,26 @@ impl<S: Send + Sync> FromRequestParts<S> for Id {
         let text: Result<Path<String>, PathRejection> =
             Path::from_request_parts(parts, state).await;
         let Path(text) = text.map_err(|error| Problem::new(Code::InvalidId, error.body_text()))?;
+        Self::read(&text)
+    }
+}
+
+impl Id {
+    /// Reads an id.
+    pub fn read(text: &str) -> Result<Self, Problem> {
         text.parse()
             .map(Self)
             .map_err(|error: IdError| Problem::new(Code::InvalidId, error.to_string()))
     }
+}
+
+/// [`api::Execution`] as the server writes it.
+#[derive(Serialize)]
+pub struct Execution {
+    #[serde(flatten)]
+    info: ExecutionInfo,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    suspension: Option<api::OpenSuspension>,
 }
 
 /// [`api::Attempts`] as the server writes it.
@@ -44,7 +61,7 @@ pub struct History {
     history: Vec<HistoryEntry>,
 }
 
-/// Shows one execution.
+/// Shows one execution, and what it waits for if it is suspended.
 #[utoipa::path(
     get, path = "/v1/executions/{id}", tag = "executions",
     params(
@@ -60,10 +77,12 @@ pub async fn get(
     State(app): State<App>,
     Id(id): Id,
     mut query: Query,
-) -> Result<Json<ExecutionInfo>, Problem> {
+) -> Result<Json<Execution>, Problem> {
     let namespace = query.namespace()?;
     query.end()?;
-    existing(&app, id, namespace.as_deref()).await.map(Json)
+    let info = existing(&app, id, namespace.as_deref()).await?;
+    let suspension = suspensions::open(&app, &info).await?;
+    Ok(Json(Execution { info, suspension }))
 }
 
 /// Returns the result of an execution that ended with success: its bytes, with

@@ -2,8 +2,9 @@
 //! codes are the same; `problem` assigns the statuses.
 
 use model::{
-    CancelRefusal, CreateRefusal, GrantRefusal, KeyRetireRefusal, KeyRotateRefusal, LeaseRefusal,
-    OperateRefusal, RedeemRefusal, RegisterRefusal, WorkerRefusal,
+    CancelRefusal, CreateRefusal, GrantRefusal, InvalidToken, KeyRetireRefusal, KeyRotateRefusal,
+    LeaseRefusal, OperateRefusal, RedeemRefusal, RegisterRefusal, SignalRefusal, SuspendRefusal,
+    WaitpointRefusal, WorkerRefusal,
 };
 
 use super::problem::{Code, Problem};
@@ -92,6 +93,75 @@ impl From<OperateRefusal> for Problem {
     }
 }
 
+impl From<SuspendRefusal> for Problem {
+    fn from(refusal: SuspendRefusal) -> Self {
+        let detail = refusal.to_string();
+        match refusal {
+            SuspendRefusal::Lease(refusal) => refusal.into(),
+            SuspendRefusal::WaitpointAlreadyExists { key } => {
+                Self::new(Code::WaitpointAlreadyExists, detail).with("waitpoint_key", key)
+            }
+            SuspendRefusal::WaitpointNotFound => Self::new(Code::WaitpointNotFound, detail),
+            SuspendRefusal::WaitpointNotPending { state } => {
+                Self::new(Code::WaitpointNotPending, detail).with("waitpoint_state", state.as_str())
+            }
+            SuspendRefusal::PendingWaitpointExpired => {
+                Self::new(Code::PendingWaitpointExpired, detail)
+            }
+            SuspendRefusal::WaitpointLimitExceeded { max } => {
+                Self::new(Code::WaitpointLimitExceeded, detail).with("max", max)
+            }
+        }
+    }
+}
+
+impl From<InvalidToken> for Problem {
+    fn from(refusal: InvalidToken) -> Self {
+        Self::new(Code::InvalidToken, refusal.to_string())
+    }
+}
+
+impl From<SignalRefusal> for Problem {
+    fn from(refusal: SignalRefusal) -> Self {
+        let detail = refusal.to_string();
+        match refusal {
+            SignalRefusal::InvalidToken(refusal) => refusal.into(),
+            SignalRefusal::ExecutionNotFound => Self::new(Code::ExecutionNotFound, detail),
+            SignalRefusal::WaitpointNotFound => Self::new(Code::WaitpointNotFound, detail),
+            SignalRefusal::WaitpointAmbiguous { open } => {
+                Self::new(Code::WaitpointAmbiguous, detail).with("open", open)
+            }
+            SignalRefusal::TargetNotSignalable { outcome } => {
+                Self::new(Code::TargetNotSignalable, detail).with("outcome", outcome.as_str())
+            }
+            SignalRefusal::WaitpointClosed { reason } => {
+                Self::new(Code::WaitpointClosed, detail).with("close_reason", reason.as_str())
+            }
+            SignalRefusal::SignalLimitExceeded { max } => {
+                Self::new(Code::SignalLimitExceeded, detail).with("max", max)
+            }
+            SignalRefusal::Invalid(invalid) => invalid.into(),
+        }
+    }
+}
+
+impl From<WaitpointRefusal> for Problem {
+    fn from(refusal: WaitpointRefusal) -> Self {
+        let detail = refusal.to_string();
+        match refusal {
+            WaitpointRefusal::ExecutionNotFound => Self::new(Code::ExecutionNotFound, detail),
+            WaitpointRefusal::WaitpointNotFound => Self::new(Code::WaitpointNotFound, detail),
+            WaitpointRefusal::WaitpointAmbiguous { open } => {
+                Self::new(Code::WaitpointAmbiguous, detail).with("open", open)
+            }
+            WaitpointRefusal::WaitpointClosed { reason } => {
+                Self::new(Code::WaitpointClosed, detail).with("close_reason", reason.as_str())
+            }
+            WaitpointRefusal::Invalid(invalid) => invalid.into(),
+        }
+    }
+}
+
 impl From<RegisterRefusal> for Problem {
     fn from(refusal: RegisterRefusal) -> Self {
         let detail = refusal.to_string();
@@ -175,7 +245,7 @@ impl From<KeyRetireRefusal> for Problem {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use model::{Invalid, StateKind};
+    use model::{Invalid, Outcome, StateKind, WaitpointCloseReason, WaitpointState};
 
     #[test]
     fn refusals_keep_their_codes() {
@@ -223,6 +293,43 @@ mod tests {
             RedeemRefusal::GrantNotFound(String::new()),
             RedeemRefusal::NotReclaimable(String::new()),
             RedeemRefusal::ReclaimCapExceeded { reclaim_count: 1 },
+        ] {
+            let code = refusal.code();
+            assert_eq!(Problem::from(refusal).code.as_str(), code);
+        }
+        for refusal in [
+            SuspendRefusal::Lease(LeaseRefusal::StaleLease),
+            SuspendRefusal::WaitpointAlreadyExists { key: "a".into() },
+            SuspendRefusal::WaitpointNotFound,
+            SuspendRefusal::WaitpointNotPending {
+                state: WaitpointState::Closed,
+            },
+            SuspendRefusal::PendingWaitpointExpired,
+            SuspendRefusal::WaitpointLimitExceeded { max: 256 },
+        ] {
+            let code = refusal.code();
+            assert_eq!(Problem::from(refusal).code.as_str(), code);
+        }
+        let reason = WaitpointCloseReason::Resumed;
+        for refusal in [
+            SignalRefusal::InvalidToken(InvalidToken),
+            SignalRefusal::ExecutionNotFound,
+            SignalRefusal::WaitpointNotFound,
+            SignalRefusal::WaitpointAmbiguous { open: 2 },
+            SignalRefusal::TargetNotSignalable {
+                outcome: Outcome::Success,
+            },
+            SignalRefusal::WaitpointClosed { reason },
+            SignalRefusal::SignalLimitExceeded { max: 1 },
+        ] {
+            let code = refusal.code();
+            assert_eq!(Problem::from(refusal).code.as_str(), code);
+        }
+        for refusal in [
+            WaitpointRefusal::ExecutionNotFound,
+            WaitpointRefusal::WaitpointNotFound,
+            WaitpointRefusal::WaitpointAmbiguous { open: 2 },
+            WaitpointRefusal::WaitpointClosed { reason },
         ] {
             let code = refusal.code();
             assert_eq!(Problem::from(refusal).code.as_str(), code);

@@ -12,9 +12,9 @@ use axum::routing;
 
 use super::problem::{Code, Problem};
 use super::{
-    App, block, cancel, claim, components, create, create_batch, expired, grants, health, kinds,
-    lanes, leases, list, metrics, namespaces, openapi, operate, overrule, read, suspended, tags,
-    wait, waitpoint_keys, workers,
+    App, block, callbacks, cancel, claim, components, create, create_batch, expired, grants,
+    health, kinds, lanes, leases, list, metrics, namespaces, openapi, operate, overrule, read,
+    signal, suspend, suspended, suspensions, tags, wait, waitpoint_keys, waitpoints, workers,
 };
 
 macro_rules! routes {
@@ -43,6 +43,7 @@ routes! {
     post "/v1/executions/{id}/expire" => operate::expire;
     post "/v1/executions/{id}/replay" => operate::replay;
     post "/v1/executions/{id}/revoke-lease" => operate::revoke;
+    post "/v1/executions/{id}/resume" => operate::resume;
     put "/v1/executions/{id}/priority" => operate::priority;
     post "/v1/executions/{id}/block" => block::block;
     post "/v1/executions/{id}/unblock" => block::unblock;
@@ -54,6 +55,17 @@ routes! {
     get "/v1/executions/{id}/tags" => tags::get;
     patch "/v1/executions/{id}/tags" => tags::set;
     get "/v1/executions/{id}/operations" => operate::operations;
+    post "/v1/executions/{id}/signal" => signal::signal;
+    post "/v1/executions/{id}/operator-signal" => signal::operator_signal;
+    post "/v1/executions/{id}/approve" => signal::approve;
+    post "/v1/executions/{id}/reject" => signal::reject;
+    get "/v1/executions/{id}/signals" => suspensions::signals;
+    get "/v1/executions/{id}/suspensions" => suspensions::list;
+    get "/v1/executions/{id}/waitpoints" => waitpoints::list;
+    post "/v1/executions/{id}/waitpoints/{waitpoint}/close" => waitpoints::close;
+    post "/v1/executions/{id}/waitpoints/{waitpoint}/token" => waitpoints::token;
+    get "/v1/waitpoints" => waitpoints::pending;
+    post "/v1/callbacks/{token}" => callbacks::callback;
     get "/v1/suspended" => suspended::suspended;
     get "/v1/leases/expired" => expired::expired;
     post "/v1/components" => components::publish;
@@ -80,6 +92,9 @@ routes! {
     post "/v1/leases/release" => leases::release;
     post "/v1/leases/cancel" => leases::cancel;
     post "/v1/leases/progress" => leases::progress;
+    post "/v1/leases/suspend" => suspend::suspend;
+    post "/v1/leases/waitpoints" => suspend::create_waitpoint;
+    post "/v1/leases/signals" => suspend::observe;
     post "/v1/executions/{id}/claim-grant" => grants::issue_claim;
     post "/v1/executions/{id}/reclaim-grant" => grants::issue_reclaim;
     post "/v1/grants/claim" => grants::claim;
@@ -115,7 +130,10 @@ async fn nothing_here(uri: Uri) -> Problem {
     )
 }
 
-async fn other_methods() -> Problem {
+async fn other_methods(uri: Uri) -> Problem {
+    if uri.path().starts_with(callbacks::PATH) {
+        return callbacks::other_methods();
+    }
     Problem::new(
         Code::MethodNotAllowed,
         "this path has other methods; the header Allow names them",
@@ -129,6 +147,7 @@ async fn bounded(State(app): State<App>, request: Request, next: Next) -> Respon
     let prefers = request.headers().contains_key(create::PREFER);
     let waits =
         path.ends_with("/wait") || path.ends_with("/claim") || path == "/v1/executions" && prefers;
+    let is_callback = path.starts_with(callbacks::PATH);
     let timeout = if waits {
         wait::TIMEOUT_MAX + WAIT_SLACK
     } else {
@@ -150,6 +169,9 @@ async fn bounded(State(app): State<App>, request: Request, next: Next) -> Respon
         header::X_CONTENT_TYPE_OPTIONS,
         HeaderValue::from_static("nosniff"),
     );
+    if is_callback {
+        response.headers_mut().extend(waitpoints::NO_STORE);
+    }
     app.counters.count(response.status());
     response
 }

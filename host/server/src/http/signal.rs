@@ -1,0 +1,342 @@
+//! Signals: from whoever carries a token, and from operators, who need none.
+//!
+//! They are two routes so that a program whose token is missing by mistake is
+//! refused, and so that a proxy can tell by the path who may pass.
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use engine::{Addressee, Deliver, Operate};
+use model::{ExecutionId, Invalid, Limits, SignalRefusal};
+
+use super::operate::asked;
+use super::payload::{Forms, PAYLOAD};
+use super::problem::Problem;
+use super::query::Query;
+use super::read::Id;
+use super::waitpoints::waitpoint_of;
+use super::{App, body};
+use crate::api::{Decide, DeliveredSignal, OperatorSignal, ProblemBody, SendSignal};
+
+/// Source type of what operators send.
+const OPERATOR: &str = "operator";
+/// Source type of what comes to a callback URL.
+pub const WEBHOOK: &str = "webhook";
+/// Source type of whoever names none.
+const API: &str = "api";
+/// Category of an operator's yes or no.
+const APPROVAL: &str = "approval";
+
+/// Delivers a signal to the waitpoint a token is for.
+///
+/// It is durable when this answers. If it satisfies the condition, the execution
+/// goes on. A token that is not good for this execution, waitpoint and name is
+/// answered with `invalid_token`, whatever is wrong with it.
+#[utoipa::path(
+    post, path = "/v1/executions/{id}/signal", tag = "signals",
+    params(
+        ("id" = String, Path, description = "The execution"),
+        ("namespace" = Option<String>, Query, description = "Only if it is in this namespace"),
+    ),
+    request_body = SendSignal,
+    responses(
+        (status = 202, body = DeliveredSignal, description = "Accepted"),
+        (status = 200, body = DeliveredSignal, description = "Had been accepted before, and did nothing now"),
+        (status = "default", body = ProblemBody, content_type = "application/problem+json"),
+    )
+)]
+pub async fn signal(
+    State(app): State<App>,
+    Id(id): Id,
+    mut query: Query,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<(StatusCode, Json<DeliveredSignal>), Problem> {
+    let namespace = query.namespace()?;
+    query.end()?;
+    let bytes = app.signal_body().read(&headers, body).await?;
+    let request: SendSignal = body::json(&headers, &bytes)?;
+    let forms = Forms {
+        names: PAYLOAD,
+        json: request.payload.as_deref(),
+        text: request.payload_text.as_deref(),
+        base64: request.payload_base64.as_deref(),
+        content_type: request.content_type.as_deref(),
+    };
+    let payload = forms.given()?;
+    let source_type = claimed_source(request.source_type)?;
+    let source_identity = match request.source_identity {
+        Some(identity) => identity,
+        None => fingerprint(&app, &request.waitpoint_token).await?,
+    };
+    deliver(
+        &app,
+        Deliver {
+            to: Addressee::Token {
+                token: request.waitpoint_token,
+                execution_id: Some(id),
+                namespace,
+            },
+            name: request.signal_name,
+            category: request.signal_category,
+            source_type,
+            source_identity,
+            correlation_id: request.correlation_id,
+            payload,
+            idempotency_key: request.idempotency_key,
+            dedup_ttl_ms: request.dedup_ttl_ms,
+        },
+    )
+    .await
+}
+
+/// Reads what a sender says it is. What only this host can know is not taken from
+/// anybody: who reads a signal relies on it.
+fn claimed_source(source_type: Option<String>) -> Result<String, Invalid> {
+    match source_type {
+        Some(name) if name == OPERATOR || name == WEBHOOK => Err(Invalid::new(
+            "source_type",
+            format!("`{name}` cannot be claimed by whoever carries a token"),
+        )),
+        Some(name) => Ok(name),
+        None => Ok(API.to_owned()),
+    }
+}
+
+/// Returns what a sender proves about itself: which token it carries.
+async fn fingerprint(app: &App, token: &str) -> Result<String, Problem> {
+    let opened = app.engine.open_waitpoint_token(token).await?;
+    Ok(opened.map_err(SignalRefusal::from)?.fingerprint)
+}
+
+/// Delivers a signal from an operator, who needs no token.
+///
+/// What an operator does is kept with the execution. The signal's source is
+/// `operator` and the actor.
+#[utoipa::path(
+    post, path = "/v1/executions/{id}/operator-signal", tag = "signals",
+    params(
+        ("id" = String, Path, description = "The execution"),
+        ("namespace" = Option<String>, Query, description = "Only if it is in this namespace"),
+    ),
+    request_body = OperatorSignal,
+    responses(
+        (status = 202, body = DeliveredSignal, description = "Accepted"),
+        (status = 200, body = DeliveredSignal, description = "Had been accepted before, and did nothing now"),
+        (status = "default", body = ProblemBody, content_type = "application/problem+json"),
+    )
+)]
+pub async fn operator_signal(
+    State(app): State<App>,
+    Id(id): Id,
+    query: Query,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<(StatusCode, Json<DeliveredSignal>), Problem> {
+    let (operate, request): (_, OperatorSignal) = asked(&app, id, query, &headers, body).await?;
+    let forms = Forms {
+        names: PAYLOAD,
+        json: request.payload.as_deref(),
+        text: request.payload_text.as_deref(),
+        base64: request.payload_base64.as_deref(),
+        content_type: request.content_type.as_deref(),
+    };
+    let payload = forms.given()?;
+    deliver(
+        &app,
+        Deliver {
+            source_type: OPERATOR.to_owned(),
+            source_identity: identity(&operate)?,
+            to: Addressee::Operator {
+                operate,
+                waitpoint: waitpoint_of(request.waitpoint)?,
+            },
+            name: request.signal_name,
+            category: request.signal_category,
+            correlation_id: request.correlation_id,
+            payload,
+            idempotency_key: request.idempotency_key,
+            dedup_ttl_ms: request.dedup_ttl_ms,
+        },
+    )
+    .await
+}
+
+/// Says yes: delivers the signal `approved` from an operator.
+///
+/// The same actor counts once, however often he says so.
+#[utoipa::path(
+    post, path = "/v1/executions/{id}/approve", tag = "signals",
+    params(
+        ("id" = String, Path, description = "The execution"),
+        ("namespace" = Option<String>, Query, description = "Only if it is in this namespace"),
+    ),
+    request_body(content = Option<Decide>, content_type = "application/json"),
+    responses(
+        (status = 202, body = DeliveredSignal, description = "Accepted"),
+        (status = 200, body = DeliveredSignal, description = "The actor had said so before"),
+        (status = "default", body = ProblemBody, content_type = "application/problem+json"),
+    )
+)]
+pub async fn approve(
+    State(app): State<App>,
+    Id(id): Id,
+    query: Query,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<(StatusCode, Json<DeliveredSignal>), Problem> {
+    decide(&app, id, query, &headers, body, "approved").await
+}
+
+/// Says no: delivers the signal `rejected` from an operator.
+///
+/// The same actor counts once, however often he says so.
+#[utoipa::path(
+    post, path = "/v1/executions/{id}/reject", tag = "signals",
+    params(
+        ("id" = String, Path, description = "The execution"),
+        ("namespace" = Option<String>, Query, description = "Only if it is in this namespace"),
+    ),
+    request_body(content = Option<Decide>, content_type = "application/json"),
+    responses(
+        (status = 202, body = DeliveredSignal, description = "Accepted"),
+        (status = 200, body = DeliveredSignal, description = "The actor had said so before"),
+        (status = "default", body = ProblemBody, content_type = "application/problem+json"),
+    )
+)]
+pub async fn reject(
+    State(app): State<App>,
+    Id(id): Id,
+    query: Query,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<(StatusCode, Json<DeliveredSignal>), Problem> {
+    decide(&app, id, query, &headers, body, "rejected").await
+}
+
+async fn decide(
+    app: &App,
+    id: ExecutionId,
+    query: Query,
+    headers: &HeaderMap,
+    body: Body,
+    decision: &str,
+) -> Result<(StatusCode, Json<DeliveredSignal>), Problem> {
+    let (operate, request): (_, Decide) = asked(app, id, query, headers, body).await?;
+    let forms = Forms {
+        names: PAYLOAD,
+        json: request.payload.as_deref(),
+        text: request.payload_text.as_deref(),
+        base64: request.payload_base64.as_deref(),
+        content_type: request.content_type.as_deref(),
+    };
+    let payload = forms.given()?;
+    let actor = identity(&operate)?;
+    let key = decision_key(decision, &actor, request.idempotency_suffix)?;
+    deliver(
+        app,
+        Deliver {
+            to: Addressee::Operator {
+                operate,
+                waitpoint: waitpoint_of(request.waitpoint)?,
+            },
+            name: decision.to_owned(),
+            category: Some(APPROVAL.to_owned()),
+            source_type: OPERATOR.to_owned(),
+            source_identity: actor,
+            correlation_id: None,
+            payload,
+            idempotency_key: Some(key),
+            // Who decided has decided, however long it takes.
+            dedup_ttl_ms: Some(Limits::DURATION_MS_MAX),
+        },
+    )
+    .await
+}
+
+/// Returns the source of what an operator sends, under whose name it is kept.
+fn identity(operate: &Operate) -> Result<String, Invalid> {
+    let actor = &operate.by.actor;
+    let max = Limits::SIGNAL_TEXT_BYTES_MAX;
+    if (1..=max).contains(&actor.len()) && !actor.contains('\0') {
+        Ok(actor.clone())
+    } else {
+        let detail = format!("must be 1 to {max} bytes without U+0000");
+        Err(Invalid::new("actor", detail))
+    }
+}
+
+/// Names a decision, so that one who decides twice counts once.
+fn decision_key(decision: &str, actor: &str, suffix: Option<String>) -> Result<String, Invalid> {
+    let (field, suffix) = match &suffix {
+        Some(suffix) => ("idempotency_suffix", suffix.as_str()),
+        None => ("actor", actor),
+    };
+    let head = format!("{APPROVAL}:{decision}:");
+    let max = Limits::KEY_BYTES_MAX - head.len();
+    if suffix.is_empty() || suffix.len() > max {
+        return Err(Invalid::new(field, format!("must be 1 to {max} bytes")));
+    }
+    Ok(head + suffix)
+}
+
+async fn deliver(
+    app: &App,
+    deliver: Deliver,
+) -> Result<(StatusCode, Json<DeliveredSignal>), Problem> {
+    let delivered = app.engine.signal(deliver).await??;
+    let status = accepted(delivered.duplicate);
+    Ok((
+        status,
+        Json(DeliveredSignal {
+            signal_id: delivered.signal_id,
+            execution_id: delivered.execution_id,
+            waitpoint_id: delivered.waitpoint_id,
+            effect: delivered.effect,
+            duplicate: delivered.duplicate,
+        }),
+    ))
+}
+
+/// Returns the status of a signal that was accepted, now or before.
+pub const fn accepted(duplicate: bool) -> StatusCode {
+    if duplicate {
+        StatusCode::OK
+    } else {
+        StatusCode::ACCEPTED
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_decision_is_one_for_each_who_decides() {
+        fn key(actor: &str, suffix: Option<&str>) -> Result<String, Invalid> {
+            decision_key("approved", actor, suffix.map(str::to_owned))
+        }
+        assert_eq!(key("alice", None).as_deref(), Ok("approval:approved:alice"));
+        assert_eq!(
+            key("alice", Some("round-2")).as_deref(),
+            Ok("approval:approved:round-2")
+        );
+        assert!(key(&"a".repeat(237), None).is_ok());
+        let long = "a".repeat(238);
+        assert_eq!(key(&long, None).expect_err("too long").field, "actor");
+        let field = |suffix| key("alice", Some(suffix)).expect_err("refused").field;
+        assert_eq!(field(&long), "idempotency_suffix");
+        assert_eq!(field(""), "idempotency_suffix");
+    }
+
+    #[test]
+    fn nobody_with_a_token_passes_for_an_operator() {
+        assert_eq!(claimed_source(None).as_deref(), Ok("api"));
+        assert_eq!(claimed_source(Some("ci".into())).as_deref(), Ok("ci"));
+        for name in ["operator", "webhook"] {
+            let refused = claimed_source(Some(name.into())).expect_err(name);
+            assert_eq!(refused.field, "source_type");
+        }
+    }
+}
