@@ -355,6 +355,9 @@ impl Statements {
             let read = &reads[&boxed.execution_id];
             boxed.end(read);
         }
+        // The order in which rows are locked.
+        plan.boxes
+            .sort_by_key(|boxed| (boxed.execution_id, boxed.waitpoint_id.map(|id| id.0)));
         Ok(plan)
     }
 

@@ -281,11 +281,10 @@ impl Engine {
         closing: &Closing,
     ) -> Result<bool, Error> {
         let fence = suspend.fence;
-        let pending: Vec<(Uuid, i32)> = bound
-            .iter()
-            .filter_map(|bound| Some((bound.id.0, bound.pending?)))
-            .collect();
-        let (waitpoints, signals): (Vec<Uuid>, Vec<i32>) = pending.into_iter().unzip();
+        let (waitpoints, signals): (Vec<Uuid>, Vec<i32>) = pending(bound)
+            .into_iter()
+            .map(|(id, signals)| (id.0, signals))
+            .unzip();
         let satisfiers: Vec<Uuid> = closing.satisfiers.iter().map(|id| id.0).collect();
         let spent: Vec<Uuid> = closing.spent.iter().map(|id| id.0).collect();
         let state = suspend.state.as_ref();
@@ -365,10 +364,7 @@ impl Engine {
             state: suspend.state.clone(),
             idempotency_key: suspend.idempotency_key.clone(),
             report: suspend.report.clone(),
-            bound: bound
-                .iter()
-                .filter_map(|bound| Some((bound.id, bound.pending?)))
-                .collect(),
+            bound: pending(bound),
             fresh: bound
                 .iter()
                 .zip(&minted)
@@ -594,6 +590,17 @@ fn bind(suspend: &Suspend, read: &Read) -> Result<Vec<Bound>, SuspendRefusal> {
         return Err(SuspendRefusal::WaitpointLimitExceeded { max });
     }
     Ok(bound)
+}
+
+/// Returns pending waitpoints and what they have heard, in the order in which rows
+/// are locked.
+fn pending(bound: &[Bound]) -> Vec<(WaitpointId, i32)> {
+    let mut pending: Vec<(WaitpointId, i32)> = bound
+        .iter()
+        .filter_map(|bound| Some((bound.id, bound.pending?)))
+        .collect();
+    pending.sort_unstable_by_key(|(id, _)| id.0);
+    pending
 }
 
 /// Returns the key of a waitpoint that was given none.
