@@ -639,7 +639,7 @@ impl<'a> Plan<'a> {
         waitpoint_id: WaitpointId,
         read: &Read,
     ) -> &mut Boxed<'a> {
-        if read.active.contains(&waitpoint_id) {
+        if read.of_suspension.contains(&waitpoint_id) {
             return self.suspension(execution_id, read);
         }
         let expected = read.signals.get(&waitpoint_id).copied().unwrap_or(0);
