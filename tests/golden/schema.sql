@@ -38,6 +38,7 @@ table event: epochs bigint[] not null
 table event: attempts integer[]
 table event: lease_ids uuid[]
 table event: workers text[]
+table event: signal_ids uuid[]
 table event_floor: singleton boolean not null default true
 table event_floor: xid xid8 not null default '0'::xid8
 table event_floor: seq bigint not null default 0
@@ -156,6 +157,8 @@ table parked: replays integer not null
 table parked: next_type attempt_type not null
 table parked: resumes boolean not null
 table parked: ready_at timestamp with time zone
+table parked: suspension_id uuid
+table parked: changes integer not null default 0
 table ready: partition smallint not null
 table ready: execution_id uuid not null
 table ready: lane text not null
@@ -181,6 +184,46 @@ table route: changed_at timestamp with time zone not null default clock_timestam
 table secret: name text not null
 table secret: key bytea not null
 table secret: created_at timestamp with time zone not null default clock_timestamp()
+table signal: partition smallint not null
+table signal: execution_id uuid not null
+table signal: seq bigint not null identity
+table signal: id uuid not null
+table signal: waitpoint_id uuid not null
+table signal: name text not null
+table signal: category text
+table signal: source_type text not null
+table signal: source_identity text not null
+table signal: correlation_id text
+table signal: payload bytea
+table signal: payload_type text
+table signal: effect text not null
+table signal: spent boolean not null default false
+table signal: idempotency_key text
+table signal: key_expires_at timestamp with time zone
+table signal: token_kid text
+table signal: accepted_at timestamp with time zone not null default clock_timestamp()
+table suspension: partition smallint not null
+table suspension: execution_id uuid not null
+table suspension: seq bigint not null identity
+table suspension: id uuid not null
+table suspension: epoch bigint not null
+table suspension: attempt integer not null
+table suspension: replays integer not null
+table suspension: reason text not null
+table suspension: requested_by text not null
+table suspension: condition text not null
+table suspension: resume_policy text
+table suspension: timeout_at timestamp with time zone
+table suspension: timeout_behavior text not null
+table suspension: escalated_at timestamp with time zone
+table suspension: state bytea
+table suspension: state_type text
+table suspension: idempotency_key text
+table suspension: at_once boolean not null
+table suspension: created_at timestamp with time zone not null default clock_timestamp()
+table suspension: closed_at timestamp with time zone
+table suspension: close_reason text
+table suspension: satisfiers uuid[]
 table tag: partition smallint not null
 table tag: execution_id uuid not null
 table tag: key text not null
@@ -189,6 +232,21 @@ table timer: partition smallint not null
 table timer: execution_id uuid not null
 table timer: kind timer_kind not null
 table timer: due_at timestamp with time zone not null
+table waitpoint: partition smallint not null
+table waitpoint: execution_id uuid not null
+table waitpoint: id uuid not null
+table waitpoint: key text not null
+table waitpoint: state waitpoint_state not null
+table waitpoint: suspension_id uuid
+table waitpoint: token_kid text not null
+table waitpoint: token_fingerprint text not null
+table waitpoint: created_at timestamp with time zone not null default clock_timestamp()
+table waitpoint: activated_at timestamp with time zone
+table waitpoint: closed_at timestamp with time zone
+table waitpoint: close_reason text
+table waitpoint: expires_at timestamp with time zone
+table waitpoint: signals integer not null default 0
+table waitpoint: last_signal_at timestamp with time zone
 table waitpoint_key: kid text not null
 table waitpoint_key: state waitpoint_key_state not null default 'active'::waitpoint_key_state
 table waitpoint_key: wrapped_secret bytea not null
@@ -246,6 +304,7 @@ constraint parked_delayed_has_a_time on parked: CHECK (((state <> 'delayed'::par
 constraint parked_has_a_reason on parked: CHECK ((reason <> ALL (ARRAY['none'::blocking_reason, 'waiting_for_worker'::blocking_reason])))
 constraint parked_pkey on parked: PRIMARY KEY (partition, execution_id)
 constraint parked_rate_limited_by_a_limit on parked: CHECK (((state <> 'rate_limited'::parked_state) OR (reason = ANY (ARRAY['waiting_for_budget'::blocking_reason, 'waiting_for_quota'::blocking_reason]))))
+constraint parked_suspended_in_one on parked: CHECK (((state = 'suspended'::parked_state) = (suspension_id IS NOT NULL)))
 constraint parked_suspended_resumes on parked: CHECK (((state <> 'suspended'::parked_state) OR resumes))
 constraint ready_grant_is_whole on ready: CHECK ((((grant_id IS NULL) = (granted_until IS NULL)) AND ((granted_to IS NULL) = (granted_until IS NULL))))
 constraint ready_pkey on ready: PRIMARY KEY (partition, execution_id)
@@ -257,8 +316,18 @@ constraint route_pkey on route: PRIMARY KEY (kind, component_id)
 constraint route_weight_in_range on route: CHECK (((weight >= 0) AND (weight <= 10000)))
 constraint secret_has_256_bits on secret: CHECK ((octet_length(key) = 32))
 constraint secret_pkey on secret: PRIMARY KEY (name)
+constraint signal_key_is_forgotten on signal: CHECK (((idempotency_key IS NULL) = (key_expires_at IS NULL)))
+constraint signal_payload_has_a_type on signal: CHECK (((payload IS NULL) = (payload_type IS NULL)))
+constraint signal_pkey on signal: PRIMARY KEY (partition, execution_id, seq)
+constraint suspension_closed_for_a_reason on suspension: CHECK (((closed_at IS NULL) = (close_reason IS NULL)))
+constraint suspension_pkey on suspension: PRIMARY KEY (partition, execution_id, seq)
+constraint suspension_satisfied_by_signals on suspension: CHECK (((NOT (close_reason IS DISTINCT FROM 'satisfied'::text)) = (satisfiers IS NOT NULL)))
+constraint suspension_state_has_a_type on suspension: CHECK (((state IS NULL) = (state_type IS NULL)))
 constraint tag_pkey on tag: PRIMARY KEY (partition, execution_id, key)
 constraint timer_pkey on timer: PRIMARY KEY (partition, execution_id, kind)
+constraint waitpoint_active_is_of_a_suspension on waitpoint: CHECK (((state <> 'active'::waitpoint_state) OR (suspension_id IS NOT NULL)))
+constraint waitpoint_closed_for_a_reason on waitpoint: CHECK ((((state = ANY (ARRAY['closed'::waitpoint_state, 'expired'::waitpoint_state])) = (close_reason IS NOT NULL)) AND ((close_reason IS NULL) = (closed_at IS NULL))))
+constraint waitpoint_pkey on waitpoint: PRIMARY KEY (partition, execution_id, id)
 constraint waitpoint_key_ends_iff_retiring on waitpoint_key: CHECK (((state = 'retiring'::waitpoint_key_state) = (not_after IS NOT NULL)))
 constraint waitpoint_key_kid_in_range on waitpoint_key: CHECK (((octet_length(kid) >= 1) AND (octet_length(kid) <= 32)))
 constraint waitpoint_key_pkey on waitpoint_key: PRIMARY KEY (kid)
@@ -290,21 +359,30 @@ CREATE INDEX ready_queue ON public.ready USING btree (partition, lane, namespace
 CREATE UNIQUE INDEX ready_pkey ON public.ready USING btree (partition, execution_id)
 CREATE UNIQUE INDEX route_pkey ON public.route USING btree (kind, component_id)
 CREATE UNIQUE INDEX secret_pkey ON public.secret USING btree (name)
+CREATE INDEX signal_by_key ON public.signal USING btree (partition, waitpoint_id, idempotency_key) WHERE (idempotency_key IS NOT NULL)
+CREATE UNIQUE INDEX signal_pkey ON public.signal USING btree (partition, execution_id, seq)
+CREATE UNIQUE INDEX suspension_by_key ON public.suspension USING btree (partition, execution_id, replays, idempotency_key) WHERE (idempotency_key IS NOT NULL)
+CREATE UNIQUE INDEX suspension_open ON public.suspension USING btree (partition, execution_id) WHERE (closed_at IS NULL)
+CREATE UNIQUE INDEX suspension_pkey ON public.suspension USING btree (partition, execution_id, seq)
 CREATE INDEX tag_by_value ON public.tag USING btree (key, value, execution_id)
 CREATE UNIQUE INDEX tag_pkey ON public.tag USING btree (partition, execution_id, key)
 CREATE INDEX timer_due ON public.timer USING btree (partition, due_at)
 CREATE UNIQUE INDEX timer_pkey ON public.timer USING btree (partition, execution_id, kind)
+CREATE INDEX waitpoint_pending ON public.waitpoint USING btree (COALESCE(expires_at, 'infinity'::timestamp with time zone), id) WHERE (state = 'pending'::waitpoint_state)
+CREATE UNIQUE INDEX waitpoint_open ON public.waitpoint USING btree (partition, execution_id, key) WHERE (state = ANY (ARRAY['pending'::waitpoint_state, 'active'::waitpoint_state]))
+CREATE UNIQUE INDEX waitpoint_pkey ON public.waitpoint USING btree (partition, execution_id, id)
 CREATE UNIQUE INDEX waitpoint_key_active_is_one ON public.waitpoint_key USING btree (state) WHERE (state = 'active'::waitpoint_key_state)
 CREATE UNIQUE INDEX waitpoint_key_pkey ON public.waitpoint_key USING btree (kid)
 CREATE UNIQUE INDEX worker_pkey ON public.worker USING btree (worker_instance_id)
 enum attempt_end: success, failure, cancelled, expired, lease_expired, lease_revoked, released, delayed, waiting_children, suspended
 enum attempt_type: initial, retry, reclaim, replay, fallback
 enum blocking_reason: none, waiting_for_worker, waiting_for_retry_backoff, waiting_for_resume_delay, waiting_for_delay, waiting_for_signal, waiting_for_approval, waiting_for_callback, waiting_for_tool_result, waiting_for_children, waiting_for_budget, waiting_for_quota, waiting_for_capable_worker, waiting_for_locality_match, paused_by_operator, paused_by_policy, paused_by_flow_cancel
-enum event_kind: created, acquired, renewed, released, expired, reclaimed, revoked, retry_scheduled, delayed, promoted, success, failed, cancelled, execution_expired, skipped, waiting_children, blocked, unblocked, prioritised, replayed, tagged
+enum event_kind: created, acquired, renewed, released, expired, reclaimed, revoked, retry_scheduled, delayed, promoted, success, failed, cancelled, execution_expired, skipped, waiting_children, blocked, unblocked, prioritised, replayed, tagged, suspended, resumed, escalated, signalled
 enum failure_class: transient, permanent, infra_crash, timeout, cancelled
 enum lane_state: active, paused, draining, disabled
 enum outcome: success, failed, cancelled, expired, skipped
 enum parked_state: delayed, rate_limited, waiting_children, blocked, suspended
 enum timer_kind: execution_deadline, retention
 enum waitpoint_key_state: active, retiring
+enum waitpoint_state: pending, active, closed, expired
 enum worker_type: host, native
