@@ -25,8 +25,8 @@ bench: postgres guests ## durable lifecycles as a ratio to plain inserts
 chaos: postgres guests ## five minutes of kill -9 under load
 	FLOWHOST_CHAOS_SECONDS=300 cargo test --test integration chaos -- --nocapture
 
-fuzz: ## mutated input for every parser, five minutes each; FLOWHOST_SEED repeats a run
-	FLOWHOST_FUZZ_SECONDS=300 cargo test --test integration -- --nocapture fuzz:: conditions::
+fuzz: ## random input for every parser and random programs, five minutes each; FLOWHOST_SEED repeats a run
+	FLOWHOST_FUZZ_SECONDS=300 cargo test --test integration -- --nocapture fuzz:: conditions:: programs::
 
 postgres: ## a Postgres server, if there is none
 	@host/pgserver/install.sh

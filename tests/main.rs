@@ -23,6 +23,7 @@ mod native_workers;
 mod operators;
 mod outage;
 mod plans;
+mod programs;
 mod retention;
 mod sandbox;
 mod services;

@@ -7,10 +7,10 @@ use std::time::Duration;
 use engine::{Block, Create, Engine, ListFilter, ListPage, Revoke};
 use model::{
     AttemptType, BlockingReason, ExecutionId, Failure, FailureClass, LeaseId, Limits, PublicState,
+    SuspensionReason,
 };
 
-use sqlx::Executor as _;
-
+use crate::waiting::{single, suspend, suspended};
 use crate::work::{claim, claim_one, complete, create, fail, operate, setup, text};
 
 async fn created(engine: &Engine, create: Create) -> ExecutionId {
@@ -418,20 +418,16 @@ async fn what_nobody_can_run_returns_to_its_place_when_a_capable_worker_appears(
 
 #[tokio::test(flavor = "multi_thread")]
 async fn suspended_executions_are_listed_from_the_one_that_has_waited_longest() {
-    let (database, engine) = setup().await;
+    let (_database, engine) = setup().await;
     let mut ids = Vec::new();
     for _ in 0..3 {
         ids.push(created(&engine, create("x")).await);
-        let fence = claim_one(&engine).await.fence;
-        let answer = engine.wait_children(fence, Default::default()).await;
-        answer.expect("asked").expect("put down");
+        let wish = engine::Suspend {
+            reason: SuspensionReason::WaitingForApproval,
+            ..suspend(claim_one(&engine).await.fence, single("door", "open"))
+        };
+        suspended(&engine, wish).await;
     }
-    // As the verb will leave them.
-    let mut connection = database.connection().await;
-    connection
-        .execute("UPDATE parked SET state = 'suspended', reason = 'waiting_for_approval'")
-        .await
-        .expect("suspended");
     let mut listed = Vec::new();
     let mut after = None;
     loop {

@@ -51,8 +51,15 @@ const STATEMENTS: &[(&str, &str, usize, &[&str])] = &[
     (
         "finish",
         include_str!("../host/engine/src/execution/finish.sql"),
-        11,
-        &["lease_pkey", "ready_pkey", "parked_pkey", "timer_pkey"],
+        12,
+        &[
+            "lease_pkey",
+            "ready_pkey",
+            "parked_pkey",
+            "timer_pkey",
+            "suspension_open",
+            "waitpoint_open",
+        ],
     ),
     (
         "observe",
@@ -84,6 +91,9 @@ const STATEMENTS: &[(&str, &str, usize, &[&str])] = &[
             "idempotency_pkey",
             "attempt_pkey",
             "tag_pkey",
+            "suspension_pkey",
+            "waitpoint_pkey",
+            "signal_pkey",
         ],
     ),
     (
@@ -99,6 +109,99 @@ const STATEMENTS: &[(&str, &str, usize, &[&str])] = &[
         &["parked_without_worker", "execution_pkey"],
     ),
     (
+        "suspend",
+        include_str!("../host/engine/src/suspension/suspend.sql"),
+        33,
+        &["lease_pkey", "waitpoint_pkey"],
+    ),
+    (
+        "satisfy",
+        include_str!("../host/engine/src/suspension/satisfy.sql"),
+        19,
+        &["lease_pkey", "waitpoint_pkey", "signal_pkey"],
+    ),
+    (
+        "create_waitpoint",
+        include_str!("../host/engine/src/suspension/create_waitpoint.sql"),
+        12,
+        &["lease_pkey", "waitpoint_pkey", "waitpoint_open"],
+    ),
+    (
+        "close_waitpoint",
+        include_str!("../host/engine/src/suspension/close_waitpoint.sql"),
+        6,
+        &["parked_pkey", "waitpoint_pkey"],
+    ),
+    (
+        "inbox",
+        include_str!("../host/engine/src/suspension/inbox.sql"),
+        4,
+        &[
+            "execution_pkey",
+            "lease_pkey",
+            "ready_pkey",
+            "parked_pkey",
+            "finished_pkey",
+            "suspension_open",
+            "signal_pkey",
+            "waitpoint_pkey",
+        ],
+    ),
+    (
+        "heard",
+        include_str!("../host/engine/src/suspension/heard.sql"),
+        3,
+        &["signal_pkey"],
+    ),
+    (
+        "known",
+        include_str!("../host/engine/src/suspension/known.sql"),
+        3,
+        &["signal_by_key"],
+    ),
+    (
+        "deliver",
+        include_str!("../host/engine/src/suspension/deliver.sql"),
+        35,
+        &[
+            "parked_pkey",
+            "waitpoint_pkey",
+            "suspension_open",
+            "signal_pkey",
+            "execution_pkey",
+        ],
+    ),
+    (
+        "resumption",
+        include_str!("../host/engine/src/suspension/resumption.sql"),
+        3,
+        &["suspension_pkey", "lease_pkey"],
+    ),
+    (
+        "received",
+        include_str!("../host/engine/src/suspension/received.sql"),
+        4,
+        &["signal_pkey", "waitpoint_pkey"],
+    ),
+    (
+        "suspension_timeouts",
+        include_str!("../host/engine/src/reconcile/suspension_timeouts.sql"),
+        2,
+        &["parked_due", "suspension_open"],
+    ),
+    (
+        "escalate",
+        include_str!("../host/engine/src/reconcile/escalate.sql"),
+        3,
+        &["parked_pkey", "suspension_open", "execution_pkey"],
+    ),
+    (
+        "unused_waitpoints",
+        include_str!("../host/engine/src/reconcile/unused_waitpoints.sql"),
+        1,
+        &["waitpoint_pending"],
+    ),
+    (
         "events",
         include_str!("../host/engine/src/event/read.sql"),
         4,
@@ -106,7 +209,7 @@ const STATEMENTS: &[(&str, &str, usize, &[&str])] = &[
     ),
 ];
 
-const TABLES: [&str; 9] = [
+const TABLES: [&str; 12] = [
     "execution",
     "ready",
     "lease",
@@ -116,6 +219,9 @@ const TABLES: [&str; 9] = [
     "timer",
     "idempotency",
     "event",
+    "suspension",
+    "waitpoint",
+    "signal",
 ];
 
 #[tokio::test(flavor = "multi_thread")]
@@ -154,6 +260,12 @@ async fn hot_statements_read_by_index_only() {
             .any(|line| line.trim() == "Index Cond: (partition = $1)")
         {
             wrong.push(format!("{name} reads a whole partition:\n{plan}"));
+        }
+        // Those of sweeps lead with a time: who looks for one execution reads all.
+        for index in ["waitpoint_pending", "parked_suspended"] {
+            if plan.contains(index) && !indexes.contains(&index) {
+                wrong.push(format!("{name} reads {index} whole:\n{plan}"));
+            }
         }
         for index in *indexes {
             if !plan.contains(index) {

@@ -8,7 +8,8 @@ use model::{Cursor, EventsRefusal, ExecutionId, Partition, Retention};
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, Row as _};
 use testkit::{Database, database};
 
-use crate::work::{claim, claim_one, complete, create, fail};
+use crate::waiting::{deliver, signal, single, suspend, suspended, try_deliver};
+use crate::work::{claim, claim_one, complete, create, fail, operate};
 
 const HOUR: Duration = Duration::from_secs(3600);
 const HOUR_MS: u64 = 3_600_000;
@@ -100,6 +101,10 @@ async fn rows_of(database: &Database, id: ExecutionId) -> Vec<(String, i64)> {
         ("tag", "execution_id"),
         ("timer", "execution_id"),
         ("idempotency", "execution_id"),
+        ("suspension", "execution_id"),
+        ("waitpoint", "execution_id"),
+        ("signal", "execution_id"),
+        ("operation", "execution_id"),
     ] {
         let statement = format!("SELECT count(*) FROM {table} WHERE {column} = '{id}'");
         let row = connection
@@ -137,10 +142,16 @@ async fn an_execution_leaves_with_all_its_rows_when_its_retention_is_over() {
         .expect("asked")
         .expect("accepted");
     engine.reconcile().await.expect("swept");
-    assert_eq!(complete_all(&engine).await, 1, "the retry");
+    let retry = claim_one(&engine).await;
+    let wish = suspend(retry.fence, single("door", "open"));
+    let door = suspended(&engine, wish).await.waitpoints.remove(0);
+    deliver(&engine, signal(&door.token, "open")).await;
+    let prioritised = engine.prioritise(operate(id), 7).await;
+    prioritised.expect("asked").expect("prioritised");
+    assert_eq!(complete_all(&engine).await, 1, "it went on");
     assert_eq!(
         rows_of(&database, id).await.len(),
-        5,
+        9,
         "one kind of row each"
     );
 
@@ -160,6 +171,8 @@ async fn an_execution_leaves_with_all_its_rows_when_its_retention_is_over() {
         late.expect("asked").expect_err("it is gone").code(),
         "execution_not_found"
     );
+    let late = try_deliver(&engine, signal(&door.token, "open")).await;
+    assert_eq!(late.expect_err("gone").code(), "execution_not_found");
     let cancel = Cancel {
         id,
         namespace: None,

@@ -552,7 +552,7 @@ async fn a_waitpoint_nobody_suspends_on_expires() {
     assert_eq!(refused.code(), "pending_waitpoint_expired");
     reconcile(&engine).await;
     let refused = try_suspend(&engine, wish()).await.expect_err("gone");
-    assert_eq!(refused.code(), "waitpoint_not_found");
+    assert_eq!(refused.code(), "pending_waitpoint_expired");
     assert!(
         engine
             .pending_waitpoints(None, None, 10)
@@ -574,6 +574,12 @@ async fn every_refusal_of_a_suspension_has_its_name() {
     let claimed = running(&engine).await;
     let fence = claimed.fence;
     let taken = waitpoint(&engine, fence, "taken").await;
+    let closed = waitpoint(&engine, fence, "closed").await;
+    let by_key = WaitpointRef::Key("closed".to_owned());
+    let answer = engine
+        .close_waitpoint(operate(fence.execution_id), by_key)
+        .await;
+    answer.expect("asked").expect("closed");
     let base = || suspend(fence, single("door", "open"));
     let fresh = |key: &str| Binding::Fresh {
         key: key.into(),
@@ -603,6 +609,14 @@ async fn every_refusal_of_a_suspension_has_its_name() {
             },
             "invalid_input",
             "waitpoint_key_mismatch",
+        ),
+        (
+            Suspend {
+                waitpoints: vec![Binding::UsePending(closed.id)],
+                ..base()
+            },
+            "waitpoint_not_pending",
+            "closed",
         ),
         (
             suspend(fence, ResumeCondition::TimeoutOnly),

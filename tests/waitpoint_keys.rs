@@ -4,13 +4,17 @@
 use std::time::Duration;
 
 use engine::{
-    Engine, Error, MintToken, MintedToken, OpenedToken, RotateKey, RotatedKey, SecretsFault,
-    SecretsKeys, SeededKey, TokenExpiry,
+    CreateWaitpoint, Engine, Error, MintToken, MintedToken, OpenedToken, RotateKey, RotatedKey,
+    SecretsFault, SecretsKeys, SeededKey, TokenExpiry,
 };
 use model::{ExecutionId, InvalidToken, Limits, WaitpointId};
-use testkit::{Database, database};
+use sqlx::{Connection as _, Executor as _};
+use testkit::{Database, database, eventually};
 use time::OffsetDateTime;
 use uuid::Uuid;
+
+use crate::waiting::{put_down, signal, single, try_deliver};
+use crate::work::{claim_one, create};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -451,6 +455,188 @@ async fn rotation_under_load_refuses_nothing_within_the_grace() {
             minted.kid
         );
     }
+}
+
+/// When something happened, by the database's clock.
+async fn now(connection: &mut sqlx::PgConnection) -> OffsetDateTime {
+    let now = sqlx::query_scalar("SELECT clock_timestamp()");
+    now.fetch_one(connection).await.expect("the time")
+}
+
+/// What a token was answered with, and between which times it was asked.
+struct Asked {
+    kid: String,
+    begun: OffsetDateTime,
+    ended: OffsetDateTime,
+    /// The signal, if it was accepted.
+    kept: Option<model::SignalId>,
+}
+
+/// Rotations every 100 ms while signals arrive at 200 a second with tokens of every
+/// age: none is refused before its key's grace is over, and none accepted after.
+/// `FLOWHOST_FUZZ_SECONDS` has it last longer.
+#[tokio::test(flavor = "multi_thread")]
+async fn signals_are_accepted_until_the_grace_of_their_key_is_over_and_not_after() {
+    const GRACE_MS: u64 = 1_500;
+    let database = database().await;
+    let hosts = [database.engine().await, database.engine().await];
+    let mut request = create("x");
+    request.policy.max_signals_per_execution.0 = 1_000_000;
+    let created = hosts[0].create(request).await.expect("asked");
+    let id = created.expect("created").id();
+    let fence = claim_one(&hosts[0]).await.fence;
+    let made = CreateWaitpoint {
+        fence,
+        key: "door".into(),
+        expires_in_ms: None,
+        signal_names: vec![],
+    };
+    let made = hosts[0].create_waitpoint(made).await;
+    let waitpoint_id = made.expect("asked").expect("made").id;
+    let lasts = std::env::var("FLOWHOST_FUZZ_SECONDS");
+    let lasts = lasts.map_or(5, |text| text.parse().expect("a number"));
+    let lasts = Duration::from_secs(lasts);
+
+    let rotating = {
+        let host = hosts[0].clone();
+        tokio::spawn(async move {
+            let mut ticks = tokio::time::interval(Duration::from_millis(100));
+            let begun = std::time::Instant::now();
+            let mut rounds = 0;
+            while begun.elapsed() < lasts {
+                ticks.tick().await;
+                rotate(&host, &format!("k{rounds}"), GRACE_MS).await;
+                rounds += 1;
+            }
+            rounds
+        })
+    };
+    let asking = {
+        let hosts = hosts.clone();
+        let mut connection = database.connection().await;
+        let mut random = testkit::Random::new();
+        async move {
+            let mut tokens: Vec<MintedToken> = Vec::new();
+            let mut asked = Vec::new();
+            let mut ticks = tokio::time::interval(Duration::from_millis(20));
+            let begun = std::time::Instant::now();
+            while begun.elapsed() < lasts {
+                ticks.tick().await;
+                let token = MintToken {
+                    namespace: "default".into(),
+                    execution_id: id,
+                    waitpoint_id,
+                    signal_names: vec![],
+                    expiry: TokenExpiry::Never,
+                };
+                tokens.push(mint(&hosts[asked.len() % 2], token).await);
+                let chosen: Vec<_> = (0..4).map(|_| random.pick(&tokens).clone()).collect();
+                let begun = now(&mut connection).await;
+                let answers = chosen
+                    .iter()
+                    .zip(hosts.iter().cycle())
+                    .map(|(token, host)| try_deliver(host, signal(&token.token, "x")));
+                let answers = futures::future::join_all(answers).await;
+                let ended = now(&mut connection).await;
+                for (token, answer) in chosen.into_iter().zip(answers) {
+                    let kept = match answer {
+                        Ok(delivered) => Some(delivered.signal_id),
+                        Err(refused) => {
+                            assert_eq!(refused, InvalidToken.into());
+                            None
+                        }
+                    };
+                    let kid = token.kid;
+                    asked.push(Asked {
+                        kid,
+                        begun,
+                        ended,
+                        kept,
+                    });
+                }
+            }
+            asked
+        }
+    };
+    let asked = asking.await;
+    let rounds = rotating.await.expect("rotated");
+    let mut connection = database.connection().await;
+    let keys: Vec<(String, Option<OffsetDateTime>)> =
+        sqlx::query_as("SELECT kid, not_after FROM waitpoint_key")
+            .fetch_all(&mut connection)
+            .await
+            .expect("read");
+    let keys: std::collections::HashMap<_, _> = keys.into_iter().collect();
+    for one in &asked {
+        let over = keys[&one.kid];
+        if over.is_none_or(|over| one.ended < over) {
+            assert!(one.kept.is_some(), "{} refused within its grace", one.kid);
+        }
+        if over.is_some_and(|over| one.begun > over) {
+            assert!(one.kept.is_none(), "{} accepted after its grace", one.kid);
+        }
+    }
+    // And what is kept was kept in time, but for the time a statement takes.
+    let late: i64 = sqlx::query_scalar(
+        "SELECT count(*) FROM signal g JOIN waitpoint_key k ON k.kid = g.token_kid
+         WHERE g.accepted_at > k.not_after + interval '1 s'",
+    )
+    .fetch_one(&mut connection)
+    .await
+    .expect("counted");
+    assert_eq!(late, 0);
+    let kept = asked.iter().filter(|one| one.kept.is_some()).count();
+    let signals: i64 = sqlx::query_scalar("SELECT count(*) FROM signal")
+        .fetch_one(&mut connection)
+        .await
+        .expect("counted");
+    assert_eq!(signals as usize, kept, "what was refused is not kept");
+    println!(
+        "{rounds} rotations, {kept} of {} signals accepted",
+        asked.len()
+    );
+    assert!(
+        rounds > 20 && kept > 100 && asked.len() - kept > 50,
+        "{rounds} rotations, {kept} of {} accepted: too few to tell",
+        asked.len()
+    );
+    database.assert_invariants().await;
+}
+
+/// The key goes when its token was opened and what the signal does is decided.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_signal_is_refused_if_its_key_goes_before_it_is_written() {
+    let database = database().await;
+    let engine = database.engine().await;
+    let (claimed, waitpoint) = put_down(&engine, single("door", "open")).await;
+    let mut holder = database.connection().await;
+    let mut held = holder.begin().await.expect("begun");
+    let lock = "LOCK TABLE event IN ACCESS EXCLUSIVE MODE";
+    held.execute(lock).await.expect("locked");
+    let asked = {
+        let engine = engine.clone();
+        let token = waitpoint.token.clone();
+        tokio::spawn(async move { try_deliver(&engine, signal(&token, "open")).await })
+    };
+    let mut connection = database.connection().await;
+    eventually("the signal waits to be written", async || {
+        let waiting: bool = sqlx::query_scalar(
+            "SELECT EXISTS (SELECT FROM pg_stat_activity
+                            WHERE datname = current_database() AND wait_event_type = 'Lock')",
+        )
+        .fetch_one(&mut connection)
+        .await
+        .expect("asked");
+        waiting.then_some(())
+    })
+    .await;
+    rotate(&engine, "k2", 0).await;
+    held.rollback().await.expect("let go");
+    assert_eq!(asked.await.expect("answered"), Err(InvalidToken.into()));
+    let id = claimed.fence.execution_id;
+    let kept = engine.signals(id, None, None, 10).await.expect("asked");
+    assert_eq!(kept, Some(vec![]));
+    database.assert_invariants().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -3,10 +3,11 @@
 
 use std::time::Duration;
 
-use engine::{CancelHeld, Delay, Engine, Revoke};
-use model::{FailureClass, Fence, LeaseRefusal};
+use engine::{CancelHeld, CreateWaitpoint, Delay, Engine, Revoke, WaitpointInfo};
+use model::{ExecutionId, FailureClass, Fence, LeaseRefusal};
 use testkit::Database;
 
+use crate::waiting::{deliver, signal, single, suspend, try_suspend};
 use crate::work::{claim_one, complete, create, fail, operate, setup};
 
 /// What happened to the lease.
@@ -93,72 +94,55 @@ impl Lost {
     }
 }
 
-/// Tries every write under a fence.
-async fn writes(engine: &Engine, fence: Fence) -> Vec<(&'static str, Option<LeaseRefusal>)> {
+/// Tries everything that needs the lease, and tells how it is refused.
+async fn ask(engine: &Engine, fence: Fence) -> Vec<(&'static str, Option<&'static str>)> {
+    let of = |answer: Option<LeaseRefusal>| answer.map(|refusal| refusal.code());
+    let renewed = engine.renew(&[fence], 30_000).await;
+    let checked = engine.check(&[fence]).await;
+    let progress = engine.progress(fence, Some(99), None).await;
+    let completed = engine.complete(complete(fence, "late")).await;
+    let failed = engine.fail(fail(fence, FailureClass::Transient)).await;
     let delay = Delay {
         fence,
         delay_ms: 1,
         report: Default::default(),
     };
+    let delayed = engine.delay(delay).await;
+    let waited = engine.wait_children(fence, Default::default()).await;
+    let released = engine.release(fence, Default::default()).await;
     let cancel = CancelHeld {
         fence,
         reason: String::new(),
         report: Default::default(),
     };
-    let renewed = engine
-        .renew(&[fence], 30_000)
-        .await
-        .expect("asked")
-        .remove(0);
-    let checked = engine.check(&[fence]).await.expect("asked").remove(0);
+    let cancelled = engine.cancel_held(cancel).await;
+    let create = CreateWaitpoint {
+        fence,
+        key: "late".to_owned(),
+        expires_in_ms: None,
+        signal_names: Vec::new(),
+    };
+    let created = engine.create_waitpoint(create).await.expect("asked").err();
+    let suspended = try_suspend(engine, suspend(fence, single("late", "x"))).await;
+    let satisfied = try_suspend(engine, suspend(fence, single("early", "x"))).await;
+    let observed = engine.observe_signals(fence, 0).await;
     vec![
-        ("renew", renewed.err()),
-        ("check", checked.err()),
+        ("renew", of(renewed.expect("asked").remove(0).err())),
+        ("check", of(checked.expect("asked").remove(0).err())),
+        ("progress", of(progress.expect("asked").err())),
+        ("complete", of(completed.expect("asked").err())),
+        ("fail", of(failed.expect("asked").err())),
+        ("delay", of(delayed.expect("asked").err())),
+        ("wait_children", of(waited.expect("asked").err())),
+        ("release", of(released.expect("asked").err())),
+        ("cancel", of(cancelled.expect("asked").err())),
+        ("create_waitpoint", created.map(|refusal| refusal.code())),
+        ("suspend", suspended.err().map(|refusal| refusal.code())),
         (
-            "progress",
-            engine
-                .progress(fence, Some(99), None)
-                .await
-                .expect("asked")
-                .err(),
+            "suspend, satisfied",
+            satisfied.err().map(|refusal| refusal.code()),
         ),
-        (
-            "complete",
-            engine
-                .complete(complete(fence, "late"))
-                .await
-                .expect("asked")
-                .err(),
-        ),
-        (
-            "fail",
-            engine
-                .fail(fail(fence, FailureClass::Transient))
-                .await
-                .expect("asked")
-                .err(),
-        ),
-        ("delay", engine.delay(delay).await.expect("asked").err()),
-        (
-            "wait_children",
-            engine
-                .wait_children(fence, Default::default())
-                .await
-                .expect("asked")
-                .err(),
-        ),
-        (
-            "release",
-            engine
-                .release(fence, Default::default())
-                .await
-                .expect("asked")
-                .err(),
-        ),
-        (
-            "cancel",
-            engine.cancel_held(cancel).await.expect("asked").err(),
-        ),
+        ("observe_signals", of(observed.expect("asked").err())),
     ]
 }
 
@@ -169,6 +153,11 @@ async fn told(database: &Database, engine: &Engine) -> usize {
     events.expect("read").len()
 }
 
+async fn waitpoints(engine: &Engine, id: ExecutionId) -> Vec<WaitpointInfo> {
+    let waitpoints = engine.waitpoints(id, None).await;
+    waitpoints.expect("asked").expect("known")
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn every_write_of_a_worker_that_lost_its_lease_is_refused_and_nothing_lands() {
     let mut wrong = Vec::new();
@@ -177,11 +166,20 @@ async fn every_write_of_a_worker_that_lost_its_lease_is_refused_and_nothing_land
         let created = engine.create(create("x")).await.expect("asked");
         let id = created.expect("created").id();
         let zombie = claim_one(&engine).await.fence;
+        // A signal is there that would satisfy it at once.
+        let early = CreateWaitpoint {
+            fence: zombie,
+            key: "early".to_owned(),
+            expires_in_ms: None,
+            signal_names: Vec::new(),
+        };
+        let early = engine.create_waitpoint(early).await.expect("asked");
+        deliver(&engine, signal(&early.expect("made").token, "x")).await;
         lost.happen(&database, &engine, zombie).await;
         let before = engine.get(id, None).await.expect("asked").expect("known");
         let events = told(&database, &engine).await;
-        for (write, refused) in writes(&engine, zombie).await {
-            let code = refused.as_ref().map(LeaseRefusal::code);
+        let waiting = waitpoints(&engine, id).await;
+        for (write, code) in ask(&engine, zombie).await {
             // What it wants has happened to its very lease: a repeat, in effect.
             if matches!((lost, write), (Lost::Cancelled, "cancel")) && code.is_none() {
                 continue;
@@ -195,6 +193,7 @@ async fn every_write_of_a_worker_that_lost_its_lease_is_refused_and_nothing_land
         }
         let after = engine.get(id, None).await.expect("asked").expect("known");
         assert_eq!(after, before, "{lost:?}");
+        assert_eq!(waitpoints(&engine, id).await, waiting, "{lost:?}");
         assert_eq!(
             told(&database, &engine).await,
             events,

@@ -34,7 +34,7 @@ pub(super) fn bind(suspend: &Suspend, read: &Read) -> Result<Vec<Bound>, Suspend
             pending: None,
         }
     };
-    let pending = |waitpoint: &model::InboxWaitpoint| match waitpoint.state {
+    let bound_to = |waitpoint: &model::InboxWaitpoint| match waitpoint.state {
         WaitpointState::Pending => Ok(Bound {
             id: waitpoint.id,
             key: waitpoint.key.clone(),
@@ -65,9 +65,9 @@ pub(super) fn bind(suspend: &Suspend, read: &Read) -> Result<Vec<Bound>, Suspend
     let mut bound = Vec::with_capacity(asked.len());
     let mut keys = Vec::with_capacity(asked.len());
     for binding in &asked {
-        let open = |key: &str| read.inbox.waitpoints.iter().find(|it| it.key == *key);
+        let there = |key: &str| read.there().find(|it| it.key == *key);
         let found = match binding {
-            Binding::Fresh { key, signal_names } => match open(key) {
+            Binding::Fresh { key, signal_names } => match there(key) {
                 Some(_) => {
                     return Err(SuspendRefusal::WaitpointAlreadyExists { key: key.clone() });
                 }
@@ -84,10 +84,10 @@ pub(super) fn bind(suspend: &Suspend, read: &Read) -> Result<Vec<Bound>, Suspend
             },
             Binding::UsePending(id) => {
                 let found = read.inbox.waitpoints.iter().find(|it| it.id == *id);
-                pending(found.ok_or(SuspendRefusal::WaitpointNotFound)?)?
+                bound_to(found.ok_or(SuspendRefusal::WaitpointNotFound)?)?
             }
-            Binding::Keyed(key) => match open(key) {
-                Some(found) => pending(found)?,
+            Binding::Keyed(key) => match there(key) {
+                Some(found) => bound_to(found)?,
                 None => fresh(key, &[]),
             },
         };
@@ -106,6 +106,17 @@ pub(super) fn bind(suspend: &Suspend, read: &Read) -> Result<Vec<Bound>, Suspend
         return Err(SuspendRefusal::WaitpointLimitExceeded { max });
     }
     Ok(bound)
+}
+
+/// Returns pending waitpoints and what they have heard, in the order in which rows
+/// are locked.
+pub(super) fn pending(bound: &[Bound]) -> Vec<(WaitpointId, i32)> {
+    let mut pending: Vec<(WaitpointId, i32)> = bound
+        .iter()
+        .filter_map(|bound| Some((bound.id, bound.pending?)))
+        .collect();
+    pending.sort_unstable_by_key(|(id, _)| id.0);
+    pending
 }
 
 /// Returns the key of a waitpoint that was given none.

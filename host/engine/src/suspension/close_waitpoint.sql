@@ -11,8 +11,11 @@ WITH found AS (
 stirred AS (
     UPDATE parked p SET changes = p.changes + 1
     FROM found f
-    WHERE p.partition = $1 AND p.execution_id = $2 AND p.state = 'suspended'
-      AND f.state = 'active'
+    CROSS JOIN LATERAL (
+        SELECT p.ctid AS address FROM parked p
+        WHERE p.partition = $1 AND p.execution_id = $2 OFFSET 0
+    ) AS place
+    WHERE p.ctid = place.address AND p.state = 'suspended' AND f.state = 'active'
     RETURNING p.suspension_id
 ),
 closed AS (

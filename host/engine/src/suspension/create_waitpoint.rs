@@ -1,6 +1,6 @@
 //! create-waitpoint: a place for signals before anybody is suspended on it.
 //!
-//! Locks: the lease row, then the waitpoint. No event.
+//! Locks: the waitpoint, then the lease row. No event.
 
 use model::{ExecutionId, Invalid, LeaseRefusal, Limits, SuspendRefusal, WaitpointId};
 
@@ -69,26 +69,22 @@ impl Engine {
                 minted.fingerprint,
                 i64::try_from(ttl_ms).unwrap_or(i64::MAX),
                 max as i32,
+                existing.map(|id| id.0),
             )
             .fetch_optional(&self.inner.verbs)
             .await?;
-            match made {
-                Some(made) if made.id == existing.unwrap_or(id).0 => {
-                    return Ok(Ok(OpenWaitpoint {
-                        id: WaitpointId(made.id),
-                        key,
-                        token: minted.token,
-                        expires_at: made.expires_at,
-                        existing: made.existing,
-                    }));
-                }
-                // It came or went meanwhile.
-                Some(_) => {}
-                None => {
-                    if let Err(refusal) = self.still_holds(fence).await? {
-                        return Ok(Err(refusal.into()));
-                    }
-                }
+            if let Some(made) = made {
+                return Ok(Ok(OpenWaitpoint {
+                    id: WaitpointId(made.id),
+                    key,
+                    token: minted.token,
+                    expires_at: made.expires_at,
+                    existing: made.existing,
+                }));
+            }
+            // It may have come or gone meanwhile.
+            if let Err(refusal) = self.still_holds(fence).await? {
+                return Ok(Err(refusal.into()));
             }
         }
         Err(moving(fence.execution_id))

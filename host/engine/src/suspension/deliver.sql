@@ -7,7 +7,7 @@
 -- otherwise not at all: a box that is not in the answer is read again. Whoever
 -- takes the parked row away first ends the suspension, so it ends once.
 --
--- $1 partition; boxes, sorted by execution: $2 number, $3 execution id,
+-- $1 partition; boxes, sorted by execution and waitpoint: $2 number, $3 execution id,
 -- $4 suspension id?, $5 pending waitpoint id?, $6 expected changes or signals, $7
 -- whether only past its timeout, $8 epoch, $9 namespace; and if it ends its
 -- suspension: $10 whether it does, $11 close reason?, $12 satisfiers? (comma
@@ -72,7 +72,8 @@ buffered AS (
         SELECT count(*)::integer AS signals FROM unnest($21::integer[]) AS u(box)
         WHERE u.box = w.number
     ) AS n
-    WHERE t.ctid = found.address AND t.state = 'pending' AND t.signals = w.expected
+    -- As text, or else a plan made while few waitpoints are pending reads them all.
+    WHERE t.ctid = found.address AND t.state::text = 'pending' AND t.signals = w.expected
       -- After every parked row is locked.
       AND (SELECT count(*) FROM held) >= 0
     RETURNING w.number

@@ -32,8 +32,8 @@ pub(super) struct Read {
     pub(super) changes: i32,
     /// The guards of its waitpoints: signals each has heard.
     pub(super) signals: HashMap<WaitpointId, i32>,
-    /// Waitpoints that belong to its suspension.
-    pub(super) active: HashSet<WaitpointId>,
+    /// Waitpoints that belong to its suspension, open or closed by an operator.
+    pub(super) of_suspension: HashSet<WaitpointId>,
     /// Keys that are accepted now.
     kids: HashSet<String>,
     /// Now, by the database's clock.
@@ -86,6 +86,13 @@ impl Read {
         found
             .map(|it| it.id)
             .ok_or(SignalRefusal::WaitpointNotFound)
+    }
+
+    /// Returns the waitpoints that have their keys to themselves: the open ones, and
+    /// those whose time passed a moment ago.
+    pub(super) fn there(&self) -> impl Iterator<Item = &InboxWaitpoint> {
+        let all = self.inbox.waitpoints.iter();
+        all.filter(|waitpoint| waitpoint.close_reason.is_none())
     }
 
     /// Returns the open waitpoints.
@@ -162,17 +169,18 @@ pub(super) async fn read(
                     .transpose()?,
             });
         }
-        let active = |state| state == WaitpointState::Active;
+        let waited = row.waitpoint_waited.unwrap_or_default();
         let read = Read {
             namespace,
             epoch: epoch(row.epoch),
             is_due: row.is_due,
             changes: row.changes.unwrap_or(0),
             signals: waitpoints.iter().map(|it| it.id).zip(counts).collect(),
-            active: waitpoints
+            of_suspension: waitpoints
                 .iter()
-                .filter(|waitpoint| active(waitpoint.state))
-                .map(|waitpoint| waitpoint.id)
+                .zip(waited)
+                .filter(|(_, waited)| *waited)
+                .map(|(waitpoint, _)| waitpoint.id)
                 .collect(),
             kids: row.kids.into_iter().collect(),
             now: row.now,
@@ -208,7 +216,7 @@ async fn hear_suspended(
         }
         let before = waitpoints.len();
         waitpoints.extend(
-            read.active
+            read.of_suspension
                 .iter()
                 .filter(|waitpoint| read.signals.get(waitpoint).is_some_and(|n| *n > 0))
                 .map(|waitpoint| waitpoint.0),

@@ -1,7 +1,7 @@
 -- Reads what executions of one partition wait for.
 --
--- $1 partition, $2 execution ids; closed waitpoints are left out but for those
--- named by $3 ids or $4 keys. An id that is no execution has a row too. Locks
+-- $1 partition, $2 execution ids; closed waitpoints are left out but for those of an
+-- open suspension and those named by $3 ids or $4 keys. An id that is no execution has a row too. Locks
 -- nothing; `changes` and `signals` tell a write whether this is still true.
 SELECT w.execution_id AS "execution_id!", e.namespace AS "namespace?", e.policy,
        f.outcome::text AS outcome,
@@ -14,6 +14,7 @@ SELECT w.execution_id AS "execution_id!", e.namespace AS "namespace?", e.policy,
        t.ids AS "waitpoint_ids?", t.keys AS "waitpoint_keys?", t.states AS "waitpoint_states?",
        t.reasons AS "waitpoint_reasons?: Vec<Option<String>>",
        t.signals AS "waitpoint_signals?", t.expired AS "waitpoint_expired?",
+       t.waited AS "waitpoint_waited?",
        ARRAY(SELECT kid FROM accepted_waitpoint_key) AS "kids!",
        clock_timestamp() AS "now!"
 FROM unnest($2::uuid[]) AS w(execution_id)
@@ -45,9 +46,11 @@ LEFT JOIN LATERAL (
     SELECT array_agg(t.id) AS ids, array_agg(t.key) AS keys,
            array_agg(t.state::text) AS states, array_agg(t.close_reason) AS reasons,
            array_agg(t.signals) AS signals,
-           array_agg(coalesce(t.expires_at <= clock_timestamp(), false)) AS expired
+           array_agg(coalesce(t.expires_at <= clock_timestamp(), false)) AS expired,
+           array_agg(coalesce(t.suspension_id = p.suspension_id, false)) AS waited
     FROM (SELECT t.* FROM waitpoint t
           WHERE t.partition = $1 AND t.execution_id = w.execution_id
-            AND (t.state IN ('pending', 'active') OR t.id = ANY ($3) OR t.key = ANY ($4))
+            AND (t.state IN ('pending', 'active') OR t.suspension_id = p.suspension_id
+                 OR t.id = ANY ($3) OR t.key = ANY ($4))
           ORDER BY t.created_at) AS t
 ) AS t ON true

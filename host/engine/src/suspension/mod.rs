@@ -31,6 +31,8 @@ pub(crate) use tally::Tally;
 
 pub use read::{SignalInfo, SuspensionInfo, WaitpointInfo};
 
+use std::fmt;
+
 use model::{
     ExecutionId, Fence, ResumeCondition, ResumePolicy, SignalEffect, SignalId,
     SuspensionCloseReason, SuspensionId, SuspensionReason, SuspensionRequester, TimeoutBehavior,
@@ -66,7 +68,8 @@ pub struct OpenWaitpoint {
     pub key: String,
     /// Whoever carries it may send signals here. Kept nowhere.
     pub token: WaitpointToken,
-    /// Until when it waits for its suspension, while it is pending.
+    /// Until when it waits for its suspension, while it is pending; of a token that
+    /// was made on its own, until when that holds.
     pub expires_at: Option<OffsetDateTime>,
     /// Whether it was there before.
     pub existing: bool,
@@ -216,7 +219,7 @@ pub struct Deliver {
 }
 
 /// Whom a signal is for, and what gives the right to send it.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub enum Addressee {
     /// Whoever carries the token may.
     Token {
@@ -235,6 +238,23 @@ pub enum Addressee {
         /// Which of its waitpoints.
         waitpoint: WaitpointRef,
     },
+}
+
+/// Whoever has a token may use it, so it is not shown by accident.
+impl fmt::Debug for Addressee {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Token { execution_id, .. } => f
+                .debug_struct("Token")
+                .field("execution_id", execution_id)
+                .finish_non_exhaustive(),
+            Self::Operator { operate, waitpoint } => f
+                .debug_struct("Operator")
+                .field("operate", operate)
+                .field("waitpoint", waitpoint)
+                .finish(),
+        }
+    }
 }
 
 /// A waitpoint of an execution.

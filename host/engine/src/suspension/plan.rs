@@ -209,7 +209,7 @@ impl<'a> Plan<'a> {
         waitpoint_id: WaitpointId,
         read: &Read,
     ) -> &mut Boxed<'a> {
-        if read.active.contains(&waitpoint_id) {
+        if read.of_suspension.contains(&waitpoint_id) {
             return self.suspension(execution_id, read);
         }
         let expected = read.signals.get(&waitpoint_id).copied().unwrap_or(0);
@@ -256,11 +256,14 @@ impl<'a> Plan<'a> {
 }
 
 impl Plan<'_> {
-    /// Notes in each box how its suspension ends, once everything is decided.
+    /// Notes in each box how its suspension ends, once everything is decided, and
+    /// puts them into the order in which rows are locked.
     pub(super) fn end(&mut self, reads: &HashMap<ExecutionId, Read>) {
         for boxed in &mut self.boxes {
             boxed.end(&reads[&boxed.execution_id]);
         }
+        self.boxes
+            .sort_by_key(|boxed| (boxed.execution_id, boxed.waitpoint_id.map(|id| id.0)));
     }
 }
 

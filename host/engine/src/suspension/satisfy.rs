@@ -7,7 +7,7 @@ use std::time::Duration;
 use model::{Closing, Heard, InboxWaitpoint, SuspensionId, TimeoutBehavior, WaitpointState};
 use uuid::Uuid;
 
-use super::bind::Bound;
+use super::bind::{Bound, pending};
 use super::suspend::{policy_text, written};
 use super::{Resumption, Suspend};
 use crate::{Engine, Error};
@@ -77,11 +77,10 @@ impl Engine {
         closing: &Closing,
     ) -> Result<bool, Error> {
         let fence = suspend.fence;
-        let pending: Vec<(Uuid, i32)> = bound
-            .iter()
-            .filter_map(|bound| Some((bound.id.0, bound.pending?)))
-            .collect();
-        let (waitpoints, signals): (Vec<Uuid>, Vec<i32>) = pending.into_iter().unzip();
+        let (waitpoints, signals): (Vec<Uuid>, Vec<i32>) = pending(bound)
+            .into_iter()
+            .map(|(id, signals)| (id.0, signals))
+            .unzip();
         let satisfiers: Vec<Uuid> = closing.satisfiers.iter().map(|id| id.0).collect();
         let spent: Vec<Uuid> = closing.spent.iter().map(|id| id.0).collect();
         let state = suspend.state.as_ref();

@@ -15,11 +15,11 @@ WITH bound AS MATERIALIZED (
     SELECT t.address
     FROM unnest($16::uuid[], $17::integer[]) AS b(id, signals)
     CROSS JOIN LATERAL (
-        SELECT t.ctid AS address FROM waitpoint t
+        SELECT t.ctid AS address, t.state, t.signals FROM waitpoint t
         WHERE t.partition = $1 AND t.execution_id = $2 AND t.id = b.id
-          AND t.state = 'pending' AND t.signals = b.signals
-        FOR UPDATE
+        OFFSET 0 FOR UPDATE
     ) AS t
+    WHERE t.state = 'pending' AND t.signals = b.signals
 ),
 held AS (
     UPDATE lease l SET renewals = l.renewals

@@ -12,10 +12,12 @@ use model::{
 use uuid::Uuid;
 
 use super::begin::{Fresh, SuspendCall};
-use super::bind::{Bound, bind};
+use super::bind::{Bound, bind, pending};
 use super::inbox::{self, Named, Read};
 use super::satisfy::Before;
-use super::{OpenWaitpoint, Suspend, Suspended, Suspension, SuspensionTimeout};
+use super::{
+    Binding, OpenWaitpoint, Suspend, Suspended, Suspension, SuspensionTimeout, WaitpointRef,
+};
 use crate::execution::{Look, TRIES, content_type, label, moving, payload_bytes, text};
 use crate::{Answer, Engine, Error, MintToken, TokenExpiry, mint};
 
@@ -43,7 +45,7 @@ impl Engine {
         let fence = suspend.fence;
         let id = SuspensionId(mint::random_id());
         for _ in 0..TRIES {
-            let read = match self.read_for_suspend(fence.execution_id).await? {
+            let read = match self.read_for_suspend(&suspend).await? {
                 Some(read) => read,
                 None => return Ok(Err(LeaseRefusal::ExecutionNotFound.into())),
             };
@@ -103,10 +105,16 @@ impl Engine {
         Ok(())
     }
 
-    async fn read_for_suspend(&self, id: ExecutionId) -> Result<Option<Read>, Error> {
+    async fn read_for_suspend(&self, suspend: &Suspend) -> Result<Option<Read>, Error> {
+        let id = suspend.fence.execution_id;
+        let mut named = Named::default();
+        for binding in &suspend.waitpoints {
+            if let Binding::UsePending(waitpoint) = binding {
+                named.add(&WaitpointRef::Id(*waitpoint));
+            }
+        }
         let ids = [id.uuid()];
-        let pool = &self.inner.verbs;
-        let mut reads = inbox::read(pool, id.partition(), &ids, &Named::default()).await?;
+        let mut reads = inbox::read(&self.inner.verbs, id.partition(), &ids, &named).await?;
         Ok(reads.remove(&id))
     }
 
@@ -209,10 +217,7 @@ impl Engine {
             state: suspend.state.clone(),
             idempotency_key: suspend.idempotency_key.clone(),
             report: suspend.report.clone(),
-            bound: bound
-                .iter()
-                .filter_map(|bound| Some((bound.id, bound.pending?)))
-                .collect(),
+            bound: pending(bound),
             fresh: bound
                 .iter()
                 .zip(&minted)

@@ -14,8 +14,9 @@
 -- was decided that those do not satisfy the condition.
 -- New waitpoints: $29 execution ids, $30 ids, $31 keys, $32 kids, $33 fingerprints.
 --
--- An execution that is not in the answer was not suspended. Whoever makes a waitpoint
--- writes the lease row anew, so that what is new here is not open already.
+-- An execution that is not in the answer was not suspended. What is new here is not
+-- open already: that shows in `taken`, or whoever makes it at this moment writes the
+-- lease row anew.
 -- Locks: pending waitpoints, then the lease rows.
 WITH wanted AS (
     SELECT w.*, held.address
@@ -37,10 +38,20 @@ bound AS MATERIALIZED (
     SELECT b.execution_id, t.address
     FROM unnest($26::uuid[], $27::uuid[], $28::integer[]) AS b(execution_id, id, signals)
     CROSS JOIN LATERAL (
-        SELECT t.ctid AS address FROM waitpoint t
+        SELECT t.ctid AS address, t.state, t.signals FROM waitpoint t
         WHERE t.partition = $1 AND t.execution_id = b.execution_id AND t.id = b.id
-          AND t.state = 'pending' AND t.signals = b.signals
-        FOR UPDATE
+        OFFSET 0 FOR UPDATE
+    ) AS t
+    WHERE t.state = 'pending' AND t.signals = b.signals
+),
+taken AS (
+    SELECT n.execution_id
+    FROM unnest($29::uuid[], $31::text[]) AS n(execution_id, key)
+    CROSS JOIN LATERAL (
+        SELECT FROM waitpoint t
+        WHERE t.partition = $1 AND t.execution_id = n.execution_id AND t.key = n.key
+          AND t.state IN ('pending', 'active')
+        OFFSET 0
     ) AS t
 ),
 released AS (
@@ -48,6 +59,7 @@ released AS (
     WHERE l.ctid = w.address AND l.lease_id = w.lease_id AND l.epoch = w.epoch
       AND l.attempt = w.attempt AND l.expires_at > clock_timestamp()
       AND w.bound = (SELECT count(*) FROM bound b WHERE b.execution_id = w.execution_id)
+      AND w.execution_id NOT IN (SELECT execution_id FROM taken)
     RETURNING l.namespace, l.lane, l.rank, l.worker_instance_id, l.attempt_type, l.acquired_at,
               l.renewals, l.retries, l.reclaims, l.replays,
               coalesce(w.timeout_at,
