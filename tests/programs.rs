@@ -73,7 +73,7 @@ impl Step {
     fn signal(random: &mut Random, expected: &Expected) -> Self {
         let (name, source) = (*random.pick(&NAMES), *random.pick(&SOURCES));
         match expected.waitpoints.len() {
-            0 => Self::Operator(random.pick(&KEYS), name, source),
+            0 => Self::Operator(random.pick::<&str>(&KEYS), name, source),
             waitpoints => {
                 // The last ones are more likely to be open.
                 let back = random.below(waitpoints).min(random.below(waitpoints));
