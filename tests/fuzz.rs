@@ -1,14 +1,17 @@
 //! What comes from outside and is parsed: nothing panics, and what is read is
 //! written the same. `make fuzz` looks for longer.
 
-use engine::TokenKey;
+use engine::{Addressee, TokenKey};
 use model::{
-    ConditionFault, ExecutionId, FlatCondition, ResumeCondition, WaitpointClaims, WaitpointId,
+    ConditionFault, ExecutionId, FlatCondition, PublicState, ResumeCondition, SignalRefusal,
+    WaitpointClaims, WaitpointId,
 };
 use testkit::Random;
 use uuid::Uuid;
 
 use crate::conditions::condition;
+use crate::waiting::{put_down, signal};
+use crate::work::setup;
 
 fn claims(random: &mut Random) -> WaitpointClaims {
     let mut uuid = || Uuid::from_u64_pair(random.bits(), random.bits());
@@ -63,6 +66,87 @@ fn fuzz_texts_of_tokens() {
             assert_eq!(key.open(&changed), None, "{changed}");
         }
     });
+}
+
+/// Draws a text that somebody may send: fitting, odd, or too long.
+fn odd_text(random: &mut Random) -> String {
+    let words: [&[u8]; 6] = [b"\0", b"\xff", "é".as_bytes(), b"\n", b" ", b"'"];
+    let text = *random.pick(&["", "x", "open", "wpk:"]);
+    let bytes = random.mutate(text.as_bytes(), &words);
+    let text = String::from_utf8_lossy(&bytes).into_owned();
+    text.repeat(*random.pick(&[1, 1, 1, 100, 1_000]))
+}
+
+/// Whatever is sent to a waitpoint is accepted or refused by name: nothing is a
+/// fault, and no token but the one that was made opens it.
+#[tokio::test(flavor = "multi_thread")]
+async fn fuzz_signals_from_outside() {
+    let (database, engine) = setup().await;
+    let (claimed, waitpoint) = put_down(&engine, ResumeCondition::OperatorOnly).await;
+    let (mut accepted, mut forged, mut refused) = (0, 0, 0);
+    tokio::task::block_in_place(|| {
+        Random::rounds(2_000, |random| {
+            let words: [&[u8]; 8] = [b".", b"v1.", b"=", b"-", b"_", b"+", b"k1", b"\0"];
+            let text = waitpoint.token.reveal();
+            let mut sent = signal(&waitpoint.token, "open");
+            let mut is_forged = false;
+            if random.below(2) == 0 {
+                let bytes = random.mutate(text.as_bytes(), &words);
+                let token = String::from_utf8_lossy(&bytes).into_owned();
+                is_forged = token != text;
+                sent.to = Addressee::Token {
+                    token,
+                    execution_id: None,
+                    namespace: None,
+                };
+            }
+            for field in [
+                &mut sent.name,
+                &mut sent.source_type,
+                &mut sent.source_identity,
+            ] {
+                if random.below(6) == 0 {
+                    *field = odd_text(random);
+                }
+            }
+            for field in [
+                &mut sent.category,
+                &mut sent.correlation_id,
+                &mut sent.idempotency_key,
+            ] {
+                *field = (random.below(4) == 0).then(|| odd_text(random));
+            }
+            if let Some(payload) = &mut sent.payload
+                && random.below(4) == 0
+            {
+                payload.content_type = odd_text(random);
+            }
+            let times = [None, Some(0), Some(1), Some(u64::MAX)];
+            sent.dedup_ttl_ms = *random.pick(&times);
+            let answer = tokio::runtime::Handle::current().block_on(engine.signal(sent.clone()));
+            match answer.unwrap_or_else(|fault| panic!("{fault}: {sent:?}")) {
+                Ok(_) => {
+                    assert!(!is_forged, "{sent:?}");
+                    accepted += 1;
+                }
+                Err(SignalRefusal::InvalidToken(_)) => {
+                    assert!(is_forged, "{sent:?}");
+                    forged += 1;
+                }
+                Err(SignalRefusal::Invalid(_)) => refused += 1,
+                Err(SignalRefusal::SignalLimitExceeded { .. }) => {}
+                Err(other) => panic!("{other}: {sent:?}"),
+            }
+        });
+    });
+    assert!(
+        accepted > 100 && forged > 100 && refused > 100,
+        "{accepted} {forged} {refused}: change less or more"
+    );
+    let info = engine.get(claimed.fence.execution_id, None).await;
+    let info = info.expect("asked").expect("known");
+    assert_eq!(info.public_state, PublicState::Suspended);
+    database.assert_invariants().await;
 }
 
 #[test]

@@ -16,13 +16,18 @@
 mod ask;
 mod schedules;
 
+use std::time::Duration;
+
+use engine::{Suspend, SuspensionTimeout};
 use model::TimeoutBehavior;
 
 use self::ask::Ask;
 use self::schedules::Rig;
+use crate::waiting::{single, suspend, suspended};
+use crate::work::{claim_one, create, operate, setup};
 
 /// Where an execution is when two verbs meet on it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Place {
     Waiting,
     Blocked,
@@ -196,4 +201,44 @@ async fn verbs_that_meet_on_an_execution_that_is_suspended_leave_one_order() {
         Place::Overdue(TimeoutBehavior::AutoResumeWithTimeoutSignal),
     ])
     .await;
+}
+
+/// A sweep finds a suspension whose time has passed; before it writes, that one
+/// ends and the next one of the execution is overdue as well.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_time_limit_that_comes_late_ends_no_other_suspension() {
+    let (database, engine) = setup().await;
+    let mut connection = database.connection().await;
+    let timed = |fence| Suspend {
+        timeout: Some(SuspensionTimeout::InMs(60_000)),
+        ..suspend(fence, single("door", "open"))
+    };
+    let created = engine.create(create("x")).await.expect("asked");
+    let id = created.expect("created").id();
+    let first = suspended(&engine, timed(claim_one(&engine).await.fence)).await;
+    let resumed = engine.resume(operate(id), None).await;
+    resumed.expect("asked").expect("resumed");
+    let second = suspended(&engine, timed(claim_one(&engine).await.fence)).await;
+    database.advance(Duration::from_secs(61)).await;
+    for (suspension, ends) in [(first.id, 0), (second.id, 1)] {
+        let finish = include_str!("../host/engine/src/execution/finish.sql");
+        let ended = sqlx::query(finish)
+            .bind(0_i16)
+            .bind([id.uuid()])
+            .bind(["expired"])
+            .bind(["failed"])
+            .bind([None::<&str>])
+            .bind([None::<&str>])
+            .bind([None::<&str>])
+            .bind(["failed"])
+            .bind([false])
+            .bind([None::<&str>])
+            .bind([None::<&str>])
+            .bind([suspension.0])
+            .fetch_all(&mut connection)
+            .await
+            .expect("asked");
+        assert_eq!(ended.len(), ends);
+    }
+    database.assert_invariants().await;
 }

@@ -71,9 +71,10 @@ impl Step {
     }
 
     fn signal(random: &mut Random, expected: &Expected) -> Self {
+        let key = *random.pick(&KEYS);
         let (name, source) = (*random.pick(&NAMES), *random.pick(&SOURCES));
         match expected.waitpoints.len() {
-            0 => Self::Operator(random.pick::<&str>(&KEYS), name, source),
+            0 => Self::Operator(key, name, source),
             waitpoints => {
                 // The last ones are more likely to be open.
                 let back = random.below(waitpoints).min(random.below(waitpoints));

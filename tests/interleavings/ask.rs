@@ -11,7 +11,7 @@ use crate::waiting::{self, single, sources, suspend, try_deliver, try_suspend};
 use crate::work::{self, operate, text};
 
 /// What is asked. Waitpoints have the key `door`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Ask {
     Claim,
     Renew,

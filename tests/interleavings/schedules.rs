@@ -1,12 +1,13 @@
 //! Two verbs on one execution, in an order that is forced, and what one after the
 //! other comes to.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use engine::{Block, Create, CreateWaitpoint, Engine, OpenWaitpoint, Suspend, SuspensionTimeout};
 use model::{BlockingReason, ExecutionId, Fence, LeaseId};
-use sqlx::{Connection as _, Executor as _, PgConnection};
+use sqlx::{Executor as _, PgConnection};
 use testkit::Database;
 
 use super::Place;
@@ -21,8 +22,17 @@ pub(super) struct Rig {
     pub(super) database: Database,
     engines: [Engine; 2],
     control: PgConnection,
+    /// Holds locks.
+    holder: PgConnection,
+    /// Waits for a lock between two others, and lets go.
+    between: Option<PgConnection>,
+    /// What was asked one after the other came to.
+    known: HashMap<Turns, (Vec<String>, String)>,
     cases: u32,
 }
+
+/// Where, and what is asked there.
+type Turns = (Place, Vec<Ask>);
 
 /// One execution for one case.
 #[derive(Clone)]
@@ -38,6 +48,8 @@ impl Rig {
         let database = testkit::database().await;
         let engines = [database.engine().await, database.engine().await];
         let mut control = database.connection().await;
+        let holder = database.connection().await;
+        let between = Some(database.connection().await);
         // Every verb writes its event last: there it can be stopped.
         control
             .execute(
@@ -52,6 +64,9 @@ impl Rig {
             database,
             engines,
             control,
+            holder,
+            between,
+            known: HashMap::new(),
             cases: 0,
         }
     }
@@ -204,12 +219,17 @@ impl Rig {
 
     /// Asks for the verbs one after the other, or for one alone.
     async fn in_turn(&mut self, place: Place, asks: &[Ask]) -> (Vec<String>, String) {
+        let turns = (place, asks.to_vec());
+        if let Some(known) = self.known.get(&turns) {
+            return known.clone();
+        }
         let case = self.arrange(place).await;
         let mut answers = Vec::new();
         for &what in asks {
             answers.push(ask(&self.engines[0], what, &case).await);
         }
         let seen = self.seen(&case).await;
+        self.known.insert(turns, (answers.clone(), seen.clone()));
         (answers, seen)
     }
 
@@ -266,24 +286,28 @@ impl Rig {
 
     pub(super) async fn behind_a_lock(&mut self, place: Place, first: Ask, second: Ask) -> Outcome {
         let case = self.arrange(place).await;
-        let mut holder = self.database.connection().await;
-        let mut held = holder.begin().await.expect("begun");
+        let id = case.fence.execution_id;
+        let mut locks = "BEGIN".to_owned();
         for table in ["ready", "lease", "parked", "finished", "waitpoint"] {
-            let lock = format!(
-                "SELECT FROM {table} WHERE execution_id = '{}' FOR UPDATE",
-                case.fence.execution_id
-            );
-            held.execute(sqlx::AssertSqlSafe(lock))
-                .await
-                .expect("locked");
+            write!(
+                locks,
+                "; SELECT FROM {table} WHERE execution_id = '{id}' FOR UPDATE"
+            )
+            .expect("a string takes text");
         }
+        self.hold(&locks).await;
         let asked = self.start(&case, first, 0);
         self.until_waiting(1, || asked.is_finished()).await;
         let other = self.start(&case, second, 1);
         let both = 2 - i64::from(asked.is_finished());
         self.until_waiting(both, || other.is_finished()).await;
-        held.rollback().await.expect("let go");
+        self.hold("ROLLBACK").await;
         self.outcome(&case, asked, other).await
+    }
+
+    async fn hold(&mut self, statements: &str) {
+        let done = self.holder.execute(sqlx::AssertSqlSafe(statements)).await;
+        done.expect("done");
     }
 
     pub(super) async fn before_the_commit(
@@ -312,25 +336,23 @@ impl Rig {
         first: Ask,
         second: Ask,
     ) -> Outcome {
-        const LOCK: &str = "LOCK TABLE event IN ACCESS EXCLUSIVE MODE";
+        const LOCK: &str = "BEGIN; LOCK TABLE event IN ACCESS EXCLUSIVE MODE";
         let case = self.arrange(place).await;
-        let mut holder = self.database.connection().await;
-        let mut held = holder.begin().await.expect("begun");
-        held.execute(LOCK).await.expect("locked");
+        self.hold(LOCK).await;
         let asked = self.start(&case, first, 0);
         self.until_waiting(1, || asked.is_finished()).await;
-        let mut between = self.database.connection().await;
+        let mut between = self.between.take().expect("nobody has it");
         let parting = tokio::spawn(async move {
-            let mut parting = between.begin().await.expect("begun");
-            parting.execute(LOCK).await.expect("locked");
-            parting.rollback().await.expect("let go");
+            between.execute(LOCK).await.expect("locked");
+            between.execute("ROLLBACK").await.expect("let go");
+            between
         });
         let two = 2 - i64::from(asked.is_finished());
         self.until_waiting(two, || false).await;
         let other = self.start(&case, second, 1);
         self.until_waiting(two + 1, || other.is_finished()).await;
-        held.rollback().await.expect("let go");
-        parting.await.expect("parted");
+        self.hold("ROLLBACK").await;
+        self.between = Some(parting.await.expect("parted"));
         self.outcome(&case, asked, other).await
     }
 

@@ -6,8 +6,8 @@
 //! meanwhile is read again. So a signal's effect is exact, and the one that
 //! satisfies a condition ends the suspension in the statement that keeps it:
 //! nothing is left to be done by anybody who might die first. Operators and time
-//! limits that resume an execution go the same way. Locks: the parked row, then
-//! suspension and waitpoints. Events: `signalled`, `resumed`.
+//! limits that resume an execution go the same way. Locks: pending waitpoints, then
+//! parked rows, then suspensions and their waitpoints. Events: `signalled`, `resumed`.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -20,8 +20,8 @@
 -- id?, $29 payload?, $30 its media type?, $31 effect, $32 idempotency key?, $33 for
 -- how long it is remembered (ms)?, $34 kid of its token?, $35 expiry of that?.
 --
--- Locks: the parked rows in the order of their executions, then suspensions and
--- waitpoints.
+-- Locks: pending waitpoints in the order of their executions and ids, then parked rows
+-- likewise, then suspensions and their waitpoints.
 WITH wanted AS MATERIALIZED (
     SELECT b.*
     FROM unnest($2::integer[], $3::uuid[], $4::uuid[], $5::uuid[], $6::integer[], $7::boolean[],
@@ -37,29 +37,6 @@ WITH wanted AS MATERIALIZED (
                OR u.kid IS NOT NULL AND NOT EXISTS (
                    SELECT FROM accepted_waitpoint_key a WHERE a.kid = u.kid)))
 ),
-held AS MATERIALIZED (
-    SELECT w.*, p.address
-    FROM wanted w
-    CROSS JOIN LATERAL (
-        SELECT p.ctid AS address FROM parked p
-        WHERE p.partition = $1 AND p.execution_id = w.execution_id
-          AND p.suspension_id = w.suspension_id AND p.changes = w.expected
-          AND (NOT w.only_due OR p.wake_at <= clock_timestamp())
-        FOR UPDATE
-    ) AS p
-    WHERE w.suspension_id IS NOT NULL
-),
-stirred AS (
-    UPDATE parked p SET changes = p.changes + 1
-    FROM held h WHERE p.ctid = h.address AND NOT h.ends
-    RETURNING h.number
-),
-woken AS (
-    DELETE FROM parked p USING held h WHERE p.ctid = h.address AND h.ends
-    RETURNING h.number, h.execution_id, h.namespace, h.close_reason, h.satisfiers, h.spent,
-              h.delay_ms, h.waitpoint_reason, p.suspension_id, p.lane, p.rank, p.epoch,
-              p.attempts, p.retries, p.reclaims, p.replays, p.next_type
-),
 buffered AS (
     UPDATE waitpoint t SET signals = t.signals + n.signals, last_signal_at = clock_timestamp()
     FROM wanted w
@@ -74,9 +51,32 @@ buffered AS (
     ) AS n
     -- As text, or else a plan made while few waitpoints are pending reads them all.
     WHERE t.ctid = found.address AND t.state::text = 'pending' AND t.signals = w.expected
-      -- After every parked row is locked.
-      AND (SELECT count(*) FROM held) >= 0
     RETURNING w.number
+),
+held AS MATERIALIZED (
+    SELECT w.*, p.address
+    FROM wanted w
+    CROSS JOIN LATERAL (
+        SELECT p.ctid AS address FROM parked p
+        WHERE p.partition = $1 AND p.execution_id = w.execution_id
+          AND p.suspension_id = w.suspension_id AND p.changes = w.expected
+          AND (NOT w.only_due OR p.wake_at <= clock_timestamp())
+        FOR UPDATE
+    ) AS p
+    WHERE w.suspension_id IS NOT NULL
+      -- After every pending waitpoint is locked.
+      AND (SELECT count(*) FROM buffered) >= 0
+),
+stirred AS (
+    UPDATE parked p SET changes = p.changes + 1
+    FROM held h WHERE p.ctid = h.address AND NOT h.ends
+    RETURNING h.number
+),
+woken AS (
+    DELETE FROM parked p USING held h WHERE p.ctid = h.address AND h.ends
+    RETURNING h.number, h.execution_id, h.namespace, h.close_reason, h.satisfiers, h.spent,
+              h.delay_ms, h.waitpoint_reason, p.suspension_id, p.lane, p.rank, p.epoch,
+              p.attempts, p.retries, p.reclaims, p.replays, p.next_type
 ),
 applied AS MATERIALIZED (
     SELECT w.* FROM wanted w WHERE w.number IN (
