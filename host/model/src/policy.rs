@@ -32,7 +32,8 @@ pub struct ExecutionPolicy {
     /// How often an operator may replay it.
     #[serde(default = "max_replay_count")]
     pub max_replay_count: Default10,
-    /// Most signals it accepts.
+    /// Most signals it accepts. Hosts that accept signals at different waitpoints of
+    /// it in the same moment may go beyond by as many.
     pub max_signals_per_execution: Default10000,
     /// How long its idempotency key is remembered, in milliseconds.
     pub dedup_window_ms: DedupWindow,

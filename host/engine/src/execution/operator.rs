@@ -7,7 +7,7 @@
 
 use model::{
     BlockingReason, ExecutionId, ExecutionPolicy, Failure, Fence, Invalid, LeaseId, LeaseRefusal,
-    Limits, OperateRefusal, Outcome, StateKind,
+    Limits, OperateRefusal, Outcome, StateKind, SuspensionId,
 };
 use time::OffsetDateTime;
 
@@ -74,6 +74,8 @@ pub(crate) struct Place {
     pub(crate) replays: u32,
     pub(crate) epoch: u64,
     pub(crate) held: Option<Held>,
+    /// The suspension it waits in.
+    pub(crate) suspension: Option<SuspensionId>,
 }
 
 /// The lease an execution runs under.
@@ -146,6 +148,7 @@ impl Engine {
             replays: count(row.replays.unwrap_or(0)),
             epoch: epoch(row.epoch),
             held,
+            suspension: row.suspension_id.map(SuspensionId),
         }))
     }
 

@@ -5,6 +5,7 @@ SELECT e.policy, e.lane, e.max_reclaims,
        l.lease_id AS "lease_id?", l.epoch AS "lease_epoch?", l.attempt AS "attempt?",
        l.retries AS "retries?", l.reclaims AS "reclaims?",
        p.state::text AS parked_state, p.reason::text AS reason,
+       p.suspension_id AS "suspension_id?",
        f.outcome::text AS outcome, f.replays AS "replays?",
        coalesce(l.epoch, p.epoch, f.epoch, r.epoch, 0) AS "epoch!"
 FROM execution e

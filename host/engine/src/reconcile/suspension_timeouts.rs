@@ -69,7 +69,8 @@ impl Engine {
                     id,
                     Resume {
                         reason,
-                        due: Some(suspension),
+                        suspension,
+                        only_due: true,
                         delay_ms: None,
                         operation: None,
                     },

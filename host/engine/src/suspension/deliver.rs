@@ -51,8 +51,10 @@ enum What {
 #[derive(Debug)]
 pub(crate) struct Resume {
     pub(crate) reason: SuspensionCloseReason,
-    /// Only if it still waits in this suspension, whose time has passed.
-    pub(crate) due: Option<SuspensionId>,
+    /// The suspension that ends: no other one.
+    pub(crate) suspension: SuspensionId,
+    /// Whether only if its time has passed.
+    pub(crate) only_due: bool,
     pub(crate) delay_ms: Option<u64>,
     pub(crate) operation: Option<Operation>,
 }
@@ -232,11 +234,18 @@ impl Statements {
     ) -> Result<(), Error> {
         let mut places = HashMap::new();
         let (mut executions, mut ids) = (Vec::new(), Vec::new());
+        let (mut resumed, mut suspensions) = (Vec::new(), Vec::new());
         for (at, call) in batch.iter().enumerate() {
-            if let What::Signal(signal) = &call.what {
-                places.insert(signal.id.0, at);
-                executions.push(call.execution_id.uuid());
-                ids.push(signal.id.0);
+            match &call.what {
+                What::Signal(signal) => {
+                    places.insert(signal.id.0, at);
+                    executions.push(call.execution_id.uuid());
+                    ids.push(signal.id.0);
+                }
+                What::Resume(resume) => {
+                    resumed.push(call.execution_id.uuid());
+                    suspensions.push(resume.suspension.0);
+                }
             }
         }
         let rows = sqlx::query!(
@@ -263,6 +272,30 @@ impl Statements {
             };
             if let Some(at) = places.get(&row.id) {
                 verdicts[*at] = Some(DeliverVerdict::Signal(Ok(delivered)));
+            }
+        }
+        let over = sqlx::query!(
+            r#"SELECT s.id, s.close_reason AS "close_reason!"
+               FROM unnest($2::uuid[], $3::uuid[]) AS w(execution_id, id)
+               CROSS JOIN LATERAL (
+                   SELECT s.* FROM suspension s
+                   WHERE s.partition = $1 AND s.execution_id = w.execution_id AND s.id = w.id
+                   OFFSET 0
+               ) AS s
+               WHERE s.closed_at IS NOT NULL"#,
+            partition.column(),
+            &resumed,
+            &suspensions,
+        )
+        .fetch_all(&self.verbs)
+        .await?;
+        for (call, verdict) in batch.iter().zip(verdicts) {
+            if let What::Resume(resume) = &call.what
+                && over.iter().any(|row| {
+                    row.id == resume.suspension.0 && row.close_reason == resume.reason.as_str()
+                })
+            {
+                *verdict = Some(DeliverVerdict::Resume(true));
             }
         }
         Ok(())

@@ -156,9 +156,7 @@ impl<'a> Plan<'a> {
         let waits = read.filter(|read| {
             let waiting = read.inbox.waiting.as_ref();
             waiting.is_some_and(|waiting| {
-                resume
-                    .due
-                    .is_none_or(|due| waiting.suspension_id == due && read.is_due)
+                waiting.suspension_id == resume.suspension && (!resume.only_due || read.is_due)
             })
         });
         let Some(read) = waits.filter(|read| read.inbox.is_waiting()) else {
@@ -167,7 +165,7 @@ impl<'a> Plan<'a> {
                 .push((at, DeliverVerdict::Resume(false), None));
         };
         let boxed = self.suspension(execution_id, read);
-        boxed.only_due |= resume.due.is_some();
+        boxed.only_due |= resume.only_due;
         let operation = resume.operation.as_ref();
         boxed.operations.extend(operation.map(|it| (it, None)));
         boxed.ends = Some(Ends {

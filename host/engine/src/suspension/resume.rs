@@ -35,15 +35,16 @@ impl Engine {
             let Some(place) = self.place(operate.id, namespace).await? else {
                 return Ok(Err(OperateRefusal::ExecutionNotFound));
             };
-            if place.state != model::StateKind::Suspended {
+            let Some(suspension) = place.suspension else {
                 return Ok(Err(OperateRefusal::ExecutionNotSuspended {
                     state: place.state,
                     outcome: place.outcome,
                 }));
-            }
+            };
             let resume = Resume {
                 reason: SuspensionCloseReason::OperatorResume,
-                due: None,
+                suspension,
+                only_due: false,
                 delay_ms,
                 operation: Some(Operation {
                     verb: "resume",

@@ -19,7 +19,7 @@
 -- lease row anew.
 -- Locks: pending waitpoints, then the lease rows.
 WITH wanted AS (
-    SELECT w.*, held.address
+    SELECT w.*, held.address, held.version
     FROM unnest($2::uuid[], $3::uuid[], $4::bigint[], $5::integer[], $6::integer[], $7::uuid[],
                 $8::text[], $9::text[], $10::text[], $11::text[], $12::text[], $13::bigint[],
                 $14::timestamptz[], $15::text[], $16::bytea[], $17::text[], $18::text[],
@@ -30,7 +30,7 @@ WITH wanted AS (
              timeout_behavior, state, state_type, idempotency_key, log, component_id, cpu_ticks,
              memory_peak_bytes, host_calls, bytes_out, wall_us)
     CROSS JOIN LATERAL (
-        SELECT l.ctid AS address FROM lease l
+        SELECT l.ctid AS address, l.xmin AS version FROM lease l
         WHERE l.partition = $1 AND l.execution_id = w.execution_id OFFSET 0
     ) AS held
 ),
@@ -56,8 +56,8 @@ taken AS (
 ),
 released AS (
     DELETE FROM lease l USING wanted w
-    WHERE l.ctid = w.address AND l.lease_id = w.lease_id AND l.epoch = w.epoch
-      AND l.attempt = w.attempt AND l.expires_at > clock_timestamp()
+    WHERE l.ctid = w.address AND l.xmin = w.version AND l.lease_id = w.lease_id
+      AND l.epoch = w.epoch AND l.attempt = w.attempt AND l.expires_at > clock_timestamp()
       AND w.bound = (SELECT count(*) FROM bound b WHERE b.execution_id = w.execution_id)
       AND w.execution_id NOT IN (SELECT execution_id FROM taken)
     RETURNING l.namespace, l.lane, l.rank, l.worker_instance_id, l.attempt_type, l.acquired_at,
