@@ -180,7 +180,7 @@ const STATEMENTS: &[(&str, &str, usize, &[&str])] = &[
     (
         "received",
         include_str!("../host/engine/src/suspension/received.sql"),
-        4,
+        6,
         &["signal_pkey", "waitpoint_pkey"],
     ),
     (

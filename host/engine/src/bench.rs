@@ -381,7 +381,47 @@ pub async fn suspend(engine: &Engine, lane: &str, kind: &str, count: u64) -> Res
     )
     .execute(&engine.inner.reads)
     .await?;
-    Ok((bytes(engine).await? - before) as f64 / count.max(1) as f64)
+    let each = (bytes(engine).await? - before) as f64 / count.max(1) as f64;
+    // What the server would do in the next minute, so that looks do not meet it.
+    sqlx::query("VACUUM (ANALYZE) parked")
+        .execute(&engine.inner.reads)
+        .await?;
+    sqlx::query("CHECKPOINT")
+        .execute(&engine.inner.reads)
+        .await?;
+    Ok(each)
+}
+
+/// Creates an execution in a lane nobody serves, claims and suspends it; returns the
+/// time of the last.
+pub async fn suspend_one(engine: &Engine, lane: &str, kind: &str) -> Result<Duration, Error> {
+    backlog(engine, lane, kind, 1).await?;
+    let claimed = engine.claim(batch(lane, 1)).await?;
+    let Some(claimed) = claimed.into_iter().next() else {
+        return Err(Error::Unavailable("nothing was claimed".to_owned()));
+    };
+    let condition = serde_json::from_str(CONDITION)
+        .map_err(|error| Error::corrupt("suspension", "condition", "bench", error))?;
+    let suspend = crate::Suspend {
+        fence: claimed.fence,
+        waitpoints: Vec::new(),
+        condition,
+        resume_policy: model::ResumePolicy::default(),
+        reason: model::SuspensionReason::WaitingForSignal,
+        requested_by: model::SuspensionRequester::Worker,
+        timeout: None,
+        timeout_behavior: None,
+        state: Some(crate::Payload::new("text/plain", "saved")),
+        idempotency_key: None,
+        report: Default::default(),
+    };
+    let asked = Instant::now();
+    let answer = engine.suspend(suspend).await?;
+    let took = asked.elapsed();
+    match answer {
+        Ok(crate::Suspended::Suspended(_)) => Ok(took),
+        other => Err(Error::Unavailable(format!("not suspended: {other:?}"))),
+    }
 }
 
 /// What suspended executions of the benchmark wait for.

@@ -12,14 +12,8 @@ use model::{
 use uuid::Uuid;
 
 use super::{ReceivedSignal, Resumption};
-use crate::execution::{Claimed, Payload, label};
+use crate::execution::{Claimed, Payload, count, label};
 use crate::{Answer, Engine, Error};
-
-/// What was read, and the signals that are still to be read.
-struct Found {
-    resumption: Resumption,
-    satisfiers: Vec<SignalId>,
-}
 
 impl Engine {
     /// Reads the signals that satisfied the last suspension of an execution, from
@@ -40,14 +34,7 @@ impl Engine {
         if !look.observed.holds(&fence, false) {
             return Ok(Err(look.observed.refusal(&fence)));
         }
-        let found = self.find_resumptions(id.partition(), &[(id, None)]).await?;
-        let satisfiers = found
-            .into_iter()
-            .next()
-            .map(|(_, found)| found.satisfiers)
-            .unwrap_or_default();
-        let wanted = [(id, page(&satisfiers, first))];
-        let received = self.received(id.partition(), &wanted).await?;
+        let received = self.received(id.partition(), &[(id, None)], first).await?;
         Ok(Ok(received.into_iter().map(|(_, signal)| signal).collect()))
     }
 
@@ -91,28 +78,26 @@ impl Engine {
         partition: Partition,
         wanted: &[(ExecutionId, Option<SuspensionId>)],
     ) -> Result<HashMap<ExecutionId, Resumption>, Error> {
-        let mut found = self.find_resumptions(partition, wanted).await?;
-        let signals: Vec<(ExecutionId, &[SignalId])> = found
-            .iter()
-            .map(|(id, found)| (*id, page(&found.satisfiers, 0)))
-            .filter(|(_, signals)| !signals.is_empty())
-            .collect();
-        for (id, signal) in self.received(partition, &signals).await? {
-            if let Some(found) = found.get_mut(&id) {
-                found.resumption.signals.push(signal);
+        // Neither answer is needed to ask for the other; a suspension that is over
+        // changes no more.
+        let (found, received) = futures::try_join!(
+            self.find_resumptions(partition, wanted),
+            self.received(partition, wanted, 0),
+        )?;
+        let mut found = found;
+        for (id, signal) in received {
+            if let Some(resumption) = found.get_mut(&id) {
+                resumption.signals.push(signal);
             }
         }
-        Ok(found
-            .into_iter()
-            .map(|(id, found)| (id, found.resumption))
-            .collect())
+        Ok(found)
     }
 
     async fn find_resumptions(
         &self,
         partition: Partition,
         wanted: &[(ExecutionId, Option<SuspensionId>)],
-    ) -> Result<HashMap<ExecutionId, Found>, Error> {
+    ) -> Result<HashMap<ExecutionId, Resumption>, Error> {
         let ids: Vec<Uuid> = wanted.iter().map(|(id, _)| id.uuid()).collect();
         let of: Vec<Option<Uuid>> = wanted.iter().map(|(_, of)| of.map(|id| id.0)).collect();
         let rows = sqlx::query_file!(
@@ -125,12 +110,6 @@ impl Engine {
         .await?;
         rows.into_iter()
             .map(|row| {
-                let satisfiers: Vec<SignalId> = row
-                    .satisfiers
-                    .unwrap_or_default()
-                    .into_iter()
-                    .map(SignalId)
-                    .collect();
                 let resumption = Resumption {
                     suspension_id: SuspensionId(row.id),
                     reason: label("suspension", "close_reason", row.id, &row.close_reason)?,
@@ -140,13 +119,9 @@ impl Engine {
                         .zip(row.state_type)
                         .map(|(data, content_type)| Payload::new(content_type, data)),
                     signals: Vec::new(),
-                    signal_count: u32::try_from(satisfiers.len()).unwrap_or(u32::MAX),
+                    signal_count: count(row.signal_count),
                 };
-                let found = Found {
-                    resumption,
-                    satisfiers,
-                };
-                Ok((ExecutionId::from_uuid(row.execution_id), found))
+                Ok((ExecutionId::from_uuid(row.execution_id), resumption))
             })
             .collect()
     }
@@ -154,24 +129,18 @@ impl Engine {
     async fn received(
         &self,
         partition: Partition,
-        wanted: &[(ExecutionId, &[SignalId])],
+        wanted: &[(ExecutionId, Option<SuspensionId>)],
+        first: u32,
     ) -> Result<Vec<(ExecutionId, ReceivedSignal)>, Error> {
-        if wanted.is_empty() {
-            return Ok(Vec::new());
-        }
         let ids: Vec<Uuid> = wanted.iter().map(|(id, _)| id.uuid()).collect();
-        let signals: Vec<String> = wanted
-            .iter()
-            .map(|(_, signals)| {
-                let texts: Vec<String> = signals.iter().map(ToString::to_string).collect();
-                texts.join(",")
-            })
-            .collect();
+        let of: Vec<Option<Uuid>> = wanted.iter().map(|(_, of)| of.map(|id| id.0)).collect();
         let rows = sqlx::query_file!(
             "src/suspension/received.sql",
             partition.column(),
             &ids,
-            &signals,
+            &of as &[Option<Uuid>],
+            i32::try_from(first).unwrap_or(i32::MAX - Limits::SIGNALS_MAX as i32),
+            Limits::SIGNALS_MAX as i32,
             i64::from(Limits::SIGNALS_BYTES_MAX),
         )
         .fetch_all(&self.inner.verbs)
@@ -198,10 +167,4 @@ impl Engine {
             })
             .collect())
     }
-}
-
-/// Returns the signals of one answer.
-fn page(satisfiers: &[SignalId], first: u32) -> &[SignalId] {
-    let rest = satisfiers.get(first as usize..).unwrap_or_default();
-    &rest[..rest.len().min(Limits::SIGNALS_MAX as usize)]
 }

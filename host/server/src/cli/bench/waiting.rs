@@ -1,5 +1,6 @@
-//! Executions that wait: how long it takes from the signal that is the last one
-//! needed until the handler it resumes has run, and what a million of them cost.
+//! Executions that wait: how long it takes to suspend one, from the signal that is the
+//! last one needed until the handler runs again, and until its result is there; and
+//! what a million of them cost.
 
 use std::time::Duration;
 
@@ -31,7 +32,8 @@ const LOOK_PAUSE: Duration = Duration::from_millis(1);
 pub async fn resumed(host: &Host, baseline: &Baseline) -> Result<Waiting, Failure> {
     let engine = host.engine();
     let mut single = baseline.single(engine).await?;
-    let (mut times, mut commits) = (Vec::with_capacity(RUNS), Vec::with_capacity(RUNS));
+    let (mut cycles, mut results) = (Vec::with_capacity(RUNS), Vec::with_capacity(RUNS));
+    let mut commits = Vec::with_capacity(RUNS);
     for _ in 0..RUNS {
         let (id, last) = suspended(engine).await?;
         tokio::time::sleep(IDLE_PAUSE).await;
@@ -39,22 +41,38 @@ pub async fn resumed(host: &Host, baseline: &Baseline) -> Result<Waiting, Failur
         single.insert().await?;
         commits.push(watch.elapsed());
         tokio::time::sleep(IDLE_PAUSE).await;
+        let suspended = bench::suspend_one(engine, HERD_LANE, KIND).await?;
+        tokio::time::sleep(IDLE_PAUSE).await;
+        let begun = || host.runtime().metrics().attempts_started;
+        let before = begun();
         let watch = Stopwatch::start();
-        let (delivered, finished) =
-            tokio::join!(engine.signal(last), engine.wait_finished(id, PATIENCE));
-        times.push(watch.elapsed());
+        let running = async {
+            while begun() == before && watch.elapsed() < PATIENCE {
+                tokio::task::yield_now().await;
+            }
+            watch.elapsed()
+        };
+        let (delivered, finished, running) = tokio::join!(
+            engine.signal(last),
+            engine.wait_finished(id, PATIENCE),
+            running
+        );
+        results.push(watch.elapsed());
+        cycles.push(suspended + running);
         let effect = delivered?.map(|delivered| delivered.effect);
         if effect != Ok(SignalEffect::ResumeConditionSatisfied) || !finished? {
             let message = format!("execution {id} was not resumed: {effect:?}");
             return Err(Failure::new(Exit::Failed, message));
         }
     }
+    bench::clear(engine, HERD_LANE).await?;
     let commit_us = percentile(&mut commits, 0.5).as_micros() as f64;
-    let p50_us = percentile(&mut times, 0.5).as_micros() as f64;
-    let p99_us = percentile(&mut times, 0.99).as_micros() as f64;
+    let p50_us = percentile(&mut cycles, 0.5).as_micros() as f64;
+    let p99_us = percentile(&mut cycles, 0.99).as_micros() as f64;
     Ok(Waiting {
         p50_us,
         p99_us,
+        result_p50_us: percentile(&mut results, 0.5).as_micros() as f64,
         commit_us,
         p50_in_commits: p50_us / commit_us,
         p99_in_commits: p99_us / commit_us,
