@@ -104,12 +104,10 @@ fn summary(context: &Context, info: &ExecutionInfo) {
     );
     field("state", &state);
     if info.blocking_reason != model::BlockingReason::None {
-        let detail = info
-            .blocking_detail
-            .as_deref()
-            .map(neutralise)
-            .unwrap_or_default();
-        field("because", &format!("{} {detail}", info.blocking_reason));
+        let reason = info.blocking_reason.as_str();
+        let more = info.blocking_detail.as_deref().filter(|it| *it != reason);
+        let detail = more.map(neutralise).unwrap_or_default();
+        field("because", format!("{reason} {detail}").trim_end());
     }
     let place = format!(
         "{} (lane {}, priority {})",

@@ -27,6 +27,9 @@ const LOOKS: u32 = 1000;
 /// Longest between two looks whether an execution has been suspended.
 const LOOK_PAUSE: Duration = Duration::from_millis(1);
 
+/// Between two looks whether the handler runs again.
+const BEGUN_PAUSE: Duration = Duration::from_micros(50);
+
 /// Suspends and resumes executions one at a time on a host with nothing else to do,
 /// and takes one commit at a time in turns with them.
 pub async fn resumed(host: &Host, baseline: &Baseline) -> Result<Waiting, Failure> {
@@ -46,18 +49,25 @@ pub async fn resumed(host: &Host, baseline: &Baseline) -> Result<Waiting, Failur
         let begun = || host.runtime().metrics().attempts_started;
         let before = begun();
         let watch = Stopwatch::start();
-        let running = async {
+        let waiter = tokio::spawn({
+            let engine = engine.clone();
+            async move { (engine.wait_finished(id, PATIENCE).await, watch.elapsed()) }
+        });
+        let sender = tokio::spawn({
+            let engine = engine.clone();
+            async move { engine.signal(last).await }
+        });
+        // On a thread of its own: whoever asked as a task would keep others waiting.
+        let running = tokio::task::block_in_place(|| {
             while begun() == before && watch.elapsed() < PATIENCE {
-                tokio::task::yield_now().await;
+                std::thread::sleep(BEGUN_PAUSE);
             }
             watch.elapsed()
-        };
-        let (delivered, finished, running) = tokio::join!(
-            engine.signal(last),
-            engine.wait_finished(id, PATIENCE),
-            running
-        );
-        results.push(watch.elapsed());
+        });
+        let gone = |error: tokio::task::JoinError| Failure::new(Exit::Failed, error.to_string());
+        let (finished, result) = waiter.await.map_err(gone)?;
+        let delivered = sender.await.map_err(gone)?;
+        results.push(result);
         cycles.push(suspended + running);
         let effect = delivered?.map(|delivered| delivered.effect);
         if effect != Ok(SignalEffect::ResumeConditionSatisfied) || !finished? {
