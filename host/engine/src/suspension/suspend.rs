@@ -19,6 +19,7 @@ use super::{
     Binding, OpenWaitpoint, Suspend, Suspended, Suspension, SuspensionTimeout, WaitpointRef,
 };
 use crate::execution::{Look, TRIES, content_type, label, moving, payload_bytes, text};
+use crate::waitpoint_key::SigningKey;
 use crate::{Answer, Engine, Error, MintToken, TokenExpiry, mint};
 
 impl Engine {
@@ -45,9 +46,12 @@ impl Engine {
         let fence = suspend.fence;
         let id = SuspensionId(mint::random_id());
         for _ in 0..TRIES {
-            let read = match self.read_for_suspend(&suspend).await? {
-                Some(read) => read,
-                None => return Ok(Err(LeaseRefusal::ExecutionNotFound.into())),
+            let (read, signing) = futures::try_join!(
+                self.read_for_suspend(&suspend),
+                self.signing_waitpoint_key()
+            )?;
+            let Some(read) = read else {
+                return Ok(Err(LeaseRefusal::ExecutionNotFound.into()));
             };
             if let Some(answer) = self.asked_before(&suspend).await? {
                 return Ok(answer);
@@ -69,11 +73,13 @@ impl Engine {
                     return Ok(Ok(Suspended::AlreadySatisfied(*resumption)));
                 }
                 Before::Moved => None,
-                Before::Waits => match self.put_down(&suspend, id, &read, &bound).await? {
-                    Ok(Ok(suspension)) => return Ok(Ok(Suspended::Suspended(suspension))),
-                    Ok(Err(look)) => look,
-                    Err(invalid) => return Ok(Err(invalid.into())),
-                },
+                Before::Waits => {
+                    match self.put_down(&suspend, id, &read, &bound, &signing).await? {
+                        Ok(Ok(suspension)) => return Ok(Ok(Suspended::Suspended(suspension))),
+                        Ok(Err(look)) => look,
+                        Err(invalid) => return Ok(Err(invalid.into())),
+                    }
+                }
             };
             match self.met(&suspend, look).await? {
                 Met::Repeat(repeat) => return Ok(Ok(Suspended::Suspended(repeat))),
@@ -178,6 +184,7 @@ impl Engine {
         id: SuspensionId,
         read: &Read,
         bound: &[Bound],
+        signing: &SigningKey,
     ) -> Answer<Result<Suspension, Option<Box<Look>>>, Invalid> {
         let fence = suspend.fence;
         let tokens: Vec<MintToken> = bound
@@ -190,7 +197,7 @@ impl Engine {
                 expiry: TokenExpiry::Never,
             })
             .collect();
-        let minted = match self.mint_waitpoint_tokens(&tokens).await? {
+        let minted = match self.mint_with(signing, &tokens) {
             Ok(minted) => minted,
             Err(invalid) => return Ok(Err(invalid)),
         };

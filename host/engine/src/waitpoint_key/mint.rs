@@ -1,10 +1,12 @@
 //! Mints tokens with the key that is active now; makes the first key when there
 //! is none.
 
+use std::sync::Arc;
+
 use model::{ExecutionId, Invalid, Limits, WaitpointClaims, WaitpointId};
 use time::OffsetDateTime;
 
-use super::{SeedKey, WaitpointToken};
+use super::{SeedKey, TokenKey, WaitpointToken};
 use crate::{Answer, Engine, Error, mint};
 
 /// Tries to find an active key whose secret is known: each miss means that a
@@ -52,6 +54,13 @@ pub struct MintedToken {
     pub expires_at: Option<OffsetDateTime>,
 }
 
+/// The key that signs, and when that was so.
+pub(crate) struct SigningKey {
+    kid: String,
+    key: Arc<TokenKey>,
+    now: OffsetDateTime,
+}
+
 impl Engine {
     /// Mints a token for each of these, in order. One statement for all of them
     /// asks for the active key and the time.
@@ -70,6 +79,16 @@ impl Engine {
         if wanted.is_empty() {
             return Ok(Ok(Vec::new()));
         }
+        let signing = self.signing_waitpoint_key().await?;
+        Ok(self.mint_with(&signing, wanted))
+    }
+
+    /// Returns the key that signs now, and the time; makes the first key when there
+    /// is none.
+    ///
+    /// # Errors
+    /// As for [`Self::mint_waitpoint_tokens`].
+    pub(crate) async fn signing_waitpoint_key(&self) -> Result<SigningKey, Error> {
         for _ in 0..TRIES {
             let active = sqlx::query!(
                 r#"SELECT kid, clock_timestamp() AS "now!" FROM waitpoint_key WHERE state = 'active'"#
@@ -81,24 +100,36 @@ impl Engine {
                 self.seed_first_waitpoint_key().await?;
                 continue;
             };
-            let Some(key) = self.waitpoint_token_key(&active.kid).await? else {
-                continue;
-            };
-            let minted = wanted.iter().map(|wanted| {
-                let claims = self.claims(wanted, active.now)?;
-                let (token, fingerprint) = key.seal(&claims);
-                Ok(MintedToken {
-                    token,
-                    kid: active.kid.clone(),
-                    fingerprint,
-                    expires_at: claims.expires_at_us.and_then(super::open::moment),
-                })
-            });
-            return Ok(minted.collect());
+            if let Some(key) = self.waitpoint_token_key(&active.kid).await? {
+                return Ok(SigningKey {
+                    kid: active.kid,
+                    key,
+                    now: active.now,
+                });
+            }
         }
         Err(Error::Unavailable(
             "waitpoint keys change faster than they can be read".to_owned(),
         ))
+    }
+
+    /// Mints tokens with a key that was asked for a moment ago.
+    pub(crate) fn mint_with(
+        &self,
+        signing: &SigningKey,
+        wanted: &[MintToken],
+    ) -> Result<Vec<MintedToken>, Invalid> {
+        let minted = wanted.iter().map(|wanted| {
+            let claims = self.claims(wanted, signing.now)?;
+            let (token, fingerprint) = signing.key.seal(&claims);
+            Ok(MintedToken {
+                token,
+                kid: signing.kid.clone(),
+                fingerprint,
+                expires_at: claims.expires_at_us.and_then(super::open::moment),
+            })
+        });
+        minted.collect()
     }
 
     async fn seed_first_waitpoint_key(&self) -> Result<(), Error> {

@@ -28,6 +28,7 @@ mod seed;
 mod token;
 
 pub use list::WaitpointKey;
+pub(crate) use mint::SigningKey;
 pub use mint::{MintToken, MintedToken, TokenExpiry};
 pub use open::OpenedToken;
 pub(crate) use ring::Ring;
