@@ -1,27 +1,27 @@
-//! Hand-off: an execution goes straight from its creation to a worker of this
-//! process that stands by with a free slot.
+//! Hand-off: an execution goes straight from its creation, or from the signal it
+//! waited for, to a worker of this process that stands by with a free slot.
 //!
-//! The creating statement writes the lease instead of a row of the queue, which
-//! saves the claim. A worker stands by while its last claim found less than it
+//! The statement that makes it ready writes the lease instead of a row of the queue,
+//! which saves the claim. A worker stands by while its last claim found less than it
 //! asked for: whatever the queue holds is then newer than that claim, or of a
 //! namespace that the next look finds, and no older work is overtaken for longer
 //! than a look and a claim take.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Instant;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::Engine;
-use crate::execution::{Claim, Claimed, Create};
+use crate::execution::{Claim, Claimed};
 
 /// Gets an execution with its lease, when that lease was asked for, and the
 /// slot it occupies.
 pub type Begin = dyn Fn(Claimed, Instant, OwnedSemaphorePermit) + Send + Sync;
 
-/// A worker that takes executions as they are created; it takes no more once
-/// this is dropped.
+/// A worker that takes executions as they become ready; it takes no more once this
+/// is dropped.
 pub struct Standby {
     place: Arc<Place>,
 }
@@ -43,7 +43,15 @@ struct Offer {
     kinds: Option<HashSet<String>>,
 }
 
-/// A slot taken for an execution that is about to be created.
+/// What a worker must offer for an execution that is about to become ready, in a lane
+/// that serves.
+pub(crate) struct Needs<'a> {
+    pub(crate) lane: &'a str,
+    pub(crate) kind: &'a str,
+    pub(crate) capabilities: &'a BTreeSet<String>,
+}
+
+/// A slot taken for an execution that is about to become ready.
 pub(crate) struct Seat {
     place: Arc<Place>,
     offer: Arc<Offer>,
@@ -103,14 +111,13 @@ impl Place {
 }
 
 impl Offer {
-    fn fits(&self, create: &Create) -> bool {
-        let required = &create.policy.routing_requirements.required_capabilities;
-        (self.lanes.is_empty() || self.lanes.contains(&create.lane))
+    fn fits(&self, needs: &Needs<'_>) -> bool {
+        (self.lanes.is_empty() || self.lanes.contains(needs.lane))
             && self
                 .kinds
                 .as_ref()
-                .is_none_or(|kinds| kinds.contains(&create.kind))
-            && required.is_subset(&self.claim.capabilities)
+                .is_none_or(|kinds| kinds.contains(needs.kind))
+            && needs.capabilities.is_subset(&self.claim.capabilities)
     }
 }
 
@@ -124,7 +131,7 @@ impl Standbys {
     /// Finds a seat for each of these, as far as there are any.
     pub(crate) fn seats<'a>(
         &self,
-        creates: impl ExactSizeIterator<Item = Option<&'a Create>>,
+        needs: impl ExactSizeIterator<Item = Option<Needs<'a>>>,
     ) -> Vec<Option<Seat>> {
         let open: Vec<(Arc<Place>, Arc<Offer>)> = self
             .0
@@ -137,11 +144,11 @@ impl Standbys {
                 Some((place, offer))
             })
             .collect();
-        creates
-            .map(|create| {
-                let create = create?;
+        needs
+            .map(|needs| {
+                let needs = needs?;
                 open.iter()
-                    .filter(|(_, offer)| offer.fits(create))
+                    .filter(|(_, offer)| offer.fits(&needs))
                     .find_map(|(place, offer)| {
                         Some(Seat {
                             slot: Arc::clone(&place.slots).try_acquire_owned().ok()?,

@@ -212,11 +212,6 @@ impl Closing {
             spent,
         }
     }
-
-    /// Returns the signal with which it was satisfied.
-    pub fn closer(&self) -> Option<SignalId> {
-        self.satisfiers.last().copied()
-    }
 }
 
 fn facts<'a>(heard: &'a [Heard], waitpoints: &'a [InboxWaitpoint]) -> Vec<SignalFact<'a>> {

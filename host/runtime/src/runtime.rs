@@ -2,6 +2,7 @@
 //! threads for guests, and the workers that use them.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use engine::{Engine, NewComponent};
 use model::Digest;
@@ -123,6 +124,11 @@ impl Runtime {
         self.inner
             .counters
             .read(registry.compiles(), registry.wasm().ticks())
+    }
+
+    /// Returns how many attempts began since the start, for whoever asks all the time.
+    pub fn attempts_started(&self) -> u64 {
+        self.inner.counters.started.load(Ordering::Relaxed)
     }
 
     /// Whether sandboxes come from a pool.

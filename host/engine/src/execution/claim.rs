@@ -5,17 +5,16 @@
 //! `reclaimed` after a lost lease.
 
 use std::collections::{BTreeSet, HashMap};
+use std::sync::PoisonError;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, PoisonError};
 
-use model::{AttemptType, ExecutionId, ExecutionPolicy, Fence, FlowId, LeaseId, Limits, Partition};
-use time::OffsetDateTime;
+use model::{ExecutionId, Limits, Partition};
 use uuid::Uuid;
 
-use super::Payload;
-use super::row::{count, epoch, label};
+use super::Claimed;
+use super::claimed::{ClaimedRow, claimed};
 use crate::lane::{LOOK_MAX, Look, Service, Share};
-use crate::suspension::Resumption;
+use crate::suspension::resumption;
 use crate::{Engine, Error};
 
 /// A request for work.
@@ -46,41 +45,6 @@ impl Claim {
 fn lease_ttl_ms(wanted: u32) -> i32 {
     let bounds = Limits::LEASE_TTL_MS;
     wanted.clamp(*bounds.start(), *bounds.end()) as i32
-}
-
-/// An execution under a lease.
-#[derive(Debug, Clone)]
-pub struct Claimed {
-    /// What every write must carry.
-    pub fence: Fence,
-    /// When the lease ends, unless renewed.
-    pub lease_expires_at: OffsetDateTime,
-    /// Where it lives.
-    pub namespace: String,
-    /// What it is.
-    pub kind: String,
-    /// Where it was claimed from.
-    pub lane: String,
-    /// Flow it is a member of.
-    pub flow_id: Option<FlowId>,
-    /// W3C trace context of whoever created it.
-    pub traceparent: Option<String>,
-    /// Why this attempt exists.
-    pub attempt_type: AttemptType,
-    /// Whether this lease goes on with an attempt that was put down.
-    pub resumes: bool,
-    /// What the handler gets.
-    pub input: Payload,
-    /// Labels, ordered by key.
-    pub tags: Vec<(String, String)>,
-    /// Longest the attempt may run.
-    pub attempt_timeout_ms: Option<u64>,
-    /// The frozen policy.
-    pub policy: Arc<ExecutionPolicy>,
-    /// Failures so far.
-    pub retries: u32,
-    /// What the handler goes on with, if it was suspended before.
-    pub resumption: Option<Box<Resumption>>,
 }
 
 /// What one statement takes: shares of the queue, and what one grant promises.
@@ -257,7 +221,8 @@ impl Engine {
         let namespaces: Vec<&str> = shares.iter().map(|it| it.namespace.as_str()).collect();
         let most: Vec<i32> = shares.iter().map(|share| share.most as i32).collect();
         let (promised, grants): (Vec<Uuid>, Vec<Uuid>) = wanted.granted.into_iter().unzip();
-        let rows = sqlx::query_file!(
+        let rows = sqlx::query_file_as!(
+            ClaimedRow,
             "src/execution/claim.sql",
             partition.column(),
             &lanes as &[&str],
@@ -272,49 +237,8 @@ impl Engine {
         )
         .fetch_all(&self.inner.verbs)
         .await?;
-        let standard = Arc::new(ExecutionPolicy::default());
-        let mut claimed: Vec<Claimed> = rows
-            .into_iter()
-            .map(|row| {
-                let id = row.execution_id;
-                let policy = match &row.policy {
-                    None => Arc::clone(&standard),
-                    Some(text) => Arc::new(policy(id, text)?),
-                };
-                let flat = row.tags.unwrap_or_default();
-                Ok(Claimed {
-                    fence: Fence {
-                        execution_id: ExecutionId::from_uuid(id),
-                        lease_id: LeaseId(row.lease_id),
-                        epoch: epoch(row.epoch),
-                        attempt: count(row.attempt),
-                    },
-                    lease_expires_at: row.expires_at,
-                    namespace: row.namespace,
-                    kind: row.kind,
-                    lane: row.lane,
-                    flow_id: row.flow_id.map(FlowId::from_uuid),
-                    traceparent: row.traceparent,
-                    attempt_type: label("ready", "next_type", id, &row.attempt_type)?,
-                    resumes: row.resumes,
-                    input: Payload::new(row.input_type, row.input),
-                    tags: flat
-                        .chunks_exact(2)
-                        .map(|pair| (pair[0].clone(), pair[1].clone()))
-                        .collect(),
-                    attempt_timeout_ms: row.attempt_timeout_ms.map(|ms| ms.unsigned_abs()),
-                    policy,
-                    retries: count(row.retries),
-                    resumption: None,
-                })
-            })
-            .collect::<Result<_, Error>>()?;
-        self.attach_resumptions(partition, &mut claimed).await?;
+        let mut claimed = claimed(rows)?;
+        resumption::attach(&self.inner.verbs, partition, &mut claimed).await?;
         Ok(claimed)
     }
-}
-
-/// Reads a frozen policy.
-pub(crate) fn policy(id: Uuid, text: &str) -> Result<ExecutionPolicy, Error> {
-    serde_json::from_str(text).map_err(|error| Error::corrupt("execution", "policy", id, error))
 }

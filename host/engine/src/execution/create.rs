@@ -18,7 +18,7 @@ use uuid::Uuid;
 use super::request::{check, request_digest};
 use super::{Claimed, Payload, Statements};
 use crate::coalesce::{Flush, Rider};
-use crate::standby::Seat;
+use crate::standby::{Needs, Seat};
 use crate::{Answer, Engine, Error, mint};
 
 /// A request for one execution.
@@ -226,11 +226,9 @@ impl Flush<CreateCall> for Statements {
         retried: bool,
     ) -> Result<Vec<CreateVerdict>, Error> {
         let sent = Instant::now();
-        let seats = self.standbys.seats(
-            batch
-                .iter()
-                .map(|call| call.at_once.then_some(&call.create)),
-        );
+        let seats = self
+            .standbys
+            .seats(batch.iter().map(|call| call.at_once.then(|| call.needs())));
         let made = self.insert(partition, batch, &seats).await?;
         let misses: Vec<&CreateCall> = batch
             .iter()
@@ -273,6 +271,16 @@ enum Made {
 }
 
 impl CreateCall {
+    /// Returns what a worker must offer.
+    fn needs(&self) -> Needs<'_> {
+        let routing = &self.create.policy.routing_requirements;
+        Needs {
+            lane: &self.create.lane,
+            kind: &self.create.kind,
+            capabilities: &routing.required_capabilities,
+        }
+    }
+
     /// Returns the execution under its first lease, as a claim would.
     fn claimed(&self, lease_id: LeaseId, lease_expires_at: OffsetDateTime) -> Claimed {
         let create = &self.create;

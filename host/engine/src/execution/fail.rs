@@ -11,7 +11,7 @@ use model::{
 };
 use time::OffsetDateTime;
 
-use super::claim::policy;
+use super::claimed::policy;
 use super::row::count;
 use super::{Condition, Goes, ReleaseCall, Report, text};
 use crate::{Answer, Engine, Error, mint};

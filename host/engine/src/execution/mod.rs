@@ -3,6 +3,7 @@
 mod block;
 mod cancel;
 mod claim;
+mod claimed;
 mod complete;
 mod context;
 mod create;
@@ -33,7 +34,8 @@ mod wait_children;
 
 pub use block::Block;
 pub use cancel::{Cancel, CancelHeld, Cancelled};
-pub use claim::{Claim, Claimed};
+pub use claim::Claim;
+pub use claimed::Claimed;
 pub use complete::Complete;
 pub use context::ExecutionContext;
 pub use create::{Create, Created};
@@ -49,7 +51,7 @@ pub use revoke::{Revoke, Revoked};
 pub use suspended::SuspendedExecution;
 pub use timeline::{Attempt, AttemptLease, HistoryEntry};
 
-pub(crate) use claim::policy as frozen_policy;
+pub(crate) use claimed::{policy as frozen_policy, read_leased};
 pub(crate) use create::{CreateCall, CreateVerdict};
 pub(crate) use fail::failed;
 pub(crate) use finish::{FinishCall, FinishVerdict};

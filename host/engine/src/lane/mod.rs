@@ -50,7 +50,7 @@ impl LaneState {
         matches!(self, Self::Active | Self::Paused)
     }
 
-    fn read(name: &str, text: &str) -> Result<Self, Error> {
+    pub(crate) fn read(name: &str, text: &str) -> Result<Self, Error> {
         [Self::Active, Self::Paused, Self::Draining, Self::Disabled]
             .into_iter()
             .find(|state| state.as_str() == text)

@@ -1,6 +1,8 @@
 //! Writes boxes: the arrays of `deliver.sql`.
 
-use model::{Limits, Partition, SignalId};
+use std::collections::HashMap;
+
+use model::{LeaseId, Limits, Partition, SignalId};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -8,19 +10,21 @@ use super::plan::{Boxed, Kept};
 use super::signal::Right;
 use crate::Error;
 use crate::execution::{Payload, Statements};
+use crate::standby::Seat;
 
 impl Statements {
-    /// Writes boxes; returns the numbers of those that were as they were read.
+    /// Writes boxes; returns the numbers of those that were as they were read, and the
+    /// leases under which they go on at once.
     pub(super) async fn write_boxes(
         &self,
         partition: Partition,
         boxes: &[Boxed<'_>],
-    ) -> Result<Vec<i32>, Error> {
+    ) -> Result<HashMap<i32, Option<LeaseId>>, Error> {
         if boxes.is_empty() {
-            return Ok(Vec::new());
+            return Ok(HashMap::new());
         }
         let c = Columns::of(boxes);
-        Ok(sqlx::query_file_scalar!(
+        let rows = sqlx::query_file!(
             "src/suspension/deliver.sql",
             partition.column(),
             &c.numbers,
@@ -57,9 +61,15 @@ impl Statements {
             &c.key_ttls as &[Option<i64>],
             &c.kids as &[Option<&str>],
             &c.token_expiries as &[Option<OffsetDateTime>],
+            &c.takers as &[Option<&str>],
+            &c.lives as &[Option<i32>],
         )
         .fetch_all(&self.verbs)
-        .await?)
+        .await?;
+        Ok(rows
+            .into_iter()
+            .map(|row| (row.number, row.lease_id.map(LeaseId)))
+            .collect())
     }
 }
 
@@ -100,6 +110,8 @@ struct Columns<'a> {
     key_ttls: Vec<Option<i64>>,
     kids: Vec<Option<&'a str>>,
     token_expiries: Vec<Option<OffsetDateTime>>,
+    takers: Vec<Option<&'a str>>,
+    lives: Vec<Option<i32>>,
 }
 
 impl<'a> Columns<'a> {
@@ -135,6 +147,9 @@ impl<'a> Columns<'a> {
             ends.filter(|it| it.closes_waitpoints)
                 .map(|it| it.reason.of_waitpoint().as_str()),
         );
+        let seat = boxed.seat.as_ref();
+        self.takers.push(seat.map(Seat::worker_instance_id));
+        self.lives.push(seat.map(Seat::lease_ttl_ms));
         for (operation, detail) in &boxed.operations {
             self.operated.push(boxed.number);
             self.verbs.push(operation.verb);

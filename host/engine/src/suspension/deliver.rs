@@ -1,5 +1,5 @@
-//! Delivery: what signals do, and what they satisfy goes on, suspended → waiting or
-//! delayed.
+//! Delivery: what signals do, and what they satisfy goes on, suspended → waiting,
+//! delayed or, handed to a worker that stands by, active.
 //!
 //! What a batch of signals does is decided on what was read, execution by
 //! execution, and written by one statement if that is still true; what changed
@@ -7,11 +7,12 @@
 //! satisfies a condition ends the suspension in the statement that keeps it:
 //! nothing is left to be done by anybody who might die first. Operators and time
 //! limits that resume an execution go the same way. Locks: pending waitpoints, then
-//! parked rows, then suspensions and their waitpoints. Events: `signalled`, `resumed`.
+//! parked rows, then suspensions and their waitpoints. Events: `signalled`, `resumed`,
+//! and `acquired` or `reclaimed` for what is handed over.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use model::{
     ExecutionId, Partition, SignalEffect, SignalId, SignalRefusal, SuspensionCloseReason,
@@ -21,7 +22,7 @@ use uuid::Uuid;
 
 use super::Delivered;
 use super::inbox::{self, Named, Read};
-use super::plan::Plan;
+use super::plan::{Boxed, Plan};
 use super::signal::Signal;
 use crate::coalesce::{Flush, Rider};
 use crate::execution::{Operation, Statements, label};
@@ -126,20 +127,27 @@ impl Flush<DeliverCall> for Statements {
             if attempt >= PATIENT {
                 tokio::time::sleep(Duration::from_millis(3).mul_f64(mint::unit())).await;
             }
-            let mut plan = self.decide(partition, batch, &open).await?;
+            let plan = self.decide(partition, batch, &open).await?;
+            let sent = Instant::now();
             let applied = self.write_boxes(partition, &plan.boxes).await?;
-            if plan
-                .boxes
-                .iter()
-                .any(|it| it.wakes() && applied.contains(&it.number))
-            {
-                self.wake.ready();
-            }
-            for (at, verdict, number) in plan.verdicts.drain(..) {
-                if number.is_none_or(|number| applied.contains(&number)) {
+            for (at, verdict, number) in plan.verdicts {
+                if number.is_none_or(|number| applied.contains_key(&number)) {
                     verdicts[at] = Some(verdict);
                 }
             }
+            let mut taken = Vec::new();
+            for boxed in plan.boxes {
+                let Some(lease) = applied.get(&boxed.number) else {
+                    continue;
+                };
+                let wakes = boxed.wakes();
+                match (lease, boxed.seat) {
+                    (Some(lease), Some(seat)) => taken.push((boxed.execution_id, *lease, seat)),
+                    _ if wakes => self.wake.ready(),
+                    _ => {}
+                }
+            }
+            self.hand_over(partition, taken, sent);
         }
         let moving = || DeliverVerdict::Moving;
         Ok(verdicts
@@ -182,6 +190,11 @@ impl Statements {
             }
         }
         plan.end(&reads);
+        let needs = |boxed: &Boxed<'_>| boxed.needs(&reads[&boxed.execution_id]);
+        let seats = self.standbys.seats(plan.boxes.iter().map(needs));
+        for (boxed, seat) in plan.boxes.iter_mut().zip(seats) {
+            boxed.seat = seat;
+        }
         Ok(plan)
     }
 

@@ -1,5 +1,6 @@
 -- Writes what was decided about boxes of one partition: signals that were
--- accepted, and suspensions that are over, suspended → waiting or delayed.
+-- accepted, and suspensions that are over, suspended → waiting, delayed or, handed to a
+-- worker that stands by, active.
 --
 -- A box is an open suspension with its active waitpoints, guarded by the parked
 -- row, or one pending waitpoint, guarded by its own. What was decided on a box is
@@ -19,6 +20,8 @@
 -- $24 name, $25 category?, $26 source type, $27 source identity, $28 correlation
 -- id?, $29 payload?, $30 its media type?, $31 effect, $32 idempotency key?, $33 for
 -- how long it is remembered (ms)?, $34 kid of its token?, $35 expiry of that?.
+-- For each box again: $36 worker that goes on with it at once?, $37 the life of its
+-- lease (ms)?.
 --
 -- Locks: pending waitpoints in the order of their executions and ids, then parked rows
 -- likewise, then suspensions and their waitpoints.
@@ -26,9 +29,10 @@ WITH wanted AS MATERIALIZED (
     SELECT b.*
     FROM unnest($2::integer[], $3::uuid[], $4::uuid[], $5::uuid[], $6::integer[], $7::boolean[],
                 $8::bigint[], $9::text[], $10::boolean[], $11::text[], $12::text[], $13::text[],
-                $14::bigint[], $15::text[])
+                $14::bigint[], $15::text[], $36::text[], $37::integer[])
         AS b(number, execution_id, suspension_id, waitpoint_id, expected, only_due, epoch,
-             namespace, ends, close_reason, satisfiers, spent, delay_ms, waitpoint_reason)
+             namespace, ends, close_reason, satisfiers, spent, delay_ms, waitpoint_reason,
+             taker, lease_ms)
     WHERE NOT EXISTS (
         SELECT FROM unnest($21::integer[], $34::text[], $35::timestamptz[])
             AS u(box, kid, expires_at)
@@ -75,8 +79,8 @@ stirred AS (
 woken AS (
     DELETE FROM parked p USING held h WHERE p.ctid = h.address AND h.ends
     RETURNING h.number, h.execution_id, h.namespace, h.close_reason, h.satisfiers, h.spent,
-              h.delay_ms, h.waitpoint_reason, p.suspension_id, p.lane, p.rank, p.epoch,
-              p.attempts, p.retries, p.reclaims, p.replays, p.next_type
+              h.delay_ms, h.taker, h.lease_ms, p.lane, p.rank, p.epoch, p.attempts, p.retries,
+              p.reclaims, p.replays, p.next_type
 ),
 applied AS MATERIALIZED (
     SELECT w.* FROM wanted w WHERE w.number IN (
@@ -99,7 +103,6 @@ kept AS (
              correlation_id, payload, payload_type, effect, key, dedup_ms, kid, number)
     JOIN applied a ON a.number = u.box
     ORDER BY u.number
-    RETURNING execution_id, id, waitpoint_id
 ),
 ended AS (
     UPDATE suspension s
@@ -149,18 +152,34 @@ used_up AS (
     ) AS found
     WHERE g.ctid = found.address AND k.spent IS NOT NULL
 ),
-queued AS (
-    INSERT INTO ready (partition, execution_id, lane, namespace, rank, kind,
-                       required_capabilities, epoch, attempts, retries, reclaims, replays,
-                       next_type, resumes)
-    SELECT $1, k.execution_id, k.lane, k.namespace, k.rank, e.kind,
-           string_to_array(e.required_capabilities, ','), k.epoch, k.attempts, k.retries,
-           k.reclaims, k.replays, k.next_type, true
+awake AS MATERIALIZED (
+    SELECT k.*, e.kind, e.required_capabilities, e.attempt_timeout_ms, k.epoch + 1 AS new_epoch,
+           k.attempts - 1 AS attempt,
+           CASE WHEN k.taker IS NOT NULL THEN gen_random_uuid() END AS lease_id
     FROM woken k
     CROSS JOIN LATERAL (
         SELECT e.* FROM execution e WHERE e.partition = $1 AND e.id = k.execution_id OFFSET 0
     ) AS e
     WHERE k.delay_ms IS NULL
+),
+queued AS (
+    INSERT INTO ready (partition, execution_id, lane, namespace, rank, kind,
+                       required_capabilities, epoch, attempts, retries, reclaims, replays,
+                       next_type, resumes)
+    SELECT $1, execution_id, lane, namespace, rank, kind,
+           string_to_array(required_capabilities, ','), epoch, attempts, retries, reclaims,
+           replays, next_type, true
+    FROM awake WHERE taker IS NULL
+),
+handed_over AS (
+    INSERT INTO lease (partition, execution_id, lease_id, epoch, namespace, lane, rank,
+                       worker_instance_id, attempt, attempt_type, retries, reclaims, replays,
+                       expires_at, attempt_deadline_at)
+    SELECT $1, execution_id, lease_id, new_epoch, namespace, lane, rank, taker, attempt,
+           next_type, retries, reclaims, replays,
+           clock_timestamp() + lease_ms * interval '1 millisecond',
+           clock_timestamp() + attempt_timeout_ms * interval '1 millisecond'
+    FROM awake WHERE taker IS NOT NULL
 ),
 put_off AS (
     INSERT INTO parked (partition, execution_id, state, reason, wake_at, lane, rank, epoch,
@@ -178,16 +197,27 @@ operated AS (
     JOIN applied a ON a.number = o.box
 ),
 announced AS (
-    INSERT INTO event (partition, kinds, execution_ids, namespaces, epochs, signal_ids)
-    SELECT $1, array_agg(x.kind::event_kind), array_agg(x.execution_id),
-           array_agg(x.namespace), array_agg(x.epoch), array_agg(x.signal_id)
+    INSERT INTO event (partition, kinds, execution_ids, namespaces, epochs, attempts, lease_ids,
+                       workers, signal_ids)
+    SELECT $1, array_agg(x.kind), array_agg(x.execution_id), array_agg(x.namespace),
+           array_agg(x.epoch), array_agg(x.attempt), array_agg(x.lease_id), array_agg(x.taker),
+           array_agg(x.signal_id)
     FROM (
-        SELECT 'signalled' AS kind, a.execution_id, a.namespace, a.epoch, u.id AS signal_id
+        SELECT 'signalled'::event_kind AS kind, a.execution_id, a.namespace, a.epoch,
+               NULL::integer AS attempt, NULL::uuid AS lease_id, NULL::text AS taker,
+               u.id AS signal_id
         FROM unnest($21::integer[], $22::uuid[]) WITH ORDINALITY AS u(box, id, number)
         JOIN applied a ON a.number = u.box
         UNION ALL
-        SELECT 'resumed', k.execution_id, k.namespace, k.epoch, NULL FROM woken k
+        SELECT 'resumed', k.execution_id, k.namespace, k.epoch, NULL, NULL, NULL, NULL
+        FROM woken k
+        UNION ALL
+        SELECT CASE next_type WHEN 'reclaim' THEN 'reclaimed'::event_kind
+                              ELSE 'acquired'::event_kind END,
+               execution_id, namespace, new_epoch, attempt, lease_id, taker, NULL
+        FROM awake WHERE taker IS NOT NULL
     ) AS x
     HAVING count(*) > 0
 )
-SELECT number AS "number!" FROM applied
+SELECT a.number AS "number!", w.lease_id AS "lease_id?"
+FROM applied a LEFT JOIN awake w ON w.number = a.number

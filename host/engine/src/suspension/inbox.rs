@@ -12,8 +12,9 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::WaitpointRef;
-use crate::Error;
 use crate::execution::{epoch, frozen_policy, label};
+use crate::standby::Needs;
+use crate::{Error, LaneState};
 
 /// What was read of an execution.
 #[derive(Debug)]
@@ -28,6 +29,10 @@ pub(super) struct Read {
     pub(super) inbox: Inbox,
     /// Whether the time of its suspension has passed.
     pub(super) is_due: bool,
+    /// What it is.
+    kind: String,
+    /// Where it is claimed from when it goes on, if that lane serves.
+    served_lane: Option<String>,
     /// The guard of its suspension.
     pub(super) changes: i32,
     /// The guards of its waitpoints: signals each has heard.
@@ -88,6 +93,16 @@ impl Read {
             .ok_or(SignalRefusal::WaitpointNotFound)
     }
 
+    /// Returns what a worker must offer to go on with it; nothing if its lane serves
+    /// none.
+    pub(super) fn needs(&self) -> Option<Needs<'_>> {
+        Some(Needs {
+            lane: self.served_lane.as_deref()?,
+            kind: &self.kind,
+            capabilities: &self.policy.routing_requirements.required_capabilities,
+        })
+    }
+
     /// Returns the waitpoints that have their keys to themselves: the open ones, and
     /// those whose time passed a moment ago.
     pub(super) fn there(&self) -> impl Iterator<Item = &InboxWaitpoint> {
@@ -126,13 +141,28 @@ pub(super) async fn read(
     let mut reads = HashMap::with_capacity(rows.len());
     for row in rows {
         let id = ExecutionId::from_uuid(row.execution_id);
-        let Some(namespace) = row.namespace else {
+        let (Some(namespace), Some(kind)) = (row.namespace, row.kind) else {
             continue;
         };
         let policy = match &row.policy {
             Some(text) => frozen_policy(row.execution_id, text)?,
             None => ExecutionPolicy::default(),
         };
+        let heard = row
+            .heard_ids
+            .unwrap_or_default()
+            .into_iter()
+            .zip(row.heard_at.unwrap_or_default())
+            .zip(row.heard_names.unwrap_or_default())
+            .zip(row.heard_source_types.unwrap_or_default())
+            .zip(row.heard_source_identities.unwrap_or_default())
+            .map(|((((id, at), name), source_type), source_identity)| Heard {
+                waitpoint_id: WaitpointId(at),
+                signal_id: SignalId(id),
+                name,
+                source_type,
+                source_identity,
+            });
         let waiting = match (row.suspension_id, row.condition) {
             (Some(suspension_id), Some(condition)) => Some(Waiting {
                 suspension_id: SuspensionId(suspension_id),
@@ -141,7 +171,7 @@ pub(super) async fn read(
                     Some(text) => json("resume_policy", id, text)?,
                     None => model::ResumePolicy::default(),
                 },
-                heard: Vec::new(),
+                heard: heard.collect(),
                 closing: None,
             }),
             _ => None,
@@ -172,16 +202,18 @@ pub(super) async fn read(
         let waited = row.waitpoint_waited.unwrap_or_default();
         let read = Read {
             namespace,
+            kind,
+            served_lane: match (row.lane, row.lane_state) {
+                (Some(lane), Some(state)) => {
+                    LaneState::read(&lane, &state)?.serves().then_some(lane)
+                }
+                _ => None,
+            },
             epoch: epoch(row.epoch),
             is_due: row.is_due,
             changes: row.changes.unwrap_or(0),
             signals: waitpoints.iter().map(|it| it.id).zip(counts).collect(),
-            of_suspension: waitpoints
-                .iter()
-                .zip(waited)
-                .filter(|(_, waited)| *waited)
-                .map(|(waitpoint, _)| waitpoint.id)
-                .collect(),
+            of_suspension: waited.into_iter().map(WaitpointId).collect(),
             kids: row.kids.into_iter().collect(),
             now: row.now,
             inbox: Inbox {
@@ -198,72 +230,32 @@ pub(super) async fn read(
         };
         reads.insert(id, read);
     }
-    hear_suspended(pool, partition, &mut reads).await?;
     Ok(reads)
 }
 
-/// Fills in what open suspensions have heard.
-async fn hear_suspended(
-    pool: &PgPool,
-    partition: Partition,
-    reads: &mut HashMap<ExecutionId, Read>,
-) -> Result<(), Error> {
-    let mut ids = Vec::new();
-    let mut waitpoints = Vec::new();
-    for (id, read) in reads.iter() {
-        if read.inbox.waiting.is_none() {
-            continue;
-        }
-        let before = waitpoints.len();
-        waitpoints.extend(
-            read.of_suspension
-                .iter()
-                .filter(|waitpoint| read.signals.get(waitpoint).is_some_and(|n| *n > 0))
-                .map(|waitpoint| waitpoint.0),
-        );
-        if waitpoints.len() > before {
-            ids.push(id.uuid());
-        }
-    }
-    for (id, heard) in hear(pool, partition, &ids, &waitpoints).await? {
-        let waiting = reads.get_mut(&id).and_then(|it| it.inbox.waiting.as_mut());
-        if let Some(waiting) = waiting {
-            waiting.heard.push(heard);
-        }
-    }
-    Ok(())
-}
-
-/// Reads what waitpoints have heard and still counts, in the order it was
-/// accepted.
+/// Reads what waitpoints of one execution have heard and still counts, in the order
+/// it was accepted.
 pub(super) async fn hear(
     pool: &PgPool,
-    partition: Partition,
-    ids: &[Uuid],
+    id: ExecutionId,
     waitpoints: &[Uuid],
-) -> Result<Vec<(ExecutionId, Heard)>, Error> {
-    if ids.is_empty() {
-        return Ok(Vec::new());
-    }
+) -> Result<Vec<Heard>, Error> {
     let rows = sqlx::query_file!(
         "src/suspension/heard.sql",
-        partition.column(),
-        ids,
+        id.partition().column(),
+        id.uuid(),
         waitpoints
     )
     .fetch_all(pool)
     .await?;
     Ok(rows
         .into_iter()
-        .map(|row| {
-            let heard = Heard {
-                waitpoint_id: WaitpointId(row.waitpoint_id),
-                signal_id: SignalId(row.id),
-                name: row.name,
-                source_type: row.source_type,
-                source_identity: row.source_identity,
-            };
-            (ExecutionId::from_uuid(row.execution_id), heard)
+        .map(|row| Heard {
+            waitpoint_id: WaitpointId(row.waitpoint_id),
+            signal_id: SignalId(row.id),
+            name: row.name,
+            source_type: row.source_type,
+            source_identity: row.source_identity,
         })
         .collect())
 }

@@ -13,6 +13,7 @@ use super::deliver::{DeliverVerdict, Resume};
 use super::inbox::Read;
 use super::signal::{Right, Signal};
 use crate::execution::Operation;
+use crate::standby::{Needs, Seat};
 
 /// What was decided: the boxes to write, and for each call its verdict and the box
 /// that must be written for it to be true.
@@ -32,7 +33,11 @@ pub(super) struct Boxed<'a> {
     pub(super) only_due: bool,
     pub(super) epoch: u64,
     pub(super) namespace: String,
+    /// How long an operator wants it to stay put.
+    pub(super) asked_delay_ms: Option<u64>,
     pub(super) ends: Option<Ends>,
+    /// Who goes on with it at once.
+    pub(super) seat: Option<Seat>,
     /// What operators asked for, and more on it.
     pub(super) operations: Vec<(&'a Operation, Option<String>)>,
     pub(super) signals: Vec<Kept<'a>>,
@@ -52,15 +57,6 @@ pub(super) struct Kept<'a> {
     pub(super) signal: &'a Signal,
     pub(super) waitpoint_id: WaitpointId,
     pub(super) effect: SignalEffect,
-}
-
-impl Boxed<'_> {
-    /// Whether the execution is ready when this is written.
-    pub(super) fn wakes(&self) -> bool {
-        self.ends
-            .as_ref()
-            .is_some_and(|ends| ends.delay_ms.is_none())
-    }
 }
 
 impl<'a> Plan<'a> {
@@ -153,30 +149,23 @@ impl<'a> Plan<'a> {
         resume: &'a Resume,
         read: Option<&mut Read>,
     ) {
-        let waits = read.filter(|read| {
+        let mut read = read;
+        let goes_on = read.as_deref_mut().is_some_and(|read| {
             let waiting = read.inbox.waiting.as_ref();
-            waiting.is_some_and(|waiting| {
-                waiting.suspension_id == resume.suspension && (!resume.only_due || read.is_due)
-            })
+            waiting.is_some_and(|it| it.suspension_id == resume.suspension)
+                && (!resume.only_due || read.is_due)
+                && read.inbox.resume(resume.reason)
         });
-        let Some(read) = waits.filter(|read| read.inbox.is_waiting()) else {
-            return self
-                .verdicts
-                .push((at, DeliverVerdict::Resume(false), None));
+        let Some(read) = read.filter(|_| goes_on) else {
+            let verdict = DeliverVerdict::Resume(false);
+            return self.verdicts.push((at, verdict, None));
         };
         let boxed = self.suspension(execution_id, read);
         boxed.only_due |= resume.only_due;
+        boxed.asked_delay_ms = resume.delay_ms;
         let operation = resume.operation.as_ref();
         boxed.operations.extend(operation.map(|it| (it, None)));
-        boxed.ends = Some(Ends {
-            reason: resume.reason,
-            satisfiers: Vec::new(),
-            spent: Vec::new(),
-            delay_ms: resume.delay_ms,
-            closes_waitpoints: false,
-        });
         let number = boxed.number;
-        read.inbox.resume(resume.reason);
         self.verdicts
             .push((at, DeliverVerdict::Resume(true), Some(number)));
     }
@@ -243,7 +232,9 @@ impl<'a> Plan<'a> {
                 only_due: false,
                 epoch: read.epoch,
                 namespace: read.namespace.clone(),
+                asked_delay_ms: None,
                 ends: None,
+                seat: None,
                 operations: Vec::new(),
                 signals: Vec::new(),
             });
@@ -251,9 +242,7 @@ impl<'a> Plan<'a> {
         });
         &mut self.boxes[at]
     }
-}
 
-impl Plan<'_> {
     /// Notes in each box how its suspension ends, once everything is decided, and
     /// puts them into the order in which rows are locked.
     pub(super) fn end(&mut self, reads: &HashMap<ExecutionId, Read>) {
@@ -266,6 +255,18 @@ impl Plan<'_> {
 }
 
 impl Boxed<'_> {
+    /// Whether the execution is ready when this is written.
+    pub(super) fn wakes(&self) -> bool {
+        self.ends
+            .as_ref()
+            .is_some_and(|ends| ends.delay_ms.is_none())
+    }
+
+    /// Returns what a worker must offer to go on with it at once, if it goes on.
+    pub(super) fn needs<'r>(&self, read: &'r Read) -> Option<Needs<'r>> {
+        read.needs().filter(|_| self.wakes())
+    }
+
     /// Notes how the suspension ends, if it does.
     fn end(&mut self, read: &Read) {
         let waiting = read.inbox.waiting.as_ref();
@@ -275,12 +276,12 @@ impl Boxed<'_> {
         else {
             return;
         };
-        let asked = self.ends.as_ref().and_then(|ends| ends.delay_ms);
         self.ends = Some(Ends {
             reason: closing.reason,
             satisfiers: closing.satisfiers.clone(),
             spent: closing.spent.clone(),
-            delay_ms: asked
+            delay_ms: self
+                .asked_delay_ms
                 .or(waiting.policy.resume_delay_ms)
                 .filter(|ms| *ms > 0),
             closes_waitpoints: waiting.policy.close_waitpoint_on_resume,

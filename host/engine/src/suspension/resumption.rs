@@ -9,6 +9,7 @@ use std::collections::HashMap;
 use model::{
     ExecutionId, Fence, LeaseRefusal, Limits, Partition, SignalId, SuspensionId, WaitpointId,
 };
+use sqlx::PgPool;
 use uuid::Uuid;
 
 use super::{ReceivedSignal, Resumption};
@@ -34,32 +35,8 @@ impl Engine {
         if !look.observed.holds(&fence, false) {
             return Ok(Err(look.observed.refusal(&fence)));
         }
-        let received = self.received(id.partition(), &[(id, None)], first).await?;
+        let received = received(&self.inner.verbs, id.partition(), &[(id, None)], first).await?;
         Ok(Ok(received.into_iter().map(|(_, signal)| signal).collect()))
-    }
-
-    /// Fills in what claimed executions go on with.
-    pub(crate) async fn attach_resumptions(
-        &self,
-        partition: Partition,
-        claimed: &mut [Claimed],
-    ) -> Result<(), Error> {
-        // A first lease has nothing to go on with.
-        let wanted: Vec<(ExecutionId, Option<SuspensionId>)> = claimed
-            .iter()
-            .filter(|claimed| claimed.resumes || claimed.fence.attempt > 0)
-            .map(|claimed| (claimed.fence.execution_id, None))
-            .collect();
-        if wanted.is_empty() {
-            return Ok(());
-        }
-        let mut resumptions = self.resumptions(partition, &wanted).await?;
-        for claimed in claimed {
-            claimed.resumption = resumptions
-                .remove(&claimed.fence.execution_id)
-                .map(Box::new);
-        }
-        Ok(())
     }
 
     /// Reads what a suspension that is over left behind.
@@ -69,102 +46,130 @@ impl Engine {
         suspension_id: SuspensionId,
     ) -> Result<Option<Resumption>, Error> {
         let wanted = [(id, Some(suspension_id))];
-        let mut resumptions = self.resumptions(id.partition(), &wanted).await?;
+        let mut resumptions = read(&self.inner.verbs, id.partition(), &wanted).await?;
         Ok(resumptions.remove(&id))
     }
+}
 
-    async fn resumptions(
-        &self,
-        partition: Partition,
-        wanted: &[(ExecutionId, Option<SuspensionId>)],
-    ) -> Result<HashMap<ExecutionId, Resumption>, Error> {
-        // Neither answer is needed to ask for the other; a suspension that is over
-        // changes no more.
-        let (found, received) = futures::try_join!(
-            self.find_resumptions(partition, wanted),
-            self.received(partition, wanted, 0),
-        )?;
-        let mut found = found;
-        for (id, signal) in received {
-            if let Some(resumption) = found.get_mut(&id) {
-                resumption.signals.push(signal);
-            }
+/// A life that goes on, or one suspension of it.
+type Wanted = (ExecutionId, Option<SuspensionId>);
+
+/// Fills in what claimed executions go on with.
+pub(crate) async fn attach(
+    pool: &PgPool,
+    partition: Partition,
+    claimed: &mut [Claimed],
+) -> Result<(), Error> {
+    // A first lease has nothing to go on with.
+    let wanted: Vec<Wanted> = claimed
+        .iter()
+        .filter(|claimed| claimed.resumes || claimed.fence.attempt > 0)
+        .map(|claimed| (claimed.fence.execution_id, None))
+        .collect();
+    if wanted.is_empty() {
+        return Ok(());
+    }
+    let mut resumptions = read(pool, partition, &wanted).await?;
+    for claimed in claimed {
+        claimed.resumption = resumptions
+            .remove(&claimed.fence.execution_id)
+            .map(Box::new);
+    }
+    Ok(())
+}
+
+/// Reads what handlers go on with.
+pub(super) async fn read(
+    pool: &PgPool,
+    partition: Partition,
+    wanted: &[Wanted],
+) -> Result<HashMap<ExecutionId, Resumption>, Error> {
+    // Neither answer is needed to ask for the other; a suspension that is over
+    // changes no more.
+    let (found, received) = futures::try_join!(
+        find(pool, partition, wanted),
+        received(pool, partition, wanted, 0),
+    )?;
+    let mut found = found;
+    for (id, signal) in received {
+        if let Some(resumption) = found.get_mut(&id) {
+            resumption.signals.push(signal);
         }
-        Ok(found)
     }
+    Ok(found)
+}
 
-    async fn find_resumptions(
-        &self,
-        partition: Partition,
-        wanted: &[(ExecutionId, Option<SuspensionId>)],
-    ) -> Result<HashMap<ExecutionId, Resumption>, Error> {
-        let ids: Vec<Uuid> = wanted.iter().map(|(id, _)| id.uuid()).collect();
-        let of: Vec<Option<Uuid>> = wanted.iter().map(|(_, of)| of.map(|id| id.0)).collect();
-        let rows = sqlx::query_file!(
-            "src/suspension/resumption.sql",
-            partition.column(),
-            &ids,
-            &of as &[Option<Uuid>],
-        )
-        .fetch_all(&self.inner.verbs)
-        .await?;
-        rows.into_iter()
-            .map(|row| {
-                let resumption = Resumption {
-                    suspension_id: SuspensionId(row.id),
-                    reason: label("suspension", "close_reason", row.id, &row.close_reason)?,
-                    closed_at: row.closed_at,
-                    state: row
-                        .state
-                        .zip(row.state_type)
-                        .map(|(data, content_type)| Payload::new(content_type, data)),
-                    signals: Vec::new(),
-                    signal_count: count(row.signal_count),
-                };
-                Ok((ExecutionId::from_uuid(row.execution_id), resumption))
-            })
-            .collect()
-    }
+async fn find(
+    pool: &PgPool,
+    partition: Partition,
+    wanted: &[Wanted],
+) -> Result<HashMap<ExecutionId, Resumption>, Error> {
+    let ids: Vec<Uuid> = wanted.iter().map(|(id, _)| id.uuid()).collect();
+    let of: Vec<Option<Uuid>> = wanted.iter().map(|(_, of)| of.map(|id| id.0)).collect();
+    let rows = sqlx::query_file!(
+        "src/suspension/resumption.sql",
+        partition.column(),
+        &ids,
+        &of as &[Option<Uuid>],
+    )
+    .fetch_all(pool)
+    .await?;
+    rows.into_iter()
+        .map(|row| {
+            let resumption = Resumption {
+                suspension_id: SuspensionId(row.id),
+                reason: label("suspension", "close_reason", row.id, &row.close_reason)?,
+                closed_at: row.closed_at,
+                state: row
+                    .state
+                    .zip(row.state_type)
+                    .map(|(data, content_type)| Payload::new(content_type, data)),
+                signals: Vec::new(),
+                signal_count: count(row.signal_count),
+            };
+            Ok((ExecutionId::from_uuid(row.execution_id), resumption))
+        })
+        .collect()
+}
 
-    async fn received(
-        &self,
-        partition: Partition,
-        wanted: &[(ExecutionId, Option<SuspensionId>)],
-        first: u32,
-    ) -> Result<Vec<(ExecutionId, ReceivedSignal)>, Error> {
-        let ids: Vec<Uuid> = wanted.iter().map(|(id, _)| id.uuid()).collect();
-        let of: Vec<Option<Uuid>> = wanted.iter().map(|(_, of)| of.map(|id| id.0)).collect();
-        let rows = sqlx::query_file!(
-            "src/suspension/received.sql",
-            partition.column(),
-            &ids,
-            &of as &[Option<Uuid>],
-            i32::try_from(first).unwrap_or(i32::MAX - Limits::SIGNALS_MAX as i32),
-            Limits::SIGNALS_MAX as i32,
-            i64::from(Limits::SIGNALS_BYTES_MAX),
-        )
-        .fetch_all(&self.inner.verbs)
-        .await?;
-        Ok(rows
-            .into_iter()
-            .map(|row| {
-                let signal = ReceivedSignal {
-                    id: SignalId(row.id),
-                    waitpoint_id: WaitpointId(row.waitpoint_id),
-                    waitpoint_key: row.waitpoint_key,
-                    name: row.name,
-                    category: row.category,
-                    source_type: row.source_type,
-                    source_identity: row.source_identity,
-                    correlation_id: row.correlation_id,
-                    payload: row
-                        .payload
-                        .zip(row.payload_type)
-                        .map(|(data, content_type)| Payload::new(content_type, data)),
-                    accepted_at: row.accepted_at,
-                };
-                (ExecutionId::from_uuid(row.execution_id), signal)
-            })
-            .collect())
-    }
+async fn received(
+    pool: &PgPool,
+    partition: Partition,
+    wanted: &[Wanted],
+    first: u32,
+) -> Result<Vec<(ExecutionId, ReceivedSignal)>, Error> {
+    let ids: Vec<Uuid> = wanted.iter().map(|(id, _)| id.uuid()).collect();
+    let of: Vec<Option<Uuid>> = wanted.iter().map(|(_, of)| of.map(|id| id.0)).collect();
+    let rows = sqlx::query_file!(
+        "src/suspension/received.sql",
+        partition.column(),
+        &ids,
+        &of as &[Option<Uuid>],
+        i32::try_from(first).unwrap_or(i32::MAX - Limits::SIGNALS_MAX as i32),
+        Limits::SIGNALS_MAX as i32,
+        i64::from(Limits::SIGNALS_BYTES_MAX),
+    )
+    .fetch_all(pool)
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| {
+            let signal = ReceivedSignal {
+                id: SignalId(row.id),
+                waitpoint_id: WaitpointId(row.waitpoint_id),
+                waitpoint_key: row.waitpoint_key,
+                name: row.name,
+                category: row.category,
+                source_type: row.source_type,
+                source_identity: row.source_identity,
+                correlation_id: row.correlation_id,
+                payload: row
+                    .payload
+                    .zip(row.payload_type)
+                    .map(|(data, content_type)| Payload::new(content_type, data)),
+                accepted_at: row.accepted_at,
+            };
+            (ExecutionId::from_uuid(row.execution_id), signal)
+        })
+        .collect())
 }

@@ -172,9 +172,7 @@ impl Engine {
         if waitpoints.is_empty() {
             return Ok(Vec::new());
         }
-        let pool = &self.inner.verbs;
-        let heard = inbox::hear(pool, id.partition(), &[id.uuid()], &waitpoints).await?;
-        Ok(heard.into_iter().map(|(_, heard)| heard).collect())
+        inbox::hear(&self.inner.verbs, id, &waitpoints).await
     }
 
     /// Ends the lease with a suspension.

@@ -46,7 +46,7 @@ pub async fn resumed(host: &Host, baseline: &Baseline) -> Result<Waiting, Failur
         tokio::time::sleep(IDLE_PAUSE).await;
         let suspended = bench::suspend_one(engine, HERD_LANE, KIND).await?;
         tokio::time::sleep(IDLE_PAUSE).await;
-        let begun = || host.runtime().metrics().attempts_started;
+        let begun = || host.runtime().attempts_started();
         let before = begun();
         let watch = Stopwatch::start();
         let waiter = tokio::spawn({

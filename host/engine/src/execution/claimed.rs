@@ -1,0 +1,138 @@
+//! What a lease comes with: everything its attempt needs.
+
+use std::sync::Arc;
+
+use model::{AttemptType, ExecutionId, ExecutionPolicy, Fence, FlowId, LeaseId, Partition};
+use sqlx::PgPool;
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use super::Payload;
+use super::row::{count, epoch, label};
+use crate::Error;
+use crate::suspension::Resumption;
+
+/// An execution under a lease.
+#[derive(Debug, Clone)]
+pub struct Claimed {
+    /// What every write must carry.
+    pub fence: Fence,
+    /// When the lease ends, unless renewed.
+    pub lease_expires_at: OffsetDateTime,
+    /// Where it lives.
+    pub namespace: String,
+    /// What it is.
+    pub kind: String,
+    /// Where it was claimed from.
+    pub lane: String,
+    /// Flow it is a member of.
+    pub flow_id: Option<FlowId>,
+    /// W3C trace context of whoever created it.
+    pub traceparent: Option<String>,
+    /// Why this attempt exists.
+    pub attempt_type: AttemptType,
+    /// Whether this lease goes on with an attempt that was put down.
+    pub resumes: bool,
+    /// What the handler gets.
+    pub input: Payload,
+    /// Labels, ordered by key.
+    pub tags: Vec<(String, String)>,
+    /// Longest the attempt may run.
+    pub attempt_timeout_ms: Option<u64>,
+    /// The frozen policy.
+    pub policy: Arc<ExecutionPolicy>,
+    /// Failures so far.
+    pub retries: u32,
+    /// What the handler goes on with, if it was suspended before.
+    pub resumption: Option<Box<Resumption>>,
+}
+
+/// An execution under a lease, as statements that grant or find leases answer it.
+pub(super) struct ClaimedRow {
+    pub(super) execution_id: Uuid,
+    pub(super) lease_id: Uuid,
+    pub(super) epoch: i64,
+    pub(super) attempt: i32,
+    pub(super) expires_at: OffsetDateTime,
+    pub(super) attempt_type: String,
+    pub(super) resumes: bool,
+    pub(super) namespace: String,
+    pub(super) lane: String,
+    pub(super) kind: String,
+    pub(super) flow_id: Option<Uuid>,
+    pub(super) traceparent: Option<String>,
+    pub(super) input: Vec<u8>,
+    pub(super) input_type: String,
+    pub(super) policy: Option<String>,
+    pub(super) attempt_timeout_ms: Option<i64>,
+    pub(super) retries: i32,
+    pub(super) tags: Option<Vec<String>>,
+}
+
+/// Reads what leases come with, but for what their handlers go on with.
+pub(super) fn claimed(rows: Vec<ClaimedRow>) -> Result<Vec<Claimed>, Error> {
+    let standard = Arc::new(ExecutionPolicy::default());
+    rows.into_iter()
+        .map(|row| {
+            let id = row.execution_id;
+            let policy = match &row.policy {
+                None => Arc::clone(&standard),
+                Some(text) => Arc::new(policy(id, text)?),
+            };
+            let flat = row.tags.unwrap_or_default();
+            Ok(Claimed {
+                fence: Fence {
+                    execution_id: ExecutionId::from_uuid(id),
+                    lease_id: LeaseId(row.lease_id),
+                    epoch: epoch(row.epoch),
+                    attempt: count(row.attempt),
+                },
+                lease_expires_at: row.expires_at,
+                namespace: row.namespace,
+                kind: row.kind,
+                lane: row.lane,
+                flow_id: row.flow_id.map(FlowId::from_uuid),
+                traceparent: row.traceparent,
+                attempt_type: label("ready", "next_type", id, &row.attempt_type)?,
+                resumes: row.resumes,
+                input: Payload::new(row.input_type, row.input),
+                tags: flat
+                    .chunks_exact(2)
+                    .map(|pair| (pair[0].clone(), pair[1].clone()))
+                    .collect(),
+                attempt_timeout_ms: row.attempt_timeout_ms.map(|ms| ms.unsigned_abs()),
+                policy,
+                retries: count(row.retries),
+                resumption: None,
+            })
+        })
+        .collect()
+}
+
+/// Reads what leases come with that go on with an attempt, but for what their
+/// handlers go on with. A lease that is gone is left out.
+pub(crate) async fn read_leased(
+    pool: &PgPool,
+    partition: Partition,
+    leases: &[(ExecutionId, LeaseId)],
+) -> Result<Vec<Claimed>, Error> {
+    let (ids, leases): (Vec<Uuid>, Vec<Uuid>) = leases
+        .iter()
+        .map(|(id, lease)| (id.uuid(), lease.0))
+        .unzip();
+    let rows = sqlx::query_file_as!(
+        ClaimedRow,
+        "src/execution/leased.sql",
+        partition.column(),
+        &ids,
+        &leases,
+    )
+    .fetch_all(pool)
+    .await?;
+    claimed(rows)
+}
+
+/// Reads a frozen policy.
+pub(crate) fn policy(id: Uuid, text: &str) -> Result<ExecutionPolicy, Error> {
+    serde_json::from_str(text).map_err(|error| Error::corrupt("execution", "policy", id, error))
+}
