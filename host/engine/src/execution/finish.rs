@@ -1,7 +1,8 @@
 //! The end of an execution from outside: waiting, parked or active → finished.
 //!
-//! cancel, expire and the execution deadline end here. Locks: lease, ready, parked,
-//! timer. Event: the one the caller names.
+//! cancel, expire, the execution deadline and a suspension whose time is over end
+//! here. Locks: lease, ready, parked, timer, then the suspension and the waitpoints.
+//! Event: the one the caller names.
 
 use std::collections::HashMap;
 

@@ -23,6 +23,7 @@ mod reclaim;
 mod release;
 mod renew;
 mod replay;
+mod report;
 mod request;
 mod revoke;
 mod row;
@@ -47,6 +48,7 @@ pub use operation::OperationEntry;
 pub use operator::{Operate, Operator};
 pub use read::{Counts, ExecutionInfo, LeaseSummary, Progress};
 pub use replay::Replayed;
+pub use report::Report;
 pub use revoke::{Revoke, Revoked};
 pub use suspended::SuspendedExecution;
 pub use timeline::{Attempt, AttemptLease, HistoryEntry};
@@ -60,10 +62,10 @@ pub(crate) use operator::{Operation, moving};
 pub(crate) use progress::{ProgressCall, ProgressVerdict};
 pub(crate) use reclaim::{RECLAIM_CAP, lapsed, revoked};
 pub(crate) use release::{Condition, Goes, ReleaseCall, ReleaseVerdict};
-pub(crate) use row::{count, epoch, label};
+pub(crate) use report::Reports;
+pub(crate) use row::{bigint, count, epoch, int, label};
 pub(crate) use wait::LookCall;
 
-use model::Usage;
 use sqlx::PgPool;
 
 use crate::standby::Standbys;
@@ -86,17 +88,6 @@ impl Payload {
             data: data.into(),
         }
     }
-}
-
-/// What an attempt used and said, recorded with its end.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Report {
-    /// Which component ran, by its row.
-    pub component_id: Option<i32>,
-    /// What it used.
-    pub usage: Option<Usage>,
-    /// What it logged: UTF-8 text, one record per line.
-    pub log: Option<Vec<u8>>,
 }
 
 /// What the coalesced statements run on.

@@ -1,8 +1,9 @@
 //! The end of a lease: active → finished, waiting or parked.
 //!
-//! complete, fail, delay, wait-children, cancel by the holder, give-back,
-//! revocation, lease expiry and attempt timeout all end here, in one statement. Locks: the lease rows. Event:
-//! the one the caller names.
+//! complete, fail, delay, wait-children, cancel by the holder, give-back, revocation,
+//! lease expiry and attempt timeout all end here, in one statement; a suspension ends
+//! a lease in `suspension/suspend.sql`. Locks: the lease rows. Event: the one the
+//! caller names.
 
 use std::collections::HashMap;
 
@@ -15,7 +16,8 @@ use uuid::Uuid;
 
 use super::observe::{Look, TRIES};
 use super::operator::Operation;
-use super::{Payload, Report, Statements};
+use super::row::{bigint, int};
+use super::{Payload, Report, Reports, Statements};
 use crate::coalesce::{Flush, Rider};
 use crate::{Answer, Engine, Error};
 
@@ -247,7 +249,7 @@ impl Statements {
             &c.codes as &[Option<&str>],
             &c.messages as &[Option<&str>],
             &c.backtraces as &[Option<&str>],
-            &c.logs as &[Option<&[u8]>],
+            &c.reports.logs as &[Option<&[u8]>],
             &c.sources as &[Option<&str>],
             &c.states as &[Option<&str>],
             &c.reasons as &[Option<&str>],
@@ -257,12 +259,12 @@ impl Statements {
             &c.resumes,
             &c.retries,
             &c.reclaims,
-            &c.components as &[Option<i32>],
-            &c.cpu_ticks as &[Option<i32>],
-            &c.memory as &[Option<i64>],
-            &c.host_calls as &[Option<i32>],
-            &c.bytes_out as &[Option<i64>],
-            &c.wall_us as &[Option<i64>],
+            &c.reports.components as &[Option<i32>],
+            &c.reports.cpu_ticks as &[Option<i32>],
+            &c.reports.memory as &[Option<i64>],
+            &c.reports.host_calls as &[Option<i32>],
+            &c.reports.bytes_out as &[Option<i64>],
+            &c.reports.wall_us as &[Option<i64>],
             &c.events as &[&str],
             &c.verbs as &[Option<&str>],
             &c.actors as &[Option<&str>],
@@ -295,7 +297,7 @@ struct Columns<'a> {
     codes: Vec<Option<&'a str>>,
     messages: Vec<Option<&'a str>>,
     backtraces: Vec<Option<&'a str>>,
-    logs: Vec<Option<&'a [u8]>>,
+    reports: Reports<'a>,
     sources: Vec<Option<&'a str>>,
     states: Vec<Option<&'a str>>,
     reasons: Vec<Option<&'a str>>,
@@ -305,12 +307,6 @@ struct Columns<'a> {
     resumes: Vec<bool>,
     retries: Vec<i32>,
     reclaims: Vec<i32>,
-    components: Vec<Option<i32>>,
-    cpu_ticks: Vec<Option<i32>>,
-    memory: Vec<Option<i64>>,
-    host_calls: Vec<Option<i32>>,
-    bytes_out: Vec<Option<i64>>,
-    wall_us: Vec<Option<i64>>,
     events: Vec<&'a str>,
     verbs: Vec<Option<&'a str>>,
     actors: Vec<Option<&'a str>>,
@@ -347,14 +343,7 @@ impl<'a> Columns<'a> {
         self.messages.push(failure.map(|f| f.message.as_str()));
         self.backtraces
             .push(failure.and_then(|f| f.backtrace.as_deref()));
-        self.logs.push(call.report.log.as_deref());
-        self.components.push(call.report.component_id);
-        let usage = call.report.usage;
-        self.cpu_ticks.push(usage.map(|u| int(u.cpu_ticks)));
-        self.memory.push(usage.map(|u| bigint(u.memory_peak_bytes)));
-        self.host_calls.push(usage.map(|u| int(u.host_calls)));
-        self.bytes_out.push(usage.map(|u| bigint(u.bytes_out)));
-        self.wall_us.push(usage.map(|u| bigint(u.wall_us)));
+        self.reports.push(&call.report);
     }
 
     fn push_goes(&mut self, goes: &'a Goes) {
@@ -411,12 +400,4 @@ impl<'a> Columns<'a> {
         self.retries.push(int(retries));
         self.reclaims.push(int(reclaims));
     }
-}
-
-fn int(value: u32) -> i32 {
-    i32::try_from(value).unwrap_or(i32::MAX)
-}
-
-fn bigint(value: u64) -> i64 {
-    i64::try_from(value).unwrap_or(i64::MAX)
 }

@@ -1,7 +1,9 @@
 -- Ends leases of one partition: active → finished, waiting or parked.
 --
--- Every way a lease ends runs through this statement, so that there is one place
--- where the fence is compared, the attempt recorded and the event written.
+-- Every way a lease ends but two runs through this statement, so that there is one
+-- place where the fence is compared, the attempt recorded and the event written:
+-- `suspension/suspend.sql` puts an execution down with its waitpoints, and `finish.sql`
+-- ends it from outside.
 --
 -- $1 partition; then arrays, one element per lease, nullable where marked?:
 -- $2 execution ids (sorted), $3 lease ids, $4 epochs, $5 attempts,

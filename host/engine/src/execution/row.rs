@@ -1,4 +1,4 @@
-//! Where columns become model values.
+//! Where columns become model values, and numbers columns.
 
 use std::str::FromStr;
 
@@ -27,4 +27,14 @@ pub(crate) fn count(value: i32) -> u32 {
 /// Reads an epoch, which is never negative.
 pub(crate) fn epoch(value: i64) -> u64 {
     u64::try_from(value).unwrap_or(0)
+}
+
+/// Writes a count; the column's bound is what it can hold.
+pub(crate) fn int(value: u32) -> i32 {
+    i32::try_from(value).unwrap_or(i32::MAX)
+}
+
+/// Writes a number; the column's bound is what it can hold.
+pub(crate) fn bigint(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
 }

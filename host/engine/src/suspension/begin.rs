@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::Error;
 use crate::coalesce::{Flush, Rider};
-use crate::execution::{Look, Payload, Report, Statements};
+use crate::execution::{Look, Payload, Report, Reports, Statements, bigint, int};
 
 /// One lease on its way into a suspension.
 #[derive(Debug)]
@@ -117,13 +117,13 @@ impl Statements {
             &c.states as &[Option<&[u8]>],
             &c.state_types as &[Option<&str>],
             &c.keys as &[Option<&str>],
-            &c.logs as &[Option<&[u8]>],
-            &c.components as &[Option<i32>],
-            &c.cpu_ticks as &[Option<i32>],
-            &c.memory as &[Option<i64>],
-            &c.host_calls as &[Option<i32>],
-            &c.bytes_out as &[Option<i64>],
-            &c.wall_us as &[Option<i64>],
+            &c.reports.logs as &[Option<&[u8]>],
+            &c.reports.components as &[Option<i32>],
+            &c.reports.cpu_ticks as &[Option<i32>],
+            &c.reports.memory as &[Option<i64>],
+            &c.reports.host_calls as &[Option<i32>],
+            &c.reports.bytes_out as &[Option<i64>],
+            &c.reports.wall_us as &[Option<i64>],
             &c.bound_executions,
             &c.bound_ids,
             &c.bound_signals,
@@ -162,13 +162,7 @@ struct Columns<'a> {
     states: Vec<Option<&'a [u8]>>,
     state_types: Vec<Option<&'a str>>,
     keys: Vec<Option<&'a str>>,
-    logs: Vec<Option<&'a [u8]>>,
-    components: Vec<Option<i32>>,
-    cpu_ticks: Vec<Option<i32>>,
-    memory: Vec<Option<i64>>,
-    host_calls: Vec<Option<i32>>,
-    bytes_out: Vec<Option<i64>>,
-    wall_us: Vec<Option<i64>>,
+    reports: Reports<'a>,
     bound_executions: Vec<Uuid>,
     bound_ids: Vec<Uuid>,
     bound_signals: Vec<i32>,
@@ -202,14 +196,7 @@ impl<'a> Columns<'a> {
         self.state_types
             .push(state.map(|state| state.content_type.as_str()));
         self.keys.push(call.idempotency_key.as_deref());
-        self.logs.push(call.report.log.as_deref());
-        self.components.push(call.report.component_id);
-        let usage = call.report.usage;
-        self.cpu_ticks.push(usage.map(|u| int(u.cpu_ticks)));
-        self.memory.push(usage.map(|u| bigint(u.memory_peak_bytes)));
-        self.host_calls.push(usage.map(|u| int(u.host_calls)));
-        self.bytes_out.push(usage.map(|u| bigint(u.bytes_out)));
-        self.wall_us.push(usage.map(|u| bigint(u.wall_us)));
+        self.reports.push(&call.report);
         for (waitpoint, signals) in &call.bound {
             self.bound_executions.push(id);
             self.bound_ids.push(waitpoint.0);
@@ -223,12 +210,4 @@ impl<'a> Columns<'a> {
             self.fresh_fingerprints.push(&fresh.fingerprint);
         }
     }
-}
-
-fn int(value: u32) -> i32 {
-    i32::try_from(value).unwrap_or(i32::MAX)
-}
-
-fn bigint(value: u64) -> i64 {
-    i64::try_from(value).unwrap_or(i64::MAX)
 }

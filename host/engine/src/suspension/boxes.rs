@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::plan::{Boxed, Kept};
 use super::signal::Right;
 use crate::Error;
-use crate::execution::{Payload, Statements};
+use crate::execution::{Payload, Statements, bigint};
 use crate::standby::Seat;
 
 impl Statements {
@@ -195,8 +195,4 @@ impl<'a> Columns<'a> {
 fn joined(ids: &[SignalId]) -> Option<String> {
     let texts: Vec<String> = ids.iter().map(ToString::to_string).collect();
     (!texts.is_empty()).then(|| texts.join(","))
-}
-
-fn bigint(value: u64) -> i64 {
-    i64::try_from(value).unwrap_or(i64::MAX)
 }

@@ -25,7 +25,8 @@ held AS (
     UPDATE lease l SET renewals = l.renewals
     FROM (SELECT l.ctid AS address, l.xmin AS version FROM lease l
           WHERE l.partition = $1 AND l.execution_id = $2 OFFSET 0) AS found
-    WHERE l.ctid = found.address AND l.xmin = found.version AND l.lease_id = $3 AND l.epoch = $4 AND l.attempt = $5
+    WHERE l.ctid = found.address AND l.xmin = found.version AND l.lease_id = $3
+      AND l.epoch = $4 AND l.attempt = $5
       AND l.expires_at > clock_timestamp()
       AND cardinality($16::uuid[]) = (SELECT count(*) FROM bound)
     RETURNING l.replays
