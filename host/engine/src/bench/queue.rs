@@ -1,0 +1,111 @@
+//! Queues that are full, claims from them, and lanes that are emptied again.
+
+use std::time::{Duration, Instant};
+
+use model::ExecutionId;
+
+use crate::{Claim, Engine, Error};
+
+/// Fills the queue of a lane with `count` ready executions of a kind.
+pub async fn backlog(engine: &Engine, lane: &str, kind: &str, count: u64) -> Result<(), Error> {
+    engine.lane_state(lane).await?;
+    let mut left = count;
+    while left > 0 {
+        let batch = left.min(10_000);
+        let partitions = engine.instance().partitions;
+        let ids: Vec<_> = (0..batch)
+            .map(|_| crate::mint::execution_id(partitions, "", None))
+            .collect();
+        let uuids: Vec<_> = ids.iter().map(|id| id.uuid()).collect();
+        let columns: Vec<_> = ids
+            .iter()
+            .map(|id: &ExecutionId| id.partition().column())
+            .collect();
+        sqlx::query!(
+            "WITH made AS (
+                 INSERT INTO execution (partition, id, namespace, lane, kind, priority, input,
+                                        input_type, max_reclaims, has_tags)
+                 SELECT p, id, 'bench', $3, $4, 0, '', 'text/plain', 1000, false
+                 FROM unnest($1::smallint[], $2::uuid[]) AS w(p, id)
+             )
+             INSERT INTO ready (partition, execution_id, lane, namespace, rank, kind, epoch, attempts,
+                                retries, reclaims, replays, next_type, resumes)
+             SELECT p, id, $3, 'bench', 9000, $4, 0, 0, 0, 0, 0, 'initial', false
+             FROM unnest($1::smallint[], $2::uuid[]) AS w(p, id)",
+            &columns,
+            &uuids,
+            lane,
+            kind
+        )
+        .execute(&engine.inner.reads)
+        .await?;
+        left -= batch;
+    }
+    Ok(())
+}
+
+/// Claims and gives back batches of 50 from a lane for a while; returns the time
+/// of each claim.
+pub async fn claims(engine: &Engine, lane: &str, span: Duration) -> Result<Vec<Duration>, Error> {
+    let started = Instant::now();
+    let mut times = Vec::new();
+    while started.elapsed() < span {
+        times.push(claim_and_release(engine, lane).await?);
+    }
+    Ok(times)
+}
+
+/// Claims a batch of 50 from a lane and gives it back; returns the time of the
+/// claim.
+pub(super) async fn claim_and_release(engine: &Engine, lane: &str) -> Result<Duration, Error> {
+    let asked = Instant::now();
+    let claimed = engine.claim(batch(lane, 50)).await?;
+    let took = asked.elapsed();
+    let back = claimed
+        .into_iter()
+        .map(|claimed| engine.release(claimed.fence, Default::default()));
+    for answer in futures::future::join_all(back).await {
+        let _ = answer?;
+    }
+    Ok(took)
+}
+
+pub(super) fn batch(lane: &str, max: u32) -> Claim {
+    Claim {
+        worker_instance_id: "bench".to_owned(),
+        lanes: vec![lane.to_owned()],
+        kinds: None,
+        capabilities: Default::default(),
+        max,
+        lease_ttl_ms: 600_000,
+    }
+}
+
+/// Removes what a lane holds again, whatever became of it.
+pub async fn clear(engine: &Engine, lane: &str) -> Result<(), Error> {
+    sqlx::query!("DELETE FROM ready WHERE lane = $1", lane)
+        .execute(&engine.inner.reads)
+        .await?;
+    sqlx::query!("DELETE FROM lease WHERE lane = $1", lane)
+        .execute(&engine.inner.reads)
+        .await?;
+    sqlx::query!(
+        "WITH gone AS (DELETE FROM parked WHERE lane = $1 RETURNING partition, execution_id),
+         suspensions AS (
+             DELETE FROM suspension s USING gone g
+             WHERE s.partition = g.partition AND s.execution_id = g.execution_id
+         )
+         DELETE FROM waitpoint t USING gone g
+         WHERE t.partition = g.partition AND t.execution_id = g.execution_id",
+        lane
+    )
+    .execute(&engine.inner.reads)
+    .await?;
+    sqlx::query!(
+        "DELETE FROM execution WHERE namespace = 'bench' AND lane = $1",
+        lane
+    )
+    .execute(&engine.inner.reads)
+    .await?;
+    Ok(())
+}

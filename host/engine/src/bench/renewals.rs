@@ -1,0 +1,62 @@
+//! Many leases that are renewed at once.
+
+use std::time::{Duration, Instant};
+
+use model::Limits;
+
+use super::queue::{backlog, batch};
+use crate::{Engine, Error};
+
+/// What renewing many leases takes.
+#[derive(Debug, Clone)]
+pub struct Renewals {
+    /// Leases that were renewed each time.
+    pub leases: u64,
+    /// Statements it took each time.
+    pub statements: f64,
+    /// Time of each renewal of them all.
+    pub times: Vec<Duration>,
+}
+
+/// Leases `count` executions of a lane and renews them all, `rounds` times.
+pub async fn renewals(
+    engine: &Engine,
+    lane: &str,
+    kind: &str,
+    count: u64,
+    rounds: u32,
+) -> Result<Renewals, Error> {
+    backlog(engine, lane, kind, count).await?;
+    let mut fences = Vec::new();
+    loop {
+        let claimed = engine.claim(batch(lane, Limits::BATCH_MAX as u32)).await?;
+        if claimed.is_empty() {
+            break;
+        }
+        fences.extend(claimed.into_iter().map(|claimed| claimed.fence));
+    }
+    // A statement that renews writes one row of the log.
+    let statements = async || {
+        sqlx::query_scalar!(
+            r#"SELECT count(*) AS "count!" FROM event
+               WHERE kinds[1] = 'renewed' AND namespaces[1] = 'bench'"#
+        )
+        .fetch_one(&engine.inner.reads)
+        .await
+    };
+    let before = statements().await?;
+    let mut times = Vec::new();
+    let mut leases = 0;
+    for _ in 0..rounds {
+        let asked = Instant::now();
+        let renewed = engine.renew(&fences, 600_000).await?;
+        times.push(asked.elapsed());
+        leases = renewed.iter().filter(|renewed| renewed.is_ok()).count() as u64;
+    }
+    let made = statements().await? - before;
+    Ok(Renewals {
+        leases,
+        statements: made as f64 / f64::from(rounds.max(1)),
+        times,
+    })
+}
