@@ -117,7 +117,7 @@ const STATEMENTS: &[(&str, &str, usize, &[&str])] = &[
     (
         "suspend",
         include_str!("../host/engine/src/suspension/suspend.sql"),
-        33,
+        34,
         &["lease_pkey", "waitpoint_pkey"],
     ),
     (
@@ -180,14 +180,13 @@ const STATEMENTS: &[(&str, &str, usize, &[&str])] = &[
     (
         "resumption",
         include_str!("../host/engine/src/suspension/resumption.sql"),
-        3,
-        &["suspension_pkey", "lease_pkey"],
-    ),
-    (
-        "received",
-        include_str!("../host/engine/src/suspension/received.sql"),
         6,
-        &["signal_pkey", "waitpoint_pkey"],
+        &[
+            "suspension_pkey",
+            "lease_pkey",
+            "signal_pkey",
+            "waitpoint_pkey",
+        ],
     ),
     (
         "suspension_timeouts",

@@ -1,12 +1,14 @@
 //! Executions that wait, for the tests of the engine.
 
+use std::sync::Arc;
+
 use engine::{
     Addressee, Claimed, Deliver, Delivered, Engine, OpenWaitpoint, Suspend, Suspended, Suspension,
     WaitpointToken,
 };
 use model::{
-    CompositeBody, CountKind, Fence, ResumeCondition, ResumePolicy, SignalMatcher, SignalRefusal,
-    SuspendRefusal, SuspensionReason, SuspensionRequester,
+    CompositeBody, CountKind, Fence, NAMESPACE_DEFAULT, ResumeCondition, ResumePolicy,
+    SignalMatcher, SignalRefusal, SuspendRefusal, SuspensionReason, SuspensionRequester,
 };
 
 use crate::work::{claim_one, create, text};
@@ -29,6 +31,8 @@ pub(crate) fn sources(key: &str, n: u32) -> ResumeCondition {
     })
 }
 
+/// Asks for a suspension as a worker does that claimed an execution of the default
+/// policy; whoever does not know what it claimed must say so.
 pub(crate) fn suspend(fence: Fence, condition: ResumeCondition) -> Suspend {
     Suspend {
         fence,
@@ -42,6 +46,7 @@ pub(crate) fn suspend(fence: Fence, condition: ResumeCondition) -> Suspend {
         state: Some(text("saved")),
         idempotency_key: None,
         report: Default::default(),
+        known: Some((NAMESPACE_DEFAULT.to_owned(), Arc::default())),
     }
 }
 

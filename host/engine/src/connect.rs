@@ -83,6 +83,9 @@ impl Engine {
                 ("statement_timeout", "30s"),
                 ("idle_in_transaction_session_timeout", "5s"),
                 ("timezone", "UTC"),
+                // The planner is told that what verbs must not do is dear, and dear
+                // plans would be compiled, for longer than they run.
+                ("jit", "off"),
             ])
             .disable_statement_logging();
         let mut first = PgConnection::connect_with(&options).await?;

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::Error;
 use crate::coalesce::{Flush, Rider};
-use crate::execution::{Look, Payload, Report, Reports, Statements, bigint, int};
+use crate::execution::{Look, Payload, Report, Reports, Statements, bigint};
 
 /// One lease on its way into a suspension.
 #[derive(Debug)]
@@ -29,6 +29,8 @@ pub(crate) struct SuspendCall {
     /// Pending waitpoints, and what they have heard.
     pub(super) bound: Vec<(WaitpointId, i32)>,
     pub(super) fresh: Vec<Fresh>,
+    /// Whether it holds only while no waitpoint is open.
+    pub(super) alone: bool,
 }
 
 /// A waitpoint that is made with the suspension.
@@ -132,6 +134,7 @@ impl Statements {
             &c.fresh_keys as &[&str],
             &c.fresh_kids as &[&str],
             &c.fresh_fingerprints as &[&str],
+            &c.alone,
         )
         .fetch_all(&self.verbs)
         .await?;
@@ -171,6 +174,7 @@ struct Columns<'a> {
     fresh_keys: Vec<&'a str>,
     fresh_kids: Vec<&'a str>,
     fresh_fingerprints: Vec<&'a str>,
+    alone: Vec<bool>,
 }
 
 impl<'a> Columns<'a> {
@@ -197,6 +201,7 @@ impl<'a> Columns<'a> {
             .push(state.map(|state| state.content_type.as_str()));
         self.keys.push(call.idempotency_key.as_deref());
         self.reports.push(&call.report);
+        self.alone.push(call.alone);
         for (waitpoint, signals) in &call.bound {
             self.bound_executions.push(id);
             self.bound_ids.push(waitpoint.0);

@@ -1,8 +1,10 @@
 //! Finds the waitpoints that a suspension waits at.
 
-use model::{Invalid, Limits, SuspendRefusal, WaitpointId, WaitpointState};
+use model::{
+    InboxWaitpoint, Invalid, Limits, SuspendRefusal, SuspensionPolicy, WaitpointId, WaitpointState,
+};
 
-use super::inbox::Read;
+use super::inbox::{Read, open, there};
 use super::{Binding, Suspend};
 use crate::mint;
 
@@ -19,8 +21,33 @@ pub(super) struct Bound {
     pub(super) pending: Option<i32>,
 }
 
+/// What a suspension is decided on.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Ground<'a> {
+    pub(super) namespace: &'a str,
+    pub(super) policy: &'a SuspensionPolicy,
+    /// What the execution waits for; absent if it is taken to have no open waitpoint.
+    pub(super) read: Option<&'a Read>,
+}
+
+impl<'a> Ground<'a> {
+    pub(super) fn of(read: &'a Read) -> Self {
+        Self {
+            namespace: &read.namespace,
+            policy: &read.policy.suspension_policy,
+            read: Some(read),
+        }
+    }
+
+    fn waitpoints(&self) -> &'a [InboxWaitpoint] {
+        self.read.map_or(&[], |read| &read.inbox.waitpoints)
+    }
+}
+
 /// Finds the waitpoints of a suspension and checks its condition with them.
-pub(super) fn bind(suspend: &Suspend, read: &Read) -> Result<Vec<Bound>, SuspendRefusal> {
+pub(super) fn bind(suspend: &Suspend, ground: &Ground<'_>) -> Result<Vec<Bound>, SuspendRefusal> {
+    let all = ground.waitpoints();
+    let heard = |id: WaitpointId| ground.read.and_then(|read| read.signals.get(&id).copied());
     let fresh = |key: &str, signal_names: &[String]| {
         let id = WaitpointId(mint::random_id());
         Bound {
@@ -34,12 +61,12 @@ pub(super) fn bind(suspend: &Suspend, read: &Read) -> Result<Vec<Bound>, Suspend
             pending: None,
         }
     };
-    let bound_to = |waitpoint: &model::InboxWaitpoint| match waitpoint.state {
+    let bound_to = |waitpoint: &InboxWaitpoint| match waitpoint.state {
         WaitpointState::Pending => Ok(Bound {
             id: waitpoint.id,
             key: waitpoint.key.clone(),
             signal_names: Vec::new(),
-            pending: Some(read.signals.get(&waitpoint.id).copied().unwrap_or(0)),
+            pending: Some(heard(waitpoint.id).unwrap_or(0)),
         }),
         WaitpointState::Expired => Err(SuspendRefusal::PendingWaitpointExpired),
         state => Err(SuspendRefusal::WaitpointNotPending { state }),
@@ -65,7 +92,7 @@ pub(super) fn bind(suspend: &Suspend, read: &Read) -> Result<Vec<Bound>, Suspend
     let mut bound = Vec::with_capacity(asked.len());
     let mut keys = Vec::with_capacity(asked.len());
     for binding in &asked {
-        let there = |key: &str| read.there().find(|it| it.key == *key);
+        let there = |key: &str| there(all).find(|it| it.key == *key);
         let found = match binding {
             Binding::Fresh { key, signal_names } => match there(key) {
                 Some(_) => {
@@ -83,7 +110,7 @@ pub(super) fn bind(suspend: &Suspend, read: &Read) -> Result<Vec<Bound>, Suspend
                 }
             },
             Binding::UsePending(id) => {
-                let found = read.inbox.waitpoints.iter().find(|it| it.id == *id);
+                let found = all.iter().find(|it| it.id == *id);
                 bound_to(found.ok_or(SuspendRefusal::WaitpointNotFound)?)?
             }
             Binding::Keyed(key) => match there(key) {
@@ -94,15 +121,14 @@ pub(super) fn bind(suspend: &Suspend, read: &Read) -> Result<Vec<Bound>, Suspend
         keys.push(found.key.clone());
         bound.push(found);
     }
-    let defaults = &read.policy.suspension_policy;
-    let has_deadline = suspend.timeout.is_some() || defaults.default_timeout_ms.is_some();
+    let has_deadline = suspend.timeout.is_some() || ground.policy.default_timeout_ms.is_some();
     suspend
         .condition
         .check(&keys, has_deadline)
         .map_err(Invalid::from)?;
     let new = bound.iter().filter(|it| it.pending.is_none()).count();
     let max = Limits::WAITPOINTS_OPEN_MAX;
-    if read.open().count() + new > max {
+    if open(all).count() + new > max {
         return Err(SuspendRefusal::WaitpointLimitExceeded { max });
     }
     Ok(bound)

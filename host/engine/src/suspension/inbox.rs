@@ -75,11 +75,11 @@ impl Read {
             WaitpointRef::Id(id) => all.iter().find(|it| it.id == *id),
             WaitpointRef::Key(key) => {
                 let of_key = || all.iter().filter(|it| it.key == *key);
-                let open = self.open().find(|it| it.key == *key);
+                let open = open(all).find(|it| it.key == *key);
                 open.or_else(|| of_key().next_back())
             }
             WaitpointRef::Only => {
-                let mut open = self.open();
+                let mut open = open(all);
                 match (open.next(), open.count()) {
                     (found, 0) => found,
                     (_, others) => {
@@ -102,23 +102,18 @@ impl Read {
             capabilities: &self.policy.routing_requirements.required_capabilities,
         })
     }
+}
 
-    /// Returns the waitpoints that have their keys to themselves: the open ones, and
-    /// those whose time passed a moment ago.
-    pub(super) fn there(&self) -> impl Iterator<Item = &InboxWaitpoint> {
-        let all = self.inbox.waitpoints.iter();
-        all.filter(|waitpoint| waitpoint.close_reason.is_none())
-    }
+/// Returns the waitpoints that have their keys to themselves: the open ones, and those
+/// whose time passed a moment ago.
+pub(super) fn there(all: &[InboxWaitpoint]) -> impl Iterator<Item = &InboxWaitpoint> {
+    all.iter().filter(|it| it.close_reason.is_none())
+}
 
-    /// Returns the open waitpoints.
-    pub(super) fn open(&self) -> impl Iterator<Item = &InboxWaitpoint> {
-        self.inbox.waitpoints.iter().filter(|waitpoint| {
-            matches!(
-                waitpoint.state,
-                WaitpointState::Pending | WaitpointState::Active
-            )
-        })
-    }
+/// Returns the open waitpoints.
+pub(super) fn open(all: &[InboxWaitpoint]) -> impl Iterator<Item = &InboxWaitpoint> {
+    let is_open = |state| matches!(state, WaitpointState::Pending | WaitpointState::Active);
+    all.iter().filter(move |it| is_open(it.state))
 }
 
 /// Reads what executions of one partition wait for, and what their suspensions

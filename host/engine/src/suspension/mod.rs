@@ -33,9 +33,10 @@ pub(crate) use tally::Tally;
 pub use read::{SignalInfo, SuspensionInfo, WaitpointInfo};
 
 use std::fmt;
+use std::sync::Arc;
 
 use model::{
-    ExecutionId, Fence, ResumeCondition, ResumePolicy, SignalEffect, SignalId,
+    ExecutionId, ExecutionPolicy, Fence, ResumeCondition, ResumePolicy, SignalEffect, SignalId,
     SuspensionCloseReason, SuspensionId, SuspensionReason, SuspensionRequester, TimeoutBehavior,
     WaitpointId,
 };
@@ -128,6 +129,9 @@ pub struct Suspend {
     pub idempotency_key: Option<String>,
     /// What the attempt used and said so far.
     pub report: Report,
+    /// The namespace and the policy, as the claim returned them; absent for callers
+    /// that did not keep them.
+    pub known: Option<(String, Arc<ExecutionPolicy>)>,
 }
 
 /// What became of a wish to wait.

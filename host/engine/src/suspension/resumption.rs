@@ -35,8 +35,12 @@ impl Engine {
         if !look.observed.holds(&fence, false) {
             return Ok(Err(look.observed.refusal(&fence)));
         }
-        let received = received(&self.inner.verbs, id.partition(), &[(id, None)], first).await?;
-        Ok(Ok(received.into_iter().map(|(_, signal)| signal).collect()))
+        let wanted = [(id, None)];
+        let mut read = read_from(&self.inner.verbs, id.partition(), &wanted, first).await?;
+        Ok(Ok(read
+            .remove(&id)
+            .map(|it| it.signals)
+            .unwrap_or_default()))
     }
 
     /// Reads what a suspension that is over left behind.
@@ -84,64 +88,20 @@ pub(super) async fn read(
     partition: Partition,
     wanted: &[Wanted],
 ) -> Result<HashMap<ExecutionId, Resumption>, Error> {
-    // Neither answer is needed to ask for the other; a suspension that is over
-    // changes no more.
-    let (found, received) = futures::try_join!(
-        find(pool, partition, wanted),
-        received(pool, partition, wanted, 0),
-    )?;
-    let mut found = found;
-    for (id, signal) in received {
-        if let Some(resumption) = found.get_mut(&id) {
-            resumption.signals.push(signal);
-        }
-    }
-    Ok(found)
+    read_from(pool, partition, wanted, 0).await
 }
 
-async fn find(
+/// The same from signal number `first` on; the state comes with the first one only.
+async fn read_from(
     pool: &PgPool,
     partition: Partition,
     wanted: &[Wanted],
+    first: u32,
 ) -> Result<HashMap<ExecutionId, Resumption>, Error> {
     let ids: Vec<Uuid> = wanted.iter().map(|(id, _)| id.uuid()).collect();
     let of: Vec<Option<Uuid>> = wanted.iter().map(|(_, of)| of.map(|id| id.0)).collect();
     let rows = sqlx::query_file!(
         "src/suspension/resumption.sql",
-        partition.column(),
-        &ids,
-        &of as &[Option<Uuid>],
-    )
-    .fetch_all(pool)
-    .await?;
-    rows.into_iter()
-        .map(|row| {
-            let resumption = Resumption {
-                suspension_id: SuspensionId(row.id),
-                reason: label("suspension", "close_reason", row.id, &row.close_reason)?,
-                closed_at: row.closed_at,
-                state: row
-                    .state
-                    .zip(row.state_type)
-                    .map(|(data, content_type)| Payload::new(content_type, data)),
-                signals: Vec::new(),
-                signal_count: count(row.signal_count),
-            };
-            Ok((ExecutionId::from_uuid(row.execution_id), resumption))
-        })
-        .collect()
-}
-
-async fn received(
-    pool: &PgPool,
-    partition: Partition,
-    wanted: &[Wanted],
-    first: u32,
-) -> Result<Vec<(ExecutionId, ReceivedSignal)>, Error> {
-    let ids: Vec<Uuid> = wanted.iter().map(|(id, _)| id.uuid()).collect();
-    let of: Vec<Option<Uuid>> = wanted.iter().map(|(_, of)| of.map(|id| id.0)).collect();
-    let rows = sqlx::query_file!(
-        "src/suspension/received.sql",
         partition.column(),
         &ids,
         &of as &[Option<Uuid>],
@@ -151,25 +111,51 @@ async fn received(
     )
     .fetch_all(pool)
     .await?;
-    Ok(rows
-        .into_iter()
+    rows.into_iter()
         .map(|row| {
-            let signal = ReceivedSignal {
-                id: SignalId(row.id),
-                waitpoint_id: WaitpointId(row.waitpoint_id),
-                waitpoint_key: row.waitpoint_key,
-                name: row.name,
-                category: row.category,
-                source_type: row.source_type,
-                source_identity: row.source_identity,
-                correlation_id: row.correlation_id,
-                payload: row
-                    .payload
-                    .zip(row.payload_type)
-                    .map(|(data, content_type)| Payload::new(content_type, data)),
-                accepted_at: row.accepted_at,
+            let ids = row.signal_ids.unwrap_or_default();
+            let mut waitpoints = each(row.waitpoint_ids);
+            let mut keys = each(row.waitpoint_keys);
+            let mut names = each(row.names);
+            let mut categories = each(row.categories);
+            let mut source_types = each(row.source_types);
+            let mut source_identities = each(row.source_identities);
+            let mut correlations = each(row.correlation_ids);
+            let mut payloads = each(row.payloads);
+            let mut payload_types = each(row.payload_types);
+            let mut accepted = each(row.accepted);
+            let mut signal = |id| {
+                let payload = payloads.next()?.zip(payload_types.next()?);
+                Some(ReceivedSignal {
+                    id: SignalId(id),
+                    waitpoint_id: WaitpointId(waitpoints.next()?),
+                    waitpoint_key: keys.next()?,
+                    name: names.next()?,
+                    category: categories.next()?,
+                    source_type: source_types.next()?,
+                    source_identity: source_identities.next()?,
+                    correlation_id: correlations.next()?,
+                    payload: payload.map(|(data, content_type)| Payload::new(content_type, data)),
+                    accepted_at: accepted.next()?,
+                })
             };
-            (ExecutionId::from_uuid(row.execution_id), signal)
+            let resumption = Resumption {
+                suspension_id: SuspensionId(row.id),
+                reason: label("suspension", "close_reason", row.id, &row.close_reason)?,
+                closed_at: row.closed_at,
+                state: row
+                    .state
+                    .zip(row.state_type)
+                    .map(|(data, content_type)| Payload::new(content_type, data)),
+                signals: ids.into_iter().map_while(&mut signal).collect(),
+                signal_count: count(row.signal_count),
+            };
+            Ok((ExecutionId::from_uuid(row.execution_id), resumption))
         })
-        .collect())
+        .collect()
+}
+
+/// Walks a column of signals.
+fn each<T>(column: Option<Vec<T>>) -> std::vec::IntoIter<T> {
+    column.unwrap_or_default().into_iter()
 }

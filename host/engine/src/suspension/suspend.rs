@@ -12,7 +12,7 @@ use model::{
 use uuid::Uuid;
 
 use super::begin::{Fresh, SuspendCall};
-use super::bind::{Bound, bind, pending};
+use super::bind::{Bound, Ground, bind, pending};
 use super::inbox::{self, Named, Read};
 use super::satisfy::Before;
 use super::{
@@ -45,6 +45,9 @@ impl Engine {
         }
         let fence = suspend.fence;
         let id = SuspensionId(mint::random_id());
+        if let Some(suspension) = self.suspend_alone(&mut suspend, id).await? {
+            return Ok(Ok(Suspended::Suspended(suspension)));
+        }
         for _ in 0..TRIES {
             let (read, signing) = futures::try_join!(
                 self.read_for_suspend(&suspend),
@@ -56,7 +59,8 @@ impl Engine {
             if let Some(answer) = self.asked_before(&suspend).await? {
                 return Ok(answer);
             }
-            let bound = match bind(&suspend, &read) {
+            let ground = Ground::of(&read);
+            let bound = match bind(&suspend, &ground) {
                 Ok(bound) => bound,
                 // A repeat whose waitpoints are active or closed by now.
                 Err(refusal) => {
@@ -74,7 +78,10 @@ impl Engine {
                 }
                 Before::Moved => None,
                 Before::Waits => {
-                    match self.put_down(&suspend, id, &read, &bound, &signing).await? {
+                    match self
+                        .put_down(&suspend, id, &ground, &bound, &signing)
+                        .await?
+                    {
                         Ok(Ok(suspension)) => return Ok(Ok(Suspended::Suspended(suspension))),
                         Ok(Err(look)) => look,
                         Err(invalid) => return Ok(Err(invalid.into())),
@@ -88,6 +95,36 @@ impl Engine {
             }
         }
         Err(moving(fence.execution_id))
+    }
+
+    /// Suspends an execution that is taken to have no open waitpoint, as most have,
+    /// without reading it first. Nothing was done if that is not so, or anything else
+    /// is in the way.
+    async fn suspend_alone(
+        &self,
+        suspend: &mut Suspend,
+        id: SuspensionId,
+    ) -> Result<Option<Suspension>, Error> {
+        let Some((namespace, policy)) = suspend.known.take() else {
+            return Ok(None);
+        };
+        let uses_pending = |binding: &Binding| matches!(binding, Binding::UsePending(_));
+        if suspend.idempotency_key.is_some() || suspend.waitpoints.iter().any(uses_pending) {
+            return Ok(None);
+        }
+        let ground = Ground {
+            namespace: &namespace,
+            policy: &policy.suspension_policy,
+            read: None,
+        };
+        let Ok(bound) = bind(suspend, &ground) else {
+            return Ok(None);
+        };
+        let signing = self.signing_waitpoint_key().await?;
+        let answer = self
+            .put_down(suspend, id, &ground, &bound, &signing)
+            .await?;
+        Ok(answer.ok().and_then(Result::ok))
     }
 
     fn check_suspend(&self, suspend: &mut Suspend) -> Result<(), Invalid> {
@@ -180,7 +217,7 @@ impl Engine {
         &self,
         suspend: &Suspend,
         id: SuspensionId,
-        read: &Read,
+        ground: &Ground<'_>,
         bound: &[Bound],
         signing: &SigningKey,
     ) -> Answer<Result<Suspension, Option<Box<Look>>>, Invalid> {
@@ -188,7 +225,7 @@ impl Engine {
         let tokens: Vec<MintToken> = bound
             .iter()
             .map(|bound| MintToken {
-                namespace: read.namespace.clone(),
+                namespace: ground.namespace.to_owned(),
                 execution_id: fence.execution_id,
                 waitpoint_id: bound.id,
                 signal_names: bound.signal_names.clone(),
@@ -199,7 +236,7 @@ impl Engine {
             Ok(minted) => minted,
             Err(invalid) => return Ok(Err(invalid)),
         };
-        let defaults = &read.policy.suspension_policy;
+        let defaults = ground.policy;
         let (timeout_ms, timeout_at) = match suspend.timeout {
             Some(SuspensionTimeout::InMs(ms)) => (Some(ms), None),
             Some(SuspensionTimeout::At(at)) => (None, Some(at)),
@@ -234,6 +271,7 @@ impl Engine {
                     fingerprint: minted.fingerprint.clone(),
                 })
                 .collect(),
+            alone: ground.read.is_none(),
         };
         let verdict = self.inner.suspend.call(call).await?;
         Ok(Ok(verdict.map(|timeout_at| Suspension {

@@ -13,6 +13,7 @@
 -- Pending waitpoints bound: $26 execution ids, $27 ids, $28 signals they had when it
 -- was decided that those do not satisfy the condition.
 -- New waitpoints: $29 execution ids, $30 ids, $31 keys, $32 kids, $33 fingerprints.
+-- $34, for each lease again, whether it was decided as if no waitpoint were open.
 --
 -- An execution that is not in the answer was not suspended. What is new here is not
 -- open already: that shows in `taken`, or whoever makes it at this moment writes the
@@ -24,11 +25,11 @@ WITH wanted AS (
                 $8::text[], $9::text[], $10::text[], $11::text[], $12::text[], $13::bigint[],
                 $14::timestamptz[], $15::text[], $16::bytea[], $17::text[], $18::text[],
                 $19::bytea[], $20::integer[], $21::integer[], $22::bigint[], $23::integer[],
-                $24::bigint[], $25::bigint[])
+                $24::bigint[], $25::bigint[], $34::boolean[])
         AS w(execution_id, lease_id, epoch, attempt, bound, suspension_id, reason,
              shown_reason, requested_by, condition, resume_policy, timeout_ms, timeout_at,
              timeout_behavior, state, state_type, idempotency_key, log, component_id, cpu_ticks,
-             memory_peak_bytes, host_calls, bytes_out, wall_us)
+             memory_peak_bytes, host_calls, bytes_out, wall_us, alone)
     CROSS JOIN LATERAL (
         SELECT l.ctid AS address, l.xmin AS version FROM lease l
         WHERE l.partition = $1 AND l.execution_id = w.execution_id OFFSET 0
@@ -53,6 +54,16 @@ taken AS (
           AND t.state IN ('pending', 'active')
         OFFSET 0
     ) AS t
+    UNION ALL
+    SELECT w.execution_id
+    FROM wanted w
+    CROSS JOIN LATERAL (
+        SELECT FROM waitpoint t
+        WHERE t.partition = $1 AND t.execution_id = w.execution_id
+          AND t.state IN ('pending', 'active')
+        LIMIT 1
+    ) AS t
+    WHERE w.alone
 ),
 released AS (
     DELETE FROM lease l USING wanted w

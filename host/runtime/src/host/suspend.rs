@@ -4,6 +4,8 @@
 //! A suspension that began frees the sandbox from its lease, as any other end
 //! does; one that was satisfied already leaves everything as it was.
 
+use std::sync::Arc;
+
 use engine::{
     Binding, CreateWaitpoint, Report, Suspend, Suspended as EngineSuspended, SuspensionTimeout,
 };
@@ -71,6 +73,10 @@ impl SuspendRequest {
             state: state.map(crate::task::payload),
             idempotency_key: self.idempotency_key.clone(),
             report,
+            known: held
+                .known
+                .as_ref()
+                .map(|(policy, _retries)| (held.task.namespace.clone(), Arc::clone(policy))),
         })
     }
 }

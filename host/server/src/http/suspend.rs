@@ -96,6 +96,8 @@ fn of_request(request: SuspendLease, fence: Fence) -> Result<Suspend, Invalid> {
         state,
         idempotency_key: request.idempotency_key,
         report: report(request.log)?,
+        // Its holder has them, but need not tell the truth.
+        known: None,
     })
 }
 
