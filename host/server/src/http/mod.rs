@@ -14,6 +14,7 @@ mod claim;
 mod components;
 mod create;
 mod create_batch;
+mod decide;
 mod expired;
 mod grants;
 mod health;
