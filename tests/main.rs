@@ -3,6 +3,7 @@
 
 mod api;
 mod chaos;
+mod cli_waiting;
 mod concurrency;
 mod conditions;
 mod failures;
@@ -12,13 +13,18 @@ mod grants;
 mod hand_off;
 mod http;
 mod http_callbacks;
+mod http_lists;
 mod http_operators;
+mod http_signals;
 mod http_suspensions;
+mod http_waiting;
 mod http_waitpoint_keys;
+mod http_work;
 mod interleavings;
 mod lanes;
 mod lifecycle;
 mod native_example;
+mod native_leases;
 mod native_workers;
 mod operators;
 mod outage;
