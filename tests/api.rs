@@ -182,11 +182,13 @@ pub(crate) fn with(mut body: Value, more: Value) -> Value {
 
 /// Runs a command against the host; returns its exit code, output and errors.
 pub(crate) async fn flowhost(api: &Api, arguments: &[&str]) -> (i32, String, String) {
+    command(&[&["--url", api.host.url()], arguments].concat()).await
+}
+
+/// Runs a command; returns its exit code, output and errors.
+pub(crate) async fn command(arguments: &[&str]) -> (i32, String, String) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_flowhost"));
-    command
-        .args(["--url", api.host.url()])
-        .args(arguments)
-        .env("USER", "bob");
+    command.args(arguments).env("USER", "bob");
     let output = tokio::task::spawn_blocking(move || command.output().expect("runs"))
         .await
         .expect("runs");

@@ -3,6 +3,7 @@
 
 mod api;
 mod chaos;
+mod cli_invoke;
 mod cli_waiting;
 mod concurrency;
 mod conditions;

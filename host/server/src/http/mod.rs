@@ -50,5 +50,6 @@ pub use callbacks::PATH as CALLBACKS;
 pub use claim::WAIT_MS_MAX as CLAIM_WAIT_MS_MAX;
 pub use listen::Server;
 pub use openapi::document;
+pub(crate) use payload::{Forms, PAYLOAD};
 pub use problem::{Code, Problem};
 pub use routes::{ROUTES, router};
