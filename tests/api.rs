@@ -1,5 +1,6 @@
 //! A client for the tests: what a program would do over HTTP.
 
+use std::process::Command;
 use std::time::Duration;
 
 use reqwest::{Client, Method, Response, StatusCode};
@@ -161,3 +162,39 @@ pub(crate) fn once(kind: &str, input: &str) -> Value {
 
 /// How long a test gives a host to notice something.
 pub(crate) const SOON: Duration = Duration::from_secs(10);
+
+/// The status and the code of a problem.
+pub(crate) fn code(answer: &Answer) -> (u16, &str) {
+    let code = answer.1["code"].as_str().unwrap_or_default();
+    (answer.0.as_u16(), code)
+}
+
+pub(crate) fn text(value: &Value) -> String {
+    value.as_str().expect("a text").to_owned()
+}
+
+/// An object with more members.
+pub(crate) fn with(mut body: Value, more: Value) -> Value {
+    let members = more.as_object().expect("an object").clone();
+    body.as_object_mut().expect("an object").extend(members);
+    body
+}
+
+/// Runs a command against the host; returns its exit code, output and errors.
+pub(crate) async fn flowhost(api: &Api, arguments: &[&str]) -> (i32, String, String) {
+    command(&[&["--url", api.host.url()], arguments].concat()).await
+}
+
+/// Runs a command; returns its exit code, output and errors.
+pub(crate) async fn command(arguments: &[&str]) -> (i32, String, String) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_flowhost"));
+    command.args(arguments).env("USER", "bob");
+    let output = tokio::task::spawn_blocking(move || command.output().expect("runs"))
+        .await
+        .expect("runs");
+    (
+        output.status.code().expect("exits"),
+        String::from_utf8(output.stdout).expect("text"),
+        String::from_utf8(output.stderr).expect("text"),
+    )
+}

@@ -7,23 +7,8 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use testkit::eventually;
 
-use crate::api::Api;
-use crate::native_workers::{claim_one, claim_with, code, start, word};
-
-/// Grants an execution to the worker `w-1`.
-pub(crate) async fn grant(api: &Api, id: &str, kind: &str, ttl_ms: u32) -> (StatusCode, Value) {
-    let body = json!({
-        "worker_id": "w", "worker_instance_id": "w-1", "capabilities": ["ear"],
-        "grant_ttl_ms": ttl_ms,
-    });
-    api.post(&format!("/v1/executions/{id}/{kind}-grant"), body)
-        .await
-}
-
-pub(crate) async fn redeem(api: &Api, kind: &str, grant: &Value) -> (StatusCode, Value) {
-    let body = json!({"grant": grant["grant"]});
-    api.post(&format!("/v1/grants/{kind}"), body).await
-}
+use crate::api::{Api, code};
+use crate::http_work::{claim_one, claim_with, grant, redeem, start, word};
 
 async fn eligible(api: &Api) -> Vec<String> {
     let (status, body) = api.get("/v1/lanes/default/eligible").await;

@@ -291,6 +291,28 @@ async fn shares_of_lanes_and_namespaces_are_set_and_listed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn operators_find_every_metric_and_sweep_explained() {
+    let database = database().await;
+    let api = Api::start(builder(&database), &[]).await;
+    let (_, page) = api.get("/metrics").await;
+    let page = page.as_str().expect("text");
+    let guide = include_str!("../docs/operate.md");
+    let families = page.lines().filter_map(|line| line.strip_prefix("# TYPE "));
+    let families = families.filter_map(|rest| rest.split(' ').next());
+    let sweep = "flowhost_reconciler_runs_total{condition=\"";
+    let sweeps = page.lines().filter_map(|line| line.strip_prefix(sweep));
+    let sweeps = sweeps.filter_map(|rest| rest.split('"').next());
+    let names: Vec<_> = families.chain(sweeps).collect();
+    assert!(names.len() > 30, "{page}");
+    let named = |name: &&str| {
+        let ends = ["`", "{"].map(|end| format!("`{name}{end}"));
+        ends.iter().any(|it| guide.contains(it.as_str()))
+    };
+    let missing: Vec<_> = names.into_iter().filter(|it| !named(it)).collect();
+    assert!(missing.is_empty(), "not in docs/operate.md: {missing:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn golden_openapi() {
     let database = database().await;
     let api = Api::start(builder(&database), &[]).await;

@@ -7,9 +7,9 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use testkit::database;
 
-use crate::api::{Api, builder};
-use crate::http_suspensions::{ask, held, named, of, suspend, text, waiting};
-use crate::native_workers::{claim_one, code, register, start};
+use crate::api::{Api, builder, code, text};
+use crate::http_waiting::{ask, held, named, of, suspend, waiting};
+use crate::http_work::{claim_one, register, start};
 
 /// What an outsider sees: status, type, caching, body.
 type Seen = (u16, String, String, String);

@@ -1,30 +1,11 @@
 //! Operators over HTTP and on the command line, against a host that runs real
 //! components.
 
-use std::process::Command;
-
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use testkit::database;
 
-use crate::api::{Api, builder};
-
-/// Runs a command against the host; returns its exit code, output and errors.
-pub(crate) async fn flowhost(api: &Api, arguments: &[&str]) -> (i32, String, String) {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_flowhost"));
-    command
-        .args(["--url", api.host.url()])
-        .args(arguments)
-        .env("USER", "bob");
-    let output = tokio::task::spawn_blocking(move || command.output().expect("runs"))
-        .await
-        .expect("runs");
-    (
-        output.status.code().expect("exits"),
-        String::from_utf8(output.stdout).expect("text"),
-        String::from_utf8(output.stderr).expect("text"),
-    )
-}
+use crate::api::{Api, builder, flowhost};
 
 async fn verb(api: &Api, id: &str, verb: &str, body: Value) -> (StatusCode, Value) {
     let method = match verb {

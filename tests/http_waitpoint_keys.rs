@@ -4,8 +4,7 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 use testkit::database;
 
-use crate::api::{Api, builder};
-use crate::http_operators::flowhost;
+use crate::api::{Api, builder, flowhost};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn keys_are_rotated_listed_and_retired_and_never_shown() {

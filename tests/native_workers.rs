@@ -1,69 +1,14 @@
-//! Claims and leases of workers that are no components, as a program meets them over
-//! HTTP.
+//! Claims of workers that are no components, as a program meets them over HTTP.
 
 use std::time::{Duration, Instant};
 
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 use sqlx::Executor as _;
-use testkit::{Database, database, eventually};
+use testkit::eventually;
 
-use crate::api::{Api, builder};
-use crate::grants::{grant, redeem};
-
-/// Starts a host and makes the kind `word` known, as a worker does; beside a kind
-/// of a component, which once kept the names of workers from being written.
-pub(crate) async fn start() -> (Database, Api) {
-    let database = database().await;
-    let api = Api::start(builder(&database), &["echo"]).await;
-    let (status, body) = register(&api, "w", "w-1").await;
-    assert_eq!(status, StatusCode::CREATED, "{body}");
-    (database, api)
-}
-
-pub(crate) async fn register(api: &Api, worker: &str, instance: &str) -> (StatusCode, Value) {
-    let body = json!({
-        "worker_id": worker, "worker_instance_id": instance, "kinds": ["word"],
-        "lanes": ["default"], "capabilities": ["ear"],
-    });
-    api.post("/v1/workers", body).await
-}
-
-/// Waits until so many hosts are registered, which serve any lane.
-pub(crate) async fn hosts_are(api: &Api, count: usize) {
-    eventually(&format!("{count} hosts are registered"), async || {
-        let (_, page) = api.get("/v1/workers?live=true&lane=nobody-names-it").await;
-        let hosts = page["workers"].as_array().expect("a list");
-        assert!(hosts.iter().all(|host| host["worker_type"] == "host"));
-        (hosts.len() == count).then_some(())
-    })
-    .await;
-}
-
-/// A request for one attempt's worth of work.
-pub(crate) fn word(text: &str) -> Value {
-    json!({"kind": "word", "input_text": text})
-}
-
-pub(crate) async fn claim_with(api: &Api, worker: &str, more: Value) -> Vec<Value> {
-    let mut body = json!({"kinds": ["word"]});
-    let members = more.as_object().expect("an object").clone();
-    body.as_object_mut().expect("an object").extend(members);
-    let (status, body) = api.post(&format!("/v1/workers/{worker}/claim"), body).await;
-    assert_eq!(status, StatusCode::OK, "{body}");
-    body["executions"].as_array().expect("a list").clone()
-}
-
-pub(crate) async fn claim_one(api: &Api, worker: &str) -> Value {
-    let mut claimed = claim_with(api, worker, json!({"wait_ms": 10_000})).await;
-    assert_eq!(claimed.len(), 1, "one execution is ready");
-    claimed.remove(0)
-}
-
-pub(crate) fn code(answer: &(StatusCode, Value)) -> (u16, &str) {
-    let code = answer.1["code"].as_str().unwrap_or_default();
-    (answer.0.as_u16(), code)
-}
+use crate::api::{Api, builder, code};
+use crate::http_work::{claim_one, claim_with, grant, hosts_are, redeem, start, word};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_worker_claims_and_completes_is_the_execution_s_result() {
@@ -254,87 +199,6 @@ async fn what_a_claim_finds_for_a_client_that_went_away_is_given_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_lapsed_lease_is_refused_by_name_and_others_take_over() {
-    let (database, api) = start().await;
-    let id = api.create(word("slow")).await;
-    let first = claim_one(&api, "w-1").await;
-    let renew = json!({"lease": first["lease"], "lease_ttl_ms": 30_000});
-    let (status, body) = api.post("/v1/leases/renew", renew.clone()).await;
-    assert_eq!(
-        (status, &body["outcome"]),
-        (StatusCode::OK, &json!("renewed"))
-    );
-    database.advance(Duration::from_secs(31)).await;
-    let late = json!({"lease": first["lease"], "result_text": "too late"});
-    let refused = api.post("/v1/leases/complete", late.clone()).await;
-    assert_eq!(code(&refused), (409, "lease_expired"));
-    let second = claim_one(&api, "w-2").await;
-    assert_eq!(
-        (&second["attempt"], &second["attempt_type"]),
-        (&json!(1), &json!("reclaim"))
-    );
-    for path in ["renew", "complete"] {
-        let body = if path == "renew" { &renew } else { &late };
-        let refused = api.post(&format!("/v1/leases/{path}"), body.clone()).await;
-        assert_eq!(code(&refused), (409, "stale_lease"), "{path}");
-    }
-    let done = json!({"lease": second["lease"], "result_text": "in time"});
-    api.post("/v1/leases/complete", done).await;
-    assert_eq!(api.result(&id).await.1, b"in time");
-    database.assert_invariants().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn every_bad_handle_has_one_answer() {
-    let (_database, api) = start().await;
-    let (_other_database, other) = start().await;
-    api.create(word("x")).await;
-    other.create(word("x")).await;
-    let good = claim_one(&api, "w-1").await["lease"].clone();
-    let good = good.as_str().expect("a handle");
-    let foreign = claim_one(&other, "w-1").await["lease"].clone();
-    let mut bad: Vec<String> = vec![
-        String::new(),
-        "v1".into(),
-        "v1..".into(),
-        good.replacen("v1", "v2", 1),
-        good[..good.len() - 1].to_owned(),
-        format!("{good}A"),
-        foreign.as_str().expect("a handle").to_owned(),
-    ];
-    // Every bit of every character that is still text; `engine::handle` flips
-    // them all.
-    bad.extend((0..good.len()).map(|at| {
-        let mut bytes = good.as_bytes().to_vec();
-        bytes[at] ^= 1 << (at % 7);
-        String::from_utf8(bytes).expect("still text")
-    }));
-    let leases: Vec<_> = bad.iter().map(|lease| json!({"lease": lease})).collect();
-    let (status, body) = api
-        .post("/v1/leases/release", json!({"leases": leases}))
-        .await;
-    assert_eq!(status, StatusCode::OK);
-    let verdicts = body["results"].as_array().expect("a list");
-    assert_eq!(verdicts.len(), bad.len());
-    let first = &verdicts[0]["problem"];
-    for (verdict, bad) in verdicts.iter().zip(&bad) {
-        assert_eq!(verdict["status"], 400, "{bad}: {verdict}");
-        assert_eq!(&verdict["problem"], first, "{bad}");
-    }
-    for path in ["complete", "delay", "cancel", "progress", "fail", "renew"] {
-        let body = match path {
-            "delay" => json!({"lease": "x", "delay_ms": 1}),
-            "fail" => json!({"lease": "x", "code": "broken"}),
-            _ => json!({"lease": "x"}),
-        };
-        let refused = api.post(&format!("/v1/leases/{path}"), body).await;
-        assert_eq!(code(&refused), (400, "invalid_handle"), "{path}");
-    }
-    let (status, body) = api.post("/v1/leases/release", json!({"lease": good})).await;
-    assert_eq!(status, StatusCode::OK, "{body}");
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn every_host_accepts_what_another_gave_out() {
     let (database, one) = start().await;
     let other = Api::start(builder(&database), &[]).await;
@@ -348,58 +212,6 @@ async fn every_host_accepts_what_another_gave_out() {
     assert_eq!(status, StatusCode::OK, "{body}");
     assert_eq!(other.result(&id).await.1, b"done");
     hosts_are(&one, 2).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_lease_ends_in_every_way_there_is() {
-    let (database, api) = start().await;
-    let mut ids = Vec::new();
-    for text in ["fail", "retry", "delay", "release", "cancel"] {
-        ids.push(api.create(word(text)).await);
-    }
-    let mut leases = Vec::new();
-    for id in &ids {
-        let claimed = claim_one(&api, "w-1").await;
-        assert_eq!(&claimed["id"], id);
-        leases.push(claimed["lease"].clone());
-    }
-    let ends = [
-        (
-            "fail",
-            json!({"class": "permanent", "code": "bad_word", "message": "no such word"}),
-            "failed",
-        ),
-        ("fail", json!({"code": "busy"}), "retry_scheduled"),
-        ("delay", json!({"delay_ms": 60_000}), "delayed"),
-        ("release", json!({}), "released"),
-        ("cancel", json!({"reason": "not wanted"}), "cancelled"),
-    ];
-    for ((path, mut body, outcome), lease) in ends.into_iter().zip(&leases) {
-        body["lease"] = lease.clone();
-        let (status, answer) = api.post(&format!("/v1/leases/{path}"), body).await;
-        assert_eq!(status, StatusCode::OK, "{path}: {answer}");
-        assert_eq!(answer["outcome"], outcome, "{path}");
-    }
-    for (id, state) in ids
-        .iter()
-        .zip(["failed", "delayed", "delayed", "waiting", "cancelled"])
-    {
-        let (_, info) = api.get(&format!("/v1/executions/{id}")).await;
-        assert_eq!(info["public_state"], state, "{info}");
-    }
-    let (_, info) = api.get(&format!("/v1/executions/{}", ids[0])).await;
-    assert_eq!(info["failure"]["code"], "bad_word");
-    let again = claim_one(&api, "w-2").await;
-    assert_eq!(again["id"], ids[3].as_str());
-    let (status, _) = api
-        .post(&format!("/v1/executions/{}/cancel", ids[3]), json!({}))
-        .await;
-    assert_eq!(status, StatusCode::OK);
-    let gone = json!({"lease": again["lease"], "result_text": "x"});
-    let refused = api.post("/v1/leases/complete", gone).await;
-    assert_eq!(code(&refused), (409, "execution_not_active"));
-    assert_eq!(refused.1["outcome"], "cancelled");
-    database.assert_invariants().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

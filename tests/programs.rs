@@ -5,8 +5,8 @@
 mod expected;
 
 use engine::{
-    Addressee, Binding, Cancel, CreateWaitpoint, Deliver, Engine, OpenWaitpoint, Suspend,
-    Suspended, SuspensionTimeout, WaitpointRef,
+    Addressee, Binding, Cancel, Deliver, Engine, OpenWaitpoint, Suspend, Suspended,
+    SuspensionTimeout, WaitpointRef,
 };
 use model::{
     ExecutionId, Fence, LeaseId, ResumeCondition, ResumePolicy, TimeoutBehavior, WaitpointId,
@@ -262,12 +262,7 @@ impl Program<'_> {
     }
 
     async fn create(&mut self, key: &'static str) {
-        let create = CreateWaitpoint {
-            fence: self.fence,
-            key: key.to_owned(),
-            expires_in_ms: None,
-            signal_names: Vec::new(),
-        };
+        let create = waiting::create_waitpoint(self.fence, key);
         let answer = self.engine.create_waitpoint(create).await.expect("asked");
         match self.expected.create(key) {
             None => assert!(answer.is_err()),

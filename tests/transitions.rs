@@ -3,9 +3,7 @@
 
 use std::time::Duration;
 
-use engine::{
-    Block, Cancel, Complete, Create, CreateWaitpoint, Delay, Engine, OpenWaitpoint, Payload, Revoke,
-};
+use engine::{Block, Cancel, Complete, Create, Delay, Engine, OpenWaitpoint, Payload, Revoke};
 use model::{
     BlockingReason, ExecutionId, FailureClass, Fence, LeaseId, OperateRefusal, PublicState, Rule,
     StateKind, Verb, rule,
@@ -29,14 +27,7 @@ async fn arrange(engine: &Engine, state: StateKind) -> Case {
     let created = engine.create(create).await;
     let id = created.expect("asked").expect("created").id();
     let mut fence = claim(engine, 1).await.remove(0).fence;
-    let made = CreateWaitpoint {
-        fence,
-        key: "door".to_owned(),
-        expires_in_ms: None,
-        signal_names: Vec::new(),
-    };
-    let made = engine.create_waitpoint(made).await;
-    let waitpoint = made.expect("asked").expect("made");
+    let waitpoint = waiting::waitpoint(engine, fence, "door").await;
     match state {
         StateKind::Active => {}
         StateKind::Waiting | StateKind::RateLimited | StateKind::Blocked => {

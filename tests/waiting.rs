@@ -3,13 +3,16 @@
 use std::sync::Arc;
 
 use engine::{
-    Addressee, Claimed, Deliver, Delivered, Engine, OpenWaitpoint, Suspend, Suspended, Suspension,
-    WaitpointToken,
+    Addressee, Claimed, CreateWaitpoint, Deliver, Delivered, Engine, MintToken, MintedToken,
+    OpenWaitpoint, OpenedToken, Resumption, RotateKey, RotatedKey, Suspend, Suspended, Suspension,
+    TokenExpiry, WaitpointToken,
 };
 use model::{
-    CompositeBody, CountKind, Fence, NAMESPACE_DEFAULT, ResumeCondition, ResumePolicy,
-    SignalMatcher, SignalRefusal, SuspendRefusal, SuspensionReason, SuspensionRequester,
+    CompositeBody, CountKind, ExecutionId, Fence, InvalidToken, NAMESPACE_DEFAULT, PublicState,
+    ResumeCondition, ResumePolicy, SignalMatcher, SignalRefusal, SuspendRefusal, SuspensionReason,
+    SuspensionRequester, WaitpointId,
 };
+use uuid::Uuid;
 
 use crate::work::{claim_one, create, text};
 
@@ -64,16 +67,52 @@ pub(crate) async fn suspended(engine: &Engine, suspend: Suspend) -> Suspension {
     }
 }
 
+/// Creates an execution and claims it.
+pub(crate) async fn running(engine: &Engine) -> Claimed {
+    let created = engine.create(create("x")).await;
+    created.expect("asked").expect("created");
+    claim_one(engine).await
+}
+
 /// Creates an execution and suspends it.
 pub(crate) async fn put_down(
     engine: &Engine,
     condition: ResumeCondition,
 ) -> (Claimed, OpenWaitpoint) {
-    let created = engine.create(create("x")).await;
-    created.expect("asked").expect("created");
-    let claimed = claim_one(engine).await;
+    let claimed = running(engine).await;
     let mut suspension = suspended(engine, suspend(claimed.fence, condition)).await;
     (claimed, suspension.waitpoints.remove(0))
+}
+
+pub(crate) fn create_waitpoint(fence: Fence, key: &str) -> CreateWaitpoint {
+    CreateWaitpoint {
+        fence,
+        key: key.to_owned(),
+        expires_in_ms: None,
+        signal_names: Vec::new(),
+    }
+}
+
+/// Opens a waitpoint before it is waited at.
+pub(crate) async fn waitpoint(engine: &Engine, fence: Fence, key: &str) -> OpenWaitpoint {
+    let made = engine.create_waitpoint(create_waitpoint(fence, key)).await;
+    made.expect("asked").expect("made")
+}
+
+pub(crate) async fn state(engine: &Engine, fence: Fence) -> PublicState {
+    let info = engine.get(fence.execution_id, None).await.expect("asked");
+    info.expect("known").public_state
+}
+
+/// What a claimed execution goes on with.
+pub(crate) fn resumption(claimed: &Claimed) -> &Resumption {
+    claimed.resumption.as_deref().expect("it was suspended")
+}
+
+/// The names of the signals that came, in order.
+pub(crate) fn names(resumption: &Resumption) -> Vec<&str> {
+    let signals = resumption.signals.iter();
+    signals.map(|signal| signal.name.as_str()).collect()
 }
 
 pub(crate) fn signal(token: &WaitpointToken, name: &str) -> Deliver {
@@ -94,6 +133,12 @@ pub(crate) fn signal(token: &WaitpointToken, name: &str) -> Deliver {
     }
 }
 
+/// The same from another source.
+pub(crate) fn from(mut deliver: Deliver, source: &str) -> Deliver {
+    deliver.source_identity = source.to_owned();
+    deliver
+}
+
 pub(crate) async fn try_deliver(
     engine: &Engine,
     deliver: Deliver,
@@ -103,4 +148,38 @@ pub(crate) async fn try_deliver(
 
 pub(crate) async fn deliver(engine: &Engine, deliver: Deliver) -> Delivered {
     try_deliver(engine, deliver).await.expect("accepted")
+}
+
+/// A token for a waitpoint that nobody else names.
+pub(crate) fn wanted_token() -> MintToken {
+    MintToken {
+        namespace: "default".into(),
+        execution_id: ExecutionId::from_uuid(Uuid::from_u128(7)),
+        waitpoint_id: WaitpointId(Uuid::new_v4()),
+        signal_names: vec!["approved".into()],
+        expiry: TokenExpiry::Never,
+    }
+}
+
+pub(crate) async fn mint(engine: &Engine, wanted: MintToken) -> MintedToken {
+    let minted = engine.mint_waitpoint_tokens(&[wanted]).await;
+    minted.expect("asked").expect("valid").remove(0)
+}
+
+pub(crate) async fn verify(engine: &Engine, text: &str) -> Result<OpenedToken, InvalidToken> {
+    engine.verify_waitpoint_token(text).await.expect("asked")
+}
+
+pub(crate) async fn rotate(engine: &Engine, kid: &str, grace_ms: u64) -> RotatedKey {
+    let rotate = RotateKey {
+        kid: Some(kid.into()),
+        secret_hex: None,
+        grace_ms: Some(grace_ms),
+        actor: "test".into(),
+    };
+    engine
+        .rotate_waitpoint_key(rotate)
+        .await
+        .expect("asked")
+        .expect("rotated")
 }

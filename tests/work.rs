@@ -44,6 +44,12 @@ pub(crate) fn complete(fence: Fence, result: &str) -> Complete {
     }
 }
 
+/// Ends what is held, well.
+pub(crate) async fn completed(engine: &Engine, fence: Fence) {
+    let answer = engine.complete(complete(fence, "")).await;
+    answer.expect("asked").expect("completed");
+}
+
 pub(crate) fn fail(fence: Fence, class: FailureClass) -> Fail {
     Fail {
         fence,

@@ -7,7 +7,8 @@ use reqwest::{Method, StatusCode};
 use serde_json::json;
 use testkit::eventually;
 
-use crate::native_workers::{claim_one, code, hosts_are, register, start, word};
+use crate::api::code;
+use crate::http_work::{claim_one, hosts_are, register, start, word};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_registered_worker_is_listed_until_it_falls_silent() {

@@ -3,11 +3,11 @@
 
 use std::time::Duration;
 
-use engine::{CancelHeld, CreateWaitpoint, Delay, Engine, Revoke, WaitpointInfo};
+use engine::{CancelHeld, Delay, Engine, Revoke, WaitpointInfo};
 use model::{ExecutionId, FailureClass, Fence, LeaseRefusal};
 use testkit::Database;
 
-use crate::waiting::{deliver, signal, single, suspend, try_suspend};
+use crate::waiting::{create_waitpoint, deliver, signal, single, suspend, try_suspend, waitpoint};
 use crate::work::{claim_one, complete, create, fail, operate, setup};
 
 /// What happened to the lease.
@@ -116,13 +116,10 @@ async fn ask(engine: &Engine, fence: Fence) -> Vec<(&'static str, Option<&'stati
         report: Default::default(),
     };
     let cancelled = engine.cancel_held(cancel).await;
-    let create = CreateWaitpoint {
-        fence,
-        key: "late".to_owned(),
-        expires_in_ms: None,
-        signal_names: Vec::new(),
-    };
-    let created = engine.create_waitpoint(create).await.expect("asked").err();
+    let created = engine
+        .create_waitpoint(create_waitpoint(fence, "late"))
+        .await;
+    let created = created.expect("asked");
     let suspended = try_suspend(engine, suspend(fence, single("late", "x"))).await;
     let satisfied = try_suspend(engine, suspend(fence, single("early", "x"))).await;
     let observed = engine.observe_signals(fence, 0).await;
@@ -136,7 +133,10 @@ async fn ask(engine: &Engine, fence: Fence) -> Vec<(&'static str, Option<&'stati
         ("wait_children", of(waited.expect("asked").err())),
         ("release", of(released.expect("asked").err())),
         ("cancel", of(cancelled.expect("asked").err())),
-        ("create_waitpoint", created.map(|refusal| refusal.code())),
+        (
+            "create_waitpoint",
+            created.err().map(|refusal| refusal.code()),
+        ),
         ("suspend", suspended.err().map(|refusal| refusal.code())),
         (
             "suspend, satisfied",
@@ -167,14 +167,8 @@ async fn every_write_of_a_worker_that_lost_its_lease_is_refused_and_nothing_land
         let id = created.expect("created").id();
         let zombie = claim_one(&engine).await.fence;
         // A signal is there that would satisfy it at once.
-        let early = CreateWaitpoint {
-            fence: zombie,
-            key: "early".to_owned(),
-            expires_in_ms: None,
-            signal_names: Vec::new(),
-        };
-        let early = engine.create_waitpoint(early).await.expect("asked");
-        deliver(&engine, signal(&early.expect("made").token, "x")).await;
+        let early = waitpoint(&engine, zombie, "early").await;
+        deliver(&engine, signal(&early.token, "x")).await;
         lost.happen(&database, &engine, zombie).await;
         let before = engine.get(id, None).await.expect("asked").expect("known");
         let events = told(&database, &engine).await;

@@ -9,6 +9,7 @@ use engine::Payload;
 
 use crate::compile::CompileIn;
 use crate::engine_config::{Pooling, WasmEngine};
+use crate::host::HostSide;
 use crate::invoke::{InvokeRefusal, InvokeSettings, made_up};
 use crate::registry::{LoadError, Registry};
 use crate::runtime::Error;
@@ -59,7 +60,12 @@ pub async fn sandbox_cost(
     let mut fresh = Vec::with_capacity(runs as usize);
     // The first ones pay for pages and code that later ones share.
     for run in 0..runs.saturating_add(100) {
-        let (held, opening) = made_up(&settings, "bench", input.clone());
+        let (held, opening) = made_up(
+            &settings,
+            "bench",
+            input.clone(),
+            HostSide::Local(Arc::default()),
+        );
         let began = Instant::now();
         let verdict = sandbox::run(handler, held, opening).await;
         let took = began.elapsed();

@@ -4,7 +4,7 @@
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use engine::{Payload, Resumption, WORLD_WORKER};
+use engine::{Payload, Resumption, Suspend, WORLD_WORKER};
 use model::{Digest, ExecutionId, Fence, LeaseId, Partition, Usage};
 use uuid::Uuid;
 
@@ -47,12 +47,23 @@ pub struct InvokeReport {
     pub imports: Vec<String>,
     /// How the attempt ended.
     pub outcome: Ended,
+    /// What it waits for, if it ended with a suspension.
+    pub suspension: Option<InvokeSuspension>,
     /// What it used.
     pub usage: Usage,
     /// What it logged; calls about its own lease are among it.
     pub log: Option<String>,
     /// Time taken to compile the component.
     pub compile_ms: u64,
+}
+
+/// What a handler that suspended waits for.
+#[derive(Debug, Clone)]
+pub struct InvokeSuspension {
+    /// What it asked for.
+    pub asked: Suspend,
+    /// Keys of the waitpoints it waits at, the primary one first.
+    pub waitpoint_keys: Vec<String>,
 }
 
 /// Why a component cannot be run by itself.
@@ -72,7 +83,8 @@ pub enum InvokeRefusal {
 ///
 /// Its lease is made up: renewals succeed, progress and an end through the
 /// interfaces `complete` and `suspend` appear in the log, and calls about other
-/// executions are answered `unavailable`.
+/// executions are answered `unavailable`. It suspends without waiting: what it asked
+/// for is in the report, and [`InvokeSettings::resumption`] has it go on.
 ///
 /// # Errors
 ///
@@ -104,7 +116,9 @@ pub async fn invoke(
     let compile_ms = u64::try_from(compiling.elapsed().as_millis()).unwrap_or(u64::MAX);
 
     let guests = GuestThreads::start(1).map_err(Error::Threads)?;
-    let (held, opening) = made_up(&settings, kind, input);
+    let suspended = Arc::new(OnceLock::new());
+    let side = HostSide::Local(suspended.clone());
+    let (held, opening) = made_up(&settings, kind, input, side);
     let verdict = guests
         .handle()
         .spawn(async move { Some(sandbox::run(loaded.handler()?, held, opening).await) })
@@ -117,6 +131,7 @@ pub async fn invoke(
         digest: inspected.digest,
         imports: inspected.imports,
         outcome: verdict.outcome,
+        suspension: suspended.get().cloned(),
         usage: verdict.usage,
         log: verdict
             .log
@@ -130,6 +145,7 @@ pub(crate) fn made_up(
     settings: &InvokeSettings,
     kind: &str,
     input: Payload,
+    side: HostSide,
 ) -> (Arc<Held>, Opening) {
     let partition = Partition::new(0).expect("invariant: zero is a partition");
     let fence = Fence {
@@ -174,7 +190,7 @@ pub(crate) fn made_up(
         since: OnceLock::new(),
     };
     let opening = Opening {
-        side: HostSide::Local,
+        side,
         limits: settings.sandbox,
         result_bytes_max: settings.limits.result_bytes_max,
     };

@@ -59,7 +59,7 @@ pub use bench::{SandboxCost, sandbox_cost};
 pub use compile::{COMPILE_ARGUMENT, CompileIn, compile_main};
 pub use engine_config::Pooling;
 pub use inspect::{Inspected, PACKAGE, PublishRefusal, VERSION, digest, inspect};
-pub use invoke::{InvokeRefusal, InvokeReport, InvokeSettings, invoke};
+pub use invoke::{InvokeRefusal, InvokeReport, InvokeSettings, InvokeSuspension, invoke};
 pub use limits::{LimitHit, SandboxLimits};
 pub use metrics::Metrics;
 pub use runtime::{Error, Runtime};

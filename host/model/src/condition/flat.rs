@@ -12,7 +12,7 @@
 //! members; [`ResumeCondition::unflatten`] takes them in any order, as long as
 //! they form one tree.
 
-use super::check::at_most;
+use super::fault::at_most;
 use super::{
     CompositeBody, ConditionError, ConditionFault, CountKind, ResumeCondition, SignalMatcher,
 };

@@ -22,15 +22,17 @@
 mod check;
 mod effect;
 mod evaluate;
+mod fault;
 mod flat;
+mod structure;
 
 use serde::{Deserialize, Serialize};
 
 use crate::wire::named;
 
-pub use check::{ConditionError, ConditionFault};
 pub use effect::effect;
 pub use evaluate::{Evaluation, SignalFact, evaluate};
+pub use fault::{ConditionError, ConditionFault};
 pub use flat::FlatCondition;
 
 /// What must have happened for a suspended execution to go on.

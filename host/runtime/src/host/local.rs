@@ -1,15 +1,16 @@
 //! Waiting without an engine, in `flowhost invoke`: a suspension is checked, noted
-//! in the log, and ends the attempt; waitpoints have made-up ids and tokens that
+//! in the log and for the report, and ends the attempt; waitpoints have made-up ids and tokens that
 //! say so.
 
 use engine::{Binding, Suspend};
 use model::{Limits, WaitpointId};
 use uuid::Uuid;
 
-use super::State;
+use super::{HostSide, State};
 use crate::bindings::flowhost::engine::claim::LeaseError;
 use crate::bindings::flowhost::engine::suspend::{SuspendError, Suspended, Suspension, Waitpoint};
 use crate::held::Held;
+use crate::invoke::InvokeSuspension;
 use crate::settings::CALLBACK_PREFIX;
 
 /// Keys of the waitpoints that were made up, in the order of their ids.
@@ -94,11 +95,11 @@ impl State {
     pub(super) fn suspended_locally(
         &mut self,
         held: &Held,
-        suspend: &Suspend,
+        suspend: Suspend,
     ) -> Result<Suspended, SuspendError> {
         let mut waitpoints = Vec::new();
         let mut keys = Vec::new();
-        for binding in bindings(suspend) {
+        for binding in bindings(&suspend) {
             // Only the first may do without a key of its own.
             let unnamed = !keys.is_empty()
                 && matches!(&binding, Binding::Fresh { key, .. } if key.is_empty());
@@ -115,6 +116,13 @@ impl State {
             .map_err(model::Invalid::from)?;
         let what = format!("{} at {}", suspend.reason, keys.join(", "));
         self.ended_locally(held, "suspend", &format_args!("{what}"))?;
+        if let HostSide::Local(suspended) = &self.side {
+            // Only the first end came here.
+            let _ = suspended.set(InvokeSuspension {
+                asked: suspend,
+                waitpoint_keys: keys,
+            });
+        }
         Ok(Suspended::Suspended(Suspension {
             id: Uuid::nil().to_string(),
             waitpoints,

@@ -1,7 +1,7 @@
 //! What stands behind the interfaces: the engine, or nothing but this process.
 
 use std::future::Future;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use engine::{Engine, Report};
 use model::LeaseRefusal;
@@ -11,6 +11,7 @@ use super::State;
 use super::role::Acting;
 use crate::bindings::flowhost::engine::claim::LeaseError;
 use crate::held::Held;
+use crate::invoke::InvokeSuspension;
 
 /// What the guest's calls reach.
 #[derive(Debug, Clone)]
@@ -18,9 +19,9 @@ pub enum HostSide {
     /// The engine.
     Engine(EngineSide),
     /// Nothing: a handler run by itself. Calls about its own lease succeed,
-    /// calls about other executions are answered `unavailable`. See
-    /// `host/local.rs` for what waiting is here.
-    Local,
+    /// calls about other executions are answered `unavailable`. What it waits for,
+    /// if it suspends, is put here; see `host/local.rs`.
+    Local(Arc<OnceLock<InvokeSuspension>>),
 }
 
 /// The engine as one sandbox reaches it.

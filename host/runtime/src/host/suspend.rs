@@ -228,14 +228,14 @@ impl HostRequest for State {
         }
         let report = match &self.side {
             HostSide::Engine(side) => self.report(side, &held),
-            HostSide::Local => Report::default(),
+            HostSide::Local(_) => Report::default(),
         };
         let suspend = match self.table.get(&request)?.ask(&held, state, report) {
             Ok(suspend) => suspend,
             Err(invalid) => return Ok(Err(invalid.into())),
         };
         let HostSide::Engine(side) = &self.side else {
-            return Ok(self.suspended_locally(&held, &suspend));
+            return Ok(self.suspended_locally(&held, suspend));
         };
         let engine = side.engine.clone();
         let answer = side

@@ -47,6 +47,7 @@ pub use operate::{
 };
 pub use policy::Policy;
 pub use problem::ProblemBody;
+pub(crate) use request::present;
 pub use request::{
     BatchResults, BatchVerdict, CancelledExecution, CreateBatch, CreateExecution, CreatedExecution,
 };

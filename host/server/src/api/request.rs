@@ -118,7 +118,7 @@ pub struct CancelledExecution {
 }
 
 /// A JSON `null` is an input like any other; only a missing field is none.
-pub(super) fn present<'de, D: Deserializer<'de>>(d: D) -> Result<Option<Box<RawValue>>, D::Error> {
+pub(crate) fn present<'de, D: Deserializer<'de>>(d: D) -> Result<Option<Box<RawValue>>, D::Error> {
     Box::<RawValue>::deserialize(d).map(Some)
 }
 

@@ -1,19 +1,21 @@
 //! `flowhost invoke FILE.wasm`: runs a handler once, without a host or a
 //! database, as its author's test.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
-use engine::Payload;
-use runtime::{Ended, InvokeReport, InvokeSettings};
-use serde_json::json;
+use engine::{Payload, SuspensionTimeout};
+use runtime::{Ended, InvokeReport, InvokeSettings, InvokeSuspension};
+use serde_json::{Value, json};
+use time::format_description::well_known::Rfc3339;
 
 use super::Context;
 use super::exit::{Exit, Failure};
 use super::host_args::ConfigArgs;
 use super::input::InputArgs;
-use super::terminal::{complain, emit, neutralise, neutralise_lines, size};
+use super::resumption::ResumptionArgs;
+use super::terminal::{complain, emit, neutralise, neutralise_lines, size, when};
 use crate::{duration, telemetry};
 
 /// Arguments of `invoke`.
@@ -32,7 +34,9 @@ pub struct InvokeArgs {
     /// Longest it may run
     #[arg(long, value_name = "DURATION", value_parser = duration::parse)]
     timeout: Option<Duration>,
-    /// Write the result to this file
+    #[command(flatten)]
+    resumption: ResumptionArgs,
+    /// Write the result, or the state it suspended with, to this file
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
     #[command(flatten)]
@@ -56,6 +60,7 @@ pub async fn run(context: &Context, args: InvokeArgs) -> Result<Exit, Failure> {
             .timeout
             .map(|it| u64::try_from(it.as_millis()).unwrap_or(u64::MAX)),
         attempt_index: args.attempt,
+        resumption: args.resumption.read(&config.limits)?,
         ..InvokeSettings::default()
     };
     let kind = args.kind.or(stem).unwrap_or_default();
@@ -68,7 +73,12 @@ pub async fn run(context: &Context, args: InvokeArgs) -> Result<Exit, Failure> {
             show(context, result, args.output.as_deref())?;
             return Ok(Exit::Ok);
         }
-        Ended::Recorded => return Ok(Exit::Ok),
+        Ended::Recorded => {
+            if let Some(suspension) = &invoked.suspension {
+                show_suspension(context, suspension, args.output.as_deref())?;
+            }
+            return Ok(Exit::Ok);
+        }
         _ if context.json => {}
         Ended::Failed(failure) => {
             let text = format!("{} {}: {}", failure.class, failure.code, failure.message);
@@ -99,6 +109,7 @@ fn report(context: &Context, invoked: &InvokeReport) {
             "result_bytes": result.map(|it| it.data.len()),
             "result_text": result.and_then(|it| std::str::from_utf8(&it.data).ok()),
             "ended": invoked.outcome.word(),
+            "suspension": invoked.suspension.as_ref().map(suspension),
             "failure": failure,
             "digest": invoked.digest,
             "imports": invoked.imports,
@@ -122,19 +133,75 @@ fn report(context: &Context, invoked: &InvokeReport) {
     }
 }
 
-fn show(
+/// Shows what a handler waits for, in the names of the HTTP API.
+fn suspension(found: &InvokeSuspension) -> Value {
+    let asked = &found.asked;
+    let state = asked.state.as_ref();
+    let (timeout_ms, timeout_at) = match asked.timeout {
+        Some(SuspensionTimeout::InMs(ms)) => (Some(ms), None),
+        Some(SuspensionTimeout::At(at)) => (None, at.format(&Rfc3339).ok()),
+        None => (None, None),
+    };
+    json!({
+        "reason_code": asked.reason,
+        "resume_condition": asked.condition,
+        "waitpoint_keys": found.waitpoint_keys,
+        "resume_policy": asked.resume_policy,
+        "timeout_ms": timeout_ms,
+        "timeout_at": timeout_at,
+        "timeout_behavior": asked.timeout_behavior,
+        "idempotency_key": asked.idempotency_key,
+        "state_type": state.map(|it| &it.content_type),
+        "state_bytes": state.map(|it| it.data.len()),
+        "state_text": state.and_then(|it| std::str::from_utf8(&it.data).ok()),
+    })
+}
+
+/// Tells people what a handler waits for, and keeps the state if there is a file
+/// for it.
+fn show_suspension(
     context: &Context,
-    result: &Payload,
-    output: Option<&std::path::Path>,
+    found: &InvokeSuspension,
+    output: Option<&Path>,
 ) -> Result<(), Failure> {
-    let described = format!(
-        "{} of {}",
-        size(result.data.len() as u64),
-        neutralise(&result.content_type)
-    );
+    let asked = &found.asked;
+    if !context.json {
+        let keys = neutralise(&found.waitpoint_keys.join(", "));
+        let mut line = format!("suspended: {} at {keys}", asked.reason);
+        match asked.timeout {
+            Some(SuspensionTimeout::InMs(ms)) => {
+                let limit = duration::show(Duration::from_millis(ms));
+                line.push_str(&format!(", for {limit} at the most"));
+            }
+            Some(SuspensionTimeout::At(at)) => line.push_str(&format!(", until {}", when(at))),
+            None => {}
+        }
+        if let Some(then) = asked.timeout_behavior {
+            line.push_str(&format!(", then {then}"));
+        }
+        complain(&line);
+        let condition = serde_json::to_string(&asked.condition).unwrap_or_default();
+        complain(&format!("  {}", neutralise(&condition)));
+    }
+    let described = match (&asked.state, output) {
+        (Some(state), Some(path)) => write(path, state)?,
+        _ if context.json => return Ok(()),
+        (Some(state), None) => match std::str::from_utf8(&state.data) {
+            Ok(text) => neutralise_lines(text).trim_end().to_owned(),
+            Err(_) => format!(
+                "{}; write it to a file with --output FILE",
+                described(state)
+            ),
+        },
+        (None, _) => "none".to_owned(),
+    };
+    complain(&format!("  state: {described}"));
+    Ok(())
+}
+
+fn show(context: &Context, result: &Payload, output: Option<&Path>) -> Result<(), Failure> {
     if let Some(path) = output {
-        std::fs::write(path, &result.data).map_err(|error| Failure::file("write", path, &error))?;
-        complain(&format!("{described} in {}", path.display()));
+        complain(&write(path, result)?);
     } else if context.json {
         // It is part of what was printed.
     } else if !context.terminal.live {
@@ -143,8 +210,20 @@ fn show(
         context.terminal.line(neutralise_lines(text).trim_end());
     } else {
         complain(&format!(
-            "the result is {described}; write it to a file with --output FILE"
+            "the result is {}; write it to a file with --output FILE",
+            described(result)
         ));
     }
     Ok(())
+}
+
+/// Writes a payload to a file; says what is in it.
+fn write(path: &Path, payload: &Payload) -> Result<String, Failure> {
+    std::fs::write(path, &payload.data).map_err(|error| Failure::file("write", path, &error))?;
+    Ok(format!("{} in {}", described(payload), path.display()))
+}
+
+fn described(payload: &Payload) -> String {
+    let bytes = size(payload.data.len() as u64);
+    format!("{bytes} of {}", neutralise(&payload.content_type))
 }

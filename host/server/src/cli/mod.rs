@@ -20,6 +20,7 @@ mod load;
 mod migrate;
 mod namespace;
 mod operate;
+mod resumption;
 mod serve;
 mod show;
 mod signal;

@@ -215,8 +215,7 @@ fn guests(page: &mut Page, app: &App) {
     );
 }
 
-/// What the sweeps of this host did. A sweep that never succeeded has no time
-/// since its last success; one that runs long shows in its duration.
+/// What became of the signals this host was given.
 fn signals(page: &mut Page, figures: &[(&'static str, u64)]) {
     let name = "flowhost_signals_total";
     page.family(
@@ -229,6 +228,8 @@ fn signals(page: &mut Page, figures: &[(&'static str, u64)]) {
     }
 }
 
+/// What the sweeps of this host did. A sweep that never succeeded has no time
+/// since its last success; one that runs long shows in its duration.
 fn sweeps(page: &mut Page, figures: &[SweepFigures]) {
     type Value = fn(&SweepFigures) -> Option<f64>;
     let families: [(&str, &str, &str, Value); 6] = [

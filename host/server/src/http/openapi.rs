@@ -7,9 +7,9 @@ use axum::response::IntoResponse;
 use utoipa::OpenApi;
 
 use super::{
-    block, callbacks, cancel, claim, components, create, create_batch, expired, grants, health,
-    kinds, lanes, leases, list, metrics, namespaces, operate, overrule, read, signal, suspend,
-    suspended, suspensions, tags, wait, waitpoint_keys, waitpoints, workers,
+    block, callbacks, cancel, claim, components, create, create_batch, decide, expired, grants,
+    health, kinds, lanes, leases, list, metrics, namespaces, operate, overrule, read, signal,
+    suspend, suspended, suspensions, tags, wait, waitpoint_keys, waitpoints, workers,
 };
 
 /// Gathers what stands beside each handler.
@@ -27,7 +27,7 @@ use super::{
         operate::priority,
         block::block, block::unblock, block::hold, block::unhold,
         overrule::complete, overrule::fail, overrule::delay,
-        signal::signal, signal::operator_signal, signal::approve, signal::reject,
+        signal::signal, signal::operator_signal, decide::approve, decide::reject,
         suspensions::signals, suspensions::list, waitpoints::list, waitpoints::close,
         waitpoints::token, waitpoints::pending, callbacks::callback,
         tags::get, tags::set, operate::operations, expired::expired, suspended::suspended,

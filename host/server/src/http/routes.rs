@@ -12,9 +12,9 @@ use axum::routing;
 
 use super::problem::{Code, Problem};
 use super::{
-    App, block, callbacks, cancel, claim, components, create, create_batch, expired, grants,
-    health, kinds, lanes, leases, list, metrics, namespaces, openapi, operate, overrule, read,
-    signal, suspend, suspended, suspensions, tags, wait, waitpoint_keys, waitpoints, workers,
+    App, block, callbacks, cancel, claim, components, create, create_batch, decide, expired,
+    grants, health, kinds, lanes, leases, list, metrics, namespaces, openapi, operate, overrule,
+    read, signal, suspend, suspended, suspensions, tags, wait, waitpoint_keys, waitpoints, workers,
 };
 
 macro_rules! routes {
@@ -57,8 +57,8 @@ routes! {
     get "/v1/executions/{id}/operations" => operate::operations;
     post "/v1/executions/{id}/signal" => signal::signal;
     post "/v1/executions/{id}/operator-signal" => signal::operator_signal;
-    post "/v1/executions/{id}/approve" => signal::approve;
-    post "/v1/executions/{id}/reject" => signal::reject;
+    post "/v1/executions/{id}/approve" => decide::approve;
+    post "/v1/executions/{id}/reject" => decide::reject;
     get "/v1/executions/{id}/signals" => suspensions::signals;
     get "/v1/executions/{id}/suspensions" => suspensions::list;
     get "/v1/executions/{id}/waitpoints" => waitpoints::list;
