@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
 
 /// Powers of two of microseconds: the last one is above an hour.
 const BUCKETS: usize = 32;
@@ -18,6 +19,7 @@ pub(crate) struct Counters {
     pub(crate) unrecorded: AtomicU64,
     pub(crate) services: AtomicU64,
     pub(crate) service_restarts: AtomicU64,
+    last_opened: Mutex<Option<Instant>>,
     ended: Mutex<BTreeMap<String, u64>>,
     wall: [AtomicU64; BUCKETS],
 }
@@ -57,6 +59,19 @@ pub struct Metrics {
 }
 
 impl Counters {
+    /// Notes that a sandbox opens for an attempt.
+    pub(crate) fn opens(&self) {
+        self.live.fetch_add(1, Ordering::Relaxed);
+        let last = self.last_opened.lock();
+        *last.unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+    }
+
+    /// Returns when a sandbox opened last.
+    pub(crate) fn last_opened(&self) -> Option<Instant> {
+        let last = self.last_opened.lock();
+        *last.unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Counts an attempt that ended so after `wall_us` in its sandbox.
     pub(crate) fn ended(&self, word: &str, wall_us: u64) {
         const WORDS_MAX: usize = 200;

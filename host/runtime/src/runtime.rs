@@ -2,7 +2,7 @@
 //! threads for guests, and the workers that use them.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::time::Instant;
 
 use engine::{Engine, NewComponent};
 use model::Digest;
@@ -126,9 +126,9 @@ impl Runtime {
             .read(registry.compiles(), registry.wasm().ticks())
     }
 
-    /// Returns how many attempts began since the start, for whoever asks all the time.
-    pub fn attempts_started(&self) -> u64 {
-        self.inner.counters.started.load(Ordering::Relaxed)
+    /// Returns when the sandbox of the latest attempt was opened.
+    pub fn last_opened(&self) -> Option<Instant> {
+        self.inner.counters.last_opened()
     }
 
     /// Whether sandboxes come from a pool.

@@ -18,6 +18,11 @@ impl Stopwatch {
         self.0.elapsed()
     }
 
+    /// Returns the time from the start until then; nothing if it was before.
+    pub fn until(self, then: Instant) -> Option<Duration> {
+        then.checked_duration_since(self.0)
+    }
+
     /// Returns whole milliseconds since the start.
     pub fn elapsed_ms(self) -> u64 {
         u64::try_from(self.elapsed().as_millis()).unwrap_or(u64::MAX)

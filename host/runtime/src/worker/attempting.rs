@@ -106,7 +106,7 @@ async fn in_sandbox(
     held: Arc<Held>,
     opening: Opening,
 ) -> Verdict {
-    worker.counters.live.fetch_add(1, Ordering::Relaxed);
+    worker.counters.opens();
     let ended = AssertUnwindSafe(sandbox::run(handler, held, opening))
         .catch_unwind()
         .await;

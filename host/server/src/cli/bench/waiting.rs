@@ -27,9 +27,6 @@ const LOOKS: u32 = 1000;
 /// Longest between two looks whether an execution has been suspended.
 const LOOK_PAUSE: Duration = Duration::from_millis(1);
 
-/// Between two looks whether the handler runs again.
-const BEGUN_PAUSE: Duration = Duration::from_micros(50);
-
 /// Suspends and resumes executions one at a time on a host with nothing else to do,
 /// and takes one commit at a time in turns with them.
 pub async fn resumed(host: &Host, baseline: &Baseline) -> Result<Waiting, Failure> {
@@ -46,33 +43,27 @@ pub async fn resumed(host: &Host, baseline: &Baseline) -> Result<Waiting, Failur
         tokio::time::sleep(IDLE_PAUSE).await;
         let suspended = bench::suspend_one(engine, HERD_LANE, KIND).await?;
         tokio::time::sleep(IDLE_PAUSE).await;
-        let begun = || host.runtime().attempts_started();
-        let before = begun();
         let watch = Stopwatch::start();
         let waiter = tokio::spawn({
             let engine = engine.clone();
             async move { (engine.wait_finished(id, PATIENCE).await, watch.elapsed()) }
         });
-        let sender = tokio::spawn({
-            let engine = engine.clone();
-            async move { engine.signal(last).await }
-        });
-        // On a thread of its own: whoever asked as a task would keep others waiting.
-        let running = tokio::task::block_in_place(|| {
-            while begun() == before && watch.elapsed() < PATIENCE {
-                std::thread::sleep(BEGUN_PAUSE);
-            }
-            watch.elapsed()
-        });
+        let delivered = engine.signal(last).await;
         let gone = |error: tokio::task::JoinError| Failure::new(Exit::Failed, error.to_string());
         let (finished, result) = waiter.await.map_err(gone)?;
-        let delivered = sender.await.map_err(gone)?;
-        results.push(result);
-        cycles.push(suspended + running);
+        // Nothing else runs on this host.
+        let opened = host.runtime().last_opened();
+        let running = opened.and_then(|opened| watch.until(opened));
         let effect = delivered?.map(|delivered| delivered.effect);
-        if effect != Ok(SignalEffect::ResumeConditionSatisfied) || !finished? {
-            let message = format!("execution {id} was not resumed: {effect:?}");
-            return Err(Failure::new(Exit::Failed, message));
+        match (effect, finished?, running) {
+            (Ok(SignalEffect::ResumeConditionSatisfied), true, Some(running)) => {
+                results.push(result);
+                cycles.push(suspended + running);
+            }
+            (effect, ..) => {
+                let message = format!("execution {id} was not resumed here: {effect:?}");
+                return Err(Failure::new(Exit::Failed, message));
+            }
         }
     }
     bench::clear(engine, HERD_LANE).await?;
