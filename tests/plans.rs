@@ -19,12 +19,6 @@ const STATEMENTS: &[(&str, &str, usize, &[&str])] = &[
         &["ready_queue", "ready_pkey", "execution_pkey"],
     ),
     (
-        "leased",
-        include_str!("../host/engine/src/execution/leased.sql"),
-        3,
-        &["lease_pkey", "execution_pkey"],
-    ),
-    (
         "issue",
         include_str!("../host/engine/src/grant/issue.sql"),
         7,
@@ -168,7 +162,7 @@ const STATEMENTS: &[(&str, &str, usize, &[&str])] = &[
     (
         "deliver",
         include_str!("../host/engine/src/suspension/deliver.sql"),
-        37,
+        39,
         &[
             "parked_pkey",
             "waitpoint_pkey",

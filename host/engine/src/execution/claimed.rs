@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use model::{AttemptType, ExecutionId, ExecutionPolicy, Fence, FlowId, LeaseId, Partition};
-use sqlx::PgPool;
+use model::{AttemptType, ExecutionId, ExecutionPolicy, Fence, FlowId, LeaseId};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -48,29 +47,29 @@ pub struct Claimed {
 }
 
 /// An execution under a lease, as statements that grant or find leases answer it.
-pub(super) struct ClaimedRow {
-    pub(super) execution_id: Uuid,
-    pub(super) lease_id: Uuid,
-    pub(super) epoch: i64,
-    pub(super) attempt: i32,
-    pub(super) expires_at: OffsetDateTime,
-    pub(super) attempt_type: String,
-    pub(super) resumes: bool,
-    pub(super) namespace: String,
-    pub(super) lane: String,
-    pub(super) kind: String,
-    pub(super) flow_id: Option<Uuid>,
-    pub(super) traceparent: Option<String>,
-    pub(super) input: Vec<u8>,
-    pub(super) input_type: String,
-    pub(super) policy: Option<String>,
-    pub(super) attempt_timeout_ms: Option<i64>,
-    pub(super) retries: i32,
-    pub(super) tags: Option<Vec<String>>,
+pub(crate) struct ClaimedRow {
+    pub(crate) execution_id: Uuid,
+    pub(crate) lease_id: Uuid,
+    pub(crate) epoch: i64,
+    pub(crate) attempt: i32,
+    pub(crate) expires_at: OffsetDateTime,
+    pub(crate) attempt_type: String,
+    pub(crate) resumes: bool,
+    pub(crate) namespace: String,
+    pub(crate) lane: String,
+    pub(crate) kind: String,
+    pub(crate) flow_id: Option<Uuid>,
+    pub(crate) traceparent: Option<String>,
+    pub(crate) input: Vec<u8>,
+    pub(crate) input_type: String,
+    pub(crate) policy: Option<String>,
+    pub(crate) attempt_timeout_ms: Option<i64>,
+    pub(crate) retries: i32,
+    pub(crate) tags: Option<Vec<String>>,
 }
 
 /// Reads what leases come with, but for what their handlers go on with.
-pub(super) fn claimed(rows: Vec<ClaimedRow>) -> Result<Vec<Claimed>, Error> {
+pub(crate) fn claimed(rows: Vec<ClaimedRow>) -> Result<Vec<Claimed>, Error> {
     let standard = Arc::new(ExecutionPolicy::default());
     rows.into_iter()
         .map(|row| {
@@ -107,29 +106,6 @@ pub(super) fn claimed(rows: Vec<ClaimedRow>) -> Result<Vec<Claimed>, Error> {
             })
         })
         .collect()
-}
-
-/// Reads what leases come with that go on with an attempt, but for what their
-/// handlers go on with. A lease that is gone is left out.
-pub(crate) async fn read_leased(
-    pool: &PgPool,
-    partition: Partition,
-    leases: &[(ExecutionId, LeaseId)],
-) -> Result<Vec<Claimed>, Error> {
-    let (ids, leases): (Vec<Uuid>, Vec<Uuid>) = leases
-        .iter()
-        .map(|(id, lease)| (id.uuid(), lease.0))
-        .unzip();
-    let rows = sqlx::query_file_as!(
-        ClaimedRow,
-        "src/execution/leased.sql",
-        partition.column(),
-        &ids,
-        &leases,
-    )
-    .fetch_all(pool)
-    .await?;
-    claimed(rows)
 }
 
 /// Reads a frozen policy.

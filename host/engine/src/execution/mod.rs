@@ -53,7 +53,7 @@ pub use revoke::{Revoke, Revoked};
 pub use suspended::SuspendedExecution;
 pub use timeline::{Attempt, AttemptLease, HistoryEntry};
 
-pub(crate) use claimed::{policy as frozen_policy, read_leased};
+pub(crate) use claimed::{ClaimedRow, claimed, policy as frozen_policy};
 pub(crate) use create::{CreateCall, CreateVerdict};
 pub(crate) use fail::failed;
 pub(crate) use finish::{FinishCall, FinishVerdict};

@@ -2,29 +2,31 @@
 
 use std::collections::HashMap;
 
-use model::{LeaseId, Limits, Partition, SignalId};
+use model::{Limits, Partition, SignalId};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::plan::{Boxed, Kept};
 use super::signal::Right;
+use super::written::Written;
 use crate::Error;
-use crate::execution::{Payload, Statements, bigint};
+use crate::execution::{Claimed, Payload, Statements, bigint};
 use crate::standby::Seat;
 
 impl Statements {
-    /// Writes boxes; returns the numbers of those that were as they were read, and the
-    /// leases under which they go on at once.
+    /// Writes boxes; returns the numbers of those that were as they were read, each with
+    /// the lease under which it goes on at once, if it does.
     pub(super) async fn write_boxes(
         &self,
         partition: Partition,
         boxes: &[Boxed<'_>],
-    ) -> Result<HashMap<i32, Option<LeaseId>>, Error> {
+    ) -> Result<HashMap<i32, Option<Claimed>>, Error> {
         if boxes.is_empty() {
             return Ok(HashMap::new());
         }
         let c = Columns::of(boxes);
-        let rows = sqlx::query_file!(
+        let rows = sqlx::query_file_as!(
+            Written,
             "src/suspension/deliver.sql",
             partition.column(),
             &c.numbers,
@@ -63,13 +65,18 @@ impl Statements {
             &c.token_expiries as &[Option<OffsetDateTime>],
             &c.takers as &[Option<&str>],
             &c.lives as &[Option<i32>],
+            i64::from(Limits::SIGNALS_MAX),
+            i64::from(Limits::SIGNALS_BYTES_MAX),
         )
         .fetch_all(&self.verbs)
         .await?;
-        Ok(rows
-            .into_iter()
-            .map(|row| (row.number, row.lease_id.map(LeaseId)))
-            .collect())
+        rows.into_iter()
+            .map(|row| {
+                let number = row.number;
+                let boxed = boxes.iter().find(|boxed| boxed.number == number);
+                Ok((number, boxed.map(|it| row.lease(it)).transpose()?.flatten()))
+            })
+            .collect()
     }
 }
 

@@ -129,25 +129,20 @@ impl Flush<DeliverCall> for Statements {
             }
             let plan = self.decide(partition, batch, &open).await?;
             let sent = Instant::now();
-            let applied = self.write_boxes(partition, &plan.boxes).await?;
+            let mut applied = self.write_boxes(partition, &plan.boxes).await?;
             for (at, verdict, number) in plan.verdicts {
                 if number.is_none_or(|number| applied.contains_key(&number)) {
                     verdicts[at] = Some(verdict);
                 }
             }
-            let mut taken = Vec::new();
             for boxed in plan.boxes {
-                let Some(lease) = applied.get(&boxed.number) else {
-                    continue;
-                };
                 let wakes = boxed.wakes();
-                match (lease, boxed.seat) {
-                    (Some(lease), Some(seat)) => taken.push((boxed.execution_id, *lease, seat)),
-                    _ if wakes => self.wake.ready(),
+                match (applied.remove(&boxed.number), boxed.seat) {
+                    (Some(Some(claimed)), Some(seat)) => seat.take(claimed, sent),
+                    (Some(_), _) if wakes => self.wake.ready(),
                     _ => {}
                 }
             }
-            self.hand_over(partition, taken, sent);
         }
         let moving = || DeliverVerdict::Moving;
         Ok(verdicts

@@ -21,7 +21,9 @@
 -- id?, $29 payload?, $30 its media type?, $31 effect, $32 idempotency key?, $33 for
 -- how long it is remembered (ms)?, $34 kid of its token?, $35 expiry of that?.
 -- For each box again: $36 worker that goes on with it at once?, $37 the life of its
--- lease (ms)?.
+-- lease (ms)?. What its handler goes on with comes with the answer: of the signals at
+-- most $38, and most $39 bytes together, though the first is always there; see
+-- `resumption.sql`.
 --
 -- Locks: pending waitpoints in the order of their executions and ids, then parked rows
 -- likewise, then suspensions and their waitpoints.
@@ -103,6 +105,8 @@ kept AS (
              correlation_id, payload, payload_type, effect, key, dedup_ms, kid, number)
     JOIN applied a ON a.number = u.box
     ORDER BY u.number
+    RETURNING execution_id, seq, id, waitpoint_id, name, category, source_type, source_identity,
+              correlation_id, payload, payload_type, accepted_at
 ),
 ended AS (
     UPDATE suspension s
@@ -115,6 +119,7 @@ ended AS (
         OFFSET 0
     ) AS found
     WHERE s.ctid = found.address
+    RETURNING s.execution_id, s.closed_at, s.state, s.state_type
 ),
 counted AS (
     -- Active waitpoints: they hear signals, close, or are pending again.
@@ -153,9 +158,11 @@ used_up AS (
     WHERE g.ctid = found.address AND k.spent IS NOT NULL
 ),
 awake AS MATERIALIZED (
-    SELECT k.*, e.kind, e.required_capabilities, e.attempt_timeout_ms, k.epoch + 1 AS new_epoch,
+    SELECT k.*, e.kind, e.required_capabilities, e.attempt_timeout_ms, e.flow_id, e.traceparent,
+           e.input, e.input_type, e.policy, e.has_tags, k.epoch + 1 AS new_epoch,
            k.attempts - 1 AS attempt,
-           CASE WHEN k.taker IS NOT NULL THEN gen_random_uuid() END AS lease_id
+           CASE WHEN k.taker IS NOT NULL THEN gen_random_uuid() END AS lease_id,
+           clock_timestamp() + k.lease_ms * interval '1 millisecond' AS expires_at
     FROM woken k
     CROSS JOIN LATERAL (
         SELECT e.* FROM execution e WHERE e.partition = $1 AND e.id = k.execution_id OFFSET 0
@@ -176,8 +183,7 @@ handed_over AS (
                        worker_instance_id, attempt, attempt_type, retries, reclaims, replays,
                        expires_at, attempt_deadline_at)
     SELECT $1, execution_id, lease_id, new_epoch, namespace, lane, rank, taker, attempt,
-           next_type, retries, reclaims, replays,
-           clock_timestamp() + lease_ms * interval '1 millisecond',
+           next_type, retries, reclaims, replays, expires_at,
            clock_timestamp() + attempt_timeout_ms * interval '1 millisecond'
     FROM awake WHERE taker IS NOT NULL
 ),
@@ -219,5 +225,67 @@ announced AS (
     ) AS x
     HAVING count(*) > 0
 )
-SELECT a.number AS "number!", w.lease_id AS "lease_id?"
-FROM applied a LEFT JOIN awake w ON w.number = a.number
+SELECT a.number AS "number!", w.execution_id AS "execution_id?", w.lease_id AS "lease_id?",
+       w.new_epoch AS "epoch?", w.attempt AS "attempt?", w.expires_at AS "expires_at?",
+       w.next_type::text AS attempt_type, w.namespace AS "namespace?", w.lane AS "lane?",
+       w.kind AS "kind?", w.flow_id AS "flow_id?", w.traceparent AS "traceparent?",
+       w.input AS "input?", w.input_type AS "input_type?", w.policy AS "policy?",
+       w.attempt_timeout_ms AS "attempt_timeout_ms?", w.retries AS "retries?",
+       -- Sorted outside, or the order might choose the index.
+       CASE WHEN w.has_tags THEN ARRAY(
+           SELECT unnest(ARRAY[label.key, label.value]) FROM (
+               SELECT t.key, t.value FROM tag t
+               WHERE t.partition = $1 AND t.execution_id = w.execution_id OFFSET 0
+           ) AS label ORDER BY label.key)
+       END AS tags,
+       s.closed_at AS "closed_at?", s.state AS "state?", s.state_type AS "state_type?",
+       g.ids AS "signal_ids?", g.waitpoint_ids AS "waitpoint_ids?",
+       g.waitpoint_keys AS "waitpoint_keys?", g.names AS "names?",
+       g.categories AS "categories?: Vec<Option<String>>", g.source_types AS "source_types?",
+       g.source_identities AS "source_identities?",
+       g.correlation_ids AS "correlation_ids?: Vec<Option<String>>",
+       g.payloads AS "payloads?: Vec<Option<Vec<u8>>>",
+       g.payload_types AS "payload_types?: Vec<Option<String>>", g.accepted AS "accepted?"
+FROM applied a
+LEFT JOIN awake w ON w.number = a.number AND w.taker IS NOT NULL
+LEFT JOIN ended s ON s.execution_id = w.execution_id
+LEFT JOIN LATERAL (
+    SELECT array_agg(g.id) AS ids, array_agg(g.waitpoint_id) AS waitpoint_ids,
+           array_agg(g.waitpoint_key) AS waitpoint_keys, array_agg(g.name) AS names,
+           array_agg(g.category) AS categories, array_agg(g.source_type) AS source_types,
+           array_agg(g.source_identity) AS source_identities,
+           array_agg(g.correlation_id) AS correlation_ids, array_agg(g.payload) AS payloads,
+           array_agg(g.payload_type) AS payload_types, array_agg(g.accepted_at) AS accepted
+    FROM (
+        SELECT g.*, t.key AS waitpoint_key
+        FROM (
+            SELECT g.*,
+                   sum(coalesce(octet_length(g.payload), 0)) OVER (ORDER BY g.seq)
+                       - coalesce(octet_length(g.payload), 0) AS before
+            FROM (
+                SELECT g.seq, g.id, g.waitpoint_id, g.name, g.category, g.source_type,
+                       g.source_identity, g.correlation_id, g.payload, g.payload_type,
+                       g.accepted_at
+                FROM signal g
+                WHERE g.partition = $1 AND g.execution_id = w.execution_id
+                  AND g.id = ANY (string_to_array(w.satisfiers, ',')::uuid[])
+                UNION ALL
+                SELECT k.seq, k.id, k.waitpoint_id, k.name, k.category, k.source_type,
+                       k.source_identity, k.correlation_id, k.payload, k.payload_type,
+                       k.accepted_at
+                FROM kept k
+                WHERE k.execution_id = w.execution_id
+                  AND k.id = ANY (string_to_array(w.satisfiers, ',')::uuid[])
+            ) AS g
+            ORDER BY g.seq
+            LIMIT $38
+        ) AS g
+        CROSS JOIN LATERAL (
+            SELECT t.key FROM waitpoint t
+            WHERE t.partition = $1 AND t.execution_id = w.execution_id AND t.id = g.waitpoint_id
+            OFFSET 0
+        ) AS t
+        WHERE g.before < $39::bigint
+        ORDER BY g.seq
+    ) AS g
+) AS g ON w.satisfiers IS NOT NULL

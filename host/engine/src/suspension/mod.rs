@@ -14,7 +14,6 @@ mod boxes;
 mod close_waitpoint;
 mod create_waitpoint;
 mod deliver;
-mod hand_over;
 mod inbox;
 mod mint_token;
 mod plan;
@@ -25,6 +24,7 @@ mod satisfy;
 mod signal;
 mod suspend;
 mod tally;
+mod written;
 
 pub(crate) use begin::{SuspendCall, SuspendVerdict};
 pub(crate) use deliver::{DeliverCall, DeliverVerdict, Resume};

@@ -10,6 +10,7 @@ use model::{
     ExecutionId, Fence, LeaseRefusal, Limits, Partition, SignalId, SuspensionId, WaitpointId,
 };
 use sqlx::PgPool;
+use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::{ReceivedSignal, Resumption};
@@ -113,41 +114,13 @@ async fn read_from(
     .await?;
     rows.into_iter()
         .map(|row| {
-            let ids = row.signal_ids.unwrap_or_default();
-            let mut waitpoints = each(row.waitpoint_ids);
-            let mut keys = each(row.waitpoint_keys);
-            let mut names = each(row.names);
-            let mut categories = each(row.categories);
-            let mut source_types = each(row.source_types);
-            let mut source_identities = each(row.source_identities);
-            let mut correlations = each(row.correlation_ids);
-            let mut payloads = each(row.payloads);
-            let mut payload_types = each(row.payload_types);
-            let mut accepted = each(row.accepted);
-            let mut signal = |id| {
-                let payload = payloads.next()?.zip(payload_types.next()?);
-                Some(ReceivedSignal {
-                    id: SignalId(id),
-                    waitpoint_id: WaitpointId(waitpoints.next()?),
-                    waitpoint_key: keys.next()?,
-                    name: names.next()?,
-                    category: categories.next()?,
-                    source_type: source_types.next()?,
-                    source_identity: source_identities.next()?,
-                    correlation_id: correlations.next()?,
-                    payload: payload.map(|(data, content_type)| Payload::new(content_type, data)),
-                    accepted_at: accepted.next()?,
-                })
-            };
+            let received = received!(row);
             let resumption = Resumption {
                 suspension_id: SuspensionId(row.id),
                 reason: label("suspension", "close_reason", row.id, &row.close_reason)?,
                 closed_at: row.closed_at,
-                state: row
-                    .state
-                    .zip(row.state_type)
-                    .map(|(data, content_type)| Payload::new(content_type, data)),
-                signals: ids.into_iter().map_while(&mut signal).collect(),
+                state: payload(row.state, row.state_type),
+                signals: received.collect(),
                 signal_count: count(row.signal_count),
             };
             Ok((ExecutionId::from_uuid(row.execution_id), resumption))
@@ -155,7 +128,74 @@ async fn read_from(
         .collect()
 }
 
-/// Walks a column of signals.
-fn each<T>(column: Option<Vec<T>>) -> std::vec::IntoIter<T> {
-    column.unwrap_or_default().into_iter()
+/// Builds a payload, if there is one.
+pub(super) fn payload(data: Option<Vec<u8>>, content_type: Option<String>) -> Option<Payload> {
+    let (data, content_type) = data.zip(content_type)?;
+    Some(Payload::new(content_type, data))
 }
+
+/// Signals as a statement answers them: a column for each of their parts.
+#[derive(Debug, Default)]
+pub(super) struct Received {
+    pub(super) ids: Vec<Uuid>,
+    pub(super) waitpoint_ids: Vec<Uuid>,
+    pub(super) waitpoint_keys: Vec<String>,
+    pub(super) names: Vec<String>,
+    pub(super) categories: Vec<Option<String>>,
+    pub(super) source_types: Vec<String>,
+    pub(super) source_identities: Vec<String>,
+    pub(super) correlation_ids: Vec<Option<String>>,
+    pub(super) payloads: Vec<Option<Vec<u8>>>,
+    pub(super) payload_types: Vec<Option<String>>,
+    pub(super) accepted: Vec<OffsetDateTime>,
+}
+
+impl Received {
+    pub(super) fn collect(self) -> Vec<ReceivedSignal> {
+        let mut waitpoints = self.waitpoint_ids.into_iter();
+        let mut keys = self.waitpoint_keys.into_iter();
+        let mut names = self.names.into_iter();
+        let mut categories = self.categories.into_iter();
+        let mut source_types = self.source_types.into_iter();
+        let mut source_identities = self.source_identities.into_iter();
+        let mut correlations = self.correlation_ids.into_iter();
+        let mut payloads = self.payloads.into_iter();
+        let mut payload_types = self.payload_types.into_iter();
+        let mut accepted = self.accepted.into_iter();
+        let signal = |id| {
+            Some(ReceivedSignal {
+                id: SignalId(id),
+                waitpoint_id: WaitpointId(waitpoints.next()?),
+                waitpoint_key: keys.next()?,
+                name: names.next()?,
+                category: categories.next()?,
+                source_type: source_types.next()?,
+                source_identity: source_identities.next()?,
+                correlation_id: correlations.next()?,
+                payload: payload(payloads.next()?, payload_types.next()?),
+                accepted_at: accepted.next()?,
+            })
+        };
+        self.ids.into_iter().map_while(signal).collect()
+    }
+}
+
+/// Takes the signals out of a row that has their columns.
+macro_rules! received {
+    ($row:ident) => {
+        $crate::suspension::resumption::Received {
+            ids: $row.signal_ids.unwrap_or_default(),
+            waitpoint_ids: $row.waitpoint_ids.unwrap_or_default(),
+            waitpoint_keys: $row.waitpoint_keys.unwrap_or_default(),
+            names: $row.names.unwrap_or_default(),
+            categories: $row.categories.unwrap_or_default(),
+            source_types: $row.source_types.unwrap_or_default(),
+            source_identities: $row.source_identities.unwrap_or_default(),
+            correlation_ids: $row.correlation_ids.unwrap_or_default(),
+            payloads: $row.payloads.unwrap_or_default(),
+            payload_types: $row.payload_types.unwrap_or_default(),
+            accepted: $row.accepted.unwrap_or_default(),
+        }
+    };
+}
+pub(super) use received;
