@@ -350,7 +350,10 @@ async fn callbacks_come_to_the_public_url_and_no_log_shows_them() {
     assert!(log.len() > 10_000, "the log shows what happened");
     assert!(!log.contains(code_of_it), "and no token");
     let (_, metrics) = api.get("/metrics").await;
-    assert!(!metrics.to_string().contains(code_of_it));
+    let metrics = metrics.as_str().unwrap_or_default();
+    assert!(!metrics.contains(code_of_it));
+    let refused = "flowhost_signals_total{outcome=\"invalid_token\"} 1\n";
+    assert!(metrics.contains(refused), "{metrics}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

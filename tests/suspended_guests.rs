@@ -275,7 +275,7 @@ async fn wrong_wishes_are_refused_by_name_and_leave_the_host_alone() {
         "{said}"
     );
     let id = twice.parse().expect("an id");
-    let suspensions = engine.suspensions(id, None).await.expect("asked");
+    let suspensions = engine.suspensions(id, None, 100).await.expect("asked");
     assert_eq!(suspensions.map(|found| found.len()), Some(1));
     let echo = api.run(once("echo", "still here")).await;
     assert_eq!(echo["public_state"], "completed", "{echo}");

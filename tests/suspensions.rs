@@ -143,7 +143,7 @@ async fn each_timeout_behaviour_has_its_end() {
         engine.reconcile().await.expect("swept");
         assert_eq!(state(&engine, claimed.fence).await, public, "{behavior}");
         let id = claimed.fence.execution_id;
-        let suspensions = engine.suspensions(id, None).await.expect("asked");
+        let suspensions = engine.suspensions(id, None, 100).await.expect("asked");
         let info = suspensions.expect("known").remove(0);
         let closed = info.close_reason.map(SuspensionCloseReason::as_str);
         assert_eq!(closed.unwrap_or_default(), reason);
@@ -269,7 +269,7 @@ async fn a_suspension_ends_once_whoever_meets_there() {
             )
             .count();
         let suspensions = engine
-            .suspensions(id, None)
+            .suspensions(id, None, 100)
             .await
             .expect("asked")
             .expect("known");

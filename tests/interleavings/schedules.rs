@@ -205,7 +205,7 @@ impl Rig {
             let (key, state, signals) = (it.key, it.state, it.signals);
             waited.push(format!("{key} {state} {reason} {signals}"));
         }
-        let suspensions = engine.suspensions(id, None).await.expect("asked");
+        let suspensions = engine.suspensions(id, None, 100).await.expect("asked");
         for it in suspensions.expect("known") {
             let reason = it.close_reason.map_or("open", |reason| reason.as_str());
             waited.push(format!("{reason} by {}", it.satisfiers.len()));

@@ -167,12 +167,14 @@ impl Engine {
         rows.into_iter().map(WaitpointRow::read).collect()
     }
 
-    /// Lists the last suspensions of an execution, at most [`Limits::PAGE_MAX`],
-    /// oldest first; `None` if there is no such execution in the namespace.
+    /// Lists the last suspensions of an execution, at most `limit`, which is at most
+    /// [`Limits::PAGE_MAX`], oldest first; `None` if there is no such execution in the
+    /// namespace.
     pub async fn suspensions(
         &self,
         id: ExecutionId,
         namespace: Option<&str>,
+        limit: u32,
     ) -> Result<Option<Vec<SuspensionInfo>>, Error> {
         if !self.exists(id, namespace).await? {
             return Ok(None);
@@ -187,7 +189,7 @@ impl Engine {
                ORDER BY s.seq DESC LIMIT $3"#,
             id.partition().column(),
             id.uuid(),
-            i64::from(Limits::PAGE_MAX),
+            i64::from(limit.min(Limits::PAGE_MAX)),
         )
         .fetch_all(&self.inner.reads)
         .await?;

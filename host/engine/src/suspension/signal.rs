@@ -8,7 +8,7 @@ use time::OffsetDateTime;
 use super::deliver::{DeliverCall, DeliverVerdict};
 use super::{Addressee, Deliver, Delivered, WaitpointRef};
 use crate::execution::{Operation, content_type, moving, payload_bytes, text};
-use crate::{Answer, Engine, mint};
+use crate::{Answer, Engine, OpenedToken, mint};
 
 /// A signal on its way.
 #[derive(Debug)]
@@ -48,6 +48,19 @@ impl Engine {
         let answer = self.deliver(deliver).await?;
         self.inner.signals.count(&answer);
         Ok(answer)
+    }
+
+    /// Opens the token of somebody who is about to signal, for what it says; one that
+    /// does not open is counted as the signal that comes of it.
+    ///
+    /// # Refusals
+    /// [`InvalidToken`], whatever is wrong with it.
+    pub async fn open_signal_token(&self, token: &str) -> Answer<OpenedToken, InvalidToken> {
+        let opened = self.open_waitpoint_token(token).await?;
+        if let Err(refusal) = opened {
+            self.inner.signals.count(&Err(refusal.into()));
+        }
+        Ok(opened)
     }
 
     async fn deliver(&self, mut deliver: Deliver) -> Answer<Delivered, SignalRefusal> {

@@ -71,7 +71,7 @@ pub async fn callback(
     let Ok(Path(token)) = path else {
         return Err(outward(InvalidToken.into()));
     };
-    let opened = app.engine.open_waitpoint_token(&token).await;
+    let opened = app.engine.open_signal_token(&token).await;
     let opened = opened.map_err(without_reason)?;
     let claims = opened.map_err(|refusal| outward(refusal.into()))?;
     let name = name.unwrap_or_else(|| match &claims.claims.signal_names[..] {

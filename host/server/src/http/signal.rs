@@ -104,7 +104,7 @@ fn claimed_source(source_type: Option<String>) -> Result<String, Invalid> {
 
 /// Returns what a sender proves about itself: which token it carries.
 async fn fingerprint(app: &App, token: &str) -> Result<String, Problem> {
-    let opened = app.engine.open_waitpoint_token(token).await?;
+    let opened = app.engine.open_signal_token(token).await?;
     Ok(opened.map_err(SignalRefusal::from)?.fingerprint)
 }
 

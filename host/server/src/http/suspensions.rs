@@ -35,7 +35,10 @@ pub async fn list(
 ) -> Result<Json<Suspensions>, Problem> {
     let namespace = query.namespace()?;
     query.end()?;
-    let found = app.engine.suspensions(id, namespace.as_deref()).await?;
+    let engine = &app.engine;
+    let found = engine
+        .suspensions(id, namespace.as_deref(), Limits::PAGE_MAX)
+        .await?;
     let suspensions = found.ok_or_else(|| Problem::no_execution(id))?;
     Ok(Json(Suspensions {
         suspensions: suspensions.into_iter().map(shown).collect(),
@@ -96,7 +99,8 @@ pub async fn open(app: &App, info: &ExecutionInfo) -> Result<Option<OpenSuspensi
     if info.public_state != PublicState::Suspended {
         return Ok(None);
     }
-    let suspensions = app.engine.suspensions(info.id, None).await?;
+    // The open one is the last.
+    let suspensions = app.engine.suspensions(info.id, None, 1).await?;
     let lasts = |suspension: &SuspensionInfo| suspension.closed_at.is_none();
     let Some(suspension) = suspensions.and_then(|all| all.into_iter().rfind(lasts)) else {
         return Ok(None);
