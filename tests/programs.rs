@@ -367,7 +367,11 @@ impl Program<'_> {
                 )
             );
         }
-        let found = self.engine.suspensions(self.id, None, 100).await.expect("asked");
+        let found = self
+            .engine
+            .suspensions(self.id, None, 100)
+            .await
+            .expect("asked");
         let found = found.expect("known").into_iter();
         let found: Vec<_> = found.map(|it| (it.close_reason, it.satisfiers)).collect();
         let expected = self.expected.suspensions.iter();

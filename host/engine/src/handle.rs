@@ -62,7 +62,7 @@ impl Engine {
         self.inner
             .seals
             .get_or_try_init(async || {
-                let key = self.secret("handles").await?;
+                let key = self.shared_key("handles").await?;
                 Ok(Seals::new(&key, self.instance()))
             })
             .await

@@ -17,6 +17,7 @@ pub mod bench;
 mod coalesce;
 mod component;
 mod connect;
+mod encryption;
 mod error;
 mod event;
 mod execution;
@@ -25,8 +26,7 @@ mod handle;
 mod lane;
 mod mint;
 mod reconcile;
-mod secret;
-mod secrets;
+mod shared_key;
 mod standby;
 mod suspension;
 mod waitpoint_key;
@@ -37,6 +37,7 @@ pub use component::{
     ComponentRow, Kind, NewComponent, Route, RouteRefusal, WORLD_HANDLER, WORLD_WORKER,
 };
 pub use connect::{Instance, MIGRATOR, PLANNER, Settings};
+pub use encryption::{SecretsFault, SecretsKeyError, SecretsKeys};
 pub use error::Error;
 pub use execution::{
     Attempt, AttemptLease, Block, Cancel, CancelHeld, Cancelled, Claim, Claimed, Complete, Counts,
@@ -48,7 +49,6 @@ pub use grant::{Eligible, Grant, GrantNext, IssueGrant, capability_hash};
 pub use handle::{HeldLease, Seals};
 pub use lane::{Lane, LaneState, Namespace};
 pub use reconcile::{Reconcilers, SweepFigures, Sweeps};
-pub use secrets::{SecretsFault, SecretsKeyError, SecretsKeys};
 pub use standby::{Begin, Standby};
 pub use suspension::{
     Addressee, Binding, CreateWaitpoint, Deliver, Delivered, OpenWaitpoint, ReceivedSignal,

@@ -12,6 +12,7 @@ mod expire;
 mod expired;
 mod fail;
 mod finish;
+mod insert;
 mod list;
 mod observe;
 mod operation;
@@ -54,9 +55,10 @@ pub use suspended::SuspendedExecution;
 pub use timeline::{Attempt, AttemptLease, HistoryEntry};
 
 pub(crate) use claimed::{ClaimedRow, claimed, policy as frozen_policy};
-pub(crate) use create::{CreateCall, CreateVerdict};
+
 pub(crate) use fail::failed;
 pub(crate) use finish::{FinishCall, FinishVerdict};
+pub(crate) use insert::{CreateCall, CreateVerdict};
 pub(crate) use observe::{Look, TRIES};
 pub(crate) use operator::{Operation, moving};
 pub(crate) use progress::{ProgressCall, ProgressVerdict};

@@ -1,10 +1,10 @@
 //! Requests to create: what they must satisfy, and when two ask for the same.
 
-use model::{Invalid, Limits, PRIORITY_MAX};
+use model::{ExecutionPolicy, Invalid, Limits, PRIORITY_MAX};
 use sha2::{Digest as _, Sha256};
 use time::OffsetDateTime;
 
-use super::create::{Create, policy_text};
+use super::create::Create;
 use super::{content_type, payload_bytes, text};
 
 /// Checks a request against the bounds, and names what breaks one.
@@ -99,4 +99,13 @@ pub(super) fn request_digest(create: &Create) -> Vec<u8> {
     );
     part(format!("{:?}", create.flow_id).as_bytes());
     hash.finalize()[..16].to_vec()
+}
+
+/// Writes a policy; nothing for the default.
+pub(super) fn policy_text(policy: &ExecutionPolicy) -> Option<String> {
+    if policy.is_default() {
+        None
+    } else {
+        Some(serde_json::to_string(policy).expect("a policy is plain data"))
+    }
 }

@@ -18,7 +18,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::token::TokenKey;
-use crate::secrets::SecretsFault;
+use crate::encryption::SecretsFault;
 use crate::{Engine, Error, Instance, SecretsKeys};
 
 /// How long a secret is remembered; below the time the row of a key outlives it.

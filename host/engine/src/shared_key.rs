@@ -7,7 +7,7 @@ use crate::{Engine, Error, mint};
 
 impl Engine {
     /// Returns the key of this name, drawing it if there is none.
-    pub(crate) async fn secret(&self, name: &str) -> Result<[u8; 32], Error> {
+    pub(crate) async fn shared_key(&self, name: &str) -> Result<[u8; 32], Error> {
         let fresh: [u8; 32] = mint::secret();
         sqlx::query!(
             "INSERT INTO secret (name, key) VALUES ($1, $2) ON CONFLICT DO NOTHING",
