@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use engine::{Addressee, Binding, Deliver, Suspend, Suspended, TokenExpiry, WaitpointRef};
 use model::{
-    PublicState, ResumeCondition, ResumePolicy, SignalEffect, SignalRefusal, SuspensionCloseReason,
-    WaitpointCloseReason, WaitpointState,
+    Limits, PublicState, ResumeCondition, ResumePolicy, SignalEffect, SignalRefusal,
+    SuspendRefusal, SuspensionCloseReason, WaitpointCloseReason, WaitpointState,
 };
 use sqlx::Executor as _;
 use testkit::Database;
@@ -254,4 +254,26 @@ async fn what_is_past_its_retention_leaves_with_its_waitpoints() {
     }
     let late = try_deliver(&engine, signal(&waitpoint.token, "open")).await;
     assert_eq!(late.expect_err("gone").code(), "execution_not_found");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_more_waitpoints_are_open_than_may_be() {
+    let (database, engine) = setup().await;
+    let fence = running(&engine).await.fence;
+    let max = Limits::WAITPOINTS_OPEN_MAX;
+    for number in 0..max {
+        waitpoint(&engine, fence, &number.to_string()).await;
+    }
+    let wish = || suspend(fence, single("door", "open"));
+    for _ in 0..2 {
+        let refused = try_suspend(&engine, wish()).await.expect_err("full");
+        assert_eq!(refused, SuspendRefusal::WaitpointLimitExceeded { max });
+    }
+    let first = WaitpointRef::Key("0".to_owned());
+    let answer = engine
+        .close_waitpoint(operate(fence.execution_id), first)
+        .await;
+    answer.expect("asked").expect("closed");
+    suspended(&engine, wish()).await;
+    database.assert_invariants().await;
 }
