@@ -21,7 +21,7 @@ use crate::stopwatch::Stopwatch;
 /// Kind of the executions that wait.
 pub const KIND_WAITING: &str = "bench-waiting";
 /// Executions that are resumed.
-const RUNS: usize = 100;
+const RUNS: usize = 200;
 /// Looks for time limits that have passed.
 const LOOKS: u32 = 1000;
 /// Longest between two looks whether an execution has been suspended.
@@ -75,6 +75,7 @@ pub async fn resumed(host: &Host, baseline: &Baseline) -> Result<Waiting, Failur
         p99_us,
         result_p50_us: percentile(&mut results, 0.5).as_micros() as f64,
         commit_us,
+        commit_p99_us: percentile(&mut commits, 0.99).as_micros() as f64,
         p50_in_commits: p50_us / commit_us,
         p99_in_commits: p99_us / commit_us,
     })
