@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use model::{Limits, Partition, SignalId};
+use sqlx::PgConnection;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -10,74 +11,72 @@ use super::plan::{Boxed, Kept};
 use super::signal::Right;
 use super::written::Written;
 use crate::Error;
-use crate::execution::{Claimed, Payload, Statements, bigint};
+use crate::execution::{Claimed, Payload, bigint};
 use crate::standby::Seat;
 
-impl Statements {
-    /// Writes boxes; returns the numbers of those that were as they were read, each with
-    /// the lease under which it goes on at once, if it does.
-    pub(super) async fn write_boxes(
-        &self,
-        partition: Partition,
-        boxes: &[Boxed<'_>],
-    ) -> Result<HashMap<i32, Option<Claimed>>, Error> {
-        if boxes.is_empty() {
-            return Ok(HashMap::new());
-        }
-        let c = Columns::of(boxes);
-        let rows = sqlx::query_file_as!(
-            Written,
-            "src/suspension/deliver.sql",
-            partition.column(),
-            &c.numbers,
-            &c.execution_ids,
-            &c.suspension_ids as &[Option<Uuid>],
-            &c.waitpoint_ids as &[Option<Uuid>],
-            &c.expected,
-            &c.only_due,
-            &c.epochs,
-            &c.namespaces as &[&str],
-            &c.ends,
-            &c.close_reasons as &[Option<&str>],
-            &c.satisfiers as &[Option<String>],
-            &c.spent as &[Option<String>],
-            &c.delays as &[Option<i64>],
-            &c.waitpoint_reasons as &[Option<&str>],
-            &c.operated,
-            &c.verbs as &[&str],
-            &c.actors as &[&str],
-            &c.whys as &[Option<&str>],
-            &c.details as &[Option<&str>],
-            &c.boxes,
-            &c.ids,
-            &c.at_waitpoints,
-            &c.names as &[&str],
-            &c.categories as &[Option<&str>],
-            &c.source_types as &[&str],
-            &c.source_identities as &[&str],
-            &c.correlations as &[Option<&str>],
-            &c.payloads as &[Option<&[u8]>],
-            &c.payload_types as &[Option<&str>],
-            &c.effects as &[&str],
-            &c.keys as &[Option<&str>],
-            &c.key_ttls as &[Option<i64>],
-            &c.kids as &[Option<&str>],
-            &c.token_expiries as &[Option<OffsetDateTime>],
-            &c.takers as &[Option<&str>],
-            &c.lives as &[Option<i32>],
-            i64::from(Limits::SIGNALS_MAX),
-            i64::from(Limits::SIGNALS_BYTES_MAX),
-        )
-        .fetch_all(&self.verbs)
-        .await?;
-        rows.into_iter()
-            .map(|row| {
-                let number = row.number;
-                let boxed = boxes.iter().find(|boxed| boxed.number == number);
-                Ok((number, boxed.map(|it| row.lease(it)).transpose()?.flatten()))
-            })
-            .collect()
+/// Writes boxes; returns the numbers of those that were as they were read, each with
+/// the lease under which it goes on at once, if it does.
+pub(super) async fn write_boxes(
+    on: &mut PgConnection,
+    partition: Partition,
+    boxes: &[Boxed<'_>],
+) -> Result<HashMap<i32, Option<Claimed>>, Error> {
+    if boxes.is_empty() {
+        return Ok(HashMap::new());
     }
+    let c = Columns::of(boxes);
+    let rows = sqlx::query_file_as!(
+        Written,
+        "src/suspension/deliver.sql",
+        partition.column(),
+        &c.numbers,
+        &c.execution_ids,
+        &c.suspension_ids as &[Option<Uuid>],
+        &c.waitpoint_ids as &[Option<Uuid>],
+        &c.expected,
+        &c.only_due,
+        &c.epochs,
+        &c.namespaces as &[&str],
+        &c.ends,
+        &c.close_reasons as &[Option<&str>],
+        &c.satisfiers as &[Option<String>],
+        &c.spent as &[Option<String>],
+        &c.delays as &[Option<i64>],
+        &c.waitpoint_reasons as &[Option<&str>],
+        &c.operated,
+        &c.verbs as &[&str],
+        &c.actors as &[&str],
+        &c.whys as &[Option<&str>],
+        &c.details as &[Option<&str>],
+        &c.boxes,
+        &c.ids,
+        &c.at_waitpoints,
+        &c.names as &[&str],
+        &c.categories as &[Option<&str>],
+        &c.source_types as &[&str],
+        &c.source_identities as &[&str],
+        &c.correlations as &[Option<&str>],
+        &c.payloads as &[Option<&[u8]>],
+        &c.payload_types as &[Option<&str>],
+        &c.effects as &[&str],
+        &c.keys as &[Option<&str>],
+        &c.key_ttls as &[Option<i64>],
+        &c.kids as &[Option<&str>],
+        &c.token_expiries as &[Option<OffsetDateTime>],
+        &c.takers as &[Option<&str>],
+        &c.lives as &[Option<i32>],
+        i64::from(Limits::SIGNALS_MAX),
+        i64::from(Limits::SIGNALS_BYTES_MAX),
+    )
+    .fetch_all(on)
+    .await?;
+    rows.into_iter()
+        .map(|row| {
+            let number = row.number;
+            let boxed = boxes.iter().find(|boxed| boxed.number == number);
+            Ok((number, boxed.map(|it| row.lease(it)).transpose()?.flatten()))
+        })
+        .collect()
 }
 
 /// The arrays of the statement.

@@ -18,9 +18,11 @@ use model::{
     ExecutionId, Partition, SignalEffect, SignalId, SignalRefusal, SuspensionCloseReason,
     SuspensionId, WaitpointId,
 };
+use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::Delivered;
+use super::boxes::write_boxes;
 use super::inbox::{self, Named, Read};
 use super::plan::{Boxed, Plan};
 use super::signal::Signal;
@@ -127,9 +129,12 @@ impl Flush<DeliverCall> for Statements {
             if attempt >= PATIENT {
                 tokio::time::sleep(Duration::from_millis(3).mul_f64(mint::unit())).await;
             }
-            let plan = self.decide(partition, batch, &open).await?;
+            // Both on one connection: the server has at hand what it has just read.
+            let mut on = self.verbs.acquire().await?;
+            let plan = self.decide(&mut on, partition, batch, &open).await?;
             let sent = Instant::now();
-            let mut applied = self.write_boxes(partition, &plan.boxes).await?;
+            let mut applied = write_boxes(&mut on, partition, &plan.boxes).await?;
+            drop(on);
             for (at, verdict, number) in plan.verdicts {
                 if number.is_none_or(|number| applied.contains_key(&number)) {
                     verdicts[at] = Some(verdict);
@@ -156,6 +161,7 @@ impl Statements {
     /// Decides calls on what is read now.
     async fn decide<'a>(
         &self,
+        on: &mut PgConnection,
         partition: Partition,
         batch: &'a [Box<DeliverCall>],
         open: &[usize],
@@ -171,8 +177,8 @@ impl Statements {
                 named.add(&signal.waitpoint);
             }
         }
-        let mut reads = inbox::read(&self.verbs, partition, &ids, &named).await?;
-        let known = self.known(partition, batch, open, &reads).await?;
+        let mut reads = inbox::read(&mut *on, partition, &ids, &named).await?;
+        let known = known(on, partition, batch, open, &reads).await?;
         let mut plan = Plan::default();
         for &at in open {
             let call = &batch[at];
@@ -191,46 +197,6 @@ impl Statements {
             boxed.seat = seat;
         }
         Ok(plan)
-    }
-
-    /// Finds signals that were delivered before.
-    async fn known(
-        &self,
-        partition: Partition,
-        batch: &[Box<DeliverCall>],
-        open: &[usize],
-        reads: &HashMap<ExecutionId, Read>,
-    ) -> Result<HashMap<usize, (SignalId, SignalEffect)>, Error> {
-        let (mut places, mut waitpoints, mut keys) = (Vec::new(), Vec::new(), Vec::new());
-        for &at in open {
-            if let What::Signal(signal) = &batch[at].what
-                && let Some(key) = signal.deliver.idempotency_key.as_deref()
-                && let Some(read) = reads.get(&batch[at].execution_id)
-                && let Ok(waitpoint) = read.find(&signal.waitpoint)
-            {
-                places.push(at);
-                waitpoints.push(waitpoint.0);
-                keys.push(key);
-            }
-        }
-        if places.is_empty() {
-            return Ok(HashMap::new());
-        }
-        let rows = sqlx::query_file!(
-            "src/suspension/known.sql",
-            partition.column(),
-            &waitpoints,
-            &keys as &[&str],
-        )
-        .fetch_all(&self.verbs)
-        .await?;
-        rows.into_iter()
-            .map(|row| {
-                let at = usize::try_from(row.number - 1).unwrap_or(0);
-                let effect = label("signal", "effect", row.id, &row.effect)?;
-                Ok((places[at], (SignalId(row.id), effect)))
-            })
-            .collect()
     }
 
     /// Answers calls that an earlier try of this very batch wrote.
@@ -308,4 +274,44 @@ impl Statements {
         }
         Ok(())
     }
+}
+
+/// Finds signals that were delivered before.
+async fn known(
+    on: &mut PgConnection,
+    partition: Partition,
+    batch: &[Box<DeliverCall>],
+    open: &[usize],
+    reads: &HashMap<ExecutionId, Read>,
+) -> Result<HashMap<usize, (SignalId, SignalEffect)>, Error> {
+    let (mut places, mut waitpoints, mut keys) = (Vec::new(), Vec::new(), Vec::new());
+    for &at in open {
+        if let What::Signal(signal) = &batch[at].what
+            && let Some(key) = signal.deliver.idempotency_key.as_deref()
+            && let Some(read) = reads.get(&batch[at].execution_id)
+            && let Ok(waitpoint) = read.find(&signal.waitpoint)
+        {
+            places.push(at);
+            waitpoints.push(waitpoint.0);
+            keys.push(key);
+        }
+    }
+    if places.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let rows = sqlx::query_file!(
+        "src/suspension/known.sql",
+        partition.column(),
+        &waitpoints,
+        &keys as &[&str],
+    )
+    .fetch_all(on)
+    .await?;
+    rows.into_iter()
+        .map(|row| {
+            let at = usize::try_from(row.number - 1).unwrap_or(0);
+            let effect = label("signal", "effect", row.id, &row.effect)?;
+            Ok((places[at], (SignalId(row.id), effect)))
+        })
+        .collect()
 }

@@ -7,7 +7,7 @@ use model::{
     ExecutionId, ExecutionPolicy, Heard, Inbox, InboxWaitpoint, Partition, SignalId, SignalRefusal,
     SuspensionId, Waiting, WaitpointId, WaitpointState,
 };
-use sqlx::PgPool;
+use sqlx::{PgExecutor, PgPool};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -119,7 +119,7 @@ pub(super) fn open(all: &[InboxWaitpoint]) -> impl Iterator<Item = &InboxWaitpoi
 /// Reads what executions of one partition wait for, and what their suspensions
 /// have heard. An id that is no execution is left out.
 pub(super) async fn read(
-    pool: &PgPool,
+    on: impl PgExecutor<'_>,
     partition: Partition,
     ids: &[Uuid],
     named: &Named,
@@ -131,7 +131,7 @@ pub(super) async fn read(
         &named.ids,
         &named.keys,
     )
-    .fetch_all(pool)
+    .fetch_all(on)
     .await?;
     let mut reads = HashMap::with_capacity(rows.len());
     for row in rows {

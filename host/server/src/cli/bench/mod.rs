@@ -112,8 +112,15 @@ pub async fn run(context: &Context, args: BenchArgs) -> Result<Exit, Failure> {
     // Removed when this function ends, after the host has stopped.
     let scratch = scratch(&mut config)?;
     let host = Host::start(&config, this_binary()?).await?;
-    let measured = measure(&args, &config, &host).await;
-    host.stop(Duration::from_secs(5), None).await;
+    // In a task, as requests are served: who is none waits for a thread to be woken with
+    // each answer.
+    let measuring = tokio::spawn(async move {
+        let measured = measure(&args, &config, &host).await;
+        host.stop(Duration::from_secs(5), None).await;
+        measured
+    });
+    let measured = measuring.await;
+    let measured = measured.map_err(|error| Failure::new(Exit::Failed, error.to_string()))?;
     drop(scratch);
     let report = measured?;
     if context.json {
