@@ -4,8 +4,7 @@
 use std::sync::{Arc, Mutex};
 
 use engine::{Claim, Claimed, Create, Created, Deliver, Engine, LaneState, Standby, Suspend};
-use model::{EventKind, PublicState, ResumePolicy, SuspensionCloseReason};
-use testkit::eventually;
+use model::{EventKind, ExecutionId, PublicState, ResumePolicy, SuspensionCloseReason};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::waiting::{deliver, put_down, signal, single, sources, suspend, suspended};
@@ -46,6 +45,16 @@ async fn state_of(engine: &Engine, create: Create) -> PublicState {
     }
 }
 
+/// What the log tells of an execution.
+async fn told(engine: &Engine, id: ExecutionId) -> Vec<EventKind> {
+    let events = engine.events(None, 100).await.expect("asked");
+    let events = events.expect("read").into_iter();
+    events
+        .filter(|event| event.execution_id == id)
+        .map(|event| event.kind)
+        .collect()
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_worker_that_stands_by_gets_what_is_created_without_a_claim() {
     let (database, engine) = setup().await;
@@ -74,17 +83,8 @@ async fn a_worker_that_stands_by_gets_what_is_created_without_a_claim() {
     let answer = engine.complete(complete(handed.fence, "done")).await;
     answer.expect("asked").expect("completed");
     database.events_are_readable().await;
-    let told: Vec<_> = engine
-        .events(None, 100)
-        .await
-        .expect("asked")
-        .expect("read")
-        .into_iter()
-        .filter(|event| event.execution_id == handed.fence.execution_id)
-        .map(|event| event.kind)
-        .collect();
     assert_eq!(
-        told,
+        told(&engine, handed.fence.execution_id).await,
         [
             EventKind::Created,
             EventKind::Acquired,
@@ -170,10 +170,7 @@ async fn what_a_signal_satisfies_goes_on_without_a_claim() {
     deliver(&engine, approval("first")).await;
     assert!(taken.lock().expect("not poisoned").is_empty());
     deliver(&engine, approval("second")).await;
-    let (handed, slot) = eventually("it is handed over", async || {
-        taken.lock().expect("not poisoned").pop()
-    })
-    .await;
+    let (handed, slot) = taken.lock().expect("not poisoned").pop().expect("handed");
     assert_eq!(handed.fence.execution_id, before.fence.execution_id);
     assert_eq!((handed.fence.epoch, handed.fence.attempt), (2, 0));
     assert!(handed.resumes);
@@ -197,17 +194,8 @@ async fn what_a_signal_satisfies_goes_on_without_a_claim() {
         answer.expect("asked").expect("completed");
     }
     database.events_are_readable().await;
-    let told: Vec<_> = engine
-        .events(None, 100)
-        .await
-        .expect("asked")
-        .expect("read")
-        .into_iter()
-        .filter(|event| event.execution_id == handed.fence.execution_id)
-        .map(|event| event.kind)
-        .collect();
     assert_eq!(
-        told,
+        told(&engine, handed.fence.execution_id).await,
         [
             EventKind::Created,
             EventKind::Acquired,
@@ -290,10 +278,7 @@ async fn an_operator_resumes_onto_a_worker_that_stands_by() {
     let operate = operate(before.fence.execution_id);
     let answer = engine.resume(operate, None).await;
     answer.expect("asked").expect("resumed");
-    let (handed, _slot) = eventually("it is handed over", async || {
-        taken.lock().expect("not poisoned").pop()
-    })
-    .await;
+    let (handed, _slot) = taken.lock().expect("not poisoned").pop().expect("handed");
     let resumption = handed.resumption.expect("it was suspended");
     assert_eq!(resumption.reason, SuspensionCloseReason::OperatorResume);
     assert!(resumption.signals.is_empty());

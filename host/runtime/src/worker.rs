@@ -61,7 +61,7 @@ pub(crate) struct Worker {
     service_slots: Arc<Semaphore>,
     attempts: Mutex<HashMap<LeaseId, Arc<Attempt>>>,
     routes: RwLock<Arc<Routes>>,
-    /// Its place among those that take executions as they are created.
+    /// Its place among those that take executions as they become ready.
     standby: OnceLock<Standby>,
     draining: AtomicBool,
     /// Whether the grace for what runs is over.
@@ -200,7 +200,7 @@ impl Worker {
     }
 
     /// Ends the worker if it drains and holds nothing: no service, no attempt,
-    /// and no slot for an execution that is just being created for it.
+    /// and no slot for an execution that is just being created or resumed for it.
     fn end_if_done(&self) {
         let slots = self.settings.slots.max(1) as usize;
         let served_out = self.served_out.load(Ordering::Relaxed);

@@ -84,7 +84,7 @@ pub(crate) async fn attach(
 }
 
 /// Reads what handlers go on with.
-pub(super) async fn read(
+async fn read(
     pool: &PgPool,
     partition: Partition,
     wanted: &[Wanted],

@@ -3,7 +3,7 @@
 //! One claim is in flight at a time. A claim that comes back full is followed
 //! by another at once; otherwise the worker waits until it is told that work is
 //! ready, or asks again after 25 ms to 1 s. Meanwhile it stands by: what is
-//! created on this host comes without a claim. Under load slots free up one by
+//! created or resumed on this host comes without a claim. Under load slots free up one by
 //! one, so a claim waits a moment for some more of them: the cost of a claim
 //! hardly depends on how much it brings.
 
@@ -147,8 +147,8 @@ fn wanted(worker: &Worker, max: usize) -> Claim {
 }
 
 impl Worker {
-    /// Has what is created for the kinds claimed now handed over without a
-    /// claim.
+    /// Has what is created or resumed for the kinds claimed now handed over without
+    /// a claim.
     fn stand_by(&self) {
         // Locked, so that a change of routes does not come in between: what was
         // routed away is not stood by for.
