@@ -1,8 +1,11 @@
 //! What one sandbox may use, and the meter that stops it from using more.
 //!
 //! Memory and tables are summed over the whole store, because a component may
-//! hold several of each: a bound per memory would multiply. Whoever runs into a
-//! bound is stopped with a [`LimitHit`], which says by type which one it was.
+//! hold several of each: a bound per memory would multiply. Memory is linear
+//! memory, tables, and what the host keeps for the guest behind its handles and
+//! in its calls; all of it grows through [`Meter::charge`] and shrinks through
+//! [`Meter::release`]. A guest that runs into a bound is stopped with a
+//! [`LimitHit`], which says by type which one it was.
 
 use serde::{Deserialize, Serialize};
 use wasmtime::ResourceLimiter;
@@ -11,7 +14,9 @@ use wasmtime::ResourceLimiter;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct SandboxLimits {
-    /// Most bytes of linear memory, all memories together.
+    /// Most bytes of memory: all linear memories, all tables, and what the host
+    /// keeps for the guest (its task, requests, signals and leases, and what its
+    /// calls carry), together. The log has a bound of its own.
     pub memory_bytes_max: u64,
     /// Most elements, all tables together.
     pub table_elements_max: u32,
@@ -21,7 +26,8 @@ pub struct SandboxLimits {
     pub tables_max: u32,
     /// Most linear memories.
     pub memories_max: u32,
-    /// Most resource handles held at once.
+    /// Most resource handles of the engine's interfaces held at once, and as many
+    /// of WASI's.
     pub handles_max: u32,
     /// Most bytes a guest passes to the host in one call.
     pub host_call_bytes_max: u32,
@@ -68,11 +74,21 @@ impl Default for SandboxLimits {
 /// A bound that stopped a guest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum LimitHit {
-    /// Linear memory.
+    /// Memory, for the guest itself.
     #[error(
         "the guest wanted {wanted} bytes of memory; {max} are allowed (sandbox.memory_bytes_max)"
     )]
     Memory {
+        /// What it would have held.
+        wanted: u64,
+        /// What it may hold.
+        max: u64,
+    },
+    /// Memory, for what the host keeps for the guest.
+    #[error(
+        "the guest wanted {wanted} bytes of memory, together with what the host keeps for its task, handles and calls; {max} are allowed (sandbox.memory_bytes_max)"
+    )]
+    Kept {
         /// What it would have held.
         wanted: u64,
         /// What it may hold.
@@ -102,6 +118,9 @@ pub enum LimitHit {
     },
 }
 
+/// Memory that one element of a table takes.
+const TABLE_ELEMENT_BYTES: u64 = 8;
+
 /// Counts what a store holds and refuses what exceeds the bounds.
 #[derive(Debug)]
 pub(crate) struct Meter {
@@ -125,9 +144,35 @@ impl Meter {
         }
     }
 
-    /// Returns the most linear memory held at once.
+    /// Returns the most memory held at once.
     pub(crate) fn memory_peak_bytes(&self) -> u64 {
         self.memory_peak_bytes
+    }
+
+    /// Adds memory to what the sandbox holds.
+    pub(crate) fn charge(&mut self, bytes: u64) -> Result<(), LimitHit> {
+        let wanted = self.memory_bytes.saturating_add(bytes);
+        let max = self.limits.memory_bytes_max;
+        if wanted > max {
+            return Err(LimitHit::Memory { wanted, max });
+        }
+        self.memory_bytes = wanted;
+        self.memory_peak_bytes = self.memory_peak_bytes.max(wanted);
+        Ok(())
+    }
+
+    /// Takes away memory that was charged.
+    pub(crate) fn release(&mut self, bytes: u64) {
+        self.memory_bytes = self.memory_bytes.saturating_sub(bytes);
+    }
+
+    /// As [`Self::charge`], for memory in which the host keeps something for the
+    /// guest.
+    pub(crate) fn charge_kept(&mut self, bytes: usize) -> Result<(), LimitHit> {
+        self.charge(bytes as u64).map_err(|hit| match hit {
+            LimitHit::Memory { wanted, max } => LimitHit::Kept { wanted, max },
+            other => other,
+        })
     }
 }
 
@@ -138,20 +183,15 @@ impl ResourceLimiter for Meter {
         desired: usize,
         _maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
-        self.memory_growth = desired.saturating_sub(current) as u64;
-        let wanted = self.memory_bytes.saturating_add(self.memory_growth);
-        let max = self.limits.memory_bytes_max;
-        if wanted > max {
-            return Err(LimitHit::Memory { wanted, max }.into());
-        }
-        self.memory_bytes = wanted;
-        self.memory_peak_bytes = self.memory_peak_bytes.max(wanted);
+        let growth = desired.saturating_sub(current) as u64;
+        self.charge(growth)?;
+        self.memory_growth = growth;
         Ok(true)
     }
 
     fn memory_grow_failed(&mut self, _error: wasmtime::Error) -> wasmtime::Result<()> {
-        self.memory_bytes = self.memory_bytes.saturating_sub(self.memory_growth);
-        self.memory_growth = 0;
+        let growth = std::mem::take(&mut self.memory_growth);
+        self.release(growth);
         Ok(())
     }
 
@@ -161,19 +201,22 @@ impl ResourceLimiter for Meter {
         desired: usize,
         _maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
-        self.table_growth = desired.saturating_sub(current) as u64;
-        let wanted = self.table_elements.saturating_add(self.table_growth);
+        let growth = desired.saturating_sub(current) as u64;
+        let wanted = self.table_elements.saturating_add(growth);
         let max = u64::from(self.limits.table_elements_max);
         if wanted > max {
             return Err(LimitHit::Tables { wanted, max }.into());
         }
+        self.charge(growth * TABLE_ELEMENT_BYTES)?;
+        self.table_growth = growth;
         self.table_elements = wanted;
         Ok(true)
     }
 
     fn table_grow_failed(&mut self, _error: wasmtime::Error) -> wasmtime::Result<()> {
-        self.table_elements = self.table_elements.saturating_sub(self.table_growth);
-        self.table_growth = 0;
+        let growth = std::mem::take(&mut self.table_growth);
+        self.table_elements = self.table_elements.saturating_sub(growth);
+        self.release(growth * TABLE_ELEMENT_BYTES);
         Ok(())
     }
 
@@ -232,5 +275,24 @@ mod tests {
                 .unwrap_err()
                 .is::<LimitHit>()
         );
+    }
+
+    #[test]
+    fn memory_tables_and_what_the_host_keeps_have_one_bound() {
+        let mut meter = Meter::new(SandboxLimits::default());
+        assert!(meter.memory_growing(0, 60 * MIB, None).unwrap());
+        assert!(meter.table_growing(0, 1_000, None).unwrap());
+        meter.charge_kept(3 * MIB).unwrap();
+        let wanted = (64 << 20) + 8_000;
+        let max = 64 << 20;
+        assert_eq!(meter.charge_kept(MIB), Err(LimitHit::Kept { wanted, max }));
+        let error = meter.memory_growing(0, MIB, None).unwrap_err();
+        assert_eq!(
+            error.downcast_ref::<LimitHit>(),
+            Some(&LimitHit::Memory { wanted, max })
+        );
+        meter.release(2 << 20);
+        assert_eq!(meter.charge_kept(MIB), Ok(()));
+        assert_eq!(meter.memory_peak_bytes(), (63 << 20) + 8_000);
     }
 }

@@ -196,7 +196,7 @@ fn explain(error: &wasmtime::Error, phase: Phase) -> (FailureClass, &'static str
     use FailureClass::{InfraCrash, Permanent, Transient};
     if let Some(hit) = error.downcast_ref::<LimitHit>() {
         let code = match hit {
-            LimitHit::Memory { .. } => "memory_limit",
+            LimitHit::Memory { .. } | LimitHit::Kept { .. } => "memory_limit",
             LimitHit::Tables { .. } => "table_limit",
             LimitHit::Handles { .. } => "handle_limit",
             LimitHit::HostCalls { .. } => "host_call_limit",
