@@ -7,8 +7,13 @@
 //! [`Meter::release`]. A guest that runs into a bound is stopped with a
 //! [`LimitHit`], which says by type which one it was.
 
+use std::pin::Pin;
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
-use wasmtime::ResourceLimiter;
+use wasmtime::ResourceLimiterAsync;
+
+use crate::room::{Allowance, NoRoom, Seat};
 
 /// Bounds of one sandbox.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -94,6 +99,24 @@ pub enum LimitHit {
         /// What it may hold.
         max: u64,
     },
+    /// Memory of the host: other sandboxes hold it.
+    #[error(
+        "the sandboxes of this host hold all the memory they may (runtime.memory_bytes_max); this one was stopped when it wanted {more} bytes more"
+    )]
+    HostFull {
+        /// What it wanted on top of what it held.
+        more: u64,
+    },
+    /// Memory of the host: more than one sandbox may hold.
+    #[error(
+        "the guest wanted {more} bytes of memory more; one sandbox may hold {max} on this host, three quarters of what all may (runtime.memory_bytes_max)"
+    )]
+    HostShare {
+        /// What it wanted on top of what it held.
+        more: u64,
+        /// What it may hold.
+        max: u64,
+    },
     /// Tables.
     #[error(
         "the guest wanted {wanted} table elements; {max} are allowed (sandbox.table_elements_max)"
@@ -119,12 +142,13 @@ pub enum LimitHit {
 }
 
 /// Memory that one element of a table takes.
-const TABLE_ELEMENT_BYTES: u64 = 8;
+pub(crate) const TABLE_ELEMENT_BYTES: u64 = 8;
 
 /// Counts what a store holds and refuses what exceeds the bounds.
 #[derive(Debug)]
 pub(crate) struct Meter {
     limits: SandboxLimits,
+    allowance: Allowance,
     memory_bytes: u64,
     memory_peak_bytes: u64,
     memory_growth: u64,
@@ -136,12 +160,18 @@ impl Meter {
     pub(crate) fn new(limits: SandboxLimits) -> Self {
         Self {
             limits,
+            allowance: Allowance::default(),
             memory_bytes: 0,
             memory_peak_bytes: 0,
             memory_growth: 0,
             table_elements: 0,
             table_growth: 0,
         }
+    }
+
+    /// Has what is charged from now on taken from the room of the host.
+    pub(crate) fn draw_from(&mut self, seat: Arc<Seat>) {
+        self.allowance = Allowance::of(seat);
     }
 
     /// Returns the most memory held at once.
@@ -151,19 +181,58 @@ impl Meter {
 
     /// Adds memory to what the sandbox holds.
     pub(crate) fn charge(&mut self, bytes: u64) -> Result<(), LimitHit> {
-        let wanted = self.memory_bytes.saturating_add(bytes);
-        let max = self.limits.memory_bytes_max;
-        if wanted > max {
-            return Err(LimitHit::Memory { wanted, max });
-        }
-        self.memory_bytes = wanted;
-        self.memory_peak_bytes = self.memory_peak_bytes.max(wanted);
+        let wanted = self.bounded(bytes)?;
+        self.allowance
+            .draw(bytes)
+            .map_err(|no_room| no_room_for(bytes, no_room))?;
+        self.hold(wanted);
+        Ok(())
+    }
+
+    /// As [`Self::charge`], waiting for room on the host as long as that may help.
+    async fn charge_waiting(&mut self, bytes: u64) -> Result<(), LimitHit> {
+        let wanted = self.bounded(bytes)?;
+        self.allowance
+            .wait_for(bytes)
+            .await
+            .map_err(|no_room| no_room_for(bytes, no_room))?;
+        self.hold(wanted);
         Ok(())
     }
 
     /// Takes away memory that was charged.
     pub(crate) fn release(&mut self, bytes: u64) {
-        self.memory_bytes = self.memory_bytes.saturating_sub(bytes);
+        let bytes = bytes.min(self.memory_bytes);
+        self.memory_bytes -= bytes;
+        self.allowance.put_back(bytes);
+    }
+
+    /// Returns what the sandbox would hold with `bytes` more, if it may.
+    fn bounded(&self, bytes: u64) -> Result<u64, LimitHit> {
+        let wanted = self.memory_bytes.saturating_add(bytes);
+        let max = self.limits.memory_bytes_max;
+        if wanted > max {
+            return Err(LimitHit::Memory { wanted, max });
+        }
+        Ok(wanted)
+    }
+
+    fn hold(&mut self, bytes: u64) {
+        self.memory_bytes = bytes;
+        self.memory_peak_bytes = self.memory_peak_bytes.max(bytes);
+    }
+
+    fn grow_table(&mut self, current: usize, desired: usize) -> wasmtime::Result<bool> {
+        let growth = desired.saturating_sub(current) as u64;
+        let wanted = self.table_elements.saturating_add(growth);
+        let max = u64::from(self.limits.table_elements_max);
+        if wanted > max {
+            return Err(LimitHit::Tables { wanted, max }.into());
+        }
+        self.charge(growth * TABLE_ELEMENT_BYTES)?;
+        self.table_growth = growth;
+        self.table_elements = wanted;
+        Ok(true)
     }
 
     /// As [`Self::charge`], for memory in which the host keeps something for the
@@ -176,17 +245,35 @@ impl Meter {
     }
 }
 
-impl ResourceLimiter for Meter {
-    fn memory_growing(
-        &mut self,
+fn no_room_for(more: u64, no_room: NoRoom) -> LimitHit {
+    match no_room {
+        NoRoom::Full => LimitHit::HostFull { more },
+        NoRoom::Never { max } => LimitHit::HostShare { more, max },
+    }
+}
+
+/// An answer that may have to be waited for.
+type Growing<'a> = Pin<Box<dyn Future<Output = wasmtime::Result<bool>> + Send + 'a>>;
+
+/// Linear memory waits for room on the host, which stops the guest and no thread; the
+/// rest is small and does not.
+impl ResourceLimiterAsync for Meter {
+    fn memory_growing<'this, 'a>(
+        &'this mut self,
         current: usize,
         desired: usize,
         _maximum: Option<usize>,
-    ) -> wasmtime::Result<bool> {
-        let growth = desired.saturating_sub(current) as u64;
-        self.charge(growth)?;
-        self.memory_growth = growth;
-        Ok(true)
+    ) -> Growing<'a>
+    where
+        'this: 'a,
+        Self: 'a,
+    {
+        Box::pin(async move {
+            let growth = desired.saturating_sub(current) as u64;
+            self.charge_waiting(growth).await?;
+            self.memory_growth = growth;
+            Ok(true)
+        })
     }
 
     fn memory_grow_failed(&mut self, _error: wasmtime::Error) -> wasmtime::Result<()> {
@@ -195,22 +282,17 @@ impl ResourceLimiter for Meter {
         Ok(())
     }
 
-    fn table_growing(
-        &mut self,
+    fn table_growing<'this, 'a>(
+        &'this mut self,
         current: usize,
         desired: usize,
         _maximum: Option<usize>,
-    ) -> wasmtime::Result<bool> {
-        let growth = desired.saturating_sub(current) as u64;
-        let wanted = self.table_elements.saturating_add(growth);
-        let max = u64::from(self.limits.table_elements_max);
-        if wanted > max {
-            return Err(LimitHit::Tables { wanted, max }.into());
-        }
-        self.charge(growth * TABLE_ELEMENT_BYTES)?;
-        self.table_growth = growth;
-        self.table_elements = wanted;
-        Ok(true)
+    ) -> Growing<'a>
+    where
+        'this: 'a,
+        Self: 'a,
+    {
+        Box::pin(std::future::ready(self.grow_table(current, desired)))
     }
 
     fn table_grow_failed(&mut self, _error: wasmtime::Error) -> wasmtime::Result<()> {
@@ -239,12 +321,16 @@ mod tests {
 
     const MIB: usize = 1 << 20;
 
+    fn grow(meter: &mut Meter, current: usize, desired: usize) -> wasmtime::Result<bool> {
+        futures::executor::block_on(meter.memory_growing(current, desired, None))
+    }
+
     #[test]
     fn memory_is_bounded_by_the_sum_of_all_memories() {
         let mut meter = Meter::new(SandboxLimits::default());
-        assert!(meter.memory_growing(0, 40 * MIB, None).unwrap());
-        assert!(meter.memory_growing(0, 24 * MIB, None).unwrap());
-        let error = meter.memory_growing(24 * MIB, 25 * MIB, None).unwrap_err();
+        assert!(grow(&mut meter, 0, 40 * MIB).unwrap());
+        assert!(grow(&mut meter, 0, 24 * MIB).unwrap());
+        let error = grow(&mut meter, 24 * MIB, 25 * MIB).unwrap_err();
         assert_eq!(
             error.downcast_ref::<LimitHit>(),
             Some(&LimitHit::Memory {
@@ -258,35 +344,30 @@ mod tests {
     #[test]
     fn growth_that_failed_is_not_charged() {
         let mut meter = Meter::new(SandboxLimits::default());
-        assert!(meter.memory_growing(0, 60 * MIB, None).unwrap());
+        assert!(grow(&mut meter, 0, 60 * MIB).unwrap());
         meter
             .memory_grow_failed(wasmtime::Error::msg("no room"))
             .unwrap();
-        assert!(meter.memory_growing(0, 60 * MIB, None).unwrap());
+        assert!(grow(&mut meter, 0, 60 * MIB).unwrap());
     }
 
     #[test]
     fn tables_are_bounded_by_the_sum_of_their_elements() {
         let mut meter = Meter::new(SandboxLimits::default());
-        assert!(meter.table_growing(0, 15_000, None).unwrap());
-        assert!(
-            meter
-                .table_growing(0, 6_000, None)
-                .unwrap_err()
-                .is::<LimitHit>()
-        );
+        assert!(meter.grow_table(0, 15_000).unwrap());
+        assert!(meter.grow_table(0, 6_000).unwrap_err().is::<LimitHit>());
     }
 
     #[test]
     fn memory_tables_and_what_the_host_keeps_have_one_bound() {
         let mut meter = Meter::new(SandboxLimits::default());
-        assert!(meter.memory_growing(0, 60 * MIB, None).unwrap());
-        assert!(meter.table_growing(0, 1_000, None).unwrap());
+        assert!(grow(&mut meter, 0, 60 * MIB).unwrap());
+        assert!(meter.grow_table(0, 1_000).unwrap());
         meter.charge_kept(3 * MIB).unwrap();
         let wanted = (64 << 20) + 8_000;
         let max = 64 << 20;
         assert_eq!(meter.charge_kept(MIB), Err(LimitHit::Kept { wanted, max }));
-        let error = meter.memory_growing(0, MIB, None).unwrap_err();
+        let error = grow(&mut meter, 0, MIB).unwrap_err();
         assert_eq!(
             error.downcast_ref::<LimitHit>(),
             Some(&LimitHit::Memory { wanted, max })

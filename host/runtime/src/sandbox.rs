@@ -21,6 +21,7 @@ use crate::cpu_meter::Metered;
 use crate::held::{Held, Spent};
 use crate::host::{HostSide, Role, State};
 use crate::limits::SandboxLimits;
+use crate::room::Seat;
 use crate::verdict::{self, Ended, Phase, Verdict};
 use crate::worker::{Service, ServiceStop};
 
@@ -32,6 +33,8 @@ pub(crate) struct Opening {
     pub(crate) limits: SandboxLimits,
     /// Most bytes of a result.
     pub(crate) result_bytes_max: u32,
+    /// Its part of the host.
+    pub(crate) seat: Arc<Seat>,
 }
 
 /// Opens a sandbox, calls the handler once and drops the sandbox.
@@ -39,6 +42,8 @@ pub(crate) struct Opening {
 /// Must be polled on a tokio runtime. Dropping the future stops the guest.
 pub(crate) async fn run(handler: &HandlerPre<State>, held: Arc<Held>, opening: Opening) -> Verdict {
     let attempt = held.attempt.clone();
+    // Before the store, so that it is given back after what it is for.
+    let _seat = opening.seat.clone();
     let mut store = open(handler.engine(), Role::Handler(held.clone()), opening);
     let mut phase = Phase::Opening;
     let answer = {
@@ -105,6 +110,8 @@ pub(crate) async fn serve(
     service: &Arc<Service>,
     opening: Opening,
 ) -> Life {
+    // Before the store, so that it is given back after what it is for.
+    let _seat = opening.seat.clone();
     let mut store = open(component.engine(), Role::Service(service.clone()), opening);
     let mut phase = Phase::Opening;
     let answer = {
@@ -132,9 +139,11 @@ pub(crate) async fn serve(
 
 fn open(engine: &wasmtime::Engine, role: Role, opening: Opening) -> Store<State> {
     let limits = opening.limits;
-    let state = State::new(role, opening.side, limits, opening.result_bytes_max);
+    let mut state = State::new(role, opening.side, limits, opening.result_bytes_max);
+    state.meter.draw_from(opening.seat);
     let mut store = Store::new(engine, state);
-    store.limiter(|state| &mut state.meter);
+    // A guest that wants memory of which the host has none waits without a thread.
+    store.limiter_async(|state| &mut state.meter);
     store.set_hostcall_fuel(limits.host_call_bytes_max as usize);
     // Twice as many as the host's own table holds, so that running out of
     // handles is met there first, where it has a type.

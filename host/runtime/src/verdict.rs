@@ -10,6 +10,7 @@
 //! | it computed or ran too long | `cpu_limit`, `attempt_timeout` | timeout |
 //! | it said `recorded` without having recorded | `outcome_not_recorded` | permanent |
 //! | the host failed | `host_fault` | infra_crash |
+//! | other sandboxes held the memory it wanted | `host_memory_full` | infra_crash |
 //! | the component could not be opened | `component_unavailable` | infra_crash |
 //! | lease lost, execution cancelled | nothing is written | |
 //!
@@ -146,6 +147,15 @@ pub(crate) fn served(
     }
 }
 
+/// A service was told to end before there was room for its sandbox.
+pub(crate) fn never_served() -> Failure {
+    Failure::new(
+        FailureClass::InfraCrash,
+        "service_stopped",
+        "the service was told to end before there was room for its sandbox",
+    )
+}
+
 /// The host failed while a service ran.
 pub(crate) fn host_fault(why: &str) -> Failure {
     tracing::error!(why, "the host failed while it ran a service");
@@ -196,7 +206,12 @@ fn explain(error: &wasmtime::Error, phase: Phase) -> (FailureClass, &'static str
     use FailureClass::{InfraCrash, Permanent, Transient};
     if let Some(hit) = error.downcast_ref::<LimitHit>() {
         let code = match hit {
-            LimitHit::Memory { .. } | LimitHit::Kept { .. } => "memory_limit",
+            LimitHit::HostFull { .. } => {
+                return (InfraCrash, "host_memory_full", hit.to_string());
+            }
+            LimitHit::Memory { .. } | LimitHit::Kept { .. } | LimitHit::HostShare { .. } => {
+                "memory_limit"
+            }
             LimitHit::Tables { .. } => "table_limit",
             LimitHit::Handles { .. } => "handle_limit",
             LimitHit::HostCalls { .. } => "host_call_limit",

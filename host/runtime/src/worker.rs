@@ -16,10 +16,12 @@
 mod attempting;
 mod claiming;
 mod next;
+mod opening;
 mod recording;
 mod routing;
 mod service;
 mod serving;
+mod throttle;
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -35,6 +37,7 @@ use crate::attempt::Attempt;
 use crate::limits::SandboxLimits;
 use crate::metrics::Counters;
 use crate::registry::Registry;
+use crate::room::Room;
 use crate::routes::Routes;
 use crate::settings::WorkerSettings;
 
@@ -63,6 +66,7 @@ pub(crate) struct Worker {
     routes: RwLock<Arc<Routes>>,
     /// Its place among those that take executions as they become ready.
     standby: OnceLock<Standby>,
+    unopened: opening::Unopened,
     draining: AtomicBool,
     /// Whether the grace for what runs is over.
     given_up: watch::Sender<bool>,
@@ -110,6 +114,7 @@ impl Worker {
             attempts: Mutex::default(),
             routes: RwLock::default(),
             standby: OnceLock::new(),
+            unopened: opening::Unopened::default(),
             draining: AtomicBool::new(false),
             given_up: watch::Sender::new(false),
             served_out: AtomicBool::new(false),
@@ -172,6 +177,11 @@ impl Worker {
     async fn gave_up(&self) {
         // The sender is here, so waiting cannot fail.
         let _ = self.given_up.subscribe().wait_for(|over| *over).await;
+    }
+
+    /// Returns what sandboxes share, also those of other workers of this host.
+    fn room(&self) -> &Arc<Room> {
+        self.registry.room()
     }
 
     fn retire_grace(&self) -> Duration {

@@ -5,7 +5,8 @@
 //! ready, or asks again after 25 ms to 1 s. Meanwhile it stands by: what is
 //! created or resumed on this host comes without a claim. Under load slots free up one by
 //! one, so a claim waits a moment for some more of them: the cost of a claim
-//! hardly depends on how much it brings.
+//! hardly depends on how much it brings. While something waits for room for its sandbox
+//! nothing is claimed, and never much more than there is room for.
 
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
@@ -21,6 +22,8 @@ pub(super) const POLL_MIN: Duration = Duration::from_millis(25);
 pub(super) const POLL_MAX: Duration = Duration::from_secs(1);
 /// How long a claim waits for more slots.
 const GATHER: Duration = Duration::from_millis(2);
+/// Executions claimed although they will have to wait for room.
+const WAITING_MAX: usize = 4;
 pub(super) const FAULT_PAUSE: Duration = Duration::from_millis(500);
 
 /// Claims until the worker drains.
@@ -45,7 +48,9 @@ pub(super) async fn claim(worker: Arc<Worker>) {
                     poll = POLL_MIN;
                     continue;
                 }
-                worker.stand_by();
+                if !worker.room().is_waited_for() {
+                    worker.stand_by();
+                }
                 poll = if found > 0 {
                     POLL_MIN
                 } else {
@@ -92,7 +97,13 @@ async fn gather(worker: &Worker) -> Option<OwnedSemaphorePermit> {
         if worker.is_draining() {
             return None;
         }
-        if !worker.routes().claimable().is_empty() {
+        let room = worker.room();
+        if room.is_waited_for() {
+            tokio::select! {
+                () = room.cleared() => {}
+                () = worker.stirred.notified() => {}
+            }
+        } else if !worker.routes().claimable().is_empty() {
             tokio::select! {
                 slot = worker.slots.clone().acquire_owned() => break slot.ok()?,
                 () = worker.stirred.notified() => {}
@@ -105,7 +116,11 @@ async fn gather(worker: &Worker) -> Option<OwnedSemaphorePermit> {
     if worker.slots.available_permits() + 1 < enough {
         tokio::time::sleep(GATHER).await;
     }
-    let more = worker.slots.available_permits().min(Limits::BATCH_MAX - 1);
+    let more = worker
+        .slots
+        .available_permits()
+        .min(Limits::BATCH_MAX - 1)
+        .min(worker.room().openings() + WAITING_MAX);
     if more > 0
         && let Ok(more) = u32::try_from(more)
         && let Ok(others) = worker.slots.clone().try_acquire_many_owned(more)

@@ -32,10 +32,8 @@ pub(super) async fn record(worker: &Worker, attempt: &Attempt, ending: Ending, e
         Ended::Completed(result) => complete(worker, attempt, ending, result).await,
         Ended::Failed(failure) => fail(worker, attempt, &ending, failure).await,
         Ended::Recorded => None,
-        Ended::NotOpened(why) => {
-            tracing::warn!(execution = %id, why, "no sandbox was opened; the lease is given back");
-            release(worker, attempt, &ending).await
-        }
+        // Said before, now and then.
+        Ended::NotOpened(_) => release(worker, attempt, &ending).await,
         // Stopped by the end of the worker, not by the loss of the lease.
         Ended::Abandoned(Stop::LeaseLost) if worker.is_given_up() => {
             release(worker, attempt, &ending).await
