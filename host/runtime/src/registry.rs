@@ -37,6 +37,8 @@ pub(crate) struct Loaded {
     pub(crate) digest: Digest,
     /// What a sandbox of it occupies when it is opened.
     pub(crate) needs: Needs,
+    /// Whether its sandboxes are small ones when they are opened.
+    pub(crate) is_small: bool,
     guest: Guest,
 }
 
@@ -277,6 +279,7 @@ impl Registry {
         };
         Ok(Ok(Loaded {
             digest,
+            is_small: Room::is_small(&needs.wanted(&self.limits, 0)),
             needs,
             guest,
         }))

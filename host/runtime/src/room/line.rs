@@ -31,6 +31,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use tokio::sync::futures::Notified;
 use tokio::sync::{Notify, oneshot};
 
 use super::needs::Wanted;
@@ -143,11 +144,23 @@ pub(crate) struct Room {
     kept_bytes: u64,
     growth_wait: Duration,
     line: Mutex<Line>,
-    /// Openings that wait.
-    waiting: AtomicUsize,
-    /// Told when no opening waits any more.
+    /// Openings that wait, of small sandboxes and of big ones.
+    small_waiting: AtomicUsize,
+    big_waiting: AtomicUsize,
+    /// Told when openings of either size wait no more.
     cleared: Notify,
     refused: AtomicU64,
+}
+
+/// For what sandboxes there may be room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ForMore {
+    /// For any.
+    All,
+    /// For small ones.
+    Small,
+    /// For none.
+    None,
 }
 
 /// Room as it is used at one moment.
@@ -236,7 +249,8 @@ impl Room {
                 big_openings: VecDeque::new(),
                 growths: Vec::new(),
             }),
-            waiting: AtomicUsize::new(0),
+            small_waiting: AtomicUsize::new(0),
+            big_waiting: AtomicUsize::new(0),
             cleared: Notify::new(),
             refused: AtomicU64::new(0),
         })
@@ -293,6 +307,11 @@ impl Room {
         }
     }
 
+    /// Whether a sandbox like this is a small one.
+    pub(crate) fn is_small(wanted: &Wanted) -> bool {
+        Parts::of(wanted).within(SMALL)
+    }
+
     /// Says why a sandbox like this can never be opened, however long it waits.
     pub(crate) fn never_fits(&self, wanted: &Wanted) -> Option<String> {
         let shares = Parts::of(wanted).shares();
@@ -315,22 +334,21 @@ impl Room {
             })
     }
 
-    /// Whether something waits to be opened.
-    pub(crate) fn is_waited_for(&self) -> bool {
-        self.waiting.load(Ordering::Relaxed) > 0
+    /// Returns for what sandboxes there may be room: for none of a size of which some
+    /// wait, and for no big ones while small ones do.
+    pub(crate) fn for_more(&self) -> ForMore {
+        if self.small_waiting.load(Ordering::Relaxed) > 0 {
+            ForMore::None
+        } else if self.big_waiting.load(Ordering::Relaxed) > 0 {
+            ForMore::Small
+        } else {
+            ForMore::All
+        }
     }
 
-    /// Waits until nothing waits to be opened.
-    pub(crate) async fn cleared(&self) {
-        loop {
-            let cleared = self.cleared.notified();
-            tokio::pin!(cleared);
-            cleared.as_mut().enable();
-            if !self.is_waited_for() {
-                return;
-            }
-            cleared.await;
-        }
+    /// Returns what is told when sandboxes of a size wait no more.
+    pub(crate) fn cleared(&self) -> Notified<'_> {
+        self.cleared.notified()
     }
 
     /// Returns about how many sandboxes could be opened now, going by the last ones.
@@ -355,7 +373,7 @@ impl Room {
             bytes_max: self.total.bytes(),
             sandboxes: used.0[0],
             sandboxes_max: self.total.0[0],
-            opening: self.waiting.load(Ordering::Relaxed) as u64,
+            opening: (line.small_openings.len() + line.big_openings.len()) as u64,
             growing: line.growths.len() as u64,
             refused: self.refused.load(Ordering::Relaxed),
         }
@@ -515,9 +533,13 @@ impl Room {
 
     /// Tells how many wait.
     fn note(&self, line: &Line) {
-        let waiting = line.small_openings.len() + line.big_openings.len();
-        self.waiting.store(waiting, Ordering::Relaxed);
-        if waiting == 0 {
+        let note = |waiting: &AtomicUsize, now: usize| {
+            let before = waiting.swap(now, Ordering::Relaxed);
+            before > 0 && now == 0
+        };
+        let small = note(&self.small_waiting, line.small_openings.len());
+        let big = note(&self.big_waiting, line.big_openings.len());
+        if small || big {
             self.cleared.notify_waiters();
         }
     }

@@ -18,7 +18,7 @@ mod size;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use line::Room;
+pub(crate) use line::{ForMore, Room};
 pub use machine::{Machine, MemoryBudget};
 pub(crate) use needs::{INSTANCE_BYTES_MAX, Needs, Wanted, count, sealed, split};
 pub(crate) use seat::{Allowance, NoRoom, Seat};

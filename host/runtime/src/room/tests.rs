@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use tokio::task::JoinHandle;
 
-use super::{Allowance, Bound, NoRoom, PoolSize, Room, Seat, Wanted};
+use super::{Allowance, Bound, ForMore, NoRoom, PoolSize, Room, Seat, Wanted};
 
 const MIB: u64 = 1 << 20;
 /// Long enough not to end by itself where a test is about something else.
@@ -62,7 +62,7 @@ async fn what_finds_no_room_waits_in_order_and_claims_pause() {
     let room = room(2, 8, 100);
     let first = room.open(&wanted(1, MIB)).await;
     let second = room.open(&wanted(1, MIB)).await;
-    assert!(!room.is_waited_for());
+    assert_eq!(room.for_more(), ForMore::All);
     let third = open(&room, 1, MIB);
     settle().await;
     let fourth = open(&room, 1, MIB);
@@ -72,10 +72,12 @@ async fn what_finds_no_room_waits_in_order_and_claims_pause() {
     drop(first);
     let third = given(third).await;
     assert!(!fourth.is_finished());
-    assert!(room.is_waited_for());
+    assert_eq!(room.for_more(), ForMore::None);
+    let cleared = room.cleared();
     drop(second);
     let fourth = given(fourth).await;
-    room.cleared().await;
+    cleared.await;
+    assert_eq!(room.for_more(), ForMore::All);
     drop((third, fourth));
     let empty = room.occupancy();
     assert_eq!((empty.sandboxes, empty.bytes), (0, 0));
@@ -89,7 +91,7 @@ async fn what_stops_waiting_keeps_neither_its_place_nor_its_room() {
     settle().await;
     gone.abort();
     settle().await;
-    assert!(!room.is_waited_for());
+    assert_eq!(room.for_more(), ForMore::All);
     // Granted and not taken: the same.
     let granted = open(&room, 1, MIB);
     settle().await;
@@ -111,6 +113,7 @@ async fn sandboxes_of_many_memories_leave_room_for_those_of_few() {
     let waiting = open(&room, 8, MIB);
     settle().await;
     assert!(!waiting.is_finished());
+    assert_eq!(room.for_more(), ForMore::Small);
     let small: Vec<_> = (0..10)
         .map_while(|_| room.try_open(&wanted(1, MIB)))
         .collect();

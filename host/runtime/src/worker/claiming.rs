@@ -5,8 +5,8 @@
 //! ready, or asks again after 25 ms to 1 s. Meanwhile it stands by: what is
 //! created or resumed on this host comes without a claim. Under load slots free up one by
 //! one, so a claim waits a moment for some more of them: the cost of a claim
-//! hardly depends on how much it brings. While something waits for room for its sandbox
-//! nothing is claimed, and never much more than there is room for.
+//! hardly depends on how much it brings. Of kinds whose sandboxes wait for room nothing
+//! is claimed, and never much more than there is room for.
 
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
@@ -48,9 +48,7 @@ pub(super) async fn claim(worker: Arc<Worker>) {
                     poll = POLL_MIN;
                     continue;
                 }
-                if !worker.room().is_waited_for() {
-                    worker.stand_by();
-                }
+                worker.stand_by();
                 poll = if found > 0 {
                     POLL_MIN
                 } else {
@@ -97,19 +95,21 @@ async fn gather(worker: &Worker) -> Option<OwnedSemaphorePermit> {
         if worker.is_draining() {
             return None;
         }
-        let room = worker.room();
-        if room.is_waited_for() {
+        // Told of what changes from here on.
+        let cleared = worker.room().cleared();
+        tokio::pin!(cleared);
+        cleared.as_mut().enable();
+        let for_more = worker.room().for_more();
+        if worker.routes().claimable_for(for_more).is_empty() {
             tokio::select! {
-                () = room.cleared() => {}
+                () = cleared => {}
                 () = worker.stirred.notified() => {}
             }
-        } else if !worker.routes().claimable().is_empty() {
+        } else {
             tokio::select! {
                 slot = worker.slots.clone().acquire_owned() => break slot.ok()?,
                 () = worker.stirred.notified() => {}
             }
-        } else {
-            worker.stirred.notified().await;
         }
     };
     let enough = (worker.settings.slots as usize / 4).max(1);
@@ -158,10 +158,16 @@ pub(super) async fn ask(
 }
 
 fn wanted(worker: &Worker, max: usize) -> Claim {
-    claim_of(worker, worker.routes().claimable().to_vec(), max)
+    claim_of(worker, worker.claimable(), max)
 }
 
 impl Worker {
+    /// Returns the kinds that are claimed for handlers now.
+    fn claimable(&self) -> Vec<String> {
+        let room = self.room().for_more();
+        self.routes().claimable_for(room).to_vec()
+    }
+
     /// Has what is created or resumed for the kinds claimed now handed over without
     /// a claim.
     fn stand_by(&self) {
@@ -169,7 +175,12 @@ impl Worker {
         // routed away is not stood by for.
         let routes = self.routes.read().unwrap_or_else(PoisonError::into_inner);
         if let Some(standby) = self.standby.get() {
-            standby.open(claim_of(self, routes.claimable().to_vec(), 0));
+            let kinds = routes.claimable_for(self.room().for_more());
+            if kinds.is_empty() {
+                standby.close();
+            } else {
+                standby.open(claim_of(self, kinds.to_vec(), 0));
+            }
         }
     }
 }

@@ -1,12 +1,16 @@
 //! Takes room for the sandbox of an attempt before it is opened.
 //!
 //! What finds no room waits in order, with its slot and its lease, which the keeper
-//! renews; it begins no attempt anew. Meanwhile the worker claims nothing and stands
-//! by for nothing: another host may have room.
+//! renews; it begins no attempt anew. Meanwhile the worker neither claims kinds whose
+//! sandboxes would have to wait as well nor stands by for them: another host may have
+//! room.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
+
+use futures::FutureExt as _;
 
 use super::Worker;
 use super::throttle::Throttle;
@@ -57,9 +61,6 @@ pub(super) async fn seat(
 }
 
 async fn wait(worker: &Worker, wanted: &Wanted, attempt: &Attempt) -> Result<Arc<Seat>, Stop> {
-    if let Some(standby) = worker.standby.get() {
-        standby.close();
-    }
     if let Some(others) = worker.unopened.waits.speak() {
         let room = worker.room().occupancy();
         tracing::warn!(
@@ -69,13 +70,22 @@ async fn wait(worker: &Worker, wanted: &Wanted, attempt: &Attempt) -> Result<Arc
             sandboxes_max = room.sandboxes_max,
             bytes = room.bytes,
             bytes_max = room.bytes_max,
-            "executions wait for room for their sandboxes, and nothing is claimed meanwhile (runtime.memory_bytes_max, runtime.sandboxes_max)"
+            "executions wait for room for their sandboxes, and no more like them are claimed meanwhile (runtime.memory_bytes_max, runtime.sandboxes_max)"
         );
     }
+    let mut opening = pin!(worker.room().open(wanted));
+    if let Some(seat) = opening.as_mut().now_or_never() {
+        return Ok(seat);
+    }
+    // It stands in line now, and counts when the next claim decides for what to stand by.
+    if let Some(standby) = worker.standby.get() {
+        standby.close();
+    }
+    worker.stirred.notify_one();
     tokio::select! {
         biased;
         stop = attempt.stopped() => Err(stop),
-        seat = worker.room().open(wanted) => Ok(seat),
+        seat = opening => Ok(seat),
     }
 }
 
