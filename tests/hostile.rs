@@ -146,6 +146,7 @@ fn of_kind(kind: &str) -> Value {
     let input = match kind {
         "slow" | "sprawling" => "3000",
         "giant-result" => "4000000",
+        "log-flood" => "5000",
         _ => "",
     };
     json!({"kind": kind, "input_text": input, "namespace": "hostile", "policy": {
