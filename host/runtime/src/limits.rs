@@ -110,6 +110,16 @@ pub enum LimitHit {
         /// What it may hold.
         max: u32,
     },
+    /// Random bytes.
+    #[error(
+        "the guest wanted {wanted} random bytes in one call; {max} are allowed (sandbox.random_bytes_max)"
+    )]
+    Random {
+        /// What it asked for.
+        wanted: u64,
+        /// What it may have.
+        max: u32,
+    },
     /// Calls into the engine's interfaces.
     #[error("the guest called the host more than {max} times (sandbox.host_calls_max)")]
     HostCalls {

@@ -200,6 +200,7 @@ fn explain(error: &wasmtime::Error, phase: Phase) -> (FailureClass, &'static str
             LimitHit::Tables { .. } => "table_limit",
             LimitHit::Handles { .. } => "handle_limit",
             LimitHit::HostCalls { .. } => "host_call_limit",
+            LimitHit::Random { .. } => "random_limit",
         };
         return (Permanent, code, hit.to_string());
     }

@@ -27,7 +27,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
 use engine::{Engine, Standby};
-use model::LeaseId;
+use model::{LeaseId, Limits};
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, Semaphore, watch};
 
@@ -51,7 +51,7 @@ pub(crate) struct Worker {
     pub(crate) counters: Arc<Counters>,
     registry: Arc<Registry>,
     limits: SandboxLimits,
-    result_bytes_max: u32,
+    instance_limits: Limits,
     /// The runtime the engine lives on.
     main: Handle,
     /// The runtime guests run on.
@@ -97,7 +97,7 @@ impl Worker {
         guests: Handle,
     ) -> WorkerHandle {
         let worker = Arc::new(Self {
-            result_bytes_max: engine.limits().result_bytes_max,
+            instance_limits: engine.limits(),
             slots: Arc::new(Semaphore::new(settings.slots.max(1) as usize)),
             service_slots: Arc::new(Semaphore::new(service_slots(settings.slots))),
             engine,

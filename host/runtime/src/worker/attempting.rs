@@ -75,7 +75,7 @@ async fn run(worker: &Arc<Worker>, mut claimed: Claimed, attempt: Arc<Attempt>) 
             let opening = Opening {
                 side,
                 limits: worker.limits,
-                result_bytes_max: worker.result_bytes_max,
+                instance_limits: worker.instance_limits,
             };
             in_sandbox(worker, handler, held.into(), opening).await
         }
