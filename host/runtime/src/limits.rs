@@ -46,6 +46,10 @@ pub struct SandboxLimits {
     /// Time between a cancellation and the stop, in milliseconds; for a service
     /// also between the loss of a lease it keeps and the stop.
     pub cancel_grace_ms: u32,
+    /// Time between the end of an attempt that its handler recorded itself
+    /// (through `complete` or `suspend`) and the stop of the handler, in
+    /// milliseconds.
+    pub outcome_grace_ms: u32,
     /// Longest attempt, whatever its policy says, in milliseconds.
     pub attempt_ms_max: u32,
 }
@@ -66,6 +70,7 @@ impl Default for SandboxLimits {
             log_records_max: 2000,
             cpu_ms_max: 10_000,
             cancel_grace_ms: 500,
+            outcome_grace_ms: 5_000,
             attempt_ms_max: 3_600_000,
         }
     }

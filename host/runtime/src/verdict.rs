@@ -108,6 +108,7 @@ pub(crate) fn returned(
 pub(crate) fn stopped(stop: Stop) -> Ended {
     let code = match stop {
         Stop::LeaseLost | Stop::Cancelled => return Ended::Abandoned(stop),
+        Stop::Overstayed => return Ended::Recorded,
         Stop::AttemptTimeout => "attempt_timeout",
         Stop::CpuLimit(_) => "cpu_limit",
     };

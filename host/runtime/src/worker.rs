@@ -138,6 +138,14 @@ impl Worker {
             .collect()
     }
 
+    /// Has every guest stop, also those that recorded their end themselves.
+    fn stop_all(&self) {
+        let attempts = self.attempts.lock().unwrap_or_else(PoisonError::into_inner);
+        for attempt in attempts.values() {
+            attempt.lose();
+        }
+    }
+
     /// Begins to keep the lease of an attempt.
     fn hold(&self, attempt: &Arc<Attempt>) {
         self.counters.started.fetch_add(1, Ordering::Relaxed);
@@ -269,15 +277,13 @@ impl WorkerHandle {
             return 0;
         }
         worker.given_up.send_replace(true);
-        let late = worker.held(|_| true);
-        for attempt in &late {
-            attempt.lose();
-        }
+        let late = worker.held(|_| true).len();
+        worker.stop_all();
         // A stopped guest ends within a tick; what may take longer is a
         // database that does not answer, and then the leases lapse.
         let _ = tokio::time::timeout(Duration::from_secs(5), worker.wait_until_over()).await;
         worker.over.store(true, Ordering::Relaxed);
-        late.len()
+        late
     }
 }
 
