@@ -216,7 +216,7 @@ pub(crate) fn made_up(
     let opening = Opening {
         side,
         limits: settings.sandbox,
-        result_bytes_max: settings.limits.result_bytes_max,
+        instance_limits: settings.limits,
         seat,
     };
     (Arc::new(held), opening)

@@ -51,6 +51,10 @@ pub struct SandboxLimits {
     /// Time between a cancellation and the stop, in milliseconds; for a service
     /// also between the loss of a lease it keeps and the stop.
     pub cancel_grace_ms: u32,
+    /// Time between the end of an attempt that its handler recorded itself
+    /// (through `complete` or `suspend`) and the stop of the handler, in
+    /// milliseconds.
+    pub outcome_grace_ms: u32,
     /// Longest attempt, whatever its policy says, in milliseconds.
     pub attempt_ms_max: u32,
 }
@@ -71,6 +75,7 @@ impl Default for SandboxLimits {
             log_records_max: 2000,
             cpu_ms_max: 10_000,
             cancel_grace_ms: 500,
+            outcome_grace_ms: 5_000,
             attempt_ms_max: 3_600_000,
         }
     }
@@ -131,6 +136,16 @@ pub enum LimitHit {
     #[error("the guest wanted more than {max} resource handles at once (sandbox.handles_max)")]
     Handles {
         /// What it may hold.
+        max: u32,
+    },
+    /// Random bytes.
+    #[error(
+        "the guest wanted {wanted} random bytes in one call; {max} are allowed (sandbox.random_bytes_max)"
+    )]
+    Random {
+        /// What it asked for.
+        wanted: u64,
+        /// What it may have.
         max: u32,
     },
     /// Calls into the engine's interfaces.

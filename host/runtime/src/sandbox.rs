@@ -11,6 +11,7 @@
 use std::pin::pin;
 use std::sync::Arc;
 
+use model::Limits;
 use wasmtime::{Store, StoreContextMut, UpdateDeadline};
 
 use crate::attempt::{Attempt, Stop};
@@ -31,8 +32,8 @@ pub(crate) struct Opening {
     pub(crate) side: HostSide,
     /// What it may use.
     pub(crate) limits: SandboxLimits,
-    /// Most bytes of a result.
-    pub(crate) result_bytes_max: u32,
+    /// Bounds of the instance: on inputs and results.
+    pub(crate) instance_limits: Limits,
     /// Its part of the host.
     pub(crate) seat: Arc<Seat>,
 }
@@ -48,6 +49,7 @@ pub(crate) async fn run(handler: &HandlerPre<State>, held: Arc<Held>, opening: O
     let mut phase = Phase::Opening;
     let answer = {
         let call = pin!(async {
+            store.data_mut().charge_task()?;
             let handler = handler.instantiate_async(&mut store).await?;
             phase = Phase::Running;
             handler
@@ -86,7 +88,7 @@ fn judge(answer: Result<Answer, Stop>, phase: Phase, attempt: &Attempt, state: &
     match answer {
         // A guest that returned in its last moment may have lost its lease.
         Ok(Ok(_)) if attempt.due() == Some(Stop::LeaseLost) => Ended::Abandoned(Stop::LeaseLost),
-        Ok(Ok(answer)) => verdict::returned(answer, state.result_bytes_max),
+        Ok(Ok(answer)) => verdict::returned(answer, state.instance_limits.result_bytes_max),
         Ok(Err(error)) => {
             let said = attempt.with_log(|log, _| log.stderr_tail());
             verdict::error(&error, phase, &said)
@@ -139,14 +141,14 @@ pub(crate) async fn serve(
 
 fn open(engine: &wasmtime::Engine, role: Role, opening: Opening) -> Store<State> {
     let limits = opening.limits;
-    let mut state = State::new(role, opening.side, limits, opening.result_bytes_max);
+    let mut state = State::new(role, opening.side, limits, opening.instance_limits);
     state.meter.draw_from(opening.seat);
     let mut store = Store::new(engine, state);
     // A guest that wants memory of which the host has none waits without a thread.
     store.limiter_async(|state| &mut state.meter);
     store.set_hostcall_fuel(limits.host_call_bytes_max as usize);
-    // Twice as many as the host's own table holds, so that running out of
-    // handles is met there first, where it has a type.
+    // As many as the engine's handles and WASI's may be together, so that running
+    // out of them is met in those tables first, where it has a type.
     store.set_max_component_handles(limits.handles_max as usize * 2);
     // Armed before instantiation, which may run code of the guest.
     store.set_epoch_deadline(1);

@@ -109,6 +109,7 @@ pub(crate) fn returned(
 pub(crate) fn stopped(stop: Stop) -> Ended {
     let code = match stop {
         Stop::LeaseLost | Stop::Cancelled => return Ended::Abandoned(stop),
+        Stop::Overstayed => return Ended::Recorded,
         Stop::AttemptTimeout => "attempt_timeout",
         Stop::CpuLimit(_) => "cpu_limit",
     };
@@ -215,6 +216,7 @@ fn explain(error: &wasmtime::Error, phase: Phase) -> (FailureClass, &'static str
             LimitHit::Tables { .. } => "table_limit",
             LimitHit::Handles { .. } => "handle_limit",
             LimitHit::HostCalls { .. } => "host_call_limit",
+            LimitHit::Random { .. } => "random_limit",
         };
         return (Permanent, code, hit.to_string());
     }

@@ -29,7 +29,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
 use engine::{Engine, Standby};
-use model::LeaseId;
+use model::{LeaseId, Limits};
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, Semaphore, watch};
 
@@ -54,7 +54,7 @@ pub(crate) struct Worker {
     pub(crate) counters: Arc<Counters>,
     registry: Arc<Registry>,
     limits: SandboxLimits,
-    result_bytes_max: u32,
+    instance_limits: Limits,
     /// The runtime the engine lives on.
     main: Handle,
     /// The runtime guests run on.
@@ -101,7 +101,7 @@ impl Worker {
         guests: Handle,
     ) -> WorkerHandle {
         let worker = Arc::new(Self {
-            result_bytes_max: engine.limits().result_bytes_max,
+            instance_limits: engine.limits(),
             slots: Arc::new(Semaphore::new(settings.slots.max(1) as usize)),
             service_slots: Arc::new(Semaphore::new(service_slots(settings.slots))),
             engine,
@@ -141,6 +141,14 @@ impl Worker {
             .filter(|attempt| !attempt.is_recorded() && fits(attempt))
             .cloned()
             .collect()
+    }
+
+    /// Has every guest stop, also those that recorded their end themselves.
+    fn stop_all(&self) {
+        let attempts = self.attempts.lock().unwrap_or_else(PoisonError::into_inner);
+        for attempt in attempts.values() {
+            attempt.lose();
+        }
     }
 
     /// Begins to keep the lease of an attempt.
@@ -279,15 +287,13 @@ impl WorkerHandle {
             return 0;
         }
         worker.given_up.send_replace(true);
-        let late = worker.held(|_| true);
-        for attempt in &late {
-            attempt.lose();
-        }
+        let late = worker.held(|_| true).len();
+        worker.stop_all();
         // A stopped guest ends within a tick; what may take longer is a
         // database that does not answer, and then the leases lapse.
         let _ = tokio::time::timeout(Duration::from_secs(5), worker.wait_until_over()).await;
         worker.over.store(true, Ordering::Relaxed);
-        late.len()
+        late
     }
 }
 

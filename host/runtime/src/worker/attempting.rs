@@ -58,7 +58,6 @@ async fn run(worker: &Arc<Worker>, mut claimed: Claimed, attempt: Arc<Attempt>) 
     let component_id = target.map(|target| target.component_id);
     let verdict = match target.map(|target| &target.component) {
         Some(Readiness::Ready(loaded)) if let Some(handler) = loaded.handler() => {
-            let kept_bytes = claimed.input.data.len() as u64;
             let held = Held {
                 attempt: attempt.clone(),
                 limited: claimed.attempt_timeout_ms.is_some(),
@@ -69,6 +68,7 @@ async fn run(worker: &Arc<Worker>, mut claimed: Claimed, attempt: Arc<Attempt>) 
                 since: OnceLock::new(),
             };
             let held = Arc::new(held);
+            let kept_bytes = held.kept_bytes() as u64;
             loop {
                 let seat = match opening::seat(worker, loaded, kept_bytes, &attempt).await {
                     Ok(seat) => seat,
@@ -125,7 +125,7 @@ fn opening_for(worker: &Worker, component_id: Option<i32>, seat: Arc<Seat>) -> O
             callback_prefix: worker.settings.callback_prefix.clone(),
         }),
         limits: worker.limits,
-        result_bytes_max: worker.result_bytes_max,
+        instance_limits: worker.instance_limits,
         seat,
     }
 }

@@ -177,7 +177,7 @@ async fn live(worker: &Arc<Worker>, post: &Arc<Post>, loaded: &Arc<Loaded>) -> (
             callback_prefix: worker.settings.callback_prefix.clone(),
         }),
         limits: worker.limits,
-        result_bytes_max: worker.result_bytes_max,
+        instance_limits: worker.instance_limits,
         seat,
     };
     worker.counters.services.fetch_add(1, Ordering::Relaxed);
