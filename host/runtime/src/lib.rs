@@ -50,6 +50,7 @@ mod routes;
 mod runtime;
 mod sandbox;
 mod settings;
+mod storable;
 mod task;
 mod verdict;
 mod worker;
