@@ -13,6 +13,7 @@ mod golden;
 mod grants;
 mod guide;
 mod hand_off;
+mod hoarding;
 mod http;
 mod http_callbacks;
 mod http_lists;
