@@ -51,6 +51,7 @@ mod routes;
 mod runtime;
 mod sandbox;
 mod settings;
+mod storable;
 mod task;
 mod verdict;
 mod worker;

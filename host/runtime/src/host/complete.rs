@@ -55,7 +55,7 @@ impl Host for State {
     ) -> wasmtime::Result<Result<Failed, LeaseError>> {
         self.called(failure.code.len() + failure.message.len())?;
         let held = self.held(&lease)?;
-        let failure = crate::task::failure(failure);
+        let failure = crate::storable::failure(failure);
         let carries = failure.message.len();
         let HostSide::Engine(side) = &self.side else {
             return Ok(self
