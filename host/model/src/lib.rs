@@ -49,8 +49,8 @@ pub use id::{ExecutionId, FlowId, IdError, LeaseId, PARTITIONS_MAX, Partition, P
 pub use lease::{Fence, Observed};
 pub use limits::Limits;
 pub use names::{
-    Invalid, LANE_DEFAULT, NAMESPACE_DEFAULT, kind_name, lane_name, namespace_name, signal_name,
-    tag_key, waitpoint_key, worker_name,
+    Invalid, LANE_DEFAULT, NAMESPACE_DEFAULT, kind_name, lane_name, media_type, namespace_name,
+    signal_name, tag_key, waitpoint_key, worker_name,
 };
 pub use policy::{
     Backoff, ExecutionPolicy, PRIORITY_MAX, RetryPolicy, RoutingRequirements, StreamPolicy,

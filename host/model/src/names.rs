@@ -84,6 +84,16 @@ pub fn waitpoint_key(text: &str) -> Result<(), Invalid> {
     plain("waitpoint_key", text, Limits::WAITPOINT_KEY_BYTES_MAX)
 }
 
+/// Checks a media type: at most 255 bytes of printable ASCII. An empty one stands
+/// for `application/octet-stream`.
+pub fn media_type(field: &'static str, text: &str) -> Result<(), Invalid> {
+    let max = Limits::CONTENT_TYPE_BYTES_MAX;
+    if text.is_empty() {
+        return Ok(());
+    }
+    printable(field, text, max)
+}
+
 fn plain(field: &'static str, text: &str, max: usize) -> Result<(), Invalid> {
     let ok = (1..=max).contains(&text.len()) && !text.contains(char::is_control);
     if ok {

@@ -5,10 +5,14 @@ mod database;
 mod eventually;
 mod guests;
 mod host;
+mod memory_group;
+mod parts;
 mod random;
 
 pub use database::{Database, SECRETS_KEY, database};
 pub use eventually::eventually;
 pub use guests::guest;
 pub use host::{Host, HostBuilder};
+pub use memory_group::MemoryGroup;
+pub use parts::{Parts, with_parts};
 pub use random::Random;

@@ -106,15 +106,7 @@ pub(crate) fn content_type(field: &'static str, text: &mut String) -> Result<(),
     if text.is_empty() {
         "application/octet-stream".clone_into(text);
     }
-    let max = model::Limits::CONTENT_TYPE_BYTES_MAX;
-    if text.len() <= max && text.bytes().all(|b| (0x20..=0x7e).contains(&b)) {
-        Ok(())
-    } else {
-        Err(model::Invalid::new(
-            field,
-            format!("must be at most {max} bytes of printable ASCII"),
-        ))
-    }
+    model::media_type(field, text)
 }
 
 /// Checks the length of a payload.

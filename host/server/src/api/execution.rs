@@ -275,7 +275,8 @@ pub struct AttemptLease {
 pub struct Usage {
     /// Ticks of 10 ms spent in guest code.
     pub cpu_ticks: u32,
-    /// Most linear memory held at once.
+    /// Most memory held at once: linear memory, tables, and what the host kept for
+    /// the guest.
     pub memory_peak_bytes: u64,
     /// Calls the guest made into the host.
     pub host_calls: u32,

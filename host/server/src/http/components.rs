@@ -163,6 +163,7 @@ impl From<PublishRefusal> for Problem {
             PublishRefusal::NoWorld { .. } | PublishRefusal::TwoWorlds => Code::ComponentExports,
             PublishRefusal::DoesNotCompile(_) => Code::ComponentDoesNotCompile,
             PublishRefusal::DoesNotLink(_) => Code::ComponentDoesNotLink,
+            PublishRefusal::NeverOpens(_) => Code::ComponentNeverOpens,
         };
         Self::new(code, refusal.to_string())
     }
@@ -200,6 +201,7 @@ mod tests {
             },
             PublishRefusal::DoesNotCompile(String::new()),
             PublishRefusal::DoesNotLink(String::new()),
+            PublishRefusal::NeverOpens(String::new()),
         ] {
             let code = refusal.code();
             assert_eq!(Problem::from(refusal).code.as_str(), code);

@@ -69,6 +69,8 @@ codes! {
     ComponentDoesNotCompile = "component_does_not_compile", UNPROCESSABLE_ENTITY, "The component does not compile";
     /// The component does not fit the interfaces of this host.
     ComponentDoesNotLink = "component_does_not_link", UNPROCESSABLE_ENTITY, "The component does not fit this host";
+    /// No sandbox of the component could be opened.
+    ComponentNeverOpens = "component_never_opens", UNPROCESSABLE_ENTITY, "No sandbox of the component could be opened";
     /// The lane takes no new work.
     LaneDisabled = "lane_disabled", CONFLICT, "The lane takes no new work";
     /// The key was used with another request.
