@@ -47,7 +47,8 @@ pub use execution::{
 };
 pub use grant::{Eligible, Grant, GrantNext, IssueGrant, capability_hash};
 pub use handle::{HeldLease, Seals};
-pub use lane::{Lane, LaneState, Namespace};
+pub use lane::{Lane, Namespace};
+pub use model::LaneState;
 pub use reconcile::{Reconcilers, SweepFigures, Sweeps};
 pub use standby::{Begin, Standby};
 pub use suspension::{

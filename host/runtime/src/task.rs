@@ -58,11 +58,7 @@ pub(crate) fn failure(failure: types::Failure) -> Failure {
         types::FailureClass::Cancelled => FailureClass::Cancelled,
     };
     let code = failure.code;
-    let well_formed = (1..=64).contains(&code.len())
-        && code
-            .bytes()
-            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'_');
-    if well_formed {
+    if model::failure_code(&code).is_ok() {
         Failure::new(class, &code, failure.message)
     } else {
         let shown: String = code.escape_debug().take(80).collect();

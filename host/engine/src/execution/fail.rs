@@ -162,5 +162,5 @@ pub(crate) fn failed(
 /// Checks what a caller says about its failure.
 pub(super) fn check(failure: &Failure) -> Result<(), Invalid> {
     text("failure.message", &failure.message, usize::MAX)?;
-    text("failure.code", &failure.code, 64)
+    model::failure_code(&failure.code)
 }

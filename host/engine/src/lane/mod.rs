@@ -10,53 +10,13 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use model::{Invalid, Limits, Partition};
+use model::{Invalid, LaneState, Limits, Partition};
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
+use crate::execution::label;
 use crate::{Answer, Engine, Error};
 use turns::{Server, Turns};
-
-/// Whether a lane takes and serves work.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum LaneState {
-    /// Takes work and serves it.
-    Active,
-    /// Takes work and does not serve it.
-    Paused,
-    /// Takes no new work and serves what it has.
-    Draining,
-    /// Takes no new work and serves none.
-    Disabled,
-}
-
-impl LaneState {
-    /// Returns the name on the wire and in the database.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Active => "active",
-            Self::Paused => "paused",
-            Self::Draining => "draining",
-            Self::Disabled => "disabled",
-        }
-    }
-
-    pub(crate) const fn serves(self) -> bool {
-        matches!(self, Self::Active | Self::Draining)
-    }
-
-    pub(crate) const fn takes_work(self) -> bool {
-        matches!(self, Self::Active | Self::Paused)
-    }
-
-    pub(crate) fn read(name: &str, text: &str) -> Result<Self, Error> {
-        [Self::Active, Self::Paused, Self::Draining, Self::Disabled]
-            .into_iter()
-            .find(|state| state.as_str() == text)
-            .ok_or_else(|| Error::corrupt("lane", "state", name, text))
-    }
-}
 
 /// A lane and how much it holds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -128,7 +88,7 @@ impl Engine {
         rows.into_iter()
             .map(|row| {
                 Ok(Lane {
-                    state: LaneState::read(&row.name, &row.state)?,
+                    state: label("lane", "state", &row.name, &row.state)?,
                     name: row.name,
                     weight: row.weight.unsigned_abs(),
                     created_at: row.created_at,
@@ -220,7 +180,7 @@ impl Engine {
             let weight = row.weight.unsigned_abs();
             match row.state {
                 Some(state) => {
-                    let state = LaneState::read(&row.name, &state)?;
+                    let state: LaneState = label("lane", "state", &row.name, &state)?;
                     known.lanes.insert(row.name, (state, weight));
                 }
                 None => {

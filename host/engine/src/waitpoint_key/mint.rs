@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use model::{ExecutionId, Invalid, Limits, WaitpointClaims, WaitpointId};
+use model::{ExecutionId, Invalid, Limits, Moment, WaitpointClaims, WaitpointId};
 use time::OffsetDateTime;
 
 use super::{SeedKey, TokenKey, WaitpointToken};
@@ -37,7 +37,7 @@ pub enum TokenExpiry {
     /// For so many milliseconds from now.
     InMs(u64),
     /// Until then.
-    At(OffsetDateTime),
+    At(Moment),
 }
 
 /// A token, and what is kept of it: never the token itself.
@@ -167,7 +167,7 @@ fn expires_at_us(expiry: TokenExpiry, now: OffsetDateTime) -> Result<Option<i64>
             return Err(Invalid::new("expires_in", detail));
         }
         TokenExpiry::InMs(ms) => us(now) + i128::from(ms) * 1_000,
-        TokenExpiry::At(at) => us(at),
+        TokenExpiry::At(at) => us(at.utc()),
     };
     i64::try_from(at_us)
         .ok()

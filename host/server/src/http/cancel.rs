@@ -40,7 +40,7 @@ pub async fn cancel(
     let (operate, request): (_, CancelExecution) = asked(&app, id, query, &headers, body).await?;
     let source = match &request.source {
         None => CancelSource::default(),
-        Some(text) => text.parse()?,
+        Some(text) => CancelSource::of_caller(text)?,
     };
     let cancelled = app
         .engine

@@ -11,7 +11,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use engine::{Create, Created, Payload};
-use model::{ExecutionPolicy, Invalid, PublicState};
+use model::{ExecutionPolicy, Invalid, Moment, PublicState};
 
 use super::App;
 use super::body::{self, Cap, SMALL_BYTES_MAX};
@@ -39,7 +39,7 @@ const PREFERENCE_APPLIED: &str = "preference-applied";
         ("kind" = Option<String>, Query, description = "Makes the body the input itself; the parameters below apply only then"),
         ("namespace" = Option<String>, Query, description = "Namespace; `default` when absent"),
         ("lane" = Option<String>, Query, description = "Lane; `default` when absent"),
-        ("priority" = Option<u16>, Query, description = "0 to 9000, higher first"),
+        ("priority" = Option<u16>, Query, description = "0 to 9000; within its partition a higher one is served first"),
         ("tag" = Option<Vec<String>>, Query, description = "A label, `owner.name:value`; may repeat"),
         ("delay_ms" = Option<u64>, Query, description = "Not before so many milliseconds from now"),
         ("policy" = Option<String>, Query, description = "The policy, as JSON"),
@@ -139,14 +139,14 @@ pub fn of_request(request: CreateExecution) -> Result<Create, Problem> {
     if let Some(lane) = request.lane {
         create.lane = lane;
     }
-    create.priority = request.priority.unwrap_or_default();
+    create.priority = model::priority(request.priority.unwrap_or_default())?;
     create.creator = request.creator;
     create.idempotency_key = request.idempotency_key;
     create.tags = request.tags;
     create.policy = request.policy.unwrap_or_default();
     create.delay_ms = request.delay_ms;
-    create.delay_until = request.delay_until;
-    create.deadline_at = request.deadline_at;
+    create.delay_until = Moment::of_field("delay_until", request.delay_until.as_deref())?;
+    create.deadline_at = Moment::of_field("deadline_at", request.deadline_at.as_deref())?;
     without_nul(&create)?;
     Ok(create)
 }
@@ -186,7 +186,7 @@ fn of_raw(mut query: Query, headers: &HeaderMap, bytes: Bytes) -> Result<Create,
     if let Some(lane) = query.text("lane")? {
         create.lane = lane;
     }
-    create.priority = query.value("priority")?.unwrap_or_default();
+    create.priority = model::priority(query.value("priority")?.unwrap_or_default())?;
     create.creator = query.text("creator")?;
     create.tags = query.tags("tag")?.into_iter().collect();
     create.delay_ms = query.value("delay_ms")?;
@@ -337,6 +337,13 @@ mod tests {
                 Code::MalformedJson,
             ),
             (r#"{"kind": "k", "creator": "a\u0000"}"#, Code::InvalidInput),
+            (r#"{"kind": "k", "priority": -1}"#, Code::InvalidInput),
+            (r#"{"kind": "k", "priority": 70000}"#, Code::InvalidInput),
+            (
+                r#"{"kind": "k", "deadline_at": "soon"}"#,
+                Code::InvalidInput,
+            ),
+            (r#"{"kind": "k", "deadline_at": 1}"#, Code::MalformedJson),
             (r#"{"kind": "k", "priority": 1e9}"#, Code::MalformedJson),
             ("{}", Code::MalformedJson),
             ("", Code::MalformedJson),

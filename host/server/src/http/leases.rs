@@ -248,11 +248,6 @@ impl Verb for FailLease {
     }
 
     async fn apply(self, engine: &Engine, fence: Fence) -> Result<LeaseOutcome, Problem> {
-        let word = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_';
-        if !(1..=64).contains(&self.code.len()) || !self.code.bytes().all(word) {
-            let detail = "must be 1 to 64 characters of a-z, 0-9 and '_'";
-            return Err(Invalid::new("code", detail).into());
-        }
         let failed = engine.fail(Fail {
             fence,
             failure: Failure::new(self.class, &self.code, self.message),

@@ -181,7 +181,8 @@ pub async fn priority(
     body: Body,
 ) -> Result<Json<ExecutionInfo>, Problem> {
     let (operate, request): (_, SetPriority) = asked(&app, id, query, &headers, body).await?;
-    app.engine.prioritise(operate, request.priority).await??;
+    let priority = model::priority(request.priority)?;
+    app.engine.prioritise(operate, priority).await??;
     after(&app, id).await
 }
 

@@ -49,6 +49,8 @@ codes! {
     IncompleteBody = "incomplete_body", BAD_REQUEST, "The body did not arrive whole";
     /// An argument breaks a documented bound.
     InvalidInput = "invalid_input", UNPROCESSABLE_ENTITY, "An argument is out of bounds";
+    /// The contract has that, and this version does not act on it.
+    NotOffered = "not_offered", UNPROCESSABLE_ENTITY, "That is not offered by this version";
     /// Nothing handles the kind.
     UnknownKind = "unknown_kind", UNPROCESSABLE_ENTITY, "Nothing handles that kind";
     /// A route names a component that was not published.
@@ -73,6 +75,8 @@ codes! {
     LaneDisabled = "lane_disabled", CONFLICT, "The lane takes no new work";
     /// The key was used with another request.
     IdempotencyConflict = "idempotency_conflict", CONFLICT, "The idempotency key was used with another request";
+    /// The id belongs to an execution that another request made.
+    IdConflict = "id_conflict", CONFLICT, "The id was used for another execution";
     /// The execution ended some other way first.
     ExecutionNotActive = "execution_not_active", CONFLICT, "The execution is not active";
     /// The execution is in no state in which that can be done.
