@@ -42,6 +42,7 @@ mod suspended_guests;
 mod suspensions;
 mod tidy;
 mod transitions;
+mod unreadable;
 mod waiting;
 mod waitpoint_key_rotation;
 mod waitpoint_keys;

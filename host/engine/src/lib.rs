@@ -24,6 +24,7 @@ mod execution;
 mod grant;
 mod handle;
 mod lane;
+mod listed;
 mod mint;
 mod reconcile;
 mod shared_key;
@@ -48,6 +49,7 @@ pub use execution::{
 pub use grant::{Eligible, Grant, GrantNext, IssueGrant, capability_hash};
 pub use handle::{HeldLease, Seals};
 pub use lane::{Lane, Namespace};
+pub use listed::{Listed, Unreadable};
 pub use model::LaneState;
 pub use reconcile::{Reconcilers, SweepFigures, Sweeps};
 pub use standby::{Begin, Standby};

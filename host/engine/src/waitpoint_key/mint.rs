@@ -164,7 +164,7 @@ fn expires_at_us(expiry: TokenExpiry, now: OffsetDateTime) -> Result<Option<i64>
         TokenExpiry::Never => return Ok(None),
         TokenExpiry::InMs(ms) if ms > Limits::DURATION_MS_MAX => {
             let detail = format!("{ms} ms is out of range: 0 to {}", Limits::DURATION_MS_MAX);
-            return Err(Invalid::new("expires_in", detail));
+            return Err(Invalid::new("expires_in_ms", detail));
         }
         TokenExpiry::InMs(ms) => us(now) + i128::from(ms) * 1_000,
         TokenExpiry::At(at) => us(at.utc()),

@@ -1,7 +1,7 @@
 //! Taking an execution out of its queue and putting it back: `/block` and
 //! `/unblock` for any reason, `/hold` and `/unhold` for an operator's.
 
-use axum::Json;
+use super::answer::Json;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::HeaderMap;

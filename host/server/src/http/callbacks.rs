@@ -6,7 +6,7 @@
 //! by the token's fingerprint: the address of the peer is that of the last proxy,
 //! and changes between a delivery and its repeat.
 
-use axum::Json;
+use super::answer::Json;
 use axum::body::{Body, Bytes};
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};

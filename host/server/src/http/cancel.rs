@@ -1,6 +1,6 @@
 //! `POST /v1/executions/{id}/cancel`: ends an execution, also one that runs.
 
-use axum::Json;
+use super::answer::Json;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::HeaderMap;

@@ -1,6 +1,6 @@
 //! `/v1/components`: what handles executions, by digest.
 
-use axum::Json;
+use super::answer::Json;
 use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};

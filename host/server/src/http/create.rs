@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use axum::Json;
+use super::answer::Json;
 use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};

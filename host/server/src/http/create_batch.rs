@@ -1,7 +1,7 @@
 //! `POST /v1/executions/batch`: creates up to 1,000 executions, each with its
 //! own verdict.
 
-use axum::Json;
+use super::answer::Json;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::HeaderMap;

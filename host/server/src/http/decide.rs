@@ -2,7 +2,7 @@
 //! name, category and idempotency key are given, so that one who decides twice
 //! counts once.
 
-use axum::Json;
+use super::answer::Json;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};

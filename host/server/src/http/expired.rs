@@ -1,6 +1,6 @@
 //! `/v1/leases/expired`: leases that have lapsed and were not taken back yet.
 
-use axum::Json;
+use super::answer::Json;
 use axum::extract::State;
 use engine::ExpiredLease;
 use serde::Serialize;

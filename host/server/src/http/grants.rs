@@ -1,7 +1,7 @@
 //! Claims in two steps, for schedulers outside: they look at what waits, grant
 //! it to a worker, and the worker turns the grant into a lease.
 
-use axum::Json;
+use super::answer::Json;
 use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::HeaderMap;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use axum::Json;
+use super::answer::Json;
 use axum::extract::State;
 
 use super::App;

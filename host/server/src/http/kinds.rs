@@ -1,6 +1,6 @@
 //! `/v1/kinds`: which component handles which kind of execution.
 
-use axum::Json;
+use super::answer::Json;
 use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};

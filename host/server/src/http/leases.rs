@@ -5,7 +5,7 @@
 //! engine under its fence. A request is about one lease, or about up to 500 in
 //! `leases`, each with a verdict of its own; those ride in one statement.
 
-use axum::Json;
+use super::answer::Json;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::HeaderMap;

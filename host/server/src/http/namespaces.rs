@@ -1,6 +1,6 @@
 //! `/v1/namespaces`: which namespaces have a share of their own.
 
-use axum::Json;
+use super::answer::Json;
 use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::HeaderMap;

@@ -1,7 +1,7 @@
 //! What operators ask of an execution: verbs that need no fence. Each is kept
 //! with the execution, and answers with the execution as it then is.
 
-use axum::Json;
+use super::answer::Json;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::HeaderMap;

@@ -1,7 +1,7 @@
 //! A holder's verbs done by an operator, without a fence: `/complete`, `/fail`
 //! and `/delay` of an execution that runs. Its holder loses the lease.
 
-use axum::Json;
+use super::answer::Json;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::HeaderMap;

@@ -171,6 +171,8 @@ codes! {
     Unavailable = "unavailable", SERVICE_UNAVAILABLE, "The database is not available";
     /// The host is not ready to take work.
     NotReady = "not_ready", SERVICE_UNAVAILABLE, "The host is not ready";
+    /// A row holds what this version cannot show.
+    Unreadable = "unreadable", INTERNAL_SERVER_ERROR, "What is stored cannot be shown";
     /// A fault of the server.
     Internal = "internal", INTERNAL_SERVER_ERROR, "The server met a fault";
 }
@@ -294,6 +296,16 @@ impl From<engine::Error> for Problem {
             );
         }
         tracing::error!(%error, "a request failed");
+        // Names the row, so that it can be repaired, and nothing of the others.
+        if let engine::Error::Corrupt {
+            table, column, id, ..
+        } = &error
+        {
+            return Self::new(Code::Unreadable, error.to_string())
+                .with("table", *table)
+                .with("column", *column)
+                .with("id", id.as_str());
+        }
         Self::new(Code::Internal, "the server met a fault; its log says more")
     }
 }

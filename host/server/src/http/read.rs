@@ -1,6 +1,6 @@
 //! `GET /v1/executions/{id}` and what hangs below it: result, attempts, history.
 
-use axum::Json;
+use super::answer::Json;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{FromRequestParts, Path, State};
 use axum::http::request::Parts;

@@ -3,7 +3,7 @@
 //! They are two routes so that a program whose token is missing by mistake is
 //! refused, and so that a proxy can tell by the path who may pass.
 
-use axum::Json;
+use super::answer::Json;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};

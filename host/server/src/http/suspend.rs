@@ -2,7 +2,7 @@
 //! component waits for signals. Each is about one lease: the answers carry tokens,
 //! states and signals.
 
-use axum::Json;
+use super::answer::Json;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};

@@ -1,6 +1,6 @@
 //! What an execution waited and waits for, and the signals it accepted.
 
-use axum::Json;
+use super::answer::Json;
 use axum::extract::State;
 use engine::{ExecutionInfo, SignalInfo, SuspensionInfo};
 use model::{Limits, PublicState, SignalId};

@@ -1,6 +1,6 @@
 //! `/v1/executions/{id}/tags`: the labels of an execution.
 
-use axum::Json;
+use super::answer::Json;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::HeaderMap;

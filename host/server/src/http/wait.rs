@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use axum::Json;
+use super::answer::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use engine::ExecutionInfo;

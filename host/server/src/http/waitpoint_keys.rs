@@ -1,7 +1,7 @@
 //! `/v1/waitpoint-keys`: keys that waitpoint tokens are signed with. Secrets go
 //! in and never come out.
 
-use axum::Json;
+use super::answer::Json;
 use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::HeaderMap;
