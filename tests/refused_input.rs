@@ -322,3 +322,75 @@ async fn a_priority_out_of_range_is_refused_by_name_and_not_clamped() {
         .await;
     assert_eq!((status, &shown["priority"]), (StatusCode::OK, &json!(9000)));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_would_have_no_effect_is_refused_or_has_one() {
+    let (_database, api) = start().await;
+    // The header names one request, and a batch is many.
+    let send = |path: &str, header: (&'static str, &'static str), body: Value| {
+        let url = format!("{}{path}", api.host.url());
+        let request = api.client.post(url).header(header.0, header.1).json(&body);
+        async move {
+            let response = request.send().await.expect("the host answers");
+            let status = response.status();
+            (status, response.json::<Value>().await.expect("JSON"))
+        }
+    };
+    let batch = json!({"executions": [word("x")]});
+    let answer = send(
+        "/v1/executions/batch",
+        ("idempotency-key", "k"),
+        batch.clone(),
+    )
+    .await;
+    assert_eq!(code(&answer), (422, "invalid_input"), "{}", answer.1);
+    assert_eq!(answer.1["field"], "idempotency_key");
+    let trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    let (status, _) = send("/v1/executions/batch", ("traceparent", trace), batch).await;
+    assert_eq!(status, StatusCode::OK);
+    let claimed = claim_one(&api, "w-1").await;
+    assert_eq!(claimed["traceparent"], trace);
+
+    let (id, lease) = (text(&claimed["id"]), &claimed["lease"]);
+    let waitpoint = json!({"lease": lease, "waitpoint_key": "a"});
+    let (status, open) = api.post("/v1/leases/waitpoints", waitpoint).await;
+    assert_eq!(status, StatusCode::CREATED, "{open}");
+    let signal = json!({"waitpoint_token": open["waitpoint_token"], "signal_name": "go"});
+    let path = format!("/v1/executions/{id}/signal");
+    let operators = format!("/v1/executions/{id}/operator-signal");
+    let by_operator = json!({"waitpoint": "a", "signal_name": "go"});
+    for (path, signal) in [(&path, &signal), (&operators, &by_operator)] {
+        for (more, field) in [
+            (json!({"dedup_ttl_ms": 1000}), "dedup_ttl_ms"),
+            (json!({"content_type": "image/png"}), "content_type"),
+        ] {
+            let answer = api.post(path, with(signal.clone(), more)).await;
+            assert_eq!(
+                code(&answer),
+                (422, "invalid_input"),
+                "{path}: {}",
+                answer.1
+            );
+            assert_eq!(answer.1["field"], field);
+        }
+        let statuses = [
+            send(path, ("idempotency-key", "once"), signal.clone())
+                .await
+                .0,
+            send(path, ("idempotency-key", "once"), signal.clone())
+                .await
+                .0,
+        ];
+        assert_eq!(statuses[1], StatusCode::OK, "{path}: the header is the key");
+        let both = with(signal.clone(), json!({"idempotency_key": "other"}));
+        let answer = send(path, ("idempotency-key", "once"), both).await;
+        assert_eq!(code(&answer), (422, "invalid_input"), "{}", answer.1);
+    }
+    let wish = json!({
+        "lease": lease, "timeout_ms": 5000, "resume_condition": "TimeoutOnly",
+        "content_type": "image/png",
+    });
+    let answer = api.post("/v1/leases/suspend", wish).await;
+    assert_eq!(code(&answer), (422, "invalid_input"), "{}", answer.1);
+    assert_eq!(answer.1["field"], "content_type");
+}

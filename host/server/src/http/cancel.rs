@@ -1,6 +1,5 @@
 //! `POST /v1/executions/{id}/cancel`: ends an execution, also one that runs.
 
-use super::answer::Json;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::HeaderMap;
@@ -8,6 +7,7 @@ use engine::Cancel;
 use model::CancelSource;
 
 use super::App;
+use super::answer::Json;
 use super::operate::asked;
 use super::problem::Problem;
 use super::query::Query;

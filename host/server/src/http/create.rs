@@ -5,7 +5,6 @@
 
 use std::time::Duration;
 
-use super::answer::Json;
 use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -14,6 +13,7 @@ use engine::{Create, Created, Payload};
 use model::{ExecutionPolicy, Invalid, Moment, PublicState};
 
 use super::App;
+use super::answer::Json;
 use super::body::{self, Cap, SMALL_BYTES_MAX};
 use super::payload::{Forms, INPUT};
 use super::problem::{Code, Problem};
@@ -198,25 +198,39 @@ fn of_raw(mut query: Query, headers: &HeaderMap, bytes: Bytes) -> Result<Create,
 }
 
 fn take_headers(create: &mut Create, headers: &HeaderMap) -> Result<(), Problem> {
-    if let Some(value) = headers.get(KEY_HEADER) {
-        let key = value
-            .to_str()
-            .map_err(|_| Invalid::new("idempotency_key", "must be printable ASCII in a header"))?;
-        match &create.idempotency_key {
-            Some(other) if other != key => {
-                let detail = "the header Idempotency-Key and the body name different keys";
-                return Err(Invalid::new("idempotency_key", detail).into());
-            }
-            _ => create.idempotency_key = Some(key.to_owned()),
-        }
+    create.idempotency_key = idempotency_key(headers, create.idempotency_key.take())?;
+    create.traceparent = traceparent(headers);
+    Ok(())
+}
+
+/// Returns the idempotency key of a request, which its header or its body names.
+pub fn idempotency_key(
+    headers: &HeaderMap,
+    of_body: Option<String>,
+) -> Result<Option<String>, Invalid> {
+    let Some(value) = headers.get(KEY_HEADER) else {
+        return Ok(of_body);
+    };
+    let key = value
+        .to_str()
+        .map_err(|_| Invalid::new("idempotency_key", "must be printable ASCII in a header"))?;
+    match of_body {
+        Some(other) if other != key => Err(Invalid::new(
+            "idempotency_key",
+            "the header Idempotency-Key and the body name different keys",
+        )),
+        _ => Ok(Some(key.to_owned())),
     }
-    // A trace context that cannot be read is no reason to refuse work.
-    create.traceparent = headers
+}
+
+/// Returns the trace context of a request. One that cannot be read is no reason to
+/// refuse work.
+pub fn traceparent(headers: &HeaderMap) -> Option<String> {
+    headers
         .get("traceparent")
         .and_then(|value| value.to_str().ok())
         .filter(|text| is_traceparent(text))
-        .map(str::to_owned);
-    Ok(())
+        .map(str::to_owned)
 }
 
 /// `version-trace-parent-flags`, in lower-case hexadecimal.

@@ -1,6 +1,5 @@
 //! `/v1/lanes`: queues, and whether they take and serve work.
 
-use super::answer::Json;
 use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::HeaderMap;
@@ -8,6 +7,7 @@ use engine::{Lane, Unreadable};
 use serde::Serialize;
 
 use super::App;
+use super::answer::Json;
 use super::body;
 use super::problem::Problem;
 use super::query::Query;

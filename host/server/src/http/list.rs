@@ -1,12 +1,12 @@
 //! `GET /v1/executions`: a page of executions, newest first.
 
-use super::answer::Json;
 use axum::extract::State;
 use engine::{ListFilter, ListPage, Unreadable};
 use model::{ExecutionId, Invalid, PublicState};
 use serde::Serialize;
 
 use super::App;
+use super::answer::Json;
 use super::problem::Problem;
 use super::query::Query;
 use crate::api::ExecutionPage;

@@ -2,7 +2,6 @@
 //! component waits for signals. Each is about one lease: the answers carry tokens,
 //! states and signals.
 
-use super::answer::Json;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
@@ -10,6 +9,7 @@ use axum::response::IntoResponse;
 use engine::{Binding, CreateWaitpoint, Suspend, Suspended, SuspensionTimeout};
 use model::{Fence, Invalid, Moment};
 
+use super::answer::Json;
 use super::leases::{invalid_handle, report};
 use super::payload::{Forms, STATE};
 use super::problem::Problem;

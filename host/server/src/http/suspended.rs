@@ -1,11 +1,11 @@
 //! `/v1/suspended`: executions that wait for a signal, and for what.
 
-use super::answer::Json;
 use axum::extract::State;
 use engine::{SuspendedExecution, Unreadable};
 use serde::Serialize;
 
 use super::App;
+use super::answer::Json;
 use super::page::Position;
 use super::problem::Problem;
 use super::query::Query;

@@ -3,7 +3,6 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::answer::Json;
 use axum::body::Body;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{FromRequestParts, Path, State};
@@ -15,6 +14,7 @@ use model::{ExecutionId, Invalid, WaitpointId};
 use time::OffsetDateTime;
 
 use super::App;
+use super::answer::Json;
 use super::operate::{after, asked};
 use super::page::{Position, PositionError};
 use super::problem::{Code, Problem};

@@ -1,6 +1,5 @@
 //! `/v1/workers`: who said that it works, and until when that is believed.
 
-use super::answer::Json;
 use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
@@ -8,6 +7,7 @@ use engine::{MarkDead, RegisterWorker, Unreadable, WorkerFilter, WorkerInfo};
 use model::{WorkerRefusal, WorkerType};
 use serde::Serialize;
 
+use super::answer::Json;
 use super::problem::{Code, Problem};
 use super::query::Query;
 use super::{App, body};
