@@ -41,12 +41,8 @@ pub(crate) fn failure(failure: types::Failure) -> Failure {
         types::FailureClass::Cancelled => FailureClass::Cancelled,
     };
     let code = failure.code;
-    let well_formed = (1..=64).contains(&code.len())
-        && code
-            .bytes()
-            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'_');
     let message = text(failure.message, Limits::MESSAGE_BYTES_MAX);
-    if well_formed {
+    if model::failure_code(&code).is_ok() {
         failed(class, &code, message)
     } else {
         let shown: String = code.chars().take(80).flat_map(char::escape_debug).collect();

@@ -164,5 +164,5 @@ pub(super) fn check(failure: &Failure) -> Result<(), Invalid> {
     text("failure.message", &failure.message, usize::MAX)?;
     let backtrace = failure.backtrace.as_deref().unwrap_or_default();
     text("failure.backtrace", backtrace, usize::MAX)?;
-    text("failure.code", &failure.code, 64)
+    model::failure_code(&failure.code)
 }
