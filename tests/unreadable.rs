@@ -1,5 +1,6 @@
 //! Rows that this version cannot show: each is told of by its id, and hides no other.
 
+use model::PublicState;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Executor};
@@ -7,6 +8,7 @@ use testkit::Database;
 
 use crate::api::{Api, code, flowhost, text, with};
 use crate::http_work::{claim_one, register, start, word};
+use crate::work::{claim, create, setup};
 
 async fn run(database: &Database, statement: String) {
     let mut connection = database.connection().await;
@@ -224,14 +226,14 @@ async fn a_lane_or_a_worker_of_a_later_version_hides_no_other_and_stops_nothing(
     let engine = database.engine().await;
     let request = engine::Create {
         lane: "b".to_owned(),
-        ..crate::work::create("x")
+        ..create("x")
     };
     let refused = engine.create(request).await.expect("asked");
     assert_eq!(
         refused.expect_err("it takes nothing").code(),
         "lane_disabled"
     );
-    let claimed = crate::work::claim(&engine, 10).await;
+    let claimed = claim(&engine, 10).await;
     let lanes: Vec<_> = claimed.iter().map(|one| one.lane.as_str()).collect();
     assert!(
         lanes.contains(&"a") && lanes.contains(&"c") && !lanes.contains(&"b"),
@@ -240,4 +242,52 @@ async fn a_lane_or_a_worker_of_a_later_version_hides_no_other_and_stops_nothing(
     let set = Some(json!({"state": "active"}));
     let (status, _) = api.ask(Method::PUT, "/v1/lanes/b", set).await;
     assert_eq!(status, StatusCode::OK);
+}
+
+// A policy with a member of a later version made every claim fail that met it, with the
+// leases it had taken; and the sweep that found its attempt too long.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_execution_that_cannot_be_read_holds_up_no_claim_and_no_sweep() {
+    let (database, engine) = setup().await;
+    let mut ids = Vec::new();
+    for data in ["a", "b", "c"] {
+        let mut request = create(data);
+        request.policy.timeout_policy.attempt_timeout_ms = Some(1000);
+        request.policy.retry_policy.max_retries = 0;
+        let made = engine.create(request).await.expect("asked");
+        ids.push(made.expect("made").id());
+    }
+    let later = |n: usize| {
+        format!(
+            "UPDATE execution SET policy = '{{\"of_a_later_version\": 1}}' WHERE id = '{}'",
+            ids[n]
+        )
+    };
+    run(&database, later(0)).await;
+    let claimed = claim(&engine, 10).await;
+    let taken: Vec<_> = claimed.iter().map(|one| one.fence.execution_id).collect();
+    assert_eq!(taken, ids[1..], "the others are served");
+
+    run(&database, later(1)).await;
+    database.advance(std::time::Duration::from_secs(2)).await;
+    engine.reconcile().await.expect("swept");
+    let state = async |id| {
+        let info = engine.get(id, None).await.expect("asked").expect("known");
+        info.public_state
+    };
+    assert_eq!(
+        state(ids[2]).await,
+        PublicState::Expired,
+        "its attempt was too long"
+    );
+    assert_eq!(state(ids[1]).await, PublicState::Active);
+    database.advance(std::time::Duration::from_secs(60)).await;
+    engine.reconcile().await.expect("swept");
+    for id in &ids[..2] {
+        assert_eq!(state(*id).await, PublicState::Waiting, "its lease lapsed");
+        let repaired = format!("UPDATE execution SET policy = NULL WHERE id = '{id}'");
+        run(&database, repaired).await;
+    }
+    assert_eq!(claim(&engine, 10).await.len(), 2);
+    database.assert_invariants().await;
 }

@@ -66,7 +66,7 @@ pub(crate) use progress::{ProgressCall, ProgressVerdict};
 pub(crate) use reclaim::{RECLAIM_CAP, lapsed, revoked};
 pub(crate) use release::{Condition, Goes, ReleaseCall, ReleaseVerdict};
 pub(crate) use report::Reports;
-pub(crate) use row::{bigint, count, epoch, label};
+pub(crate) use row::{bigint, count, epoch, label, readable};
 pub(crate) use wait::LookCall;
 
 use sqlx::PgPool;
