@@ -67,6 +67,25 @@ async fn a_handler_ends_soon_after_it_recorded_its_end() {
     database.assert_invariants().await;
 }
 
+/// With one slot, which is free although the service goes on.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_holds_no_slot_for_a_lease_it_has_ended() {
+    let database = database().await;
+    let builder = builder(&database).argument("--slots").argument("1");
+    let api = Api::start(builder, &["puppet-service", "echo"]).await;
+    let text = [say("text/plain"), say("done")];
+    let acts = json!([{"complete": text}, {"sleep": 600_000}]);
+    let mut script = puppet(acts, json!("recorded"));
+    script["kind"] = json!("puppet-service");
+    let info = api.run(script).await;
+    assert_eq!(info["public_state"], "completed", "{info}");
+    let echo = json!({"kind": "echo", "input_text": "beside it"});
+    let echo = api.run(echo).await;
+    assert_eq!(echo["public_state"], "completed", "{echo}");
+    assert_eq!(api.metric("flowhost_service_restarts_total").await, 0.0);
+    database.assert_invariants().await;
+}
+
 /// A suspension answers with tokens, so its guest must be able to hand them on.
 #[tokio::test(flavor = "multi_thread")]
 async fn after_its_end_a_handler_acts_towards_others_and_not_under_its_lease() {

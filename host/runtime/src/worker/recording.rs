@@ -23,7 +23,7 @@ const PAUSE_MIN: Duration = Duration::from_millis(50);
 const PAUSE_MAX: Duration = Duration::from_secs(1);
 /// Faults of the engine, other than that the database is away, after which an
 /// outcome is given up.
-const FAULTS_MAX: u32 = 3;
+const FAULTS_MAX: u32 = 5;
 
 /// What is recorded along with an outcome.
 pub(super) struct Ending {
