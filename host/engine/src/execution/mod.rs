@@ -68,7 +68,7 @@ pub(crate) use report::Reports;
 pub(crate) use row::{bigint, count, epoch, label};
 pub(crate) use wait::LookCall;
 
-use sqlx::PgPool;
+use crate::pool::Pool;
 
 use crate::standby::Standbys;
 use crate::wake::Wake;
@@ -95,7 +95,7 @@ impl Payload {
 /// What the coalesced statements run on.
 #[derive(Clone)]
 pub(crate) struct Statements {
-    pub(crate) verbs: PgPool,
+    pub(crate) verbs: Pool,
     pub(crate) wake: Wake,
     pub(crate) standbys: Standbys,
 }
