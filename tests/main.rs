@@ -3,10 +3,12 @@
 
 mod api;
 mod chaos;
+mod chaos_database;
 mod cli_invoke;
 mod cli_waiting;
 mod concurrency;
 mod conditions;
+mod database_faults;
 mod failures;
 mod fuzz;
 mod golden;
@@ -30,6 +32,7 @@ mod native_workers;
 mod operators;
 mod outage;
 mod plans;
+mod poolers;
 mod programs;
 mod retention;
 mod sandbox;

@@ -5,10 +5,12 @@ mod database;
 mod eventually;
 mod guests;
 mod host;
+mod proxy;
 mod random;
 
 pub use database::{Database, SECRETS_KEY, database};
 pub use eventually::eventually;
 pub use guests::guest;
 pub use host::{Host, HostBuilder};
+pub use proxy::{Fault, Pooling, Proxy, Tls};
 pub use random::Random;
