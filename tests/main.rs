@@ -3,10 +3,12 @@
 
 mod api;
 mod chaos;
+mod chaos_database;
 mod cli_invoke;
 mod cli_waiting;
 mod concurrency;
 mod conditions;
+mod database_faults;
 mod failures;
 mod fuzz;
 mod golden;
@@ -37,6 +39,7 @@ mod operators;
 mod outage;
 mod outcomes;
 mod plans;
+mod poolers;
 mod programs;
 mod refused_input;
 mod repeated_creates;

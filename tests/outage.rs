@@ -17,7 +17,7 @@ use crate::api::{Api, builder_at};
 use crate::work::try_claim;
 
 /// A cluster of its own, durable as in production.
-fn cluster() -> (pgserver::Cluster, tempfile::TempDir) {
+pub(crate) fn cluster() -> (pgserver::Cluster, tempfile::TempDir) {
     let folder = tempfile::Builder::new()
         .prefix("flowhost-outage-")
         .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o755))

@@ -386,7 +386,11 @@ async fn a_repeat_is_recognised_although_its_kind_is_not_known_any_more() {
         Ok(Created::Duplicate { id })
     );
     let waited = other
-        .create_and_wait(keyed.clone(), std::time::Duration::ZERO)
+        .create_and_wait(
+            keyed.clone(),
+            std::time::Duration::ZERO,
+            std::future::pending(),
+        )
         .await
         .expect("asked");
     assert_eq!(waited, Ok((Created::Duplicate { id }, false)));

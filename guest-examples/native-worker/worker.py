@@ -73,7 +73,12 @@ class Refused(Exception):
 
 
 class Unavailable(Exception):
-    """The host or its database did not answer; asking again is safe."""
+    """The host or its database did not answer, or met a fault; asking again is safe,
+    `after` some seconds."""
+
+    def __init__(self, message, after=0.0):
+        super().__init__(message)
+        self.after = after
 
 
 class Host:
@@ -91,8 +96,9 @@ class Host:
                 text = answer.read()
         except urllib.error.HTTPError as error:
             text = error.read()
-            if error.code == 503:
-                raise Unavailable(str(error)) from error
+            # What the host is to blame for passes, or another host does better.
+            if error.code >= 500 or error.code == 429:
+                raise Unavailable(str(error), retry_after(error.headers)) from error
             try:
                 problem = json.loads(text)
             except ValueError:
@@ -236,7 +242,8 @@ class Worker:
                     claimed = self.host.post(self.path + "/claim", body, WAIT_MS / 1000 + 10)
                     break
                 except Unavailable as error:
-                    say(f"no claim: {error}; trying again in {pause:.1f} s")
+                    say(f"no claim: {error}; trying again in {error.after + pause:.1f} s")
+                    self.stopping.wait(error.after)
                 except Refused as refused:
                     # It would be refused again: this worker asks wrongly.
                     say(f"claim refused, {refused.code}: {refused}")
@@ -302,6 +309,14 @@ class Worker:
     def held(self):
         with self.lock:
             return [task for task in self.tasks.values() if not task.lost.is_set()]
+
+
+def retry_after(headers):
+    """Returns for how many seconds a host asks to be left alone, at most a minute."""
+    try:
+        return min(max(float(headers.get("retry-after", "0")), 0.0), 60.0)
+    except ValueError:
+        return 0.0
 
 
 def pauses(stopping=None):

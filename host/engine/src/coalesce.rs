@@ -8,7 +8,10 @@
 //! rows; so flushes that carry several calls begin some time apart. A call that
 //! is alone never waits.
 //!
-//! A flush runs in a task of its own that no caller can cancel.
+//! A flush runs in a task of its own that no caller can cancel. It is bounded in time,
+//! and repeated for as long as a caller can be expected to wait. One that panics is
+//! split until the call that does it is alone: that one is answered with a defect, and
+//! the others ride on.
 
 use std::collections::HashSet;
 use std::hash::Hash;
@@ -17,10 +20,13 @@ use std::time::Duration;
 
 use model::{Limits, Partition};
 use tokio::sync::{Mutex, mpsc, oneshot};
-use tokio::time::Instant;
-use tracing::warn;
+use tokio::time::{Instant, sleep, timeout};
+use tracing::{error, warn};
 
 use crate::Error;
+use crate::health::Flusher;
+use crate::pool::Trust;
+use crate::tasks::Tasks;
 
 /// A call that can ride with others.
 pub(crate) trait Rider: Send + 'static {
@@ -41,8 +47,9 @@ pub(crate) trait Flush<I: Rider>: Send + Sync + 'static {
     /// Runs the statement over calls of one partition with distinct keys, in
     /// the order of their keys, and answers each, in that order.
     ///
-    /// Called again with the same calls when the database was unavailable, so
-    /// it must recognise what an earlier try applied.
+    /// Called again with the same calls, or some of them, when the database was
+    /// unavailable or did not answer in time, so it must recognize what an earlier
+    /// try applied, or may be applying still.
     fn flush(
         &self,
         partition: Partition,
@@ -60,6 +67,22 @@ pub(crate) struct Coalescer<I, V> {
     calls: mpsc::Sender<Call<I, V>>,
 }
 
+/// Who is told what becomes of flushes.
+#[derive(Clone)]
+pub(crate) struct Overseers {
+    pub(crate) tasks: Tasks,
+    pub(crate) trust: Arc<Trust>,
+}
+
+/// A verb's flushes.
+struct Line<F> {
+    name: &'static str,
+    /// Whether its statement writes.
+    writes: bool,
+    flush: F,
+    overseers: Overseers,
+}
+
 /// Calls that may wait for a flush before callers have to wait to be taken.
 const QUEUE_MAX: usize = 16 * 1024;
 /// From so many calls in a flush on, the next one begins so much later.
@@ -67,15 +90,27 @@ const SPACING: [(usize, Duration); 2] = [
     (64, Duration::from_millis(4)),
     (8, Duration::from_millis(2)),
 ];
-/// Tries of one flush while the database is unavailable.
-const TRIES: u32 = 4;
-/// Pause before the second try; it doubles.
+/// Pause before the second try of a flush while the database is unavailable; it
+/// doubles.
 const PAUSE: Duration = Duration::from_millis(50);
+/// A try begins no later than this after the first one.
+const TRY_FOR: Duration = Duration::from_secs(7);
+/// Tries that fail at once.
+const TRIES: u32 = 5;
+/// Longest the first try may take, with all its statements; after one that took longer
+/// the next may take twice as long, so that what is only slow comes to an end.
+const TRY_BOUND: Duration = Duration::from_secs(5);
 
 impl<I: Rider + Sync, V: Send + 'static> Coalescer<I, V> {
     /// Starts `width` flushers that share one queue: while one waits for the
     /// database the next fills.
-    pub(crate) fn start<F>(name: &'static str, width: usize, flush: F) -> Self
+    pub(crate) fn start<F>(
+        name: &'static str,
+        width: usize,
+        writes: bool,
+        flush: F,
+        overseers: &Overseers,
+    ) -> Self
     where
         F: Flush<I, Verdict = V>,
     {
@@ -85,9 +120,18 @@ impl<I: Rider + Sync, V: Send + 'static> Coalescer<I, V> {
             last_len: 0,
             last_at: Instant::now(),
         }));
-        let flush = Arc::new(flush);
+        let line = Arc::new(Line {
+            name,
+            writes,
+            flush,
+            overseers: overseers.clone(),
+        });
         for _ in 0..width {
-            tokio::spawn(run(name, Arc::clone(&queue), Arc::clone(&flush)));
+            let flusher = overseers.trust.health.flusher(name);
+            let (queue, line) = (Arc::clone(&queue), Arc::clone(&line));
+            overseers.tasks.spawn(name, move || {
+                run(Arc::clone(&queue), Arc::clone(&line), Arc::clone(&flusher))
+            });
         }
         Self { calls }
     }
@@ -95,10 +139,13 @@ impl<I: Rider + Sync, V: Send + 'static> Coalescer<I, V> {
     /// Waits for a place in a flush and for its verdict.
     pub(crate) async fn call(&self, call: I) -> Result<V, Error> {
         let (answer, verdict) = oneshot::channel();
-        let gone = || Error::Unavailable("the engine is closed".to_owned());
         let call = (Box::new(call), answer);
-        self.calls.send(call).await.map_err(|_| gone())?;
-        verdict.await.map_err(|_| gone())?
+        if self.calls.send(call).await.is_err() {
+            return Err(Error::Unavailable("the engine is closed".to_owned()));
+        }
+        // Only a flusher that panics outside its statement drops what it took.
+        let dropped = |_| Error::Defect("a flush was lost".to_owned());
+        verdict.await.map_err(dropped)?
     }
 
     /// As [`Self::call`] for several calls at once, answered in their order.
@@ -136,12 +183,15 @@ impl<I, V> Queue<I, V> {
     }
 }
 
-async fn run<I, V, F>(name: &'static str, queue: Arc<Mutex<Queue<I, V>>>, flush: Arc<F>)
+async fn run<I, V, F>(queue: Arc<Mutex<Queue<I, V>>>, line: Arc<Line<F>>, flusher: Arc<Flusher>)
 where
     I: Rider + Sync,
     V: Send + 'static,
     F: Flush<I, Verdict = V>,
 {
+    let health = &line.overseers.trust.health;
+    // One before may have panicked in the midst of a flush.
+    health.flushed(&flusher, false);
     loop {
         let mut waiting = queue.lock().await.take().await;
         if waiting.is_empty() {
@@ -150,7 +200,9 @@ where
         while !waiting.is_empty() {
             let (batch, rest) = one_batch(waiting);
             waiting = rest;
-            answer(name, &*flush, batch).await;
+            health.flushing(&flusher);
+            let answered = line.answer(batch).await;
+            health.flushed(&flusher, answered && line.writes);
         }
     }
 }
@@ -169,47 +221,107 @@ fn one_batch<I: Rider, V>(waiting: Calls<I, V>) -> (Calls<I, V>, Calls<I, V>) {
     (batch, rest)
 }
 
-async fn answer<I, V, F>(name: &'static str, flush: &F, batch: Vec<Call<I, V>>)
-where
-    I: Rider + Sync,
-    V: Send + 'static,
-    F: Flush<I, Verdict = V>,
-{
-    let partition = batch[0].0.partition();
-    let (calls, answers): (Vec<Box<I>>, Vec<_>) = batch.into_iter().unzip();
-    let mut tries = 0;
-    let verdicts = loop {
-        tries += 1;
-        match flush.flush(partition, &calls, tries > 1).await {
-            Err(Error::Unavailable(why)) if tries < TRIES => {
-                warn!(
-                    verb = name,
-                    calls = calls.len(),
-                    tries,
-                    why,
-                    "flush failed, trying again"
-                );
-                tokio::time::sleep(PAUSE * 2_u32.pow(tries - 1)).await;
+impl<F> Line<F> {
+    /// Flushes a batch and answers its calls; returns whether the database did.
+    async fn answer<I, V>(&self, batch: Calls<I, V>) -> bool
+    where
+        I: Rider + Sync,
+        V: Send + 'static,
+        F: Flush<I, Verdict = V>,
+    {
+        let mut parts = vec![(batch, false)];
+        let mut answered = false;
+        while let Some((batch, retried)) = parts.pop() {
+            let partition = batch[0].0.partition();
+            let (calls, mut answers): (Vec<Box<I>>, Vec<_>) = batch.into_iter().unzip();
+            let flushed = self
+                .overseers
+                .tasks
+                .step(self.name, self.insist(partition, &calls, retried));
+            match flushed.await {
+                Ok(Ok(verdicts)) => {
+                    answered = true;
+                    for (answer, verdict) in answers.into_iter().zip(verdicts) {
+                        // A caller that went away does not undo its call.
+                        let _ = answer.send(Ok(verdict));
+                    }
+                }
+                Ok(Err(error)) => {
+                    for answer in answers {
+                        let _ = answer.send(Err(error.clone()));
+                    }
+                }
+                Err(message) if calls.len() == 1 => {
+                    error!(verb = self.name, message, "a call made its flush panic");
+                    let defect = Error::Defect(format!("{} met what it cannot do", self.name));
+                    for answer in answers {
+                        let _ = answer.send(Err(defect.clone()));
+                    }
+                }
+                // The panic may have come after the statement: what it applied is
+                // recognized.
+                Err(message) => {
+                    warn!(
+                        verb = self.name,
+                        calls = calls.len(),
+                        message,
+                        "a flush panicked; it is split"
+                    );
+                    let mut calls = calls;
+                    let later = calls.split_off(calls.len() / 2);
+                    let of_later = answers.split_off(calls.len());
+                    parts.push((later.into_iter().zip(of_later).collect(), true));
+                    parts.push((calls.into_iter().zip(answers).collect(), true));
+                }
             }
-            other => break other,
         }
-    };
-    match verdicts {
-        Ok(verdicts) => {
-            assert_eq!(
-                verdicts.len(),
-                answers.len(),
-                "every call of {name} gets a verdict"
+        answered
+    }
+
+    /// Runs the statement, again while the database is unavailable.
+    async fn insist<I, V>(
+        &self,
+        partition: Partition,
+        calls: &[Box<I>],
+        mut retried: bool,
+    ) -> Result<Vec<V>, Error>
+    where
+        I: Rider + Sync,
+        V: Send + 'static,
+        F: Flush<I, Verdict = V>,
+    {
+        let began = Instant::now();
+        let (mut tries, mut bound) = (0, TRY_BOUND);
+        loop {
+            tries += 1;
+            let flushing = self.flush.flush(partition, calls, retried);
+            let why = match timeout(bound, flushing).await {
+                Ok(Ok(verdicts)) => {
+                    assert_eq!(verdicts.len(), calls.len(), "every call gets a verdict");
+                    return Ok(verdicts);
+                }
+                Ok(Err(Error::Unavailable(why))) => why,
+                Ok(Err(error)) => return Err(error),
+                Err(_) => {
+                    self.overseers.trust.fell_silent();
+                    let why = format!("no answer within {} ms", bound.as_millis());
+                    bound *= 2;
+                    why
+                }
+            };
+            let pause = PAUSE * 2_u32.pow(tries - 1);
+            if tries >= TRIES || began.elapsed() + pause >= TRY_FOR {
+                return Err(Error::Unavailable(why));
+            }
+            warn!(
+                verb = self.name,
+                calls = calls.len(),
+                tries,
+                why,
+                "flush failed, trying again"
             );
-            for (answer, verdict) in answers.into_iter().zip(verdicts) {
-                // A caller that went away does not undo its call.
-                let _ = answer.send(Ok(verdict));
-            }
-        }
-        Err(error) => {
-            for answer in answers {
-                let _ = answer.send(Err(error.clone()));
-            }
+            retried = true;
+            sleep(pause).await;
         }
     }
 }
@@ -227,6 +339,18 @@ mod tests {
         }
         fn key(&self) -> u32 {
             self.1
+        }
+    }
+
+    /// A call whose flush panics.
+    const POISON: u32 = 1_000_001;
+    /// A call whose flush is never answered.
+    const STUCK: u32 = 1_000_002;
+
+    fn overseers() -> Overseers {
+        Overseers {
+            tasks: Tasks::default(),
+            trust: Trust::new(crate::health::Health::new()),
         }
     }
 
@@ -250,6 +374,10 @@ mod tests {
             if !retried && batch.iter().any(|call| call.1 == 13) {
                 return Err(Error::Unavailable("bad luck".to_owned()));
             }
+            assert!(batch.iter().all(|call| call.1 != POISON), "poison");
+            if batch.iter().any(|call| call.1 == STUCK) {
+                std::future::pending::<()>().await;
+            }
             self.0.lock().expect("not poisoned").push(batch.len());
             Ok(batch.iter().map(|call| call.1 * 2).collect())
         }
@@ -258,7 +386,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn every_call_gets_its_own_verdict_and_calls_ride_together() {
         let sizes: Arc<std::sync::Mutex<Vec<usize>>> = Arc::default();
-        let coalescer = Coalescer::start("add", 2, Checker(Arc::clone(&sizes)));
+        let coalescer = Coalescer::start("add", 2, true, Checker(Arc::clone(&sizes)), &overseers());
         let calls: Vec<_> = (0..600_u32).map(|n| Add((n % 3) as u16, n / 2)).collect();
         let wanted: Vec<_> = calls.iter().map(|call| call.1 * 2).collect();
         let got: Vec<_> = coalescer
@@ -271,5 +399,44 @@ mod tests {
         let sizes = sizes.lock().expect("not poisoned").clone();
         assert_eq!(sizes.iter().sum::<usize>(), 600);
         assert!(sizes.len() < 20, "{sizes:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_call_that_panics_gets_the_fault_alone_and_its_flushers_live() {
+        let overseers = overseers();
+        let coalescer = Coalescer::start("add", 2, true, Checker(Arc::default()), &overseers);
+        for round in 0..5 {
+            let mut calls: Vec<_> = (0..40).map(|n| Add(0, round * 100 + n)).collect();
+            calls.insert(17, Add(0, POISON));
+            let mut verdicts = coalescer.call_all(calls).await;
+            let poisoned = verdicts.remove(17).expect_err("it panicked");
+            assert!(matches!(poisoned, Error::Defect(_)), "{poisoned}");
+            assert!(
+                !poisoned.is_unavailable(),
+                "asking again would meet it again"
+            );
+            for (n, verdict) in (0..).zip(verdicts) {
+                assert_eq!(verdict.expect("an innocent"), (round * 100 + n) * 2);
+            }
+        }
+        let panics = overseers.tasks.panics();
+        assert!(panics[0].1 >= 5, "{panics:?}");
+        let troubles = overseers.tasks.troubles();
+        assert!(
+            troubles.is_empty(),
+            "the host is not to blame: {troubles:?}"
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_flush_without_an_answer_is_given_up_and_those_behind_it_are_served() {
+        let coalescer = Coalescer::start("add", 1, true, Checker(Arc::default()), &overseers());
+        let (stuck, other) = tokio::join!(coalescer.call(Add(0, STUCK)), async {
+            sleep(Duration::from_millis(1)).await;
+            coalescer.call(Add(0, 1)).await
+        });
+        let stuck = stuck.expect_err("never answered");
+        assert!(stuck.is_unavailable(), "{stuck}");
+        assert_eq!(other.expect("served"), 2);
     }
 }

@@ -5,14 +5,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use model::{Limits, Partitions, Retention};
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{ConnectOptions, Connection, PgConnection, PgPool};
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{ConnectOptions, Connection, PgConnection};
 use uuid::Uuid;
 
-use crate::coalesce::Coalescer;
+use crate::coalesce::{Coalescer, Overseers};
+use crate::health::Health;
+use crate::pool::{Pool, Trust};
+use crate::session::{self, Session};
+use crate::tasks::Tasks;
 use crate::{
     Engine, Error, Inner, SecretsKeys, component, execution, lane, reconcile, standby, suspension,
-    waitpoint_key, wake,
+    tls, waitpoint_key, wake,
 };
 
 /// The migrations of this version.
@@ -34,6 +38,11 @@ pub struct Settings {
     /// How many partitions a new instance gets; one unless the database is
     /// distributed. Without effect on an instance that has executions.
     pub partitions: Option<u16>,
+    /// Where to listen for wake-ups, if not through `database_url`: the server
+    /// itself, when that leads through a pooler that keeps no session.
+    pub listen_url: Option<String>,
+    /// Whether hosts wake each other; without, they poll, up to a second later.
+    pub wake_ups: bool,
     /// What encrypts secrets in the database; without it waitpoint tokens can be
     /// neither minted nor read.
     pub secrets: Option<SecretsKeys>,
@@ -49,6 +58,8 @@ impl Settings {
             allow_unsafe: false,
             migrate: true,
             partitions: None,
+            listen_url: None,
+            wake_ups: true,
             secrets: None,
         }
     }
@@ -67,7 +78,12 @@ pub struct Instance {
 
 const VERB_CONNECTIONS: u32 = 12;
 const READ_CONNECTIONS: u32 = 8;
-const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+/// Longest a statement of a verb may take on its way and back.
+const VERB_BOUND: Duration = Duration::from_secs(8);
+/// Longest a read or a sweep may: a little more than the server lets it run.
+const READ_BOUND: Duration = Duration::from_secs(35);
+/// Longest the first connection may take, and the look at what is there.
+const FIRST_TIMEOUT: Duration = Duration::from_secs(10);
 
 impl Engine {
     /// Opens an engine on a database.
@@ -75,46 +91,50 @@ impl Engine {
     /// # Errors
     /// [`Error::Unavailable`] when the server cannot be reached,
     /// [`Error::Unsafe`] when it may lose acknowledged work,
+    /// [`Error::Session`] when something in between gives no sessions to rely on,
     /// [`Error::Schema`] when the schema is not this version's.
     pub async fn connect(settings: Settings) -> Result<Self, Error> {
-        let options = PgConnectOptions::from_str(&settings.database_url)?
-            .application_name("flowhost")
-            .options([
-                ("statement_timeout", "30s"),
-                ("idle_in_transaction_session_timeout", "5s"),
-                ("timezone", "UTC"),
-                // The planner is told that what verbs must not do is dear, and dear
-                // plans would be compiled, for longer than they run.
-                ("jit", "off"),
-            ])
-            .disable_statement_logging();
-        let mut first = PgConnection::connect_with(&options).await?;
-        if !settings.allow_unsafe {
-            assert_safe(&mut first).await?;
-        }
+        let verb_session = Session::with(&session::PLANNER);
+        let (options, mut first) = in_time(open(&settings, &verb_session)).await?;
         prepare_schema(&mut first, &settings).await?;
-        let instance = read_instance(&mut first).await?;
-        first.close().await?;
+        let instance = in_time(read_instance(&mut first)).await?;
+        // What a server thinks of the end of a connection matters to none.
+        let _ = in_time(async { Ok(first.close().await?) }).await;
 
-        let verbs = pool(VERB_CONNECTIONS).connect_lazy_with(options.clone().options(PLANNER));
-        let reads = pool(READ_CONNECTIONS).connect_lazy_with(options.clone().options(READ_PLANNER));
-        let wake = wake::Wake::start(options);
+        let tasks = Tasks::default();
+        let health = Health::new();
+        let trust = Trust::new(health.clone());
+        let pool = |connections, bound, session| {
+            Pool::new(connections, bound, options.clone(), session, &trust)
+        };
+        let verbs = pool(VERB_CONNECTIONS, VERB_BOUND, verb_session);
+        let reads = pool(
+            READ_CONNECTIONS,
+            READ_BOUND,
+            Session::with(&session::READ_PLANNER),
+        );
+        let wake = wake::Wake::start(listen_options(&settings, &options)?, &tasks, &trust);
         let standbys = standby::Standbys::default();
-        let statements = |pool: &PgPool| execution::Statements {
-            verbs: pool.clone(),
+        let overseers = Overseers {
+            tasks: tasks.clone(),
+            trust: trust.clone(),
+        };
+        let statements = || execution::Statements {
+            verbs: verbs.clone(),
             wake: wake.clone(),
             standbys: standbys.clone(),
         };
+        // One line each, with its flushers and whether it writes.
         Ok(Self {
             inner: Arc::new(Inner {
-                create: Coalescer::start("create", 2, statements(&verbs)),
-                release: Coalescer::start("release", 2, statements(&verbs)),
-                suspend: Coalescer::start("suspend", 2, statements(&verbs)),
+                create: Coalescer::start("create", 2, true, statements(), &overseers),
+                release: Coalescer::start("release", 2, true, statements(), &overseers),
+                suspend: Coalescer::start("suspend", 2, true, statements(), &overseers),
                 // One at a time: two would change what the other decided on.
-                deliver: Coalescer::start("deliver", 1, statements(&verbs)),
-                look: Coalescer::start("look", 2, statements(&verbs)),
-                progress: Coalescer::start("progress", 1, statements(&verbs)),
-                finish: Coalescer::start("finish", 1, statements(&verbs)),
+                deliver: Coalescer::start("deliver", 1, true, statements(), &overseers),
+                look: Coalescer::start("look", 2, false, statements(), &overseers),
+                progress: Coalescer::start("progress", 1, true, statements(), &overseers),
+                finish: Coalescer::start("finish", 1, true, statements(), &overseers),
                 known: component::Known::default(),
                 lanes: lane::Lanes::default(),
                 signals: suspension::Tally::default(),
@@ -125,6 +145,8 @@ impl Engine {
                 walks: reconcile::Walks::default(),
                 looked: reconcile::Looked::default(),
                 ledgers: reconcile::Ledgers::default(),
+                tasks,
+                health,
                 instance,
                 wake,
                 standbys,
@@ -135,40 +157,86 @@ impl Engine {
     }
 }
 
-fn pool(connections: u32) -> PgPoolOptions {
-    PgPoolOptions::new()
-        .max_connections(connections)
-        .acquire_timeout(ACQUIRE_TIMEOUT)
-        // Verbs are single statements: a connection comes back as it went, and
-        // a broken one is noticed by the statement that meets it.
-        .test_before_acquire(false)
+/// Bounds what is asked of the server before there are pools that do so.
+async fn in_time<T>(asking: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    match tokio::time::timeout(FIRST_TIMEOUT, asking).await {
+        Ok(answer) => answer,
+        Err(_) => Err(Error::Unavailable(format!(
+            "it did not answer within {} s",
+            FIRST_TIMEOUT.as_secs()
+        ))),
+    }
 }
 
-/// The verbs find rows by key, one lookup for each. On tables that are young or
-/// have just been emptied the planner would rather read them whole, and keep
-/// doing so while they grow; nor should it plan anew for each length of a batch.
-///
-/// Settings alone do not do it. Statements look rows up in a lateral subquery
-/// with `OFFSET 0`, which the planner cannot turn around, and change them by the
-/// address found; a join would let it read a partition and compare each with each.
-pub const PLANNER: [(&str, &str); 5] = [
-    ("enable_seqscan", "off"),
-    ("enable_bitmapscan", "off"),
-    ("enable_hashjoin", "off"),
-    ("enable_mergejoin", "off"),
-    ("plan_cache_mode", "force_generic_plan"),
-];
+/// Opens the first connection and looks at the server and the way to it.
+async fn open(
+    settings: &Settings,
+    session: &Session,
+) -> Result<(PgConnectOptions, PgConnection), Error> {
+    let connected = tls::connect(options(&settings.database_url)?).await;
+    let (options, mut first) = connected.map_err(refused)?;
+    session.open(&mut first).await?;
+    if !settings.allow_unsafe {
+        assert_safe(&mut first).await?;
+    }
+    assert_readable(&mut first).await?;
+    session::assert_lasting(&options, session).await?;
+    Ok((options, first))
+}
 
-/// Lists read a page of executions and look up the rest, row by row.
-const READ_PLANNER: [(&str, &str); 2] = [("enable_hashjoin", "off"), ("enable_mergejoin", "off")];
+/// Sorts why there is no first connection: before there is a host, a wrong password or
+/// database is a mistake and no outage.
+fn refused(error: sqlx::Error) -> Error {
+    let code = error.as_database_error().and_then(|error| error.code());
+    match code {
+        Some(code) if code.starts_with("28") || code == "3D000" => Error::Database(Arc::new(error)),
+        _ => error.into(),
+    }
+}
 
-/// Refuses a server that would lose acknowledged work or cannot hold payloads.
+/// Reads a URL. Sessions set what they need themselves, so connections ask for
+/// nothing at their start that a pooler might refuse.
+fn options(url: &str) -> Result<PgConnectOptions, Error> {
+    Ok(PgConnectOptions::from_str(url)?
+        .application_name("flowhost")
+        .extra_float_digits(None)
+        .disable_statement_logging())
+}
+
+/// Returns where this host listens for wake-ups, if it does.
+fn listen_options(
+    settings: &Settings,
+    options: &PgConnectOptions,
+) -> Result<Option<PgConnectOptions>, Error> {
+    if !settings.wake_ups {
+        return Ok(None);
+    }
+    match &settings.listen_url {
+        Some(url) => Ok(Some(self::options(url)?.ssl_mode(options.get_ssl_mode()))),
+        None => Ok(Some(options.clone())),
+    }
+}
+
+/// Refuses a database that cannot hold the names and messages of every language.
+async fn assert_readable(connection: &mut PgConnection) -> Result<(), Error> {
+    let encoding =
+        sqlx::query_scalar!(r#"SELECT current_setting('server_encoding') AS "server_encoding!""#)
+            .fetch_one(connection)
+            .await?;
+    if encoding == "UTF8" {
+        return Ok(());
+    }
+    Err(Error::Session(format!(
+        "the database's encoding (server_encoding) is {encoding}, and names and messages are UTF-8: create it with ENCODING 'UTF8' TEMPLATE template0"
+    )))
+}
+
+/// Refuses a server that would lose acknowledged work.
 async fn assert_safe(connection: &mut PgConnection) -> Result<(), Error> {
     let settings = sqlx::query!(
         r#"SELECT current_setting('fsync') AS "fsync!",
                   current_setting('full_page_writes') AS "full_page_writes!",
                   current_setting('synchronous_commit') AS "synchronous_commit!",
-                  current_setting('server_encoding') AS "server_encoding!",
                   pg_is_in_recovery() AS "in_recovery!""#
     )
     .fetch_one(connection)
@@ -211,14 +279,6 @@ async fn assert_safe(connection: &mut PgConnection) -> Result<(), Error> {
             "off",
             "on",
             "a crash of the server loses what it acknowledged last",
-        );
-    }
-    if settings.server_encoding != "UTF8" {
-        return refuse(
-            "server_encoding",
-            &settings.server_encoding,
-            "UTF8",
-            "names and messages are UTF-8",
         );
     }
     Ok(())

@@ -4,6 +4,8 @@
 
 use std::sync::Arc;
 
+use crate::sqlstate::{self, Meaning};
+
 /// A fault while talking to the database.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum Error {
@@ -14,6 +16,10 @@ pub enum Error {
     /// The database refused a statement.
     #[error("the database refused a statement: {0}")]
     Database(Arc<sqlx::Error>),
+    /// The engine itself failed: a defect, and not the database's. Asking again
+    /// would meet it again.
+    #[error("the engine met a defect: {0}")]
+    Defect(String),
     /// A row holds what this version cannot read.
     #[error("{table}.{column} of {id} is corrupt: {detail}")]
     Corrupt {
@@ -40,6 +46,9 @@ pub enum Error {
         /// What would be lost.
         why: &'static str,
     },
+    /// A session is not what this version works on, or does not last.
+    #[error("the database's sessions cannot be used: {0}")]
+    Session(String),
     /// Secrets in the database cannot be written or read with this host's key.
     #[error(transparent)]
     Secrets(#[from] crate::SecretsFault),
@@ -72,27 +81,17 @@ impl Error {
 
 impl From<sqlx::Error> for Error {
     fn from(error: sqlx::Error) -> Self {
-        let unavailable = match &error {
-            sqlx::Error::Io(_)
-            | sqlx::Error::Tls(_)
-            | sqlx::Error::Protocol(_)
-            | sqlx::Error::PoolTimedOut
-            | sqlx::Error::PoolClosed
-            | sqlx::Error::WorkerCrashed => true,
-            // Connection exceptions (08), out of disk, memory or connections
-            // (53), stopped by an operator or still starting (57), system
-            // errors (58), and conflicts that a repeat resolves (40).
-            sqlx::Error::Database(db) => db.code().is_some_and(|code| {
-                ["08", "53", "57", "58", "40"]
-                    .iter()
-                    .any(|class| code.starts_with(class))
-            }),
-            _ => false,
+        // What a session is not was put into words when it was looked at.
+        let error = match error {
+            sqlx::Error::Configuration(inner) => match inner.downcast::<Self>() {
+                Ok(error) => return *error,
+                Err(inner) => sqlx::Error::Configuration(inner),
+            },
+            other => other,
         };
-        if unavailable {
-            Self::Unavailable(error.to_string())
-        } else {
-            Self::Database(Arc::new(error))
+        match sqlstate::of_error(&error) {
+            Meaning::Fault => Self::Database(Arc::new(error)),
+            Meaning::Unavailable | Meaning::SessionLost => Self::Unavailable(error.to_string()),
         }
     }
 }

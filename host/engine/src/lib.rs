@@ -23,13 +23,19 @@ mod event;
 mod execution;
 mod grant;
 mod handle;
+mod health;
 mod lane;
 mod listed;
 mod mint;
+mod pool;
 mod reconcile;
+mod session;
 mod shared_key;
+mod sqlstate;
 mod standby;
 mod suspension;
+mod tasks;
+mod tls;
 mod waitpoint_key;
 mod wake;
 mod worker;
@@ -37,7 +43,7 @@ mod worker;
 pub use component::{
     ComponentRow, Kind, NewComponent, Route, RouteRefusal, WORLD_HANDLER, WORLD_WORKER,
 };
-pub use connect::{Instance, MIGRATOR, PLANNER, Settings};
+pub use connect::{Instance, MIGRATOR, Settings};
 pub use encryption::{SecretsFault, SecretsKeyError, SecretsKeys};
 pub use error::Error;
 pub use execution::{
@@ -48,26 +54,29 @@ pub use execution::{
 };
 pub use grant::{Eligible, Grant, GrantNext, IssueGrant, capability_hash};
 pub use handle::{HeldLease, Seals};
+pub use health::Trouble;
 pub use lane::{Lane, Namespace};
 pub use listed::{Listed, Unreadable};
 pub use model::LaneState;
 pub use reconcile::{Reconcilers, SweepFigures, Sweeps};
+pub use session::PLANNER;
 pub use standby::{Begin, Standby};
 pub use suspension::{
     Addressee, Binding, CreateWaitpoint, Deliver, Delivered, OpenWaitpoint, ReceivedSignal,
     Resumption, SignalInfo, Suspend, Suspended, Suspension, SuspensionInfo, SuspensionTimeout,
     WaitpointInfo, WaitpointRef,
 };
+pub use tasks::Tasks;
 pub use waitpoint_key::{
     MintToken, MintedToken, OpenedToken, RotateKey, RotatedKey, SeededKey, TokenExpiry, TokenKey,
     WaitpointKey, WaitpointToken,
 };
+pub use wake::WakeUps;
 pub use worker::{MarkDead, MarkedDead, RegisterWorker, Registered, WorkerFilter, WorkerInfo};
 
 use std::sync::Arc;
 
 use model::{Limits, Retention};
-use sqlx::PgPool;
 
 /// The answer to a verb: outside, whether it could be asked at all; inside,
 /// what the engine said.
@@ -81,15 +90,17 @@ pub struct Engine {
 
 struct Inner {
     /// Connections of the verbs: index plans only, generic plans.
-    verbs: PgPool,
+    verbs: pool::Pool,
     /// Connections of reads and sweeps.
-    reads: PgPool,
+    reads: pool::Pool,
     instance: Instance,
     limits: Limits,
     retention: Retention,
     walks: reconcile::Walks,
     looked: reconcile::Looked,
     ledgers: reconcile::Ledgers,
+    tasks: Tasks,
+    health: Arc<health::Health>,
     wake: wake::Wake,
     standbys: standby::Standbys,
     known: component::Known,
@@ -147,11 +158,29 @@ impl Engine {
         self.inner.wake.lost_leases()
     }
 
-    /// Closes every connection. Calls in flight finish first; later ones are
-    /// answered [`Error::Unavailable`].
+    /// Returns the long-lived tasks of this host; others start theirs here too.
+    pub fn tasks(&self) -> &Tasks {
+        &self.inner.tasks
+    }
+
+    /// Returns how many connections to the database there are, and how many of them
+    /// are idle.
+    pub fn connections(&self) -> (u32, usize) {
+        let (verbs, idle_verbs) = self.inner.verbs.sizes();
+        let (reads, idle_reads) = self.inner.reads.sizes();
+        (verbs + reads, idle_verbs + idle_reads)
+    }
+
+    /// Returns whether wake-ups of other hosts arrive.
+    pub fn wake_ups(&self) -> WakeUps {
+        self.inner.wake.state()
+    }
+
+    /// Closes every connection, in seconds whatever the database does. Calls in
+    /// flight finish first if they can; later ones are answered
+    /// [`Error::Unavailable`].
     pub async fn close(&self) {
         self.inner.wake.stop();
-        self.inner.reads.close().await;
-        self.inner.verbs.close().await;
+        tokio::join!(self.inner.reads.close(), self.inner.verbs.close());
     }
 }

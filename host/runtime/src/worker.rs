@@ -47,6 +47,9 @@ pub(crate) use service::{Service, ServiceStop};
 /// How long a service may go on that was told to end, while the worker goes on.
 const RETIRE_GRACE: Duration = Duration::from_secs(30);
 
+/// Longest to give back what still ran at the end.
+const GIVE_BACK: Duration = Duration::from_secs(2);
+
 /// What the parts of a worker share.
 pub(crate) struct Worker {
     pub(crate) engine: Engine,
@@ -125,11 +128,21 @@ impl Worker {
             reassigned: Notify::new(),
             ended: Notify::new(),
         });
-        tokio::spawn(routing::follow(worker.clone()));
-        tokio::spawn(claiming::claim(worker.clone()));
-        tokio::spawn(serving::supervise(worker.clone()));
-        tokio::spawn(crate::keeper::keep(worker.clone()));
+        worker.start_task("routing", routing::follow);
+        worker.start_task("claiming", claiming::claim);
+        worker.start_task("serving", serving::supervise);
+        worker.start_task("keeper", crate::keeper::keep);
         WorkerHandle { worker }
+    }
+
+    /// Starts a task that lasts as long as the worker; one that panics begins again.
+    fn start_task<F>(self: &Arc<Self>, name: &'static str, run: fn(Arc<Self>) -> F)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let worker = self.clone();
+        let tasks = self.engine.tasks();
+        tasks.spawn(name, move || run(worker.clone()));
     }
 
     /// Returns the attempts that hold a lease and fit.
@@ -274,24 +287,27 @@ impl WorkerHandle {
     /// Stops claiming, tells services to end, and waits for the attempts that
     /// run. What still runs after `grace` is stopped and its leases given back,
     /// so that another worker takes over at once. Returns how many those were.
-    pub async fn drain(self, grace: Duration) -> usize {
+    ///
+    /// Once `hurry` returns, the grace is over, and so is the patience with a
+    /// database that does not answer.
+    pub async fn drain(self, grace: Duration, hurry: impl Future<Output = ()>) -> usize {
+        let mut hurry = std::pin::pin!(hurry);
         let worker = &self.worker;
         worker
             .retire_grace_ms
             .store(millis(grace), Ordering::Relaxed);
         worker.stop_claiming();
-        if tokio::time::timeout(grace, worker.wait_until_over())
-            .await
-            .is_ok()
-        {
-            return 0;
+        tokio::select! {
+            () = worker.wait_until_over() => return 0,
+            () = tokio::time::sleep(grace) => {}
+            () = &mut hurry => {}
         }
         worker.given_up.send_replace(true);
         let late = worker.held(|_| true).len();
         worker.stop_all();
         // A stopped guest ends within a tick; what may take longer is a
         // database that does not answer, and then the leases lapse.
-        let _ = tokio::time::timeout(Duration::from_secs(5), worker.wait_until_over()).await;
+        let _ = tokio::time::timeout(GIVE_BACK, worker.wait_until_over()).await;
         worker.over.store(true, Ordering::Relaxed);
         late
     }

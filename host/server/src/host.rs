@@ -3,12 +3,16 @@
 //!
 //! ```text
 //! start: listen ─▶ Postgres ─▶ engine ─▶ runtime ─▶ HTTP ─▶ sweeps ─▶ worker ─▶ registry
-//! stop:  HTTP stops accepting ─▶ worker drains ─▶ registry ─▶ sweeps ─▶ HTTP ─▶ engine ─▶ Postgres
+//! stop:  not ready ─▶ worker drains ─▶ waiting requests, registry, sweeps, HTTP ─▶ engine ─▶ Postgres
 //! ```
 //!
 //! The port is taken first, since a port in use is the cheapest thing to find
 //! out. A database that goes away later stops nothing: requests are answered
-//! 503 until it is back.
+//! 503 until it is back. Nor does it hold up the end: every step of it is bounded, and
+//! skipped when the process is asked to end at once.
+//!
+//! While the worker drains, HTTP serves as before but for what asks for work: requests
+//! that wait for the end of an execution may still see it.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -21,14 +25,19 @@ use tracing::{info, warn};
 
 use crate::config::Config;
 use crate::http::{App, Server, router};
-use crate::lifecycle::Shutdown;
+use crate::lifecycle::{Shutdown, at_once};
 use crate::presence::Presence;
 
 /// Name of the database in the host's own cluster.
 pub const DATABASE: &str = "flowhost";
 
-/// Longest HTTP may take to finish once the worker has drained.
-const HTTP_GRACE: Duration = Duration::from_secs(5);
+/// Longest requests may take to finish once the worker has drained.
+const HTTP_GRACE: Duration = Duration::from_secs(3);
+/// Longest everything may take that ends after the worker, but for the host's own
+/// Postgres.
+const END_GRACE: Duration = Duration::from_secs(5);
+/// Longest the host's own Postgres may take to stop, unless the grace is longer.
+const POSTGRES_GRACE: Duration = Duration::from_secs(10);
 
 /// Why a host did not start.
 #[derive(Debug, thiserror::Error)]
@@ -129,6 +138,8 @@ impl Database {
             allow_unsafe: config.database.allow_unsafe,
             migrate: config.database.migrate,
             partitions: (partitions > 0).then_some(partitions),
+            listen_url: config.database.listen_url.clone(),
+            wake_ups: config.database.wake_ups,
             secrets: self.secrets.clone(),
         })
         .await
@@ -183,7 +194,7 @@ impl Host {
             config.http.callback_prefix(address),
             instance.clone(),
         );
-        let server = Server::start(listener, router(app.clone()), &config.http);
+        let server = Server::start(listener, router(app.clone()), &config.http, engine.tasks());
         let reconcilers = engine.start_reconcilers(Sweeps::default());
         let presence = (config.worker.slots > 0).then(|| {
             app.set_worker(runtime.worker(config.worker_settings(instance, address)));
@@ -253,30 +264,37 @@ impl Host {
     /// Stops the host, giving running attempts `grace` to finish, or less if
     /// the process is asked to end at once.
     pub async fn stop(self, grace: Duration, shutdown: Option<&Shutdown>) {
+        self.app.drain();
+        if let Some(worker) = self.app.take_worker() {
+            let running = worker.running();
+            if running > 0 {
+                info!(running, "waiting for running attempts");
+            }
+            worker.drain(grace, at_once(shutdown)).await;
+        }
         self.app.close();
-        let draining = async {
-            if let Some(worker) = self.app.take_worker() {
-                let running = worker.running();
-                if running > 0 {
-                    info!(running, "waiting for running attempts");
+        let ending = async {
+            let leaving = async {
+                if let Some(presence) = self.presence {
+                    presence.end().await;
                 }
-                worker.drain(grace).await;
-            }
+            };
+            tokio::join!(
+                leaving,
+                self.reconcilers.stop(),
+                self.server.stop(HTTP_GRACE)
+            );
+            self.app.engine.close().await;
         };
-        match shutdown {
-            // The worker keeps the grace itself; this only cuts it short.
-            Some(shutdown) => {
-                shutdown.within(grace + HTTP_GRACE, draining).await;
-            }
-            None => draining.await,
-        }
-        if let Some(presence) = self.presence {
-            presence.end().await;
-        }
-        self.reconcilers.stop().await;
-        self.server.stop(HTTP_GRACE).await;
-        self.app.engine.close().await;
-        self.database.close().await;
+        within(END_GRACE, shutdown, "the end of the host", ending).await;
+        let closing = self.database.close();
+        within(
+            grace.max(POSTGRES_GRACE),
+            shutdown,
+            "the host's Postgres",
+            closing,
+        )
+        .await;
         info!("stopped");
     }
 }
@@ -334,6 +352,21 @@ fn check(config: &Config) -> Result<(), StartError> {
         return wrong("http", "timeouts must be above zero".to_owned());
     }
     Ok(())
+}
+
+/// Runs a step of the end until it is done, its time is over, or the process was asked
+/// to end at once.
+async fn within(
+    time: Duration,
+    shutdown: Option<&Shutdown>,
+    step: &str,
+    work: impl Future<Output = ()>,
+) {
+    tokio::select! {
+        () = work => {}
+        () = tokio::time::sleep(time) => warn!(step, "not done in its time; it is left as it is"),
+        () = at_once(shutdown) => warn!(step, "left as it is"),
+    }
 }
 
 /// Runs what blocks where that is allowed.

@@ -1,10 +1,11 @@
 //! How a host is asked to end: running → draining (first SIGTERM or SIGINT) →
-//! at once (second).
-
-use std::time::Duration;
+//! at once (second). A third ends the process where it stands.
 
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
+
+/// What a process that was ended by SIGTERM answers.
+const KILLED: i32 = 128 + 15;
 
 /// How urgently the process was asked to end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -38,7 +39,12 @@ impl Shutdown {
                 }
                 sender.send_replace(stage);
             }
-            sender.closed().await;
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+                () = sender.closed() => return,
+            }
+            std::process::exit(KILLED);
         });
         Ok(Self(receiver))
     }
@@ -52,14 +58,12 @@ impl Shutdown {
             std::future::pending::<()>().await;
         }
     }
+}
 
-    /// Runs `work` until it ends, `grace` is over, or the process was asked to
-    /// end at once; returns whether it ended.
-    pub async fn within<F: Future>(&self, grace: Duration, work: F) -> Option<F::Output> {
-        tokio::select! {
-            done = work => Some(done),
-            () = tokio::time::sleep(grace) => None,
-            () = self.reached(Stage::AtOnce) => None,
-        }
+/// Returns when the process was asked to end at once; never, without signals.
+pub async fn at_once(shutdown: Option<&Shutdown>) {
+    match shutdown {
+        Some(shutdown) => shutdown.reached(Stage::AtOnce).await,
+        None => std::future::pending().await,
     }
 }

@@ -49,14 +49,20 @@ impl Presence {
             liveness_ttl_ms: LIVENESS_TTL_MS,
         };
         let (stop, stopped) = watch::channel(false);
-        let task = tokio::spawn(keep(app, worker, stopped));
+        let tasks = app.engine.tasks().clone();
+        let task = tasks.spawn("presence", move || {
+            keep(app.clone(), worker.clone(), stopped.clone())
+        });
         Self { stop, task }
     }
 
-    /// Leaves the registry.
-    pub async fn end(self) {
+    /// Leaves the registry, or is found to have left by those who look.
+    pub async fn end(mut self) {
         self.stop.send_replace(true);
-        let _ = self.task.await;
+        let left = tokio::time::timeout(LEAVE_TIMEOUT * 2, &mut self.task);
+        if left.await.is_err() {
+            self.task.abort();
+        }
     }
 }
 

@@ -57,6 +57,17 @@ async fn make() -> Result<Database> {
 }
 
 impl Database {
+    /// Returns one that is there already, migrated.
+    ///
+    /// # Panics
+    /// If `url` is not the URL of a database.
+    pub fn at(url: &str) -> Self {
+        Self {
+            options: url.parse().expect("the URL of a database"),
+            url: url.to_owned(),
+        }
+    }
+
     /// Returns where the database is.
     pub fn url(&self) -> &str {
         &self.url

@@ -7,6 +7,7 @@ mod guests;
 mod host;
 mod memory_group;
 mod parts;
+mod proxy;
 mod random;
 
 pub use database::{Database, SECRETS_KEY, database};
@@ -15,4 +16,5 @@ pub use guests::guest;
 pub use host::{Host, HostBuilder};
 pub use memory_group::MemoryGroup;
 pub use parts::{Parts, with_parts};
+pub use proxy::{Fault, Pooling, Proxy, Tls};
 pub use random::Random;

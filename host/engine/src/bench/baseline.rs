@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use model::Partitions;
+use sqlx::PgConnection;
 use sqlx::postgres::PgPoolOptions;
-use sqlx::{ConnectOptions as _, PgConnection};
 
 use super::Rate;
 use crate::{Engine, Error};
@@ -39,7 +39,17 @@ impl Baseline {
             .max_connections(connections)
             .min_connections(connections)
             .test_before_acquire(false)
-            .connect_with((*engine.inner.verbs.connect_options()).clone())
+            .after_connect({
+                let session = engine.inner.verbs.session().clone();
+                move |connection, _| {
+                    let session = session.clone();
+                    Box::pin(async move {
+                        let opened = session.open(connection).await;
+                        opened.map_err(|error| sqlx::Error::Configuration(Box::new(error)))
+                    })
+                }
+            })
+            .connect_with(engine.inner.verbs.connect_options())
             .await?;
         let stop = Arc::new(AtomicBool::new(false));
         let done = Arc::new(AtomicU64::new(0));
@@ -71,7 +81,8 @@ impl Baseline {
 
     /// Opens a connection for inserts one at a time.
     pub async fn single(&self, engine: &Engine) -> Result<SingleInserts, Error> {
-        let connection = engine.inner.verbs.connect_options().connect().await?;
+        let verbs = &engine.inner.verbs;
+        let connection = verbs.session().connect(&verbs.connect_options()).await?;
         Ok(SingleInserts {
             connection,
             partitions: engine.instance().partitions,

@@ -3,8 +3,8 @@
 //!
 //! Looked at only when a request made nothing, or is about to be refused.
 
+use crate::pool::Pool;
 use model::{CreateRefusal, ExecutionId, Partition, PublicState};
-use sqlx::PgPool;
 use uuid::Uuid;
 
 use super::create::Created;
@@ -88,7 +88,7 @@ impl CreateCall {
 /// A key counts only with an execution that has it: one taken for an id that
 /// another request created at the same moment says nothing.
 pub(super) async fn look(
-    verbs: &PgPool,
+    verbs: &Pool,
     partition: Partition,
     calls: &[&CreateCall],
 ) -> Result<Vec<Existing>, Error> {
@@ -155,7 +155,7 @@ pub(super) async fn look(
 
 /// Compares a request with an execution that has its id and of which no digest is
 /// kept, by what of the request is kept as it was.
-async fn compare(verbs: &PgPool, partition: Partition, call: &CreateCall) -> Result<Same, Error> {
+async fn compare(verbs: &Pool, partition: Partition, call: &CreateCall) -> Result<Same, Error> {
     let create = &call.create;
     let same = sqlx::query_scalar!(
         r#"SELECT (lane = $3 AND kind = $4 AND priority = $5 AND input = $6 AND input_type = $7

@@ -69,7 +69,7 @@ pub(crate) use report::Reports;
 pub(crate) use row::{bigint, count, epoch, label, readable};
 pub(crate) use wait::LookCall;
 
-use sqlx::PgPool;
+use crate::pool::Pool;
 
 use crate::standby::Standbys;
 use crate::wake::Wake;
@@ -96,7 +96,7 @@ impl Payload {
 /// What the coalesced statements run on.
 #[derive(Clone)]
 pub(crate) struct Statements {
-    pub(crate) verbs: PgPool,
+    pub(crate) verbs: Pool,
     pub(crate) wake: Wake,
     pub(crate) standbys: Standbys,
 }

@@ -6,8 +6,8 @@
 
 use std::collections::HashMap;
 
+use crate::pool::Pool;
 use model::{AttemptEnd, ExecutionId, Fence, LeaseId, Observed, Outcome, Partition, StateKind};
-use sqlx::PgPool;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -52,7 +52,7 @@ impl Statements {
 }
 
 async fn observe(
-    pool: &PgPool,
+    pool: &Pool,
     partition: Partition,
     fences: &[Fence],
 ) -> Result<HashMap<ExecutionId, Look>, Error> {

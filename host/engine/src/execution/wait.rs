@@ -66,8 +66,8 @@ impl Engine {
 }
 
 impl Engine {
-    /// Creates an execution and waits until it is finished or `timeout` has
-    /// passed; returns whether it is finished.
+    /// Creates an execution and waits until it is finished, `timeout` has passed or
+    /// `enough` returns; returns whether it is finished.
     ///
     /// Less work than one after the other: the end of an execution that was
     /// waited for before it existed cannot have been missed.
@@ -78,15 +78,19 @@ impl Engine {
         &self,
         create: Create,
         timeout: Duration,
+        enough: impl Future<Output = ()>,
     ) -> Answer<(Created, bool), CreateRefusal> {
+        let mut enough = pin!(enough);
         let deadline = Instant::now() + timeout;
         let call = match self.prepare(create).await? {
             Prepared::Call(call) => call,
             Prepared::Answered(Err(refused)) => return Ok(Err(refused)),
             Prepared::Answered(Ok(created)) => {
                 let left = deadline.saturating_duration_since(Instant::now());
-                let finished = self.wait_finished(created.id(), left).await?;
-                return Ok(Ok((created, finished)));
+                return tokio::select! {
+                    finished = self.wait_finished(created.id(), left) => Ok(Ok((created, finished?))),
+                    () = enough => Ok(Ok((created, false))),
+                };
             }
         };
         let waiter = self.inner.wake.wait_for(call.id);
@@ -98,13 +102,18 @@ impl Engine {
         };
         if let Created::Created { .. } = created {
             let look = deadline.min(Instant::now() + POLL_MIN);
-            if tokio::time::timeout_at(look, notified).await.is_ok() {
-                return Ok(Ok((created, true)));
+            tokio::select! {
+                looked = tokio::time::timeout_at(look, notified) => if looked.is_ok() {
+                    return Ok(Ok((created, true)));
+                },
+                () = &mut enough => return Ok(Ok((created, false))),
             }
         }
         let left = deadline.saturating_duration_since(Instant::now());
-        let finished = self.wait_finished(created.id(), left).await?;
-        Ok(Ok((created, finished)))
+        tokio::select! {
+            finished = self.wait_finished(created.id(), left) => Ok(Ok((created, finished?))),
+            () = enough => Ok(Ok((created, false))),
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! What each sweep did since this host started.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::{CONDITIONS, SWEEP_MAX};
@@ -16,6 +16,12 @@ pub struct SweepFigures {
     pub rows: u64,
     /// Times it failed.
     pub errors: u64,
+    /// Times it failed since it last succeeded.
+    pub errors_in_a_row: u64,
+    /// For how long it has been failing.
+    pub failing: Option<Duration>,
+    /// For how long it has been running, if it is.
+    pub running: Option<Duration>,
     /// How long it took last.
     pub last: Duration,
     /// How long ago it ran without a fault; absent if it never did.
@@ -39,9 +45,21 @@ struct Entries {
     runs: u64,
     rows: u64,
     errors: u64,
+    errors_in_a_row: u64,
+    failing: Option<Instant>,
+    running: Option<Instant>,
     last: Duration,
     success: Option<Instant>,
     behind: bool,
+}
+
+/// A sweep that runs, also one that is dropped or panics while it does.
+pub(super) struct Running<'a>(&'a Ledger);
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        self.0.entries().running = None;
+    }
 }
 
 impl Default for Ledgers {
@@ -71,9 +89,19 @@ impl Ledger {
         self.condition
     }
 
+    /// Says that it runs, until what is returned is dropped.
+    pub(super) fn run(&self) -> Running<'_> {
+        self.entries().running = Some(Instant::now());
+        Running(self)
+    }
+
+    fn entries(&self) -> MutexGuard<'_, Entries> {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Enters a run: the rows it acted on, or none if it failed.
     pub(super) fn enter(&self, rows: Option<u64>, took: Duration) {
-        let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut entries = self.entries();
         entries.runs += 1;
         entries.last = took;
         match rows {
@@ -81,18 +109,27 @@ impl Ledger {
                 entries.rows += rows;
                 entries.behind = rows >= SWEEP_MAX as u64;
                 entries.success = Some(Instant::now());
+                entries.errors_in_a_row = 0;
+                entries.failing = None;
             }
-            None => entries.errors += 1,
+            None => {
+                entries.errors += 1;
+                entries.errors_in_a_row += 1;
+                entries.failing = entries.failing.or_else(|| Some(Instant::now()));
+            }
         }
     }
 
     fn figures(&self) -> SweepFigures {
-        let entries = *self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        let entries = *self.entries();
         SweepFigures {
             condition: self.condition,
             runs: entries.runs,
             rows: entries.rows,
             errors: entries.errors,
+            errors_in_a_row: entries.errors_in_a_row,
+            failing: entries.failing.map(|at| at.elapsed()),
+            running: entries.running.map(|at| at.elapsed()),
             last: entries.last,
             since_success: entries.success.map(|at| at.elapsed()),
             behind: entries.behind,

@@ -52,6 +52,11 @@ use ledger::Ledger;
 /// Most rows one sweep takes.
 pub(crate) const SWEEP_MAX: i64 = 500;
 
+/// Pause after a run that failed.
+const FAULT_PAUSE: Duration = Duration::from_secs(1);
+/// Longest the sweeps may take to stop.
+const STOP_WITHIN: Duration = Duration::from_secs(3);
+
 /// What a sweep does after a full batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Again {
@@ -85,10 +90,13 @@ macro_rules! sweeps {
                 let stop = watch::Sender::new(false);
                 let tasks = vec![$({
                     let (engine, stop) = (self.clone(), stop.subscribe());
-                    tokio::spawn(async move {
-                        let ledger = engine.inner.ledgers.of(stringify!($name));
-                        let run = || engine.$name();
-                        repeat(ledger, sweeps.$name, Again::$again, stop, run).await;
+                    self.inner.tasks.spawn(stringify!($name), move || {
+                        let (engine, stop) = (engine.clone(), stop.clone());
+                        async move {
+                            let ledger = engine.inner.ledgers.of(stringify!($name));
+                            let run = || engine.$name();
+                            repeat(ledger, sweeps.$name, Again::$again, stop, run).await;
+                        }
                     })
                 },)+];
                 Reconcilers { stop, tasks }
@@ -141,11 +149,15 @@ pub struct Reconcilers {
 }
 
 impl Reconcilers {
-    /// Stops every sweep after the batch it is at.
+    /// Stops every sweep after the batch it is at, or in the midst of one that takes
+    /// too long: its statement is written whole or not at all.
     pub async fn stop(self) {
         self.stop.send_replace(true);
-        for task in self.tasks {
-            let _ = task.await;
+        let until = tokio::time::Instant::now() + STOP_WITHIN;
+        for mut task in self.tasks {
+            if tokio::time::timeout_at(until, &mut task).await.is_err() {
+                task.abort();
+            }
         }
     }
 }
@@ -163,6 +175,7 @@ async fn entered(
     run: impl Future<Output = Result<u64, Error>>,
 ) -> (Result<u64, Error>, Duration) {
     let began = Instant::now();
+    let _running = ledger.run();
     let swept = run.await;
     let took = began.elapsed();
     ledger.enter(swept.as_ref().ok().copied(), took);
@@ -198,7 +211,7 @@ async fn repeat<F, R>(
                 if !std::mem::replace(&mut failing, true) {
                     warn!(sweep = name, %error, "sweep failed, trying again");
                 }
-                every.max(Duration::from_secs(1))
+                FAULT_PAUSE
             }
         };
         tokio::select! {

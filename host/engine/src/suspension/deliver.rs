@@ -116,10 +116,11 @@ impl Flush<DeliverCall> for Statements {
         retried: bool,
     ) -> Result<Vec<DeliverVerdict>, Error> {
         let mut verdicts: Vec<Option<DeliverVerdict>> = batch.iter().map(|_| None).collect();
-        if retried {
-            self.find_kept(partition, batch, &mut verdicts).await?;
-        }
         for attempt in 0..TRIES {
+            // Each time: an earlier try that got no answer may still be at work.
+            if retried {
+                self.find_kept(partition, batch, &mut verdicts).await?;
+            }
             let open: Vec<usize> = (0..batch.len())
                 .filter(|at| verdicts[*at].is_none())
                 .collect();
@@ -134,7 +135,7 @@ impl Flush<DeliverCall> for Statements {
             let plan = self.decide(&mut on, partition, batch, &open).await?;
             let sent = Instant::now();
             let mut applied = write_boxes(&mut on, partition, &plan.boxes).await?;
-            drop(on);
+            on.done();
             for (at, verdict, number) in plan.verdicts {
                 if number.is_none_or(|number| applied.contains_key(&number)) {
                     verdicts[at] = Some(verdict);

@@ -7,7 +7,9 @@ use model::{
     ExecutionId, ExecutionPolicy, Heard, Inbox, InboxWaitpoint, LaneState, Partition, SignalId,
     SignalRefusal, SuspensionId, Waiting, WaitpointId, WaitpointState,
 };
-use sqlx::{PgExecutor, PgPool};
+use sqlx::PgExecutor;
+
+use crate::pool::Pool;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -231,7 +233,7 @@ pub(super) async fn read(
 /// Reads what waitpoints of one execution have heard and still counts, in the order
 /// it was accepted.
 pub(super) async fn hear(
-    pool: &PgPool,
+    pool: &Pool,
     id: ExecutionId,
     waitpoints: &[Uuid],
 ) -> Result<Vec<Heard>, Error> {

@@ -6,10 +6,10 @@
 
 use std::collections::HashMap;
 
+use crate::pool::Pool;
 use model::{
     ExecutionId, Fence, LeaseRefusal, Limits, Partition, SignalId, SuspensionId, WaitpointId,
 };
-use sqlx::PgPool;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -61,7 +61,7 @@ type Wanted = (ExecutionId, Option<SuspensionId>);
 
 /// Fills in what claimed executions go on with.
 pub(crate) async fn attach(
-    pool: &PgPool,
+    pool: &Pool,
     partition: Partition,
     claimed: &mut [Claimed],
 ) -> Result<(), Error> {
@@ -85,7 +85,7 @@ pub(crate) async fn attach(
 
 /// Reads what handlers go on with.
 async fn read(
-    pool: &PgPool,
+    pool: &Pool,
     partition: Partition,
     wanted: &[Wanted],
 ) -> Result<HashMap<ExecutionId, Resumption>, Error> {
@@ -94,7 +94,7 @@ async fn read(
 
 /// The same from signal number `first` on; the state comes with the first one only.
 async fn read_from(
-    pool: &PgPool,
+    pool: &Pool,
     partition: Partition,
     wanted: &[Wanted],
     first: u32,

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use engine::{Claimed, Report};
 use futures::FutureExt as _;
-use model::{Failure, FailureClass};
+use model::{Failure, FailureClass, LeaseId};
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::Worker;
@@ -43,12 +43,29 @@ pub(super) fn begin(
     // All of it where the guest runs: every change of threads costs as much as
     // a fresh sandbox. The engine does its input and output elsewhere.
     worker.guests.clone().spawn(async move {
-        let lease_id = claimed.fence.lease_id;
+        let _held = LetGo {
+            worker: worker.clone(),
+            lease_id: claimed.fence.lease_id,
+            slot: Some(slot),
+        };
         run(&worker, claimed, attempt).await;
-        worker.let_go(lease_id);
-        drop(slot);
-        worker.end_if_done();
     });
+}
+
+/// An attempt that holds lease and slot. When it is dropped both are let go, also by a
+/// panic on the way: the keeper would renew such a lease for ever, and it lapses.
+struct LetGo {
+    worker: Arc<Worker>,
+    lease_id: LeaseId,
+    slot: Option<OwnedSemaphorePermit>,
+}
+
+impl Drop for LetGo {
+    fn drop(&mut self) {
+        self.worker.let_go(self.lease_id);
+        drop(self.slot.take());
+        self.worker.end_if_done();
+    }
 }
 
 async fn run(worker: &Arc<Worker>, mut claimed: Claimed, attempt: Arc<Attempt>) {

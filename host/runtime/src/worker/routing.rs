@@ -1,18 +1,20 @@
 //! Follows the routes of every kind and has their components loaded, so that
 //! a claim never waits for a compiler.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::sync::{Arc, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use model::Digest;
-use tokio::task::JoinSet;
+use tokio::task::{Id, JoinSet};
 
 use super::Worker;
 use crate::routes::{Readiness, Routes, Target};
 
 /// How often routes are read when nobody asks for it.
 const EVERY: Duration = Duration::from_secs(1);
+/// Pause before a component is loaded again whose loader panicked.
+const PANIC_PAUSE: Duration = Duration::from_secs(30);
 
 /// Reads the routes now and then until the worker drains.
 pub(super) async fn follow(worker: Arc<Worker>) {
@@ -67,8 +69,10 @@ fn change(worker: &Worker, routes: Routes) {
 /// Components being loaded, each at most once at a time.
 #[derive(Default)]
 struct Loading {
-    tasks: JoinSet<Digest>,
-    digests: HashSet<Digest>,
+    tasks: JoinSet<()>,
+    digests: HashMap<Id, Digest>,
+    /// Those whose loader panicked, and when they may be loaded again.
+    panicked: HashMap<Digest, Instant>,
 }
 
 impl Loading {
@@ -81,27 +85,40 @@ impl Loading {
         if let Some(refusal) = worker.registry.rejection(&digest) {
             return Readiness::Rejected(refusal.to_string());
         }
-        if self.digests.insert(digest) {
+        let waits = self
+            .panicked
+            .get(&digest)
+            .is_some_and(|at| *at > Instant::now());
+        if !waits && !self.digests.values().any(|it| *it == digest) {
             let worker = worker.clone();
-            self.tasks.spawn(async move {
+            let task = self.tasks.spawn(async move {
                 if let Err(error) = worker.registry.prepare(&worker.engine, digest).await {
                     tracing::error!(%digest, %error, "a component cannot be run here; kinds routed to it are not claimed");
                 }
-                digest
             });
+            self.digests.insert(task.id(), digest);
         }
         Readiness::Pending
     }
 
     /// Waits until one is loaded, or turned out not to be loadable.
     async fn finished(&mut self) {
-        match self.tasks.join_next().await {
-            Some(Ok(digest)) => {
-                self.digests.remove(&digest);
-            }
-            // A loader that panicked is not tried again before a restart.
-            Some(Err(error)) => tracing::error!(%error, "loading a component failed"),
+        let (id, error) = match self.tasks.join_next_with_id().await {
+            Some(Ok((id, ()))) => (id, None),
+            Some(Err(error)) => (error.id(), Some(error)),
             None => std::future::pending().await,
+        };
+        let Some(digest) = self.digests.remove(&id) else {
+            return;
+        };
+        match error {
+            None => {
+                self.panicked.remove(&digest);
+            }
+            Some(error) => {
+                tracing::error!(%digest, %error, "loading a component failed; it is tried again");
+                self.panicked.insert(digest, Instant::now() + PANIC_PAUSE);
+            }
         }
     }
 }

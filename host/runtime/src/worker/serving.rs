@@ -180,8 +180,7 @@ async fn live(worker: &Arc<Worker>, post: &Arc<Post>, loaded: &Arc<Loaded>) -> (
         instance_limits: worker.instance_limits,
         seat,
     };
-    worker.counters.services.fetch_add(1, Ordering::Relaxed);
-    worker.counters.live.fetch_add(1, Ordering::Relaxed);
+    let running = Running::begin(service.clone());
     let mut life = worker.guests.spawn({
         let (service, loaded) = (service.clone(), loaded.clone());
         async move {
@@ -196,8 +195,7 @@ async fn live(worker: &Arc<Worker>, post: &Arc<Post>, loaded: &Arc<Loaded>) -> (
             life.await
         }
     };
-    worker.counters.live.fetch_sub(1, Ordering::Relaxed);
-    worker.counters.services.fetch_sub(1, Ordering::Relaxed);
+    running.ended();
     let (failure, spent) = match life {
         Ok(Some(Life {
             answer,
@@ -213,6 +211,41 @@ async fn live(worker: &Arc<Worker>, post: &Arc<Post>, loaded: &Arc<Loaded>) -> (
     };
     let held = service.end(&failure, spent).await;
     (failure, held)
+}
+
+/// A life that runs. It is stopped when nothing waits for its end any more, as when
+/// what keeps it alive panicked: another one takes its place.
+struct Running(Option<Arc<Service>>);
+
+impl Running {
+    fn begin(service: Arc<Service>) -> Self {
+        let counters = &service.worker.counters;
+        counters.services.fetch_add(1, Ordering::Relaxed);
+        counters.live.fetch_add(1, Ordering::Relaxed);
+        Self(Some(service))
+    }
+
+    /// It has ended by itself.
+    fn ended(mut self) {
+        if let Some(service) = self.0.take() {
+            Self::count(&service);
+        }
+    }
+
+    fn count(service: &Service) {
+        let counters = &service.worker.counters;
+        counters.live.fetch_sub(1, Ordering::Relaxed);
+        counters.services.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if let Some(service) = self.0.take() {
+            Self::count(&service);
+            service.stop(ServiceStop::Retired);
+        }
+    }
 }
 
 /// Returns when a service that was told to end has not: after the grace, or at

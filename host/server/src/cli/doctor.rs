@@ -1,8 +1,10 @@
 //! `flowhost doctor`: what the configuration is, where each value comes from,
 //! and whether everything is in place.
 
+use std::time::Duration;
+
 use clap::Args;
-use engine::SecretsFault;
+use engine::{SecretsFault, WakeUps};
 use serde_json::{Value, json};
 
 use super::Context;
@@ -19,6 +21,9 @@ pub struct DoctorArgs {
     host: HostArgs,
 }
 
+/// Longest a notification to itself may be on its way, and the connection before it.
+const WAKE_UPS_WITHIN: Duration = Duration::from_secs(12);
+
 /// One thing that was looked at.
 struct Finding {
     what: &'static str,
@@ -31,11 +36,12 @@ struct Finding {
 pub async fn run(context: &Context, args: DoctorArgs) -> Result<Exit, Failure> {
     let loaded = args.host.load()?;
     let values = effective(&loaded)?;
-    let (database, secrets) = database(&loaded.config).await;
+    let (database, secrets, wake_ups) = database(&loaded.config).await;
     let findings = vec![
         postgres(&loaded.config),
         database,
         secrets,
+        wake_ups,
         host(context).await,
         sandboxes(&loaded.config),
         cache(&loaded.config),
@@ -102,6 +108,7 @@ fn show(context: &Context, values: &[(String, Value, Origin)], findings: &[Findi
 fn effective(loaded: &Loaded) -> Result<Vec<(String, Value, Origin)>, Failure> {
     let mut config = loaded.config.clone();
     config.database.url = config.database.shown_url();
+    config.database.listen_url = config.database.shown_listen_url();
     let sections = serde_json::to_value(&config)
         .map_err(|error| Failure::new(Exit::Failed, error.to_string()))?;
     let mut values = Vec::new();
@@ -141,7 +148,12 @@ fn postgres(config: &Config) -> Finding {
 
 /// Looks at a database that was named, and at the secrets in it; the host's own is
 /// not started for this.
-async fn database(config: &Config) -> (Finding, Finding) {
+async fn database(config: &Config) -> (Finding, Finding, Finding) {
+    let mut wake_ups = Finding {
+        what: "wake-ups",
+        good: None,
+        detail: "not looked at".to_owned(),
+    };
     let mut secrets = Finding {
         what: "secrets",
         good: None,
@@ -160,6 +172,7 @@ async fn database(config: &Config) -> (Finding, Finding) {
             Ok(engine) => {
                 let instance = engine.instance();
                 (secrets.good, secrets.detail) = secrets_of(&engine).await;
+                (wake_ups.good, wake_ups.detail) = wake_ups_of(&engine).await;
                 engine.close().await;
                 (
                     Some(true),
@@ -177,7 +190,30 @@ async fn database(config: &Config) -> (Finding, Finding) {
         good,
         detail,
     };
-    (database, secrets)
+    (database, secrets, wake_ups)
+}
+
+/// Finds out whether notifications come back; work is found without, a little later.
+async fn wake_ups_of(engine: &engine::Engine) -> (Option<bool>, String) {
+    let until = tokio::time::Instant::now() + WAKE_UPS_WITHIN;
+    let mut state = engine.wake_ups();
+    while state == WakeUps::Unconnected && tokio::time::Instant::now() < until {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        state = engine.wake_ups();
+    }
+    let (good, detail) = match state {
+        WakeUps::Heard => (Some(true), "hosts wake each other"),
+        WakeUps::Off => (None, "switched off (database.wake_ups): hosts poll"),
+        WakeUps::Unconnected => (
+            Some(false),
+            "this host could not connect to listen: hosts poll",
+        ),
+        WakeUps::Deaf => (
+            Some(false),
+            "a notification to itself did not arrive: name the server in database.listen_url if a pooler is in between; hosts poll",
+        ),
+    };
+    (good, detail.to_owned())
 }
 
 async fn secrets_of(engine: &engine::Engine) -> (Option<bool>, String) {

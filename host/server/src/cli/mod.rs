@@ -182,8 +182,8 @@ fn report(context: &Context, failure: &Failure) {
 
 fn run(context: &Context, command: Command) -> Result<Exit, Failure> {
     match command {
-        Command::Dev(args) => many_threads()?.block_on(dev::run(context, args)),
-        Command::Serve(args) => many_threads()?.block_on(serve::run(context, args)),
+        Command::Dev(args) => hosting(dev::run(context, args)),
+        Command::Serve(args) => hosting(serve::run(context, args)),
         Command::Bench(args) => many_threads()?.block_on(bench::run(context, args)),
         Command::Invoke(args) => many_threads()?.block_on(invoke::run(context, args)),
         Command::Migrate(args) => one_thread()?.block_on(migrate::run(context, args)),
@@ -221,6 +221,14 @@ fn run(context: &Context, command: Command) -> Result<Exit, Failure> {
 
 fn many_threads() -> Result<Runtime, Failure> {
     built(&mut Builder::new_multi_thread())
+}
+
+/// Runs a host. What still blocks a thread at its end ends with the process.
+fn hosting(host: impl Future<Output = Result<Exit, Failure>>) -> Result<Exit, Failure> {
+    let threads = many_threads()?;
+    let ended = threads.block_on(host);
+    threads.shutdown_background();
+    ended
 }
 
 fn one_thread() -> Result<Runtime, Failure> {

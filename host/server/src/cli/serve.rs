@@ -57,7 +57,10 @@ pub async fn start(
             host = &mut starting => host?,
             () = shutdown.reached(Stage::Draining) => {
                 asked_to_end = true;
-                starting.await?
+                tokio::select! {
+                    host = &mut starting => host?,
+                    () = shutdown.reached(Stage::AtOnce) => return Ok(None),
+                }
             }
         }
     };

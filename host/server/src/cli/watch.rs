@@ -1,7 +1,7 @@
 //! `flowhost watch [ID]`: follows one execution until it ends, or all that a
 //! host does.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use clap::Args;
 use engine::{ExecutionInfo, Lane};
@@ -13,7 +13,7 @@ use super::Context;
 use super::client::{Answer, Client};
 use super::exit::{Exit, Failure};
 use super::list::{self, Page};
-use super::terminal::{Paint, neutralise};
+use super::terminal::{Paint, complain, neutralise};
 use crate::duration;
 
 /// Between two looks at a host as a whole.
@@ -22,6 +22,11 @@ const INTERVAL: Duration = Duration::from_millis(500);
 const ROWS: &str = "10";
 /// Longest one request waits while nothing is to be shown meanwhile.
 const QUIET_MS: &str = "30000";
+/// Pauses between two tries to reach a host that was there: the first, and the longest.
+const PAUSE_MIN: Duration = Duration::from_secs(1);
+const PAUSE_MAX: Duration = Duration::from_secs(10);
+/// Longest a host that was there may stay away.
+const PATIENCE: Duration = Duration::from_secs(120);
 /// Longest one request waits while progress is shown.
 const LIVE_MS: &str = "300";
 
@@ -46,10 +51,50 @@ pub async fn finished(
     client: &Client,
     id: ExecutionId,
 ) -> Result<(ExecutionInfo, Answer), Failure> {
+    let mut patience = Patience::default();
     loop {
-        let answer = wait(client, id, QUIET_MS).await?;
+        let answer = patience.of(|| wait(client, id, QUIET_MS)).await?;
         if answer.status == StatusCode::OK {
             return Ok((answer.read()?, answer));
+        }
+    }
+}
+
+/// What a caller who waits has with a host that ends, or whose database does: it asks
+/// again at growing intervals, since the host or another one comes back.
+#[derive(Debug, Default)]
+struct Patience {
+    since: Option<Instant>,
+    tries: u32,
+}
+
+impl Patience {
+    /// Asks until there is an answer, or there was none for too long.
+    async fn of<F>(&mut self, ask: impl Fn() -> F) -> Result<Answer, Failure>
+    where
+        F: Future<Output = Result<Answer, Failure>>,
+    {
+        loop {
+            let failure = match ask().await {
+                Ok(answer) => {
+                    *self = Self::default();
+                    return Ok(answer);
+                }
+                Err(failure) if failure.exit == Exit::Unavailable => failure,
+                Err(failure) => return Err(failure),
+            };
+            let since = *self.since.get_or_insert_with(Instant::now);
+            if since.elapsed() >= PATIENCE {
+                return Err(failure);
+            }
+            if self.tries == 0 {
+                complain(&format!(
+                    "waiting for the host: {}",
+                    neutralise(&failure.message)
+                ));
+            }
+            tokio::time::sleep(PAUSE_MAX.min(PAUSE_MIN * 2_u32.pow(self.tries))).await;
+            self.tries = (self.tries + 1).min(8);
         }
     }
 }
@@ -65,8 +110,10 @@ async fn one(context: &Context, client: &Client, id: ExecutionId) -> Result<Exit
     let terminal = context.terminal;
     let timeout_ms = if context.json { QUIET_MS } else { LIVE_MS };
     let mut shown = String::new();
+    // A host that is not there at the beginning is a mistake.
+    let mut answer = wait(client, id, "0").await?;
+    let mut patience = Patience::default();
     loop {
-        let answer = wait(client, id, timeout_ms).await?;
         let info: ExecutionInfo = answer.read()?;
         let ended = answer.status == StatusCode::OK;
         if context.json {
@@ -85,6 +132,7 @@ async fn one(context: &Context, client: &Client, id: ExecutionId) -> Result<Exit
         if ended {
             return Ok(Exit::of_state(info.public_state));
         }
+        answer = patience.of(|| wait(client, id, timeout_ms)).await?;
     }
 }
 

@@ -11,6 +11,12 @@ pub struct Database {
     /// A Postgres to use, such as `postgres://user:password@host/database`;
     /// absent, the host runs its own. `DATABASE_URL` sets it too.
     pub url: Option<String>,
+    /// Where to listen for wake-ups, if not through `url`: the server itself, when
+    /// `url` leads through a pooler that does not pass notifications on.
+    pub listen_url: Option<String>,
+    /// Whether hosts wake each other when work is ready; without, they poll, up to a
+    /// second later.
+    pub wake_ups: bool,
     /// Where the host's own cluster lives; absent, `/var/lib/flowhost` for root
     /// and a directory below the home directory for others.
     pub data_dir: Option<PathBuf>,
@@ -37,6 +43,8 @@ impl Default for Database {
     fn default() -> Self {
         Self {
             url: None,
+            listen_url: None,
+            wake_ups: true,
             data_dir: None,
             bin_dir: None,
             shared_buffers_mb: 128,
@@ -71,27 +79,35 @@ impl Database {
 
     /// Returns the URL without its password, for people to read.
     pub fn shown_url(&self) -> Option<String> {
-        let url = self.url.as_deref()?;
-        let Some((scheme, rest)) = url.split_once("://") else {
-            return Some("(set, not a URL)".to_owned());
-        };
-        // A password may also stand in the query.
-        let (rest, query) = rest
-            .split_once('?')
-            .map_or((rest, None), |(a, b)| (a, Some(b)));
-        let shown = match rest.rsplit_once('@') {
-            Some((user, host)) => {
-                let user = user.split(':').next().unwrap_or_default();
-                format!("{scheme}://{user}:***@{host}")
-            }
-            None => format!("{scheme}://{rest}"),
-        };
-        Some(match query {
-            Some(query) if query.contains("password") => format!("{shown}?***"),
-            Some(query) => format!("{shown}?{query}"),
-            None => shown,
-        })
+        self.url.as_deref().and_then(shown)
     }
+
+    /// Returns where it listens without the password.
+    pub fn shown_listen_url(&self) -> Option<String> {
+        self.listen_url.as_deref().and_then(shown)
+    }
+}
+
+fn shown(url: &str) -> Option<String> {
+    let Some((scheme, rest)) = url.split_once("://") else {
+        return Some("(set, not a URL)".to_owned());
+    };
+    // A password may also stand in the query.
+    let (rest, query) = rest
+        .split_once('?')
+        .map_or((rest, None), |(a, b)| (a, Some(b)));
+    let shown = match rest.rsplit_once('@') {
+        Some((user, host)) => {
+            let user = user.split(':').next().unwrap_or_default();
+            format!("{scheme}://{user}:***@{host}")
+        }
+        None => format!("{scheme}://{rest}"),
+    };
+    Some(match query {
+        Some(query) if query.contains("password") => format!("{shown}?***"),
+        Some(query) => format!("{shown}?{query}"),
+        None => shown,
+    })
 }
 
 #[cfg(test)]

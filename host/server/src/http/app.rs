@@ -2,7 +2,8 @@
 
 use std::ops::Deref;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
 
 use engine::{Engine, WaitpointToken};
 use model::Limits;
@@ -12,6 +13,7 @@ use tokio::sync::{Semaphore, watch};
 use super::body::{Cap, SMALL_BYTES_MAX};
 use super::claim::{Emptied, TURNS};
 use super::metrics::Counters;
+use super::problem::Problem;
 use crate::config::Http;
 
 /// What every handler may use; cheap to clone.
@@ -38,6 +40,9 @@ pub struct Parts {
     pub emptied: Emptied,
     worker: Mutex<Option<WorkerHandle>>,
     ready: AtomicBool,
+    /// Since when the host drains, if it does.
+    draining: OnceLock<Instant>,
+    drained: watch::Sender<bool>,
     closing: watch::Sender<bool>,
 }
 
@@ -68,6 +73,8 @@ impl App {
             emptied: Emptied::default(),
             worker: Mutex::new(None),
             ready: AtomicBool::new(false),
+            draining: OnceLock::new(),
+            drained: watch::Sender::new(false),
             closing: watch::Sender::new(false),
         }))
     }
@@ -108,10 +115,51 @@ impl App {
         self.ready.load(Ordering::Acquire)
     }
 
-    /// Makes requests that wait answer now.
-    pub fn close(&self) {
+    /// Turns readiness off and makes requests that wait for work answer now; others
+    /// are served until the host closes.
+    pub fn drain(&self) {
         self.set_ready(false);
+        self.draining.get_or_init(Instant::now);
+        self.drained.send_replace(true);
+    }
+
+    /// Returns for how long the host has been draining, if it does.
+    pub fn draining(&self) -> Option<Duration> {
+        self.draining.get().map(Instant::elapsed)
+    }
+
+    /// Returns when the host drains.
+    pub async fn drains(&self) {
+        // The sender lives in `self`, so waiting cannot fail.
+        let _ = self.drained.subscribe().wait_for(|drained| *drained).await;
+    }
+
+    /// Makes every request that waits answer now.
+    pub fn close(&self) {
+        self.drain();
         self.closing.send_replace(true);
+    }
+
+    /// Refuses a request that would only wait for the end of the host.
+    ///
+    /// # Errors
+    /// The host closes.
+    pub fn refuse_closing(&self) -> Result<(), Problem> {
+        if *self.closing.borrow() {
+            return Err(Problem::draining());
+        }
+        Ok(())
+    }
+
+    /// Refuses a request for work.
+    ///
+    /// # Errors
+    /// The host drains.
+    pub fn refuse_draining(&self) -> Result<(), Problem> {
+        match self.draining() {
+            Some(_) => Err(Problem::draining()),
+            None => Ok(()),
+        }
     }
 
     /// Returns when the host closes.

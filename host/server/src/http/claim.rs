@@ -67,8 +67,9 @@ impl Emptied {
 /// Claims executions for a worker, waiting for some if there are none.
 ///
 /// Each comes under a lease of its own, which the worker renews, ends, or lets
-/// lapse. The answer is an empty list when the time is over first or the host is
-/// closing. A worker need not be registered.
+/// lapse. The answer is an empty list when the time is over first or the host begins
+/// to drain; a host that drains answers 503 `draining` at once: ask another one, or
+/// again after the seconds in `Retry-After`. A worker need not be registered.
 #[utoipa::path(
     post, path = "/v1/workers/{worker_instance_id}/claim", tag = "workers",
     params(("worker_instance_id" = String, Path, description = "Who asks; kept with the leases")),
@@ -86,6 +87,7 @@ pub async fn claim(
     body: Body,
 ) -> Result<Json<ClaimedWork>, Problem> {
     query.end()?;
+    app.refuse_draining()?;
     model::worker_name("worker_instance_id", &worker)?;
     let bytes = app.small_body().read(&headers, body).await?;
     let request: ClaimWork = body::json(&headers, &bytes)?;
@@ -109,7 +111,7 @@ pub async fn claim(
     Ok(Json(ClaimedWork { executions }))
 }
 
-/// Claims until something is found, the time is over or the host closes.
+/// Claims until something is found, the time is over or the host drains.
 async fn poll(app: &App, wanted: Claim, wait: Duration) -> Result<Vec<Claimed>, Problem> {
     let mut ready = app.engine.ready_signal();
     let mut over = pin!(tokio::time::sleep(wait));
@@ -125,7 +127,7 @@ async fn poll(app: &App, wanted: Claim, wait: Duration) -> Result<Vec<Claimed>, 
         tokio::select! {
             biased;
             () = &mut over => return Ok(found),
-            () = app.closed() => return Ok(found),
+            () = app.drains() => return Ok(found),
             changed = ready.changed() => match changed {
                 Ok(()) => woken = true,
                 // The engine is closing: nothing will be announced any more.

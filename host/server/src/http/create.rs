@@ -77,7 +77,10 @@ pub async fn create(
     let Some(patience) = patience(&headers) else {
         return Ok(answer(&app.engine.create(create).await??, None));
     };
-    let (created, _) = app.engine.create_and_wait(create, patience).await??;
+    let (created, _) = app
+        .engine
+        .create_and_wait(create, patience, app.closed())
+        .await??;
     let info = app.engine.get(created.id(), None).await?;
     let mut response = answer(&created, info.map(|info| info.public_state));
     let applied = HeaderValue::from_static("wait");

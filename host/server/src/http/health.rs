@@ -1,16 +1,19 @@
 //! `/healthz` says that the process answers, `/readyz` that it can work.
-
-use std::time::Duration;
+//!
+//! What work needs is a database that takes writes, connections to it, flushes that
+//! come to an end, sweeps that succeed, tasks that do not panic, and a host that is
+//! neither starting nor ending. An answer that says no names each of these that is
+//! missing, for how long, and why.
 
 use axum::extract::State;
+
+use engine::Trouble;
+use serde_json::json;
 
 use super::App;
 use super::answer::Json;
 use super::problem::{Code, Problem};
 use crate::api::{Health, ProblemBody};
-
-/// Longest the database may take to answer.
-const PING_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Says that the process answers, whatever the database does.
 #[utoipa::path(
@@ -21,7 +24,10 @@ pub async fn healthz(State(app): State<App>) -> Json<Health> {
     Json(health(&app))
 }
 
-/// Says whether the host can work: the database answers and the worker runs.
+/// Says whether the host can work.
+///
+/// If not, the problem has a member `troubles`: a list of what is missing, each with
+/// `part`, `for_ms` and `why`.
 #[utoipa::path(
     get, path = "/readyz", tag = "operations",
     responses(
@@ -30,23 +36,30 @@ pub async fn healthz(State(app): State<App>) -> Json<Health> {
     )
 )]
 pub async fn readyz(State(app): State<App>) -> Result<Json<Health>, Problem> {
-    if !app.is_ready() {
-        return Err(Problem::new(
-            Code::NotReady,
-            "the host is starting or closing",
-        ));
+    let mut troubles = app.engine.troubles().await;
+    if let Some(lasting) = app.draining() {
+        troubles.insert(0, of_host("draining", lasting));
+    } else if !app.is_ready() {
+        troubles.insert(0, of_host("starting", app.counters.age()));
     }
-    match tokio::time::timeout(PING_TIMEOUT, app.engine.ping()).await {
-        Ok(answer) => answer?,
-        Err(_) => {
-            let detail = format!(
-                "the database did not answer within {} ms",
-                PING_TIMEOUT.as_millis()
-            );
-            return Err(Problem::new(Code::Unavailable, detail));
-        }
+    if troubles.is_empty() {
+        return Ok(Json(health(&app)));
     }
-    Ok(Json(health(&app)))
+    let names: Vec<&str> = troubles.iter().map(|it| it.part.as_str()).collect();
+    let detail = format!("not ready: {}", names.join(", "));
+    let shown: Vec<_> = troubles
+        .iter()
+        .map(|it| json!({"part": it.part, "for_ms": it.lasting.as_millis() as u64, "why": it.why}))
+        .collect();
+    Err(Problem::new(Code::NotReady, detail).with("troubles", shown))
+}
+
+fn of_host(part: &str, lasting: std::time::Duration) -> Trouble {
+    Trouble {
+        part: part.to_owned(),
+        lasting,
+        why: format!("the host is {part}"),
+    }
 }
 
 fn health(app: &App) -> Health {

@@ -8,11 +8,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use engine::Tasks;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{Mutex, Semaphore, watch};
 use tokio::task::{JoinHandle, JoinSet};
 
 use crate::config::Http;
@@ -31,9 +32,17 @@ pub struct Server {
 
 impl Server {
     /// Serves `router` to whoever connects to `listener`.
-    pub fn start(listener: TcpListener, router: Router, settings: &Http) -> Self {
+    pub fn start(listener: TcpListener, router: Router, settings: &Http, tasks: &Tasks) -> Self {
         let (stop, stopped) = watch::channel(false);
-        let task = tokio::spawn(accept(listener, router, settings.clone(), stopped));
+        let (listener, settings) = (Arc::new(Mutex::new(Some(listener))), settings.clone());
+        let task = tasks.spawn("http", move || {
+            accept(
+                Arc::clone(&listener),
+                router.clone(),
+                settings.clone(),
+                stopped.clone(),
+            )
+        });
         Self { stop, task }
     }
 
@@ -50,11 +59,15 @@ impl Server {
 }
 
 async fn accept(
-    listener: TcpListener,
+    listening: Arc<Mutex<Option<TcpListener>>>,
     router: Router,
     settings: Http,
     mut stopped: watch::Receiver<bool>,
 ) {
+    // Taken out at the end, so that clients cannot connect and wait in vain; a task that
+    // panics leaves it for the next.
+    let mut listening = listening.lock().await;
+    let Some(listener) = &*listening else { return };
     let room = Arc::new(Semaphore::new(settings.connections_max.max(1) as usize));
     let mut connections = JoinSet::new();
     loop {
@@ -87,7 +100,7 @@ async fn accept(
             (_, Err(_)) => break,
         }
     }
-    drop(listener);
+    *listening = None;
     while connections.join_next().await.is_some() {}
 }
 

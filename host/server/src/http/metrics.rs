@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
+use std::time::{Duration, Instant};
 
 use axum::extract::State;
 use axum::http::{StatusCode, header};
@@ -11,9 +12,13 @@ use engine::SweepFigures;
 use super::App;
 use super::problem::Problem;
 
+/// Longest the database may take to count executions.
+const COUNTS_TIMEOUT: Duration = Duration::from_secs(5);
+
 /// What the API counted since the start.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Counters {
+    began: Instant,
     by_class: [AtomicU64; 5],
     in_flight: AtomicI64,
 }
@@ -28,7 +33,22 @@ impl Drop for InFlight<'_> {
     }
 }
 
+impl Default for Counters {
+    fn default() -> Self {
+        Self {
+            began: Instant::now(),
+            by_class: Default::default(),
+            in_flight: AtomicI64::default(),
+        }
+    }
+}
+
 impl Counters {
+    /// Returns for how long there have been any.
+    pub fn age(&self) -> Duration {
+        self.began.elapsed()
+    }
+
     /// Counts a request that begins.
     pub fn begin(&self) -> InFlight<'_> {
         self.in_flight.fetch_add(1, Relaxed);
@@ -75,16 +95,17 @@ pub async fn metrics(State(app): State<App>) -> Result<impl IntoResponse, Proble
     sweeps(&mut page, &app.engine.sweep_figures());
     signals(&mut page, &app.engine.signal_figures());
     // A host without its database still has metrics: this one says so.
-    let counts = app.engine.counts().await;
+    let up = app.engine.is_database_up().await;
     page.family(
         "flowhost_database_up",
         "gauge",
-        "Whether the database answered.",
+        "Whether the database answers and takes writes.",
     );
-    page.sample("flowhost_database_up", "", u8::from(counts.is_ok()));
-    if let Ok(counts) = counts {
+    page.sample("flowhost_database_up", "", u8::from(up));
+    if up && let Ok(Ok(counts)) = tokio::time::timeout(COUNTS_TIMEOUT, app.engine.counts()).await {
         executions(&mut page, &counts);
     }
+    itself(&mut page, &app);
     Ok((
         [(
             header::CONTENT_TYPE,
@@ -92,6 +113,32 @@ pub async fn metrics(State(app): State<App>) -> Result<impl IntoResponse, Proble
         )],
         page.0,
     ))
+}
+
+/// Writes what the host is: its tasks, its connections, whether it is woken.
+fn itself(page: &mut Page, app: &App) {
+    let name = "flowhost_task_panics_total";
+    page.family(
+        name,
+        "counter",
+        "Panics in long-lived tasks of this host; each is a defect.",
+    );
+    for (task, panics) in app.engine.tasks().panics() {
+        page.sample(name, &format!("{{task=\"{task}\"}}"), panics);
+    }
+    let (open, idle) = app.engine.connections();
+    let name = "flowhost_database_connections";
+    page.family(name, "gauge", "Connections of this host to the database.");
+    page.sample(name, "{use=\"busy\"}", (open as usize).saturating_sub(idle));
+    page.sample(name, "{use=\"idle\"}", idle);
+    let name = "flowhost_wake_ups";
+    page.family(
+        name,
+        "gauge",
+        "1 for what becomes of the wake-ups of other hosts: heard, deaf, unconnected or off.",
+    );
+    let state = app.engine.wake_ups();
+    page.sample(name, &format!("{{state=\"{}\"}}", state.as_str()), 1);
 }
 
 fn executions(page: &mut Page, counts: &engine::Counts) {
@@ -352,7 +399,10 @@ mod tests {
             runs: 3,
             rows: 500,
             errors: 1,
-            last: std::time::Duration::from_millis(250),
+            errors_in_a_row: 0,
+            failing: None,
+            running: None,
+            last: Duration::from_millis(250),
             since_success: None,
             behind: true,
         };

@@ -171,6 +171,8 @@ codes! {
     SecretsKey = "secrets_key", SERVICE_UNAVAILABLE, "The host cannot read secrets";
     /// The database cannot be reached or did not answer in time.
     Unavailable = "unavailable", SERVICE_UNAVAILABLE, "The database is not available";
+    /// The host is about to end.
+    Draining = "draining", SERVICE_UNAVAILABLE, "The host is about to end";
     /// The host is not ready to take work.
     NotReady = "not_ready", SERVICE_UNAVAILABLE, "The host is not ready";
     /// A row holds what this version cannot show.
@@ -231,6 +233,15 @@ impl Problem {
         )
     }
 
+    /// Builds the problem of a request that a host which is about to end cannot wait
+    /// for.
+    pub fn draining() -> Self {
+        Self::new(
+            Code::Draining,
+            "the host is about to end: ask again after a pause, or ask another one",
+        )
+    }
+
     /// Builds the problem of a body larger than the limit called `limit`.
     pub fn too_large(limit: &str, bytes_max: usize) -> Self {
         Self::new(
@@ -272,6 +283,10 @@ impl IntoResponse for Problem {
         );
         if self.code.status() == StatusCode::SERVICE_UNAVAILABLE {
             headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        // The next request finds another host, if there are several behind one name.
+        if self.code == Code::Draining {
+            headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
         response
     }

@@ -22,7 +22,9 @@ const TIMEOUT_DEFAULT_MS: u64 = 30_000;
 /// Waits until an execution has ended.
 ///
 /// Answers 200 when it has, 202 with the execution as it stands when the time is
-/// over first or the host is closing; the caller asks again.
+/// over first or the host closes; the caller asks again. A host that is about to end
+/// waits for as long as it lets attempts run, and then answers 503 `draining`: ask
+/// again after the seconds in `Retry-After`.
 #[utoipa::path(
     get, path = "/v1/executions/{id}/wait", tag = "executions",
     params(
@@ -44,6 +46,7 @@ pub async fn wait(
     let namespace = query.namespace()?;
     let timeout_ms = query.value("timeout_ms")?.unwrap_or(TIMEOUT_DEFAULT_MS);
     query.end()?;
+    app.refuse_closing()?;
     let timeout = Duration::from_millis(timeout_ms);
     if timeout > TIMEOUT_MAX {
         let detail = format!(

@@ -32,7 +32,7 @@ pub fn input() -> Payload {
 /// Runs one execution to its end.
 pub async fn one(engine: &Engine) -> Result<ExecutionId, Failure> {
     let (created, finished) = engine
-        .create_and_wait(Create::new(KIND, input()), PATIENCE)
+        .create_and_wait(Create::new(KIND, input()), PATIENCE, std::future::pending())
         .await?
         .map_err(|refusal| Failure::new(Exit::Failed, refusal.to_string()))?;
     let id = created.id();

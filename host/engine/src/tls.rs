@@ -1,0 +1,48 @@
+//! Whether connections to the database are encrypted.
+//!
+//! The mode is that of the URL (`sslmode`), and means what it means to `psql`. Under
+//! `prefer`, the default, a connection is encrypted if that can be, and nothing is
+//! verified, so it protects from a listener on the way, not from an attacker who
+//! intervenes.
+//! Certificates and protocols that are too old for the TLS this is built with are
+//! then no reason to stay away: the connection is made without, as `psql` does when
+//! its handshake fails, and the log says so. From `require` on that is an error.
+
+use sqlx::postgres::{PgConnectOptions, PgSslMode};
+use sqlx::{ConnectOptions as _, PgConnection};
+
+/// Makes a connection, and returns it with the options under which others are made.
+///
+/// # Errors
+/// The server cannot be reached, or not the way that was asked for.
+pub(crate) async fn connect(
+    options: PgConnectOptions,
+) -> Result<(PgConnectOptions, PgConnection), sqlx::Error> {
+    let prefers = matches!(options.get_ssl_mode(), PgSslMode::Prefer);
+    let why = match options.connect().await {
+        Ok(connection) => return Ok((options, connection)),
+        Err(error) => match of_handshake(&error) {
+            Some(why) if prefers => why,
+            _ => return Err(error),
+        },
+    };
+    tracing::warn!(
+        why,
+        "connections to the database are not encrypted: TLS fails with its certificate or version; sslmode=require in the URL would refuse it"
+    );
+    let options = options.ssl_mode(PgSslMode::Disable);
+    let connection = options.connect().await?;
+    Ok((options, connection))
+}
+
+/// Returns what went wrong if it was the handshake, before anything was asked.
+fn of_handshake(error: &sqlx::Error) -> Option<String> {
+    match error {
+        sqlx::Error::Tls(_) => Some(error.to_string()),
+        // What the TLS library does not understand or accept it says this way.
+        sqlx::Error::Io(inner) if inner.kind() == std::io::ErrorKind::InvalidData => {
+            Some(inner.to_string())
+        }
+        _ => None,
+    }
+}
