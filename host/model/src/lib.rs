@@ -19,6 +19,7 @@ mod grant;
 mod id;
 mod lease;
 mod limits;
+mod list_cursor;
 mod names;
 mod policy;
 mod refusal;
@@ -48,6 +49,7 @@ pub use grant::{GrantKind, GrantRefusal, GrantSight, RedeemRefusal};
 pub use id::{ExecutionId, FlowId, IdError, LeaseId, PARTITIONS_MAX, Partition, Partitions};
 pub use lease::{Fence, Observed};
 pub use limits::Limits;
+pub use list_cursor::{ListCursorError, ListScope};
 pub use names::{
     Invalid, LANE_DEFAULT, NAMESPACE_DEFAULT, kind_name, lane_name, namespace_name, signal_name,
     tag_key, waitpoint_key, worker_name,

@@ -10,6 +10,7 @@ use runtime::{Runtime, WorkerHandle};
 use tokio::sync::{Semaphore, watch};
 
 use super::body::{Cap, SMALL_BYTES_MAX};
+use super::browsers::Gate;
 use super::claim::{Emptied, TURNS};
 use super::metrics::Counters;
 use crate::config::Http;
@@ -28,6 +29,8 @@ pub struct Parts {
     pub http: Http,
     /// What callback URLs begin with; see [`Http::callback_prefix`].
     pub callbacks: String,
+    /// Who may send requests from a browser.
+    pub gate: Gate,
     /// What the API counted.
     pub counters: Counters,
     /// Name of this host in leases.
@@ -60,6 +63,7 @@ impl App {
         Self(Arc::new(Parts {
             engine,
             runtime,
+            gate: Gate::new(&http),
             http,
             callbacks,
             counters: Counters::default(),

@@ -3,11 +3,12 @@
 
 use axum::Json;
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::HeaderMap;
 use engine::{Eligible, Grant, GrantNext, IssueGrant};
 use serde::Serialize;
 
+use super::path::Path;
 use super::problem::Problem;
 use super::query::Query;
 use super::read::Id;

@@ -2,13 +2,14 @@
 
 use axum::Json;
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use engine::Kind;
 use serde::Serialize;
 
 use super::App;
 use super::body;
+use super::path::Path;
 use super::problem::Problem;
 use super::query::Query;
 use crate::api::{self, DefineKind, DefinedKind, ProblemBody, SetRoutes};

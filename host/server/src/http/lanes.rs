@@ -2,13 +2,15 @@
 
 use axum::Json;
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::HeaderMap;
 use engine::Lane;
 use serde::Serialize;
 
 use super::App;
 use super::body;
+use super::page::List;
+use super::path::Path;
 use super::problem::Problem;
 use super::query::Query;
 use crate::api::{self, ProblemBody, SetLane};
@@ -33,13 +35,18 @@ pub struct Lanes {
         (status = "default", body = ProblemBody, content_type = "application/problem+json"),
     )
 )]
-pub async fn list(State(app): State<App>, mut query: Query) -> Result<Json<Lanes>, Problem> {
+pub async fn list(
+    State(app): State<App>,
+    list: List,
+    mut query: Query,
+) -> Result<Json<Lanes>, Problem> {
     let limit = query.limit()?;
-    let after = query.text("after")?;
+    let after: Option<String> = list.after(&mut query)?;
     query.end()?;
     let lanes = app.engine.lanes(after.as_deref(), limit).await?;
     let full = lanes.len() == limit as usize;
-    let next_cursor = lanes.last().filter(|_| full).map(|last| last.name.clone());
+    let next_cursor = lanes.last().filter(|_| full);
+    let next_cursor = next_cursor.map(|last| list.cursor(&last.name));
     Ok(Json(Lanes { lanes, next_cursor }))
 }
 

@@ -7,6 +7,7 @@ use model::{ExecutionId, Invalid, PublicState};
 use serde::Serialize;
 
 use super::App;
+use super::page::List;
 use super::problem::Problem;
 use super::query::Query;
 use crate::api::ExecutionPage;
@@ -15,7 +16,7 @@ use crate::api::ExecutionPage;
 #[derive(Serialize)]
 pub struct Page {
     executions: Vec<engine::ExecutionInfo>,
-    next_cursor: Option<ExecutionId>,
+    next_cursor: Option<String>,
 }
 
 /// Lists executions, newest first.
@@ -38,7 +39,11 @@ pub struct Page {
         (status = "default", body = crate::api::ProblemBody, content_type = "application/problem+json"),
     )
 )]
-pub async fn list(State(app): State<App>, mut query: Query) -> Result<Json<Page>, Problem> {
+pub async fn list(
+    State(app): State<App>,
+    list: List,
+    mut query: Query,
+) -> Result<Json<Page>, Problem> {
     let namespace = query.namespace()?;
     let state: Option<PublicState> = query.value("state")?;
     let kind = query.text("kind")?;
@@ -55,7 +60,7 @@ pub async fn list(State(app): State<App>, mut query: Query) -> Result<Json<Page>
     }
     let tag = tags.pop();
     let limit = query.limit()?;
-    let after: Option<ExecutionId> = query.value("after")?;
+    let after: Option<ExecutionId> = list.after(&mut query)?;
     query.end()?;
     let filter = ListFilter {
         namespace,
@@ -66,7 +71,8 @@ pub async fn list(State(app): State<App>, mut query: Query) -> Result<Json<Page>
     };
     let executions = app.engine.list(filter, ListPage { after, limit }).await?;
     let full = executions.len() == limit as usize;
-    let next_cursor = executions.last().filter(|_| full).map(|last| last.id);
+    let next_cursor = executions.last().filter(|_| full);
+    let next_cursor = next_cursor.map(|last| list.cursor(last.id));
     Ok(Json(Page {
         executions,
         next_cursor,

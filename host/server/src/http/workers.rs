@@ -2,12 +2,14 @@
 
 use axum::Json;
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use engine::{MarkDead, RegisterWorker, WorkerFilter, WorkerInfo};
 use model::{WorkerRefusal, WorkerType};
 use serde::Serialize;
 
+use super::page::List;
+use super::path::Path;
 use super::problem::Problem;
 use super::query::Query;
 use super::{App, body};
@@ -79,7 +81,7 @@ pub async fn register(
         ("namespace" = Option<String>, Query, description = "That work for this namespace"),
         ("lane" = Option<String>, Query, description = "That serve this lane"),
         ("live" = Option<bool>, Query, description = "That are live, or that are not"),
-        ("after" = Option<String>, Query, description = "Go on after this instance"),
+        ("after" = Option<String>, Query, description = "The `next_cursor` of the page before"),
         ("limit" = Option<u32>, Query, description = "Most workers, 1 to 1000; 50 when absent"),
     ),
     responses(
@@ -87,14 +89,18 @@ pub async fn register(
         (status = "default", body = ProblemBody, content_type = "application/problem+json"),
     )
 )]
-pub async fn list(State(app): State<App>, mut query: Query) -> Result<Json<WorkerPage>, Problem> {
+pub async fn list(
+    State(app): State<App>,
+    list: List,
+    mut query: Query,
+) -> Result<Json<WorkerPage>, Problem> {
     let filter = WorkerFilter {
         worker_instance_id: None,
         namespace: query.namespace()?,
         lane: query.text("lane")?,
         live: query.value("live")?,
     };
-    let after = query.text("after")?;
+    let after: Option<String> = list.after(&mut query)?;
     let limit = query.limit()?;
     query.end()?;
     let mut workers = app
@@ -104,7 +110,7 @@ pub async fn list(State(app): State<App>, mut query: Query) -> Result<Json<Worke
     let more = workers.len() > limit as usize;
     workers.truncate(limit as usize);
     let last = workers.last().filter(|_| more);
-    let next_cursor = last.map(|worker| worker.worker_instance_id.clone());
+    let next_cursor = last.map(|worker| list.cursor(&worker.worker_instance_id));
     Ok(Json(WorkerPage {
         workers,
         next_cursor,
