@@ -4,6 +4,7 @@
 mod api;
 mod chaos;
 mod cli_invoke;
+mod cli_output;
 mod cli_waiting;
 mod concurrency;
 mod conditions;

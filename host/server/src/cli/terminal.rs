@@ -2,7 +2,8 @@
 //! texts of strangers made harmless.
 
 use std::fmt::Write as _;
-use std::io::{IsTerminal as _, Write as _};
+use std::io::{ErrorKind, IsTerminal as _, Write as _};
+use std::sync::{Mutex, PoisonError};
 
 use model::PublicState;
 use time::OffsetDateTime;
@@ -149,10 +150,37 @@ impl Terminal {
     }
 }
 
-/// Writes bytes to standard output. A reader that went away is no error.
+/// Why standard output took no more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Lost {
+    /// Its reader went away, as `head` does.
+    Closed,
+    /// It could not be written, such as on a full device.
+    Failed(String),
+}
+
+/// What happened to standard output first.
+static LOST: Mutex<Option<Lost>> = Mutex::new(None);
+
+/// Writes bytes to standard output, the one place that does. What fails is kept for
+/// [`lost`]: the command may have done what it was asked, and has to say so.
 pub fn emit(bytes: &[u8]) {
+    let mut lost = LOST.lock().unwrap_or_else(PoisonError::into_inner);
+    if lost.is_some() {
+        return;
+    }
     let mut out = std::io::stdout().lock();
-    let _ = out.write_all(bytes).and_then(|()| out.flush());
+    if let Err(error) = out.write_all(bytes).and_then(|()| out.flush()) {
+        *lost = Some(match error.kind() {
+            ErrorKind::BrokenPipe => Lost::Closed,
+            _ => Lost::Failed(error.to_string()),
+        });
+    }
+}
+
+/// Returns why something written to standard output did not arrive, if so.
+pub fn lost() -> Option<Lost> {
+    LOST.lock().unwrap_or_else(PoisonError::into_inner).clone()
 }
 
 /// Writes a line to standard error.
