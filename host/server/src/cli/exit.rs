@@ -121,6 +121,7 @@ impl Failure {
     pub fn file(verb: &str, path: &std::path::Path, error: &std::io::Error) -> Self {
         let exit = match error.kind() {
             std::io::ErrorKind::NotFound => Exit::NotFound,
+            _ if verb == "write" => Exit::Output,
             _ => Exit::Failed,
         };
         Self::new(exit, format!("cannot {verb} {}: {error}", path.display()))
