@@ -276,3 +276,25 @@ async fn partitions_are_set_before_the_first_execution_and_never_after() {
     assert_eq!(migrate(&["--partitions", "16"]).await.0, 0, "as it is");
     assert_eq!(migrate(&[]).await.0, 0);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_host_that_goes_away_while_a_command_waits_leaves_the_id_behind() {
+    let database = database().await;
+    let mut api = Api::start(builder(&database), &["slow"]).await;
+    let slow = ["submit", "slow", "--input", "60000", "--wait"];
+    let mut command = flowhost(&api, &slow);
+    command.stdout(Stdio::null());
+    let waits = tokio::spawn(ended(command));
+    let id = testkit::eventually("it runs", async || {
+        let (_, page) = api.get("/v1/executions?state=active").await;
+        page["executions"][0]["id"].as_str().map(str::to_owned)
+    })
+    .await;
+    api.host.kill();
+    let (code, errors) = waits.await.expect("ends");
+    assert_eq!(code, 4, "{errors}");
+    assert!(
+        errors.contains(&format!("`flowhost result {id}`")),
+        "{errors}"
+    );
+}

@@ -3,7 +3,7 @@
 
 use std::process::ExitCode;
 
-use model::PublicState;
+use model::{ExecutionId, PublicState};
 use serde_json::{Value, json};
 
 use crate::StartError;
@@ -152,6 +152,17 @@ impl Failure {
     pub fn output(became: &str, why: &str) -> Self {
         let message = format!("cannot write the output: {why}; {became}");
         Self::new(Exit::Output, message)
+    }
+
+    /// Says what became of an execution whose host went away while it was waited for.
+    pub fn about(mut self, id: ExecutionId) -> Self {
+        if self.exit == Exit::Unavailable {
+            let hint = format!(
+                "; execution {id} goes on without: `flowhost watch {id}` follows it, `flowhost result {id}` reads its result"
+            );
+            self.message.push_str(&hint);
+        }
+        self
     }
 
     /// Shows it to programs: the problem of the API, or an object like one.

@@ -69,11 +69,15 @@ pub async fn run(context: &Context, args: SubmitArgs) -> Result<Exit, Failure> {
     }
     // The result goes to standard output, so the rest goes elsewhere.
     complain(&format!("execution {}", created.id));
-    let (info, answer) = watch::finished(&client, created.id).await?;
+    let (info, answer) = watch::finished(&client, created.id)
+        .await
+        .map_err(|failure| failure.about(created.id))?;
     if context.json {
         context.terminal.json(&answer.text());
     }
-    finish(context, &client, &info, args.output.as_deref()).await
+    finish(context, &client, &info, args.output.as_deref())
+        .await
+        .map_err(|failure| failure.about(created.id))
 }
 
 impl SubmitArgs {
