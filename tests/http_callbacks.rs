@@ -495,7 +495,10 @@ async fn callbacks_come_to_the_public_url_and_no_log_shows_them() {
     );
     let here = format!("{}/v1/callbacks/{token}", api.host.url());
     send(&api, Method::GET, &here, &[], "").await;
+    send(&api, Method::OPTIONS, &format!("{here}/"), &[], "").await;
     post(&api, &format!("{here}/more"), "").await;
+    post(&api, &format!("{here}%zz/?a=%ff"), "").await;
+    post(&api, &format!("{here} /"), "").await;
     post(&api, &format!("{here}A"), "").await;
     post(&api, &format!("{here}?wrong=1"), "").await;
     assert_eq!(
@@ -510,7 +513,7 @@ async fn callbacks_come_to_the_public_url_and_no_log_shows_them() {
     let (_, metrics) = api.get("/metrics").await;
     let metrics = metrics.as_str().unwrap_or_default();
     assert!(!metrics.contains(code_of_it));
-    let refused = "flowhost_signals_total{outcome=\"invalid_token\"} 1\n";
+    let refused = "flowhost_signals_total{outcome=\"invalid_token\"} 2\n";
     assert!(metrics.contains(refused), "{metrics}");
 }
 
