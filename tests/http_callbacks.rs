@@ -1,11 +1,17 @@
 //! Callback URLs: what outsiders with nothing but a token may do, and what they
 //! learn.
 
+use std::io::Write as _;
 use std::time::Duration;
 
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use reqwest::header::HeaderValue;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use testkit::database;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 
 use crate::api::{Api, builder, code, text};
 use crate::http_waiting::{ask, held, named, of, suspend, waiting};
@@ -64,11 +70,18 @@ async fn an_outsider_sends_whatever_bytes_there_are() {
     }});
     let (id, open) = waiting(&api, condition).await;
     let url = text(&open["callback_url"]);
-    for method in [Method::GET, Method::HEAD, Method::PUT, Method::OPTIONS] {
-        let seen = send(&api, method.clone(), &url, &[], "").await;
-        assert_eq!((seen.0, seen.2.as_str()), (405, "no-store"), "{method}");
-        if method != Method::HEAD {
-            assert!(seen.3.contains("looking at it does nothing"), "{seen:?}");
+    for (method, status) in [
+        (Method::GET, 200),
+        (Method::HEAD, 200),
+        (Method::OPTIONS, 204),
+        (Method::PUT, 405),
+    ] {
+        for url in [&url, &format!("{url}/"), &format!("{url}A")] {
+            let seen = send(&api, method.clone(), url, &[], "").await;
+            assert_eq!((seen.0, seen.2.as_str()), (status, "no-store"), "{method}");
+            if method == Method::GET {
+                assert!(seen.3.contains("looking at it does nothing"), "{seen:?}");
+            }
         }
     }
     assert!(
@@ -101,23 +114,6 @@ async fn an_outsider_sends_whatever_bytes_there_are() {
     );
     let seen = post(&api, &url, largest + "x").await;
     assert_eq!(problem(&seen), (413, "payload_too_large".to_owned()));
-    let long = "k".repeat(256);
-    for (query, headers, status, name) in [
-        ("?signal=", vec![], 422, "invalid_input"),
-        ("?signal=a%00", vec![], 400, "invalid_query"),
-        ("?signal=a&signal=b", vec![], 400, "invalid_query"),
-        ("?singal=a", vec![], 400, "invalid_query"),
-        (
-            "",
-            vec![("idempotency-key", long.as_str())],
-            422,
-            "invalid_input",
-        ),
-    ] {
-        let seen = send(&api, Method::POST, &format!("{url}{query}"), &headers, "").await;
-        assert_eq!(problem(&seen), (status, name.to_owned()), "{query}");
-        assert_eq!(seen.2, "no-store");
-    }
     assert_eq!(post(&api, &url, "").await, accepted(202, "accepted"));
 
     let waitpoint = &of(&api, &id, "waitpoints").await[0];
@@ -154,6 +150,168 @@ async fn an_outsider_sends_whatever_bytes_there_are() {
     let repeat = send(&api, Method::POST, &url, &raw, vec![0xff, 0x00, b'{']).await;
     assert_eq!(repeat, accepted(200, "duplicate"), "also afterwards");
     database.assert_invariants().await;
+}
+
+/// Sends bytes to the host; returns everything it answers.
+async fn raw(api: &Api, request: &[u8]) -> String {
+    let address = api.host.url().replace("http://", "");
+    let mut stream = TcpStream::connect(address).await.expect("connects");
+    stream.write_all(request).await.expect("sent");
+    let mut answer = Vec::new();
+    // A host that closes while something is still sent resets the connection.
+    let _ = stream.read_to_end(&mut answer).await;
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+/// What follows the address, headers, and the body.
+type Delivery<'a> = (&'a str, Vec<(&'a str, &'a [u8])>, &'a [u8]);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_senders_of_webhooks_do_is_taken_as_it_comes() {
+    let (_database, api) = start().await;
+    let (id, open) = waiting(&api, named("a", "never")).await;
+    let url = text(&open["callback_url"]);
+    let path = url.strip_prefix(api.host.url()).expect("this host's");
+    let gzip = {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+        encoder.write_all(b"{\"paid\": true}").expect("memory");
+        encoder.finish().expect("memory")
+    };
+    let long = "k".repeat(300);
+    let odd: Vec<Delivery> = vec![
+        ("?utm_source=x&signal=paid&a=%ff&b=%zz&c", vec![], b"1"),
+        ("/", vec![], b"2"),
+        ("//?signal=", vec![], b"3"),
+        ("?signal=a&signal=b", vec![], b"4"),
+        ("?signal=a%00", vec![], b"5"),
+        ("", vec![("idempotency-key", b"")], b"6"),
+        (
+            "",
+            vec![("idempotency-key", b"k"), ("idempotency-key", b"k")],
+            b"7",
+        ),
+        ("", vec![("idempotency-key", long.as_bytes())], b"8"),
+        ("", vec![("idempotency-key", b"\xff")], b"9"),
+        ("", vec![("content-type", b"")], b"10"),
+        ("", vec![("content-type", b"\xff\xfe")], b"11"),
+        ("", vec![("content-type", b"no type at all")], b"12"),
+        (
+            "",
+            vec![("content-type", b"application/x-www-form-urlencoded")],
+            b"a=1&b=2",
+        ),
+        ("", vec![("content-encoding", b"gzip")], &gzip),
+        ("", vec![("content-encoding", b"gzip")], b"not gzip"),
+        ("", vec![("content-encoding", b"UTF-8")], b"13"),
+        ("", vec![("expect", b"100-continue")], b"14"),
+        (
+            "",
+            vec![
+                ("origin", b"https://shop.example"),
+                ("sec-fetch-site", b"cross-site"),
+            ],
+            b"15",
+        ),
+        ("", vec![("host", b"hooks.example.com")], b"16"),
+        (
+            "",
+            vec![("range", b"\xff"), ("accept", b"text/nothing")],
+            b"17",
+        ),
+    ];
+    let count = odd.len();
+    for (query, headers, body) in odd {
+        let mut request = api.client.post(format!("{url}{query}"));
+        for (name, value) in &headers {
+            let value = HeaderValue::from_bytes(value).expect("a value");
+            request = request.header(*name, value);
+        }
+        let response = request.body(body.to_vec()).send().await.expect("answers");
+        let status = response.status();
+        let shown = response.text().await.unwrap_or_default();
+        assert_eq!(status, StatusCode::ACCEPTED, "{query} {headers:?}: {shown}");
+    }
+    let empty = format!("POST {path} HTTP/1.0\r\n\r\n");
+    assert!(
+        raw(&api, empty.as_bytes())
+            .await
+            .starts_with("HTTP/1.0 202")
+    );
+    let signals = of(&api, &id, "signals").await;
+    assert_eq!(signals.len(), count + 1);
+    let names: Vec<_> = signals[..5]
+        .iter()
+        .map(|it| text(&it["signal_name"]))
+        .collect();
+    assert_eq!(names, ["paid", "callback", "callback", "a", "callback"]);
+    let brought = |at: usize| {
+        (
+            text(&signals[at]["content_type"]),
+            text(&signals[at]["payload_base64"]),
+        )
+    };
+    let plain = "application/octet-stream".to_owned();
+    for at in [9, 10] {
+        assert_eq!(brought(at).0, plain);
+    }
+    assert_eq!(brought(12).0, "application/x-www-form-urlencoded");
+    assert_eq!(
+        brought(13),
+        (plain.clone(), "eyJwYWlkIjogdHJ1ZX0=".to_owned()),
+        "unzipped"
+    );
+    assert_eq!(
+        brought(14),
+        (plain, "bm90IGd6aXA=".to_owned()),
+        "byte for byte"
+    );
+
+    let asking = [("webhook-request-origin", "eventemitter.example.com")];
+    let request = api.client.request(Method::OPTIONS, &url);
+    let request = request.header(asking[0].0, asking[0].1);
+    let response = request.send().await.expect("answers");
+    assert_eq!(response.headers()["webhook-allowed-origin"], asking[0].1);
+    assert!(
+        response.headers()["allow"]
+            .to_str()
+            .expect("text")
+            .contains("POST")
+    );
+
+    // A bad token stays one, and what unfolds beyond the cap is too large.
+    let seen = post(&api, &format!("{url}&more/"), "").await;
+    assert_eq!(problem(&seen), (403, "invalid_token".to_owned()));
+    let bomb = {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+        encoder.write_all(&vec![b' '; 16 << 20]).expect("memory");
+        encoder.finish().expect("memory")
+    };
+    let seen = send(
+        &api,
+        Method::POST,
+        &url,
+        &[("content-encoding", "gzip")],
+        bomb,
+    )
+    .await;
+    assert_eq!(problem(&seen), (413, "payload_too_large".to_owned()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_delivery_that_did_not_arrive_may_be_sent_again() {
+    let database = database().await;
+    let host = builder(&database).environment("FLOWHOST_HTTP_REQUEST_TIMEOUT_MS", "300");
+    let api = Api::start(host, &[]).await;
+    register(&api, "w", "w-1").await;
+    let (_, open) = waiting(&api, named("a", "x")).await;
+    let url = text(&open["callback_url"]);
+    let path = url.strip_prefix(api.host.url()).expect("this host's");
+    let slow = format!(
+        "POST {path} HTTP/1.1\r\nhost: x\r\ncontent-length: 5\r\nconnection: close\r\n\r\nab"
+    );
+    let answer = raw(&api, slow.as_bytes()).await;
+    assert!(answer.starts_with("HTTP/1.1 503"), "{answer}");
+    assert!(answer.contains("retry-after: 1"), "{answer}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -337,7 +495,10 @@ async fn callbacks_come_to_the_public_url_and_no_log_shows_them() {
     );
     let here = format!("{}/v1/callbacks/{token}", api.host.url());
     send(&api, Method::GET, &here, &[], "").await;
+    send(&api, Method::OPTIONS, &format!("{here}/"), &[], "").await;
     post(&api, &format!("{here}/more"), "").await;
+    post(&api, &format!("{here}%zz/?a=%ff"), "").await;
+    post(&api, &format!("{here} /"), "").await;
     post(&api, &format!("{here}A"), "").await;
     post(&api, &format!("{here}?wrong=1"), "").await;
     assert_eq!(
@@ -352,7 +513,7 @@ async fn callbacks_come_to_the_public_url_and_no_log_shows_them() {
     let (_, metrics) = api.get("/metrics").await;
     let metrics = metrics.as_str().unwrap_or_default();
     assert!(!metrics.contains(code_of_it));
-    let refused = "flowhost_signals_total{outcome=\"invalid_token\"} 1\n";
+    let refused = "flowhost_signals_total{outcome=\"invalid_token\"} 2\n";
     assert!(metrics.contains(refused), "{metrics}");
 }
 

@@ -121,16 +121,10 @@ async fn operators_move_executions_over_http() {
     let (_, page) = api.get("/v1/suspended").await;
     assert_eq!(page, json!({"executions": []}));
     let (_, page) = api.get("/v1/lanes?limit=1").await;
-    assert_eq!(
-        (&page["lanes"][0]["name"], &page["next_cursor"]),
-        (&json!("default"), &json!("default"))
-    );
-    let (_, page) = api.get("/v1/lanes?after=default").await;
+    assert_eq!(page["lanes"][0]["name"], "default");
+    let next = page["next_cursor"].as_str().expect("more");
+    let (_, page) = api.get(&format!("/v1/lanes?after={next}")).await;
     assert_eq!(page["lanes"][0]["name"], "held");
-    for list in ["leases/expired", "suspended"] {
-        let (_, body) = api.get(&format!("/v1/{list}?after=x")).await;
-        assert_eq!(body["code"], "invalid_query");
-    }
     let (_, body) = api.get(&format!("/v1/executions/{id}/operations")).await;
     let verbs: Vec<_> = body["operations"]
         .as_array()

@@ -169,6 +169,34 @@ fn crates_depend_downwards_only() {
 }
 
 #[test]
+fn handlers_read_requests_only_through_what_answers_with_problems() {
+    // The framework's own refuse in plain text.
+    let others = [
+        "extract::{Path",
+        "extract::Path;",
+        "extract::{Json",
+        "extract::Query;",
+        "extract::Form",
+        "extract::Multipart",
+        ", Path, State}",
+        ", Query, State}",
+        "Json(request): Json<",
+    ];
+    let broken = files("host/server/src/http", &[".rs"])
+        .into_iter()
+        .filter(|path| {
+            let text = fs::read_to_string(path).expect("text");
+            others.iter().any(|other| text.contains(other))
+        })
+        .map(|path| shown(&path))
+        .collect();
+    assert_none(
+        "use `path`, `query` and `body` of host/server/src/http",
+        broken,
+    );
+}
+
+#[test]
 fn comments_tell_no_history() {
     let broken = rust_files()
         .into_iter()

@@ -20,6 +20,7 @@ mod id;
 mod lane;
 mod lease;
 mod limits;
+mod list_cursor;
 mod moment;
 mod names;
 mod not_offered;
@@ -52,6 +53,7 @@ pub use id::{ExecutionId, FlowId, IdError, LeaseId, PARTITIONS_MAX, Partition, P
 pub use lane::LaneState;
 pub use lease::{Fence, Observed};
 pub use limits::Limits;
+pub use list_cursor::{ListCursorError, ListScope};
 pub use moment::{Moment, MomentError};
 pub use names::{
     Invalid, LANE_DEFAULT, NAMESPACE_DEFAULT, failure_code, idempotency_key, kind_name, lane_name,

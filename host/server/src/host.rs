@@ -348,6 +348,12 @@ fn check(config: &Config) -> Result<(), StartError> {
     if let Err(detail) = config.http.check_public_url() {
         return wrong("http.public_url", detail);
     }
+    if let Err(detail) = config.http.check_allowed_hosts() {
+        return wrong("http.allowed_hosts", detail);
+    }
+    if let Err(detail) = config.http.check_allowed_origins() {
+        return wrong("http.allowed_origins", detail);
+    }
     if config.http.request_timeout_ms == 0 || config.http.head_timeout_ms == 0 {
         return wrong("http", "timeouts must be above zero".to_owned());
     }

@@ -203,6 +203,5 @@ pub struct Signals {
     pub signals: Vec<Signal>,
     /// What to pass as `after` for the next page; absent on the last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>)]
-    pub next_cursor: Option<SignalId>,
+    pub next_cursor: Option<String>,
 }

@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use reqwest::header::HeaderValue;
 use reqwest::{Method, StatusCode};
 use serde::de::DeserializeOwned;
 
 use super::exit::{Exit, Failure};
+use crate::http::host_of;
 
 /// Where a host is unless one is named.
 pub const URL_DEFAULT: &str = "http://127.0.0.1:7070";
@@ -21,6 +23,17 @@ pub struct Client {
     http: reqwest::Client,
     base: String,
 }
+
+/// Most bytes of an answer; a result that is larger is read with another program.
+const ANSWER_BYTES_MAX: usize = 1 << 30;
+/// Most bytes of an answer that is a problem.
+const PROBLEM_BYTES_MAX: usize = 1 << 20;
+
+/// Headers whose values are arguments, and which.
+const OF_ARGUMENTS: [(&str, &str); 2] = [
+    ("idempotency-key", "--key"),
+    ("content-type", "--content-type"),
+];
 
 /// An answer that is no problem.
 #[derive(Debug, Clone)]
@@ -49,9 +62,15 @@ impl Client {
     pub fn new(url: &str) -> Result<Self, Failure> {
         // Fails only if a provider is installed already, which serves as well.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let http = reqwest::Client::builder()
+        let parsed = base(url)?;
+        let mut builder = reqwest::Client::builder()
             .connect_timeout(CONNECT_TIMEOUT)
-            .timeout(ANSWER_TIMEOUT)
+            .timeout(ANSWER_TIMEOUT);
+        // A proxy cannot reach this machine under these names.
+        if parsed.host_str().is_some_and(is_here) {
+            builder = builder.no_proxy();
+        }
+        let http = builder
             .build()
             .map_err(|error| Failure::new(Exit::Failed, reason(&error)))?;
         Ok(Self {
@@ -72,19 +91,13 @@ impl Client {
             .request(method, format!("{}{path}", self.base))
             .query(&request.query);
         for (name, value) in request.headers {
-            builder = builder.header(name, value);
+            builder = builder.header(name, header_value(name, &value)?);
         }
         if let Some((content_type, body)) = request.body {
+            let content_type = header_value("content-type", &content_type)?;
             builder = builder.header("content-type", content_type).body(body);
         }
         let unreachable = |error: reqwest::Error| {
-            if error.is_builder() {
-                return Failure::usage(format!(
-                    "{} is no URL of a host: {}",
-                    self.base,
-                    reason(&error)
-                ));
-            }
             Failure::new(
                 Exit::Unavailable,
                 format!(
@@ -94,7 +107,7 @@ impl Client {
                 ),
             )
         };
-        let response = builder.send().await.map_err(unreachable)?;
+        let mut response = builder.send().await.map_err(unreachable)?;
         let status = response.status();
         let content_type = response
             .headers()
@@ -102,7 +115,19 @@ impl Client {
             .and_then(|value| value.to_str().ok())
             .unwrap_or("application/octet-stream")
             .to_owned();
-        let body = response.bytes().await.map_err(unreachable)?.to_vec();
+        let bytes_max = if status.is_success() {
+            ANSWER_BYTES_MAX
+        } else {
+            PROBLEM_BYTES_MAX
+        };
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(unreachable)? {
+            if body.len() + chunk.len() > bytes_max {
+                let message = format!("the host's answer is larger than {bytes_max} bytes");
+                return Err(Failure::new(Exit::Failed, message));
+            }
+            body.extend_from_slice(&chunk);
+        }
         if status.is_success() {
             Ok(Answer {
                 status,
@@ -176,6 +201,46 @@ pub fn path_of(collection: &str, name: &str) -> String {
     path
 }
 
+/// Checks where a host is said to be.
+fn base(url: &str) -> Result<reqwest::Url, Failure> {
+    let wrong = |what: &str| {
+        Failure::usage(format!(
+            "--url (or FLOWHOST_URL): `{}` {what}; write it like {URL_DEFAULT}",
+            url.escape_debug()
+        ))
+    };
+    // The parser would take them out without a word.
+    if url.contains(|c: char| c.is_control() || c.is_whitespace()) {
+        return Err(wrong("holds spaces or control characters"));
+    }
+    let parsed = reqwest::Url::parse(url).map_err(|_| wrong("is not a URL"))?;
+    if !matches!(parsed.scheme(), "http" | "https") || parsed.host_str().is_none() {
+        return Err(wrong("is not an http or https URL of a host"));
+    }
+    if parsed.query().is_some() || parsed.fragment().is_some() {
+        return Err(wrong("has more than a path"));
+    }
+    Ok(parsed)
+}
+
+/// Returns whether a host of a URL is this machine, whatever its network.
+fn is_here(host: &str) -> bool {
+    let host = host_of(host);
+    let address = host.parse::<std::net::IpAddr>();
+    host == "localhost" || address.is_ok_and(|it| it.to_canonical().is_loopback())
+}
+
+fn header_value(name: &str, value: &str) -> Result<HeaderValue, Failure> {
+    HeaderValue::from_str(value).map_err(|_| {
+        let argument = OF_ARGUMENTS.iter().find(|(header, _)| *header == name);
+        let argument = argument.map_or(name, |(_, argument)| argument);
+        Failure::usage(format!(
+            "{argument} holds control characters: `{}`",
+            value.escape_debug()
+        ))
+    })
+}
+
 /// The innermost reason: the outer ones repeat the URL.
 fn reason(error: &reqwest::Error) -> String {
     let mut reason: &dyn std::error::Error = error;
@@ -187,7 +252,57 @@ fn reason(error: &reqwest::Error) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::path_of;
+    use super::*;
+
+    #[test]
+    fn what_is_wrong_with_a_url_is_said_before_it_is_used() {
+        for good in [
+            URL_DEFAULT,
+            "https://h",
+            "http://h:1/prefix/",
+            "http://[::1]:1",
+        ] {
+            assert!(base(good).is_ok(), "{good}");
+        }
+        for wrong in [
+            "",
+            "h:1",
+            "h",
+            "ftp://h",
+            "http://",
+            "http://h\n",
+            "http://a b",
+            "http://h?x",
+            "http://h#x",
+        ] {
+            let failure = base(wrong).expect_err(wrong);
+            assert_eq!(failure.exit, Exit::Usage);
+            assert!(failure.message.starts_with("--url"), "{}", failure.message);
+        }
+    }
+
+    #[test]
+    fn an_argument_that_no_header_can_hold_is_named() {
+        let failure = header_value("idempotency-key", "a\nb").expect_err("a line end");
+        assert_eq!(failure.message, "--key holds control characters: `a\\nb`");
+        assert!(header_value("idempotency-key", "größe").is_ok());
+    }
+
+    #[test]
+    fn proxies_are_passed_by_for_this_machine_only() {
+        for here in [
+            "localhost",
+            "127.0.0.1",
+            "127.1.2.3",
+            "[::1]",
+            "[::ffff:127.0.0.1]",
+        ] {
+            assert!(is_here(here), "{here}");
+        }
+        for elsewhere in ["example.com", "10.0.0.1", "localhost.example.com", "[::2]"] {
+            assert!(!is_here(elsewhere), "{elsewhere}");
+        }
+    }
 
     #[test]
     fn a_name_is_one_segment_of_a_path() {

@@ -44,6 +44,7 @@ pub async fn run(context: &Context, args: DoctorArgs) -> Result<Exit, Failure> {
         wake_ups,
         host(context).await,
         sandboxes(&loaded.config),
+        browsers(&loaded.config),
         cache(&loaded.config),
     ];
     let well = findings.iter().all(|finding| finding.good != Some(false));
@@ -281,6 +282,35 @@ fn sandboxes(config: &Config) -> Finding {
             size(room.kept_bytes()),
             size(may),
         ),
+    }
+}
+
+/// Says who may ask the API from a browser.
+fn browsers(config: &Config) -> Finding {
+    let http = &config.http;
+    let wrong = http
+        .check_allowed_hosts()
+        .and_then(|()| http.check_allowed_origins());
+    let (good, detail) = match (wrong, http.host_names()) {
+        (Err(detail), _) => (Some(false), detail),
+        (Ok(()), None) => (
+            None,
+            "the API answers under every name: list its names in http.allowed_hosts to keep pages of other sites out"
+                .to_owned(),
+        ),
+        (Ok(()), Some(names)) => {
+            let mut detail = format!("the API answers under {} and addresses", names.join(", "));
+            if !http.allowed_origins.is_empty() {
+                let origins = http.allowed_origins.join(", ");
+                detail.push_str(&format!(", also to pages of {origins}"));
+            }
+            (Some(true), detail)
+        }
+    };
+    Finding {
+        what: "browsers",
+        good,
+        detail,
     }
 }
 

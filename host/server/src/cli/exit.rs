@@ -3,11 +3,15 @@
 
 use std::process::ExitCode;
 
-use model::PublicState;
-use serde_json::Value;
+use model::{ExecutionId, PublicState};
+use serde_json::{Value, json};
 
 use crate::StartError;
 use crate::config::ConfigError;
+use crate::http::shorten;
+
+/// Most bytes of a message: others may have written it.
+const MESSAGE_BYTES_MAX: usize = 8 << 10;
 
 /// What a command tells its caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,6 +34,11 @@ pub enum Exit {
     Cancelled = 6,
     /// It carries no right to do that.
     Denied = 7,
+    /// Its output could not be written; what it was asked may have been done.
+    Output = 8,
+    /// The reader of its output went away: 128 and the number of `SIGPIPE`, as of a
+    /// program that the signal ends.
+    Pipe = 141,
 }
 
 impl From<Exit> for ExitCode {
@@ -39,6 +48,37 @@ impl From<Exit> for ExitCode {
 }
 
 impl Exit {
+    /// Every code.
+    #[cfg(test)]
+    pub const ALL: &[Self] = &[
+        Self::Ok,
+        Self::Failed,
+        Self::Usage,
+        Self::NotFound,
+        Self::Unavailable,
+        Self::Conflict,
+        Self::Cancelled,
+        Self::Denied,
+        Self::Output,
+        Self::Pipe,
+    ];
+
+    /// Returns the code as a word, for programs.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Failed => "failed",
+            Self::Usage => "usage",
+            Self::NotFound => "not_found",
+            Self::Unavailable => "unavailable",
+            Self::Conflict => "conflict",
+            Self::Cancelled => "cancelled",
+            Self::Denied => "denied",
+            Self::Output => "output",
+            Self::Pipe => "pipe",
+        }
+    }
+
     /// Returns the code for the end of an execution.
     pub const fn of_state(state: PublicState) -> Self {
         match state {
@@ -63,9 +103,11 @@ pub struct Failure {
 impl Failure {
     /// Builds one.
     pub fn new(exit: Exit, message: impl Into<String>) -> Self {
+        let mut message = message.into();
+        shorten(&mut message, MESSAGE_BYTES_MAX);
         Self {
             exit,
-            message: message.into(),
+            message,
             problem: None,
         }
     }
@@ -79,6 +121,7 @@ impl Failure {
     pub fn file(verb: &str, path: &std::path::Path, error: &std::io::Error) -> Self {
         let exit = match error.kind() {
             std::io::ErrorKind::NotFound => Exit::NotFound,
+            _ if verb == "write" => Exit::Output,
             _ => Exit::Failed,
         };
         Self::new(exit, format!("cannot {verb} {}: {error}", path.display()))
@@ -99,10 +142,34 @@ impl Failure {
             (Some(detail), Some(code)) => format!("{detail} ({code})"),
             _ => format!("the host answered with status {status}"),
         };
-        Self {
-            exit,
-            message,
-            problem,
+        let mut failure = Self::new(exit, message);
+        failure.problem = problem;
+        failure
+    }
+
+    /// Builds the failure of output that did not arrive, and says what `became` of
+    /// what the command was asked.
+    pub fn output(became: &str, why: &str) -> Self {
+        let message = format!("cannot write the output: {why}; {became}");
+        Self::new(Exit::Output, message)
+    }
+
+    /// Says what became of an execution whose host went away while it was waited for.
+    pub fn about(mut self, id: ExecutionId) -> Self {
+        if self.exit == Exit::Unavailable {
+            let hint = format!(
+                "; execution {id} goes on without: `flowhost watch {id}` follows it, `flowhost result {id}` reads its result"
+            );
+            self.message.push_str(&hint);
+        }
+        self
+    }
+
+    /// Shows it to programs: the problem of the API, or an object like one.
+    pub fn to_json(&self) -> Value {
+        match &self.problem {
+            Some(problem) => problem.clone(),
+            None => json!({"code": self.exit.as_str(), "detail": self.message}),
         }
     }
 }
@@ -152,7 +219,6 @@ impl From<StartError> for Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
 
     #[test]
     fn a_problem_becomes_a_sentence_and_a_code() {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::Args;
 use engine::ExecutionInfo;
-use model::{ExecutionId, PublicState};
+use model::PublicState;
 use serde::Deserialize;
 
 use super::Context;
@@ -34,9 +34,9 @@ pub struct ListArgs {
     /// Rows to show
     #[arg(long, short = 'n', value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=1000))]
     limit: u32,
-    /// Go on after this execution
-    #[arg(long, value_name = "ID")]
-    after: Option<ExecutionId>,
+    /// Go on where the page before ended
+    #[arg(long, value_name = "CURSOR")]
+    after: Option<String>,
 }
 
 /// A page of executions.
@@ -48,7 +48,7 @@ pub struct Page {
     #[serde(default)]
     pub unreadable: Vec<Unreadable>,
     /// Where the next page begins.
-    pub next_cursor: Option<ExecutionId>,
+    pub next_cursor: Option<String>,
 }
 
 /// Runs the command.
@@ -58,7 +58,7 @@ pub async fn run(context: &Context, args: ListArgs) -> Result<Exit, Failure> {
     query.extend(args.kind.map(|it| ("kind", it)));
     query.extend(args.lane.map(|it| ("lane", it)));
     query.extend(args.namespace.map(|it| ("namespace", it)));
-    query.extend(args.after.map(|it| ("after", it.to_string())));
+    query.extend(args.after.map(|it| ("after", it)));
     if let Some(tag) = args.tag {
         let (key, value) = tag
             .split_once('=')
@@ -80,7 +80,7 @@ pub async fn run(context: &Context, args: ListArgs) -> Result<Exit, Failure> {
     }
     hidden(&page.unreadable);
     if let Some(next) = page.next_cursor {
-        let more = format!("more with --after {next}");
+        let more = format!("more with --after {}", neutralise(&next));
         context
             .terminal
             .line(&context.terminal.paint(Paint::Dim, &more));

@@ -14,12 +14,18 @@ use crate::telemetry;
 pub struct MigrateArgs {
     #[command(flatten)]
     config: ConfigArgs,
+    /// Partitions of the instance, 1 to 4096; refused once it has executions [default: one]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=model::PARTITIONS_MAX as i64))]
+    partitions: Option<u16>,
 }
 
 /// Runs the command.
 pub async fn run(context: &Context, args: MigrateArgs) -> Result<Exit, Failure> {
     let mut config = args.config.load()?.config;
     config.database.migrate = true;
+    if let Some(partitions) = args.partitions {
+        config.database.partitions = partitions;
+    }
     telemetry::install(&config.telemetry);
     let database = Database::open(&config).await?;
     let migrated = match database.engine(&config).await {
@@ -32,19 +38,26 @@ pub async fn run(context: &Context, args: MigrateArgs) -> Result<Exit, Failure> 
     };
     database.close().await;
     let instance = migrated?;
+    let count = instance.partitions.count();
+    if let Some(wanted) = args.partitions.filter(|wanted| *wanted != count) {
+        return Err(Failure::new(
+            Exit::Conflict,
+            format!(
+                "the schema is up to date, but the instance has executions already and keeps its {count} partitions; {wanted} need a database of their own"
+            ),
+        ));
+    }
     if context.json {
         let shown = json!({
             "instance_id": instance.id,
             "generation": instance.generation,
-            "partitions": instance.partitions.count(),
+            "partitions": count,
         });
         context.terminal.json(&shown.to_string());
     } else {
         context.terminal.line(&format!(
-            "the schema is up to date (instance {}, generation {}, {} partitions)",
-            instance.id,
-            instance.generation,
-            instance.partitions.count(),
+            "the schema is up to date (instance {}, generation {}, {count} partitions)",
+            instance.id, instance.generation,
         ));
     }
     Ok(Exit::Ok)

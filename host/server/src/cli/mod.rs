@@ -10,6 +10,8 @@ mod component;
 mod demo;
 mod dev;
 mod doctor;
+#[cfg(test)]
+mod documented;
 mod exit;
 mod host_args;
 mod input;
@@ -31,14 +33,16 @@ mod waitpoint_key;
 mod watch;
 mod worker;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
+use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
 use tokio::runtime::{Builder, Runtime};
 
 use client::{Client, URL_DEFAULT};
 use exit::{Exit, Failure};
-use terminal::{Terminal, complain, neutralise, neutralise_lines};
+use terminal::{Lost, Terminal, complain, emit, neutralise, neutralise_lines};
 
 /// A durable execution engine over Postgres whose worker handlers are
 /// WebAssembly components.
@@ -72,6 +76,8 @@ enum Command {
     Submit(submit::SubmitArgs),
     /// Show an execution with its attempts and logs
     Show(show::ShowArgs),
+    /// Print the result of an execution that completed
+    Result(submit::ResultArgs),
     /// List executions, newest first
     List(list::ListArgs),
     /// Follow an execution until it ends, or the host as a whole
@@ -157,26 +163,85 @@ pub fn main() -> ExitCode {
     {
         return runtime::compile_main();
     }
-    let cli = Cli::parse();
+    let cli = match parse(std::env::args_os().collect()) {
+        Ok(cli) => cli,
+        Err(exit) => return ended(exit, false).into(),
+    };
     let context = Context {
         url: cli.url,
         json: cli.json,
         terminal: Terminal::of_process(),
     };
-    match run(&context, cli.command) {
-        Ok(exit) => exit.into(),
+    let is_host = matches!(cli.command, Command::Dev(_) | Command::Serve(_));
+    let exit = match run(&context, cli.command) {
+        Ok(exit) => exit,
         Err(failure) => {
             report(&context, &failure);
-            failure.exit.into()
+            failure.exit
         }
+    };
+    ended(exit, is_host).into()
+}
+
+/// Reads the command line; help and mistakes are shown here.
+fn parse(arguments: Vec<OsString>) -> Result<Cli, Exit> {
+    let error = match Cli::try_parse_from(&arguments) {
+        Ok(cli) => return Ok(cli),
+        Err(error) => error,
+    };
+    let plain = || neutralise_lines(&error.render().to_string());
+    if !error.use_stderr() {
+        emit(plain().as_bytes());
+        return Err(Exit::Ok);
+    }
+    let mut not_text = arguments.iter().enumerate();
+    let not_text = not_text.find(|(_, argument)| argument.to_str().is_none());
+    let message = match (error.kind(), not_text) {
+        (ErrorKind::InvalidUtf8, Some((at, argument))) => format!(
+            "argument {at} is not UTF-8: {}",
+            neutralise(&argument.to_string_lossy())
+        ),
+        (ErrorKind::InvalidUtf8, None) => "FLOWHOST_URL is not UTF-8".to_owned(),
+        _ if arguments.iter().any(|argument| argument == "--json") => plain().trim_end().to_owned(),
+        // In colours, where there are any.
+        _ => {
+            let steers = |it: &OsString| it.to_string_lossy().contains(char::is_control);
+            if arguments.iter().any(steers) || error.print().is_err() {
+                complain(plain().trim_end());
+            }
+            return Err(Exit::Usage);
+        }
+    };
+    let failure = Failure::usage(message);
+    if arguments.iter().any(|argument| argument == "--json") {
+        emit(format!("{}\n", failure.to_json()).as_bytes());
+    } else {
+        complain(&format!("error: {}", failure.message));
+    }
+    Err(Exit::Usage)
+}
+
+/// Returns the exit code of a command that ended so, whose output may not have
+/// arrived. A host did its work whatever became of its first line.
+fn ended(exit: Exit, is_host: bool) -> Exit {
+    match terminal::lost() {
+        Some(Lost::Closed) if !is_host => Exit::Pipe,
+        Some(Lost::Failed(why)) if exit != Exit::Output => {
+            complain(&format!("error: cannot write to standard output: {why}"));
+            if is_host { exit } else { Exit::Output }
+        }
+        _ => exit,
     }
 }
 
 fn report(context: &Context, failure: &Failure) {
-    match &failure.problem {
-        Some(problem) if context.json => context.terminal.json(&problem.to_string()),
-        Some(_) => complain(&format!("error: {}", neutralise(&failure.message))),
-        None => complain(&format!("error: {}", neutralise_lines(&failure.message))),
+    // What cannot be written there is said here.
+    if context.json && failure.exit != Exit::Output {
+        context.terminal.json(&failure.to_json().to_string());
+    } else if failure.problem.is_some() {
+        complain(&format!("error: {}", neutralise(&failure.message)));
+    } else {
+        complain(&format!("error: {}", neutralise_lines(&failure.message)));
     }
 }
 
@@ -189,6 +254,7 @@ fn run(context: &Context, command: Command) -> Result<Exit, Failure> {
         Command::Migrate(args) => one_thread()?.block_on(migrate::run(context, args)),
         Command::Submit(args) => one_thread()?.block_on(submit::run(context, args)),
         Command::Show(args) => one_thread()?.block_on(show::run(context, args)),
+        Command::Result(args) => one_thread()?.block_on(submit::result(context, args)),
         Command::List(args) => one_thread()?.block_on(list::run(context, args)),
         Command::Watch(args) => one_thread()?.block_on(watch::run(context, args)),
         Command::Cancel(args) => one_thread()?.block_on(cancel::run(context, args)),
@@ -287,6 +353,8 @@ mod tests {
             "flowhost submit thumbnail --file a.png --wait --output b.png --tag app.a=b --delay 5s",
             "flowhost list --state failed --limit 5 --json",
             "flowhost watch",
+            "flowhost migrate --partitions 16",
+            "flowhost result 00000000-0000-7000-8000-000000000000 --output r",
             "flowhost component publish a.wasm --kind a",
             "flowhost worker list --lane default --all",
             "flowhost worker dead w-1 --reason gone --revoke-leases",

@@ -1,15 +1,17 @@
-//! `flowhost submit KIND`: creates an execution, and can wait for its result.
+//! `flowhost submit KIND`: creates an execution, and can wait for its result; and
+//! `flowhost result ID`, which reads one again.
 
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use engine::ExecutionInfo;
+use model::ExecutionId;
 use reqwest::Method;
 
 use super::client::{Answer, Client, Request};
 use super::exit::{Exit, Failure};
 use super::input::InputArgs;
-use super::terminal::{complain, emit, neutralise, neutralise_lines, size};
+use super::terminal::{Lost, complain, emit, lost, neutralise, neutralise_lines, size};
 use super::{Context, watch};
 use crate::api::CreatedExecution;
 use crate::duration;
@@ -62,15 +64,20 @@ pub async fn run(context: &Context, args: SubmitArgs) -> Result<Exit, Failure> {
         } else {
             context.terminal.line(&created.id.to_string());
         }
-        return Ok(Exit::Ok);
+        let became = format!("the execution is {}", created.id);
+        return arrived(&became).map(|()| Exit::Ok);
     }
     // The result goes to standard output, so the rest goes elsewhere.
     complain(&format!("execution {}", created.id));
-    let (info, answer) = watch::finished(&client, created.id).await?;
+    let (info, answer) = watch::finished(&client, created.id)
+        .await
+        .map_err(|failure| failure.about(created.id))?;
     if context.json {
         context.terminal.json(&answer.text());
     }
-    finish(context, &client, &info, args.output.as_deref()).await
+    finish(context, &client, &info, args.output.as_deref())
+        .await
+        .map_err(|failure| failure.about(created.id))
 }
 
 impl SubmitArgs {
@@ -99,6 +106,32 @@ impl SubmitArgs {
     }
 }
 
+/// Arguments of `result`.
+#[derive(Debug, Args)]
+pub struct ResultArgs {
+    /// The execution
+    id: ExecutionId,
+    /// Write the result to this file instead
+    #[arg(long, short, value_name = "FILE")]
+    output: Option<PathBuf>,
+}
+
+/// Runs `result`.
+pub async fn result(context: &Context, args: ResultArgs) -> Result<Exit, Failure> {
+    let client = context.client()?;
+    write_result(context, &client, args.id, args.output.as_deref()).await?;
+    Ok(Exit::Ok)
+}
+
+/// Fails if something written to standard output did not arrive, unless its reader
+/// wanted no more.
+fn arrived(became: &str) -> Result<(), Failure> {
+    match lost() {
+        Some(Lost::Failed(why)) => Err(Failure::output(became, &why)),
+        _ => Ok(()),
+    }
+}
+
 /// Shows how an execution ended: its result, or why there is none.
 async fn finish(
     context: &Context,
@@ -112,15 +145,32 @@ async fn finish(
         return Ok(exit);
     }
     if context.json && output.is_none() {
-        return Ok(exit);
+        return arrived(&kept(info.id)).map(|()| exit);
     }
+    write_result(context, client, info.id, output).await?;
+    Ok(exit)
+}
+
+/// Where the result can be read again.
+fn kept(id: ExecutionId) -> String {
+    format!("execution {id} completed, and `flowhost result {id}` reads its result again")
+}
+
+async fn write_result(
+    context: &Context,
+    client: &Client,
+    id: ExecutionId,
+    output: Option<&Path>,
+) -> Result<(), Failure> {
     let result = client
-        .get(&format!("/v1/executions/{}/result", info.id), Vec::new())
+        .get(&format!("/v1/executions/{id}/result"), Vec::new())
         .await?;
     match output {
         Some(path) => {
-            std::fs::write(path, &result.body)
-                .map_err(|error| Failure::file("write", path, &error))?;
+            if let Err(error) = std::fs::write(path, &result.body) {
+                let why = format!("{}: {error}", path.display());
+                return Err(Failure::output(&kept(id), &why));
+            }
             let bytes = size(result.body.len() as u64);
             complain(&format!(
                 "completed: {} ({}, {bytes})",
@@ -130,7 +180,7 @@ async fn finish(
         }
         None => print(context, &result),
     }
-    Ok(exit)
+    arrived(&kept(id))
 }
 
 /// Prints a result: as it is to a program, made harmless to a terminal.

@@ -2,7 +2,8 @@
 //! texts of strangers made harmless.
 
 use std::fmt::Write as _;
-use std::io::{IsTerminal as _, Write as _};
+use std::io::{ErrorKind, IsTerminal as _, Write as _};
+use std::sync::{Mutex, PoisonError};
 
 use model::PublicState;
 use time::OffsetDateTime;
@@ -80,17 +81,18 @@ impl Terminal {
         }
     }
 
-    /// Writes a line.
+    /// Writes a line, made harmless but for the colours of [`Terminal::paint`].
     pub fn line(self, text: &str) {
-        emit(format!("{text}\n").as_bytes());
+        emit(format!("{}\n", painted(text)).as_bytes());
     }
 
-    /// Writes JSON for programs; on a terminal made harmless.
+    /// Writes JSON for programs: as it is, and on a terminal the same value made
+    /// harmless.
     pub fn json(self, text: &str) {
         if self.live {
-            self.line(&neutralise_lines(text));
+            emit(format!("{}\n", neutralise_json(text)).as_bytes());
         } else {
-            self.line(text);
+            emit(format!("{text}\n").as_bytes());
         }
     }
 
@@ -105,7 +107,7 @@ impl Terminal {
             let _ = write!(text, "\x1b[{above}F\x1b[J");
         }
         for line in lines {
-            text.push_str(line);
+            text.push_str(&painted(line));
             text.push('\n');
         }
         emit(text.as_bytes());
@@ -149,15 +151,82 @@ impl Terminal {
     }
 }
 
-/// Writes bytes to standard output. A reader that went away is no error.
-pub fn emit(bytes: &[u8]) {
-    let mut out = std::io::stdout().lock();
-    let _ = out.write_all(bytes).and_then(|()| out.flush());
+/// Why standard output took no more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Lost {
+    /// Its reader went away, as `head` does.
+    Closed,
+    /// It could not be written, such as on a full device.
+    Failed(String),
 }
 
-/// Writes a line to standard error.
+/// What happened to standard output first.
+static LOST: Mutex<Option<Lost>> = Mutex::new(None);
+
+/// Writes bytes to standard output, the one place that does. What fails is kept for
+/// [`lost`]: the command may have done what it was asked, and has to say so.
+pub fn emit(bytes: &[u8]) {
+    let mut lost = LOST.lock().unwrap_or_else(PoisonError::into_inner);
+    if lost.is_some() {
+        return;
+    }
+    let mut out = std::io::stdout().lock();
+    if let Err(error) = out.write_all(bytes).and_then(|()| out.flush()) {
+        *lost = Some(match error.kind() {
+            ErrorKind::BrokenPipe => Lost::Closed,
+            _ => Lost::Failed(error.to_string()),
+        });
+    }
+}
+
+/// Returns why something written to standard output did not arrive, if so.
+pub fn lost() -> Option<Lost> {
+    LOST.lock().unwrap_or_else(PoisonError::into_inner).clone()
+}
+
+/// Writes a line to standard error, made harmless.
 pub fn complain(text: &str) {
-    let _ = writeln!(std::io::stderr(), "{text}");
+    let _ = writeln!(std::io::stderr(), "{}", neutralise_lines(text));
+}
+
+/// Makes a line harmless, whatever its parts are from, but keeps what
+/// [`Terminal::paint`] writes: `ESC [`, a number, `m`.
+fn painted(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len());
+    for (at, part) in text.split('\x1b').enumerate() {
+        let paint = part.strip_prefix('[').and_then(|rest| rest.split_once('m'));
+        match paint {
+            Some((number, rest))
+                if at > 0 && matches!(number, "0" | "1" | "2" | "31" | "32" | "33" | "36") =>
+            {
+                safe.push_str("\x1b[");
+                safe.push_str(number);
+                safe.push('m');
+                safe.push_str(&neutralise_lines(rest));
+            }
+            _ => {
+                safe.push_str(if at > 0 { "\\x1b" } else { "" });
+                safe.push_str(&neutralise_lines(part));
+            }
+        }
+    }
+    safe
+}
+
+/// Escapes what could steer a terminal as JSON does: it stands only in texts there.
+fn neutralise_json(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len());
+    for c in text.chars() {
+        if matches!(c, '\n' | '\t') || !(c.is_control() || disguises(c)) {
+            safe.push(c);
+            continue;
+        }
+        for unit in c.encode_utf16(&mut [0; 2]) {
+            // Writing to a string cannot fail.
+            let _ = write!(safe, "\\u{unit:04x}");
+        }
+    }
+    safe
 }
 
 /// Escapes whatever could steer a terminal or disguise text, line ends included.
@@ -235,6 +304,39 @@ mod tests {
         );
         assert_eq!(neutralise_lines("a\n\tb\r"), "a\n\tb\\r");
         assert_eq!(neutralise("größe 漢字 🙂"), "größe 漢字 🙂");
+    }
+
+    #[test]
+    fn a_line_keeps_its_colours_and_nothing_else_that_steers() {
+        let red = Terminal {
+            live: true,
+            colours: true,
+        }
+        .paint(Paint::Red, "a");
+        assert_eq!(painted(&red), "\x1b[31ma\x1b[0m");
+        for hostile in [
+            "\x1b[2J",
+            "\x1b]0;x\x07",
+            "\x1b[31",
+            "\x1bc",
+            "\x1b[5m",
+            "\r",
+            "\u{9b}2J",
+        ] {
+            let shown = painted(&format!("{red}{hostile}"));
+            let rest = shown.strip_prefix(&red).expect("the colours");
+            assert!(!rest.contains(char::is_control), "{rest:?}");
+        }
+    }
+
+    #[test]
+    fn json_made_harmless_is_the_same_value() {
+        let text = "{\"a\": \"\u{7f}\u{9b}2J\u{202e}\u{e0001}é\"}\n";
+        let safe = neutralise_json(text);
+        assert!(!safe.trim_end().contains(char::is_control), "{safe}");
+        assert!(!safe.contains('\u{202e}'), "{safe}");
+        let read = |text: &str| serde_json::from_str::<serde_json::Value>(text).expect("JSON");
+        assert_eq!(read(&safe), read(text));
     }
 
     #[test]

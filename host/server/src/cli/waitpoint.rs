@@ -41,7 +41,7 @@ struct ListArgs {
     /// Rows to show, of the pending ones of all
     #[arg(long, short = 'n', value_name = "N", default_value_t = 20, conflicts_with = "execution", value_parser = clap::value_parser!(u32).range(1..=1000))]
     limit: u32,
-    /// Go on after this row
+    /// Go on where the page before ended
     #[arg(long, value_name = "CURSOR", conflicts_with = "execution")]
     after: Option<String>,
 }

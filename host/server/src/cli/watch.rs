@@ -13,7 +13,7 @@ use super::Context;
 use super::client::{Answer, Client};
 use super::exit::{Exit, Failure};
 use super::list::{self, Page};
-use super::terminal::{Paint, complain, neutralise};
+use super::terminal::{Paint, complain, lost, neutralise};
 use crate::duration;
 
 /// Between two looks at a host as a whole.
@@ -129,7 +129,8 @@ async fn one(context: &Context, client: &Client, id: ExecutionId) -> Result<Exit
             }
             shown = line;
         }
-        if ended {
+        // Nothing can be shown any more.
+        if ended || lost().is_some() {
             return Ok(Exit::of_state(info.public_state));
         }
         answer = patience.of(|| wait(client, id, timeout_ms)).await?;
@@ -142,7 +143,7 @@ fn progress_line(context: &Context, info: &ExecutionInfo) -> String {
         Paint::of_state(info.public_state),
         info.public_state.as_str(),
     );
-    let mut line = format!("{} {} {state}", info.id, info.kind);
+    let mut line = format!("{} {} {state}", info.id, neutralise(&info.kind));
     if info.attempts > 1 {
         line.push_str(&format!(", attempt {}", info.attempts));
     }
@@ -185,7 +186,7 @@ struct Lanes {
 }
 
 /// On a terminal a table that keeps itself up to date, else a line whenever the
-/// load changes. Ends with the process.
+/// load changes. Ends with the process, or when nobody reads it any more.
 async fn everything(context: &Context, client: &Client) -> Result<Exit, Failure> {
     let terminal = context.terminal;
     let mut above = 0;
@@ -215,6 +216,9 @@ async fn everything(context: &Context, client: &Client) -> Result<Exit, Failure>
                 terminal.line(&load);
             }
             shown = load;
+        }
+        if lost().is_some() {
+            return Ok(Exit::Ok);
         }
         tokio::time::sleep(INTERVAL).await;
     }

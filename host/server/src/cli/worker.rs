@@ -38,8 +38,8 @@ pub struct ListArgs {
     /// Rows to show
     #[arg(long, short = 'n', value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1000))]
     limit: u32,
-    /// Go on after this instance
-    #[arg(long, value_name = "INSTANCE")]
+    /// Go on where the page before ended
+    #[arg(long, value_name = "CURSOR")]
     after: Option<String>,
 }
 

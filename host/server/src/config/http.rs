@@ -6,6 +6,8 @@ use std::time::Duration;
 use axum::http::Uri;
 use serde::{Deserialize, Serialize};
 
+use crate::http::{host_of, origin_of};
+
 /// The API.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -15,6 +17,13 @@ pub struct Http {
     /// What callback URLs begin with: where outsiders reach this API, such as
     /// `https://flow.example.com`; absent, `http://` and the address it listens on.
     pub public_url: Option<String>,
+    /// Further names this API may be called by in a browser, without a port; `*` is
+    /// any. On loopback these are `localhost` and the host of `public_url`; on other
+    /// addresses any name, unless some are listed here.
+    pub allowed_hosts: Vec<String>,
+    /// Origins of other sites whose pages may use this API, such as
+    /// `https://console.example.com`.
+    pub allowed_origins: Vec<String>,
     /// Most connections open at once; more wait to be accepted.
     pub connections_max: u32,
     /// Longest a request may take, in milliseconds, but for `/wait` and
@@ -33,6 +42,8 @@ impl Default for Http {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 7070)),
             public_url: None,
+            allowed_hosts: Vec::new(),
+            allowed_origins: Vec::new(),
             connections_max: 4096,
             request_timeout_ms: 30_000,
             head_timeout_ms: 30_000,
@@ -90,6 +101,58 @@ impl Http {
         Ok(())
     }
 
+    /// Returns the names this API may be called by in a browser, in lower case and
+    /// besides every address; `None` is any name.
+    pub fn host_names(&self) -> Option<Vec<String>> {
+        let listed = &self.allowed_hosts;
+        let open = listed.is_empty() && !self.listen.ip().is_loopback();
+        if open || listed.iter().any(|name| name == "*") {
+            return None;
+        }
+        let public = self.public_url.as_deref().and_then(|url| {
+            let url: Uri = url.parse().ok()?;
+            Some(url.host()?.to_owned())
+        });
+        let here = std::iter::once("localhost".to_owned());
+        let names = here.chain(public).chain(listed.iter().cloned());
+        Some(names.map(|name| host_of(&name)).collect())
+    }
+
+    /// Checks `allowed_hosts`: each a name. Addresses need not be listed.
+    ///
+    /// # Errors
+    /// What is wrong with one.
+    pub fn check_allowed_hosts(&self) -> Result<(), String> {
+        for name in &self.allowed_hosts {
+            let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.');
+            let good = !name.is_empty() && name.len() <= 255 && name.bytes().all(plain);
+            if !good && name != "*" {
+                return Err(format!(
+                    "`{}` is not the name of a host; write it without scheme and port, like flow.example.com, or * for any",
+                    name.escape_debug()
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// Checks `allowed_origins`: each a scheme, a host and perhaps a port.
+    ///
+    /// # Errors
+    /// What is wrong with one.
+    pub fn check_allowed_origins(&self) -> Result<(), String> {
+        for origin in &self.allowed_origins {
+            let bare = origin.matches('/').count() == 2 && !origin.contains(['?', '#', '@', '*']);
+            if !bare || origin_of(origin).is_none() {
+                return Err(format!(
+                    "`{}` is not an origin; write it like https://console.example.com",
+                    origin.escape_debug()
+                ));
+            }
+        }
+        Ok(())
+    }
+
     /// Returns the longest a request may take.
     pub fn request_timeout(&self) -> Duration {
         Duration::from_millis(self.request_timeout_ms.into())
@@ -121,6 +184,49 @@ mod tests {
             assert_eq!(http(url).check_public_url(), Ok(()));
             let prefix = http(url).callback_prefix(bound);
             assert_eq!(prefix, "https://flow.example.com/a/v1/callbacks/");
+        }
+    }
+
+    #[test]
+    fn names_and_origins_are_checked_before_they_are_compared() {
+        let hosts = |name: &str| Http {
+            allowed_hosts: vec![name.to_owned()],
+            ..Http::default()
+        };
+        for good in ["flow.example.com", "flow_1", "10.0.0.1", "*"] {
+            assert_eq!(hosts(good).check_allowed_hosts(), Ok(()), "{good}");
+        }
+        for wrong in [
+            "",
+            "::1",
+            "flow.example.com:80",
+            "https://flow",
+            "*.example.com",
+            "a b",
+        ] {
+            assert!(hosts(wrong).check_allowed_hosts().is_err(), "{wrong}");
+        }
+        let origins = |origin: &str| Http {
+            allowed_origins: vec![origin.to_owned()],
+            ..Http::default()
+        };
+        for good in [
+            "https://a.example",
+            "http://localhost:3000",
+            "http://[::1]:3000",
+        ] {
+            assert_eq!(origins(good).check_allowed_origins(), Ok(()), "{good}");
+        }
+        for wrong in [
+            "",
+            "*",
+            "null",
+            "a.example",
+            "https://a.example/",
+            "ftp://a",
+            "https://u@a",
+        ] {
+            assert!(origins(wrong).check_allowed_origins().is_err(), "{wrong}");
         }
     }
 

@@ -11,6 +11,7 @@ use runtime::{Runtime, WorkerHandle};
 use tokio::sync::{Semaphore, watch};
 
 use super::body::{Cap, SMALL_BYTES_MAX};
+use super::browsers::Gate;
 use super::claim::{Emptied, TURNS};
 use super::metrics::Counters;
 use super::problem::Problem;
@@ -30,6 +31,8 @@ pub struct Parts {
     pub http: Http,
     /// What callback URLs begin with; see [`Http::callback_prefix`].
     pub callbacks: String,
+    /// Who may send requests from a browser.
+    pub gate: Gate,
     /// What the API counted.
     pub counters: Counters,
     /// Name of this host in leases.
@@ -65,6 +68,7 @@ impl App {
         Self(Arc::new(Parts {
             engine,
             runtime,
+            gate: Gate::new(&http),
             http,
             callbacks,
             counters: Counters::default(),

@@ -1,5 +1,6 @@
 //! Reads bodies: never more than the cap of the route, never longer than the
-//! request may take.
+//! request may take. The cap counts what a body is when its content encoding is
+//! undone.
 
 use std::time::Duration;
 
@@ -8,7 +9,9 @@ use axum::http::{HeaderMap, header};
 use futures::StreamExt as _;
 use serde::de::DeserializeOwned;
 
+use super::coding::{Coding, DecodeError, Decoder};
 use super::problem::{Code, Problem};
+use super::text;
 
 /// Most bytes of a body on routes that take small ones.
 pub const SMALL_BYTES_MAX: usize = 64 << 10;
@@ -16,6 +19,9 @@ pub const SMALL_BYTES_MAX: usize = 64 << 10;
 /// How much of a body that is too large is read and thrown away.
 const DRAINED_BYTES_MAX: usize = 64 << 20;
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
+/// How much of an encoded body is decoded before other requests get their turn: a
+/// thousand times as much may come out.
+const DECODED_AT_ONCE: usize = 4 << 10;
 
 /// How much of a body a route accepts, and under what name that limit is known.
 #[derive(Debug, Clone, Copy)]
@@ -29,15 +35,36 @@ pub struct Cap {
 }
 
 impl Cap {
-    /// Reads a whole body.
+    /// Reads a whole body and undoes its content encoding.
     pub async fn read(self, headers: &HeaderMap, body: Body) -> Result<Bytes, Problem> {
+        let coding = Coding::of(headers)?;
+        self.read_as(coding, headers, body).await
+    }
+
+    /// Reads a whole body as it is sent, whatever its content encoding.
+    pub async fn read_raw(self, headers: &HeaderMap, body: Body) -> Result<Bytes, Problem> {
+        self.read_as(Coding::Identity, headers, body).await
+    }
+
+    async fn read_as(
+        self,
+        coding: Coding,
+        headers: &HeaderMap,
+        body: Body,
+    ) -> Result<Bytes, Problem> {
         let announced = headers
             .get(header::CONTENT_LENGTH)
             .and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
-        if announced.is_some_and(|bytes| bytes > self.bytes_max) {
+        if announced.is_some_and(|bytes| bytes > self.sent_bytes_max(coding)) {
             return Err(self.refuse(body.into_data_stream()).await);
         }
-        match tokio::time::timeout(self.timeout, self.collect(body)).await {
+        let collected = async {
+            match coding {
+                Coding::Identity => self.collect(body).await,
+                _ => self.decode(coding, body).await,
+            }
+        };
+        match tokio::time::timeout(self.timeout, collected).await {
             Ok(read) => read,
             Err(_) => Err(Problem::new(
                 Code::RequestTimeout,
@@ -46,6 +73,14 @@ impl Cap {
                     self.timeout.as_millis()
                 ),
             )),
+        }
+    }
+
+    /// What cannot be compressed grows a little when it is.
+    const fn sent_bytes_max(self, coding: Coding) -> usize {
+        match coding {
+            Coding::Identity => self.bytes_max,
+            _ => self.bytes_max + self.bytes_max / 512 + 1024,
         }
     }
 
@@ -70,9 +105,7 @@ impl Cap {
         let mut first = Bytes::new();
         let mut whole = Vec::new();
         while let Some(chunk) = chunks.next().await {
-            let chunk = chunk.map_err(|_| {
-                Problem::new(Code::IncompleteBody, "the connection broke within the body")
-            })?;
+            let chunk = chunk.map_err(|_| broken())?;
             if first.len() + whole.len() + chunk.len() > self.bytes_max {
                 return Err(self.refuse(chunks).await);
             }
@@ -92,13 +125,61 @@ impl Cap {
             whole.into()
         })
     }
+
+    async fn decode(self, coding: Coding, body: Body) -> Result<Bytes, Problem> {
+        let mut chunks = body.into_data_stream();
+        let mut decoder = Decoder::new(coding, self.bytes_max);
+        let mut sent = 0;
+        while let Some(chunk) = chunks.next().await {
+            let chunk = chunk.map_err(|_| broken())?;
+            sent += chunk.len();
+            if sent > self.sent_bytes_max(coding) {
+                return Err(self.refuse(chunks).await);
+            }
+            for piece in chunk.chunks(DECODED_AT_ONCE) {
+                match decoder.feed(piece) {
+                    Ok(()) => tokio::task::yield_now().await,
+                    Err(DecodeError::TooLarge) => return Err(self.refuse(chunks).await),
+                    Err(DecodeError::Malformed) => return Err(not_what_it_says()),
+                }
+            }
+        }
+        match decoder.finish() {
+            Ok(bytes) => Ok(bytes.into()),
+            Err(DecodeError::TooLarge) => Err(Problem::too_large(self.limit, self.bytes_max)),
+            Err(DecodeError::Malformed) => Err(not_what_it_says()),
+        }
+    }
+}
+
+fn not_what_it_says() -> Problem {
+    Problem::new(
+        Code::MalformedEncoding,
+        "the body is not what its header content-encoding says, or was cut short",
+    )
+}
+
+fn broken() -> Problem {
+    Problem::new(Code::IncompleteBody, "the connection broke within the body")
 }
 
 /// Returns the media type of a body in lower case, without its parameters.
-pub fn media_type(headers: &HeaderMap) -> Option<String> {
-    let value = headers.get(header::CONTENT_TYPE)?.to_str().ok()?;
+///
+/// # Errors
+/// The header cannot be read.
+pub fn media_type(headers: &HeaderMap) -> Result<Option<String>, Problem> {
+    let Some(value) = headers.get(header::CONTENT_TYPE) else {
+        return Ok(None);
+    };
+    let Ok(value) = value.to_str() else {
+        let given = text::quoted(value.as_bytes());
+        return Err(Problem::new(
+            Code::UnsupportedMediaType,
+            format!("content-type `{given}` is not printable ASCII"),
+        ));
+    };
     let essence = value.split(';').next().unwrap_or_default();
-    Some(essence.trim().to_ascii_lowercase())
+    Ok(Some(essence.trim().to_ascii_lowercase()))
 }
 
 /// Returns whether a media type is JSON.
@@ -108,12 +189,15 @@ pub fn is_json(media_type: &str) -> bool {
 
 /// Reads JSON, refusing a body that says it is something else.
 pub fn json<T: DeserializeOwned>(headers: &HeaderMap, body: &[u8]) -> Result<T, Problem> {
-    if let Some(given) = media_type(headers)
+    if let Some(given) = media_type(headers)?
         && !is_json(&given)
     {
         return Err(Problem::new(
             Code::UnsupportedMediaType,
-            format!("expected application/json, not {given}"),
+            format!(
+                "expected application/json, not `{}`; with curl: -H 'content-type: application/json'",
+                text::quoted(given.as_bytes())
+            ),
         ));
     }
     parse(body)

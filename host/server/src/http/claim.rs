@@ -17,12 +17,13 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::HeaderMap;
 use engine::{Claim, Claimed, Engine, HeldLease, Report, Seals};
 use tokio::sync::oneshot;
 
 use super::answer::Json;
+use super::path::Path;
 use super::problem::{Code, Problem};
 use super::query::Query;
 use super::{App, body, payload, suspensions};

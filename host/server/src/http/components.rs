@@ -1,7 +1,7 @@
 //! `/v1/components`: what handles executions, by digest.
 
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use engine::ComponentRow;
 use model::{Digest, DigestError};
@@ -11,8 +11,10 @@ use serde::Serialize;
 use super::App;
 use super::answer::Json;
 use super::body::{self, Cap};
+use super::path::Path;
 use super::problem::{Code, Problem};
 use super::query::Query;
+use super::text;
 use crate::api::{self, ProblemBody, PublishedComponent};
 
 /// [`api::Components`] as the server writes it.
@@ -51,7 +53,7 @@ pub async fn publish(
     for kind in &kinds {
         model::kind_name(kind)?;
     }
-    if let Some(given) = body::media_type(&headers)
+    if let Some(given) = body::media_type(&headers)?
         && !matches!(
             given.as_str(),
             "application/wasm" | "application/octet-stream"
@@ -60,7 +62,8 @@ pub async fn publish(
         return Err(Problem::new(
             Code::UnsupportedMediaType,
             format!(
-                "expected application/wasm, not {given}; with curl: -H 'content-type: application/wasm' --data-binary @FILE"
+                "expected application/wasm, not `{}`; with curl: -H 'content-type: application/wasm' --data-binary @FILE",
+                text::quoted(given.as_bytes())
             ),
         ));
     }

@@ -18,6 +18,7 @@ use super::body::{self, Cap, SMALL_BYTES_MAX};
 use super::payload::{Forms, INPUT};
 use super::problem::{Code, Problem};
 use super::query::Query;
+use super::text;
 use super::wait::TIMEOUT_MAX;
 use crate::api::{CreateExecution, CreatedExecution};
 
@@ -120,11 +121,12 @@ fn cap(app: &App, raw: bool) -> Cap {
 }
 
 fn of_json(headers: &HeaderMap, bytes: &[u8]) -> Result<Create, Problem> {
-    match body::media_type(headers) {
+    match body::media_type(headers)? {
         Some(given) if !body::is_json(&given) => Err(Problem::new(
             Code::UnsupportedMediaType,
             format!(
-                "a body of type {given} is the input itself when the query names the kind: POST /v1/executions?kind=KIND; without it, expected application/json"
+                "a body of type `{}` is the input itself when the query names the kind: POST /v1/executions?kind=KIND; without it, expected application/json",
+                text::quoted(given.as_bytes())
             ),
         )),
         _ => of_request(body::parse(bytes)?),

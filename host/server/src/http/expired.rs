@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::App;
 use super::answer::Json;
-use super::page::Position;
+use super::page::{List, Position};
 use super::problem::Problem;
 use super::query::Query;
 use crate::api::{ExpiredLeases, ProblemBody};
@@ -35,10 +35,14 @@ pub struct Page {
         (status = "default", body = ProblemBody, content_type = "application/problem+json"),
     )
 )]
-pub async fn expired(State(app): State<App>, mut query: Query) -> Result<Json<Page>, Problem> {
+pub async fn expired(
+    State(app): State<App>,
+    list: List,
+    mut query: Query,
+) -> Result<Json<Page>, Problem> {
     let namespace = query.namespace()?;
     let limit = query.limit()?;
-    let after: Option<Position> = query.value("after")?;
+    let after: Option<Position> = list.after(&mut query)?;
     query.end()?;
     let leases = app
         .engine
@@ -52,7 +56,7 @@ pub async fn expired(State(app): State<App>, mut query: Query) -> Result<Json<Pa
     let next_cursor = leases
         .last()
         .filter(|_| full)
-        .map(|last| Position(last.lease.expires_at, last.execution_id).to_string());
+        .map(|last| list.cursor(Position(last.lease.expires_at, last.execution_id)));
     Ok(Json(Page {
         leases,
         next_cursor,

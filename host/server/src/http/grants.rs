@@ -2,12 +2,13 @@
 //! it to a worker, and the worker turns the grant into a lease.
 
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::HeaderMap;
 use engine::{Eligible, Grant, GrantNext, IssueGrant};
 use serde::Serialize;
 
 use super::answer::Json;
+use super::path::Path;
 use super::problem::Problem;
 use super::query::Query;
 use super::read::Id;

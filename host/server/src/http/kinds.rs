@@ -1,7 +1,7 @@
 //! `/v1/kinds`: which component handles which kind of execution.
 
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use engine::Kind;
 use serde::Serialize;
@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::App;
 use super::answer::Json;
 use super::body;
+use super::path::Path;
 use super::problem::Problem;
 use super::query::Query;
 use crate::api::{self, DefineKind, DefinedKind, ProblemBody, SetRoutes};

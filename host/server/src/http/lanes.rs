@@ -1,7 +1,7 @@
 //! `/v1/lanes`: queues, and whether they take and serve work.
 
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::HeaderMap;
 use engine::{Lane, Unreadable};
 use serde::Serialize;
@@ -9,6 +9,8 @@ use serde::Serialize;
 use super::App;
 use super::answer::Json;
 use super::body;
+use super::page::List;
+use super::path::Path;
 use super::problem::Problem;
 use super::query::Query;
 use crate::api::{self, ProblemBody, SetLane};
@@ -35,12 +37,16 @@ pub struct Lanes {
         (status = "default", body = ProblemBody, content_type = "application/problem+json"),
     )
 )]
-pub async fn list(State(app): State<App>, mut query: Query) -> Result<Json<Lanes>, Problem> {
+pub async fn list(
+    State(app): State<App>,
+    list: List,
+    mut query: Query,
+) -> Result<Json<Lanes>, Problem> {
     let limit = query.limit()?;
-    let after = query.text("after")?;
+    let after: Option<String> = list.after(&mut query)?;
     query.end()?;
     let lanes = app.engine.lanes(after.as_deref(), limit).await?;
-    let next_cursor = lanes.next().cloned();
+    let next_cursor = lanes.next().map(|name| list.cursor(name));
     Ok(Json(Lanes {
         lanes: lanes.rows,
         unreadable: lanes.unreadable,

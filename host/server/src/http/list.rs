@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::App;
 use super::answer::Json;
+use super::page::List;
 use super::problem::Problem;
 use super::query::Query;
 use crate::api::ExecutionPage;
@@ -17,7 +18,7 @@ pub struct Page {
     executions: Vec<engine::ExecutionInfo>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     unreadable: Vec<Unreadable>,
-    next_cursor: Option<ExecutionId>,
+    next_cursor: Option<String>,
 }
 
 /// Lists executions, newest first.
@@ -40,7 +41,11 @@ pub struct Page {
         (status = "default", body = crate::api::ProblemBody, content_type = "application/problem+json"),
     )
 )]
-pub async fn list(State(app): State<App>, mut query: Query) -> Result<Json<Page>, Problem> {
+pub async fn list(
+    State(app): State<App>,
+    list: List,
+    mut query: Query,
+) -> Result<Json<Page>, Problem> {
     let namespace = query.namespace()?;
     let state: Option<PublicState> = query.value("state")?;
     let kind = query.text("kind")?;
@@ -57,7 +62,7 @@ pub async fn list(State(app): State<App>, mut query: Query) -> Result<Json<Page>
     }
     let tag = tags.pop();
     let limit = query.limit()?;
-    let after: Option<ExecutionId> = query.value("after")?;
+    let after: Option<ExecutionId> = list.after(&mut query)?;
     query.end()?;
     let filter = ListFilter {
         namespace,
@@ -67,7 +72,7 @@ pub async fn list(State(app): State<App>, mut query: Query) -> Result<Json<Page>
         tag,
     };
     let executions = app.engine.list(filter, ListPage { after, limit }).await?;
-    let next_cursor = executions.next().copied();
+    let next_cursor = executions.next().map(|id| list.cursor(id));
     Ok(Json(Page {
         executions: executions.rows,
         unreadable: executions.unreadable,

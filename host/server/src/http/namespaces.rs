@@ -1,7 +1,7 @@
 //! `/v1/namespaces`: which namespaces have a share of their own.
 
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::HeaderMap;
 use engine::Namespace;
 use serde::Serialize;
@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::App;
 use super::answer::Json;
 use super::body;
+use super::path::Path;
 use super::problem::Problem;
 use super::query::Query;
 use crate::api::{self, ProblemBody, SetNamespace};

@@ -1,13 +1,66 @@
 //! Pages of lists: how many rows, and after what they begin.
 
-use std::fmt;
+use std::fmt::{self, Display};
 use std::str::FromStr;
 
-use model::{ExecutionId, Invalid, Limits};
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use model::{ExecutionId, Invalid, Limits, ListScope};
 use time::OffsetDateTime;
 
-use super::problem::Problem;
+use super::App;
+use super::problem::{Code, Problem};
 use super::query::Query;
+
+/// Name of the parameter that holds a cursor.
+const AFTER: &str = "after";
+/// Parameters that may change from page to page.
+const NOT_OF_THE_FILTER: [&str; 2] = [AFTER, "limit"];
+
+/// A list that is asked for, with its filter: reads and makes its cursors, and refuses
+/// those of others.
+#[derive(Debug, Clone, Copy)]
+pub struct List(ListScope);
+
+impl FromRequestParts<App> for List {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
+        let mut filter = Query::from_request_parts(parts, app).await?.pairs();
+        filter.retain(|(name, _)| !NOT_OF_THE_FILTER.contains(&name.as_str()));
+        let instance = app.engine.instance();
+        Ok(Self(ListScope::new(
+            instance.id,
+            instance.generation,
+            instance.partitions.count(),
+            parts.uri.path(),
+            &filter,
+        )))
+    }
+}
+
+impl List {
+    /// Takes `after`, the cursor of the page before.
+    pub fn after<P: FromStr>(&self, query: &mut Query) -> Result<Option<P>, Problem> {
+        let Some(cursor) = query.text(AFTER)? else {
+            return Ok(None);
+        };
+        let wrong = |error: &dyn Display| {
+            Problem::new(Code::InvalidCursor, format!("`{AFTER}` {error}")).with("parameter", AFTER)
+        };
+        let place = self.0.place(&cursor).map_err(|error| wrong(&error))?;
+        match place.parse() {
+            Ok(place) => Ok(Some(place)),
+            // Its check holds, so somebody made it.
+            Err(_) => Err(wrong(&model::ListCursorError)),
+        }
+    }
+
+    /// Returns the cursor of a page that ends at a place.
+    pub fn cursor(&self, place: impl Display) -> String {
+        self.0.cursor(&place.to_string())
+    }
+}
 
 impl Query {
     /// Takes `limit`, the rows of a page: 1 to 1000, 50 when absent.
@@ -27,11 +80,10 @@ impl Query {
 pub struct Position<I = ExecutionId>(pub OffsetDateTime, pub I);
 
 /// A text that names no place.
-#[derive(Debug, thiserror::Error)]
-#[error("is no cursor of this list")]
+#[derive(Debug)]
 pub struct PositionError;
 
-impl<I: fmt::Display> fmt::Display for Position<I> {
+impl<I: Display> Display for Position<I> {
     /// Microseconds since 1970, and the id.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}.{}", self.0.unix_timestamp_nanos() / 1_000, self.1)
@@ -44,7 +96,7 @@ impl<I: FromStr> FromStr for Position<I> {
     fn from_str(text: &str) -> Result<Self, PositionError> {
         let read = || {
             let (at_us, id) = text.split_once('.')?;
-            let at_ns = i128::from(at_us.parse::<i64>().ok()?) * 1_000;
+            let at_ns = i128::from(at_us.parse::<u64>().ok()?) * 1_000;
             let at = OffsetDateTime::from_unix_timestamp_nanos(at_ns).ok()?;
             Some(Self(at, id.parse().ok()?))
         };

@@ -10,6 +10,15 @@ use model::{Invalid, Outcome, StateKind};
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 
+use super::{coding, text};
+
+/// Most bytes of the detail of a problem.
+pub const DETAIL_BYTES_MAX: usize = 4 << 10;
+/// Most bytes of a text among its further members.
+pub const MEMBER_BYTES_MAX: usize = 1 << 10;
+/// When to ask again what could not be answered now, in seconds.
+const RETRY_AFTER: &str = "1";
+
 macro_rules! codes {
     ($($(#[$doc:meta])* $variant:ident = $code:literal, $status:ident, $title:literal;)+) => {
         /// What went wrong, by a name that does not change.
@@ -41,10 +50,24 @@ macro_rules! codes {
 codes! {
     /// The body is no JSON, or not the JSON that belongs here.
     MalformedJson = "malformed_json", BAD_REQUEST, "The body is not the JSON expected";
-    /// The id in the path or a cursor is none.
+    /// The id in the path is none.
     InvalidId = "invalid_id", BAD_REQUEST, "That is no id";
     /// A parameter of the query is unknown, given twice or wrong.
     InvalidQuery = "invalid_query", BAD_REQUEST, "The query is wrong";
+    /// The cursor is none of this list.
+    InvalidCursor = "invalid_cursor", BAD_REQUEST, "That is not a cursor of this list";
+    /// The request is not HTTP, or its address holds bytes that none may.
+    MalformedRequest = "malformed_request", BAD_REQUEST, "The request is not valid HTTP";
+    /// The body is not what its `Content-Encoding` says.
+    MalformedEncoding = "malformed_encoding", BAD_REQUEST, "The body is not what its content encoding says";
+    /// The address is longer than the server reads.
+    UriTooLong = "uri_too_long", URI_TOO_LONG, "The address is too long";
+    /// The headers are longer than the server reads.
+    HeadersTooLarge = "headers_too_large", REQUEST_HEADER_FIELDS_TOO_LARGE, "The headers are too large";
+    /// A page of another site made a browser send the request.
+    CrossSiteRequest = "cross_site_request", FORBIDDEN, "Pages of other sites may not ask this host";
+    /// The header `Host` has a name that is not this host's.
+    ForeignHost = "foreign_host", FORBIDDEN, "The request is for a host of another name";
     /// The connection broke or the body was cut short.
     IncompleteBody = "incomplete_body", BAD_REQUEST, "The body did not arrive whole";
     /// An argument breaks a documented bound.
@@ -151,6 +174,8 @@ codes! {
     RequestTimeout = "request_timeout", REQUEST_TIMEOUT, "The body did not arrive in time";
     /// The body is larger than its route accepts.
     PayloadTooLarge = "payload_too_large", PAYLOAD_TOO_LARGE, "The body is too large";
+    /// The body's content encoding is not understood.
+    UnsupportedEncoding = "unsupported_encoding", UNSUPPORTED_MEDIA_TYPE, "That content encoding is not understood";
     /// The body's type is not accepted here.
     UnsupportedMediaType = "unsupported_media_type", UNSUPPORTED_MEDIA_TYPE, "That type of body is not accepted here";
     /// The name of a key is none.
@@ -199,19 +224,25 @@ pub struct Problem {
 }
 
 impl Problem {
-    /// Builds one.
+    /// Builds one; a detail that is too long is cut, as it may repeat what was given.
     pub fn new(code: Code, detail: impl Into<String>) -> Self {
+        let mut detail = detail.into();
+        text::shorten(&mut detail, DETAIL_BYTES_MAX);
         Self {
             code,
-            detail: detail.into(),
+            detail,
             extra: Map::new(),
         }
     }
 
-    /// Adds a member.
+    /// Adds a member; a text that is too long is cut.
     #[must_use]
     pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
-        self.extra.insert(name.to_owned(), value.into());
+        let mut value = value.into();
+        if let Value::String(text) = &mut value {
+            text::shorten(text, MEMBER_BYTES_MAX);
+        }
+        self.extra.insert(name.to_owned(), value);
         self
     }
 
@@ -281,8 +312,14 @@ impl IntoResponse for Problem {
             header::CONTENT_TYPE,
             HeaderValue::from_static("application/problem+json"),
         );
-        if self.code.status() == StatusCode::SERVICE_UNAVAILABLE {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        if let StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS = self.code.status()
+        {
+            let soon = HeaderValue::from_static(RETRY_AFTER);
+            headers.insert(header::RETRY_AFTER, soon);
+        }
+        if self.code == Code::UnsupportedEncoding {
+            let accepted = HeaderValue::from_static(coding::ACCEPTED);
+            headers.insert(header::ACCEPT_ENCODING, accepted);
         }
         // The next request finds another host, if there are several behind one name.
         if self.code == Code::Draining {
@@ -354,8 +391,26 @@ mod tests {
         );
         assert_eq!(value["status"], 413);
         assert_eq!(value["limit"], "input_bytes_max");
-        let response = Problem::new(Code::Unavailable, "").into_response();
-        assert!(response.headers().contains_key(header::RETRY_AFTER));
+    }
+
+    #[test]
+    fn whatever_may_be_asked_again_says_when() {
+        for code in Code::ALL {
+            let response = Problem::new(*code, "").into_response();
+            let told = response.headers().contains_key(header::RETRY_AFTER);
+            let again = matches!(code.status().as_u16(), 429 | 503);
+            assert_eq!(told, again, "{code:?}");
+        }
+    }
+
+    #[test]
+    fn what_a_problem_repeats_is_bounded() {
+        let given = "é".repeat(1 << 20);
+        let problem = Problem::new(Code::InvalidInput, given.as_str()).with("field", given);
+        let response = serde_json::to_vec(&problem).expect("writes");
+        assert!(response.len() < DETAIL_BYTES_MAX + MEMBER_BYTES_MAX + 512);
+        let invalid = Invalid::new("kind", "x".repeat(1 << 20));
+        assert!(Problem::from(invalid).detail.len() <= DETAIL_BYTES_MAX);
     }
 
     #[test]

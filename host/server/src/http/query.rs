@@ -1,5 +1,5 @@
 //! Reads queries: each parameter at most once unless it may repeat, none that
-//! the route does not know, no NUL.
+//! the route does not know, no NUL, and nothing that is not UTF-8.
 
 use std::fmt::Display;
 use std::str::FromStr;
@@ -8,15 +8,31 @@ use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 
 use super::problem::{Code, Problem};
+use super::text;
 
 /// The parameters of a query not read yet.
 #[derive(Debug, Clone)]
 pub struct Query(Vec<(String, String)>);
 
+/// Checks that every `%` of a query begins an escape, and that UTF-8 comes out:
+/// readers replace what does not fit, and would go on with another value.
+fn check_escapes(query: &str) -> Result<(), Problem> {
+    for pair in query.split('&') {
+        let what = match text::unescaped(pair).map(String::from_utf8) {
+            Some(Ok(_)) => continue,
+            Some(Err(_)) => "is not UTF-8",
+            None => "has a % that two hexadecimal digits must follow",
+        };
+        return Err(wrong(pair.split('=').next().unwrap_or_default(), what));
+    }
+    Ok(())
+}
+
 impl<S: Send + Sync> FromRequestParts<S> for Query {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        check_escapes(parts.uri.query().unwrap_or_default())?;
         let pairs = axum::extract::Query::<Vec<(String, String)>>::try_from_uri(&parts.uri)
             .map_err(|error| Problem::new(Code::InvalidQuery, error.body_text()))?
             .0;
@@ -28,6 +44,11 @@ impl<S: Send + Sync> FromRequestParts<S> for Query {
 }
 
 impl Query {
+    /// Returns names and values, in the order given.
+    pub fn pairs(self) -> Vec<(String, String)> {
+        self.0
+    }
+
     /// Returns whether a parameter is there and not read yet.
     pub fn has(&self, name: &str) -> bool {
         self.0.iter().any(|(given, _)| given == name)
@@ -103,7 +124,7 @@ impl Query {
 }
 
 fn wrong(name: &str, what: impl Display) -> Problem {
-    let name: String = name.chars().take(80).collect();
+    let name = text::quoted(name.as_bytes());
     Problem::new(Code::InvalidQuery, format!("`{name}` {what}")).with("parameter", name)
 }
 
@@ -145,5 +166,23 @@ mod tests {
         assert!(given.value::<u32>("after").is_err());
         assert!(given.tags("tag").is_err());
         assert!(query("a=%00").await.is_err());
+    }
+
+    #[tokio::test]
+    async fn what_is_not_utf_8_is_not_replaced_by_something_else() {
+        for wrong in [
+            "tag=a.b:%ff",
+            "%C3=1",
+            "a=1&b=%c3%28",
+            "a=%",
+            "a=%4",
+            "a=%zz",
+            "a=%+1",
+        ] {
+            let refused = query(wrong).await.expect_err(wrong);
+            assert_eq!(refused.code, Code::InvalidQuery, "{wrong}");
+        }
+        let mut given = query("a=%C3%a9+100%25&&=").await.expect("reads");
+        assert_eq!(given.text("a"), Ok(Some("é 100%".into())));
     }
 }

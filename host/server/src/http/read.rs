@@ -1,7 +1,6 @@
 //! `GET /v1/executions/{id}` and what hangs below it: result, attempts, history.
 
-use axum::extract::rejection::PathRejection;
-use axum::extract::{FromRequestParts, Path, State};
+use axum::extract::{FromRequestParts, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse as _, Response};
@@ -11,6 +10,7 @@ use serde::Serialize;
 
 use super::App;
 use super::answer::Json;
+use super::path::Path;
 use super::problem::{Code, Problem};
 use super::query::Query;
 use super::suspensions;
@@ -24,9 +24,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Id {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let text: Result<Path<String>, PathRejection> =
-            Path::from_request_parts(parts, state).await;
-        let Path(text) = text.map_err(|error| Problem::new(Code::InvalidId, error.body_text()))?;
+        let Path(text): Path<String> = Path::from_request_parts(parts, state).await?;
         Self::read(&text)
     }
 }

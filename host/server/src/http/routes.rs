@@ -1,20 +1,23 @@
 //! Every route, once: the router is made from this table, and a test holds the
 //! OpenAPI document against it.
 
+use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{Request, State};
-use axum::http::{HeaderValue, Uri, header};
+use axum::http::{HeaderValue, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing;
+use futures::FutureExt as _;
 
+use super::browsers::{self, Admitted};
 use super::problem::{Code, Problem};
 use super::{
     App, answer, block, callbacks, cancel, claim, components, create, create_batch, decide,
     expired, grants, health, kinds, lanes, leases, list, metrics, namespaces, openapi, operate,
-    overrule, read, signal, suspend, suspended, suspensions, tags, wait, waitpoint_keys,
+    overrule, read, signal, suspend, suspended, suspensions, tags, text, wait, waitpoint_keys,
     waitpoints, workers,
 };
 
@@ -124,48 +127,49 @@ pub fn router(app: App) -> Router {
         .with_state(app)
 }
 
-async fn nothing_here(uri: Uri) -> Problem {
-    let path: String = uri.path().chars().take(200).collect();
-    Problem::new(
-        Code::NotFound,
-        format!("there is no {path} here; GET /openapi.json lists what there is"),
-    )
+async fn nothing_here(State(app): State<App>, request: Request) -> Response {
+    if request.uri().path().starts_with(callbacks::PATH) {
+        return callbacks::nearly(app, request).await;
+    }
+    let path = text::quoted(request.uri().path().as_bytes());
+    let detail = format!("there is no {path} here; GET /openapi.json lists what there is");
+    Problem::new(Code::NotFound, detail).into_response()
 }
 
-async fn other_methods(uri: Uri) -> Problem {
-    if uri.path().starts_with(callbacks::PATH) {
-        return callbacks::other_methods();
+async fn other_methods(request: Request) -> Response {
+    if request.uri().path().starts_with(callbacks::PATH) {
+        return callbacks::other_methods(&request);
     }
     Problem::new(
         Code::MethodNotAllowed,
         "this path has other methods; the header Allow names them",
     )
+    .into_response()
 }
 
-/// Gives every request its time, counts it, and keeps browsers from guessing
+/// Lets a request in, gives it its time, counts it, and keeps browsers from guessing
 /// types.
 async fn bounded(State(app): State<App>, request: Request, next: Next) -> Response {
-    let path = request.uri().path();
-    let prefers = request.headers().contains_key(create::PREFER);
-    let waits =
-        path.ends_with("/wait") || path.ends_with("/claim") || path == "/v1/executions" && prefers;
-    let is_callback = path.starts_with(callbacks::PATH);
-    let timeout = if waits {
-        wait::TIMEOUT_MAX + WAIT_SLACK
-    } else {
-        app.http.request_timeout()
-    };
     let _counted = app.counters.begin();
-    let mut response = match tokio::time::timeout(timeout, next.run(request)).await {
-        Ok(response) => response,
-        Err(_) => Problem::new(
-            Code::Unavailable,
-            format!(
-                "no answer within {} ms; whether the request took effect is unknown: ask again",
-                timeout.as_millis()
-            ),
-        )
-        .into_response(),
+    let is_callback = request.uri().path().starts_with(callbacks::PATH);
+    let admitted = app
+        .gate
+        .admit(request.method(), request.uri(), request.headers());
+    let mut response = match admitted {
+        Err(refused) => refused.into_response(),
+        Ok(Admitted {
+            allowed_origin: None,
+        }) => answered(&app, request, next).await,
+        Ok(Admitted {
+            allowed_origin: Some(origin),
+        }) => {
+            let mut response = match browsers::preflight(request.method(), request.headers()) {
+                Some(response) => response,
+                None => answered(&app, request, next).await,
+            };
+            browsers::expose(origin, &mut response);
+            response
+        }
     };
     response.headers_mut().insert(
         header::X_CONTENT_TYPE_OPTIONS,
@@ -176,4 +180,66 @@ async fn bounded(State(app): State<App>, request: Request, next: Next) -> Respon
     }
     app.counters.count(response.status());
     response
+}
+
+/// Answers within the time of the route.
+async fn answered(app: &App, request: Request, next: Next) -> Response {
+    let path = request.uri().path();
+    let prefers = request.headers().contains_key(create::PREFER);
+    let waits =
+        path.ends_with("/wait") || path.ends_with("/claim") || path == "/v1/executions" && prefers;
+    let timeout = if waits {
+        wait::TIMEOUT_MAX + WAIT_SLACK
+    } else {
+        app.http.request_timeout()
+    };
+    guarded(timeout, next.run(request)).await
+}
+
+/// Answers in time, and also when a handler panics.
+async fn guarded(timeout: Duration, answer: impl Future<Output = Response>) -> Response {
+    let answer = AssertUnwindSafe(answer).catch_unwind();
+    match tokio::time::timeout(timeout, answer).await {
+        Ok(Ok(response)) => response,
+        // The hook for panics has written where and why.
+        Ok(Err(_)) => {
+            tracing::error!("a request was given up because its handler panicked");
+            Problem::new(
+                Code::Internal,
+                "the server met a fault; its log says more; whether the request took effect is unknown",
+            )
+            .into_response()
+        }
+        Err(_) => Problem::new(
+            Code::Unavailable,
+            format!(
+                "no answer within {} ms; whether the request took effect is unknown: ask again",
+                timeout.as_millis()
+            ),
+        )
+        .into_response(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::http::StatusCode;
+
+    #[tokio::test]
+    async fn a_handler_that_panics_or_takes_too_long_is_a_problem() {
+        let soon = Duration::from_millis(20);
+        let never = std::future::pending();
+        assert_eq!(
+            guarded(soon, never).await.status(),
+            StatusCode::SERVICE_UNAVAILABLE
+        );
+        let panics = async { panic!("on purpose") };
+        let response = guarded(soon, panics).await;
+        assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        let kind = &response.headers()[header::CONTENT_TYPE];
+        assert_eq!(kind, "application/problem+json");
+        let answers = async { StatusCode::OK.into_response() };
+        assert_eq!(guarded(soon, answers).await.status(), StatusCode::OK);
+    }
 }

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::App;
 use super::answer::Json;
-use super::page::Position;
+use super::page::{List, Position};
 use super::problem::Problem;
 use super::query::Query;
 use crate::api::{ProblemBody, SuspendedExecutions};
@@ -34,10 +34,14 @@ pub struct Page {
         (status = "default", body = ProblemBody, content_type = "application/problem+json"),
     )
 )]
-pub async fn suspended(State(app): State<App>, mut query: Query) -> Result<Json<Page>, Problem> {
+pub async fn suspended(
+    State(app): State<App>,
+    list: List,
+    mut query: Query,
+) -> Result<Json<Page>, Problem> {
     let namespace = query.namespace()?;
     let limit = query.limit()?;
-    let after: Option<Position> = query.value("after")?;
+    let after: Option<Position> = list.after(&mut query)?;
     query.end()?;
     let after = after.map(|Position(at, id)| (at, id));
     let executions = app
@@ -46,7 +50,7 @@ pub async fn suspended(State(app): State<App>, mut query: Query) -> Result<Json<
         .await?;
     let next_cursor = executions
         .next()
-        .map(|(at, id)| Position(*at, *id).to_string());
+        .map(|(at, id)| list.cursor(Position(*at, *id)));
     Ok(Json(Page {
         executions: executions.rows,
         unreadable: executions.unreadable,

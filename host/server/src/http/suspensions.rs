@@ -6,6 +6,7 @@ use model::{Limits, PublicState, SignalId};
 
 use super::App;
 use super::answer::Json;
+use super::page::List;
 use super::payload;
 use super::problem::Problem;
 use super::query::Query;
@@ -62,11 +63,12 @@ pub async fn list(
 pub async fn signals(
     State(app): State<App>,
     Id(id): Id,
+    list: List,
     mut query: Query,
 ) -> Result<Json<Signals>, Problem> {
     let namespace = query.namespace()?;
     let limit = query.limit()?.min(Limits::SIGNALS_MAX);
-    let after: Option<SignalId> = query.value("after")?;
+    let after: Option<SignalId> = list.after(&mut query)?;
     query.end()?;
     let engine = &app.engine;
     let found = engine
@@ -75,6 +77,7 @@ pub async fn signals(
     let found = found.ok_or_else(|| Problem::no_execution(id))?;
     let last = found.last().map(|info| info.signal.id);
     let next_cursor = last.filter(|_| may_go_on(&found, limit));
+    let next_cursor = next_cursor.map(|last| list.cursor(last));
     let signals = found.into_iter().map(signal_shown).collect();
     Ok(Json(Signals {
         signals,

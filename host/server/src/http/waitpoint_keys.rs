@@ -2,7 +2,7 @@
 //! in and never come out.
 
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::HeaderMap;
 use engine::{RotateKey, RotatedKey, WaitpointKey};
 use model::KeyRetireRefusal;
@@ -11,6 +11,7 @@ use super::App;
 use super::answer::Json;
 use super::body;
 use super::operate::ACTOR_DEFAULT;
+use super::path::Path;
 use super::problem::Problem;
 use super::query::Query;
 use crate::api::{

@@ -4,8 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use axum::body::Body;
-use axum::extract::rejection::PathRejection;
-use axum::extract::{FromRequestParts, Path, State};
+use axum::extract::{FromRequestParts, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::IntoResponse;
@@ -16,8 +15,9 @@ use time::OffsetDateTime;
 use super::App;
 use super::answer::Json;
 use super::operate::{after, asked};
-use super::page::{Position, PositionError};
-use super::problem::{Code, Problem};
+use super::page::{List, Position, PositionError};
+use super::path::Path;
+use super::problem::Problem;
 use super::query::Query;
 use super::read::Id;
 use crate::api::{
@@ -36,10 +36,8 @@ impl<S: Send + Sync> FromRequestParts<S> for At {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let texts: Result<Path<(String, String)>, PathRejection> =
-            Path::from_request_parts(parts, state).await;
-        let Path((execution, waitpoint)) =
-            texts.map_err(|error| Problem::new(Code::InvalidId, error.body_text()))?;
+        let Path((execution, waitpoint)): Path<(String, String)> =
+            Path::from_request_parts(parts, state).await?;
         Ok(Self {
             execution_id: Id::read(&execution)?.0,
             waitpoint: waitpoint_of(Some(waitpoint))?,
@@ -106,18 +104,19 @@ impl FromStr for Place {
 )]
 pub async fn pending(
     State(app): State<App>,
+    list: List,
     mut query: Query,
 ) -> Result<Json<PendingWaitpoints>, Problem> {
     let namespace = query.namespace()?;
     let limit = query.limit()?;
-    let after: Option<Place> = query.value("after")?;
+    let after: Option<Place> = list.after(&mut query)?;
     query.end()?;
     let after = after.map(|Place(at, id)| (at, id));
     let engine = &app.engine;
     let found = engine
         .pending_waitpoints(namespace.as_deref(), after, limit)
         .await?;
-    let next_cursor = found.next().map(|(at, id)| Place(*at, *id).to_string());
+    let next_cursor = found.next().map(|(at, id)| list.cursor(Place(*at, *id)));
     Ok(Json(PendingWaitpoints {
         waitpoints: found.rows.into_iter().map(shown).collect(),
         unreadable: found.unreadable.into_iter().map(Into::into).collect(),

@@ -1,13 +1,15 @@
 //! `/v1/workers`: who said that it works, and until when that is believed.
 
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use engine::{MarkDead, RegisterWorker, Unreadable, WorkerFilter, WorkerInfo};
 use model::{WorkerRefusal, WorkerType};
 use serde::Serialize;
 
 use super::answer::Json;
+use super::page::List;
+use super::path::Path;
 use super::problem::{Code, Problem};
 use super::query::Query;
 use super::{App, body};
@@ -81,7 +83,7 @@ pub async fn register(
         ("namespace" = Option<String>, Query, description = "That work for this namespace"),
         ("lane" = Option<String>, Query, description = "That serve this lane"),
         ("live" = Option<bool>, Query, description = "That are live, or that are not"),
-        ("after" = Option<String>, Query, description = "Go on after this instance"),
+        ("after" = Option<String>, Query, description = "The `next_cursor` of the page before"),
         ("limit" = Option<u32>, Query, description = "Most workers, 1 to 1000; 50 when absent"),
     ),
     responses(
@@ -89,18 +91,22 @@ pub async fn register(
         (status = "default", body = ProblemBody, content_type = "application/problem+json"),
     )
 )]
-pub async fn list(State(app): State<App>, mut query: Query) -> Result<Json<WorkerPage>, Problem> {
+pub async fn list(
+    State(app): State<App>,
+    list: List,
+    mut query: Query,
+) -> Result<Json<WorkerPage>, Problem> {
     let filter = WorkerFilter {
         worker_instance_id: None,
         namespace: query.namespace()?,
         lane: query.text("lane")?,
         live: query.value("live")?,
     };
-    let after = query.text("after")?;
+    let after: Option<String> = list.after(&mut query)?;
     let limit = query.limit()?;
     query.end()?;
     let workers = app.engine.workers(&filter, after.as_deref(), limit).await?;
-    let next_cursor = workers.next().cloned();
+    let next_cursor = workers.next().map(|name| list.cursor(name));
     Ok(Json(WorkerPage {
         workers: workers.rows,
         unreadable: workers.unreadable,
