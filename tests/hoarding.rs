@@ -92,6 +92,27 @@ async fn what_a_handler_is_given_counts_as_its_memory() {
     database.assert_invariants().await;
 }
 
+/// The host holds an answer until the guest has taken it over.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_counts_as_the_memory_of_the_guest_until_its_next_call() {
+    let database = database().await;
+    let api = Api::start(builder(&database), &["handle-hoard"]).await;
+    let mut peaks = Vec::new();
+    for times in ["1", "100"] {
+        let input = format!("answers {times}{}", " ".repeat(1_000_000));
+        let info = api.run(once("handle-hoard", &input)).await;
+        assert_eq!(info["public_state"], "completed", "{info}");
+        let attempts = api.attempts(info["id"].as_str().expect("an id")).await;
+        let usage = &attempts[0]["leases"][0]["usage"];
+        peaks.push(usage["memory_peak_bytes"].as_u64().expect("usage"));
+    }
+    // The guest begins with a MiB and has the input three times; the host has the
+    // task and, now and then, the answer.
+    assert!(peaks[0] > MIB + 4_600_000, "{peaks:?}");
+    assert!(peaks[1] < peaks[0] + MIB, "{peaks:?}");
+    database.assert_invariants().await;
+}
+
 /// A service that keeps its leases keeps their inputs in the host's hands.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_leases_of_a_service_count_as_its_memory() {

@@ -34,16 +34,19 @@ impl Held {
     /// Returns the bytes the host keeps of it for the guest: the task, and the state
     /// and signals of its last suspension.
     pub(crate) fn kept_bytes(&self) -> usize {
+        size_of::<Self>() + self.task_bytes() + self.resumption.as_ref().map_or(0, resumption_bytes)
+    }
+
+    /// Returns the bytes of the task.
+    pub(crate) fn task_bytes(&self) -> usize {
         let task = &self.task;
         let names = [&task.execution_id, &task.namespace, &task.kind, &task.lane];
         let tags = task.tags.iter().map(|(key, value)| key.len() + value.len());
-        size_of::<Self>()
-            + size_of::<Task>()
+        size_of::<Task>()
             + names.into_iter().map(String::len).sum::<usize>()
             + payload_bytes(&task.input)
             + size_of_val(task.tags.as_slice())
             + tags.sum::<usize>()
-            + self.resumption.as_ref().map_or(0, resumption_bytes)
     }
 
     /// Returns what the guest used under this lease, of what its sandbox has
@@ -68,10 +71,14 @@ impl Held {
     }
 }
 
-fn resumption_bytes(resumption: &Resumption) -> usize {
-    resumption.state.as_ref().map_or(0, payload_bytes)
-        + size_of_val(resumption.signals.as_slice())
-        + resumption.signals.iter().map(signal_bytes).sum::<usize>()
+/// Returns the bytes of the state and the signals of a suspension.
+pub(crate) fn resumption_bytes(resumption: &Resumption) -> usize {
+    resumption.state.as_ref().map_or(0, payload_bytes) + signals_bytes(&resumption.signals)
+}
+
+/// Returns the bytes of signals, the list they are in included.
+pub(crate) fn signals_bytes(signals: &[ReceivedSignal]) -> usize {
+    size_of_val(signals) + signals.iter().map(signal_bytes).sum::<usize>()
 }
 
 fn signal_bytes(signal: &ReceivedSignal) -> usize {

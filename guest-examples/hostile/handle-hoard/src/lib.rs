@@ -10,6 +10,7 @@
 //! | `lanes N` | the name of a lane of N bytes |
 //! | `leases` | nothing: each is the one lease there is |
 //! | `streams` | nothing: standard output, once more |
+//! | `answers N` | nothing: N times the task is asked for, and completed with |
 //!
 //! Anything else asks for requests with that as their input.
 
@@ -29,7 +30,7 @@ struct HandleHoard;
 impl Guest for HandleHoard {
     fn run(task: Task) -> Result<Outcome, Failure> {
         let wish = String::from_utf8_lossy(&task.input.data).into_owned();
-        let (what, bytes) = wish.split_once(' ').unwrap_or((&wish, ""));
+        let (what, bytes) = wish.trim().split_once(' ').unwrap_or((&wish, ""));
         let bytes = bytes.parse().unwrap_or(0);
         let payload = Payload {
             content_type: "text/plain".into(),
@@ -81,6 +82,15 @@ impl Guest for HandleHoard {
             "streams" => loop {
                 stdout();
             },
+            "answers" => {
+                let lease = current();
+                let answers = (0..bytes).map(|_| lease.task().input.data.len());
+                let answers: usize = answers.sum();
+                Ok(Outcome::Completed(Payload {
+                    content_type: "text/plain".into(),
+                    data: answers.to_string().into_bytes(),
+                }))
+            }
             _ => loop {
                 forget(Request::new("echo", &task.input));
             },

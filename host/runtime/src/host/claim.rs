@@ -94,7 +94,9 @@ impl State {
 impl HostLease for State {
     fn task(&mut self, lease: Resource<LeaseHandle>) -> wasmtime::Result<Task> {
         self.called(0)?;
-        Ok(Task::clone(&self.held(&lease)?.task))
+        let held = self.held(&lease)?;
+        self.answered(held.task_bytes())?;
+        Ok(Task::clone(&held.task))
     }
 
     fn epoch(&mut self, lease: Resource<LeaseHandle>) -> wasmtime::Result<u32> {

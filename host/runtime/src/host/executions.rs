@@ -246,10 +246,11 @@ impl Host for State {
             })
             .await?;
         Ok(match answer {
-            Ok(Ok(payload)) => Ok(Payload {
-                content_type: payload.content_type,
-                data: payload.data,
-            }),
+            Ok(Ok(payload)) => {
+                let payload = crate::task::given(payload);
+                self.answered(payload_bytes(&payload))?;
+                Ok(payload)
+            }
             Ok(Err(error)) => Err(error),
             Err(error) => Err(Error::Unavailable(unavailable(&error))),
         })

@@ -54,6 +54,7 @@ pub(crate) struct State {
     opened: Instant,
     host_calls: u64,
     bytes_out: u64,
+    answer_bytes: usize,
     counted: Counted,
     local: local::LocalWaitpoints,
     handles: Handles,
@@ -87,6 +88,7 @@ impl State {
             opened,
             host_calls: 0,
             bytes_out: 0,
+            answer_bytes: 0,
             counted: Counted {
                 calls: 0,
                 since: opened,
@@ -98,6 +100,8 @@ impl State {
 
     /// Counts one call into the host that brings `bytes`.
     fn called(&mut self, bytes: usize) -> wasmtime::Result<()> {
+        self.meter
+            .release(std::mem::take(&mut self.answer_bytes) as u64);
         self.bytes_out += bytes as u64;
         self.host_calls += 1;
         if let Role::Service(service) = &self.role {
@@ -115,6 +119,15 @@ impl State {
         if self.counted.calls > max {
             return Err(LimitHit::HostCalls { max }.into());
         }
+        Ok(())
+    }
+
+    /// Charges the sandbox for an answer of many bytes: the host holds it until the
+    /// guest has made room for it and taken it over, which may be as late as its next
+    /// call.
+    fn answered(&mut self, bytes: usize) -> wasmtime::Result<()> {
+        self.meter.charge_kept(bytes)?;
+        self.answer_bytes += bytes;
         Ok(())
     }
 

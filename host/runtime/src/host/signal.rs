@@ -17,6 +17,7 @@ use crate::bindings::flowhost::engine::signal::{
     Delivered, Effect, Host, HostSignal, ReceivedSignal, SignalError,
 };
 use crate::bindings::flowhost::engine::types;
+use crate::held::signals_bytes;
 
 /// A signal about to be sent.
 pub struct Signal {
@@ -53,7 +54,9 @@ impl Host for State {
         let HostSide::Engine(side) = &self.side else {
             let signals = held.resumption.as_ref().map(|it| it.signals.as_slice());
             let rest = signals.and_then(|signals| signals.get(first as usize..));
-            return Ok(Ok(rest.unwrap_or_default().to_vec()));
+            let rest = rest.unwrap_or_default().to_vec();
+            self.answered(signals_bytes(&rest))?;
+            return Ok(Ok(rest));
         };
         let (engine, fence) = (side.engine.clone(), held.attempt.fence);
         let answer = side
@@ -62,10 +65,12 @@ impl Host for State {
             })
             .await?;
         Ok(match answer {
-            Ok(Ok(signals)) => Ok(signals
-                .into_iter()
-                .map(crate::resumption::received)
-                .collect()),
+            Ok(Ok(signals)) => {
+                let signals = signals.into_iter().map(crate::resumption::received);
+                let signals: Vec<_> = signals.collect();
+                self.answered(signals_bytes(&signals))?;
+                Ok(signals)
+            }
             Ok(Err(refusal)) => Err(refused(&held, refusal)),
             Err(error) => Err(LeaseError::Unavailable(unavailable(&error))),
         })

@@ -26,7 +26,7 @@ use crate::bindings::flowhost::engine::suspend::{
     Condition, Host, HostRequest, Resumption, SuspendError, Suspended, Waitpoint,
 };
 use crate::bindings::flowhost::engine::types::Payload;
-use crate::held::Held;
+use crate::held::{Held, resumption_bytes};
 use crate::resumption::{resumption, waitpoint};
 
 /// A suspension about to begin.
@@ -277,7 +277,9 @@ impl HostRequest for State {
                 }))
             }
             Ok(Ok(EngineSuspended::AlreadySatisfied(found))) => {
-                Ok(Suspended::AlreadySatisfied(resumption(found)))
+                let found = resumption(found);
+                self.answered(resumption_bytes(&found))?;
+                Ok(Suspended::AlreadySatisfied(found))
             }
             Ok(Err(refusal)) => Err(refused_by_name(refusal, |lease| {
                 self.not_ended(&held, lease)
@@ -330,7 +332,9 @@ impl Host for State {
 
     fn resumed(&mut self, lease: Resource<LeaseHandle>) -> wasmtime::Result<Option<Resumption>> {
         self.called(0)?;
-        Ok(self.held(&lease)?.resumption.clone())
+        let held = self.held(&lease)?;
+        self.answered(held.resumption.as_ref().map_or(0, resumption_bytes))?;
+        Ok(held.resumption.clone())
     }
 }
 
