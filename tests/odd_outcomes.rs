@@ -120,7 +120,7 @@ fn script(random: &mut Random, fatal: bool) -> Value {
 }
 
 /// Waits until nothing runs any more, and checks that every lease ended with a
-/// record; what is put down is ended then.
+/// record; what still waits is ended then.
 async fn settle(api: &Api, database: &Database, made: &[(String, Value)]) {
     for (id, script) in made {
         let what = format!("{id} ends: {script}");

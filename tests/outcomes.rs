@@ -67,7 +67,7 @@ async fn a_handler_ends_soon_after_it_recorded_its_end() {
     database.assert_invariants().await;
 }
 
-/// With one slot, which is free although the service goes on.
+/// With one slot, which is free although the service lives on.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_service_holds_no_slot_for_a_lease_it_has_ended() {
     let database = database().await;
@@ -126,6 +126,57 @@ async fn after_its_end_a_handler_acts_towards_others_and_not_under_its_lease() {
         for refused in &answers[1..] {
             assert!(refused.contains("ExecutionNotActive"), "{state}: {told}");
         }
+    }
+    database.assert_invariants().await;
+}
+
+/// A failure with such a message was refused by the engine, which only a log said,
+/// and its attempt was made again whenever its lease had lapsed.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_end_with_what_cannot_be_stored_is_recorded_once() {
+    let database = database().await;
+    let api = Api::start(builder(&database), &["puppet", "puppet-service"]).await;
+    for (kind, end, class, code, said) in [
+        (
+            "puppet",
+            json!({"failed": [1, say("broken"), say("a\0b")]}),
+            "permanent",
+            "broken",
+            "a\u{fffd}b",
+        ),
+        (
+            "puppet",
+            json!({"failed": [1, say("\0"), say("\0")]}),
+            "permanent",
+            "guest_failure",
+            "\\0: \u{fffd}",
+        ),
+        (
+            "puppet",
+            json!({"completed": [say("a\0"), say("")]}),
+            "permanent",
+            "result_invalid",
+            "content_type",
+        ),
+        (
+            "puppet-service",
+            json!({"failed": [1, say("broken"), say("a\0b")]}),
+            "infra_crash",
+            "service_ended",
+            "a\u{fffd}b",
+        ),
+    ] {
+        let mut script = puppet(json!([]), end.clone());
+        script["kind"] = json!(kind);
+        let info = api.run(script).await;
+        let failure = &info["failure"];
+        let message = failure["message"].as_str().unwrap_or_default();
+        assert_eq!(
+            (&failure["class"], &failure["code"], &info["attempts"]),
+            (&json!(class), &json!(code), &json!(1)),
+            "{end}: {info}"
+        );
+        assert!(message.contains(said), "{end}: {message}");
     }
     database.assert_invariants().await;
 }

@@ -29,7 +29,7 @@ pub enum Stop {
     AttemptTimeout,
     /// The handler recorded its outcome and did not return.
     #[error(
-        "the handler went on for longer than the grace after it had recorded its outcome (sandbox.outcome_grace_ms)"
+        "the handler ran for longer than the grace after it had recorded its outcome (sandbox.outcome_grace_ms)"
     )]
     Overstayed,
     /// The attempt computed longer than it may.

@@ -31,8 +31,8 @@ pub(crate) struct Held {
 }
 
 impl Held {
-    /// Returns the bytes the host keeps of it for the guest: the task, and what it
-    /// goes on with.
+    /// Returns the bytes the host keeps of it for the guest: the task, and the state
+    /// and signals of its last suspension.
     pub(crate) fn kept_bytes(&self) -> usize {
         let task = &self.task;
         let names = [&task.execution_id, &task.namespace, &task.kind, &task.lane];

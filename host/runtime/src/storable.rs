@@ -1,7 +1,7 @@
 //! What a guest says at the end of an attempt, in a form that can be stored.
 //!
 //! A guest is not there any more when its outcome is recorded, so a refusal would
-//! reach nobody, and the attempt would be made again and again. Therefore whatever
+//! have no reader, and the attempt would be made again and again. Therefore whatever
 //! a guest returns, and whatever is quoted of it, passes through here: texts lose
 //! the one character the database cannot hold and what exceeds their bounds, and a
 //! result that cannot be stored becomes the failure that says so. What a guest

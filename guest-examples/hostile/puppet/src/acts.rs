@@ -105,7 +105,7 @@ pub enum Act {
     Complete(Bytes),
     /// Fails.
     Fail(Fault),
-    /// Puts itself down for so many milliseconds.
+    /// Delays itself by so many milliseconds.
     Delay(u32),
     /// Waits for its children.
     WaitChildren,
