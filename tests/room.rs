@@ -10,7 +10,7 @@ use testkit::{HostBuilder, Parts, database, eventually, guest, with_parts};
 
 use crate::api::{Api, builder};
 
-/// Sleeps as told, in a component of 54 core instances and eight memories.
+/// Sleeps as told, in a component of some 54 core instances and seven memories.
 fn sprawling() -> Vec<u8> {
     with_parts(
         &guest("slow"),
