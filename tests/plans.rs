@@ -9,8 +9,8 @@ const STATEMENTS: &[(&str, &str, usize, &[&str])] = &[
     (
         "create",
         include_str!("../host/engine/src/execution/create.sql"),
-        28,
-        &[],
+        29,
+        &["execution_pkey"],
     ),
     (
         "claim",
