@@ -10,7 +10,7 @@ const STATEMENTS: &[(&str, &str, usize, &[&str])] = &[
         "create",
         include_str!("../host/engine/src/execution/create.sql"),
         29,
-        &[],
+        &["execution_pkey"],
     ),
     (
         "claim",
