@@ -31,6 +31,7 @@ mod operators;
 mod outage;
 mod plans;
 mod programs;
+mod publishing;
 mod retention;
 mod sandbox;
 mod services;

@@ -10,10 +10,12 @@ use engine::Payload;
 use crate::compile::CompileIn;
 use crate::engine_config::{Pooling, WasmEngine};
 use crate::host::HostSide;
+use crate::inspect::digest;
 use crate::invoke::{InvokeRefusal, InvokeSettings, made_up};
-use crate::registry::{LoadError, Registry};
+use crate::registry::{LoadError, Registry, Source};
 use crate::runtime::Error;
 use crate::sandbox;
+use crate::settings::CodeLimits;
 use crate::verdict::Ended;
 
 /// What a sandbox costs, in microseconds.
@@ -44,11 +46,17 @@ pub async fn sandbox_cost(
     let settings = InvokeSettings::default();
     let engine = WasmEngine::new(Pooling::Auto, 16, &settings.sandbox).map_err(Error::Sandbox)?;
     let pooled = engine.is_pooled();
-    let registry =
-        Arc::new(Registry::open(engine, None, CompileIn::Process).map_err(Error::Sandbox)?);
-    let loaded = match registry.load(wasm).await {
+    let code = CodeLimits::default();
+    let registry = Registry::open(engine, None, CompileIn::Process, &code, settings.sandbox);
+    let registry = Arc::new(registry.map_err(Error::Sandbox)?);
+    let loaded = match registry
+        .load(digest(wasm), Source::Bytes(wasm.into()))
+        .await
+    {
         Ok(loaded) => loaded,
-        Err(LoadError::Rejected(refusal)) => return Ok(Err(refusal.into())),
+        Err(LoadError::Rejected(refusal) | LoadError::Refused(refusal)) => {
+            return Ok(Err(refusal.into()));
+        }
         Err(error @ LoadError::Unavailable(..)) => {
             return Err(Error::Unavailable(error.to_string()));
         }

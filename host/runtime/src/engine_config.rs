@@ -22,6 +22,9 @@ pub const TICK: Duration = Duration::from_millis(10);
 const WASM_STACK_BYTES: usize = 512 << 10;
 const ASYNC_STACK_BYTES: usize = 2 << 20;
 
+/// Size up to which the data of a memory is made one image, however sparse.
+const DENSE_IMAGE_BYTES: u64 = 256 << 10;
+
 /// Memories a sandbox may need: QuickJS with WASI has three.
 const MEMORIES_PER_SANDBOX: u32 = 4;
 
@@ -124,6 +127,9 @@ pub(crate) fn config() -> Config {
         // Threads, exceptions and garbage collection are not even built in.
         .wasm_memory64(false)
         .wasm_relaxed_simd(false)
+        // Data far apart in a small memory would be compiled to an image with
+        // all the zeros between; beyond this size only dense data is.
+        .memory_guaranteed_dense_image_size(DENSE_IMAGE_BYTES)
         .max_wasm_stack(WASM_STACK_BYTES)
         .async_stack_size(ASYNC_STACK_BYTES)
         .wasm_backtrace_details(wasmtime::WasmBacktraceDetails::Disable);
@@ -146,7 +152,7 @@ fn pooled(sandboxes_max: u32, limits: &SandboxLimits) -> wasmtime::Result<Engine
         .max_tables_per_module(limits.tables_max)
         .max_core_instance_size(4 << 20)
         .max_component_instance_size(8 << 20)
-        .table_elements(30_000)
+        .table_elements(limits.table_elements_max.max(30_000) as usize)
         // Giving pages back interrupts every processor that runs a guest, and
         // the next guest faults them in again: together that cost more than
         // the rest of a small sandbox. What a guest wrote to is overwritten in

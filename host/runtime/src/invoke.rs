@@ -16,9 +16,10 @@ use crate::held::Held;
 use crate::host::HostSide;
 use crate::inspect::{PACKAGE, PublishRefusal, inspect};
 use crate::limits::SandboxLimits;
-use crate::registry::{LoadError, Registry};
+use crate::registry::{LoadError, Registry, Source};
 use crate::runtime::{Error, GuestThreads};
 use crate::sandbox::{self, Opening};
+use crate::settings::CodeLimits;
 use crate::verdict::Ended;
 
 /// How a handler is run by itself.
@@ -103,12 +104,18 @@ pub async fn invoke(
         return Ok(Err(InvokeRefusal::Service));
     }
     let engine = WasmEngine::new(Pooling::Off, 1, &settings.sandbox).map_err(Error::Sandbox)?;
-    let registry =
-        Arc::new(Registry::open(engine, None, CompileIn::Process).map_err(Error::Sandbox)?);
+    let code = CodeLimits::default();
+    let registry = Registry::open(engine, None, CompileIn::Process, &code, settings.sandbox);
+    let registry = Arc::new(registry.map_err(Error::Sandbox)?);
     let compiling = Instant::now();
-    let loaded = match registry.load(wasm).await {
+    let loaded = match registry
+        .load(inspected.digest, Source::Bytes(wasm.into()))
+        .await
+    {
         Ok(loaded) => loaded,
-        Err(LoadError::Rejected(refusal)) => return Ok(Err(refusal.into())),
+        Err(LoadError::Rejected(refusal) | LoadError::Refused(refusal)) => {
+            return Ok(Err(refusal.into()));
+        }
         Err(error @ LoadError::Unavailable(..)) => {
             return Err(Error::Unavailable(error.to_string()));
         }

@@ -254,6 +254,7 @@ impl Host {
     /// the process is asked to end at once.
     pub async fn stop(self, grace: Duration, shutdown: Option<&Shutdown>) {
         self.app.close();
+        self.app.runtime.close();
         let draining = async {
             if let Some(worker) = self.app.take_worker() {
                 let running = worker.running();
@@ -304,6 +305,9 @@ fn check(config: &Config) -> Result<(), StartError> {
     }
     if config.worker.service_leases_max == 0 {
         return wrong("worker.service_leases_max", "must be above zero".to_owned());
+    }
+    if let Err((key, detail)) = config.runtime.check() {
+        return wrong(key, detail);
     }
     if let Err(invalid) = config.retention.check() {
         return wrong(invalid.field, invalid.detail);
@@ -356,6 +360,10 @@ mod tests {
         config.worker.lease_ttl_ms = 1;
         let error = check(&config).expect_err("too short").to_string();
         assert!(error.starts_with("worker.lease_ttl_ms"), "{error}");
+        let mut config = Config::default();
+        config.runtime.loaded_bytes_max = config.runtime.compiled_bytes_max - 1;
+        let error = check(&config).expect_err("no room for one").to_string();
+        assert!(error.starts_with("runtime.loaded_bytes_max"), "{error}");
         let mut config = Config::default();
         config.retention.events_ms = 1;
         let error = check(&config).expect_err("too short").to_string();

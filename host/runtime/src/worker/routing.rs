@@ -1,14 +1,16 @@
 //! Follows the routes of every kind and has their components loaded, so that
 //! a claim never waits for a compiler.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use model::Digest;
-use tokio::task::JoinSet;
+use tokio::task::{Id, JoinSet};
 
 use super::Worker;
+use crate::registry::LoadError;
 use crate::routes::{Readiness, Routes, Target};
 
 /// How often routes are read when nobody asks for it.
@@ -20,17 +22,34 @@ pub(super) async fn follow(worker: Arc<Worker>) {
     while !worker.is_draining() {
         match worker.engine.kinds().await {
             Ok(kinds) => {
+                let mut missing = HashSet::new();
                 let routes = kinds
                     .into_iter()
                     .map(|kind| {
-                        let targets = kind.routes.into_iter().map(|route| Target {
-                            component_id: route.component_id,
-                            weight: route.weight,
-                            component: loading.readiness(&worker, route.digest),
+                        let targets = kind.routes.into_iter().map(|route| {
+                            let component = if route.weight > 0 {
+                                loading.readiness(&worker, route.digest)
+                            } else {
+                                // Runs nothing, so it takes no memory.
+                                Readiness::Pending
+                            };
+                            if route.weight > 0 && !matches!(component, Readiness::Ready(_)) {
+                                missing.insert(route.digest);
+                            }
+                            Target {
+                                component_id: route.component_id,
+                                weight: route.weight,
+                                component,
+                            }
                         });
                         (kind.name, targets.collect())
                     })
                     .collect();
+                let missing = missing.len() as u64;
+                worker
+                    .counters
+                    .unavailable
+                    .store(missing, Ordering::Relaxed);
                 change(&worker, Routes::new(routes));
             }
             Err(error) => tracing::debug!(%error, "routes could not be read; the last ones stay"),
@@ -67,41 +86,45 @@ fn change(worker: &Worker, routes: Routes) {
 /// Components being loaded, each at most once at a time.
 #[derive(Default)]
 struct Loading {
-    tasks: JoinSet<Digest>,
-    digests: HashSet<Digest>,
+    tasks: JoinSet<()>,
+    digests: HashMap<Digest, Id>,
 }
 
 impl Loading {
     /// Says whether a component can be run, and begins to load one that is
-    /// not yet.
+    /// not yet. One that could not be loaded is left alone until it is tried
+    /// again; meanwhile its kinds are not claimed.
     fn readiness(&mut self, worker: &Arc<Worker>, digest: Digest) -> Readiness {
         if let Some(loaded) = worker.registry.ready(&digest) {
             return Readiness::Ready(loaded);
         }
-        if let Some(refusal) = worker.registry.rejection(&digest) {
-            return Readiness::Rejected(refusal.to_string());
+        match worker.registry.setback(&digest) {
+            Some(LoadError::Rejected(refusal)) => return Readiness::Rejected(refusal.to_string()),
+            Some(LoadError::Refused(_) | LoadError::Unavailable(..)) => return Readiness::Pending,
+            None => {}
         }
-        if self.digests.insert(digest) {
+        if !self.digests.contains_key(&digest) {
             let worker = worker.clone();
-            self.tasks.spawn(async move {
+            let task = self.tasks.spawn(async move {
                 if let Err(error) = worker.registry.prepare(&worker.engine, digest).await {
                     tracing::error!(%digest, %error, "a component cannot be run here; kinds routed to it are not claimed");
                 }
-                digest
             });
+            self.digests.insert(digest, task.id());
         }
         Readiness::Pending
     }
 
     /// Waits until one is loaded, or turned out not to be loadable.
     async fn finished(&mut self) {
-        match self.tasks.join_next().await {
-            Some(Ok(digest)) => {
-                self.digests.remove(&digest);
+        let ended = match self.tasks.join_next_with_id().await {
+            Some(Ok((id, ()))) => id,
+            Some(Err(error)) => {
+                tracing::error!(%error, "loading a component failed");
+                error.id()
             }
-            // A loader that panicked is not tried again before a restart.
-            Some(Err(error)) => tracing::error!(%error, "loading a component failed"),
             None => std::future::pending().await,
-        }
+        };
+        self.digests.retain(|_, id| *id != ended);
     }
 }

@@ -15,6 +15,9 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Longest to wait for an answer; above the host's longest wait.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(90);
 
+/// Most bytes read of a problem.
+const PROBLEM_BYTES_MAX: usize = 1 << 20;
+
 /// A host's API.
 #[derive(Debug, Clone)]
 pub struct Client {
@@ -102,19 +105,19 @@ impl Client {
             .and_then(|value| value.to_str().ok())
             .unwrap_or("application/octet-stream")
             .to_owned();
-        let body = response.bytes().await.map_err(unreachable)?.to_vec();
-        if status.is_success() {
-            Ok(Answer {
-                status,
-                content_type,
-                body,
-            })
-        } else {
-            Err(Failure::answered(
+        if !status.is_success() {
+            let body = beginning(response).await.map_err(unreachable)?;
+            return Err(Failure::answered(
                 status.as_u16(),
                 serde_json::from_slice(&body).ok(),
-            ))
+            ));
         }
+        let body = response.bytes().await.map_err(unreachable)?.to_vec();
+        Ok(Answer {
+            status,
+            content_type,
+            body,
+        })
     }
 
     /// Asks for something.
@@ -151,8 +154,11 @@ impl Answer {
     /// Reads the body as JSON.
     pub fn read<T: DeserializeOwned>(&self) -> Result<T, Failure> {
         serde_json::from_slice(&self.body).map_err(|error| {
-            let message =
-                format!("the host's answer cannot be read; is it another version? {error}");
+            let error = error.to_string();
+            let message = format!(
+                "the host's answer cannot be read; is it another version? {}",
+                model::shown(&error, model::SHOWN_TEXT_BYTES_MAX)
+            );
             Failure::new(Exit::Failed, message)
         })
     }
@@ -161,6 +167,17 @@ impl Answer {
     pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
     }
+}
+
+/// Reads a problem, and no more of it than a problem has.
+async fn beginning(mut response: reqwest::Response) -> Result<Vec<u8>, reqwest::Error> {
+    let mut body = Vec::new();
+    while body.len() < PROBLEM_BYTES_MAX
+        && let Some(chunk) = response.chunk().await?
+    {
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
 }
 
 /// Returns the path of something by its name, which may hold any character.

@@ -67,6 +67,8 @@ codes! {
     ComponentExports = "component_exports", UNPROCESSABLE_ENTITY, "The component fits no world";
     /// The compiler refused the component.
     ComponentDoesNotCompile = "component_does_not_compile", UNPROCESSABLE_ENTITY, "The component does not compile";
+    /// The component has or needs more than it may.
+    ComponentExceedsLimits = "component_exceeds_limits", UNPROCESSABLE_ENTITY, "The component exceeds a limit";
     /// The component does not fit the interfaces of this host.
     ComponentDoesNotLink = "component_does_not_link", UNPROCESSABLE_ENTITY, "The component does not fit this host";
     /// The lane takes no new work.
@@ -165,6 +167,12 @@ codes! {
     SecretsKey = "secrets_key", SERVICE_UNAVAILABLE, "The host cannot read secrets";
     /// The database cannot be reached or did not answer in time.
     Unavailable = "unavailable", SERVICE_UNAVAILABLE, "The database is not available";
+    /// The request took longer than any may.
+    NoAnswer = "no_answer", SERVICE_UNAVAILABLE, "There was no answer in time";
+    /// The compiler of this host did not run, or was ended by the system.
+    CompilerUnavailable = "compiler_unavailable", SERVICE_UNAVAILABLE, "The host could not compile the component";
+    /// The host publishes as many components as it takes on.
+    PublishingBusy = "publishing_busy", SERVICE_UNAVAILABLE, "The host publishes too many components already";
     /// The host is not ready to take work.
     NotReady = "not_ready", SERVICE_UNAVAILABLE, "The host is not ready";
     /// A fault of the server.
@@ -189,19 +197,23 @@ pub struct Problem {
 }
 
 impl Problem {
-    /// Builds one.
+    /// Builds one. What the detail repeats of the request is cut.
     pub fn new(code: Code, detail: impl Into<String>) -> Self {
         Self {
             code,
-            detail: detail.into(),
+            detail: bounded(detail.into()),
             extra: Map::new(),
         }
     }
 
-    /// Adds a member.
+    /// Adds a member; a text is cut.
     #[must_use]
     pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
-        self.extra.insert(name.to_owned(), value.into());
+        let value = match value.into() {
+            Value::String(text) => Value::String(bounded(text)),
+            other => other,
+        };
+        self.extra.insert(name.to_owned(), value);
         self
     }
 
@@ -232,6 +244,17 @@ impl Problem {
         .with("limit", limit)
         .with("bytes_max", bytes_max)
     }
+}
+
+/// Most bytes of a text in a problem.
+const TEXT_BYTES_MAX: usize = 4096;
+
+/// Cuts a text that may repeat what a request held.
+fn bounded(text: String) -> String {
+    if text.len() <= TEXT_BYTES_MAX {
+        return text;
+    }
+    model::shown(&text, TEXT_BYTES_MAX).into_owned()
 }
 
 impl Serialize for Problem {
@@ -277,8 +300,14 @@ impl From<Invalid> for Problem {
 
 impl From<engine::Error> for Problem {
     fn from(error: engine::Error) -> Self {
+        Self::from(&error)
+    }
+}
+
+impl From<&engine::Error> for Problem {
+    fn from(error: &engine::Error) -> Self {
         // Says what to set, and nothing of what is in the database.
-        if let engine::Error::Secrets(fault) = &error {
+        if let engine::Error::Secrets(fault) = error {
             tracing::error!(%error, "secrets cannot be read");
             return Self::new(Code::SecretsKey, fault.to_string());
         }
@@ -323,6 +352,14 @@ mod tests {
         assert_eq!(value["limit"], "input_bytes_max");
         let response = Problem::new(Code::Unavailable, "").into_response();
         assert!(response.headers().contains_key(header::RETRY_AFTER));
+    }
+
+    #[test]
+    fn a_problem_does_not_repeat_a_large_request() {
+        let long = "x".repeat(10 << 20);
+        let problem = Problem::new(Code::MalformedJson, long.clone()).with("kind", long);
+        let text = serde_json::to_string(&problem).expect("writes");
+        assert!(text.len() < 10_000, "{} bytes", text.len());
     }
 
     #[test]
