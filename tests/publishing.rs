@@ -237,7 +237,7 @@ async fn the_command_line_waits_and_shows_how_far_it_is() {
     // The gate opens only when it has said how far it is.
     let mut said = BufReader::new(publishing.stderr.take().expect("piped")).lines();
     loop {
-        let line = said.next_line().await.expect("text").expect("it goes on");
+        let line = said.next_line().await.expect("text").expect("it continues");
         if line.contains("large.wasm is being compiled") {
             break;
         }

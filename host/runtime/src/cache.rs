@@ -155,7 +155,7 @@ impl Cache {
         let _ = remove(&self.path(digest));
     }
 
-    /// Removes what nobody will use: drafts of processes that ended while they
+    /// Removes what no process will use: drafts of processes that ended while they
     /// wrote, and code this build cannot run that was not used for long.
     fn tidy(&self, now: SystemTime) -> io::Result<()> {
         for kept in self.files()? {

@@ -62,13 +62,13 @@ pub type PublishEnd = Arc<Result<Result<Published, NotPublished>, Error>>;
 /// Where publishing a component stands.
 #[derive(Debug, Clone)]
 pub enum Publication {
-    /// It goes on.
+    /// It has not ended.
     Working(Working),
     /// It has ended.
     Ended(PublishEnd),
 }
 
-/// Publishing that goes on.
+/// Publishing that has not ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Working {
     /// What is being published.

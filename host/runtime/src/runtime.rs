@@ -92,7 +92,7 @@ impl Runtime {
     /// that is.
     ///
     /// Publishing is by content: doing it again changes nothing, and joins what
-    /// goes on already. What was begun goes on whether somebody waits or not.
+    /// is in progress. What was begun continues whether a caller waits or not.
     ///
     /// # Errors
     ///

@@ -25,7 +25,7 @@ pub use queue::Progress;
 
 /// Most bytes of a component that is compiled in the lane of small ones. What
 /// compilers of Rust and C make is far below, interpreters are above.
-const SMALL_BYTES_MAX: usize = 1 << 20;
+pub(crate) const SMALL_BYTES_MAX: usize = 1 << 20;
 /// What the lane of small components gives to each before it sends it to the
 /// other.
 const SMALL_CPU_SECONDS: u64 = 5;

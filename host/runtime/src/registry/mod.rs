@@ -9,8 +9,8 @@
 //!
 //! Bytes come from the database and are hashed again; compiled code comes from
 //! the local cache or the compiling child. What loads a component is a task of
-//! the host, one for each digest, that nobody who waits for it owns: it goes on
-//! when they leave, and whoever asks meanwhile joins it.
+//! the host, one for each digest. No caller owns it: it continues when the callers
+//! that wait for it leave, and later callers join it.
 
 mod loaded;
 mod setbacks;
@@ -26,13 +26,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use engine::Engine;
 use futures::FutureExt as _;
 use futures::future::{BoxFuture, Shared};
-use model::Digest;
+use model::{Digest, SHOWN_TEXT_BYTES_MAX, shown};
 use tokio::sync::Semaphore;
 use tokio::task::AbortHandle;
 use wasmtime::component::{Component, Linker};
 
 use crate::cache::Cache;
-use crate::compile::{CompileError, CompileIn, Compiler, Progress};
+use crate::compile::{CompileError, CompileIn, Compiler, Progress, SMALL_BYTES_MAX};
 use crate::engine_config::WasmEngine;
 use crate::host::State;
 use crate::inspect::{PublishRefusal, digest};
@@ -46,6 +46,9 @@ pub(crate) use loaded::Loaded;
 /// Components read, linked or hashed at once: each may hold its compiled code
 /// twice for that time.
 const LOADING_MAX: usize = 2;
+/// Components fetched from the database that wait for the compiler, small ones and
+/// others: a host that starts with hundreds of routes does not hold them all.
+const FETCHED_MAX: (usize, usize) = (8, 2);
 
 /// Why a component cannot be run here.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -93,6 +96,8 @@ pub(crate) struct Registry {
     setbacks: Mutex<Setbacks>,
     loading: Mutex<HashMap<Digest, (Loading, AbortHandle)>>,
     turns: Semaphore,
+    fetched_small: Semaphore,
+    fetched_large: Semaphore,
     compiles: AtomicU64,
 }
 
@@ -120,6 +125,8 @@ impl Registry {
             setbacks: Mutex::default(),
             loading: Mutex::default(),
             turns: Semaphore::new(LOADING_MAX),
+            fetched_small: Semaphore::new(FETCHED_MAX.0),
+            fetched_large: Semaphore::new(FETCHED_MAX.1),
             compiles: AtomicU64::new(0),
         })
     }
@@ -248,14 +255,24 @@ impl Registry {
             return Ok(self.shelve(loaded));
         }
         let unavailable = |why: String| LoadError::Unavailable(wanted, why);
+        // Held until it is compiled.
+        let mut _fetched = None;
         let bytes = match source {
             Source::Bytes(bytes) => bytes,
-            Source::Database(engine) => engine
-                .component_bytes(wanted)
-                .await
-                .map_err(|error| unavailable(error.to_string()))?
-                .ok_or_else(|| unavailable("the database does not have it".into()))?
-                .into(),
+            Source::Database(engine) => {
+                let fault = |error: engine::Error| unavailable(error.to_string());
+                let missing = || unavailable("the database does not have it".into());
+                let row = engine.component(wanted).await.map_err(fault)?;
+                let small = row.ok_or_else(missing)?.size <= SMALL_BYTES_MAX as i64;
+                let turns = if small {
+                    &self.fetched_small
+                } else {
+                    &self.fetched_large
+                };
+                _fetched = turns.acquire().await.ok();
+                let bytes = engine.component_bytes(wanted).await.map_err(fault)?;
+                bytes.ok_or_else(missing)?.into()
+            }
         };
         let (found, bytes) = self
             .blocking(wanted, move |_| (digest(&bytes), bytes))
@@ -332,7 +349,9 @@ impl Registry {
                 // Such as code from a compiler that was replaced by another
                 // version while this host runs.
                 None => {
-                    LoadError::Unavailable(digest, format!("its code does not load: {error:#}"))
+                    let why = format!("its code does not load: {error:#}");
+                    let why = shown(&why, SHOWN_TEXT_BYTES_MAX).into_owned();
+                    LoadError::Unavailable(digest, why)
                 }
             })?;
         Loaded::new(digest, &component, &self.linker, &self.limits).map_err(LoadError::Rejected)

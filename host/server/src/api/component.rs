@@ -18,7 +18,7 @@ pub struct PublishedComponent {
     pub kinds: Vec<String>,
 }
 
-/// Publishing that goes on.
+/// Publishing that has not ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct PublishingComponent {
     /// Its identity.

@@ -106,7 +106,7 @@ async fn until_published(
     kinds: &[String],
 ) -> Result<Answer, Failure> {
     let mut shown = Shown::of(label);
-    // A host that was started anew, or another one behind the same address, knows
+    // A host that was restarted, or another one behind the same address, knows
     // nothing of it: the same bytes make it begin, or join what it does.
     for _ in 0..ASKS_MAX {
         let request = Request {

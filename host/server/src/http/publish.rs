@@ -1,9 +1,9 @@
-//! `POST /v1/components`: publishes a component; and where that stands while it
-//! goes on.
+//! `POST /v1/components`: publishes a component; and how far that is until it has
+//! ended.
 //!
 //! Compiling may take longer than anybody should hold a connection open. A request
 //! that is not answered within its patience gets `202` and the address of the same
-//! answer; the work goes on either way.
+//! answer; the work continues either way.
 
 use std::time::Duration;
 
@@ -30,10 +30,10 @@ const RETRY_AFTER: &str = "1";
 
 /// Publishes a component: the body is its bytes.
 ///
-/// Publishing the same bytes again changes nothing, and joins what goes on with
-/// them. With `kind` given, that kind is routed to this component alone; several
-/// kinds may be given. A component this host cannot run is refused with what it
-/// lacks.
+/// Publishing the same bytes again changes nothing, and joins a request for them
+/// that is in progress. With `kind` given, that kind is routed to this component
+/// alone; several kinds may be given. A component this host cannot run is refused
+/// with what it lacks.
 ///
 /// A component that is not done within five seconds, or as long as `Prefer` says,
 /// is answered 202. It is compiled, stored and routed to all the same; `Location`
@@ -104,8 +104,8 @@ pub async fn publish(
 
 /// Returns what came of publishing a component, or how far it is.
 ///
-/// Answers what the request to publish would have been answered; 202 while it
-/// goes on. Only the host that was asked to publish knows how far it is; what
+/// Answers what the request to publish would have been answered; 202 until it has
+/// ended. Only the host that was asked to publish knows how far it is; what
 /// came of it is forgotten after some hundred others, and when the host ends. A
 /// component that is published is found either way.
 #[utoipa::path(
@@ -147,7 +147,7 @@ async fn wait(app: &App, digest: Digest, patience: Duration) -> Option<Publicati
 }
 
 /// Has the worker of this host read the routes again when the component is routed
-/// to, whoever waits for that.
+/// to, also when the request has ended by then.
 fn refresh_at_end(app: &App, digest: Digest) {
     let app = app.clone();
     tokio::spawn(async move {
