@@ -49,13 +49,22 @@ impl Api {
         api
     }
 
+    /// Publishes a component and waits for the end, however long it is compiled.
     pub(crate) async fn publish(&self, bytes: Vec<u8>, kind: &str) -> Answer {
-        let request = self
+        let mut request = self
             .client
             .post(format!("{}/v1/components?kind={kind}", self.host.url()))
             .header("content-type", "application/wasm")
             .body(bytes);
-        answer(request.send().await.expect("the host answers")).await
+        loop {
+            let patient = request.header("prefer", "wait=60");
+            let response = patient.send().await.expect("the host answers");
+            if response.status() != StatusCode::ACCEPTED {
+                return answer(response).await;
+            }
+            let place = response.headers()["location"].to_str().expect("text");
+            request = self.client.get(format!("{}{place}", self.host.url()));
+        }
     }
 
     pub(crate) async fn ask(&self, method: Method, path: &str, body: Option<Value>) -> Answer {

@@ -46,6 +46,7 @@ mod outcomes;
 mod plans;
 mod poolers;
 mod programs;
+mod publishing;
 mod refused_input;
 mod repeated_creates;
 mod retention;

@@ -167,7 +167,7 @@ async fn a_component_of_34_core_instances_works_and_one_of_too_many_is_refused_b
     for (parts, setting) in cases {
         let (status, body) = api.publish(with(parts), "too-much").await;
         assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "{body}");
-        assert_eq!(body["code"], "component_never_opens", "{body}");
+        assert_eq!(body["code"], "component_exceeds_limits", "{body}");
         let detail = body["detail"].as_str().expect("a detail");
         assert!(detail.contains(setting), "{detail}");
     }

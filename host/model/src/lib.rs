@@ -28,6 +28,7 @@ mod policy;
 mod refusal;
 mod retention;
 mod retry;
+mod shown;
 mod signal;
 mod source;
 mod state;
@@ -67,6 +68,9 @@ pub use policy::{
 pub use refusal::{CancelRefusal, CreateRefusal, EventsRefusal, LeaseRefusal, OperateRefusal};
 pub use retention::Retention;
 pub use retry::Retry;
+pub use shown::{
+    SHOWN_EXAMPLES_MAX, SHOWN_NAME_BYTES_MAX, SHOWN_TEXT_BYTES_MAX, shown, shown_name, shown_names,
+};
 pub use signal::{InvalidToken, SignalEffect, SignalId, SignalRefusal};
 pub use source::CancelSource;
 pub use state::{

@@ -9,8 +9,9 @@ use engine::Payload;
 
 use crate::engine_config::Pooling;
 use crate::host::HostSide;
+use crate::inspect::digest;
 use crate::invoke::{InvokeRefusal, InvokeSettings, by_itself, made_up};
-use crate::registry::LoadError;
+use crate::registry::{LoadError, Source};
 use crate::runtime::Error;
 use crate::sandbox;
 use crate::verdict::Ended;
@@ -43,9 +44,14 @@ pub async fn sandbox_cost(
     let settings = InvokeSettings::default();
     let registry = by_itself(Pooling::Auto, 16, &settings)?;
     let pooled = registry.wasm().is_pooled();
-    let loaded = match registry.load(wasm).await {
+    let loaded = match registry
+        .load(digest(wasm), Source::Bytes(wasm.into()))
+        .await
+    {
         Ok(loaded) => loaded,
-        Err(LoadError::Rejected(refusal)) => return Ok(Err(refusal.into())),
+        Err(LoadError::Rejected(refusal) | LoadError::Refused(refusal)) => {
+            return Ok(Err(refusal.into()));
+        }
         Err(error @ LoadError::Unavailable(..)) => {
             return Err(Error::Unavailable(error.to_string()));
         }

@@ -23,6 +23,9 @@ pub const TICK: Duration = Duration::from_millis(10);
 pub(crate) const WASM_STACK_BYTES: usize = 512 << 10;
 const ASYNC_STACK_BYTES: usize = 2 << 20;
 
+/// Size up to which the data of a memory is made one image, however sparse.
+const DENSE_IMAGE_BYTES: u64 = 256 << 10;
+
 /// Where sandboxes get their memory from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -131,6 +134,9 @@ pub(crate) fn config() -> Config {
         // Threads, exceptions and garbage collection are not even built in.
         .wasm_memory64(false)
         .wasm_relaxed_simd(false)
+        // Data far apart in a small memory would be compiled to an image with
+        // all the zeros between; beyond this size only dense data is.
+        .memory_guaranteed_dense_image_size(DENSE_IMAGE_BYTES)
         .max_wasm_stack(WASM_STACK_BYTES)
         .async_stack_size(ASYNC_STACK_BYTES)
         .wasm_backtrace_details(wasmtime::WasmBacktraceDetails::Disable);

@@ -16,10 +16,11 @@ use crate::held::Held;
 use crate::host::HostSide;
 use crate::inspect::{PACKAGE, PublishRefusal, inspect};
 use crate::limits::SandboxLimits;
-use crate::registry::{LoadError, Registry};
+use crate::registry::{LoadError, Registry, Source};
 use crate::room::{Machine, MemoryBudget, PoolSize, Room, Seat};
 use crate::runtime::{Error, GuestThreads};
 use crate::sandbox::{self, Opening};
+use crate::settings::CodeLimits;
 use crate::verdict::Ended;
 
 /// How a handler is run by itself.
@@ -105,9 +106,14 @@ pub async fn invoke(
     }
     let registry = by_itself(Pooling::Off, 1, &settings)?;
     let compiling = Instant::now();
-    let loaded = match registry.load(wasm).await {
+    let loaded = match registry
+        .load(inspected.digest, Source::Bytes(wasm.into()))
+        .await
+    {
         Ok(loaded) => loaded,
-        Err(LoadError::Rejected(refusal)) => return Ok(Err(refusal.into())),
+        Err(LoadError::Rejected(refusal) | LoadError::Refused(refusal)) => {
+            return Ok(Err(refusal.into()));
+        }
         Err(error @ LoadError::Unavailable(..)) => {
             return Err(Error::Unavailable(error.to_string()));
         }
@@ -158,7 +164,8 @@ pub(crate) fn by_itself(
     let size = PoolSize::new(sandboxes, bytes, &limits, &machine);
     let wasm = WasmEngine::new(pooling, size, &limits).map_err(Error::Sandbox)?;
     let room = Room::new(&wasm.size(), bytes);
-    Registry::open(wasm, limits, room, None, CompileIn::Process)
+    let code = CodeLimits::default();
+    Registry::open(wasm, room, None, CompileIn::Process, &code, limits)
         .map(Arc::new)
         .map_err(Error::Sandbox)
 }

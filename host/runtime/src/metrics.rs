@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
+use crate::registry::Figures;
 use crate::room::Room;
 
 /// Powers of two of microseconds: the last one is above an hour.
@@ -21,6 +22,8 @@ pub(crate) struct Counters {
     pub(crate) unrecorded: AtomicU64,
     pub(crate) services: AtomicU64,
     pub(crate) service_restarts: AtomicU64,
+    /// Components routed to that cannot be run here now.
+    pub(crate) unavailable: AtomicU64,
     last_opened: Mutex<Option<Instant>>,
     ended: Mutex<BTreeMap<String, u64>>,
     wall: [AtomicU64; BUCKETS],
@@ -65,6 +68,18 @@ pub struct Metrics {
     pub service_restarts: u64,
     /// Components compiled.
     pub compiles: u64,
+    /// Components being compiled or waiting for it.
+    pub compiling: u64,
+    /// Components being published.
+    pub publishing: u64,
+    /// Components in memory.
+    pub components_loaded: u64,
+    /// Bytes of their compiled code.
+    pub code_loaded_bytes: u64,
+    /// Bytes of compiled code on disk.
+    pub code_cached_bytes: u64,
+    /// Components routed to that cannot be run here now.
+    pub components_unavailable: u64,
     /// Time in the sandbox that half of the attempts stayed below, rounded up
     /// to a power of two.
     pub sandbox_wall_us_p50: u64,
@@ -108,7 +123,7 @@ impl Counters {
     }
 
     /// Reads everything.
-    pub(crate) fn read(&self, compiles: u64, ticks: u64, room: &Room) -> Metrics {
+    pub(crate) fn read(&self, code: Figures, ticks: u64, room: &Room) -> Metrics {
         let occupancy = room.occupancy();
         let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         Metrics {
@@ -132,7 +147,13 @@ impl Counters {
             memory_kept_bytes_max: room.kept_bytes(),
             services_running: get(&self.services),
             service_restarts: get(&self.service_restarts),
-            compiles,
+            compiles: code.compiles,
+            compiling: code.compiling,
+            publishing: 0,
+            components_loaded: code.loaded,
+            code_loaded_bytes: code.loaded_bytes,
+            code_cached_bytes: code.cache_bytes,
+            components_unavailable: get(&self.unavailable),
             sandbox_wall_us_p50: self.quantile(50),
             sandbox_wall_us_p99: self.quantile(99),
             ticks,
@@ -163,20 +184,20 @@ mod tests {
     use crate::limits::SandboxLimits;
     use crate::room::{Machine, PoolSize};
 
-    fn read(counters: &Counters, compiles: u64, ticks: u64) -> Metrics {
+    fn read(counters: &Counters, ticks: u64) -> Metrics {
         let limits = SandboxLimits::default();
         let size = PoolSize::new(1, 1 << 30, &limits, &Machine::look());
-        counters.read(compiles, ticks, &Room::new(&size, 1 << 30))
+        counters.read(Figures::default(), ticks, &Room::new(&size, 1 << 30))
     }
 
     #[test]
     fn quantiles_are_the_power_of_two_above() {
         let counters = Counters::default();
-        assert_eq!(read(&counters, 0, 0).sandbox_wall_us_p50, 0);
+        assert_eq!(read(&counters, 0).sandbox_wall_us_p50, 0);
         for wall_us in [40, 41, 42, 5000] {
             counters.ended("completed", wall_us);
         }
-        let metrics = read(&counters, 1, 2);
+        let metrics = read(&counters, 2);
         assert_eq!(metrics.sandbox_wall_us_p50, 64);
         assert_eq!(metrics.sandbox_wall_us_p99, 8192);
         assert_eq!(metrics.attempts_ended["completed"], 4);
@@ -188,7 +209,7 @@ mod tests {
         for n in 0..1000 {
             counters.ended(&format!("code_{n}"), 1);
         }
-        let ended = read(&counters, 0, 0).attempts_ended;
+        let ended = read(&counters, 0).attempts_ended;
         assert_eq!(ended.len(), 201);
         assert_eq!(ended["other"], 800);
     }

@@ -2,15 +2,16 @@
 //! threads for guests, and the workers that use them.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use engine::{Engine, NewComponent};
+use engine::Engine;
 use model::Digest;
 
 use crate::engine_config::WasmEngine;
 use crate::inspect::{PublishRefusal, inspect};
 use crate::metrics::{Counters, Metrics};
-use crate::registry::{LoadError, Registry};
+use crate::publish::{Publication, Publications, PublishEnd};
+use crate::registry::Registry;
 use crate::room::{Machine, MemoryBudget, PoolSize, Room};
 use crate::settings::{RuntimeSettings, WorkerSettings};
 use crate::worker::{Worker, WorkerHandle};
@@ -25,6 +26,7 @@ struct Inner {
     engine: Engine,
     settings: RuntimeSettings,
     registry: Arc<Registry>,
+    publications: Arc<Publications>,
     counters: Arc<Counters>,
     guests: GuestThreads,
 }
@@ -38,9 +40,17 @@ pub enum Error {
     /// The threads for guests could not be started.
     #[error("threads for guests could not be started: {0}")]
     Threads(std::io::Error),
-    /// The compiler could not be run.
+    /// The compiler could not be run, or something else of this host.
     #[error("{0}")]
     Unavailable(String),
+    /// No more components are published at once.
+    #[error(
+        "{components} components are being published, which is all this host takes on; ask again when some are done"
+    )]
+    Busy {
+        /// How many.
+        components: usize,
+    },
     /// The engine failed.
     #[error(transparent)]
     Engine(#[from] engine::Error),
@@ -76,59 +86,93 @@ impl Runtime {
         let room = Room::new(&size, budget.bytes());
         let registry = Registry::open(
             wasm,
-            settings.limits,
             room,
             Some(&settings.cache_dir),
             settings.compiler.clone(),
-        )
-        .map_err(Error::Sandbox)?;
+            &settings.code,
+            settings.limits,
+        );
+        let registry = Arc::new(registry.map_err(Error::Sandbox)?);
         let guests = GuestThreads::start(settings.guest_threads).map_err(Error::Threads)?;
         Ok(Self {
             inner: Arc::new(Inner {
+                publications: Arc::new(Publications::new(engine.clone(), registry.clone())),
                 engine,
                 settings,
-                registry: Arc::new(registry),
+                registry,
                 counters: Arc::default(),
                 guests,
             }),
         })
     }
 
-    /// Checks a component, compiles it for this host and publishes it.
+    /// Looks at a component and begins to publish it: to compile it for this
+    /// host, store it, and route to it each kind of `routes` with the weight
+    /// given. Returns its digest, by which [`Self::publication`] tells how far
+    /// that is.
     ///
-    /// Returns its digest and whether it is new. Publishing is by content:
-    /// doing it again changes nothing.
+    /// Publishing is by content: doing it again changes nothing, and joins what
+    /// is in progress. What was begun continues whether a caller waits or not.
     ///
     /// # Errors
     ///
-    /// If the compiler cannot be run or the database does not answer; asking
-    /// again is safe.
-    pub async fn publish(
+    /// If this host publishes as many as it takes on.
+    pub async fn begin_publishing(
         &self,
         bytes: Vec<u8>,
-    ) -> Result<Result<(Digest, bool), PublishRefusal>, Error> {
-        let inspected = match inspect(&bytes, &self.inner.engine.limits()) {
+        routes: Vec<(String, u32)>,
+    ) -> Result<Result<Digest, PublishRefusal>, Error> {
+        let limits = self.inner.engine.limits();
+        let looked = tokio::task::spawn_blocking(move || {
+            let inspected = inspect(&bytes, &limits);
+            (inspected, Arc::<[u8]>::from(bytes))
+        });
+        let (inspected, bytes) = looked
+            .await
+            .map_err(|error| Error::Unavailable(error.to_string()))?;
+        let inspected = match inspected {
             Ok(inspected) => inspected,
             Err(refusal) => return Ok(Err(refusal)),
         };
-        match self.inner.registry.load(&bytes).await {
-            Ok(_loaded) => {}
-            Err(LoadError::Rejected(refusal)) => return Ok(Err(refusal)),
-            Err(error @ LoadError::Unavailable(..)) => {
-                return Err(Error::Unavailable(error.to_string()));
+        let digest = inspected.digest;
+        self.inner.publications.begin(inspected, bytes, routes)?;
+        Ok(Ok(digest))
+    }
+
+    /// Returns where publishing a component stands, waiting up to `patience` for
+    /// its end; `None` if this host does not publish it and did not lately.
+    pub async fn publication(&self, digest: &Digest, patience: Duration) -> Option<Publication> {
+        self.inner.publications.wait(digest, patience).await
+    }
+
+    /// Publishes a component and waits for the end, however long it takes. See
+    /// [`Self::begin_publishing`].
+    ///
+    /// # Errors
+    ///
+    /// If this host publishes as many as it takes on.
+    pub async fn publish(
+        &self,
+        bytes: Vec<u8>,
+        routes: Vec<(String, u32)>,
+    ) -> Result<Result<PublishEnd, PublishRefusal>, Error> {
+        let digest = match self.begin_publishing(bytes, routes).await? {
+            Ok(digest) => digest,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        loop {
+            match self.publication(&digest, Duration::from_secs(60)).await {
+                Some(Publication::Ended(end)) => return Ok(Ok(end)),
+                Some(Publication::Working(_)) => {}
+                None => return Err(Error::Unavailable("its publishing is forgotten".to_owned())),
             }
         }
-        let (row, new) = self
-            .inner
-            .engine
-            .publish(NewComponent {
-                digest: inspected.digest,
-                bytes,
-                world: inspected.world.to_owned(),
-                imports: inspected.imports,
-            })
-            .await?;
-        Ok(Ok((row.digest, new)))
+    }
+
+    /// Ends what is being compiled and published; it has to be asked for again.
+    pub fn close(&self) {
+        self.inner.publications.close();
+        self.inner.registry.close();
     }
 
     /// Starts a worker on the present tokio runtime.
@@ -146,11 +190,13 @@ impl Runtime {
     /// Returns what happened since the start.
     pub fn metrics(&self) -> Metrics {
         let registry = &self.inner.registry;
-        self.inner.counters.read(
-            registry.compiles(),
-            registry.wasm().ticks(),
-            registry.room(),
-        )
+        Metrics {
+            publishing: self.inner.publications.working() as u64,
+            ..self
+                .inner
+                .counters
+                .read(registry.figures(), registry.wasm().ticks(), registry.room())
+        }
     }
 
     /// Returns when the sandbox of the latest attempt was opened.

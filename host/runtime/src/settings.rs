@@ -12,6 +12,35 @@ use crate::limits::SandboxLimits;
 /// of this host, relative to wherever it is reached.
 pub const CALLBACK_PREFIX: &str = "/v1/callbacks/";
 
+/// What compiling and keeping compiled code may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CodeLimits {
+    /// Most bytes one component compiles to.
+    pub compiled_bytes_max: u64,
+    /// Most bytes of compiled code in memory, all components together. One that
+    /// is being loaded or checked comes on top.
+    pub loaded_bytes_max: u64,
+    /// Most bytes of compiled code kept in [`RuntimeSettings::cache_dir`].
+    pub cache_bytes_max: u64,
+    /// Most processor time one component takes to compile, in milliseconds,
+    /// rounded up to whole seconds.
+    pub compile_cpu_ms_max: u32,
+    /// Most address space of the process that compiles one.
+    pub compile_memory_bytes_max: u64,
+}
+
+impl Default for CodeLimits {
+    fn default() -> Self {
+        Self {
+            compiled_bytes_max: 256 << 20,
+            loaded_bytes_max: 1 << 30,
+            cache_bytes_max: 4 << 30,
+            compile_cpu_ms_max: 60_000,
+            compile_memory_bytes_max: 4 << 30,
+        }
+    }
+}
+
 /// How handlers are run on this host.
 #[derive(Debug, Clone)]
 pub struct RuntimeSettings {
@@ -19,6 +48,8 @@ pub struct RuntimeSettings {
     pub cache_dir: PathBuf,
     /// Where components are compiled.
     pub compiler: CompileIn,
+    /// What compiling and keeping compiled code may take.
+    pub code: CodeLimits,
     /// What one sandbox may use.
     pub limits: SandboxLimits,
     /// Where sandboxes get their memory from.
@@ -44,6 +75,7 @@ impl RuntimeSettings {
         Ok(Self {
             cache_dir,
             compiler: CompileIn::Child(std::env::current_exe()?),
+            code: CodeLimits::default(),
             limits: SandboxLimits::default(),
             pooling: Pooling::Auto,
             sandboxes_max: 256,

@@ -273,6 +273,7 @@ impl Host {
             worker.drain(grace, at_once(shutdown)).await;
         }
         self.app.close();
+        self.app.runtime.close();
         let ending = async {
             let leaving = async {
                 if let Some(presence) = self.presence {
@@ -322,6 +323,9 @@ fn check(config: &Config) -> Result<(), StartError> {
     }
     if config.worker.service_leases_max == 0 {
         return wrong("worker.service_leases_max", "must be above zero".to_owned());
+    }
+    if let Err((key, detail)) = config.runtime.check() {
+        return wrong(key, detail);
     }
     if let Err(invalid) = config.retention.check() {
         return wrong(invalid.field, invalid.detail);
@@ -395,6 +399,10 @@ mod tests {
         config.worker.lease_ttl_ms = 1;
         let error = check(&config).expect_err("too short").to_string();
         assert!(error.starts_with("worker.lease_ttl_ms"), "{error}");
+        let mut config = Config::default();
+        config.runtime.loaded_bytes_max = config.runtime.compiled_bytes_max - 1;
+        let error = check(&config).expect_err("no room for one").to_string();
+        assert!(error.starts_with("runtime.loaded_bytes_max"), "{error}");
         let mut config = Config::default();
         config.retention.events_ms = 1;
         let error = check(&config).expect_err("too short").to_string();

@@ -1,6 +1,7 @@
 //! What tests share: databases of their own, time that can be moved, and waiting
 //! without sleeping.
 
+mod component;
 mod database;
 mod eventually;
 mod guests;
@@ -10,6 +11,7 @@ mod parts;
 mod proxy;
 mod random;
 
+pub use component::{HandmadeComponent, Run};
 pub use database::{Database, SECRETS_KEY, database};
 pub use eventually::eventually;
 pub use guests::guest;

@@ -117,12 +117,29 @@ impl Engine {
         .rows_affected()
             == 1;
         let row = self
-            .components()
+            .component(component.digest)
             .await?
-            .into_iter()
-            .find(|row| row.digest == component.digest)
             .ok_or_else(|| Error::corrupt("component", "digest", component.digest, "vanished"))?;
         Ok((row, new))
+    }
+
+    /// Reads one published component.
+    pub async fn component(&self, digest: Digest) -> Result<Option<ComponentRow>, Error> {
+        let row = sqlx::query!(
+            r#"SELECT id, octet_length(bytes)::bigint AS "size!", world, imports, published_at
+               FROM component WHERE digest = $1"#,
+            digest.0.as_slice()
+        )
+        .fetch_optional(&self.inner.reads)
+        .await?;
+        Ok(row.map(|row| ComponentRow {
+            id: row.id,
+            digest,
+            size: row.size,
+            world: row.world,
+            imports: row.imports,
+            published_at: row.published_at,
+        }))
     }
 
     /// Lists published components, newest first.

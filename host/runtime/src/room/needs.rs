@@ -1,7 +1,7 @@
 //! What a sandbox of a component occupies when it is opened.
 //!
 //! Counted once, by the process that compiles the component, and kept behind the
-//! compiled code: 48 bytes at its end. What wasmtime says about a loaded component
+//! compiled code: 56 bytes at its end. What wasmtime says about a loaded component
 //! leaves out its core instances and the sum of its memories.
 
 use wasmtime_environ::component::{
@@ -10,6 +10,7 @@ use wasmtime_environ::component::{
 use wasmtime_environ::wasmparser::{Validator, WasmFeatures};
 use wasmtime_environ::{HostPtr, ScopeVec, Tunables, VMOffsets};
 
+use crate::inspect::PublishRefusal;
 use crate::limits::{SandboxLimits, TABLE_ELEMENT_BYTES};
 
 /// What the store keeps of a core instance besides what its module asks for.
@@ -22,7 +23,9 @@ const SANDBOX_BYTES: u64 = 32 << 10;
 pub(crate) const INSTANCE_BYTES_MAX: u64 = 8 << 20;
 
 const MARK: &[u8; 8] = b"fh-needs";
-const SEAL_BYTES: usize = MARK.len() + 5 * 8;
+/// Numbers that [`Needs`] has.
+const FIELDS: usize = 6;
+const SEAL_BYTES: usize = MARK.len() + FIELDS * 8;
 
 /// What a sandbox occupies when it is opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -30,6 +33,8 @@ pub(crate) struct Needs {
     pub(crate) core_instances: u64,
     pub(crate) memories: u64,
     pub(crate) tables: u64,
+    /// Those that all tables have to begin with.
+    pub(crate) table_elements: u64,
     /// Initial linear memory and elements of tables, in bytes.
     pub(crate) memory_bytes: u64,
     /// Instances of the component and its modules, in bytes.
@@ -62,55 +67,64 @@ impl Needs {
     }
 
     /// Returns why no sandbox of such a component can be opened under `limits`.
-    pub(crate) fn exceed(&self, limits: &SandboxLimits) -> Option<String> {
-        let of = |has: u64, max: u64, what: &str, setting: &str| {
-            (has > max).then(|| format!("it has {has} {what}; {max} are allowed ({setting})"))
-        };
-        of(
-            self.core_instances,
-            limits.instances_max.into(),
-            "core instances",
-            "sandbox.instances_max",
-        )
-        .or_else(|| {
-            of(
+    pub(crate) fn exceed(&self, limits: &SandboxLimits) -> Option<PublishRefusal> {
+        let bounded = [
+            (
+                "core instances",
+                self.core_instances,
+                u64::from(limits.instances_max),
+                "instances_max",
+            ),
+            (
+                "linear memories",
                 self.memories,
                 limits.memories_max.into(),
-                "linear memories",
-                "sandbox.memories_max",
-            )
-        })
-        .or_else(|| {
-            of(
+                "memories_max",
+            ),
+            (
+                "tables",
                 self.tables,
                 limits.tables_max.into(),
-                "tables",
-                "sandbox.tables_max",
-            )
-        })
-        .or_else(|| {
-            of(
+                "tables_max",
+            ),
+            (
+                "elements of tables to begin with",
+                self.table_elements,
+                limits.table_elements_max.into(),
+                "table_elements_max",
+            ),
+            (
+                "bytes of memory and tables to begin with",
                 self.memory_bytes,
                 limits.memory_bytes_max,
-                "bytes of memory and tables before it does anything",
-                "sandbox.memory_bytes_max",
-            )
-        })
-        .or_else(|| {
-            (self.instance_bytes > INSTANCE_BYTES_MAX).then(|| {
-                format!(
-                    "its instances take {} bytes, without memories and tables; {INSTANCE_BYTES_MAX} are allowed",
-                    self.instance_bytes
-                )
+                "memory_bytes_max",
+            ),
+        ];
+        bounded
+            .into_iter()
+            .find(|(_, has, max, _)| has > max)
+            .map(|(what, has, max, setting)| PublishRefusal::ExceedsSandbox {
+                what,
+                has,
+                max,
+                setting,
             })
-        })
+            .or_else(|| {
+                (self.instance_bytes > INSTANCE_BYTES_MAX).then(|| {
+                    PublishRefusal::DoesNotFit(format!(
+                        "its instances take {} bytes, without memories and tables; {INSTANCE_BYTES_MAX} are allowed",
+                        self.instance_bytes
+                    ))
+                })
+            })
     }
 
-    fn fields(&self) -> [u64; 5] {
+    fn fields(&self) -> [u64; FIELDS] {
         [
             self.core_instances,
             self.memories,
             self.tables,
+            self.table_elements,
             self.memory_bytes,
             self.instance_bytes,
         ]
@@ -154,10 +168,11 @@ pub(crate) fn count(wasm: &[u8]) -> wasmtime::Result<Needs> {
         }
         let tables = module.tables.values().skip(module.num_imported_tables);
         for table in tables {
-            let bytes = table.limits.min.saturating_mul(TABLE_ELEMENT_BYTES);
-            needs.memory_bytes = needs.memory_bytes.saturating_add(bytes);
+            needs.table_elements = needs.table_elements.saturating_add(table.limits.min);
         }
     }
+    let table_bytes = needs.table_elements.saturating_mul(TABLE_ELEMENT_BYTES);
+    needs.memory_bytes = needs.memory_bytes.saturating_add(table_bytes);
     Ok(needs)
 }
 
@@ -174,7 +189,7 @@ pub(crate) fn sealed(mut code: Vec<u8>, needs: &Needs) -> Vec<u8> {
 /// Splits what [`sealed`] made. `None` if it was not made by it.
 pub(crate) fn split(sealed: &[u8]) -> Option<(&[u8], Needs)> {
     let (rest, mark) = sealed.split_last_chunk::<8>()?;
-    let (code, fields) = rest.split_last_chunk::<40>()?;
+    let (code, fields) = rest.split_last_chunk::<{ FIELDS * 8 }>()?;
     if mark != MARK {
         return None;
     }
@@ -188,6 +203,7 @@ pub(crate) fn split(sealed: &[u8]) -> Option<(&[u8], Needs)> {
         core_instances: fields.next()?,
         memories: fields.next()?,
         tables: fields.next()?,
+        table_elements: fields.next()?,
         memory_bytes: fields.next()?,
         instance_bytes: fields.next()?,
     };
@@ -204,6 +220,7 @@ mod tests {
             core_instances: 34,
             memories: 2,
             tables: 3,
+            table_elements: 9,
             memory_bytes: 5 << 20,
             instance_bytes: 7,
         };
@@ -223,6 +240,7 @@ mod tests {
             core_instances: limits.instances_max.into(),
             memories: limits.memories_max.into(),
             tables: limits.tables_max.into(),
+            table_elements: limits.table_elements_max.into(),
             memory_bytes: limits.memory_bytes_max,
             instance_bytes: INSTANCE_BYTES_MAX,
         };
@@ -251,6 +269,13 @@ mod tests {
             ),
             (
                 Needs {
+                    table_elements: fits.table_elements + 1,
+                    ..fits
+                },
+                "sandbox.table_elements_max",
+            ),
+            (
+                Needs {
                     memory_bytes: fits.memory_bytes + 1,
                     ..fits
                 },
@@ -265,7 +290,7 @@ mod tests {
             ),
         ];
         for (needs, word) in cases {
-            let why = needs.exceed(&limits).expect("too much");
+            let why = needs.exceed(&limits).expect("too much").to_string();
             assert!(why.contains(word), "{why}");
         }
     }

@@ -1,20 +1,20 @@
 //! Follows the routes of every kind and has their components loaded, so that
 //! a claim never waits for a compiler.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use model::Digest;
 use tokio::task::{Id, JoinSet};
 
 use super::Worker;
+use crate::registry::LoadError;
 use crate::routes::{Readiness, Routes, Target};
 
 /// How often routes are read when nobody asks for it.
 const EVERY: Duration = Duration::from_secs(1);
-/// Pause before a component is loaded again whose loader panicked.
-const PANIC_PAUSE: Duration = Duration::from_secs(30);
 
 /// Reads the routes now and then until the worker drains.
 pub(super) async fn follow(worker: Arc<Worker>) {
@@ -22,17 +22,34 @@ pub(super) async fn follow(worker: Arc<Worker>) {
     while !worker.is_draining() {
         match worker.engine.kinds().await {
             Ok(kinds) => {
+                let mut missing = HashSet::new();
                 let routes = kinds
                     .into_iter()
                     .map(|kind| {
-                        let targets = kind.routes.into_iter().map(|route| Target {
-                            component_id: route.component_id,
-                            weight: route.weight,
-                            component: loading.readiness(&worker, route.digest),
+                        let targets = kind.routes.into_iter().map(|route| {
+                            let component = if route.weight > 0 {
+                                loading.readiness(&worker, route.digest)
+                            } else {
+                                // Runs nothing, so it takes no memory.
+                                Readiness::Pending
+                            };
+                            if route.weight > 0 && !matches!(component, Readiness::Ready(_)) {
+                                missing.insert(route.digest);
+                            }
+                            Target {
+                                component_id: route.component_id,
+                                weight: route.weight,
+                                component,
+                            }
                         });
                         (kind.name, targets.collect())
                     })
                     .collect();
+                let missing = missing.len() as u64;
+                worker
+                    .counters
+                    .unavailable
+                    .store(missing, Ordering::Relaxed);
                 change(&worker, Routes::new(routes));
             }
             Err(error) => tracing::debug!(%error, "routes could not be read; the last ones stay"),
@@ -70,55 +87,44 @@ fn change(worker: &Worker, routes: Routes) {
 #[derive(Default)]
 struct Loading {
     tasks: JoinSet<()>,
-    digests: HashMap<Id, Digest>,
-    /// Those whose loader panicked, and when they may be loaded again.
-    panicked: HashMap<Digest, Instant>,
+    digests: HashMap<Digest, Id>,
 }
 
 impl Loading {
     /// Says whether a component can be run, and begins to load one that is
-    /// not yet.
+    /// not yet. One that could not be loaded is left alone until it is tried
+    /// again; meanwhile its kinds are not claimed.
     fn readiness(&mut self, worker: &Arc<Worker>, digest: Digest) -> Readiness {
         if let Some(loaded) = worker.registry.ready(&digest) {
             return Readiness::Ready(loaded);
         }
-        if let Some(refusal) = worker.registry.rejection(&digest) {
-            return Readiness::Rejected(refusal.to_string());
+        match worker.registry.setback(&digest) {
+            Some(LoadError::Rejected(refusal)) => return Readiness::Rejected(refusal.to_string()),
+            Some(LoadError::Refused(_) | LoadError::Unavailable(..)) => return Readiness::Pending,
+            None => {}
         }
-        let waits = self
-            .panicked
-            .get(&digest)
-            .is_some_and(|at| *at > Instant::now());
-        if !waits && !self.digests.values().any(|it| *it == digest) {
+        if !self.digests.contains_key(&digest) {
             let worker = worker.clone();
             let task = self.tasks.spawn(async move {
                 if let Err(error) = worker.registry.prepare(&worker.engine, digest).await {
                     tracing::error!(%digest, %error, "a component cannot be run here; kinds routed to it are not claimed");
                 }
             });
-            self.digests.insert(task.id(), digest);
+            self.digests.insert(digest, task.id());
         }
         Readiness::Pending
     }
 
     /// Waits until one is loaded, or turned out not to be loadable.
     async fn finished(&mut self) {
-        let (id, error) = match self.tasks.join_next_with_id().await {
-            Some(Ok((id, ()))) => (id, None),
-            Some(Err(error)) => (error.id(), Some(error)),
+        let ended = match self.tasks.join_next_with_id().await {
+            Some(Ok((id, ()))) => id,
+            Some(Err(error)) => {
+                tracing::error!(%error, "loading a component failed");
+                error.id()
+            }
             None => std::future::pending().await,
         };
-        let Some(digest) = self.digests.remove(&id) else {
-            return;
-        };
-        match error {
-            None => {
-                self.panicked.remove(&digest);
-            }
-            Some(error) => {
-                tracing::error!(%digest, %error, "loading a component failed; it is tried again");
-                self.panicked.insert(digest, Instant::now() + PANIC_PAUSE);
-            }
-        }
+        self.digests.retain(|_, id| *id != ended);
     }
 }

@@ -18,6 +18,52 @@ pub struct PublishedComponent {
     pub kinds: Vec<String>,
 }
 
+/// Publishing that has not ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct PublishingComponent {
+    /// Its identity.
+    #[schema(value_type = String)]
+    pub digest: Digest,
+    /// What is done now.
+    pub state: PublishingState,
+    /// Time since it was asked for.
+    pub elapsed_ms: u64,
+    /// Components that are compiled before it.
+    pub ahead: u32,
+    /// The one being compiled now, if it waits for that.
+    #[schema(value_type = Option<String>)]
+    pub behind: Option<Digest>,
+}
+
+impl From<runtime::Working> for PublishingComponent {
+    fn from(working: runtime::Working) -> Self {
+        let compiler = working.compiler;
+        Self {
+            digest: working.digest,
+            state: match compiler {
+                Some(compiler) if compiler.compiling => PublishingState::Compiling,
+                Some(_) => PublishingState::Queued,
+                None => PublishingState::Working,
+            },
+            elapsed_ms: u64::try_from(working.elapsed.as_millis()).unwrap_or(u64::MAX),
+            ahead: compiler.map_or(0, |compiler| compiler.ahead),
+            behind: compiler.and_then(|compiler| compiler.behind),
+        }
+    }
+}
+
+/// What is done to publish a component.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum PublishingState {
+    /// It waits for the compiler.
+    Queued,
+    /// It is being compiled.
+    Compiling,
+    /// It is being checked, stored and routed to.
+    Working,
+}
+
 /// The components published.
 #[derive(Debug, Deserialize, ToSchema)]
 pub struct Components {

@@ -22,8 +22,8 @@ mod waitpoint_key;
 mod worker;
 
 pub use component::{
-    Component, Components, DefineKind, DefinedKind, Kind, Kinds, PublishedComponent, Route,
-    SetRoute, SetRoutes,
+    Component, Components, DefineKind, DefinedKind, Kind, Kinds, PublishedComponent,
+    PublishingComponent, PublishingState, Route, SetRoute, SetRoutes,
 };
 pub use condition::{CompositeBody, ResumeCondition, ResumePolicy, SignalMatcher};
 pub use execution::{

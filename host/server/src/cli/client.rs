@@ -115,31 +115,26 @@ impl Client {
             .and_then(|value| value.to_str().ok())
             .unwrap_or("application/octet-stream")
             .to_owned();
-        let bytes_max = if status.is_success() {
-            ANSWER_BYTES_MAX
-        } else {
-            PROBLEM_BYTES_MAX
-        };
+        if !status.is_success() {
+            let body = beginning(response).await.map_err(unreachable)?;
+            return Err(Failure::answered(
+                status.as_u16(),
+                serde_json::from_slice(&body).ok(),
+            ));
+        }
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(unreachable)? {
-            if body.len() + chunk.len() > bytes_max {
-                let message = format!("the host's answer is larger than {bytes_max} bytes");
+            if body.len() + chunk.len() > ANSWER_BYTES_MAX {
+                let message = format!("the host's answer is larger than {ANSWER_BYTES_MAX} bytes");
                 return Err(Failure::new(Exit::Failed, message));
             }
             body.extend_from_slice(&chunk);
         }
-        if status.is_success() {
-            Ok(Answer {
-                status,
-                content_type,
-                body,
-            })
-        } else {
-            Err(Failure::answered(
-                status.as_u16(),
-                serde_json::from_slice(&body).ok(),
-            ))
-        }
+        Ok(Answer {
+            status,
+            content_type,
+            body,
+        })
     }
 
     /// Asks for something.
@@ -176,8 +171,11 @@ impl Answer {
     /// Reads the body as JSON.
     pub fn read<T: DeserializeOwned>(&self) -> Result<T, Failure> {
         serde_json::from_slice(&self.body).map_err(|error| {
-            let message =
-                format!("the host's answer cannot be read; is it another version? {error}");
+            let error = error.to_string();
+            let message = format!(
+                "the host's answer cannot be read; is it another version? {}",
+                model::shown(&error, model::SHOWN_TEXT_BYTES_MAX)
+            );
             Failure::new(Exit::Failed, message)
         })
     }
@@ -186,6 +184,17 @@ impl Answer {
     pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
     }
+}
+
+/// Reads a problem, and no more of it than a problem has.
+async fn beginning(mut response: reqwest::Response) -> Result<Vec<u8>, reqwest::Error> {
+    let mut body = Vec::new();
+    while body.len() < PROBLEM_BYTES_MAX
+        && let Some(chunk) = response.chunk().await?
+    {
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
 }
 
 /// Returns the path of something by its name, which may hold any character.

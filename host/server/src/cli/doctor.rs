@@ -316,15 +316,21 @@ fn browsers(config: &Config) -> Finding {
 
 fn cache(config: &Config) -> Finding {
     let dir = config.code_dir();
-    let (good, detail) = match std::fs::read_dir(&dir) {
+    let (good, detail) = match std::fs::read_dir(dir.join("compiled")) {
         Ok(entries) => {
             let sizes: Vec<u64> = entries
                 .filter_map(|entry| Some(entry.ok()?.metadata().ok()?.len()))
                 .collect();
-            let total = size(sizes.iter().sum());
+            let (total, max) = (sizes.iter().sum(), config.runtime.cache_bytes_max);
             (
                 Some(true),
-                format!("{} files, {total} in {}", sizes.len(), dir.display()),
+                format!(
+                    "{} files, {} of {} in {}",
+                    sizes.len(),
+                    size(total),
+                    size(max),
+                    dir.display()
+                ),
             )
         }
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {

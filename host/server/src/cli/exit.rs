@@ -89,6 +89,9 @@ impl Exit {
     }
 }
 
+/// Most bytes shown of what a problem says.
+const DETAIL_BYTES_MAX: usize = 4096;
+
 /// Why a command did not succeed.
 #[derive(Debug, Clone)]
 pub struct Failure {
@@ -139,7 +142,11 @@ impl Failure {
         };
         let text = |name: &str| problem.as_ref()?.get(name)?.as_str();
         let message = match (text("detail"), text("code")) {
-            (Some(detail), Some(code)) => format!("{detail} ({code})"),
+            (Some(detail), Some(code)) => format!(
+                "{} ({})",
+                model::shown(detail, DETAIL_BYTES_MAX),
+                model::shown(code, model::SHOWN_NAME_BYTES_MAX)
+            ),
             _ => format!("the host answered with status {status}"),
         };
         let mut failure = Self::new(exit, message);
@@ -199,7 +206,18 @@ impl From<pgserver::Error> for Failure {
 
 impl From<runtime::Error> for Failure {
     fn from(error: runtime::Error) -> Self {
-        Self::new(Exit::Failed, error.to_string())
+        Self::from(&error)
+    }
+}
+
+impl From<&runtime::Error> for Failure {
+    fn from(error: &runtime::Error) -> Self {
+        let exit = match error {
+            runtime::Error::Busy { .. } => Exit::Unavailable,
+            runtime::Error::Engine(error) if error.is_unavailable() => Exit::Unavailable,
+            _ => Exit::Failed,
+        };
+        Self::new(exit, error.to_string())
     }
 }
 
@@ -226,6 +244,9 @@ mod tests {
         let failure = Failure::answered(422, Some(problem));
         assert_eq!(failure.exit, Exit::Usage);
         assert_eq!(failure.message, "nothing handles it (unknown_kind)");
+        let long = json!({"code": "x", "detail": "y".repeat(1 << 20)});
+        let failure = Failure::answered(422, Some(long));
+        assert!(failure.message.len() < 5000, "{}", failure.message.len());
         assert_eq!(Failure::answered(503, None).exit, Exit::Unavailable);
         assert_eq!(Failure::answered(403, None).exit, Exit::Denied);
         assert_eq!(Failure::answered(404, None).exit, Exit::NotFound);

@@ -2,24 +2,31 @@
 //! the kind its file is named after.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use futures::StreamExt as _;
+use runtime::Publication;
 use serde_json::json;
 
 use super::Context;
+use super::component::Shown;
 use super::exit::{Exit, Failure};
 use super::terminal::{Paint, complain, neutralise};
 use crate::Host;
 use crate::duration;
 use crate::stopwatch::Stopwatch;
 
-/// Components compiled at once; compiling takes a core each.
-const AT_ONCE: usize = 2;
+/// Components published at once, so that the compiler never waits for the next.
+const AT_ONCE: usize = 4;
+/// How long one takes before its progress is shown.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// Publishes every component of a directory. One that cannot be run is said and
 /// passed over.
 pub async fn directory(context: &Context, host: &Host, dir: &Path) -> Result<(), Failure> {
-    let files = components(dir)?;
+    let mut files = components(dir)?;
+    // What is quick to compile is not kept waiting by what is not.
+    files.sort_by_cached_key(|(_, path)| std::fs::metadata(path).map_or(0, |file| file.len()));
     if files.is_empty() {
         complain(&format!(
             "warning: there is no .wasm file in {}",
@@ -29,7 +36,7 @@ pub async fn directory(context: &Context, host: &Host, dir: &Path) -> Result<(),
     let mut published = futures::stream::iter(files)
         .map(|(kind, path)| async move {
             let watch = Stopwatch::start();
-            let done = one(host, &kind, &path).await;
+            let done = one(context, host, &kind, &path).await;
             (kind, path, done, watch.elapsed())
         })
         .buffer_unordered(AT_ONCE);
@@ -57,23 +64,42 @@ pub async fn directory(context: &Context, host: &Host, dir: &Path) -> Result<(),
     Ok(())
 }
 
-/// Publishes one component and routes a kind to it.
-pub async fn one(host: &Host, kind: &str, path: &Path) -> Result<model::Digest, Failure> {
+/// Publishes one component and routes a kind to it, saying how far that is when it
+/// takes long.
+pub async fn one(
+    context: &Context,
+    host: &Host,
+    kind: &str,
+    path: &Path,
+) -> Result<model::Digest, Failure> {
     let bytes = tokio::fs::read(path)
         .await
         .map_err(|error| Failure::file("read", path, &error))?;
     let refused = |text: String| Failure::new(Exit::Failed, text);
-    let (digest, _) = host
+    let routes = vec![(kind.to_owned(), 1)];
+    let digest = host
         .runtime()
-        .publish(bytes)
+        .begin_publishing(bytes, routes)
         .await?
         .map_err(|refusal| refused(refusal.to_string()))?;
-    host.engine()
-        .route(kind, vec![(digest, 1)])
-        .await?
-        .map_err(|refusal| refused(refusal.to_string()))?;
-    host.refresh();
-    Ok(digest)
+    let mut shown = Shown::of(kind);
+    let mut patience = PATIENCE;
+    let end = loop {
+        match host.runtime().publication(&digest, patience).await {
+            Some(Publication::Ended(end)) => break end,
+            Some(Publication::Working(working)) => shown.show(context, &working.into()),
+            None => return Err(refused("what became of it is forgotten".to_owned())),
+        }
+        patience = Duration::from_secs(1);
+    };
+    match &*end {
+        Ok(Ok(_published)) => {
+            host.refresh();
+            Ok(digest)
+        }
+        Ok(Err(refusal)) => Err(refused(refusal.to_string())),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// Returns kind and path of each component, by name.

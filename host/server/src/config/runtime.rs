@@ -3,10 +3,15 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use runtime::{CompileIn, Pooling};
+use runtime::{CodeLimits, CompileIn, Pooling};
 use serde::{Deserialize, Serialize};
 
 use super::Config;
+
+/// Least address space a compiler starts in.
+const COMPILE_MEMORY_BYTES_MIN: u64 = 512 << 20;
+/// What a file of the cache has beside code.
+const CACHE_FILE_EXTRA_BYTES: u64 = 64;
 
 /// How guests are compiled and held.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -26,17 +31,74 @@ pub struct Runtime {
     pub memory_bytes_max: u64,
     /// Threads guests run on; 0 for as many as there are processors.
     pub guest_threads: u32,
+    /// Most bytes one component compiles to.
+    pub compiled_bytes_max: u64,
+    /// Most bytes of compiled code in memory, all components together.
+    pub loaded_bytes_max: u64,
+    /// Most bytes of compiled code kept on disk.
+    pub cache_bytes_max: u64,
+    /// Most processor time one component takes to compile, in milliseconds.
+    pub compile_cpu_ms_max: u32,
+    /// Most memory of the process that compiles one, in bytes of address space.
+    pub compile_memory_bytes_max: u64,
 }
 
 impl Default for Runtime {
     fn default() -> Self {
+        let code = CodeLimits::default();
         Self {
             cache_dir: None,
             pooling: Pooling::Auto,
             sandboxes_max: 0,
             memory_bytes_max: 0,
             guest_threads: 0,
+            compiled_bytes_max: code.compiled_bytes_max,
+            loaded_bytes_max: code.loaded_bytes_max,
+            cache_bytes_max: code.cache_bytes_max,
+            compile_cpu_ms_max: code.compile_cpu_ms_max,
+            compile_memory_bytes_max: code.compile_memory_bytes_max,
         }
+    }
+}
+
+impl Runtime {
+    /// Checks what the types cannot: a component that may be compiled must find
+    /// room in memory and on disk.
+    ///
+    /// # Errors
+    /// The key and what is wrong with it.
+    pub fn check(&self) -> Result<(), (&'static str, String)> {
+        for (key, value) in [
+            ("runtime.compiled_bytes_max", self.compiled_bytes_max),
+            ("runtime.compile_cpu_ms_max", self.compile_cpu_ms_max.into()),
+        ] {
+            if value == 0 {
+                return Err((key, "must be above zero".to_owned()));
+            }
+        }
+        // Less, and the compiler does not even start.
+        if self.compile_memory_bytes_max < COMPILE_MEMORY_BYTES_MIN {
+            let detail = format!(
+                "{} is out of range: at least {COMPILE_MEMORY_BYTES_MIN}",
+                self.compile_memory_bytes_max
+            );
+            return Err(("runtime.compile_memory_bytes_max", detail));
+        }
+        for (key, value) in [
+            ("runtime.loaded_bytes_max", self.loaded_bytes_max),
+            ("runtime.cache_bytes_max", self.cache_bytes_max),
+        ] {
+            let least = self
+                .compiled_bytes_max
+                .saturating_add(CACHE_FILE_EXTRA_BYTES);
+            if value < least {
+                let detail = format!(
+                    "{value} is out of range: at least {least}, which one component may take (runtime.compiled_bytes_max)"
+                );
+                return Err((key, detail));
+            }
+        }
+        Ok(())
     }
 }
 
@@ -58,6 +120,13 @@ impl Config {
         runtime::RuntimeSettings {
             cache_dir: self.code_dir(),
             compiler: CompileIn::Child(compiler),
+            code: CodeLimits {
+                compiled_bytes_max: self.runtime.compiled_bytes_max,
+                loaded_bytes_max: self.runtime.loaded_bytes_max,
+                cache_bytes_max: self.runtime.cache_bytes_max,
+                compile_cpu_ms_max: self.runtime.compile_cpu_ms_max,
+                compile_memory_bytes_max: self.runtime.compile_memory_bytes_max,
+            },
             limits: self.sandbox,
             pooling: self.runtime.pooling,
             sandboxes_max: match self.runtime.sandboxes_max {

@@ -3,8 +3,6 @@
 //! Two forms: a JSON object that describes the execution, or — with the kind in
 //! the query — a body of any type that is the input itself.
 
-use std::time::Duration;
-
 use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -16,17 +14,14 @@ use super::App;
 use super::answer::Json;
 use super::body::{self, Cap, SMALL_BYTES_MAX};
 use super::payload::{Forms, INPUT};
+use super::prefer::{self, Prefers};
 use super::problem::{Code, Problem};
 use super::query::Query;
 use super::text;
-use super::wait::TIMEOUT_MAX;
 use crate::api::{CreateExecution, CreatedExecution};
 
 /// Header that carries an idempotency key.
 pub const KEY_HEADER: &str = "idempotency-key";
-/// Header in which a caller says that it would wait.
-pub const PREFER: &str = "prefer";
-const PREFERENCE_APPLIED: &str = "preference-applied";
 
 /// Creates an execution.
 ///
@@ -75,7 +70,8 @@ pub async fn create(
         of_json(&headers, &bytes)?
     };
     take_headers(&mut create, &headers)?;
-    let Some(patience) = patience(&headers) else {
+    let prefers = prefer::read(&headers);
+    let Some(Prefers::Wait(patience)) = prefers else {
         return Ok(answer(&app.engine.create(create).await??, None));
     };
     let (created, _) = app
@@ -84,26 +80,8 @@ pub async fn create(
         .await??;
     let info = app.engine.get(created.id(), None).await?;
     let mut response = answer(&created, info.map(|info| info.public_state));
-    let applied = HeaderValue::from_static("wait");
-    response.headers_mut().insert(PREFERENCE_APPLIED, applied);
+    prefer::applied(&mut response, prefers);
     Ok(response)
-}
-
-/// Reads how long the caller would wait for the end: `Prefer: wait=SECONDS` (RFC
-/// 7240), of which more than the longest is the longest. What cannot be read is
-/// no preference.
-fn patience(headers: &HeaderMap) -> Option<Duration> {
-    headers
-        .get_all(PREFER)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .find_map(|preference| {
-            let (name, value) = preference.trim().split_once('=')?;
-            let named = name.trim().eq_ignore_ascii_case("wait");
-            let seconds = value.trim().parse().ok().filter(|_| named)?;
-            Some(Duration::from_secs(seconds).min(TIMEOUT_MAX))
-        })
 }
 
 /// JSON spends a third on base64 and some on everything beside the input.
@@ -302,22 +280,6 @@ mod tests {
 
     fn of(text: &str) -> Result<Create, Problem> {
         of_request(body::parse(text.as_bytes())?)
-    }
-
-    #[test]
-    fn a_preference_to_wait_is_read_among_others_and_bounded() {
-        let of = |value: &'static str| {
-            let mut headers = HeaderMap::new();
-            headers.insert(PREFER, HeaderValue::from_static(value));
-            patience(&headers)
-        };
-        assert_eq!(of("wait=5"), Some(Duration::from_secs(5)));
-        assert_eq!(of("return=minimal, Wait = 7"), Some(Duration::from_secs(7)));
-        assert_eq!(of("wait=3600"), Some(TIMEOUT_MAX));
-        for none in ["wait", "wait=soon", "wait=-1", "respond-async", ""] {
-            assert_eq!(of(none), None, "{none}");
-        }
-        assert_eq!(patience(&HeaderMap::new()), None);
     }
 
     #[test]

@@ -271,6 +271,42 @@ fn guests(page: &mut Page, app: &App) {
             metrics.compiles,
         ),
         (
+            "compiling",
+            "gauge",
+            "Components this host compiles, those that wait for it among them.",
+            metrics.compiling,
+        ),
+        (
+            "publishing",
+            "gauge",
+            "Components this host publishes.",
+            metrics.publishing,
+        ),
+        (
+            "components_loaded",
+            "gauge",
+            "Components this host has in memory.",
+            metrics.components_loaded,
+        ),
+        (
+            "components_unavailable",
+            "gauge",
+            "Components routed to that this host cannot run now.",
+            metrics.components_unavailable,
+        ),
+        (
+            "code_loaded_bytes",
+            "gauge",
+            "Compiled code this host has in memory.",
+            metrics.code_loaded_bytes,
+        ),
+        (
+            "code_cached_bytes",
+            "gauge",
+            "Compiled code this host has on disk.",
+            metrics.code_cached_bytes,
+        ),
+        (
             "guest_ticks_total",
             "counter",
             "Ticks of the thread that interrupts guests.",

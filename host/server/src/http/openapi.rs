@@ -8,8 +8,8 @@ use utoipa::OpenApi;
 
 use super::{
     block, callbacks, cancel, claim, components, create, create_batch, decide, expired, grants,
-    health, kinds, lanes, leases, list, metrics, namespaces, operate, overrule, read, signal,
-    suspend, suspended, suspensions, tags, wait, waitpoint_keys, waitpoints, workers,
+    health, kinds, lanes, leases, list, metrics, namespaces, operate, overrule, publish, read,
+    signal, suspend, suspended, suspensions, tags, wait, waitpoint_keys, waitpoints, workers,
 };
 
 /// Gathers what stands beside each handler.
@@ -31,7 +31,7 @@ use super::{
         suspensions::signals, suspensions::list, waitpoints::list, waitpoints::close,
         waitpoints::token, waitpoints::pending, callbacks::callback,
         tags::get, tags::set, operate::operations, expired::expired, suspended::suspended,
-        components::publish, components::list, components::get,
+        publish::publish, publish::publication, components::list, components::get,
         kinds::list, kinds::define, kinds::route,
         lanes::list, lanes::set, namespaces::list, namespaces::set,
         workers::register, workers::list, workers::get, workers::retire, workers::heartbeat,

@@ -92,10 +92,10 @@ codes! {
     ComponentExports = "component_exports", UNPROCESSABLE_ENTITY, "The component fits no world";
     /// The compiler refused the component.
     ComponentDoesNotCompile = "component_does_not_compile", UNPROCESSABLE_ENTITY, "The component does not compile";
+    /// The component has or needs more than it may.
+    ComponentExceedsLimits = "component_exceeds_limits", UNPROCESSABLE_ENTITY, "The component exceeds a limit";
     /// The component does not fit the interfaces of this host.
     ComponentDoesNotLink = "component_does_not_link", UNPROCESSABLE_ENTITY, "The component does not fit this host";
-    /// No sandbox of the component could be opened.
-    ComponentNeverOpens = "component_never_opens", UNPROCESSABLE_ENTITY, "No sandbox of the component could be opened";
     /// The lane takes no new work.
     LaneDisabled = "lane_disabled", CONFLICT, "The lane takes no new work";
     /// The key was used with another request.
@@ -198,6 +198,12 @@ codes! {
     Unavailable = "unavailable", SERVICE_UNAVAILABLE, "The database is not available";
     /// The host is about to end.
     Draining = "draining", SERVICE_UNAVAILABLE, "The host is about to end";
+    /// The request took longer than any may.
+    NoAnswer = "no_answer", SERVICE_UNAVAILABLE, "There was no answer in time";
+    /// The compiler of this host did not run, or was ended by the system.
+    CompilerUnavailable = "compiler_unavailable", SERVICE_UNAVAILABLE, "The host could not compile the component";
+    /// The host publishes as many components as it takes on.
+    PublishingBusy = "publishing_busy", SERVICE_UNAVAILABLE, "The host publishes too many components already";
     /// The host is not ready to take work.
     NotReady = "not_ready", SERVICE_UNAVAILABLE, "The host is not ready";
     /// A row holds what this version cannot show.
@@ -337,8 +343,14 @@ impl From<Invalid> for Problem {
 
 impl From<engine::Error> for Problem {
     fn from(error: engine::Error) -> Self {
+        Self::from(&error)
+    }
+}
+
+impl From<&engine::Error> for Problem {
+    fn from(error: &engine::Error) -> Self {
         // Says what to set, and nothing of what is in the database.
-        if let engine::Error::Secrets(fault) = &error {
+        if let engine::Error::Secrets(fault) = error {
             tracing::error!(%error, "secrets cannot be read");
             return Self::new(Code::SecretsKey, fault.to_string());
         }

@@ -17,8 +17,8 @@ use super::problem::{Code, Problem};
 use super::{
     App, answer, block, callbacks, cancel, claim, components, create, create_batch, decide,
     expired, grants, health, kinds, lanes, leases, list, metrics, namespaces, openapi, operate,
-    overrule, read, signal, suspend, suspended, suspensions, tags, text, wait, waitpoint_keys,
-    waitpoints, workers,
+    overrule, prefer, publish, read, signal, suspend, suspended, suspensions, tags, text, wait,
+    waitpoint_keys, waitpoints, workers,
 };
 
 macro_rules! routes {
@@ -72,9 +72,10 @@ routes! {
     post "/v1/callbacks/{token}" => callbacks::callback;
     get "/v1/suspended" => suspended::suspended;
     get "/v1/leases/expired" => expired::expired;
-    post "/v1/components" => components::publish;
+    post "/v1/components" => publish::publish;
     get "/v1/components" => components::list;
     get "/v1/components/{digest}" => components::get;
+    get "/v1/components/{digest}/publish" => publish::publication;
     get "/v1/kinds" => kinds::list;
     put "/v1/kinds/{kind}" => kinds::define;
     put "/v1/kinds/{kind}/routes" => kinds::route;
@@ -114,7 +115,7 @@ routes! {
     get "/openapi.json" => openapi::openapi;
 }
 
-/// Longest a `/wait` or a `/claim` may take beyond what it asked for.
+/// Longest a request that waits may take beyond what it asked for.
 const WAIT_SLACK: Duration = Duration::from_secs(10);
 
 /// Makes the router.
@@ -185,10 +186,14 @@ async fn bounded(State(app): State<App>, request: Request, next: Next) -> Respon
 /// Answers within the time of the route.
 async fn answered(app: &App, request: Request, next: Next) -> Response {
     let path = request.uri().path();
-    let prefers = request.headers().contains_key(create::PREFER);
+    let prefers = request.headers().contains_key(prefer::PREFER);
     let waits =
         path.ends_with("/wait") || path.ends_with("/claim") || path == "/v1/executions" && prefers;
-    let timeout = if waits {
+    // Its body may take as long as any other before it waits.
+    let publishes = path == "/v1/components" || path.ends_with("/publish");
+    let timeout = if publishes {
+        app.http.request_timeout() + wait::TIMEOUT_MAX + WAIT_SLACK
+    } else if waits {
         wait::TIMEOUT_MAX + WAIT_SLACK
     } else {
         app.http.request_timeout()
@@ -211,7 +216,7 @@ async fn guarded(timeout: Duration, answer: impl Future<Output = Response>) -> R
             .into_response()
         }
         Err(_) => Problem::new(
-            Code::Unavailable,
+            Code::NoAnswer,
             format!(
                 "no answer within {} ms; whether the request took effect is unknown: ask again",
                 timeout.as_millis()

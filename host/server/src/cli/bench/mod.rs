@@ -72,11 +72,11 @@ pub struct BenchArgs {
     /// How often the measurements are repeated; the median counts
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=100))]
     rounds: u32,
-    /// Executions in flight, one measurement each
-    #[arg(long, value_name = "N", value_delimiter = ',', default_values_t = [1, 64, 512, 2048])]
+    /// Executions in flight, one measurement each; separated by spaces or commas
+    #[arg(long, value_name = "N", num_args = 1.., value_delimiter = ',', default_values_t = [1, 64, 512, 2048])]
     in_flight: Vec<usize>,
-    /// Ready executions that claims are measured against
-    #[arg(long, value_name = "N", value_delimiter = ',', default_values_t = [1_000, 100_000, 1_000_000])]
+    /// Ready executions that claims are measured against; separated by spaces or commas
+    #[arg(long, value_name = "N", num_args = 1.., value_delimiter = ',', default_values_t = [1_000, 100_000, 1_000_000])]
     backlog: Vec<u64>,
     /// Suspended executions that time limits are looked for among
     #[arg(long, value_name = "N", default_value_t = 1_000_000)]
@@ -114,8 +114,9 @@ pub async fn run(context: &Context, args: BenchArgs) -> Result<Exit, Failure> {
     let host = Host::start(&config, this_binary()?).await?;
     // In a task, as requests are served: who is none waits for a thread to be woken with
     // each answer.
+    let talking = context.clone();
     let measuring = tokio::spawn(async move {
-        let measured = measure(&args, &config, &host).await;
+        let measured = measure(&talking, &args, &config, &host).await;
         host.stop(Duration::from_secs(5), None).await;
         measured
     });
@@ -156,11 +157,16 @@ fn scratch(config: &mut Config) -> Result<Option<tempfile::TempDir>, Failure> {
     Ok(Some(dir))
 }
 
-async fn measure(args: &BenchArgs, config: &Config, host: &Host) -> Result<Report, Failure> {
+async fn measure(
+    context: &Context,
+    args: &BenchArgs,
+    config: &Config,
+    host: &Host,
+) -> Result<Report, Failure> {
     let engine = host.engine();
     let idle_rss = rss_bytes();
-    load::one(host, KIND, &args.component).await?;
-    load::one(host, waiting::KIND_WAITING, &args.waiting).await?;
+    load::one(context, host, KIND, &args.component).await?;
+    load::one(context, host, waiting::KIND_WAITING, &args.waiting).await?;
     complain("warming up");
     lifecycles::run(host, 16, Duration::from_millis(500)).await?;
     ends_well(host).await?;
