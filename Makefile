@@ -1,7 +1,10 @@
 # `make run` and `make test` need nothing else; what they lack they install with
 # the platform's ordinary tools, and say so.
 
-.PHONY: run test postgres guests lint bench chaos fuzz golden
+.PHONY: help run test postgres guests lint bench chaos fuzz golden
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 18
 
 run: postgres guests ## start a host with the examples, on a Postgres of its own
 	cargo run -- dev --load guest-examples/out --demo guest-examples/samples.toml --results results

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use engine::{Binding, Suspend, Suspended, SuspensionTimeout, WaitpointRef};
 use model::{
-    BlockingReason, CancelSource, FailureClass, Fence, PublicState, ResumeCondition, SignalEffect,
-    SignalRefusal, SuspensionCloseReason, TimeoutBehavior, WaitpointCloseReason,
+    BlockingReason, CancelSource, FailureClass, Fence, Moment, PublicState, ResumeCondition,
+    SignalEffect, SignalRefusal, SuspensionCloseReason, TimeoutBehavior, WaitpointCloseReason,
 };
 
 use crate::waiting::{
@@ -375,7 +375,9 @@ async fn every_refusal_of_a_suspension_has_its_name() {
         ),
         (
             Suspend {
-                timeout: Some(SuspensionTimeout::At(time::OffsetDateTime::UNIX_EPOCH)),
+                timeout: Some(SuspensionTimeout::At(
+                    Moment::new(time::OffsetDateTime::UNIX_EPOCH).expect("a time"),
+                )),
                 ..base()
             },
             "invalid_input",

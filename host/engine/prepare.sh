@@ -1,26 +1,42 @@
 #!/bin/sh
 # Writes the descriptions of all queries into host/engine/.sqlx, from a private
-# database that the migrations have just been applied to.
+# database that it starts, applies the migrations to and throws away.
 #
 # The build reads these descriptions, so that it needs no database. Run this
 # after changing a query or a migration, and commit what it writes.
-# usage: host/engine/prepare.sh            needs psql and a server to start
-#        DATABASE_URL=… host/engine/prepare.sh    an empty database to use
+# usage: host/engine/prepare.sh           writes them
+#        host/engine/prepare.sh --check   fails if those committed are others
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 top=$(cd "$here/../.." && pwd)
+cd "$top"
 
-if [ -z "${DATABASE_URL:-}" ]; then
-    echo "prepare: set DATABASE_URL to an empty database that may be filled with the schema" >&2
+case ${1:-} in
+'' | --check) ;;
+*)
+    echo "usage: host/engine/prepare.sh [--check]" >&2
     exit 2
-fi
-for migration in "$top"/migrations/*.sql; do
-    psql -q -v ON_ERROR_STOP=1 "$DATABASE_URL" -f "$migration"
-done
-rm -rf "$here/.sqlx.new"
-mkdir "$here/.sqlx.new"
+    ;;
+esac
+
+new=$here/.sqlx.new
+rm -rf "$new"
+mkdir "$new"
+trap 'rm -rf "$new"' EXIT
+# Cargo does not know that the descriptions are missing.
 touch "$here/src/lib.rs"
-(cd "$top" && SQLX_OFFLINE=false SQLX_OFFLINE_DIR="$here/.sqlx.new" cargo check -p engine)
-rm -rf "$here/.sqlx"
-mv "$here/.sqlx.new" "$here/.sqlx"
-echo "prepare: $(ls "$here/.sqlx" | wc -l) descriptions in host/engine/.sqlx"
+SQLX_OFFLINE=false SQLX_OFFLINE_DIR=$new \
+    cargo run --quiet -p pgserver --example with_database -- migrations/*.sql -- \
+    cargo check --quiet -p engine
+
+if [ "${1:-}" = --check ]; then
+    if ! diff -rq "$here/.sqlx" "$new"; then
+        echo "prepare: host/engine/.sqlx is not what the queries and migrations say; run host/engine/prepare.sh and commit what it writes" >&2
+        exit 1
+    fi
+    echo "prepare: $(ls "$new" | wc -l) descriptions are as committed"
+else
+    rm -rf "$here/.sqlx"
+    mv "$new" "$here/.sqlx"
+    echo "prepare: $(ls "$here/.sqlx" | wc -l) descriptions in host/engine/.sqlx"
+fi

@@ -62,6 +62,7 @@ table execution: max_reclaims integer not null
 table execution: has_tags boolean not null
 table execution: created_at timestamp with time zone not null default clock_timestamp()
 table execution: deadline_at timestamp with time zone
+table execution: request_digest bytea
 table finished: partition smallint not null
 table finished: execution_id uuid not null
 table finished: outcome outcome not null

@@ -25,6 +25,7 @@ mod grant;
 mod handle;
 mod health;
 mod lane;
+mod listed;
 mod mint;
 mod pool;
 mod reconcile;
@@ -54,7 +55,9 @@ pub use execution::{
 pub use grant::{Eligible, Grant, GrantNext, IssueGrant, capability_hash};
 pub use handle::{HeldLease, Seals};
 pub use health::Trouble;
-pub use lane::{Lane, LaneState, Namespace};
+pub use lane::{Lane, Namespace};
+pub use listed::{Listed, Unreadable};
+pub use model::LaneState;
 pub use reconcile::{Reconcilers, SweepFigures, Sweeps};
 pub use session::PLANNER;
 pub use standby::{Begin, Standby};

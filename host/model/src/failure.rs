@@ -55,7 +55,8 @@ impl Failure {
 pub struct Usage {
     /// Epoch ticks spent in guest code (10 ms each).
     pub cpu_ticks: u32,
-    /// Most linear memory held at once, in bytes.
+    /// Most memory held at once, in bytes: linear memory, tables, and what the host
+    /// kept for the guest.
     pub memory_peak_bytes: u64,
     /// Calls the guest made into the host.
     pub host_calls: u32,

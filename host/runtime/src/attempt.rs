@@ -27,6 +27,11 @@ pub enum Stop {
     /// The attempt's own time limit passed.
     #[error("the attempt ran longer than it may")]
     AttemptTimeout,
+    /// The handler recorded its outcome and did not return.
+    #[error(
+        "the handler ran for longer than the grace after it had recorded its outcome (sandbox.outcome_grace_ms)"
+    )]
+    Overstayed,
     /// The attempt computed longer than it may.
     #[error("the attempt used more than {0} ms of processor time (sandbox.cpu_ms_max)")]
     CpuLimit(u32),
@@ -46,7 +51,8 @@ pub struct Attempt {
     attempt_until_us: u64,
     flag: AtomicU8,
     stop_at_us: AtomicU64,
-    grace_us: u64,
+    cancel_grace_us: u64,
+    outcome_grace_us: u64,
     changed: Notify,
     recorded: AtomicBool,
     pub(crate) cpu: CpuMeter,
@@ -75,7 +81,8 @@ impl Attempt {
             attempt_until_us: now_us.saturating_add(attempt_ms.saturating_mul(1000)),
             flag: AtomicU8::new(RUNNING),
             stop_at_us: AtomicU64::new(u64::MAX),
-            grace_us: u64::from(limits.cancel_grace_ms) * 1000,
+            cancel_grace_us: u64::from(limits.cancel_grace_ms) * 1000,
+            outcome_grace_us: u64::from(limits.outcome_grace_ms) * 1000,
             changed: Notify::new(),
             recorded: AtomicBool::new(false),
             cpu: CpuMeter::new(claim_sent),
@@ -99,7 +106,7 @@ impl Attempt {
     /// Tells the guest that its execution was cancelled and has it stopped
     /// after the grace.
     pub fn cancel(&self) {
-        let stop_at = self.now_us().saturating_add(self.grace_us);
+        let stop_at = self.now_us().saturating_add(self.cancel_grace_us);
         self.stop_at_us.fetch_min(stop_at, Ordering::Relaxed);
         if self.flag.fetch_max(CANCELLED, Ordering::Relaxed) == RUNNING {
             self.changed.notify_one();
@@ -130,9 +137,12 @@ impl Attempt {
     }
 
     /// Notes that the guest recorded the outcome itself, so that a lease that
-    /// is gone is no loss.
+    /// is gone is no loss, and has a handler stopped after the grace.
     pub fn record(&self) {
+        let stop_at = self.now_us().saturating_add(self.outcome_grace_us);
+        self.stop_at_us.fetch_min(stop_at, Ordering::Relaxed);
         self.recorded.store(true, Ordering::Relaxed);
+        self.changed.notify_one();
     }
 
     /// Whether the guest recorded the outcome itself.
@@ -171,7 +181,11 @@ impl Attempt {
         if self.flag.load(Ordering::Relaxed) == LOST {
             Some(Stop::LeaseLost)
         } else if now >= self.stop_at_us.load(Ordering::Relaxed) {
-            Some(Stop::Cancelled)
+            Some(if self.is_recorded() {
+                Stop::Overstayed
+            } else {
+                Stop::Cancelled
+            })
         } else if now >= self.lease_until_us.load(Ordering::Relaxed) && !self.is_recorded() {
             Some(Stop::LeaseLost)
         } else if now >= self.attempt_until_us {
@@ -229,6 +243,10 @@ mod tests {
     use model::{ExecutionId, LeaseId, Partition};
 
     fn attempt(lease_ms: u64, timeout_ms: Option<u64>) -> Attempt {
+        attempt_within(lease_ms, timeout_ms, &SandboxLimits::default())
+    }
+
+    fn attempt_within(lease_ms: u64, timeout_ms: Option<u64>, limits: &SandboxLimits) -> Attempt {
         let now = Instant::now();
         Attempt::new(
             Fence {
@@ -240,7 +258,7 @@ mod tests {
             now,
             now + Duration::from_millis(lease_ms),
             timeout_ms,
-            &SandboxLimits::default(),
+            limits,
         )
     }
 
@@ -261,6 +279,18 @@ mod tests {
         assert_eq!(attempt.due(), Some(Stop::LeaseLost));
         attempt.record();
         assert_eq!(attempt.due(), None);
+    }
+
+    #[test]
+    fn a_recorded_end_stops_the_guest_after_its_grace() {
+        let limits = SandboxLimits {
+            outcome_grace_ms: 0,
+            ..SandboxLimits::default()
+        };
+        let attempt = attempt_within(60_000, None, &limits);
+        assert_eq!(attempt.due(), None);
+        attempt.record();
+        assert_eq!(attempt.due(), Some(Stop::Overstayed));
     }
 
     #[test]

@@ -68,35 +68,46 @@ impl AttemptLog {
     /// Adds one record; further lines of it are indented, so that a message
     /// cannot look like another record.
     pub(crate) fn record(&mut self, at_ms: u64, source: Source, message: &[u8]) {
-        let line = {
-            let text = String::from_utf8_lossy(message);
-            let text = text.trim_end_matches('\n').replace('\n', "\n        | ");
-            format!("{at_ms:>6} ms  {:<6} {text}\n", source.name())
-        };
-        let full =
-            self.records >= self.records_max || self.text.len() + line.len() > self.bytes_max;
-        if full {
-            self.dropped_records = self.dropped_records.saturating_add(1);
-            self.dropped_bytes += message.len() as u64;
-        } else {
+        let line = self.line_of(at_ms, source, message);
+        if let Some(line) = line.filter(|line| self.text.len() + line.len() <= self.bytes_max) {
             self.records += 1;
             self.text.extend_from_slice(line.as_bytes());
+        } else {
+            self.dropped_records = self.dropped_records.saturating_add(1);
+            self.dropped_bytes += message.len() as u64;
         }
+    }
+
+    /// Makes the line of a record; none for what cannot fit in any case, since a
+    /// message of line ends becomes many times as long.
+    fn line_of(&self, at_ms: u64, source: Source, message: &[u8]) -> Option<String> {
+        let ends = message.iter().rev().take_while(|&&byte| byte == b'\n');
+        let message = &message[..message.len() - ends.count()];
+        if self.records >= self.records_max || self.text.len() + message.len() > self.bytes_max {
+            return None;
+        }
+        let text = String::from_utf8_lossy(message).replace('\n', "\n        | ");
+        Some(format!("{at_ms:>6} ms  {:<6} {text}\n", source.name()))
     }
 
     /// Adds output of a stream, a record for each line.
     pub(crate) fn write(&mut self, at_ms: u64, source: Source, bytes: &[u8]) {
         if source == Source::Stderr {
-            self.stderr_tail.extend_from_slice(bytes);
+            let tail = bytes.len().saturating_sub(TAIL_BYTES_MAX);
+            self.stderr_tail.extend_from_slice(&bytes[tail..]);
             let excess = self.stderr_tail.len().saturating_sub(TAIL_BYTES_MAX);
             self.stderr_tail.drain(..excess);
         }
         let mut line = std::mem::take(self.line(source));
-        for piece in bytes.split_inclusive(|&byte| byte == b'\n') {
-            line.extend_from_slice(piece);
-            if line.ends_with(b"\n") || line.len() >= LINE_BYTES_MAX {
-                self.record(at_ms, source, &line);
-                line.clear();
+        for mut piece in bytes.split_inclusive(|&byte| byte == b'\n') {
+            while !piece.is_empty() {
+                let (now, later) = piece.split_at(cut(piece, LINE_BYTES_MAX - line.len()));
+                line.extend_from_slice(now);
+                if line.ends_with(b"\n") || !later.is_empty() || line.len() >= LINE_BYTES_MAX {
+                    self.record(at_ms, source, &line);
+                    line.clear();
+                }
+                piece = later;
             }
         }
         *self.line(source) = line;
@@ -153,6 +164,19 @@ impl AttemptLog {
             Source::Stdout | Source::Level(_) => &mut self.stdout_line,
         }
     }
+}
+
+/// Returns where a text is cut so that at most `max` bytes come before: between
+/// characters, where there is one.
+fn cut(bytes: &[u8], max: usize) -> usize {
+    if bytes.len() <= max {
+        return bytes.len();
+    }
+    let begins = |at: &usize| bytes[*at] & 0xC0 != 0x80;
+    (max.saturating_sub(3)..=max)
+        .rev()
+        .find(begins)
+        .unwrap_or(max)
 }
 
 /// A standard stream of a guest, recorded in the log it writes to.
@@ -248,6 +272,34 @@ mod tests {
             text.ends_with("3 more records (9 bytes) were dropped\n"),
             "{text}"
         );
+    }
+
+    #[test]
+    fn no_more_is_kept_of_a_flood_than_of_its_lines() {
+        let mut log = AttemptLog::new(64 << 10, 2000);
+        for _ in 0..4 {
+            for source in [Source::Stdout, Source::Stderr] {
+                log.write(0, source, &vec![b'x'; 4 << 20]);
+            }
+        }
+        let kept = [
+            &log.text,
+            &log.stdout_line,
+            &log.stderr_line,
+            &log.stderr_tail,
+        ];
+        let kept: usize = kept.map(Vec::capacity).iter().sum();
+        assert!(kept <= 256 << 10, "{kept} bytes are kept");
+    }
+
+    #[test]
+    fn a_long_line_is_cut_between_characters() {
+        let mut log = AttemptLog::new(64 << 10, 10);
+        log.write(0, Source::Stdout, b"x");
+        log.write(0, Source::Stdout, "\u{1f980}".repeat(2000).as_bytes());
+        let text = text(&mut log);
+        assert_eq!(text.lines().count(), 2);
+        assert_eq!(text.matches('\u{1f980}').count(), 2000, "none is broken");
     }
 
     #[test]

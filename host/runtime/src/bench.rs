@@ -7,11 +7,10 @@ use std::time::{Duration, Instant};
 
 use engine::Payload;
 
-use crate::compile::CompileIn;
-use crate::engine_config::{Pooling, WasmEngine};
+use crate::engine_config::Pooling;
 use crate::host::HostSide;
-use crate::invoke::{InvokeRefusal, InvokeSettings, made_up};
-use crate::registry::{LoadError, Registry};
+use crate::invoke::{InvokeRefusal, InvokeSettings, by_itself, made_up};
+use crate::registry::LoadError;
 use crate::runtime::Error;
 use crate::sandbox;
 use crate::verdict::Ended;
@@ -42,10 +41,8 @@ pub async fn sandbox_cost(
     runs: u32,
 ) -> Result<Result<SandboxCost, InvokeRefusal>, Error> {
     let settings = InvokeSettings::default();
-    let engine = WasmEngine::new(Pooling::Auto, 16, &settings.sandbox).map_err(Error::Sandbox)?;
-    let pooled = engine.is_pooled();
-    let registry =
-        Arc::new(Registry::open(engine, None, CompileIn::Process).map_err(Error::Sandbox)?);
+    let registry = by_itself(Pooling::Auto, 16, &settings)?;
+    let pooled = registry.wasm().is_pooled();
     let loaded = match registry.load(wasm).await {
         Ok(loaded) => loaded,
         Err(LoadError::Rejected(refusal)) => return Ok(Err(refusal.into())),
@@ -60,15 +57,16 @@ pub async fn sandbox_cost(
     let mut fresh = Vec::with_capacity(runs as usize);
     // The first ones pay for pages and code that later ones share.
     for run in 0..runs.saturating_add(100) {
-        let (held, opening) = made_up(
-            &settings,
-            "bench",
-            input.clone(),
-            HostSide::Local(Arc::default()),
-        );
+        let kept_bytes = input.data.len() as u64;
+        let began = Instant::now();
+        let wanted = loaded.needs.wanted(&settings.sandbox, kept_bytes);
+        let seat = registry.room().open(&wanted).await;
+        let seating = began.elapsed();
+        let side = HostSide::Local(Arc::default());
+        let (held, opening) = made_up(&settings, "bench", input.clone(), side, seat);
         let began = Instant::now();
         let verdict = sandbox::run(handler, held, opening).await;
-        let took = began.elapsed();
+        let took = seating + began.elapsed();
         if !matches!(verdict.outcome, Ended::Completed(_)) {
             return Err(Error::Unavailable(format!(
                 "the handler did not complete: {:?}",

@@ -61,7 +61,7 @@ impl Compiler {
         }
     }
 
-    /// Compiles a component for `engine`.
+    /// Compiles a component for `engine`; what it needs stands behind the code.
     pub(crate) async fn compile(
         &self,
         engine: &Engine,
@@ -76,7 +76,7 @@ impl Compiler {
             CompileIn::Child(program) => in_child(program, &wasm).await,
             CompileIn::Process => {
                 let engine = engine.clone();
-                tokio::task::spawn_blocking(move || engine.precompile_component(&wasm))
+                tokio::task::spawn_blocking(move || compiled(&engine, &wasm))
                     .await
                     .map_err(|panicked| CompileError::Rejected(panicked.to_string()))?
                     .map_err(|error| CompileError::Rejected(format!("{error:#}")))
@@ -158,11 +158,17 @@ fn compile_stdin() -> wasmtime::Result<()> {
     let mut config = crate::engine_config::config();
     // One thread, so that compiling never takes the machine from the guests.
     config.parallel_compilation(false);
-    let compiled = Engine::new(&config)?.precompile_component(&wasm)?;
+    let compiled = compiled(&Engine::new(&config)?, &wasm)?;
     let mut out = std::io::stdout().lock();
     out.write_all(&compiled)?;
     out.flush()?;
     Ok(())
+}
+
+fn compiled(engine: &Engine, wasm: &[u8]) -> wasmtime::Result<Vec<u8>> {
+    let needs = crate::room::count(wasm)?;
+    let code = engine.precompile_component(wasm)?;
+    Ok(crate::room::sealed(code, &needs))
 }
 
 /// Takes from this process what compiling does not need.

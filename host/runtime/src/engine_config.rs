@@ -14,16 +14,14 @@ use serde::{Deserialize, Serialize};
 use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
 
 use crate::limits::SandboxLimits;
+use crate::room::{INSTANCE_BYTES_MAX, PoolSize};
 
 /// Time between two ticks.
 pub const TICK: Duration = Duration::from_millis(10);
 
 /// Stack of a guest, and of the host functions above it.
-const WASM_STACK_BYTES: usize = 512 << 10;
+pub(crate) const WASM_STACK_BYTES: usize = 512 << 10;
 const ASYNC_STACK_BYTES: usize = 2 << 20;
-
-/// Memories a sandbox may need: QuickJS with WASI has three.
-const MEMORIES_PER_SANDBOX: u32 = 4;
 
 /// Where sandboxes get their memory from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,6 +40,7 @@ pub enum Pooling {
 pub struct WasmEngine {
     engine: Engine,
     pooled: bool,
+    size: PoolSize,
     ticker: Arc<Ticker>,
 }
 
@@ -54,26 +53,28 @@ struct Ticker {
 impl WasmEngine {
     /// Builds the engine and starts its ticker.
     ///
+    /// A pool for which the system has not the addresses is made smaller; what is left
+    /// says [`Self::size`].
+    ///
     /// # Errors
     ///
     /// If a required pool cannot be reserved, or no thread be started.
-    pub fn new(
-        pooling: Pooling,
-        sandboxes_max: u32,
-        limits: &SandboxLimits,
-    ) -> wasmtime::Result<Self> {
-        let (engine, pooled) = match pooling {
-            Pooling::Off => (Engine::new(&config())?, false),
-            Pooling::Required => (pooled(sandboxes_max, limits)?, true),
-            Pooling::Auto => match pooled(sandboxes_max, limits) {
-                Ok(engine) => (engine, true),
+    pub fn new(pooling: Pooling, size: PoolSize, limits: &SandboxLimits) -> wasmtime::Result<Self> {
+        let alone = |size| Ok::<_, wasmtime::Error>((Engine::new(&config())?, false, size));
+        let (engine, pooled, size) = match pooling {
+            Pooling::Off => alone(size)?,
+            Pooling::Required => {
+                reserved(size, limits).map(|(engine, size)| (engine, true, size))?
+            }
+            Pooling::Auto => match reserved(size, limits) {
+                Ok((engine, size)) => (engine, true, size),
                 Err(error) => {
                     tracing::warn!(
                         %error,
-                        sandboxes_max,
+                        sandboxes = size.sandboxes,
                         "no pool of sandboxes could be reserved; each is allocated by itself, at about twice the cost"
                     );
-                    (Engine::new(&config())?, false)
+                    alone(size)?
                 }
             },
         };
@@ -81,6 +82,7 @@ impl WasmEngine {
         Ok(Self {
             engine,
             pooled,
+            size,
             ticker,
         })
     }
@@ -93,6 +95,11 @@ impl WasmEngine {
     /// Whether sandboxes come from a pool.
     pub fn is_pooled(&self) -> bool {
         self.pooled
+    }
+
+    /// Returns how large the pool is, or what takes its place if there is none.
+    pub fn size(&self) -> PoolSize {
+        self.size
     }
 
     /// Returns how often the ticker ticked; a number that stands still means
@@ -130,31 +137,48 @@ pub(crate) fn config() -> Config {
     config
 }
 
-fn pooled(sandboxes_max: u32, limits: &SandboxLimits) -> wasmtime::Result<Engine> {
-    let memories = sandboxes_max.saturating_mul(MEMORIES_PER_SANDBOX);
+/// Reserves a pool, or the largest part of it for which the system has addresses.
+fn reserved(mut size: PoolSize, limits: &SandboxLimits) -> wasmtime::Result<(Engine, PoolSize)> {
+    loop {
+        let error = match pooled(&size, limits) {
+            Ok(engine) => return Ok((engine, size)),
+            Err(error) => error,
+        };
+        let Some(smaller) = size.halved(limits) else {
+            return Err(error);
+        };
+        tracing::info!(%error, sandboxes = size.sandboxes, memories = size.memories, "a pool of this size could not be reserved; half of it is tried");
+        size = smaller;
+    }
+}
+
+fn pooled(size: &PoolSize, limits: &SandboxLimits) -> wasmtime::Result<Engine> {
+    let bytes = |bytes: u64| usize::try_from(bytes).unwrap_or(usize::MAX);
     let mut pool = PoolingAllocationConfig::new();
-    pool.total_component_instances(sandboxes_max)
-        .total_core_instances(sandboxes_max.saturating_mul(limits.instances_max.min(16)))
-        .total_memories(memories)
-        .total_tables(sandboxes_max.saturating_mul(8))
-        .total_stacks(sandboxes_max)
-        .max_memory_size(usize::try_from(limits.memory_bytes_max).unwrap_or(usize::MAX))
+    pool.total_component_instances(size.sandboxes)
+        // They are only counted, and what they take of memory is part of what a
+        // component needs.
+        .total_core_instances(size.sandboxes.saturating_mul(limits.instances_max))
+        .total_memories(size.memories)
+        .total_tables(size.tables)
+        .total_stacks(size.sandboxes)
+        .max_memory_size(bytes(limits.memory_bytes_max))
         .max_memories_per_component(limits.memories_max)
         .max_tables_per_component(limits.tables_max)
         .max_core_instances_per_component(limits.instances_max)
         .max_memories_per_module(limits.memories_max)
         .max_tables_per_module(limits.tables_max)
-        .max_core_instance_size(4 << 20)
-        .max_component_instance_size(8 << 20)
-        .table_elements(30_000)
+        .max_core_instance_size(bytes(INSTANCE_BYTES_MAX))
+        .max_component_instance_size(bytes(2 * INSTANCE_BYTES_MAX))
+        .table_elements(limits.table_elements_max.max(30_000) as usize)
         // Giving pages back interrupts every processor that runs a guest, and
         // the next guest faults them in again: together that cost more than
         // the rest of a small sandbox. What a guest wrote to is overwritten in
         // place instead, up to so many bytes.
-        .linear_memory_keep_resident(512 << 10)
-        .table_keep_resident(64 << 10)
+        .linear_memory_keep_resident(bytes(size.memory_kept_bytes))
+        .table_keep_resident(bytes(size.table_kept_bytes))
         .pagemap_scan(Enabled::Auto)
-        .max_unused_warm_slots(sandboxes_max.min(100));
+        .max_unused_warm_slots(size.sandboxes.min(100));
     let mut config = config();
     config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
     Engine::new(&config)
@@ -199,6 +223,7 @@ impl Drop for Ticker {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::room::Machine;
     use std::hash::{DefaultHasher, Hash, Hasher};
 
     fn compatibility(engine: &Engine) -> u64 {
@@ -210,14 +235,17 @@ mod tests {
     #[test]
     fn compiled_code_does_not_depend_on_where_instances_live() {
         let limits = SandboxLimits::default();
-        let pooled = pooled(4, &limits).unwrap();
+        let size = PoolSize::new(4, 1 << 30, &limits, &Machine::look());
+        let pooled = pooled(&size, &limits).unwrap();
         let alone = Engine::new(&config()).unwrap();
         assert_eq!(compatibility(&pooled), compatibility(&alone));
     }
 
     #[test]
     fn the_ticker_ticks_and_ends_with_its_engine() {
-        let engine = WasmEngine::new(Pooling::Off, 1, &SandboxLimits::default()).unwrap();
+        let limits = SandboxLimits::default();
+        let size = PoolSize::new(1, 1 << 30, &limits, &Machine::look());
+        let engine = WasmEngine::new(Pooling::Off, size, &limits).unwrap();
         let stop = engine.ticker.stop.clone();
         while engine.ticks() < 2 {
             std::thread::yield_now();

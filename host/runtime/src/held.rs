@@ -5,8 +5,10 @@ use std::sync::{Arc, OnceLock};
 use model::{ExecutionPolicy, Usage};
 
 use crate::attempt::Attempt;
+use crate::bindings::flowhost::engine::signal::ReceivedSignal;
 use crate::bindings::flowhost::engine::suspend::Resumption;
 use crate::bindings::flowhost::engine::types::Task;
+use crate::host::{payload_bytes, text_bytes};
 
 /// A lease in the hands of a guest.
 #[derive(Debug)]
@@ -29,6 +31,21 @@ pub(crate) struct Held {
 }
 
 impl Held {
+    /// Returns the bytes the host keeps of it for the guest: the task, and the state
+    /// and signals of its last suspension.
+    pub(crate) fn kept_bytes(&self) -> usize {
+        let task = &self.task;
+        let names = [&task.execution_id, &task.namespace, &task.kind, &task.lane];
+        let tags = task.tags.iter().map(|(key, value)| key.len() + value.len());
+        size_of::<Self>()
+            + size_of::<Task>()
+            + names.into_iter().map(String::len).sum::<usize>()
+            + payload_bytes(&task.input)
+            + size_of_val(task.tags.as_slice())
+            + tags.sum::<usize>()
+            + self.resumption.as_ref().map_or(0, resumption_bytes)
+    }
+
     /// Returns what the guest used under this lease, of what its sandbox has
     /// used by now.
     pub(crate) fn usage(&self, spent: &Spent) -> Usage {
@@ -49,6 +66,29 @@ impl Held {
     pub(crate) fn log_snapshot(&self) -> Option<Vec<u8>> {
         self.attempt.with_log(|log, at_ms| log.snapshot(at_ms))
     }
+}
+
+fn resumption_bytes(resumption: &Resumption) -> usize {
+    resumption.state.as_ref().map_or(0, payload_bytes)
+        + size_of_val(resumption.signals.as_slice())
+        + resumption.signals.iter().map(signal_bytes).sum::<usize>()
+}
+
+fn signal_bytes(signal: &ReceivedSignal) -> usize {
+    [
+        &signal.id,
+        &signal.waitpoint_id,
+        &signal.waitpoint_key,
+        &signal.name,
+        &signal.source_type,
+        &signal.source_identity,
+    ]
+    .into_iter()
+    .map(String::len)
+    .sum::<usize>()
+        + text_bytes(signal.category.as_ref())
+        + text_bytes(signal.correlation_id.as_ref())
+        + signal.payload.as_ref().map_or(0, payload_bytes)
 }
 
 /// What a sandbox has used since it was opened.

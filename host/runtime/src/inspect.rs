@@ -92,6 +92,11 @@ pub enum PublishRefusal {
         "the component does not fit the interfaces of this host: {0}. Build it against the wit/ of {PACKAGE} {VERSION}"
     )]
     DoesNotLink(String),
+    /// No sandbox of it could be opened.
+    #[error(
+        "no sandbox of the component could be opened: {0}. Build it smaller, or ask the operator for more"
+    )]
+    NeverOpens(String),
 }
 
 impl PublishRefusal {
@@ -105,6 +110,7 @@ impl PublishRefusal {
             Self::NoWorld { .. } | Self::TwoWorlds => "component_exports",
             Self::DoesNotCompile(_) => "component_does_not_compile",
             Self::DoesNotLink(_) => "component_does_not_link",
+            Self::NeverOpens(_) => "component_never_opens",
         }
     }
 }

@@ -17,6 +17,7 @@ use crate::host::HostSide;
 use crate::inspect::{PACKAGE, PublishRefusal, inspect};
 use crate::limits::SandboxLimits;
 use crate::registry::{LoadError, Registry};
+use crate::room::{Machine, MemoryBudget, PoolSize, Room, Seat};
 use crate::runtime::{Error, GuestThreads};
 use crate::sandbox::{self, Opening};
 use crate::verdict::Ended;
@@ -102,9 +103,7 @@ pub async fn invoke(
     if inspected.world == WORLD_WORKER {
         return Ok(Err(InvokeRefusal::Service));
     }
-    let engine = WasmEngine::new(Pooling::Off, 1, &settings.sandbox).map_err(Error::Sandbox)?;
-    let registry =
-        Arc::new(Registry::open(engine, None, CompileIn::Process).map_err(Error::Sandbox)?);
+    let registry = by_itself(Pooling::Off, 1, &settings)?;
     let compiling = Instant::now();
     let loaded = match registry.load(wasm).await {
         Ok(loaded) => loaded,
@@ -118,7 +117,11 @@ pub async fn invoke(
     let guests = GuestThreads::start(1).map_err(Error::Threads)?;
     let suspended = Arc::new(OnceLock::new());
     let side = HostSide::Local(suspended.clone());
-    let (held, opening) = made_up(&settings, kind, input, side);
+    let wanted = loaded
+        .needs
+        .wanted(&settings.sandbox, input.data.len() as u64);
+    let seat = registry.room().open(&wanted).await;
+    let (held, opening) = made_up(&settings, kind, input, side, seat);
     let verdict = guests
         .handle()
         .spawn(async move { Some(sandbox::run(loaded.handler()?, held, opening).await) })
@@ -140,12 +143,33 @@ pub async fn invoke(
     }))
 }
 
+/// Opens a registry that keeps nothing, for `sandboxes` by themselves.
+pub(crate) fn by_itself(
+    pooling: Pooling,
+    sandboxes: u32,
+    settings: &InvokeSettings,
+) -> Result<Arc<Registry>, Error> {
+    let machine = Machine::look();
+    let limits = settings.sandbox;
+    // What the operator of a host sets for all sandboxes has no place here.
+    let bytes = MemoryBudget::new(0, &machine)
+        .bytes()
+        .max(limits.memory_bytes_max.saturating_mul(2));
+    let size = PoolSize::new(sandboxes, bytes, &limits, &machine);
+    let wasm = WasmEngine::new(pooling, size, &limits).map_err(Error::Sandbox)?;
+    let room = Room::new(&wasm.size(), bytes);
+    Registry::open(wasm, limits, room, None, CompileIn::Process)
+        .map(Arc::new)
+        .map_err(Error::Sandbox)
+}
+
 /// Makes up an execution for a handler, and its lease.
 pub(crate) fn made_up(
     settings: &InvokeSettings,
     kind: &str,
     input: Payload,
     side: HostSide,
+    seat: Arc<Seat>,
 ) -> (Arc<Held>, Opening) {
     let partition = Partition::new(0).expect("invariant: zero is a partition");
     let fence = Fence {
@@ -192,7 +216,8 @@ pub(crate) fn made_up(
     let opening = Opening {
         side,
         limits: settings.sandbox,
-        result_bytes_max: settings.limits.result_bytes_max,
+        instance_limits: settings.limits,
+        seat,
     };
     (Arc::new(held), opening)
 }

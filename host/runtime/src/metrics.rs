@@ -5,6 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
+use crate::room::Room;
+
 /// Powers of two of microseconds: the last one is above an hour.
 const BUCKETS: usize = 32;
 
@@ -43,6 +45,20 @@ pub struct Metrics {
     pub leases_renewed: u64,
     /// Sandboxes open now.
     pub sandboxes_live: u64,
+    /// Most sandboxes open at once.
+    pub sandboxes_max: u64,
+    /// Executions and services that wait for room for their sandbox.
+    pub sandboxes_waiting: u64,
+    /// Sandboxes that wait for memory.
+    pub sandboxes_growing: u64,
+    /// Sandboxes stopped because there was no memory for them.
+    pub sandboxes_refused: u64,
+    /// Memory that sandboxes hold, in bytes.
+    pub memory_bytes: u64,
+    /// Most memory that sandboxes hold together.
+    pub memory_bytes_max: u64,
+    /// Most memory that closed sandboxes leave in the pool, beside that.
+    pub memory_kept_bytes_max: u64,
     /// Services running now.
     pub services_running: u64,
     /// Services that ended by themselves and were started again.
@@ -92,7 +108,8 @@ impl Counters {
     }
 
     /// Reads everything.
-    pub(crate) fn read(&self, compiles: u64, ticks: u64) -> Metrics {
+    pub(crate) fn read(&self, compiles: u64, ticks: u64, room: &Room) -> Metrics {
+        let occupancy = room.occupancy();
         let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         Metrics {
             attempts_started: get(&self.started),
@@ -106,6 +123,13 @@ impl Counters {
             claim_faults: get(&self.claim_faults),
             leases_renewed: get(&self.renewed),
             sandboxes_live: get(&self.live),
+            sandboxes_max: occupancy.sandboxes_max,
+            sandboxes_waiting: occupancy.opening,
+            sandboxes_growing: occupancy.growing,
+            sandboxes_refused: occupancy.refused,
+            memory_bytes: occupancy.bytes,
+            memory_bytes_max: occupancy.bytes_max,
+            memory_kept_bytes_max: room.kept_bytes(),
             services_running: get(&self.services),
             service_restarts: get(&self.service_restarts),
             compiles,
@@ -136,15 +160,23 @@ impl Counters {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::limits::SandboxLimits;
+    use crate::room::{Machine, PoolSize};
+
+    fn read(counters: &Counters, compiles: u64, ticks: u64) -> Metrics {
+        let limits = SandboxLimits::default();
+        let size = PoolSize::new(1, 1 << 30, &limits, &Machine::look());
+        counters.read(compiles, ticks, &Room::new(&size, 1 << 30))
+    }
 
     #[test]
     fn quantiles_are_the_power_of_two_above() {
         let counters = Counters::default();
-        assert_eq!(counters.read(0, 0).sandbox_wall_us_p50, 0);
+        assert_eq!(read(&counters, 0, 0).sandbox_wall_us_p50, 0);
         for wall_us in [40, 41, 42, 5000] {
             counters.ended("completed", wall_us);
         }
-        let metrics = counters.read(1, 2);
+        let metrics = read(&counters, 1, 2);
         assert_eq!(metrics.sandbox_wall_us_p50, 64);
         assert_eq!(metrics.sandbox_wall_us_p99, 8192);
         assert_eq!(metrics.attempts_ended["completed"], 4);
@@ -156,7 +188,7 @@ mod tests {
         for n in 0..1000 {
             counters.ended(&format!("code_{n}"), 1);
         }
-        let ended = counters.read(0, 0).attempts_ended;
+        let ended = read(&counters, 0, 0).attempts_ended;
         assert_eq!(ended.len(), 201);
         assert_eq!(ended["other"], 800);
     }

@@ -21,6 +21,8 @@ use crate::compile::{CompileError, CompileIn, Compiler};
 use crate::engine_config::WasmEngine;
 use crate::host::State;
 use crate::inspect::{PublishRefusal, digest};
+use crate::limits::SandboxLimits;
+use crate::room::{self, Needs, Room};
 
 /// What a component of the world `worker` exports; another patch level of the
 /// version is found as well.
@@ -33,6 +35,10 @@ const REJECTED_MAX: usize = 1024;
 /// A component ready to be instantiated.
 pub(crate) struct Loaded {
     pub(crate) digest: Digest,
+    /// What a sandbox of it occupies when it is opened.
+    pub(crate) needs: Needs,
+    /// Whether its sandboxes are small ones when they are opened.
+    pub(crate) is_small: bool,
     guest: Guest,
 }
 
@@ -74,6 +80,8 @@ pub(crate) enum LoadError {
 /// The components of this host.
 pub(crate) struct Registry {
     wasm: WasmEngine,
+    limits: SandboxLimits,
+    room: Arc<Room>,
     linker: Linker<State>,
     cache: Option<Cache>,
     compiler: Compiler,
@@ -84,9 +92,12 @@ pub(crate) struct Registry {
 }
 
 impl Registry {
-    /// Opens a registry; without a directory nothing is kept on disk.
+    /// Opens a registry of components whose sandboxes have `limits` and take their
+    /// part of `room`; without a directory nothing is kept on disk.
     pub(crate) fn open(
         wasm: WasmEngine,
+        limits: SandboxLimits,
+        room: Arc<Room>,
         cache_dir: Option<&Path>,
         compiler: CompileIn,
     ) -> wasmtime::Result<Self> {
@@ -97,6 +108,8 @@ impl Registry {
             .transpose()?;
         Ok(Self {
             wasm,
+            limits,
+            room,
             linker,
             cache,
             compiler: Compiler::new(compiler),
@@ -115,6 +128,11 @@ impl Registry {
     /// Returns the engine components run on.
     pub(crate) fn wasm(&self) -> &WasmEngine {
         &self.wasm
+    }
+
+    /// Returns what the sandboxes of components share.
+    pub(crate) fn room(&self) -> &Arc<Room> {
+        &self.room
     }
 
     /// Returns a component if it is loaded.
@@ -185,7 +203,8 @@ impl Registry {
             let cache = this.cache.as_ref()?;
             let code = cache.get(&digest)?;
             match this.deserialize(digest, &code) {
-                Ok(loaded) => Some(loaded),
+                Ok(Ok(loaded)) => Some(Ok(loaded)),
+                Ok(Err(refusal)) => Some(Err(this.reject(digest, refusal))),
                 Err(error) => {
                     tracing::warn!(%digest, %error, "cached code does not load; it is compiled again");
                     cache.remove(&digest);
@@ -194,7 +213,9 @@ impl Registry {
             }
         })
         .await?;
-        Ok(found.map(|loaded| self.keep(loaded)))
+        found
+            .map(|loaded| loaded.map(|loaded| self.keep(loaded)))
+            .transpose()
     }
 
     async fn compile(
@@ -222,18 +243,29 @@ impl Registry {
         })
         .await?;
         match loaded {
-            Ok(loaded) => Ok(self.keep(loaded)),
+            Ok(Ok(loaded)) => Ok(self.keep(loaded)),
+            Ok(Err(refusal)) => Err(self.reject(digest, refusal)),
             Err(error) => {
                 Err(self.reject(digest, PublishRefusal::DoesNotLink(format!("{error:#}"))))
             }
         }
     }
 
-    /// Loads compiled code and resolves its imports, once for all instances.
+    /// Loads compiled code and resolves its imports, once for all instances. Refuses a
+    /// component of which no sandbox could ever be opened.
     ///
-    /// `code` must come from the cache, which checked its MAC, or from the
+    /// `sealed` must come from the cache, which checked its MAC, or from the
     /// compiler this host started.
-    fn deserialize(&self, digest: Digest, code: &[u8]) -> wasmtime::Result<Loaded> {
+    fn deserialize(
+        &self,
+        digest: Digest,
+        sealed: &[u8],
+    ) -> wasmtime::Result<Result<Loaded, PublishRefusal>> {
+        let (code, needs) = room::split(sealed)
+            .ok_or_else(|| wasmtime::Error::msg("it does not say what the component needs"))?;
+        if let Some(why) = self.never_opens(&needs) {
+            return Ok(Err(PublishRefusal::NeverOpens(why)));
+        }
         // SAFETY: these bytes were made by `precompile_component` on behalf of
         // this host: they come straight from its compiler, or from a file
         // whose MAC under this host's key was checked on these very bytes.
@@ -245,7 +277,18 @@ impl Registry {
         } else {
             Guest::Handler(HandlerPre::new(pre)?)
         };
-        Ok(Loaded { digest, guest })
+        Ok(Ok(Loaded {
+            digest,
+            is_small: Room::is_small(&needs.wanted(&self.limits, 0)),
+            needs,
+            guest,
+        }))
+    }
+
+    fn never_opens(&self, needs: &Needs) -> Option<String> {
+        needs
+            .exceed(&self.limits)
+            .or_else(|| self.room.never_fits(&needs.wanted(&self.limits, 0)))
     }
 
     fn keep(&self, loaded: Loaded) -> Arc<Loaded> {

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use model::{Digest, ExecutionId};
 
 use crate::registry::Loaded;
+use crate::room::ForMore;
 
 /// A component a kind routes to.
 #[derive(Clone)]
@@ -49,6 +50,8 @@ pub(crate) enum Readiness {
 pub(crate) struct Routes {
     kinds: HashMap<String, Vec<Target>>,
     claimable: Vec<String>,
+    /// Those of them whose sandboxes are small when they are opened.
+    small: Vec<String>,
     services: HashMap<Digest, ServiceRoute>,
 }
 
@@ -57,11 +60,14 @@ impl Routes {
     /// pending and at least one is ready, unless that is a service: then the
     /// service claims it, if nothing else shares the kind.
     pub(crate) fn new(kinds: HashMap<String, Vec<Target>>) -> Self {
-        let mut claimable = Vec::new();
+        let (mut claimable, mut small) = (Vec::new(), Vec::new());
         let mut services: HashMap<Digest, ServiceRoute> = HashMap::new();
         for (kind, targets) in kinds.iter().filter(|(_, targets)| is_claimable(targets)) {
             let Some(loaded) = targets.iter().find_map(Target::service) else {
                 claimable.push(kind.clone());
+                if live(targets).all(Target::is_small) {
+                    small.push(kind.clone());
+                }
                 continue;
             };
             if let [target] = live(targets).collect::<Vec<_>>().as_slice() {
@@ -83,7 +89,18 @@ impl Routes {
         Self {
             kinds,
             claimable,
+            small,
             services,
+        }
+    }
+
+    /// Returns the kinds a worker may claim for handlers of which there may be room for
+    /// sandboxes.
+    pub(crate) fn claimable_for(&self, room: ForMore) -> &[String] {
+        match room {
+            ForMore::All => &self.claimable,
+            ForMore::Small => &self.small,
+            ForMore::None => &[],
         }
     }
 
@@ -105,6 +122,15 @@ impl Routes {
 }
 
 impl Target {
+    /// Whether no sandbox of it is a big one when it is opened.
+    fn is_small(&self) -> bool {
+        match &self.component {
+            Readiness::Ready(loaded) => loaded.is_small,
+            // Opens none.
+            Readiness::Pending | Readiness::Rejected(_) => true,
+        }
+    }
+
     /// Returns the component if it is a service with a share in the kind.
     fn service(&self) -> Option<&Arc<Loaded>> {
         match &self.component {

@@ -11,6 +11,7 @@ use crate::engine_config::WasmEngine;
 use crate::inspect::{PublishRefusal, inspect};
 use crate::metrics::{Counters, Metrics};
 use crate::registry::{LoadError, Registry};
+use crate::room::{Machine, MemoryBudget, PoolSize, Room};
 use crate::settings::{RuntimeSettings, WorkerSettings};
 use crate::worker::{Worker, WorkerHandle};
 
@@ -53,10 +54,34 @@ impl Runtime {
     /// If the cache directory cannot be used, a required pool cannot be
     /// reserved, or threads cannot be started.
     pub fn start(engine: Engine, settings: RuntimeSettings) -> Result<Self, Error> {
-        let wasm = WasmEngine::new(settings.pooling, settings.sandboxes_max, &settings.limits)
-            .map_err(Error::Sandbox)?;
-        let registry = Registry::open(wasm, Some(&settings.cache_dir), settings.compiler.clone())
-            .map_err(Error::Sandbox)?;
+        let machine = Machine::look();
+        let budget = MemoryBudget::new(settings.memory_bytes_max, &machine);
+        let size = PoolSize::new(
+            settings.sandboxes_max,
+            budget.bytes(),
+            &settings.limits,
+            &machine,
+        );
+        let wasm =
+            WasmEngine::new(settings.pooling, size, &settings.limits).map_err(Error::Sandbox)?;
+        let size = wasm.size();
+        tracing::info!(
+            sandboxes_max = size.sandboxes,
+            bound = %size.bound,
+            memories = size.memories,
+            memory = %budget,
+            pooled = wasm.is_pooled(),
+            "room for sandboxes"
+        );
+        let room = Room::new(&size, budget.bytes());
+        let registry = Registry::open(
+            wasm,
+            settings.limits,
+            room,
+            Some(&settings.cache_dir),
+            settings.compiler.clone(),
+        )
+        .map_err(Error::Sandbox)?;
         let guests = GuestThreads::start(settings.guest_threads).map_err(Error::Threads)?;
         Ok(Self {
             inner: Arc::new(Inner {
@@ -121,9 +146,11 @@ impl Runtime {
     /// Returns what happened since the start.
     pub fn metrics(&self) -> Metrics {
         let registry = &self.inner.registry;
-        self.inner
-            .counters
-            .read(registry.compiles(), registry.wasm().ticks())
+        self.inner.counters.read(
+            registry.compiles(),
+            registry.wasm().ticks(),
+            registry.room(),
+        )
     }
 
     /// Returns when the sandbox of the latest attempt was opened.

@@ -11,6 +11,7 @@
 use std::pin::pin;
 use std::sync::Arc;
 
+use model::Limits;
 use wasmtime::{Store, StoreContextMut, UpdateDeadline};
 
 use crate::attempt::{Attempt, Stop};
@@ -21,6 +22,7 @@ use crate::cpu_meter::Metered;
 use crate::held::{Held, Spent};
 use crate::host::{HostSide, Role, State};
 use crate::limits::SandboxLimits;
+use crate::room::Seat;
 use crate::verdict::{self, Ended, Phase, Verdict};
 use crate::worker::{Service, ServiceStop};
 
@@ -30,8 +32,10 @@ pub(crate) struct Opening {
     pub(crate) side: HostSide,
     /// What it may use.
     pub(crate) limits: SandboxLimits,
-    /// Most bytes of a result.
-    pub(crate) result_bytes_max: u32,
+    /// Bounds of the instance: on inputs and results.
+    pub(crate) instance_limits: Limits,
+    /// Its part of the host.
+    pub(crate) seat: Arc<Seat>,
 }
 
 /// Opens a sandbox, calls the handler once and drops the sandbox.
@@ -39,10 +43,13 @@ pub(crate) struct Opening {
 /// Must be polled on a tokio runtime. Dropping the future stops the guest.
 pub(crate) async fn run(handler: &HandlerPre<State>, held: Arc<Held>, opening: Opening) -> Verdict {
     let attempt = held.attempt.clone();
+    // Before the store, so that it is given back after what it is for.
+    let _seat = opening.seat.clone();
     let mut store = open(handler.engine(), Role::Handler(held.clone()), opening);
     let mut phase = Phase::Opening;
     let answer = {
         let call = pin!(async {
+            store.data_mut().charge_task()?;
             let handler = handler.instantiate_async(&mut store).await?;
             phase = Phase::Running;
             handler
@@ -81,7 +88,7 @@ fn judge(answer: Result<Answer, Stop>, phase: Phase, attempt: &Attempt, state: &
     match answer {
         // A guest that returned in its last moment may have lost its lease.
         Ok(Ok(_)) if attempt.due() == Some(Stop::LeaseLost) => Ended::Abandoned(Stop::LeaseLost),
-        Ok(Ok(answer)) => verdict::returned(answer, state.result_bytes_max),
+        Ok(Ok(answer)) => verdict::returned(answer, state.instance_limits.result_bytes_max),
         Ok(Err(error)) => {
             let said = attempt.with_log(|log, _| log.stderr_tail());
             verdict::error(&error, phase, &said)
@@ -105,6 +112,8 @@ pub(crate) async fn serve(
     service: &Arc<Service>,
     opening: Opening,
 ) -> Life {
+    // Before the store, so that it is given back after what it is for.
+    let _seat = opening.seat.clone();
     let mut store = open(component.engine(), Role::Service(service.clone()), opening);
     let mut phase = Phase::Opening;
     let answer = {
@@ -132,12 +141,14 @@ pub(crate) async fn serve(
 
 fn open(engine: &wasmtime::Engine, role: Role, opening: Opening) -> Store<State> {
     let limits = opening.limits;
-    let state = State::new(role, opening.side, limits, opening.result_bytes_max);
+    let mut state = State::new(role, opening.side, limits, opening.instance_limits);
+    state.meter.draw_from(opening.seat);
     let mut store = Store::new(engine, state);
-    store.limiter(|state| &mut state.meter);
+    // A guest that wants memory of which the host has none waits without a thread.
+    store.limiter_async(|state| &mut state.meter);
     store.set_hostcall_fuel(limits.host_call_bytes_max as usize);
-    // Twice as many as the host's own table holds, so that running out of
-    // handles is met there first, where it has a type.
+    // As many as the engine's handles and WASI's may be together, so that running
+    // out of them is met in those tables first, where it has a type.
     store.set_max_component_handles(limits.handles_max as usize * 2);
     // Armed before instantiation, which may run code of the guest.
     store.set_epoch_deadline(1);

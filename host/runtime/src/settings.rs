@@ -23,9 +23,12 @@ pub struct RuntimeSettings {
     pub limits: SandboxLimits,
     /// Where sandboxes get their memory from.
     pub pooling: Pooling,
-    /// Most sandboxes open at once: all workers' slots, with room for those
-    /// that are just closing.
+    /// Most sandboxes open at once, as far as the machine can hold them: all
+    /// workers' slots, with room for those that are just closing.
     pub sandboxes_max: u32,
+    /// Most memory all sandboxes hold together, in bytes; half of what this process
+    /// may use if zero.
+    pub memory_bytes_max: u64,
     /// Threads guests run on; as many as there are processors if zero.
     pub guest_threads: usize,
 }
@@ -44,6 +47,7 @@ impl RuntimeSettings {
             limits: SandboxLimits::default(),
             pooling: Pooling::Auto,
             sandboxes_max: 256,
+            memory_bytes_max: 0,
             guest_threads: 0,
         })
     }

@@ -1,7 +1,7 @@
-//! Tasks, payloads, failures and times in the guest's words and in the engine's.
+//! Tasks, payloads and times in the guest's words and in the engine's.
 
 use engine::{Claimed, Payload};
-use model::{AttemptType, Failure, FailureClass};
+use model::AttemptType;
 use time::OffsetDateTime;
 
 use crate::bindings::flowhost::engine::types;
@@ -47,33 +47,6 @@ pub(crate) fn timestamp_ms(at: OffsetDateTime) -> f64 {
     (at.unix_timestamp_nanos() / 1_000_000) as f64
 }
 
-/// Takes a failure from a guest. A code outside the documented form is kept in
-/// the message, under the code `guest_failure`.
-pub(crate) fn failure(failure: types::Failure) -> Failure {
-    let class = match failure.class {
-        types::FailureClass::Transient => FailureClass::Transient,
-        types::FailureClass::Permanent => FailureClass::Permanent,
-        types::FailureClass::InfraCrash => FailureClass::InfraCrash,
-        types::FailureClass::Timeout => FailureClass::Timeout,
-        types::FailureClass::Cancelled => FailureClass::Cancelled,
-    };
-    let code = failure.code;
-    let well_formed = (1..=64).contains(&code.len())
-        && code
-            .bytes()
-            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'_');
-    if well_formed {
-        Failure::new(class, &code, failure.message)
-    } else {
-        let shown: String = code.escape_debug().take(80).collect();
-        Failure::new(
-            class,
-            "guest_failure",
-            format!("{shown}: {}", failure.message),
-        )
-    }
-}
-
 const fn attempt_type(attempt_type: AttemptType) -> types::AttemptType {
     match attempt_type {
         AttemptType::Initial => types::AttemptType::Initial,
@@ -81,26 +54,5 @@ const fn attempt_type(attempt_type: AttemptType) -> types::AttemptType {
         AttemptType::Reclaim => types::AttemptType::Reclaim,
         AttemptType::Replay => types::AttemptType::Replay,
         AttemptType::Fallback => types::AttemptType::Fallback,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_malformed_code_moves_into_the_message() {
-        let given = |code: &str| {
-            failure(types::Failure {
-                class: types::FailureClass::Permanent,
-                code: code.to_owned(),
-                message: "why".to_owned(),
-            })
-        };
-        assert_eq!(given("bad_image").code, "bad_image");
-        let odd = given("Bad Image\n");
-        assert_eq!(odd.code, "guest_failure");
-        assert_eq!(odd.message, "Bad Image\\n: why");
-        assert_eq!(given("").code, "guest_failure");
     }
 }

@@ -16,10 +16,12 @@
 mod attempting;
 mod claiming;
 mod next;
+mod opening;
 mod recording;
 mod routing;
 mod service;
 mod serving;
+mod throttle;
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -27,7 +29,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
 use engine::{Engine, Standby};
-use model::LeaseId;
+use model::{LeaseId, Limits};
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, Semaphore, watch};
 
@@ -35,6 +37,7 @@ use crate::attempt::Attempt;
 use crate::limits::SandboxLimits;
 use crate::metrics::Counters;
 use crate::registry::Registry;
+use crate::room::Room;
 use crate::routes::Routes;
 use crate::settings::WorkerSettings;
 
@@ -54,7 +57,7 @@ pub(crate) struct Worker {
     pub(crate) counters: Arc<Counters>,
     registry: Arc<Registry>,
     limits: SandboxLimits,
-    result_bytes_max: u32,
+    instance_limits: Limits,
     /// The runtime the engine lives on.
     main: Handle,
     /// The runtime guests run on.
@@ -66,6 +69,7 @@ pub(crate) struct Worker {
     routes: RwLock<Arc<Routes>>,
     /// Its place among those that take executions as they become ready.
     standby: OnceLock<Standby>,
+    unopened: opening::Unopened,
     draining: AtomicBool,
     /// Whether the grace for what runs is over.
     given_up: watch::Sender<bool>,
@@ -100,7 +104,7 @@ impl Worker {
         guests: Handle,
     ) -> WorkerHandle {
         let worker = Arc::new(Self {
-            result_bytes_max: engine.limits().result_bytes_max,
+            instance_limits: engine.limits(),
             slots: Arc::new(Semaphore::new(settings.slots.max(1) as usize)),
             service_slots: Arc::new(Semaphore::new(service_slots(settings.slots))),
             engine,
@@ -113,6 +117,7 @@ impl Worker {
             attempts: Mutex::default(),
             routes: RwLock::default(),
             standby: OnceLock::new(),
+            unopened: opening::Unopened::default(),
             draining: AtomicBool::new(false),
             given_up: watch::Sender::new(false),
             served_out: AtomicBool::new(false),
@@ -151,6 +156,14 @@ impl Worker {
             .collect()
     }
 
+    /// Has every guest stop, also those that recorded their end themselves.
+    fn stop_all(&self) {
+        let attempts = self.attempts.lock().unwrap_or_else(PoisonError::into_inner);
+        for attempt in attempts.values() {
+            attempt.lose();
+        }
+    }
+
     /// Begins to keep the lease of an attempt.
     fn hold(&self, attempt: &Arc<Attempt>) {
         self.counters.started.fetch_add(1, Ordering::Relaxed);
@@ -185,6 +198,11 @@ impl Worker {
     async fn gave_up(&self) {
         // The sender is here, so waiting cannot fail.
         let _ = self.given_up.subscribe().wait_for(|over| *over).await;
+    }
+
+    /// Returns what sandboxes share, also those of other workers of this host.
+    fn room(&self) -> &Arc<Room> {
+        self.registry.room()
     }
 
     fn retire_grace(&self) -> Duration {
@@ -285,15 +303,13 @@ impl WorkerHandle {
             () = &mut hurry => {}
         }
         worker.given_up.send_replace(true);
-        let late = worker.held(|_| true);
-        for attempt in &late {
-            attempt.lose();
-        }
+        let late = worker.held(|_| true).len();
+        worker.stop_all();
         // A stopped guest ends within a tick; what may take longer is a
         // database that does not answer, and then the leases lapse.
         let _ = tokio::time::timeout(GIVE_BACK, worker.wait_until_over()).await;
         worker.over.store(true, Ordering::Relaxed);
-        late.len()
+        late
     }
 }
 

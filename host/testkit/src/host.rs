@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use crate::MemoryGroup;
+
 /// How to start a host.
 #[derive(Debug)]
 pub struct HostBuilder {
@@ -13,12 +15,15 @@ pub struct HostBuilder {
     arguments: Vec<String>,
     environment: Vec<(String, String)>,
     cache_dir: PathBuf,
+    /// What is run, and what comes before its arguments.
+    entry: (PathBuf, Vec<String>),
 }
 
 impl HostBuilder {
     /// Begins with the binary and the database.
     pub fn new(binary: impl AsRef<Path>, database_url: &str) -> Self {
         Self {
+            entry: (binary.as_ref().to_owned(), Vec::new()),
             binary: binary.as_ref().to_owned(),
             database_url: database_url.to_owned(),
             arguments: Vec::new(),
@@ -43,6 +48,12 @@ impl HostBuilder {
         self
     }
 
+    /// Runs the host in a group with a memory of its own.
+    pub fn memory_group(mut self, group: &MemoryGroup) -> Self {
+        self.entry = group.enter(&self.binary);
+        self
+    }
+
     /// Starts the host and waits until it is ready.
     ///
     /// # Panics
@@ -50,15 +61,18 @@ impl HostBuilder {
     pub fn start(self) -> Host {
         let port = free_port();
         let url = format!("http://127.0.0.1:{port}");
-        let mut child = Command::new(&self.binary)
+        let (program, before) = &self.entry;
+        let mut child = Command::new(program)
+            .args(before)
             .args(["serve", "--listen", &format!("127.0.0.1:{port}")])
             .args(["--database-url", &self.database_url, "--i-accept-loss"])
             .args(&self.arguments)
             .env("FLOWHOST_SECRETS_KEY", crate::SECRETS_KEY)
-            .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .env("FLOWHOST_LOG", "info")
             .env("FLOWHOST_RUNTIME_CACHE_DIR", &self.cache_dir)
             .env("FLOWHOST_RUNTIME_SANDBOXES_MAX", "64")
+            // Last, so that a test may say otherwise.
+            .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())

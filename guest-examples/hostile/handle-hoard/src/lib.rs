@@ -1,23 +1,103 @@
-//! Asks for one resource handle after another and never drops any. The host
-//! keeps state for each, so the bound must be the host's.
+//! Asks for one resource handle after another, of the kind its input names, and
+//! never drops any. The host keeps state for each, so the bound must be the host's.
+//!
+//! | input | of each the host is given |
+//! |---|---|
+//! | `requests N` | an input of N bytes |
+//! | `fields` | as much as a request may have besides its input |
+//! | `signals N` | a payload of N bytes |
+//! | `suspensions` | the largest condition there is |
+//! | `lanes N` | the name of a lane of N bytes |
+//! | `leases` | nothing: each is the one lease there is |
+//! | `streams` | nothing: standard output, once more |
+//!
+//! Anything else asks for requests with that as their input.
 
 wit_bindgen::generate!({ path: "../../../wit", world: "handler" });
 
 use std::mem::forget;
 
 use exports::flowhost::engine::attempt::{Failure, Guest, Outcome, Task};
+use flowhost::engine::claim::current;
 use flowhost::engine::executions::Request;
+use flowhost::engine::signal::Signal;
+use flowhost::engine::suspend::{self, Condition, Count, CountKind};
+use flowhost::engine::types::Payload;
 
 struct HandleHoard;
 
 impl Guest for HandleHoard {
     fn run(task: Task) -> Result<Outcome, Failure> {
-        loop {
-            // Forgotten, not kept in a list: the guest's own memory stays
-            // flat and only the host's grows.
-            forget(Request::new("echo", &task.input));
+        let wish = String::from_utf8_lossy(&task.input.data).into_owned();
+        let (what, bytes) = wish.split_once(' ').unwrap_or((&wish, ""));
+        let bytes = bytes.parse().unwrap_or(0);
+        let payload = Payload {
+            content_type: "text/plain".into(),
+            data: vec![b'x'; bytes],
+        };
+        // Forgotten, not kept in a list: the guest's own memory stays flat and only
+        // the host's grows.
+        match what {
+            "requests" => loop {
+                forget(Request::new("echo", &payload));
+            },
+            "fields" => loop {
+                let request = Request::new(&"k".repeat(128), &task.input);
+                request.set_lane(&"l".repeat(64));
+                request.set_idempotency_key(&"i".repeat(255));
+                for number in 0..32 {
+                    let key = format!("app.{number:0>124}");
+                    request.set_tag(&key, &"v".repeat(256));
+                }
+                forget(request);
+            },
+            "signals" => loop {
+                let signal = Signal::new("hello");
+                signal.set_payload(&payload);
+                forget(signal);
+            },
+            "suspensions" => {
+                let condition = Condition::Count(Count {
+                    n: 1,
+                    kind: CountKind::DistinctSignals,
+                    matcher: None,
+                    waitpoints: vec!["w".repeat(128); 1024],
+                });
+                loop {
+                    forget(suspend::Request::new(std::slice::from_ref(&condition)));
+                }
+            }
+            "lanes" => {
+                let lane = "l".repeat(bytes);
+                loop {
+                    let request = Request::new("echo", &task.input);
+                    request.set_lane(&lane);
+                    forget(request);
+                }
+            }
+            "leases" => loop {
+                forget(current());
+            },
+            "streams" => loop {
+                stdout();
+            },
+            _ => loop {
+                forget(Request::new("echo", &task.input));
+            },
         }
     }
+}
+
+/// Takes another handle on standard output, which the library of the language
+/// would not.
+fn stdout() {
+    #[link(wasm_import_module = "wasi:cli/stdout@0.2.0")]
+    unsafe extern "C" {
+        #[link_name = "get-stdout"]
+        fn get_stdout() -> i32;
+    }
+    // SAFETY: the signature is that of the canonical ABI for `get-stdout`.
+    unsafe { get_stdout() };
 }
 
 export!(HandleHoard);

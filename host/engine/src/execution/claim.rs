@@ -237,7 +237,7 @@ impl Engine {
         )
         .fetch_all(&self.inner.verbs)
         .await?;
-        let mut claimed = claimed(rows)?;
+        let mut claimed = claimed(rows);
         resumption::attach(&self.inner.verbs, partition, &mut claimed).await?;
         Ok(claimed)
     }

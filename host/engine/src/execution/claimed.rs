@@ -7,7 +7,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::Payload;
-use super::row::{count, epoch, label};
+use super::row::{count, epoch, label, readable};
 use crate::Error;
 use crate::suspension::Resumption;
 
@@ -68,11 +68,13 @@ pub(crate) struct ClaimedRow {
     pub(crate) tags: Option<Vec<String>>,
 }
 
-/// Reads what leases come with, but for what their handlers go on with.
-pub(crate) fn claimed(rows: Vec<ClaimedRow>) -> Result<Vec<Claimed>, Error> {
+/// Reads what leases come with, but for what their handlers go on with. The lease of an
+/// execution that cannot be read, such as one with a policy of a later version, is left
+/// to lapse.
+pub(crate) fn claimed(rows: Vec<ClaimedRow>) -> Vec<Claimed> {
     let standard = Arc::new(ExecutionPolicy::default());
     rows.into_iter()
-        .map(|row| {
+        .map(|row| -> Result<Claimed, Error> {
             let id = row.execution_id;
             let policy = match &row.policy {
                 None => Arc::clone(&standard),
@@ -105,6 +107,7 @@ pub(crate) fn claimed(rows: Vec<ClaimedRow>) -> Result<Vec<Claimed>, Error> {
                 resumption: None,
             })
         })
+        .filter_map(readable)
         .collect()
 }
 

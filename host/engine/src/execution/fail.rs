@@ -162,5 +162,7 @@ pub(crate) fn failed(
 /// Checks what a caller says about its failure.
 pub(super) fn check(failure: &Failure) -> Result<(), Invalid> {
     text("failure.message", &failure.message, usize::MAX)?;
-    text("failure.code", &failure.code, 64)
+    let backtrace = failure.backtrace.as_deref().unwrap_or_default();
+    text("failure.backtrace", backtrace, usize::MAX)?;
+    model::failure_code(&failure.code)
 }

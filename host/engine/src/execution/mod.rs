@@ -8,6 +8,7 @@ mod complete;
 mod context;
 mod create;
 mod delay;
+mod existing;
 mod expire;
 mod expired;
 mod fail;
@@ -65,7 +66,7 @@ pub(crate) use progress::{ProgressCall, ProgressVerdict};
 pub(crate) use reclaim::{RECLAIM_CAP, lapsed, revoked};
 pub(crate) use release::{Condition, Goes, ReleaseCall, ReleaseVerdict};
 pub(crate) use report::Reports;
-pub(crate) use row::{bigint, count, epoch, label};
+pub(crate) use row::{bigint, count, epoch, label, readable};
 pub(crate) use wait::LookCall;
 
 use crate::pool::Pool;
@@ -106,15 +107,7 @@ pub(crate) fn content_type(field: &'static str, text: &mut String) -> Result<(),
     if text.is_empty() {
         "application/octet-stream".clone_into(text);
     }
-    let max = model::Limits::CONTENT_TYPE_BYTES_MAX;
-    if text.len() <= max && text.bytes().all(|b| (0x20..=0x7e).contains(&b)) {
-        Ok(())
-    } else {
-        Err(model::Invalid::new(
-            field,
-            format!("must be at most {max} bytes of printable ASCII"),
-        ))
-    }
+    model::media_type(field, text)
 }
 
 /// Checks the length of a payload.

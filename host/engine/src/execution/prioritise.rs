@@ -9,8 +9,9 @@ use super::operator::{Operate, moving};
 use crate::{Answer, Engine};
 
 impl Engine {
-    /// Changes the priority of an execution that is not running, 0 to 9000,
-    /// higher first; returns what it was. Among equals it keeps its place.
+    /// Changes the priority of an execution that is not running, 0 to 9000; within
+    /// its partition a higher one is served first. Returns what it was. Among equals
+    /// it keeps its place.
     ///
     /// # Refusals
     /// `execution_not_eligible` for one that runs or is finished.

@@ -19,6 +19,13 @@ where
         .map_err(|error: T::Err| Error::corrupt(table, column, id, error))
 }
 
+/// Returns a row of a batch, unless it holds what this version cannot read: such a row
+/// is passed by, so that it holds up none of the others.
+pub(crate) fn readable<T>(row: Result<T, Error>) -> Option<T> {
+    row.inspect_err(|error| tracing::error!(%error, "a row cannot be read and is passed by"))
+        .ok()
+}
+
 /// Reads a count that is never negative.
 pub(crate) fn count(value: i32) -> u32 {
     u32::try_from(value).unwrap_or(0)

@@ -8,7 +8,7 @@ use model::{ExecutionId, ExecutionPolicy, Failure, FailureClass, Fence, LeaseId}
 
 use super::SWEEP_MAX;
 use super::expired_leases::count_applied;
-use crate::execution::{Condition, Report, failed, frozen_policy};
+use crate::execution::{Condition, Report, failed, frozen_policy, readable};
 use crate::{Engine, Error};
 
 impl Engine {
@@ -31,7 +31,10 @@ impl Engine {
         for row in rows {
             let policy = match &row.policy {
                 None => ExecutionPolicy::default(),
-                Some(text) => frozen_policy(row.execution_id, text)?,
+                Some(text) => match readable(frozen_policy(row.execution_id, text)) {
+                    Some(policy) => policy,
+                    None => continue,
+                },
             };
             let fence = Fence {
                 execution_id: ExecutionId::from_uuid(row.execution_id),

@@ -10,7 +10,7 @@ use model::{
 use uuid::Uuid;
 
 use super::SWEEP_MAX;
-use crate::execution::{FinishCall, FinishVerdict, label};
+use crate::execution::{FinishCall, FinishVerdict, label, readable};
 use crate::suspension::{DeliverCall, DeliverVerdict, Resume};
 use crate::{Engine, Error};
 
@@ -42,17 +42,16 @@ impl Engine {
         )
         .fetch_all(&self.inner.verbs)
         .await?;
-        rows.into_iter()
-            .map(|row| {
-                let of = row.suspension_id;
-                let column = "timeout_behavior";
-                Ok(Due {
-                    execution_id: ExecutionId::from_uuid(row.execution_id),
-                    suspension: SuspensionId(of),
-                    behavior: label("suspension", column, of, &row.timeout_behavior)?,
-                })
+        let due = rows.into_iter().filter_map(|row| {
+            let of = row.suspension_id;
+            let behavior = label("suspension", "timeout_behavior", of, &row.timeout_behavior);
+            Some(Due {
+                execution_id: ExecutionId::from_uuid(row.execution_id),
+                suspension: SuspensionId(of),
+                behavior: readable(behavior)?,
             })
-            .collect()
+        });
+        Ok(due.collect())
     }
 
     async fn suspension_timeouts_of(&self, partition: Partition) -> Result<u64, Error> {

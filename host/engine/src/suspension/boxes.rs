@@ -74,7 +74,7 @@ pub(super) async fn write_boxes(
         .map(|row| {
             let number = row.number;
             let boxed = boxes.iter().find(|boxed| boxed.number == number);
-            Ok((number, boxed.map(|it| row.lease(it)).transpose()?.flatten()))
+            Ok((number, boxed.and_then(|it| row.lease(it))))
         })
         .collect()
 }

@@ -38,7 +38,7 @@ impl Engine {
             return Ok(Err(invalid.into()));
         }
         if let Some(SuspensionTimeout::At(at)) = suspend.timeout
-            && at <= self.now().await?
+            && at.utc() <= self.now().await?
         {
             let detail = "timeout_at_in_past: it must be in the future";
             return Ok(Err(Invalid::new("timeout_at", detail).into()));
@@ -239,7 +239,7 @@ impl Engine {
         let defaults = ground.policy;
         let (timeout_ms, timeout_at) = match suspend.timeout {
             Some(SuspensionTimeout::InMs(ms)) => (Some(ms), None),
-            Some(SuspensionTimeout::At(at)) => (None, Some(at)),
+            Some(SuspensionTimeout::At(at)) => (None, Some(at.utc())),
             None => (defaults.default_timeout_ms, None),
         };
         let behavior = suspend

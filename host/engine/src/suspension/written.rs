@@ -6,7 +6,6 @@ use uuid::Uuid;
 use super::Resumption;
 use super::plan::Boxed;
 use super::resumption::{payload, received};
-use crate::Error;
 use crate::execution::{Claimed, ClaimedRow, claimed};
 
 /// A box as `deliver.sql` answers it; all but its number is there only if it goes on
@@ -48,7 +47,7 @@ pub(super) struct Written {
 
 impl Written {
     /// Returns the lease under which the box goes on, as a claim would.
-    pub(super) fn lease(self, boxed: &Boxed<'_>) -> Result<Option<Claimed>, Error> {
+    pub(super) fn lease(self, boxed: &Boxed<'_>) -> Option<Claimed> {
         let ends = boxed.suspension_id.zip(boxed.ends.as_ref());
         let resumption = ends.zip(self.closed_at).map(|((id, ends), closed_at)| {
             Box::new(Resumption {
@@ -82,10 +81,10 @@ impl Written {
                 tags: self.tags,
             })
         };
-        let claimed = claimed(row().into_iter().collect())?.pop();
-        Ok(claimed.map(|claimed| Claimed {
+        let claimed = claimed(row().into_iter().collect()).pop();
+        claimed.map(|claimed| Claimed {
             resumption,
             ..claimed
-        }))
+        })
     }
 }

@@ -2,7 +2,9 @@
 //! first bound one of them broke is kept for the call that asks; what broke it is
 //! not, so that a resource in the host's hands is no larger than it may be.
 
-use model::Invalid;
+use model::{Invalid, Limits};
+
+use crate::bindings::flowhost::engine::types::Payload;
 
 /// The first bound that was broken.
 #[derive(Debug, Default)]
@@ -30,6 +32,32 @@ impl Bounds {
             Ok(text)
         };
         self.hold(checked)
+    }
+
+    /// Passes on a payload of at most `max` bytes with a media type of bounded length.
+    pub(super) fn payload(
+        &mut self,
+        field: &'static str,
+        payload: Payload,
+        max: u32,
+    ) -> Option<Payload> {
+        let bytes = payload.data.len();
+        let checked = if bytes > max as usize {
+            Err(Invalid::new(field, format!("{bytes} bytes, at most {max}")))
+        } else if payload.content_type.len() > Limits::CONTENT_TYPE_BYTES_MAX {
+            let max = Limits::CONTENT_TYPE_BYTES_MAX;
+            Err(Invalid::new("content_type", format!("at most {max} bytes")))
+        } else {
+            Ok(payload)
+        };
+        self.hold(checked)
+    }
+
+    /// Returns the bytes that the account of a broken bound takes.
+    pub(super) fn owned_bytes(&self) -> usize {
+        self.broken
+            .as_ref()
+            .map_or(0, |invalid| invalid.detail.len())
     }
 
     /// Says whether every bound was kept.

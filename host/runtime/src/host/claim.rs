@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use wasmtime::component::Resource;
 
+use super::handles::{Kept, text_bytes};
 use super::side::{refused, unavailable};
 use super::{HostSide, Role, State};
 use crate::bindings::flowhost::engine::claim::{ClaimError, Host, HostLease, LeaseError};
@@ -18,7 +19,18 @@ const WAIT_MS_MAX: u32 = 60_000;
 
 /// A handle on a lease. In a handler every one means the lease of the sandbox;
 /// in a service each lease has one.
-pub struct LeaseHandle(Arc<Held>);
+pub struct LeaseHandle {
+    held: Arc<Held>,
+    /// Whether the lease is kept for this handle: in a handler the sandbox itself
+    /// is charged for it, once.
+    owns: bool,
+}
+
+impl Kept for LeaseHandle {
+    fn owned_bytes(&self) -> usize {
+        if self.owns { self.held.kept_bytes() } else { 0 }
+    }
+}
 
 /// A worker asked for a lease that only a handler has.
 #[derive(Debug, thiserror::Error)]
@@ -31,7 +43,10 @@ impl Host for State {
     fn current(&mut self) -> wasmtime::Result<Resource<LeaseHandle>> {
         self.called(0)?;
         match &self.role {
-            Role::Handler(held) => self.push(LeaseHandle(held.clone())),
+            Role::Handler(held) => self.push(LeaseHandle {
+                held: held.clone(),
+                owns: false,
+            }),
             Role::Service(_) => Err(NoCurrentLease.into()),
         }
     }
@@ -52,7 +67,8 @@ impl Host for State {
             ))));
         }
         let wait = Duration::from_millis(u64::from(max_wait_ms));
-        let held = match side.on_main(service.clone().next(wait)).await? {
+        let next = service.clone().next(wait);
+        let held = match side.on_main(&mut self.meter, 0, next).await? {
             Ok(Some(held)) => held,
             Ok(None) => return Ok(Ok(None)),
             Err(NoLease::Draining) => return Ok(Err(ClaimError::Draining)),
@@ -63,14 +79,15 @@ impl Host for State {
         };
         // From here on the guest answers for it.
         held.since.get_or_init(|| self.spent());
-        Ok(Ok(Some(self.push(LeaseHandle(held))?)))
+        let handle = LeaseHandle { held, owns: true };
+        Ok(Ok(Some(self.push(handle)?)))
     }
 }
 
 impl State {
     /// Returns the lease a handle means.
     pub(super) fn held(&self, lease: &Resource<LeaseHandle>) -> wasmtime::Result<Arc<Held>> {
-        Ok(self.table.get(lease)?.0.clone())
+        Ok(self.get(lease)?.held.clone())
     }
 }
 
@@ -109,7 +126,9 @@ impl HostLease for State {
         let (engine, fence, ttl_ms) = (side.engine.clone(), attempt.fence, side.lease_ttl_ms);
         let sent = Instant::now();
         let answer = side
-            .on_main(async move { engine.renew(&[fence], ttl_ms).await })
+            .on_main(&mut self.meter, 0, async move {
+                engine.renew(&[fence], ttl_ms).await
+            })
             .await?;
         Ok(match answer.map(|verdicts| verdicts.into_iter().next()) {
             Ok(Some(Ok(_expires_at))) => {
@@ -150,8 +169,11 @@ impl HostLease for State {
             return Ok(Ok(()));
         };
         let (engine, fence) = (side.engine.clone(), held.attempt.fence);
+        let carries = text_bytes(message.as_ref());
         let answer = side
-            .on_main(async move { engine.progress(fence, percent, message).await })
+            .on_main(&mut self.meter, carries, async move {
+                engine.progress(fence, percent, message).await
+            })
             .await?;
         Ok(match answer {
             Ok(Ok(())) => Ok(()),
@@ -161,7 +183,7 @@ impl HostLease for State {
     }
 
     fn drop(&mut self, lease: Resource<LeaseHandle>) -> wasmtime::Result<()> {
-        let LeaseHandle(held) = self.table.delete(lease)?;
+        let LeaseHandle { held, .. } = self.delete(lease)?;
         if let Role::Service(service) = &self.role {
             service.dropped(&held, self.spent());
         }

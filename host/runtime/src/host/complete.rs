@@ -8,6 +8,7 @@ use engine::{CancelHeld, Complete, Delay, Fail, Failed as EngineFailed};
 use model::LeaseRefusal;
 use wasmtime::component::Resource;
 
+use super::handles::payload_bytes;
 use super::side::{refused, unavailable};
 use super::{HostSide, LeaseHandle, Role, State};
 use crate::bindings::flowhost::engine::claim::LeaseError;
@@ -22,9 +23,10 @@ impl Host for State {
         lease: Resource<LeaseHandle>,
         result: Payload,
     ) -> wasmtime::Result<Result<(), LeaseError>> {
-        self.called(result.data.len())?;
+        let carries = payload_bytes(&result);
+        self.called(carries)?;
         let held = self.held(&lease)?;
-        let max = self.result_bytes_max;
+        let max = self.instance_limits.result_bytes_max;
         if result.data.len() > max as usize {
             let detail = format!("result: {} bytes, at most {max}", result.data.len());
             return Ok(Err(LeaseError::Invalid(detail)));
@@ -39,7 +41,9 @@ impl Host for State {
         };
         let engine = side.engine.clone();
         let answer = side
-            .on_main(async move { engine.complete(request).await })
+            .on_main(&mut self.meter, carries, async move {
+                engine.complete(request).await
+            })
             .await?;
         Ok(self.ended(&held, answer))
     }
@@ -49,9 +53,10 @@ impl Host for State {
         lease: Resource<LeaseHandle>,
         failure: Failure,
     ) -> wasmtime::Result<Result<Failed, LeaseError>> {
-        self.called(failure.message.len())?;
+        self.called(failure.code.len() + failure.message.len())?;
         let held = self.held(&lease)?;
-        let failure = crate::task::failure(failure);
+        let failure = crate::storable::failure(failure);
+        let carries = failure.message.len();
         let HostSide::Engine(side) = &self.side else {
             return Ok(self
                 .ended_locally(&held, "fail", &failure)
@@ -65,7 +70,9 @@ impl Host for State {
         };
         let engine = side.engine.clone();
         let answer = side
-            .on_main(async move { engine.fail(request).await })
+            .on_main(&mut self.meter, carries, async move {
+                engine.fail(request).await
+            })
             .await?;
         Ok(self.ended(&held, answer).map(|failed| match failed {
             EngineFailed::RetryScheduled { due_at } => Failed::RetryScheduled(timestamp_ms(due_at)),
@@ -92,7 +99,11 @@ impl Host for State {
         };
         let engine = side.engine.clone();
         let answer = side
-            .on_main(async move { engine.delay(request).await })
+            .on_main(
+                &mut self.meter,
+                0,
+                async move { engine.delay(request).await },
+            )
             .await?;
         Ok(self.ended(&held, answer).map(timestamp_ms))
     }
@@ -109,7 +120,9 @@ impl Host for State {
         let (fence, report) = (held.attempt.fence, self.report(side, &held));
         let engine = side.engine.clone();
         let answer = side
-            .on_main(async move { engine.wait_children(fence, report).await })
+            .on_main(&mut self.meter, 0, async move {
+                engine.wait_children(fence, report).await
+            })
             .await?;
         Ok(self.ended(&held, answer))
     }
@@ -119,7 +132,8 @@ impl Host for State {
         lease: Resource<LeaseHandle>,
         reason: String,
     ) -> wasmtime::Result<Result<(), LeaseError>> {
-        self.called(reason.len())?;
+        let carries = reason.len();
+        self.called(carries)?;
         let held = self.held(&lease)?;
         let max = model::Limits::REASON_BYTES_MAX;
         if reason.len() > max {
@@ -137,7 +151,9 @@ impl Host for State {
         };
         let engine = side.engine.clone();
         let answer = side
-            .on_main(async move { engine.cancel_held(request).await })
+            .on_main(&mut self.meter, carries, async move {
+                engine.cancel_held(request).await
+            })
             .await?;
         Ok(self.ended(&held, answer))
     }

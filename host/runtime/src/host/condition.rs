@@ -2,7 +2,7 @@
 
 use model::{FlatCondition, Invalid, ResumeCondition};
 
-use super::suspend::text_bytes;
+use super::handles::texts_bytes;
 use crate::bindings::flowhost::engine::suspend::{Condition, CountKind, Matcher};
 
 /// Reads a condition and checks what can be said of it alone, so that no more is
@@ -43,9 +43,9 @@ fn matcher(matcher: Matcher) -> model::SignalMatcher {
     }
 }
 
-/// Returns the bytes a condition brings.
+/// Returns the bytes a condition brings, and takes where it is kept.
 pub(super) fn bytes(nodes: &[Condition]) -> usize {
-    nodes.iter().map(bytes_of).sum()
+    size_of_val(nodes) + nodes.iter().map(bytes_of).sum::<usize>()
 }
 
 fn bytes_of(node: &Condition) -> usize {
@@ -58,7 +58,7 @@ fn bytes_of(node: &Condition) -> usize {
         Condition::OperatorOnly | Condition::TimeoutOnly => 0,
         Condition::AllOf(members) => size_of_val(members.as_slice()),
         Condition::Count(count) => {
-            text_bytes(&count.waitpoints) + count.matcher.as_ref().map_or(0, named)
+            texts_bytes(&count.waitpoints) + count.matcher.as_ref().map_or(0, named)
         }
     }
 }

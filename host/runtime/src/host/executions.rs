@@ -3,11 +3,17 @@
 //! The namespace follows from the store, whatever the guest says; an execution of
 //! another one is answered like one that does not exist.
 
+use std::collections::BTreeMap;
+
 use engine::{Cancel, Create, Created as EngineCreated};
-use model::{CancelRefusal, CancelSource, CreateRefusal, ExecutionId, Limits, PublicState};
+use model::{
+    CancelRefusal, CancelSource, CreateRefusal, ExecutionId, Invalid, Limits, PublicState,
+};
 use wasmtime::component::Resource;
 
 use super::State;
+use super::bounds::Bounds;
+use super::handles::{Kept, payload_bytes, text_bytes};
 use super::role::Acting;
 use super::side::{Apart, EngineSide, unavailable};
 use crate::bindings::flowhost::engine::executions::{
@@ -24,35 +30,108 @@ pub struct Request {
     priority: u16,
     idempotency_key: Option<String>,
     delay_ms: Option<u32>,
-    tags: Vec<(String, String)>,
+    tags: BTreeMap<String, String>,
     used: bool,
+    bounds: Bounds,
+}
+
+impl Kept for Request {
+    fn owned_bytes(&self) -> usize {
+        let tag =
+            |(key, value): (&String, &String)| 2 * size_of::<String>() + key.len() + value.len();
+        self.kind.len()
+            + payload_bytes(&self.input)
+            + text_bytes(self.lane.as_ref())
+            + text_bytes(self.idempotency_key.as_ref())
+            + self.tags.iter().map(tag).sum::<usize>()
+            + self.bounds.owned_bytes()
+    }
+}
+
+impl Request {
+    fn set_tag(&mut self, key: String, value: String) {
+        let checked = checked_tag(&key, &value).and_then(|()| {
+            if self.tags.len() >= Limits::TAGS_MAX && !self.tags.contains_key(&key) {
+                return Err(Invalid::new(
+                    "tags",
+                    format!("at most {}", Limits::TAGS_MAX),
+                ));
+            }
+            Ok((key, value))
+        });
+        self.tags.extend(self.bounds.hold(checked));
+    }
+
+    /// Takes out what the engine is asked to create.
+    fn take(&mut self, acting: Acting) -> Result<Create, Invalid> {
+        if std::mem::replace(&mut self.used, true) {
+            return Err(Invalid::new("request", "was used already"));
+        }
+        self.bounds.check()?;
+        let input = std::mem::replace(&mut self.input, nothing());
+        let mut create = Create::new(&self.kind, crate::task::payload(input));
+        if let Some(lane) = self.lane.take() {
+            create.lane = lane;
+        }
+        create.priority = self.priority;
+        create.idempotency_key = self.idempotency_key.take();
+        create.delay_ms = self.delay_ms.map(u64::from);
+        create.tags = std::mem::take(&mut self.tags);
+        create.creator = Some(acting.author());
+        create.namespace = acting.namespace;
+        Ok(create)
+    }
+}
+
+fn nothing() -> Payload {
+    Payload {
+        content_type: String::new(),
+        data: Vec::new(),
+    }
+}
+
+fn checked_tag(key: &str, value: &str) -> Result<(), Invalid> {
+    model::tag_key(key)?;
+    let max = Limits::TAG_VALUE_BYTES_MAX;
+    if value.len() > max {
+        return Err(Invalid::new(
+            "tags",
+            format!("a value of at most {max} bytes"),
+        ));
+    }
+    Ok(())
 }
 
 impl HostRequest for State {
     fn new(&mut self, kind: String, input: Payload) -> wasmtime::Result<Resource<Request>> {
-        self.called(kind.len() + input.data.len())?;
+        self.called(kind.len() + payload_bytes(&input))?;
+        let mut bounds = Bounds::default();
+        let kind = bounds.hold(model::kind_name(&kind).map(|()| kind));
+        let max = self.instance_limits.input_bytes_max;
+        let input = bounds.payload("input", input, max);
         self.push(Request {
-            kind,
-            input,
+            kind: kind.unwrap_or_default(),
+            input: input.unwrap_or_else(nothing),
             lane: None,
             priority: 0,
             idempotency_key: None,
             delay_ms: None,
-            tags: Vec::new(),
+            tags: BTreeMap::new(),
             used: false,
+            bounds,
         })
     }
 
     fn set_lane(&mut self, request: Resource<Request>, lane: String) -> wasmtime::Result<()> {
         self.called(lane.len())?;
-        self.table.get_mut(&request)?.lane = Some(lane);
-        Ok(())
+        self.change(&request, |request| {
+            request.lane = request.bounds.hold(model::lane_name(&lane).map(|()| lane));
+        })
     }
 
     fn set_priority(&mut self, request: Resource<Request>, priority: u16) -> wasmtime::Result<()> {
         self.called(0)?;
-        self.table.get_mut(&request)?.priority = priority;
-        Ok(())
+        self.change(&request, |request| request.priority = priority)
     }
 
     fn set_idempotency_key(
@@ -61,14 +140,15 @@ impl HostRequest for State {
         key: String,
     ) -> wasmtime::Result<()> {
         self.called(key.len())?;
-        self.table.get_mut(&request)?.idempotency_key = Some(key);
-        Ok(())
+        self.change(&request, |request| {
+            let max = Limits::KEY_BYTES_MAX;
+            request.idempotency_key = request.bounds.text("idempotency_key", key, max);
+        })
     }
 
     fn set_delay_ms(&mut self, request: Resource<Request>, delay_ms: u32) -> wasmtime::Result<()> {
         self.called(0)?;
-        self.table.get_mut(&request)?.delay_ms = Some(delay_ms);
-        Ok(())
+        self.change(&request, |request| request.delay_ms = Some(delay_ms))
     }
 
     fn set_tag(
@@ -78,12 +158,7 @@ impl HostRequest for State {
         value: String,
     ) -> wasmtime::Result<()> {
         self.called(key.len() + value.len())?;
-        let tags = &mut self.table.get_mut(&request)?.tags;
-        // One more than may be created is kept, so that `create` refuses.
-        if tags.len() <= Limits::TAGS_MAX {
-            tags.push((key, value));
-        }
-        Ok(())
+        self.change(&request, |request| request.set_tag(key, value))
     }
 
     async fn create(
@@ -95,34 +170,16 @@ impl HostRequest for State {
             Ok(found) => found,
             Err(apart) => return Ok(Err(apart.into())),
         };
-        let request = self.table.get_mut(&request)?;
-        if std::mem::replace(&mut request.used, true) {
-            return Ok(Err(Error::Invalid("the request was used already".into())));
-        }
-        if request.tags.len() > Limits::TAGS_MAX {
-            let detail = format!("tags: at most {}", Limits::TAGS_MAX);
-            return Ok(Err(Error::Invalid(detail)));
-        }
-        let input = std::mem::replace(
-            &mut request.input,
-            Payload {
-                content_type: String::new(),
-                data: Vec::new(),
-            },
-        );
-        let mut create = Create::new(&request.kind, crate::task::payload(input));
-        if let Some(lane) = request.lane.take() {
-            create.lane = lane;
-        }
-        create.priority = request.priority;
-        create.idempotency_key = request.idempotency_key.take();
-        create.delay_ms = request.delay_ms.map(u64::from);
-        create.tags = std::mem::take(&mut request.tags).into_iter().collect();
-        create.creator = Some(acting.author());
-        create.namespace = acting.namespace;
+        let carries = self.get(&request)?.owned_bytes();
+        let create = match self.change(&request, |request| request.take(acting))? {
+            Ok(create) => create,
+            Err(invalid) => return Ok(Err(Error::Invalid(invalid.to_string()))),
+        };
         let engine = side.engine.clone();
         let answer = side
-            .on_main(async move { engine.create(create).await })
+            .on_main(&mut self.meter, carries, async move {
+                engine.create(create).await
+            })
             .await?;
         Ok(match answer {
             Ok(Ok(EngineCreated::Created { id, .. })) => Ok(Created::Created(id.to_string())),
@@ -135,7 +192,7 @@ impl HostRequest for State {
     }
 
     fn drop(&mut self, request: Resource<Request>) -> wasmtime::Result<()> {
-        self.table.delete(request)?;
+        self.delete(request)?;
         Ok(())
     }
 }
@@ -149,7 +206,9 @@ impl Host for State {
         };
         let (engine, namespace) = (side.engine.clone(), acting.namespace);
         let answer = side
-            .on_main(async move { engine.get(id, Some(&namespace)).await })
+            .on_main(&mut self.meter, 0, async move {
+                engine.get(id, Some(&namespace)).await
+            })
             .await?;
         Ok(match answer {
             Ok(Some(info)) => Ok(Description {
@@ -174,7 +233,7 @@ impl Host for State {
         };
         let (engine, namespace) = (side.engine.clone(), acting.namespace);
         let answer = side
-            .on_main(async move {
+            .on_main(&mut self.meter, 0, async move {
                 match engine.result(id, Some(&namespace)).await {
                     // Only now is it of interest why there is none.
                     Ok(None) => Ok(match engine.get(id, Some(&namespace)).await? {
@@ -197,7 +256,12 @@ impl Host for State {
     }
 
     async fn cancel(&mut self, id: String, reason: String) -> wasmtime::Result<Result<(), Error>> {
-        self.called(id.len() + reason.len())?;
+        let carries = reason.len();
+        self.called(id.len() + carries)?;
+        let max = Limits::REASON_BYTES_MAX;
+        if carries > max {
+            return Ok(Err(Error::Invalid(format!("reason: at most {max} bytes"))));
+        }
         let (side, acting, id) = match self.asked(&id) {
             Ok(asked) => asked,
             Err(error) => return Ok(Err(error)),
@@ -211,7 +275,9 @@ impl Host for State {
         };
         let engine = side.engine.clone();
         let answer = side
-            .on_main(async move { engine.cancel(request).await })
+            .on_main(&mut self.meter, carries, async move {
+                engine.cancel(request).await
+            })
             .await?;
         Ok(match answer {
             Ok(Ok(_)) => Ok(()),

@@ -2,27 +2,29 @@
 //! they share.
 //!
 //! Who the guest acts as comes from the store alone. Each call counts against
-//! [`SandboxLimits::host_calls_max`]; what waits for the database does so on
-//! the main runtime, so that guests cannot keep each other's answers waiting.
+//! [`SandboxLimits::host_calls_max`], and whatever is kept for the guest against
+//! its memory (`handles.rs`); what waits for the database does so on the main
+//! runtime, so that guests cannot keep each other's answers waiting.
 
 mod bounds;
 mod claim;
 mod complete;
 mod condition;
 mod executions;
+mod handles;
 mod local;
 mod log;
 mod role;
 mod side;
 mod signal;
 mod suspend;
+mod wasi;
 
 use std::time::{Duration, Instant};
 
-use wasmtime::component::{HasSelf, Linker, Resource, ResourceTable, ResourceTableError};
-use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+use model::Limits;
+use wasmtime::component::{HasSelf, Linker, Resource};
 
-use crate::attempt_log::{Recorded, Source};
 use crate::bindings::Handler;
 use crate::bindings::flowhost::engine::types;
 use crate::held::Spent;
@@ -31,6 +33,8 @@ use crate::limits::{LimitHit, Meter, SandboxLimits};
 pub use claim::LeaseHandle;
 pub(crate) use claim::NoCurrentLease;
 pub use executions::Request;
+use handles::{Handles, Kept};
+pub(crate) use handles::{payload_bytes, text_bytes};
 pub(crate) use role::Role;
 pub(crate) use side::HostFault;
 pub use side::{EngineSide, HostSide};
@@ -45,15 +49,15 @@ pub(crate) struct State {
     pub(crate) role: Role,
     pub(crate) side: HostSide,
     pub(crate) limits: SandboxLimits,
-    pub(crate) result_bytes_max: u32,
+    pub(crate) instance_limits: Limits,
     pub(crate) meter: Meter,
     opened: Instant,
     host_calls: u64,
     bytes_out: u64,
     counted: Counted,
     local: local::LocalWaitpoints,
-    wasi: WasiCtx,
-    table: ResourceTable,
+    handles: Handles,
+    wasi: wasi::Wasi,
 }
 
 /// The calls that count against the bound.
@@ -69,25 +73,16 @@ impl State {
         role: Role,
         side: HostSide,
         limits: SandboxLimits,
-        result_bytes_max: u32,
+        instance_limits: Limits,
     ) -> Self {
-        let stream = |source| Recorded {
-            role: role.clone(),
-            source,
-        };
-        let wasi = WasiCtx::builder()
-            .stdout(stream(Source::Stdout))
-            .stderr(stream(Source::Stderr))
-            .max_random_size(u64::from(limits.random_bytes_max))
-            .build();
-        let mut table = ResourceTable::new();
-        table.set_max_capacity(limits.handles_max as usize);
         let opened = Instant::now();
         Self {
+            handles: Handles::new(limits.handles_max),
+            wasi: wasi::Wasi::new(&role, &limits),
             role,
             side,
             limits,
-            result_bytes_max,
+            instance_limits,
             meter: Meter::new(limits),
             opened,
             host_calls: 0,
@@ -98,8 +93,6 @@ impl State {
                 turn: 0,
             },
             local: local::LocalWaitpoints::default(),
-            wasi,
-            table,
         }
     }
 
@@ -126,14 +119,37 @@ impl State {
     }
 
     /// Hands the guest a new handle.
-    fn push<T: Send + 'static>(&mut self, entry: T) -> wasmtime::Result<Resource<T>> {
-        self.table.push(entry).map_err(|error| match error {
-            ResourceTableError::Full => LimitHit::Handles {
-                max: self.limits.handles_max,
-            }
-            .into(),
-            other => other.into(),
-        })
+    fn push<T: Kept>(&mut self, entry: T) -> wasmtime::Result<Resource<T>> {
+        self.handles.push(&mut self.meter, entry)
+    }
+
+    /// Looks at what a handle of the guest stands for.
+    fn get<T: Kept>(&self, handle: &Resource<T>) -> wasmtime::Result<&T> {
+        self.handles.get(handle)
+    }
+
+    /// Changes what a handle of the guest stands for.
+    fn change<T: Kept, A>(
+        &mut self,
+        handle: &Resource<T>,
+        change: impl FnOnce(&mut T) -> A,
+    ) -> wasmtime::Result<A> {
+        self.handles.change(&mut self.meter, handle, change)
+    }
+
+    /// The guest drops a handle.
+    fn delete<T: Kept>(&mut self, handle: Resource<T>) -> wasmtime::Result<T> {
+        self.handles.delete(&mut self.meter, handle)
+    }
+
+    /// Charges a handler's sandbox for the task and whatever else the host keeps
+    /// for it from its opening to its end.
+    pub(crate) fn charge_task(&mut self) -> Result<(), LimitHit> {
+        match &self.role {
+            Role::Handler(held) => self.meter.charge_kept(held.kept_bytes()),
+            // A service is charged with each lease.
+            Role::Service(_) => Ok(()),
+        }
     }
 
     /// Counts bytes of a result.
@@ -153,23 +169,12 @@ impl State {
     }
 }
 
-impl WasiView for State {
-    fn ctx(&mut self) -> WasiCtxView<'_> {
-        WasiCtxView {
-            ctx: &mut self.wasi,
-            table: &mut self.table,
-        }
-    }
-}
-
 impl types::Host for State {}
 
 /// Offers a linker every interface of the worlds and WASI 0.2.
 ///
-/// The worlds import the same interfaces. WASI is linked whole because language
-/// runtimes import more of it than they use; without grants it has no files, no
-/// environment and no sockets to give.
+/// The worlds import the same interfaces.
 pub(crate) fn link(linker: &mut Linker<State>) -> wasmtime::Result<()> {
-    wasmtime_wasi::p2::add_to_linker_async(linker)?;
+    wasi::link(linker)?;
     Handler::add_to_linker::<_, HasSelf<State>>(linker, |state| state)
 }

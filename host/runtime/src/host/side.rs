@@ -12,6 +12,7 @@ use super::role::Acting;
 use crate::bindings::flowhost::engine::claim::LeaseError;
 use crate::held::Held;
 use crate::invoke::InvokeSuspension;
+use crate::limits::Meter;
 
 /// What the guest's calls reach.
 #[derive(Debug, Clone)]
@@ -45,12 +46,18 @@ pub struct EngineSide {
 pub(crate) struct HostFault(#[from] tokio::task::JoinError);
 
 impl EngineSide {
-    /// Runs a call on the main runtime.
+    /// Runs a call on the main runtime. `carries` are the bytes the call brings;
+    /// the sandbox is charged for them until the answer is there.
     pub(super) async fn on_main<T: Send + 'static>(
         &self,
+        meter: &mut Meter,
+        carries: usize,
         call: impl Future<Output = T> + Send + 'static,
     ) -> wasmtime::Result<T> {
-        Ok(self.main.spawn(call).await.map_err(HostFault)?)
+        meter.charge_kept(carries)?;
+        let answer = self.main.spawn(call).await;
+        meter.release(carries as u64);
+        Ok(answer.map_err(HostFault)?)
     }
 }
 

@@ -4,11 +4,12 @@
 //! A token says where to; that it is of the guest's own namespace is checked by
 //! the engine, with whatever else makes it good.
 
-use engine::{Addressee, Deliver, Delivered as EngineDelivered, Payload};
-use model::{Invalid, Limits, SignalEffect, SignalRefusal};
+use engine::{Addressee, Deliver, Delivered as EngineDelivered};
+use model::{Limits, SignalEffect, SignalRefusal};
 use wasmtime::component::Resource;
 
 use super::bounds::Bounds;
+use super::handles::{Kept, payload_bytes, text_bytes};
 use super::side::{Apart, refused, unavailable};
 use super::{HostSide, LeaseHandle, State};
 use crate::bindings::flowhost::engine::claim::LeaseError;
@@ -20,12 +21,25 @@ use crate::bindings::flowhost::engine::types;
 /// A signal about to be sent.
 pub struct Signal {
     name: String,
-    payload: Option<Payload>,
+    payload: Option<types::Payload>,
     category: Option<String>,
     correlation_id: Option<String>,
     idempotency_key: Option<String>,
     dedup_ttl_ms: Option<u32>,
     bounds: Bounds,
+}
+
+impl Kept for Signal {
+    fn owned_bytes(&self) -> usize {
+        let texts = [&self.category, &self.correlation_id, &self.idempotency_key];
+        self.name.len()
+            + self.payload.as_ref().map_or(0, payload_bytes)
+            + texts
+                .map(|text| text_bytes(text.as_ref()))
+                .iter()
+                .sum::<usize>()
+            + self.bounds.owned_bytes()
+    }
 }
 
 impl Host for State {
@@ -43,7 +57,9 @@ impl Host for State {
         };
         let (engine, fence) = (side.engine.clone(), held.attempt.fence);
         let answer = side
-            .on_main(async move { engine.observe_signals(fence, first).await })
+            .on_main(&mut self.meter, 0, async move {
+                engine.observe_signals(fence, first).await
+            })
             .await?;
         Ok(match answer {
             Ok(Ok(signals)) => Ok(signals
@@ -77,18 +93,19 @@ impl HostSignal for State {
         signal: Resource<Signal>,
         payload: types::Payload,
     ) -> wasmtime::Result<()> {
-        self.called(payload.content_type.len() + payload.data.len())?;
-        let signal = self.table.get_mut(&signal)?;
-        signal.payload = signal.bounds.hold(checked(payload));
-        Ok(())
+        self.called(payload_bytes(&payload))?;
+        self.change(&signal, |signal| {
+            let max = Limits::SIGNAL_BYTES_MAX;
+            signal.payload = signal.bounds.payload("payload", payload, max);
+        })
     }
 
     fn set_category(&mut self, signal: Resource<Signal>, category: String) -> wasmtime::Result<()> {
         self.called(category.len())?;
-        let signal = self.table.get_mut(&signal)?;
-        let max = Limits::SIGNAL_TEXT_BYTES_MAX;
-        signal.category = signal.bounds.text("category", category, max);
-        Ok(())
+        self.change(&signal, |signal| {
+            let max = Limits::SIGNAL_TEXT_BYTES_MAX;
+            signal.category = signal.bounds.text("category", category, max);
+        })
     }
 
     fn set_correlation_id(
@@ -97,10 +114,10 @@ impl HostSignal for State {
         correlation_id: String,
     ) -> wasmtime::Result<()> {
         self.called(correlation_id.len())?;
-        let signal = self.table.get_mut(&signal)?;
-        let max = Limits::SIGNAL_TEXT_BYTES_MAX;
-        signal.correlation_id = signal.bounds.text("correlation_id", correlation_id, max);
-        Ok(())
+        self.change(&signal, |signal| {
+            let max = Limits::SIGNAL_TEXT_BYTES_MAX;
+            signal.correlation_id = signal.bounds.text("correlation_id", correlation_id, max);
+        })
     }
 
     fn set_idempotency_key(
@@ -109,10 +126,10 @@ impl HostSignal for State {
         key: String,
     ) -> wasmtime::Result<()> {
         self.called(key.len())?;
-        let signal = self.table.get_mut(&signal)?;
-        let max = Limits::KEY_BYTES_MAX;
-        signal.idempotency_key = signal.bounds.text("idempotency_key", key, max);
-        Ok(())
+        self.change(&signal, |signal| {
+            let max = Limits::KEY_BYTES_MAX;
+            signal.idempotency_key = signal.bounds.text("idempotency_key", key, max);
+        })
     }
 
     fn set_dedup_ttl_ms(
@@ -121,8 +138,7 @@ impl HostSignal for State {
         dedup_ttl_ms: u32,
     ) -> wasmtime::Result<()> {
         self.called(0)?;
-        self.table.get_mut(&signal)?.dedup_ttl_ms = Some(dedup_ttl_ms);
-        Ok(())
+        self.change(&signal, |signal| signal.dedup_ttl_ms = Some(dedup_ttl_ms))
     }
 
     async fn deliver(
@@ -135,7 +151,8 @@ impl HostSignal for State {
             Ok(found) => found,
             Err(apart) => return Ok(Err(apart.into())),
         };
-        let signal = self.table.get(&signal)?;
+        let signal = self.get(&signal)?;
+        let carries = token.len() + signal.owned_bytes();
         if let Err(invalid) = signal.bounds.check() {
             return Ok(Err(SignalError::Invalid(invalid.to_string())));
         }
@@ -150,13 +167,15 @@ impl HostSignal for State {
             source_type: acting.source_type.to_owned(),
             source_identity: acting.source_identity,
             correlation_id: signal.correlation_id.clone(),
-            payload: signal.payload.clone(),
+            payload: signal.payload.clone().map(crate::task::payload),
             idempotency_key: signal.idempotency_key.clone(),
             dedup_ttl_ms: signal.dedup_ttl_ms.map(u64::from),
         };
         let engine = side.engine.clone();
         let answer = side
-            .on_main(async move { engine.signal(deliver).await })
+            .on_main(&mut self.meter, carries, async move {
+                engine.signal(deliver).await
+            })
             .await?;
         Ok(match answer {
             Ok(Ok(answer)) => Ok(delivered(answer)),
@@ -166,7 +185,7 @@ impl HostSignal for State {
     }
 
     fn drop(&mut self, signal: Resource<Signal>) -> wasmtime::Result<()> {
-        self.table.delete(signal)?;
+        self.delete(signal)?;
         Ok(())
     }
 }
@@ -178,19 +197,6 @@ impl From<Apart> for SignalError {
             Apart::Nobody(_) => Self::Invalid(apart.to_string()),
         }
     }
-}
-
-fn checked(payload: types::Payload) -> Result<Payload, Invalid> {
-    let max = Limits::SIGNAL_BYTES_MAX;
-    if payload.data.len() > max as usize {
-        let detail = format!("{} bytes, at most {max}", payload.data.len());
-        return Err(Invalid::new("payload", detail));
-    }
-    let max = Limits::CONTENT_TYPE_BYTES_MAX;
-    if payload.content_type.len() > max {
-        return Err(Invalid::new("content_type", format!("at most {max} bytes")));
-    }
-    Ok(crate::task::payload(payload))
 }
 
 fn delivered(answer: EngineDelivered) -> Delivered {

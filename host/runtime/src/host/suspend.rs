@@ -10,14 +10,14 @@ use engine::{
     Binding, CreateWaitpoint, Report, Suspend, Suspended as EngineSuspended, SuspensionTimeout,
 };
 use model::{
-    Invalid, LeaseRefusal, Limits, ResumeCondition, ResumePolicy, SuspendRefusal, SuspensionReason,
-    SuspensionRequester, TimeoutBehavior, WaitpointState,
+    Invalid, LeaseRefusal, Limits, Moment, ResumeCondition, ResumePolicy, SuspendRefusal,
+    SuspensionReason, SuspensionRequester, TimeoutBehavior, WaitpointState,
 };
-use time::OffsetDateTime;
 use wasmtime::component::Resource;
 
 use super::bounds::Bounds;
 use super::condition;
+use super::handles::{Kept, payload_bytes, text_bytes, texts_bytes};
 use super::side::{refused, unavailable};
 use super::{HostSide, LeaseHandle, State};
 use crate::bindings::flowhost::engine::claim::LeaseError;
@@ -29,12 +29,10 @@ use crate::bindings::flowhost::engine::types::Payload;
 use crate::held::Held;
 use crate::resumption::{resumption, waitpoint};
 
-/// Last millisecond of the year 9999.
-const TIME_MS_MAX: f64 = 253_402_300_799_999.0;
-
 /// A suspension about to begin.
 pub struct SuspendRequest {
     condition: Result<ResumeCondition, Invalid>,
+    condition_bytes: usize,
     waitpoints: Vec<Binding>,
     reason: SuspensionReason,
     policy: ResumePolicy,
@@ -44,10 +42,31 @@ pub struct SuspendRequest {
     bounds: Bounds,
 }
 
+impl Kept for SuspendRequest {
+    fn owned_bytes(&self) -> usize {
+        self.condition_bytes
+            + self.waitpoints.capacity() * size_of::<Binding>()
+            + self.waitpoints.iter().map(binding_bytes).sum::<usize>()
+            + text_bytes(self.idempotency_key.as_ref())
+            + self.bounds.owned_bytes()
+    }
+}
+
+fn binding_bytes(binding: &Binding) -> usize {
+    match binding {
+        Binding::Fresh { key, signal_names } => key.len() + texts_bytes(signal_names),
+        Binding::UsePending(_) => 0,
+        Binding::Keyed(key) => key.len(),
+    }
+}
+
 impl SuspendRequest {
     fn new(condition: Vec<Condition>) -> Self {
+        let bytes = condition::bytes(&condition);
+        let condition = condition::read(condition);
         Self {
-            condition: condition::read(condition),
+            condition_bytes: condition.as_ref().map_or(0, |_| bytes),
+            condition,
             waitpoints: Vec::new(),
             reason: SuspensionReason::WaitingForSignal,
             policy: ResumePolicy::default(),
@@ -93,17 +112,17 @@ impl HostRequest for State {
         waitpoint: wit::Binding,
     ) -> wasmtime::Result<()> {
         self.called(match &waitpoint {
-            wit::Binding::Fresh(fresh) => fresh.key.len() + text_bytes(&fresh.signal_names),
+            wit::Binding::Fresh(fresh) => fresh.key.len() + texts_bytes(&fresh.signal_names),
             wit::Binding::UsePending(text) | wit::Binding::Keyed(text) => text.len(),
         })?;
-        let request = self.table.get_mut(&request)?;
-        // One more than may be bound is kept, so that the condition's check
-        // refuses.
-        if request.waitpoints.len() <= Limits::WAITPOINTS_MAX {
-            let checked = bound(waitpoint);
-            request.waitpoints.extend(request.bounds.hold(checked));
-        }
-        Ok(())
+        self.change(&request, |request| {
+            // One more than may be bound is kept, so that the condition's check
+            // refuses.
+            if request.waitpoints.len() <= Limits::WAITPOINTS_MAX {
+                let checked = bound(waitpoint);
+                request.waitpoints.extend(request.bounds.hold(checked));
+            }
+        })
     }
 
     fn set_reason(
@@ -112,8 +131,9 @@ impl HostRequest for State {
         reason: wit::Reason,
     ) -> wasmtime::Result<()> {
         self.called(0)?;
-        self.table.get_mut(&request)?.reason = suspension_reason(reason);
-        Ok(())
+        self.change(&request, |request| {
+            request.reason = suspension_reason(reason)
+        })
     }
 
     fn set_timeout_ms(
@@ -123,8 +143,7 @@ impl HostRequest for State {
     ) -> wasmtime::Result<()> {
         self.called(0)?;
         let timeout = SuspensionTimeout::InMs(u64::from(timeout_ms));
-        self.table.get_mut(&request)?.timeout = Some(timeout);
-        Ok(())
+        self.change(&request, |request| request.timeout = Some(timeout))
     }
 
     fn set_timeout_at(
@@ -133,10 +152,10 @@ impl HostRequest for State {
         timeout_at: f64,
     ) -> wasmtime::Result<()> {
         self.called(0)?;
-        let request = self.table.get_mut(&request)?;
-        let at = request.bounds.hold(time_of("timeout_at", timeout_at));
-        request.timeout = at.map(SuspensionTimeout::At);
-        Ok(())
+        self.change(&request, |request| {
+            let at = request.bounds.hold(time_of("timeout_at", timeout_at));
+            request.timeout = at.map(SuspensionTimeout::At);
+        })
     }
 
     fn set_timeout_behavior(
@@ -145,8 +164,10 @@ impl HostRequest for State {
         behavior: wit::TimeoutBehavior,
     ) -> wasmtime::Result<()> {
         self.called(0)?;
-        self.table.get_mut(&request)?.timeout_behavior = Some(timeout_behavior(behavior));
-        Ok(())
+        let behavior = timeout_behavior(behavior);
+        self.change(&request, |request| {
+            request.timeout_behavior = Some(behavior)
+        })
     }
 
     fn set_idempotency_key(
@@ -155,10 +176,10 @@ impl HostRequest for State {
         key: String,
     ) -> wasmtime::Result<()> {
         self.called(key.len())?;
-        let request = self.table.get_mut(&request)?;
-        let max = Limits::KEY_BYTES_MAX;
-        request.idempotency_key = request.bounds.text("idempotency_key", key, max);
-        Ok(())
+        self.change(&request, |request| {
+            let max = Limits::KEY_BYTES_MAX;
+            request.idempotency_key = request.bounds.text("idempotency_key", key, max);
+        })
     }
 
     fn set_resume_delay_ms(
@@ -167,8 +188,9 @@ impl HostRequest for State {
         delay_ms: u32,
     ) -> wasmtime::Result<()> {
         self.called(0)?;
-        self.table.get_mut(&request)?.policy.resume_delay_ms = Some(u64::from(delay_ms));
-        Ok(())
+        self.change(&request, |request| {
+            request.policy.resume_delay_ms = Some(u64::from(delay_ms));
+        })
     }
 
     fn set_consume_matched_signals(
@@ -177,8 +199,9 @@ impl HostRequest for State {
         consume: bool,
     ) -> wasmtime::Result<()> {
         self.called(0)?;
-        self.table.get_mut(&request)?.policy.consume_matched_signals = consume;
-        Ok(())
+        self.change(&request, |request| {
+            request.policy.consume_matched_signals = consume;
+        })
     }
 
     fn set_retain_signal_buffer(
@@ -187,9 +210,9 @@ impl HostRequest for State {
         retain: bool,
     ) -> wasmtime::Result<()> {
         self.called(0)?;
-        let policy = &mut self.table.get_mut(&request)?.policy;
-        policy.retain_signal_buffer_until_closed = retain;
-        Ok(())
+        self.change(&request, |request| {
+            request.policy.retain_signal_buffer_until_closed = retain;
+        })
     }
 
     fn set_close_waitpoint_on_resume(
@@ -198,11 +221,9 @@ impl HostRequest for State {
         close: bool,
     ) -> wasmtime::Result<()> {
         self.called(0)?;
-        self.table
-            .get_mut(&request)?
-            .policy
-            .close_waitpoint_on_resume = close;
-        Ok(())
+        self.change(&request, |request| {
+            request.policy.close_waitpoint_on_resume = close;
+        })
     }
 
     async fn suspend(
@@ -211,15 +232,15 @@ impl HostRequest for State {
         lease: Resource<LeaseHandle>,
         state: Option<Payload>,
     ) -> wasmtime::Result<Result<Suspended, SuspendError>> {
-        let bytes = |state: &Payload| state.content_type.len() + state.data.len();
-        self.called(state.as_ref().map_or(0, bytes))?;
+        let state_bytes = state.as_ref().map_or(0, payload_bytes);
+        self.called(state_bytes)?;
         let held = self.held(&lease)?;
         // The engine takes whatever comes under a lease that ended with a suspension
         // for a repeat of that, since its answer may have been lost; here it was not.
         if held.attempt.is_recorded() {
             return Ok(Err(LeaseError::ExecutionNotActive.into()));
         }
-        let max = self.result_bytes_max;
+        let max = self.instance_limits.result_bytes_max;
         if let Some(state) = &state
             && state.data.len() > max as usize
         {
@@ -230,7 +251,9 @@ impl HostRequest for State {
             HostSide::Engine(side) => self.report(side, &held),
             HostSide::Local(_) => Report::default(),
         };
-        let suspend = match self.table.get(&request)?.ask(&held, state, report) {
+        let request = self.get(&request)?;
+        let carries = state_bytes + request.owned_bytes();
+        let suspend = match request.ask(&held, state, report) {
             Ok(suspend) => suspend,
             Err(invalid) => return Ok(Err(invalid.into())),
         };
@@ -239,7 +262,9 @@ impl HostRequest for State {
         };
         let engine = side.engine.clone();
         let answer = side
-            .on_main(async move { engine.suspend(suspend).await })
+            .on_main(&mut self.meter, carries, async move {
+                engine.suspend(suspend).await
+            })
             .await?;
         Ok(match answer {
             Ok(Ok(EngineSuspended::Suspended(began))) => {
@@ -262,7 +287,7 @@ impl HostRequest for State {
     }
 
     fn drop(&mut self, request: Resource<SuspendRequest>) -> wasmtime::Result<()> {
-        self.table.delete(request)?;
+        self.delete(request)?;
         Ok(())
     }
 }
@@ -275,7 +300,8 @@ impl Host for State {
         expires_in_ms: Option<u32>,
         signal_names: Vec<String>,
     ) -> wasmtime::Result<Result<Waitpoint, SuspendError>> {
-        self.called(key.len() + text_bytes(&signal_names))?;
+        let carries = key.len() + texts_bytes(&signal_names);
+        self.called(carries)?;
         let held = self.held(&lease)?;
         if let Err(invalid) = checked_key(&key).and(checked_names(&signal_names)) {
             return Ok(Err(invalid.into()));
@@ -291,7 +317,9 @@ impl Host for State {
         };
         let engine = side.engine.clone();
         let answer = side
-            .on_main(async move { engine.create_waitpoint(create).await })
+            .on_main(&mut self.meter, carries, async move {
+                engine.create_waitpoint(create).await
+            })
             .await?;
         Ok(match answer {
             Ok(Ok(made)) => Ok(waitpoint(made, &side.callback_prefix)),
@@ -343,10 +371,6 @@ fn refused_by_name(
     }
 }
 
-pub(super) fn text_bytes(texts: &[String]) -> usize {
-    texts.iter().map(String::len).sum()
-}
-
 fn bound(binding: wit::Binding) -> Result<Binding, Invalid> {
     Ok(match binding {
         wit::Binding::Fresh(fresh) => {
@@ -384,17 +408,8 @@ fn checked_names(names: &[String]) -> Result<(), Invalid> {
     names.iter().try_for_each(|name| model::signal_name(name))
 }
 
-fn time_of(field: &'static str, ms: f64) -> Result<OffsetDateTime, Invalid> {
-    let time = (0.0..=TIME_MS_MAX)
-        .contains(&ms)
-        .then(|| OffsetDateTime::from_unix_timestamp_nanos(ms as i128 * 1_000_000).ok())
-        .flatten();
-    time.ok_or_else(|| {
-        Invalid::new(
-            field,
-            "is no time: milliseconds since 1970, up to the year 9999",
-        )
-    })
+fn time_of(field: &'static str, ms: f64) -> Result<Moment, Invalid> {
+    Moment::from_unix_ms(ms).map_err(|error| Invalid::new(field, error.to_string()))
 }
 
 fn suspension_reason(reason: wit::Reason) -> SuspensionReason {
@@ -420,26 +435,5 @@ fn timeout_behavior(behavior: wit::TimeoutBehavior) -> TimeoutBehavior {
         Asked::Expire => TimeoutBehavior::Expire,
         Asked::AutoResumeWithTimeoutSignal => TimeoutBehavior::AutoResumeWithTimeoutSignal,
         Asked::Escalate => TimeoutBehavior::Escalate,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_a_time_is_taken_for_one() {
-        assert_eq!(time_of("at", 0.0), Ok(OffsetDateTime::UNIX_EPOCH));
-        assert!(time_of("at", TIME_MS_MAX).is_ok());
-        for wrong in [
-            f64::NAN,
-            f64::INFINITY,
-            f64::NEG_INFINITY,
-            -1.0,
-            1e300,
-            TIME_MS_MAX + 1.0,
-        ] {
-            assert!(time_of("at", wrong).is_err(), "{wrong}");
-        }
     }
 }

@@ -11,15 +11,17 @@ use model::{Failure, FailureClass, LeaseId};
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::Worker;
+use super::opening;
 use super::recording::{self, Ending};
 use crate::attempt::Attempt;
 use crate::bindings::HandlerPre;
 use crate::held::Held;
 use crate::host::{EngineSide, HostSide, State};
 use crate::keeper::usable;
+use crate::room::Seat;
 use crate::routes::Readiness;
 use crate::sandbox::{self, Opening};
-use crate::verdict::{Ended, Verdict};
+use crate::verdict::{self, Ended, Verdict};
 
 /// Begins the attempt of an execution claimed with a claim sent at `sent`.
 pub(super) fn begin(
@@ -73,13 +75,6 @@ async fn run(worker: &Arc<Worker>, mut claimed: Claimed, attempt: Arc<Attempt>) 
     let component_id = target.map(|target| target.component_id);
     let verdict = match target.map(|target| &target.component) {
         Some(Readiness::Ready(loaded)) if let Some(handler) = loaded.handler() => {
-            let side = HostSide::Engine(EngineSide {
-                engine: worker.engine.clone(),
-                main: worker.main.clone(),
-                component_id,
-                lease_ttl_ms: worker.settings.lease_ttl_ms,
-                callback_prefix: worker.settings.callback_prefix.clone(),
-            });
             let held = Held {
                 attempt: attempt.clone(),
                 limited: claimed.attempt_timeout_ms.is_some(),
@@ -89,17 +84,38 @@ async fn run(worker: &Arc<Worker>, mut claimed: Claimed, attempt: Arc<Attempt>) 
                 came_back: false,
                 since: OnceLock::new(),
             };
-            let opening = Opening {
-                side,
-                limits: worker.limits,
-                result_bytes_max: worker.result_bytes_max,
-            };
-            in_sandbox(worker, handler, held.into(), opening).await
+            let held = Arc::new(held);
+            let kept_bytes = held.kept_bytes() as u64;
+            loop {
+                let seat = match opening::seat(worker, loaded, kept_bytes, &attempt).await {
+                    Ok(seat) => seat,
+                    Err(stop) => break ended(verdict::stopped(stop)),
+                };
+                let opening = opening_for(worker, component_id, seat);
+                let verdict = in_sandbox(worker, handler, held.clone(), opening).await;
+                let Ended::NotOpened(why) = &verdict.outcome else {
+                    worker.unopened.opened();
+                    break verdict;
+                };
+                // The lease is kept: giving it back would count an attempt each time.
+                if let Err(stop) = opening::pause(worker, &attempt, why).await {
+                    break ended(verdict::stopped(stop));
+                }
+                if worker.is_draining() {
+                    break verdict;
+                }
+            }
         }
         Some(Readiness::Rejected(why)) => unavailable(&claimed.kind, why),
         // Claimed for a route that changed in the meantime.
-        Some(Readiness::Ready(_)) => not_opened("a service claims its kind itself by now"),
-        Some(Readiness::Pending) | None => not_opened("its component is not loaded any more"),
+        Some(Readiness::Ready(_)) => {
+            let why = "a service claims its kind itself by now";
+            not_opened(worker, &attempt, why).await
+        }
+        Some(Readiness::Pending) | None => {
+            let why = "its component is not loaded any more";
+            not_opened(worker, &attempt, why).await
+        }
     };
     let ending = Ending {
         fence: claimed.fence,
@@ -114,6 +130,21 @@ async fn run(worker: &Arc<Worker>, mut claimed: Claimed, attempt: Arc<Attempt>) 
         .counters
         .ended(verdict.outcome.word(), verdict.usage.wall_us);
     recording::record(worker, &attempt, ending, verdict.outcome).await;
+}
+
+fn opening_for(worker: &Worker, component_id: Option<i32>, seat: Arc<Seat>) -> Opening {
+    Opening {
+        side: HostSide::Engine(EngineSide {
+            engine: worker.engine.clone(),
+            main: worker.main.clone(),
+            component_id,
+            lease_ttl_ms: worker.settings.lease_ttl_ms,
+            callback_prefix: worker.settings.callback_prefix.clone(),
+        }),
+        limits: worker.limits,
+        instance_limits: worker.instance_limits,
+        seat,
+    }
 }
 
 /// Runs the guest. A panic of the host ends this attempt alone.
@@ -147,16 +178,21 @@ fn unavailable(kind: &str, why: &str) -> Verdict {
 }
 
 fn failed(failure: Failure) -> Verdict {
-    Verdict {
-        outcome: Ended::Failed(failure),
-        usage: model::Usage::default(),
-        log: None,
-    }
+    ended(Ended::Failed(failure))
 }
 
-fn not_opened(why: &str) -> Verdict {
+/// Ends an attempt that this host cannot begin, after a pause.
+async fn not_opened(worker: &Worker, attempt: &Attempt, why: &str) -> Verdict {
+    ended(match opening::pause(worker, attempt, why).await {
+        Ok(()) => Ended::NotOpened(why.to_owned()),
+        Err(stop) => verdict::stopped(stop),
+    })
+}
+
+/// The end of an attempt without a sandbox.
+fn ended(outcome: Ended) -> Verdict {
     Verdict {
-        outcome: Ended::NotOpened(why.to_owned()),
+        outcome,
         usage: model::Usage::default(),
         log: None,
     }

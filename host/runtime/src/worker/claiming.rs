@@ -5,7 +5,8 @@
 //! ready, or asks again after 25 ms to 1 s. Meanwhile it stands by: what is
 //! created or resumed on this host comes without a claim. Under load slots free up one by
 //! one, so a claim waits a moment for some more of them: the cost of a claim
-//! hardly depends on how much it brings.
+//! hardly depends on how much it brings. Of kinds whose sandboxes wait for room nothing
+//! is claimed, and never much more than there is room for.
 
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
@@ -21,6 +22,8 @@ pub(super) const POLL_MIN: Duration = Duration::from_millis(25);
 pub(super) const POLL_MAX: Duration = Duration::from_secs(1);
 /// How long a claim waits for more slots.
 const GATHER: Duration = Duration::from_millis(2);
+/// Executions claimed although they will have to wait for room.
+const WAITING_MAX: usize = 4;
 pub(super) const FAULT_PAUSE: Duration = Duration::from_millis(500);
 
 /// Claims until the worker drains.
@@ -92,20 +95,32 @@ async fn gather(worker: &Worker) -> Option<OwnedSemaphorePermit> {
         if worker.is_draining() {
             return None;
         }
-        if !worker.routes().claimable().is_empty() {
+        // Told of what changes from here on.
+        let cleared = worker.room().cleared();
+        tokio::pin!(cleared);
+        cleared.as_mut().enable();
+        let for_more = worker.room().for_more();
+        if worker.routes().claimable_for(for_more).is_empty() {
+            tokio::select! {
+                () = cleared => {}
+                () = worker.stirred.notified() => {}
+            }
+        } else {
             tokio::select! {
                 slot = worker.slots.clone().acquire_owned() => break slot.ok()?,
                 () = worker.stirred.notified() => {}
             }
-        } else {
-            worker.stirred.notified().await;
         }
     };
     let enough = (worker.settings.slots as usize / 4).max(1);
     if worker.slots.available_permits() + 1 < enough {
         tokio::time::sleep(GATHER).await;
     }
-    let more = worker.slots.available_permits().min(Limits::BATCH_MAX - 1);
+    let more = worker
+        .slots
+        .available_permits()
+        .min(Limits::BATCH_MAX - 1)
+        .min(worker.room().openings() + WAITING_MAX);
     if more > 0
         && let Ok(more) = u32::try_from(more)
         && let Ok(others) = worker.slots.clone().try_acquire_many_owned(more)
@@ -143,10 +158,16 @@ pub(super) async fn ask(
 }
 
 fn wanted(worker: &Worker, max: usize) -> Claim {
-    claim_of(worker, worker.routes().claimable().to_vec(), max)
+    claim_of(worker, worker.claimable(), max)
 }
 
 impl Worker {
+    /// Returns the kinds that are claimed for handlers now.
+    fn claimable(&self) -> Vec<String> {
+        let room = self.room().for_more();
+        self.routes().claimable_for(room).to_vec()
+    }
+
     /// Has what is created or resumed for the kinds claimed now handed over without
     /// a claim.
     fn stand_by(&self) {
@@ -154,7 +175,12 @@ impl Worker {
         // routed away is not stood by for.
         let routes = self.routes.read().unwrap_or_else(PoisonError::into_inner);
         if let Some(standby) = self.standby.get() {
-            standby.open(claim_of(self, routes.claimable().to_vec(), 0));
+            let kinds = routes.claimable_for(self.room().for_more());
+            if kinds.is_empty() {
+                standby.close();
+            } else {
+                standby.open(claim_of(self, kinds.to_vec(), 0));
+            }
         }
     }
 }

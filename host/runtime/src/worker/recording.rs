@@ -3,6 +3,10 @@
 //! A database that does not answer is asked again: every write carries the
 //! fence and the same content, so a repeat of one that took effect succeeds.
 //! After the lease nothing is written; the execution is taken up again.
+//!
+//! No outcome can be such that it is never stored: one that the engine refuses as
+//! invalid, or the database again and again, becomes a failure that says so. An
+//! attempt without a recorded end would be made up to the reclaim cap.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -17,6 +21,9 @@ use crate::verdict::Ended;
 
 const PAUSE_MIN: Duration = Duration::from_millis(50);
 const PAUSE_MAX: Duration = Duration::from_secs(1);
+/// Faults of the engine, other than that the database is away, after which an
+/// outcome is given up.
+const FAULTS_MAX: u32 = 5;
 
 /// What is recorded along with an outcome.
 pub(super) struct Ending {
@@ -32,10 +39,8 @@ pub(super) async fn record(worker: &Worker, attempt: &Attempt, ending: Ending, e
         Ended::Completed(result) => complete(worker, attempt, ending, result).await,
         Ended::Failed(failure) => fail(worker, attempt, &ending, failure).await,
         Ended::Recorded => None,
-        Ended::NotOpened(why) => {
-            tracing::warn!(execution = %id, why, "no sandbox was opened; the lease is given back");
-            release(worker, attempt, &ending).await
-        }
+        // Said before, now and then.
+        Ended::NotOpened(_) => release(worker, attempt, &ending).await,
         // Stopped by the end of the worker, not by the loss of the lease.
         Ended::Abandoned(Stop::LeaseLost) if worker.is_given_up() => {
             release(worker, attempt, &ending).await
@@ -56,23 +61,26 @@ async fn complete(
     ending: Ending,
     result: Payload,
 ) -> Option<LeaseRefusal> {
-    let refusal = insist(worker, attempt, || {
+    let answer = insist(worker, attempt, || {
         worker.engine.complete(Complete {
             fence: ending.fence,
             result: result.clone(),
             report: ending.report.clone(),
         })
     })
-    .await?;
-    let LeaseRefusal::Invalid(invalid) = refusal else {
-        return Some(refusal);
-    };
-    let failure = Failure::new(
-        FailureClass::Permanent,
-        "result_invalid",
-        format!("the result cannot be stored: {invalid}"),
-    );
-    fail(worker, attempt, &ending, failure).await
+    .await;
+    match answer {
+        Recording::Refused(LeaseRefusal::Invalid(invalid)) => {
+            let failure = Failure::new(
+                FailureClass::Permanent,
+                "result_invalid",
+                format!("the result cannot be stored: {invalid}"),
+            );
+            fail(worker, attempt, &ending, failure).await
+        }
+        Recording::Faulty => give_up(worker, attempt, &ending).await,
+        answer => answer.refusal(),
+    }
 }
 
 async fn fail(
@@ -81,6 +89,50 @@ async fn fail(
     ending: &Ending,
     failure: Failure,
 ) -> Option<LeaseRefusal> {
+    let class = failure.class;
+    match insist_on_failure(worker, attempt, ending, failure).await {
+        Recording::Refused(LeaseRefusal::Invalid(invalid)) => {
+            let failure = Failure::new(
+                class,
+                "failure_invalid",
+                format!("the failure that was reported cannot be stored: {invalid}"),
+            );
+            let answer = insist_on_failure(worker, attempt, ending, failure).await;
+            answer.refusal()
+        }
+        Recording::Faulty => give_up(worker, attempt, ending).await,
+        answer => answer.refusal(),
+    }
+}
+
+/// Records that an outcome could not be recorded, with nothing of the guest in it.
+async fn give_up(worker: &Worker, attempt: &Attempt, ending: &Ending) -> Option<LeaseRefusal> {
+    let plain = Ending {
+        fence: ending.fence,
+        report: Report {
+            log: None,
+            ..ending.report.clone()
+        },
+        known: ending.known.clone(),
+    };
+    let failure = Failure::new(
+        FailureClass::InfraCrash,
+        "host_fault",
+        "the outcome could not be stored; the operator's log says why",
+    );
+    let answer = insist_on_failure(worker, attempt, &plain, failure).await;
+    if matches!(answer, Recording::Faulty) {
+        worker.counters.unrecorded.fetch_add(1, Ordering::Relaxed);
+    }
+    answer.refusal()
+}
+
+async fn insist_on_failure(
+    worker: &Worker,
+    attempt: &Attempt,
+    ending: &Ending,
+    failure: Failure,
+) -> Recording {
     insist(worker, attempt, || {
         worker.engine.fail(Fail {
             fence: ending.fence,
@@ -101,33 +153,58 @@ pub(super) async fn give_back(worker: &Worker, attempt: &Attempt, ending: &Endin
 }
 
 async fn release(worker: &Worker, attempt: &Attempt, ending: &Ending) -> Option<LeaseRefusal> {
-    insist(worker, attempt, || {
+    let answer = insist(worker, attempt, || {
         worker.engine.release(ending.fence, ending.report.clone())
     })
-    .await
+    .await;
+    answer.refusal()
 }
 
-/// Asks until the database has answered or the lease has ended; returns the
-/// refusal, if it is one.
-async fn insist<T, F>(
-    worker: &Worker,
-    attempt: &Attempt,
-    mut ask: impl FnMut() -> F,
-) -> Option<LeaseRefusal>
+/// What came of asking.
+enum Recording {
+    Done,
+    Refused(LeaseRefusal),
+    /// The engine answers with faults, and will again.
+    Faulty,
+    /// The lease ended first.
+    TooLate,
+}
+
+impl Recording {
+    fn refusal(self) -> Option<LeaseRefusal> {
+        match self {
+            Self::Refused(refusal) => Some(refusal),
+            Self::Done | Self::Faulty | Self::TooLate => None,
+        }
+    }
+}
+
+/// Asks until the database has answered, the lease has ended, or the engine had
+/// its chances: a fault may be that of another call in the same statement.
+async fn insist<T, F>(worker: &Worker, attempt: &Attempt, mut ask: impl FnMut() -> F) -> Recording
 where
     F: Future<Output = engine::Answer<T, LeaseRefusal>>,
 {
     let mut pause = PAUSE_MIN;
+    let mut faults = 0;
     loop {
         let error = match ask().await {
-            Ok(Ok(_)) => return None,
-            Ok(Err(refusal)) => return Some(refusal),
+            Ok(Ok(_)) => return Recording::Done,
+            Ok(Err(refusal)) => return Recording::Refused(refusal),
             Err(error) => error,
         };
-        if !error.is_unavailable() || Instant::now() + pause >= attempt.lease_until() {
+        let id = attempt.fence.execution_id;
+        if !error.is_unavailable() {
+            faults += 1;
+            tracing::error!(execution = %id, %error, faults, "the outcome could not be recorded");
+            if faults >= FAULTS_MAX {
+                return Recording::Faulty;
+            }
+        }
+        if Instant::now() + pause >= attempt.lease_until() {
             worker.counters.unrecorded.fetch_add(1, Ordering::Relaxed);
-            tracing::error!(execution = %attempt.fence.execution_id, %error, "the outcome could not be recorded; the execution is taken up again when its lease has lapsed");
-            return None;
+            tracing::error!(execution = %id, %error, "the outcome could not be recorded; the execution is taken up again when its lease has lapsed");
+            return Recording::TooLate;
         }
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(PAUSE_MAX);

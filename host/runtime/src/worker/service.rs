@@ -458,6 +458,8 @@ async fn watch_over(service: Arc<Service>, held: Arc<Held>) {
             service.close(&held, slot, lost_word(&held.attempt));
             tokio::time::sleep(grace).await;
         }
+        // The end is recorded, and the service lives on.
+        Stop::Overstayed => return,
         // The grace has passed already.
         Stop::Cancelled => service.close(&held, slot, lost_word(&held.attempt)),
     }

@@ -161,6 +161,12 @@ async fn keep_alive(worker: Arc<Worker>, post: Arc<Post>, loaded: Arc<Loaded>) {
 /// Runs one life and returns how it ended and how many leases it held then,
 /// once what became of those is recorded.
 async fn live(worker: &Arc<Worker>, post: &Arc<Post>, loaded: &Arc<Loaded>) -> (Failure, usize) {
+    let wanted = loaded.needs.wanted(&worker.limits, 0);
+    let seat = tokio::select! {
+        biased;
+        seat = worker.room().open(&wanted) => seat,
+        () = post.retired() => return (verdict::never_served(), 0),
+    };
     let service = Service::new(worker.clone(), post.clone());
     let opening = Opening {
         side: HostSide::Engine(EngineSide {
@@ -171,7 +177,8 @@ async fn live(worker: &Arc<Worker>, post: &Arc<Post>, loaded: &Arc<Loaded>) -> (
             callback_prefix: worker.settings.callback_prefix.clone(),
         }),
         limits: worker.limits,
-        result_bytes_max: worker.result_bytes_max,
+        instance_limits: worker.instance_limits,
+        seat,
     };
     let running = Running::begin(service.clone());
     let mut life = worker.guests.spawn({

@@ -43,6 +43,7 @@ pub async fn run(context: &Context, args: DoctorArgs) -> Result<Exit, Failure> {
         secrets,
         wake_ups,
         host(context).await,
+        sandboxes(&loaded.config),
         cache(&loaded.config),
     ];
     let well = findings.iter().all(|finding| finding.good != Some(false));
@@ -246,6 +247,40 @@ async fn host(context: &Context) -> Finding {
         what: "host",
         good,
         detail,
+    }
+}
+
+/// Says how many sandboxes a host started here would open at once, and how much memory
+/// it would give them.
+fn sandboxes(config: &Config) -> Finding {
+    let machine = runtime::Machine::look();
+    let settings = config.runtime_settings(Default::default());
+    let budget = runtime::MemoryBudget::new(settings.memory_bytes_max, &machine);
+    let room = runtime::PoolSize::new(
+        settings.sandboxes_max,
+        budget.bytes(),
+        &settings.limits,
+        &machine,
+    );
+    let may = machine
+        .cgroup_memory_bytes
+        .map_or(machine.memory_bytes, |bytes| {
+            bytes.min(machine.memory_bytes)
+        });
+    let most = budget.bytes().saturating_add(room.kept_bytes());
+    Finding {
+        what: "sandboxes",
+        good: (most > may).then_some(false),
+        detail: format!(
+            "{} at once for {} slots ({}), with {} linear memories and {} of memory; closed ones keep up to {}; this process may use {}",
+            room.sandboxes,
+            config.worker.slots,
+            room.bound,
+            room.memories,
+            budget,
+            size(room.kept_bytes()),
+            size(may),
+        ),
     }
 }
 

@@ -18,9 +18,12 @@ pub struct Runtime {
     /// Where sandboxes get their memory from: `auto` (a pool reserved at start,
     /// the system if that fails), `required` (a pool) or `off` (the system).
     pub pooling: Pooling,
-    /// Most sandboxes open at once; 0 for the worker's slots, an eighth more for
+    /// Most sandboxes open at once, as far as the machine can hold them; 0 for the worker's slots, an eighth more for
     /// those that are just closing, and its services.
     pub sandboxes_max: u32,
+    /// Most memory all sandboxes hold together, in bytes; 0 for half of what this
+    /// process may use: of its control group's limit, or else of the machine's memory.
+    pub memory_bytes_max: u64,
     /// Threads guests run on; 0 for as many as there are processors.
     pub guest_threads: u32,
 }
@@ -31,6 +34,7 @@ impl Default for Runtime {
             cache_dir: None,
             pooling: Pooling::Auto,
             sandboxes_max: 0,
+            memory_bytes_max: 0,
             guest_threads: 0,
         }
     }
@@ -64,6 +68,7 @@ impl Config {
                     .saturating_add(self.worker.services_max),
                 max => max,
             },
+            memory_bytes_max: self.runtime.memory_bytes_max,
             guest_threads: self.runtime.guest_threads as usize,
         }
     }

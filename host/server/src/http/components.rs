@@ -1,6 +1,5 @@
 //! `/v1/components`: what handles executions, by digest.
 
-use axum::Json;
 use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
@@ -10,6 +9,7 @@ use runtime::PublishRefusal;
 use serde::Serialize;
 
 use super::App;
+use super::answer::Json;
 use super::body::{self, Cap};
 use super::problem::{Code, Problem};
 use super::query::Query;
@@ -163,6 +163,7 @@ impl From<PublishRefusal> for Problem {
             PublishRefusal::NoWorld { .. } | PublishRefusal::TwoWorlds => Code::ComponentExports,
             PublishRefusal::DoesNotCompile(_) => Code::ComponentDoesNotCompile,
             PublishRefusal::DoesNotLink(_) => Code::ComponentDoesNotLink,
+            PublishRefusal::NeverOpens(_) => Code::ComponentNeverOpens,
         };
         Self::new(code, refusal.to_string())
     }
@@ -200,6 +201,7 @@ mod tests {
             },
             PublishRefusal::DoesNotCompile(String::new()),
             PublishRefusal::DoesNotLink(String::new()),
+            PublishRefusal::NeverOpens(String::new()),
         ] {
             let code = refusal.code();
             assert_eq!(Problem::from(refusal).code.as_str(), code);

@@ -5,13 +5,13 @@
 //! neither starting nor ending. An answer that says no names each of these that is
 //! missing, for how long, and why.
 
-use axum::Json;
 use axum::extract::State;
 
 use engine::Trouble;
 use serde_json::json;
 
 use super::App;
+use super::answer::Json;
 use super::problem::{Code, Problem};
 use crate::api::{Health, ProblemBody};
 

@@ -5,7 +5,6 @@
 //! engine under its fence. A request is about one lease, or about up to 500 in
 //! `leases`, each with a verdict of its own; those ride in one statement.
 
-use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::HeaderMap;
@@ -16,6 +15,7 @@ use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 use time::OffsetDateTime;
 
+use super::answer::Json;
 use super::payload::{Forms, RESULT};
 use super::problem::{Code, Problem};
 use super::query::Query;
@@ -248,11 +248,6 @@ impl Verb for FailLease {
     }
 
     async fn apply(self, engine: &Engine, fence: Fence) -> Result<LeaseOutcome, Problem> {
-        let word = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_';
-        if !(1..=64).contains(&self.code.len()) || !self.code.bytes().all(word) {
-            let detail = "must be 1 to 64 characters of a-z, 0-9 and '_'";
-            return Err(Invalid::new("code", detail).into());
-        }
         let failed = engine.fail(Fail {
             fence,
             failure: Failure::new(self.class, &self.code, self.message),

@@ -211,6 +211,48 @@ fn guests(page: &mut Page, app: &App) {
             metrics.sandboxes_live,
         ),
         (
+            "sandboxes_max",
+            "gauge",
+            "Most sandboxes open at once on this host.",
+            metrics.sandboxes_max,
+        ),
+        (
+            "sandboxes_waiting",
+            "gauge",
+            "Attempts and services that wait for room for their sandbox.",
+            metrics.sandboxes_waiting,
+        ),
+        (
+            "sandboxes_growing",
+            "gauge",
+            "Sandboxes that wait for memory.",
+            metrics.sandboxes_growing,
+        ),
+        (
+            "sandboxes_refused_total",
+            "counter",
+            "Sandboxes stopped because others held the memory they wanted.",
+            metrics.sandboxes_refused,
+        ),
+        (
+            "sandbox_memory_bytes",
+            "gauge",
+            "Memory that the sandboxes of this host hold.",
+            metrics.memory_bytes,
+        ),
+        (
+            "sandbox_memory_bytes_max",
+            "gauge",
+            "Most memory that the sandboxes of this host hold together.",
+            metrics.memory_bytes_max,
+        ),
+        (
+            "sandbox_pool_kept_bytes_max",
+            "gauge",
+            "Most memory that closed sandboxes leave in the pool, beside what open ones hold.",
+            metrics.memory_kept_bytes_max,
+        ),
+        (
             "services_running",
             "gauge",
             "Worker components running on this host.",

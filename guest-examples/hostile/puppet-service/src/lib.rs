@@ -1,0 +1,64 @@
+//! A service that does what its inputs say, as JSON: see [`acts`]. Under every
+//! later lease of an execution it completes with `went on`.
+
+wit_bindgen::generate!({ path: "../../../wit", world: "worker" });
+
+#[path = "../../puppet/src/acts.rs"]
+mod acts;
+
+use acts::{End, Script, perform_all};
+use exports::flowhost::engine::service::Guest;
+use flowhost::engine::claim::{ClaimError, next};
+use flowhost::engine::complete::complete;
+use flowhost::engine::log::{Level, log};
+use flowhost::engine::types::Payload;
+
+struct PuppetService;
+
+impl Guest for PuppetService {
+    fn serve() -> Result<(), String> {
+        loop {
+            let lease = match next(60_000) {
+                Ok(Some(lease)) => lease,
+                Ok(None) | Err(ClaimError::Unavailable(_)) => continue,
+                Err(ClaimError::Draining) => return Ok(()),
+                Err(refusal) => return Err(refusal.to_string()),
+            };
+            let answer = |payload: &Payload| {
+                if let Err(refusal) = complete(&lease, payload) {
+                    log(Level::Warn, &refusal.to_string());
+                }
+            };
+            if lease.epoch() > 1 {
+                answer(&plain("went on".into()));
+                continue;
+            }
+            let script: Script = match serde_json::from_slice(&lease.task().input.data) {
+                Ok(script) => script,
+                Err(error) => return Err(error.to_string()),
+            };
+            let answers = perform_all(&script.acts, &lease);
+            match script.end {
+                End::Completed(result) => answer(&result.payload()),
+                End::Answers => answer(&plain(answers.join("\n"))),
+                End::Failed(fault) => {
+                    // Without this it would be dropped, which is an answer.
+                    std::mem::forget(lease);
+                    return Err(fault.failure().message);
+                }
+                End::Recorded => {}
+                End::Panic(text) => panic!("{}", text.text()),
+                End::Exit => std::process::exit(3),
+            }
+        }
+    }
+}
+
+fn plain(text: String) -> Payload {
+    Payload {
+        content_type: "text/plain".into(),
+        data: text.into_bytes(),
+    }
+}
+
+export!(PuppetService);

@@ -1,0 +1,225 @@
+//! What a puppet is told to do: acts one after the other, then an end. Texts are
+//! given with how often they are repeated, so that a short input asks for much.
+
+use std::io::Write as _;
+use std::thread::sleep;
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use crate::flowhost::engine::claim::Lease;
+use crate::flowhost::engine::complete;
+use crate::flowhost::engine::executions::Request;
+use crate::flowhost::engine::log::{Level, log};
+use crate::flowhost::engine::signal::Signal;
+use crate::flowhost::engine::suspend::{self, Condition, Matcher, Single};
+use crate::flowhost::engine::types::{Failure, FailureClass, Payload};
+
+/// The input.
+#[derive(Deserialize)]
+pub struct Script {
+    /// What to do first.
+    #[serde(default)]
+    pub acts: Vec<Act>,
+    /// How to end.
+    pub end: End,
+}
+
+/// A text and how often it is repeated.
+#[derive(Deserialize)]
+pub struct Text(String, usize);
+
+impl Text {
+    /// Returns the whole text.
+    pub fn text(&self) -> String {
+        self.0.repeat(self.1)
+    }
+}
+
+/// A media type and the bytes of a text.
+#[derive(Deserialize)]
+pub struct Bytes(Text, Text);
+
+impl Bytes {
+    /// Returns the payload.
+    pub fn payload(&self) -> Payload {
+        Payload {
+            content_type: self.0.text(),
+            data: self.1.text().into_bytes(),
+        }
+    }
+}
+
+/// A failure: class by number, code and message.
+#[derive(Deserialize)]
+pub struct Fault(u8, Text, Text);
+
+impl Fault {
+    /// Returns the failure.
+    pub fn failure(&self) -> Failure {
+        Failure {
+            class: match self.0 {
+                0 => FailureClass::Transient,
+                1 => FailureClass::Permanent,
+                2 => FailureClass::InfraCrash,
+                3 => FailureClass::Timeout,
+                _ => FailureClass::Cancelled,
+            },
+            code: self.1.text(),
+            message: self.2.text(),
+        }
+    }
+}
+
+/// How it ends.
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum End {
+    /// With a result.
+    Completed(Bytes),
+    /// With what the acts were answered, a line each.
+    Answers,
+    /// With a failure; a service returns its message.
+    Failed(Fault),
+    /// Saying that the end is recorded; a service drops the lease.
+    Recorded,
+    /// With a panic.
+    Panic(Text),
+    /// By ending the process.
+    Exit,
+}
+
+/// One thing to do.
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Act {
+    /// Adds a record to the log.
+    Log(Text),
+    /// Writes to standard output.
+    Stdout(Text),
+    /// Writes to standard error.
+    Stderr(Text),
+    /// Says how far it is.
+    Progress(Option<u8>, Option<Text>),
+    /// Completes.
+    Complete(Bytes),
+    /// Fails.
+    Fail(Fault),
+    /// Delays itself by so many milliseconds.
+    Delay(u32),
+    /// Waits for its children.
+    WaitChildren,
+    /// Cancels itself.
+    Cancel(Text),
+    /// Suspends at the waitpoint with this key, with a state, for at most so many
+    /// milliseconds, under an idempotency key.
+    Suspend(Text, Option<Bytes>, Option<u32>, Option<Text>),
+    /// Makes a waitpoint with a key and names of signals.
+    Waitpoint(Text, Vec<Text>),
+    /// Creates an execution: kind, input, lane, idempotency key, labels.
+    Create(Text, Bytes, Option<Text>, Option<Text>, Vec<(Text, Text)>),
+    /// Sends a signal: name, token, category, payload.
+    Signal(Text, Text, Option<Text>, Option<Bytes>),
+    /// Sleeps for so many milliseconds.
+    Sleep(u64),
+    /// Computes without end.
+    Spin,
+    /// Creates an execution of the kind `echo` with what it was answered so far.
+    Tell,
+}
+
+/// Does one after the other, and returns what it was answered.
+pub fn perform_all(acts: &[Act], lease: &Lease) -> Vec<String> {
+    let mut answers: Vec<String> = Vec::new();
+    for act in acts {
+        let answer = match act {
+            Act::Tell => {
+                let input = Payload {
+                    content_type: "text/plain".into(),
+                    data: answers.join("\n").into_bytes(),
+                };
+                format!("{:?}", Request::new("echo", &input).create())
+            }
+            act => act.perform(lease),
+        };
+        answers.push(answer);
+    }
+    answers
+}
+
+impl Act {
+    fn perform(&self, lease: &Lease) -> String {
+        match self {
+            Self::Log(message) => {
+                log(Level::Info, &message.text());
+                String::new()
+            }
+            Self::Stdout(text) => {
+                format!("{:?}", std::io::stdout().write_all(text.text().as_bytes()))
+            }
+            Self::Stderr(text) => {
+                format!("{:?}", std::io::stderr().write_all(text.text().as_bytes()))
+            }
+            Self::Progress(percent, message) => {
+                let message = message.as_ref().map(Text::text);
+                format!("{:?}", lease.progress(*percent, message.as_deref()))
+            }
+            Self::Complete(result) => format!("{:?}", complete::complete(lease, &result.payload())),
+            Self::Fail(fault) => format!("{:?}", complete::fail(lease, &fault.failure())),
+            Self::Delay(delay_ms) => format!("{:?}", complete::delay(lease, *delay_ms)),
+            Self::WaitChildren => format!("{:?}", complete::wait_children(lease)),
+            Self::Cancel(reason) => format!("{:?}", complete::cancel(lease, &reason.text())),
+            Self::Suspend(key, state, timeout_ms, idempotency_key) => {
+                let request = suspend::Request::new(&[Condition::Single(Single {
+                    waitpoint_key: key.text(),
+                    matcher: Matcher::Wildcard,
+                })]);
+                if let Some(timeout_ms) = timeout_ms {
+                    request.set_timeout_ms(*timeout_ms);
+                }
+                if let Some(key) = idempotency_key {
+                    request.set_idempotency_key(&key.text());
+                }
+                let state = state.as_ref().map(Bytes::payload);
+                let answer = request.suspend(lease, state.as_ref());
+                format!("{:?}", answer.map(|_| ()))
+            }
+            Self::Waitpoint(key, names) => {
+                let names: Vec<_> = names.iter().map(Text::text).collect();
+                let made = suspend::create_waitpoint(lease, &key.text(), None, &names);
+                format!("{:?}", made.map(|_| ()))
+            }
+            Self::Create(kind, input, lane, key, tags) => {
+                let request = Request::new(&kind.text(), &input.payload());
+                if let Some(lane) = lane {
+                    request.set_lane(&lane.text());
+                }
+                if let Some(key) = key {
+                    request.set_idempotency_key(&key.text());
+                }
+                for (key, value) in tags {
+                    request.set_tag(&key.text(), &value.text());
+                }
+                format!("{:?}", request.create())
+            }
+            Self::Signal(name, token, category, payload) => {
+                let signal = Signal::new(&name.text());
+                if let Some(category) = category {
+                    signal.set_category(&category.text());
+                }
+                if let Some(payload) = payload {
+                    signal.set_payload(&payload.payload());
+                }
+                format!("{:?}", signal.deliver(&token.text()).map(|_| ()))
+            }
+            Self::Sleep(ms) => {
+                sleep(Duration::from_millis(*ms));
+                String::new()
+            }
+            Self::Spin => loop {
+                std::hint::spin_loop();
+            },
+            Self::Tell => unreachable!("told where the answers are"),
+        }
+    }
+}

@@ -1,0 +1,176 @@
+//! What the host keeps for a guest behind the handles it gives out.
+//!
+//! This is the only way for an interface to keep something: the table is private,
+//! and whatever enters it, changes in it or leaves it is charged to the memory of
+//! the sandbox, as bytes it tells itself ([`Kept`]). WASI's own resources are in
+//! `wasi.rs`.
+
+use wasmtime::component::{Resource, ResourceTable, ResourceTableError};
+
+use crate::bindings::flowhost::engine::types::Payload;
+use crate::limits::{LimitHit, Meter};
+
+/// Memory an entry takes besides its value and what that owns: a place in the
+/// table, and what the allocator adds.
+const ENTRY_BYTES: usize = 128;
+
+/// Something the host keeps behind a handle.
+pub(crate) trait Kept: Send + 'static {
+    /// Returns the bytes it owns besides its own size: those of texts, payloads
+    /// and lists, however deep.
+    fn owned_bytes(&self) -> usize;
+}
+
+/// The handles of the engine's interfaces that one guest holds.
+pub(super) struct Handles {
+    table: ResourceTable,
+    max: u32,
+}
+
+impl Handles {
+    pub(super) fn new(max: u32) -> Self {
+        let mut table = ResourceTable::new();
+        table.set_max_capacity(max as usize);
+        Self { table, max }
+    }
+
+    /// Keeps an entry and returns a handle on it.
+    pub(super) fn push<T: Kept>(
+        &mut self,
+        meter: &mut Meter,
+        entry: T,
+    ) -> wasmtime::Result<Resource<T>> {
+        meter.charge_kept(bytes(&entry))?;
+        self.table.push(entry).map_err(|error| match error {
+            ResourceTableError::Full => LimitHit::Handles { max: self.max }.into(),
+            other => other.into(),
+        })
+    }
+
+    /// Looks at an entry.
+    pub(super) fn get<T: Kept>(&self, handle: &Resource<T>) -> wasmtime::Result<&T> {
+        Ok(self.table.get(handle)?)
+    }
+
+    /// Changes an entry.
+    pub(super) fn change<T: Kept, A>(
+        &mut self,
+        meter: &mut Meter,
+        handle: &Resource<T>,
+        change: impl FnOnce(&mut T) -> A,
+    ) -> wasmtime::Result<A> {
+        let entry = self.table.get_mut(handle)?;
+        let before = bytes(entry);
+        let answer = change(entry);
+        let after = bytes(entry);
+        meter.release(before.saturating_sub(after) as u64);
+        meter.charge_kept(after.saturating_sub(before))?;
+        Ok(answer)
+    }
+
+    /// Takes an entry out, because the guest dropped the handle on it.
+    pub(super) fn delete<T: Kept>(
+        &mut self,
+        meter: &mut Meter,
+        handle: Resource<T>,
+    ) -> wasmtime::Result<T> {
+        let entry = self.table.delete(handle)?;
+        meter.release(bytes(&entry) as u64);
+        Ok(entry)
+    }
+}
+
+/// Returns the memory that an entry takes.
+fn bytes<T: Kept>(entry: &T) -> usize {
+    ENTRY_BYTES + size_of::<T>() + entry.owned_bytes()
+}
+
+/// Returns the bytes of a text that may be absent.
+pub(crate) fn text_bytes(text: Option<&String>) -> usize {
+    text.map_or(0, String::len)
+}
+
+/// Returns the bytes of texts, the list they are in included.
+pub(crate) fn texts_bytes(texts: &[String]) -> usize {
+    size_of_val(texts) + texts.iter().map(String::len).sum::<usize>()
+}
+
+/// Returns the bytes of a payload.
+pub(crate) fn payload_bytes(payload: &Payload) -> usize {
+    payload.content_type.len() + payload.data.len()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::limits::SandboxLimits;
+
+    struct Text(String);
+
+    impl Kept for Text {
+        fn owned_bytes(&self) -> usize {
+            self.0.len()
+        }
+    }
+
+    const MIB: usize = 1 << 20;
+
+    fn meter() -> Meter {
+        Meter::new(SandboxLimits {
+            memory_bytes_max: 8 << 20,
+            ..SandboxLimits::default()
+        })
+    }
+
+    fn text(bytes: usize) -> Text {
+        Text("x".repeat(bytes))
+    }
+
+    fn is_kept(error: &wasmtime::Error) -> bool {
+        matches!(error.downcast_ref(), Some(LimitHit::Kept { .. }))
+    }
+
+    #[test]
+    fn what_is_kept_is_charged_until_its_handle_is_dropped() {
+        let (mut meter, mut handles) = (meter(), Handles::new(100));
+        for _ in 0..1000 {
+            let handle = handles.push(&mut meter, text(3 * MIB)).unwrap();
+            handles.delete(&mut meter, handle).unwrap();
+        }
+        handles.push(&mut meter, text(3 * MIB)).unwrap();
+        handles.push(&mut meter, text(3 * MIB)).unwrap();
+        let refused = handles.push(&mut meter, text(3 * MIB)).unwrap_err();
+        assert!(is_kept(&refused), "{refused}");
+        let peak = meter.memory_peak_bytes() as usize;
+        assert!((6 * MIB..7 * MIB).contains(&peak), "{peak}");
+    }
+
+    #[test]
+    fn a_change_is_charged_for_what_it_adds() {
+        let (mut meter, mut handles) = (meter(), Handles::new(100));
+        let handle = handles.push(&mut meter, text(0)).unwrap();
+        for _ in 0..100 {
+            let grow = |entry: &mut Text| *entry = text(5 * MIB);
+            handles.change(&mut meter, &handle, grow).unwrap();
+            let shrink = |entry: &mut Text| entry.0.clear();
+            handles.change(&mut meter, &handle, shrink).unwrap();
+        }
+        let grow = |entry: &mut Text| *entry = text(9 * MIB);
+        let refused = handles.change(&mut meter, &handle, grow).unwrap_err();
+        assert!(is_kept(&refused), "{refused}");
+    }
+
+    #[test]
+    fn handles_are_bounded_and_an_empty_one_costs_something() {
+        let (mut meter, mut handles) = (meter(), Handles::new(3));
+        for _ in 0..3 {
+            handles.push(&mut meter, text(0)).unwrap();
+        }
+        assert!(meter.memory_peak_bytes() >= 3 * ENTRY_BYTES as u64);
+        let refused = handles.push(&mut meter, text(0)).unwrap_err();
+        assert!(matches!(
+            refused.downcast_ref(),
+            Some(LimitHit::Handles { max: 3 })
+        ));
+    }
+}
