@@ -238,7 +238,7 @@ async fn every_interface_that_may_be_imported_is_linked() {
 #[tokio::test]
 async fn data_far_apart_compiles_to_little() {
     let component = HandmadeComponent {
-        instances: vec![256; 4],
+        instances: vec![256; 3],
         far_data: true,
         ..HandmadeComponent::default()
     };
