@@ -31,6 +31,7 @@ mod operators;
 mod outage;
 mod plans;
 mod programs;
+mod repeats;
 mod retention;
 mod sandbox;
 mod services;

@@ -21,6 +21,8 @@ table attempt: memory_peak_bytes bigint
 table attempt: host_calls integer
 table attempt: bytes_out bigint
 table attempt: wall_us bigint
+table attempt: due_at timestamp with time zone
+table attempt: result_digest bytea
 table component: id integer not null identity
 table component: digest bytea not null
 table component: bytes bytea not null
@@ -62,6 +64,8 @@ table execution: max_reclaims integer not null
 table execution: has_tags boolean not null
 table execution: created_at timestamp with time zone not null default clock_timestamp()
 table execution: deadline_at timestamp with time zone
+table execution: changed_priority smallint
+table execution: last_signal_before bigint
 table finished: partition smallint not null
 table finished: execution_id uuid not null
 table finished: outcome outcome not null
@@ -159,6 +163,7 @@ table parked: resumes boolean not null
 table parked: ready_at timestamp with time zone
 table parked: suspension_id uuid
 table parked: changes integer not null default 0
+table parked: attempt_left_ms bigint
 table ready: partition smallint not null
 table ready: execution_id uuid not null
 table ready: lane text not null
@@ -177,6 +182,7 @@ table ready: grant_id uuid
 table ready: granted_to text
 table ready: granted_until timestamp with time zone
 table ready: namespace text not null default 'default'::text
+table ready: attempt_left_ms bigint
 table route: kind text not null
 table route: component_id integer not null
 table route: weight integer not null
@@ -277,6 +283,7 @@ constraint component_pkey on component: PRIMARY KEY (id)
 constraint event_pkey on event: PRIMARY KEY (xid, seq)
 constraint event_floor_is_one_row on event_floor: CHECK (singleton)
 constraint event_floor_pkey on event_floor: PRIMARY KEY (singleton)
+constraint execution_changed_priority_in_range on execution: CHECK (((changed_priority >= 0) AND (changed_priority <= 9000)))
 constraint execution_pkey on execution: PRIMARY KEY (partition, id)
 constraint execution_priority_in_range on execution: CHECK (((priority >= 0) AND (priority <= 9000)))
 constraint finished_failure_only_without_success on finished: CHECK (((outcome <> 'success'::outcome) OR (failure_code IS NULL)))
@@ -306,10 +313,12 @@ constraint parked_pkey on parked: PRIMARY KEY (partition, execution_id)
 constraint parked_rate_limited_by_a_limit on parked: CHECK (((state <> 'rate_limited'::parked_state) OR (reason = ANY (ARRAY['waiting_for_budget'::blocking_reason, 'waiting_for_quota'::blocking_reason]))))
 constraint parked_suspended_in_one on parked: CHECK (((state = 'suspended'::parked_state) = (suspension_id IS NOT NULL)))
 constraint parked_suspended_resumes on parked: CHECK (((state <> 'suspended'::parked_state) OR resumes))
+constraint parked_time_left_of_an_attempt on parked: CHECK (((attempt_left_ms IS NULL) OR resumes))
 constraint ready_grant_is_whole on ready: CHECK ((((grant_id IS NULL) = (granted_until IS NULL)) AND ((granted_to IS NULL) = (granted_until IS NULL))))
 constraint ready_pkey on ready: PRIMARY KEY (partition, execution_id)
 constraint ready_rank_in_range on ready: CHECK (((rank >= 0) AND (rank <= 9000)))
 constraint ready_resumes_an_attempt on ready: CHECK (((NOT resumes) OR (attempts > 0)))
+constraint ready_time_left_of_an_attempt on ready: CHECK (((attempt_left_ms IS NULL) OR resumes))
 constraint route_component_id_fkey on route: FOREIGN KEY (component_id) REFERENCES component(id)
 constraint route_kind_fkey on route: FOREIGN KEY (kind) REFERENCES kind(name)
 constraint route_pkey on route: PRIMARY KEY (kind, component_id)

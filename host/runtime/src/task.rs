@@ -47,8 +47,8 @@ pub(crate) fn timestamp_ms(at: OffsetDateTime) -> f64 {
     (at.unix_timestamp_nanos() / 1_000_000) as f64
 }
 
-/// Takes a failure from a guest. A code outside the documented form is kept in
-/// the message, under the code `guest_failure`.
+/// Takes a failure from a guest. A code outside the documented form, or one that only
+/// the engine gives, is kept in the message, under the code `guest_failure`.
 pub(crate) fn failure(failure: types::Failure) -> Failure {
     let class = match failure.class {
         types::FailureClass::Transient => FailureClass::Transient,
@@ -58,11 +58,7 @@ pub(crate) fn failure(failure: types::Failure) -> Failure {
         types::FailureClass::Cancelled => FailureClass::Cancelled,
     };
     let code = failure.code;
-    let well_formed = (1..=64).contains(&code.len())
-        && code
-            .bytes()
-            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'_');
-    if well_formed {
+    if model::failure_code(&code).is_ok() {
         Failure::new(class, &code, failure.message)
     } else {
         let shown: String = code.escape_debug().take(80).collect();
@@ -102,5 +98,8 @@ mod tests {
         assert_eq!(odd.code, "guest_failure");
         assert_eq!(odd.message, "Bad Image\\n: why");
         assert_eq!(given("").code, "guest_failure");
+        let reserved = given("attempt_timeout");
+        assert_eq!(reserved.code, "guest_failure");
+        assert_eq!(reserved.message, "attempt_timeout: why");
     }
 }

@@ -2,7 +2,8 @@
 --
 -- $1 partition, $2 execution id, $3 new rank (9000 − priority), $4 who
 -- asks, $5 why?.
--- Locks: the ready or parked row.
+-- The execution remembers it: its end and a replay keep the priority.
+-- Locks: the ready or parked row, then the execution.
 WITH known AS (
     SELECT r.rank FROM ready r WHERE r.partition = $1 AND r.execution_id = $2
     UNION ALL
@@ -18,6 +19,10 @@ waiting AS (
 ),
 moved AS (
     SELECT * FROM queued UNION ALL SELECT * FROM waiting
+),
+remembered AS (
+    UPDATE execution e SET changed_priority = 9000 - $3::smallint
+    FROM moved m WHERE e.partition = $1 AND e.id = m.execution_id
 ),
 operated AS (
     INSERT INTO operation (partition, execution_id, verb, actor, reason, detail, epoch)

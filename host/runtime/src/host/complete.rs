@@ -51,6 +51,12 @@ impl Host for State {
     ) -> wasmtime::Result<Result<Failed, LeaseError>> {
         self.called(failure.message.len())?;
         let held = self.held(&lease)?;
+        // One that is returned must be recorded somehow; this one can be said otherwise.
+        if model::is_reserved_code(&failure.code)
+            && let Err(invalid) = model::failure_code(&failure.code)
+        {
+            return Ok(Err(LeaseError::Invalid(invalid.to_string())));
+        }
         let failure = crate::task::failure(failure);
         let HostSide::Engine(side) = &self.side else {
             return Ok(self
@@ -60,6 +66,7 @@ impl Host for State {
         let request = Fail {
             fence: held.attempt.fence,
             failure,
+            timed_out: false,
             report: self.report(side, &held),
             known: held.known.clone(),
         };
@@ -68,7 +75,9 @@ impl Host for State {
             .on_main(async move { engine.fail(request).await })
             .await?;
         Ok(self.ended(&held, answer).map(|failed| match failed {
-            EngineFailed::RetryScheduled { due_at } => Failed::RetryScheduled(timestamp_ms(due_at)),
+            EngineFailed::RetryScheduled { due_at, .. } => {
+                Failed::RetryScheduled(timestamp_ms(due_at))
+            }
             EngineFailed::Terminal => Failed::Terminal,
         }))
     }

@@ -30,7 +30,8 @@ pub(super) async fn record(worker: &Worker, attempt: &Attempt, ending: Ending, e
     let id = ending.fence.execution_id;
     let refused = match ended {
         Ended::Completed(result) => complete(worker, attempt, ending, result).await,
-        Ended::Failed(failure) => fail(worker, attempt, &ending, failure).await,
+        Ended::Failed(failure) => fail(worker, attempt, &ending, failure, false).await,
+        Ended::TimedOut(failure) => fail(worker, attempt, &ending, failure, true).await,
         Ended::Recorded => None,
         Ended::NotOpened(why) => {
             tracing::warn!(execution = %id, why, "no sandbox was opened; the lease is given back");
@@ -72,7 +73,7 @@ async fn complete(
         "result_invalid",
         format!("the result cannot be stored: {invalid}"),
     );
-    fail(worker, attempt, &ending, failure).await
+    fail(worker, attempt, &ending, failure, false).await
 }
 
 async fn fail(
@@ -80,11 +81,13 @@ async fn fail(
     attempt: &Attempt,
     ending: &Ending,
     failure: Failure,
+    timed_out: bool,
 ) -> Option<LeaseRefusal> {
     insist(worker, attempt, || {
         worker.engine.fail(Fail {
             fence: ending.fence,
             failure: failure.clone(),
+            timed_out,
             report: ending.report.clone(),
             known: ending.known.clone(),
         })

@@ -248,20 +248,19 @@ impl Verb for FailLease {
     }
 
     async fn apply(self, engine: &Engine, fence: Fence) -> Result<LeaseOutcome, Problem> {
-        let word = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_';
-        if !(1..=64).contains(&self.code.len()) || !self.code.bytes().all(word) {
-            let detail = "must be 1 to 64 characters of a-z, 0-9 and '_'";
-            return Err(Invalid::new("code", detail).into());
-        }
         let failed = engine.fail(Fail {
             fence,
             failure: Failure::new(self.class, &self.code, self.message),
+            timed_out: false,
             report: report(self.log)?,
             known: None,
         });
         Ok(match failed.await?? {
             Failed::Terminal => outcome(&fence, LeaseEffect::Failed),
-            Failed::RetryScheduled { due_at } => due(&fence, LeaseEffect::RetryScheduled, due_at),
+            Failed::RetryScheduled { due_at, attempt } => LeaseOutcome {
+                next_attempt_index: Some(attempt),
+                ..due(&fence, LeaseEffect::RetryScheduled, due_at)
+            },
         })
     }
 }
@@ -407,6 +406,7 @@ fn outcome(fence: &Fence, effect: LeaseEffect) -> LeaseOutcome {
         outcome: effect,
         lease_expires_at: None,
         due_at: None,
+        next_attempt_index: None,
     }
 }
 
