@@ -244,7 +244,7 @@ async fn each_refusal_of_a_signal_has_its_name() {
         (
             "waitpoints/a/token",
             json!({"expires_in_ms": u64::MAX}),
-            "expires_in",
+            "expires_in_ms",
         ),
         (
             "signal",

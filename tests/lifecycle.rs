@@ -241,9 +241,10 @@ async fn a_delayed_attempt_goes_on_as_the_same_attempt() {
 async fn a_deadline_ends_an_execution_in_any_state() {
     let (database, engine) = setup().await;
     let mut ids = Vec::new();
-    for delay_ms in [None, None, Some(3_600_000)] {
+    let late = "2999-01-01T00:00:00Z".parse().expect("a time");
+    for delay_until in [None, None, Some(late)] {
         let mut create = Create {
-            delay_ms,
+            delay_until,
             ..create("x")
         };
         create.policy.timeout_policy.execution_deadline_ms = Some(10_000);

@@ -10,7 +10,7 @@ use engine::{
     Operate, Revoke, Suspend, Suspended, SuspensionTimeout, WaitpointRef,
 };
 use model::{
-    BlockingReason, ExecutionId, Failure, FailureClass, Fence, LeaseId, PublicState,
+    BlockingReason, ExecutionId, Failure, FailureClass, Fence, LeaseId, Moment, PublicState,
     TimeoutBehavior,
 };
 use testkit::{Database, database, eventually};
@@ -283,7 +283,9 @@ fn wait(case: &Case, verb: Verb, other: bool) -> Suspend {
         suspend.state = Some(work::text("another"));
     }
     if verb != Verb::Suspend {
-        suspend.timeout = Some(SuspensionTimeout::At(case.until));
+        suspend.timeout = Some(SuspensionTimeout::At(
+            Moment::new(case.until).expect("a time"),
+        ));
         suspend.timeout_behavior = Some(TimeoutBehavior::AutoResumeWithTimeoutSignal);
     }
     if verb == Verb::SuspendKeyed {

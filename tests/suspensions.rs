@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use engine::{Binding, Suspend, Suspended, SuspensionTimeout, WaitpointRef};
 use model::{
-    BlockingReason, CancelSource, FailureClass, Fence, PublicState, ResumeCondition, SignalEffect,
-    SignalRefusal, SuspensionCloseReason, TimeoutBehavior, WaitpointCloseReason,
+    BlockingReason, CancelSource, FailureClass, Fence, Moment, PublicState, ResumeCondition,
+    SignalEffect, SignalRefusal, SuspensionCloseReason, TimeoutBehavior, WaitpointCloseReason,
 };
 use time::OffsetDateTime;
 
@@ -376,7 +376,9 @@ async fn every_refusal_of_a_suspension_has_its_name() {
         ),
         (
             Suspend {
-                timeout: Some(SuspensionTimeout::At(OffsetDateTime::UNIX_EPOCH)),
+                timeout: Some(SuspensionTimeout::At(
+                    Moment::new(OffsetDateTime::UNIX_EPOCH).expect("a time"),
+                )),
                 ..base()
             },
             "invalid_input",
@@ -422,7 +424,7 @@ async fn a_suspension_is_asked_for_again_after_its_time_and_is_no_new_one() {
     let until = OffsetDateTime::now_utc() + Duration::from_secs(3);
     let wish = |fence, key: Option<&str>| {
         let mut suspend = suspend(fence, single("door", "open"));
-        suspend.timeout = Some(SuspensionTimeout::At(until));
+        suspend.timeout = Some(SuspensionTimeout::At(Moment::new(until).expect("a time")));
         suspend.timeout_behavior = Some(TimeoutBehavior::AutoResumeWithTimeoutSignal);
         suspend.idempotency_key = key.map(str::to_owned);
         suspend

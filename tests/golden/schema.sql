@@ -66,6 +66,7 @@ table execution: created_at timestamp with time zone not null default clock_time
 table execution: deadline_at timestamp with time zone
 table execution: changed_priority smallint
 table execution: last_signal_before bigint
+table execution: request_digest bytea
 table finished: partition smallint not null
 table finished: execution_id uuid not null
 table finished: outcome outcome not null

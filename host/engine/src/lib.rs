@@ -24,6 +24,7 @@ mod execution;
 mod grant;
 mod handle;
 mod lane;
+mod listed;
 mod mint;
 mod reconcile;
 mod shared_key;
@@ -47,7 +48,9 @@ pub use execution::{
 };
 pub use grant::{Eligible, Grant, GrantNext, IssueGrant, capability_hash};
 pub use handle::{HeldLease, Seals};
-pub use lane::{Lane, LaneState, Namespace};
+pub use lane::{Lane, Namespace};
+pub use listed::{Listed, Unreadable};
+pub use model::LaneState;
 pub use reconcile::{Reconcilers, SweepFigures, Sweeps};
 pub use standby::{Begin, Standby};
 pub use suspension::{

@@ -126,6 +126,13 @@ macro_rules! routed_id {
                 self.0
             }
 
+            /// Returns whether the id has the form of [`Self::from_parts`]: a
+            /// version 7 UUID.
+            pub const fn is_routed(self) -> bool {
+                let (high, low) = self.0.as_u64_pair();
+                high & 0xf000 == 0x7000 && low >> 62 == 0b10
+            }
+
             /// Returns the partition the id carries.
             pub const fn partition(self) -> Partition {
                 Partition((self.0.as_u64_pair().0 & 0x0fff) as u16)
@@ -253,6 +260,17 @@ mod tests {
         assert_eq!(id.uuid().get_version_num(), 7);
         assert_eq!(id.uuid().get_variant(), uuid::Variant::RFC4122);
         assert_eq!(id.partition(), P);
+        assert!(id.is_routed());
+        for other in [
+            "00000000-0000-0000-0000-000000000000",
+            "ffffffff-ffff-ffff-ffff-ffffffffffff",
+            "9b2e4f6a-1c3d-4e5f-8a7b-0c1d2e3f4a5b",
+            "01990000-0000-7000-0000-000000000000",
+            "01990000-0000-8000-8000-000000000000",
+        ] {
+            let id: ExecutionId = other.parse().expect("a UUID");
+            assert!(!id.is_routed(), "{other}");
+        }
         assert_eq!(id.uuid().as_u64_pair().0 >> 16, 0x0193_5000_0000);
     }
 

@@ -18,9 +18,12 @@ mod event;
 mod failure;
 mod grant;
 mod id;
+mod lane;
 mod lease;
 mod limits;
+mod moment;
 mod names;
+mod not_offered;
 mod policy;
 mod refusal;
 mod retention;
@@ -43,20 +46,23 @@ pub use condition::{
 pub use cursor::{Cursor, CursorError};
 pub use delivery::{Closing, Heard, Inbox, InboxWaitpoint, Waiting};
 pub use digest::{Digest, DigestError};
-pub use engine_code::{EngineCode, failure_code, is_reserved_code};
+pub use engine_code::{EngineCode, is_reserved_code};
 pub use event::{Event, EventKind, Family};
 pub use failure::{Failure, FailureClass, Usage};
 pub use grant::{GrantKind, GrantRefusal, GrantSight, RedeemRefusal};
 pub use id::{ExecutionId, FlowId, IdError, LeaseId, PARTITIONS_MAX, Partition, Partitions};
+pub use lane::LaneState;
 pub use lease::{Fence, Observed};
 pub use limits::Limits;
+pub use moment::{Moment, MomentError};
 pub use names::{
-    Invalid, LANE_DEFAULT, NAMESPACE_DEFAULT, kind_name, lane_name, namespace_name, signal_name,
-    tag_key, waitpoint_key, worker_name,
+    Invalid, LANE_DEFAULT, NAMESPACE_DEFAULT, failure_code, idempotency_key, kind_name, lane_name,
+    namespace_name, priority, signal_name, tag_key, waitpoint_key, worker_name,
 };
+pub use not_offered::NotOffered;
 pub use policy::{
-    Backoff, ExecutionPolicy, PRIORITY_MAX, RetryPolicy, RoutingRequirements, StreamPolicy,
-    SuspensionPolicy, TimeoutBehavior, TimeoutPolicy, capabilities,
+    Backoff, ExecutionPolicy, PRIORITY_MAX, RetryPolicy, RoutingRequirements, SuspensionPolicy,
+    TimeoutBehavior, TimeoutPolicy, capabilities,
 };
 pub use refusal::{CancelRefusal, CreateRefusal, EventsRefusal, LeaseRefusal, OperateRefusal};
 pub use retention::Retention;

@@ -51,6 +51,9 @@ impl Limits {
     pub const CAPABILITIES_MAX: usize = 256;
     /// Most bytes of all capabilities together.
     pub const CAPABILITIES_BYTES_MAX: usize = 4096;
+    /// Years, in UTC, of a time that a caller names: those that can be stored and
+    /// written as RFC 3339, from the first that a time since 1970 can name.
+    pub const YEARS: std::ops::RangeInclusive<i32> = 1970..=9999;
     /// Longest delay, backoff or timeout: 10 years.
     pub const DURATION_MS_MAX: u64 = 10 * 365 * 24 * 3600 * 1000;
     /// Most waitpoints of one suspension.

@@ -74,6 +74,52 @@ pub fn tag_key(text: &str) -> Result<(), Invalid> {
     }
 }
 
+/// Checks the code of a failure that a caller gives, a stable name for programs: 1 to 64
+/// characters of `a-z`, `0-9` and `_`, and not one that only the engine gives, see
+/// [`EngineCode`](crate::EngineCode).
+pub fn failure_code(text: &str) -> Result<(), Invalid> {
+    let word = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'_';
+    if !(1..=64).contains(&text.len()) || !text.bytes().all(word) {
+        let detail = format!(
+            "`{}` is not the code of a failure: it must be 1 to 64 characters of a-z, 0-9 and '_'",
+            text.escape_debug().take(80).collect::<String>()
+        );
+        return Err(Invalid::new("code", detail));
+    }
+    if crate::is_reserved_code(text) {
+        let detail = format!("`{text}` is reserved: only the engine gives that code");
+        return Err(Invalid::new("code", detail));
+    }
+    Ok(())
+}
+
+/// Checks an idempotency key: 1 to 255 bytes without U+0000.
+pub fn idempotency_key(text: &str) -> Result<(), Invalid> {
+    let max = Limits::KEY_BYTES_MAX;
+    let detail = if text.is_empty() {
+        "is empty; leave it out instead".to_owned()
+    } else if text.len() > max {
+        format!("{} bytes exceed the limit of {max}", text.len())
+    } else if text.contains('\0') {
+        "holds U+0000, which cannot be stored".to_owned()
+    } else {
+        return Ok(());
+    };
+    Err(Invalid::new("idempotency_key", detail))
+}
+
+/// Checks a priority, which is given as any whole number: 0 to
+/// [`PRIORITY_MAX`](crate::PRIORITY_MAX).
+pub fn priority(number: i64) -> Result<u16, Invalid> {
+    u16::try_from(number)
+        .ok()
+        .filter(|priority| *priority <= crate::PRIORITY_MAX)
+        .ok_or_else(|| {
+            let detail = format!("{number} is out of range: 0 to {}", crate::PRIORITY_MAX);
+            Invalid::new("priority", detail)
+        })
+}
+
 /// Checks a signal's name: 1 to 128 bytes without control characters.
 pub fn signal_name(text: &str) -> Result<(), Invalid> {
     plain("signal_name", text, Limits::SIGNAL_NAME_BYTES_MAX)
@@ -139,6 +185,27 @@ mod tests {
             "", ".", "a", "a.", ".a", "1a.b", "A.b", "a.B", "a..b", "a b.c", "a.b\0",
         ] {
             assert!(tag_key(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn codes_of_failures_are_words_for_programs() {
+        for good in ["a", "bad_image", "http_503", "_", &"x".repeat(64)] {
+            assert_eq!(failure_code(good), Ok(()), "{good}");
+        }
+        for bad in ["", "Bad Code", "a-b", "a.b", "ä", "a\0", &"x".repeat(65)] {
+            let refused = failure_code(bad).expect_err(bad);
+            assert_eq!(refused.field, "code");
+        }
+    }
+
+    #[test]
+    fn a_priority_out_of_range_is_refused_and_not_clamped() {
+        assert_eq!(priority(0), Ok(0));
+        assert_eq!(priority(9000), Ok(9000));
+        for bad in [-1, 9001, 65_536, i64::MIN, i64::MAX] {
+            let refused = priority(bad).expect_err("out of range");
+            assert!(refused.to_string().contains("0 to 9000"), "{refused}");
         }
     }
 

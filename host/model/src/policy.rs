@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use crate::wire::named;
-use crate::{FailureClass, Invalid, Limits};
+use crate::{FailureClass, Invalid, Limits, NotOffered};
 
 /// Highest priority; 0 is the lowest and the default.
 pub const PRIORITY_MAX: u16 = 9000;
@@ -25,10 +25,6 @@ pub struct ExecutionPolicy {
     pub suspension_policy: SuspensionPolicy,
     /// Which workers may run it.
     pub routing_requirements: RoutingRequirements,
-    /// How its stream is kept.
-    pub stream_policy: StreamPolicy,
-    /// Budgets it spends from.
-    pub budget_ids: Vec<uuid::Uuid>,
     /// How often an operator may replay it.
     #[serde(default = "max_replay_count")]
     pub max_replay_count: Default10,
@@ -41,6 +37,24 @@ pub struct ExecutionPolicy {
     /// as the instance says. It stays at least as long as its idempotency key is
     /// remembered.
     pub retention_ms: Option<u64>,
+    /// Budgets it would spend from.
+    #[serde(skip_serializing)]
+    pub budget_ids: NotOffered,
+    /// How its stream would be kept.
+    #[serde(skip_serializing)]
+    pub stream_policy: NotOffered,
+    /// What it would fall back to.
+    #[serde(skip_serializing)]
+    pub fallback_policy: NotOffered,
+    /// How durable its stream would be.
+    #[serde(skip_serializing)]
+    pub durability_mode: NotOffered,
+    /// Apart from what it would have to run.
+    #[serde(skip_serializing)]
+    pub isolation_level: NotOffered,
+    /// Where it would rather run.
+    #[serde(skip_serializing)]
+    pub preferred_locality: NotOffered,
 }
 
 /// After a failure.
@@ -71,8 +85,12 @@ impl Default for RetryPolicy {
 }
 
 /// How long to wait before an attempt that retries.
+///
+/// Read from JSON, a bound that is not given follows the other: an initial delay
+/// longer than the default maximum raises that, and a maximum shorter than the
+/// default initial delay lowers that.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
+#[serde(tag = "type", rename_all = "snake_case", from = "Given")]
 pub enum Backoff {
     /// The same time before each.
     Fixed {
@@ -82,27 +100,57 @@ pub enum Backoff {
     /// `initial_delay_ms × multiplier^n`, at most `max_delay_ms`.
     Exponential {
         /// Before the first retry, in milliseconds.
-        #[serde(default = "initial_delay_ms")]
         initial_delay_ms: u64,
         /// Upper bound in milliseconds.
-        #[serde(default = "max_delay_ms")]
         max_delay_ms: u64,
         /// Growth per retry in percent: 200 doubles.
-        #[serde(default = "multiplier_percent")]
         multiplier_percent: u32,
         /// Whether the time is drawn evenly from its upper half, so that
         /// executions that failed together do not return together.
+        jitter: bool,
+    },
+}
+
+/// A [`Backoff`] as it is written, with what was left out.
+#[derive(Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
+enum Given {
+    Fixed {
+        delay_ms: u64,
+    },
+    Exponential {
+        initial_delay_ms: Option<u64>,
+        max_delay_ms: Option<u64>,
+        #[serde(default = "multiplier_percent")]
+        multiplier_percent: u32,
         #[serde(default = "jitter")]
         jitter: bool,
     },
 }
 
-const fn initial_delay_ms() -> u64 {
-    1_000
+impl From<Given> for Backoff {
+    fn from(given: Given) -> Self {
+        match given {
+            Given::Fixed { delay_ms } => Self::Fixed { delay_ms },
+            Given::Exponential {
+                initial_delay_ms: initial,
+                max_delay_ms: max,
+                multiplier_percent,
+                jitter,
+            } => Self::Exponential {
+                initial_delay_ms: initial
+                    .unwrap_or_else(|| INITIAL_DELAY_MS.min(max.unwrap_or(INITIAL_DELAY_MS))),
+                max_delay_ms: max
+                    .unwrap_or_else(|| MAX_DELAY_MS.max(initial.unwrap_or(MAX_DELAY_MS))),
+                multiplier_percent,
+                jitter,
+            },
+        }
+    }
 }
-const fn max_delay_ms() -> u64 {
-    60_000
-}
+
+const INITIAL_DELAY_MS: u64 = 1_000;
+const MAX_DELAY_MS: u64 = 60_000;
 const fn multiplier_percent() -> u32 {
     200
 }
@@ -113,8 +161,8 @@ const fn jitter() -> bool {
 impl Default for Backoff {
     fn default() -> Self {
         Self::Exponential {
-            initial_delay_ms: initial_delay_ms(),
-            max_delay_ms: max_delay_ms(),
+            initial_delay_ms: INITIAL_DELAY_MS,
+            max_delay_ms: MAX_DELAY_MS,
             multiplier_percent: multiplier_percent(),
             jitter: jitter(),
         }
@@ -186,25 +234,12 @@ impl Default for SuspensionPolicy {
 pub struct RoutingRequirements {
     /// Capabilities a worker must have; compared byte by byte.
     pub required_capabilities: BTreeSet<String>,
-}
-
-/// How its stream is kept.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct StreamPolicy {
-    /// Most frames kept.
-    pub retention_maxlen: u32,
-    /// How long frames are kept after the end, in milliseconds.
-    pub retention_ttl_ms: Option<u64>,
-}
-
-impl Default for StreamPolicy {
-    fn default() -> Self {
-        Self {
-            retention_maxlen: 10_000,
-            retention_ttl_ms: None,
-        }
-    }
+    /// Where it would rather run.
+    #[serde(skip_serializing)]
+    pub preferred_locality: NotOffered,
+    /// Apart from what it would have to run.
+    #[serde(skip_serializing)]
+    pub isolation_level: NotOffered,
 }
 
 macro_rules! defaulted {
@@ -239,7 +274,31 @@ const fn max_replay_count() -> Default10 {
 }
 
 impl ExecutionPolicy {
-    /// Checks every bound.
+    /// Returns a member that the contract names, that is given, and on which this
+    /// version does not act.
+    pub fn not_offered(&self) -> Option<&'static str> {
+        let routing = &self.routing_requirements;
+        [
+            ("policy.budget_ids", self.budget_ids),
+            ("policy.stream_policy", self.stream_policy),
+            ("policy.fallback_policy", self.fallback_policy),
+            ("policy.durability_mode", self.durability_mode),
+            ("policy.isolation_level", self.isolation_level),
+            ("policy.preferred_locality", self.preferred_locality),
+            (
+                "policy.routing_requirements.preferred_locality",
+                routing.preferred_locality,
+            ),
+            (
+                "policy.routing_requirements.isolation_level",
+                routing.isolation_level,
+            ),
+        ]
+        .into_iter()
+        .find_map(|(field, member)| member.given.then_some(field))
+    }
+
+    /// Checks every bound, and that no member contradicts another.
     pub fn check(&self) -> Result<(), Invalid> {
         let RetryPolicy {
             max_retries,
@@ -267,6 +326,14 @@ impl ExecutionPolicy {
                     *initial_delay_ms,
                 )?;
                 duration("policy.retry_policy.backoff.max_delay_ms", *max_delay_ms)?;
+                if initial_delay_ms > max_delay_ms {
+                    return Err(Invalid::new(
+                        "policy.retry_policy.backoff.initial_delay_ms",
+                        format!(
+                            "{initial_delay_ms} is more than policy.retry_policy.backoff.max_delay_ms, which is {max_delay_ms}"
+                        ),
+                    ));
+                }
                 within(
                     "policy.retry_policy.backoff.multiplier_percent",
                     u64::from(*multiplier_percent),
@@ -306,7 +373,6 @@ impl ExecutionPolicy {
             1_000_000,
         )?;
         duration("policy.dedup_window_ms", self.dedup_window_ms.0)?;
-        within("policy.budget_ids", self.budget_ids.len() as u64, 0, 16)?;
         capabilities(
             "policy.routing_requirements.required_capabilities",
             &self.routing_requirements.required_capabilities,
@@ -370,6 +436,120 @@ mod tests {
         assert!(policy.is_default());
         assert_eq!(policy.check(), Ok(()));
         assert_eq!(policy.max_replay_count.0, 10);
+    }
+
+    fn backoff(text: &str) -> (Result<(), Invalid>, Backoff) {
+        let text = format!(r#"{{"retry_policy": {{"backoff": {text}}}}}"#);
+        let policy: ExecutionPolicy = serde_json::from_str(&text).expect("the shape of a policy");
+        (policy.check(), policy.retry_policy.backoff)
+    }
+
+    #[test]
+    fn a_bound_of_a_backoff_that_is_not_given_follows_the_other() {
+        for (given, initial, max) in [
+            (r#"{"type": "exponential"}"#, 1_000, 60_000),
+            (
+                r#"{"type": "exponential", "initial_delay_ms": 300000}"#,
+                300_000,
+                300_000,
+            ),
+            (
+                r#"{"type": "exponential", "initial_delay_ms": 50}"#,
+                50,
+                60_000,
+            ),
+            (r#"{"type": "exponential", "max_delay_ms": 200}"#, 200, 200),
+            (
+                r#"{"type": "exponential", "max_delay_ms": 5000}"#,
+                1_000,
+                5_000,
+            ),
+            (
+                r#"{"type": "exponential", "initial_delay_ms": 70000, "max_delay_ms": 90000}"#,
+                70_000,
+                90_000,
+            ),
+        ] {
+            let (checked, read) = backoff(given);
+            assert_eq!(checked, Ok(()), "{given}");
+            let Backoff::Exponential {
+                initial_delay_ms,
+                max_delay_ms,
+                ..
+            } = read
+            else {
+                panic!("{given} is exponential");
+            };
+            assert_eq!((initial_delay_ms, max_delay_ms), (initial, max), "{given}");
+            let written = serde_json::to_string(&read).expect("writes");
+            assert_eq!(
+                serde_json::from_str::<Backoff>(&written).expect("reads"),
+                read
+            );
+        }
+    }
+
+    #[test]
+    fn an_initial_delay_beyond_the_maximum_is_refused_and_both_are_named() {
+        let (checked, _) = backoff(
+            r#"{"type": "exponential", "initial_delay_ms": 300000, "max_delay_ms": 60000}"#,
+        );
+        let refused = checked.expect_err("they contradict each other");
+        assert_eq!(
+            refused.field,
+            "policy.retry_policy.backoff.initial_delay_ms"
+        );
+        assert!(refused.detail.contains("backoff.max_delay_ms"), "{refused}");
+        assert!(
+            serde_json::from_str::<Backoff>(r#"{"type": "fixed", "delay_ms": 1, "jitter": true}"#)
+                .is_err()
+        );
+        assert!(serde_json::from_str::<Backoff>(r#"{"type": "fixed"}"#).is_err());
+    }
+
+    #[test]
+    fn members_that_are_not_offered_are_named_and_not_kept() {
+        for (text, field) in [
+            (r#"{"budget_ids": ["b"]}"#, "policy.budget_ids"),
+            (
+                r#"{"stream_policy": {"retention_maxlen": 10000}}"#,
+                "policy.stream_policy",
+            ),
+            (
+                r#"{"fallback_policy": {"tiers": []}}"#,
+                "policy.fallback_policy",
+            ),
+            (
+                r#"{"durability_mode": "durable"}"#,
+                "policy.durability_mode",
+            ),
+            (
+                r#"{"isolation_level": "process"}"#,
+                "policy.isolation_level",
+            ),
+            (
+                r#"{"preferred_locality": "eu"}"#,
+                "policy.preferred_locality",
+            ),
+            (
+                r#"{"routing_requirements": {"preferred_locality": "eu"}}"#,
+                "policy.routing_requirements.preferred_locality",
+            ),
+            (
+                r#"{"routing_requirements": {"isolation_level": 1}}"#,
+                "policy.routing_requirements.isolation_level",
+            ),
+        ] {
+            let policy: ExecutionPolicy = serde_json::from_str(text).expect(text);
+            assert_eq!(policy.not_offered(), Some(field));
+            let written = serde_json::to_string(&policy).expect("writes");
+            let name = field.rsplit('.').next().expect("a name");
+            assert!(!written.contains(name), "{written}");
+        }
+        let nothing = r#"{"budget_ids": [], "stream_policy": {}, "fallback_policy": null}"#;
+        let policy: ExecutionPolicy = serde_json::from_str(nothing).expect("reads");
+        assert_eq!(policy.not_offered(), None);
+        assert!(policy.is_default());
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Refusals: expected answers, one enum per group of verbs that shares them.
 
-use crate::{BlockingReason, Cursor, ExecutionId, Invalid, Outcome, StateKind};
+use crate::{BlockingReason, Cursor, ExecutionId, Invalid, LaneState, Outcome, StateKind};
 
 /// Why a write under a lease was not applied.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -70,8 +70,28 @@ pub enum CreateRefusal {
     )]
     UnknownKind(String),
     /// The lane takes no new work.
-    #[error("lane `{0}` is disabled")]
-    LaneDisabled(String),
+    #[error("lane `{lane}` is {state}: it takes no new work")]
+    LaneDisabled {
+        /// Which.
+        lane: String,
+        /// Draining or disabled.
+        state: LaneState,
+    },
+    /// The id belongs to an execution that another request made, in this namespace
+    /// or in another: which of them is not told.
+    #[error(
+        "the id {id} belongs to an execution that another request made; leave it out to have one made"
+    )]
+    IdConflict {
+        /// The id that was asked for.
+        id: ExecutionId,
+    },
+    /// The request names what the contract has and this version does not act on.
+    #[error("{field} is not offered by this version; leave it out")]
+    NotOffered {
+        /// The member.
+        field: &'static str,
+    },
     /// An argument breaks a bound.
     #[error(transparent)]
     Invalid(#[from] Invalid),
@@ -83,7 +103,9 @@ impl CreateRefusal {
         match self {
             Self::IdempotencyConflict { .. } => "idempotency_conflict",
             Self::UnknownKind(_) => "unknown_kind",
-            Self::LaneDisabled(_) => "lane_disabled",
+            Self::LaneDisabled { .. } => "lane_disabled",
+            Self::IdConflict { .. } => "id_conflict",
+            Self::NotOffered { .. } => "not_offered",
             Self::Invalid(_) => "invalid_input",
         }
     }

@@ -1,7 +1,6 @@
 //! On whose behalf an execution is ended.
 
 use std::fmt;
-use std::str::FromStr;
 
 use crate::Invalid;
 
@@ -24,6 +23,38 @@ pub enum CancelSource {
 }
 
 impl CancelSource {
+    /// Reads the name that a caller gives.
+    pub fn of_caller(text: &str) -> Result<Self, Invalid> {
+        let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"_-.:".contains(&b);
+        if !(1..=64).contains(&text.len()) || !text.bytes().all(plain) {
+            return Err(Invalid::new(
+                "source",
+                "must be 1 to 64 characters of `a-z`, `0-9`, `_`, `-`, `.` and `:`",
+            ));
+        }
+        let source = match text {
+            "operator_override" => Self::OperatorOverride,
+            other => Self::Custom(other.to_owned()),
+        };
+        source.check()?;
+        Ok(source)
+    }
+
+    /// Checks that a caller may end an execution on behalf of this: what follows
+    /// from a fence, a flow or a clock is said by the engine alone.
+    pub fn check(&self) -> Result<(), Invalid> {
+        let word = self.as_str();
+        if ["lease_holder", "flow_cascade", "system_timeout"].contains(&word) {
+            return Err(Invalid::new(
+                "source",
+                format!(
+                    "`{word}` is recorded by the engine alone: leave the source out, or name a source of your own; a holder cancels under its lease"
+                ),
+            ));
+        }
+        Ok(())
+    }
+
     /// Returns the name on the wire and in the database.
     pub fn as_str(&self) -> &str {
         match self {
@@ -42,52 +73,37 @@ impl fmt::Display for CancelSource {
     }
 }
 
-impl FromStr for CancelSource {
-    type Err = Invalid;
-
-    fn from_str(text: &str) -> Result<Self, Invalid> {
-        Ok(match text {
-            "operator_override" => Self::OperatorOverride,
-            "lease_holder" => Self::LeaseHolder,
-            "flow_cascade" => Self::FlowCascade,
-            "system_timeout" => Self::SystemTimeout,
-            other => {
-                let plain =
-                    |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"_-.:".contains(&b);
-                if !(1..=64).contains(&other.len()) || !other.bytes().all(plain) {
-                    return Err(Invalid::new(
-                        "source",
-                        "must be 1 to 64 characters of `a-z`, `0-9`, `_`, `-`, `.` and `:`",
-                    ));
-                }
-                Self::Custom(other.to_owned())
-            }
-        })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn a_source_is_read_as_it_is_written() {
-        for text in [
-            "operator_override",
-            "lease_holder",
-            "flow_cascade",
-            "system_timeout",
-            "cron",
-        ] {
-            let source: CancelSource = text.parse().expect(text);
+        for text in ["operator_override", "cron", "app:billing-1.2"] {
+            let source = CancelSource::of_caller(text).expect(text);
             assert_eq!(source.as_str(), text);
-            assert_eq!(matches!(source, CancelSource::Custom(_)), text == "cron");
+            assert_eq!(source.check(), Ok(()));
+            let custom = matches!(source, CancelSource::Custom(_));
+            assert_eq!(custom, text != "operator_override");
         }
         for text in ["", "Alice", "a b", &"x".repeat(65)] {
-            assert_eq!(
-                text.parse::<CancelSource>().expect_err(text).field,
-                "source"
-            );
+            let refused = CancelSource::of_caller(text).expect_err(text);
+            assert_eq!(refused.field, "source");
+        }
+    }
+
+    #[test]
+    fn a_caller_cannot_speak_for_the_engine() {
+        for source in [
+            CancelSource::LeaseHolder,
+            CancelSource::FlowCascade,
+            CancelSource::SystemTimeout,
+        ] {
+            let word = source.as_str();
+            let refused = CancelSource::of_caller(word).expect_err(word);
+            assert!(refused.detail.contains(word), "{refused}");
+            assert!(CancelSource::Custom(word.to_owned()).check().is_err());
+            assert!(source.check().is_err(), "{word}");
         }
     }
 }

@@ -22,7 +22,7 @@ pub struct Cancel {
     pub namespace: Option<String>,
     /// Why, for people; at most 1024 bytes.
     pub reason: Option<String>,
-    /// On whose behalf.
+    /// On whose behalf; not one of those that the engine alone records.
     pub source: CancelSource,
     /// Who asks, 1 to 255 bytes, when that is to be kept with the execution.
     pub actor: Option<String>,
@@ -55,8 +55,12 @@ impl Engine {
     /// # Refusals
     /// See [`CancelRefusal`].
     pub async fn cancel(&self, cancel: Cancel) -> Answer<Cancelled, CancelRefusal> {
+        if let Err(invalid) = cancel.source.check() {
+            return Ok(Err(invalid.into()));
+        }
         for (field, given) in [
             ("reason", cancel.reason.as_deref()),
+            ("source", Some(cancel.source.as_str())),
             ("actor", cancel.actor.as_deref()),
         ] {
             if let Err(invalid) = text(field, given.unwrap_or_default(), Limits::REASON_BYTES_MAX) {

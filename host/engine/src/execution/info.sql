@@ -12,7 +12,7 @@ SELECT e.id AS "id!", e.namespace AS "namespace!", e.kind AS "kind!", e.lane AS 
        e.created_at AS "created_at!",
        coalesce((SELECT t.due_at FROM timer t
                  WHERE t.partition = e.partition AND t.execution_id = e.id
-                   AND t.kind = 'execution_deadline'), e.deadline_at) AS deadline_at,
+                   AND t.kind = 'execution_deadline'), e.deadline_at) AS "deadline_at?: StoredTime",
        e.input_type AS "input_type!", octet_length(e.input) AS "input_bytes!",
        CASE WHEN e.has_tags THEN ARRAY(
            SELECT unnest(ARRAY[t.key, t.value]) FROM tag t
@@ -22,7 +22,7 @@ SELECT e.id AS "id!", e.namespace AS "namespace!", e.kind AS "kind!", e.lane AS 
             WHEN f.execution_id IS NOT NULL THEN 'terminal'
             WHEN p.execution_id IS NOT NULL THEN p.state::text
             ELSE 'waiting' END AS "state!",
-       p.reason::text AS reason, p.reason_detail, p.wake_at AS "wake_at?",
+       p.reason::text AS reason, p.reason_detail, p.wake_at AS "wake_at?: StoredTime",
        f.outcome::text AS outcome, f.finished_at AS "finished_at?", f.source,
        f.failure_class::text AS failure_class, f.failure_code, f.failure_message,
        f.result_type, octet_length(f.result) AS result_bytes,

@@ -1,28 +1,28 @@
 //! Creates batches of executions: the arrays of `create.sql`, and what became of each
 //! request.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Instant;
 
 use model::{
-    AttemptType, CreateRefusal, ExecutionId, ExecutionPolicy, Fence, FlowId, LeaseId, Partition,
-    PublicState,
+    AttemptType, CreateRefusal, ExecutionId, ExecutionPolicy, Fence, FlowId, LeaseId, Moment,
+    Partition, PublicState,
 };
 use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::create::{Create, Created};
 use super::request::policy_text;
-use super::{Claimed, Statements};
-use crate::Error;
+use super::{Claimed, Statements, existing, moving};
 use crate::coalesce::{Flush, Rider};
 use crate::standby::{Needs, Seat};
+use crate::{Answer, Error};
 
 /// A checked request on its way to the statement.
 pub(crate) struct CreateCall {
     pub(super) id: ExecutionId,
-    /// Whether the id was made here, so that nobody else can have used it.
+    /// Whether the id was made here, so that no other request can have used it.
     pub(super) minted: bool,
     /// Whether a worker may take it now.
     pub(super) at_once: bool,
@@ -30,9 +30,11 @@ pub(crate) struct CreateCall {
     pub(super) create: Create,
 }
 
-pub(crate) type CreateVerdict = Result<Created, CreateRefusal>;
+/// An error: what was in the way is gone, and the call may be made again.
+pub(crate) type CreateVerdict = Answer<Created, CreateRefusal>;
 
-/// Two requests of one statement may share neither a key nor an id.
+/// Two requests of one statement may not share a key; those with one may share an
+/// id, see [`repeats`].
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum CreateKey {
     Keyed(String, String),
@@ -64,40 +66,68 @@ impl Flush<CreateCall> for Statements {
         retried: bool,
     ) -> Result<Vec<CreateVerdict>, Error> {
         let sent = Instant::now();
+        let repeats = repeats(batch);
+        let calls: Vec<&CreateCall> = batch
+            .iter()
+            .zip(&repeats)
+            .filter(|(_, repeat)| !**repeat)
+            .map(|(call, _)| call.as_ref())
+            .collect();
         let seats = self
             .standbys
-            .seats(batch.iter().map(|call| call.at_once.then(|| call.needs())));
-        let made = self.insert(partition, batch, &seats).await?;
+            .seats(calls.iter().map(|call| call.at_once.then(|| call.needs())));
+        let made = self.insert(partition, &calls, &seats).await?;
+        // In a second statement: the first one's snapshot cannot see a concurrent
+        // winner.
         let misses: Vec<&CreateCall> = batch
             .iter()
-            .map(Box::as_ref)
-            .filter(|c| !made.contains_key(&c.id))
+            .zip(&repeats)
+            .filter(|(call, repeat)| **repeat || !made.contains_key(&call.id))
+            .map(|(call, _)| call.as_ref())
             .collect();
-        let known = self.lookup(partition, &misses).await?;
+        let known = existing::look(&self.verbs, partition, &misses).await?;
         if made.values().any(|made| *made == Made::Queued) {
             self.wake.ready();
         }
+        let mut known = known.into_iter();
+        let mut seats = seats.into_iter();
         Ok(batch
             .iter()
-            .zip(seats)
-            .map(|(call, seat)| match made.get(&call.id) {
-                Some(made) => {
-                    if let (Made::Leased(lease_id, expires_at), Some(seat)) = (made, seat) {
-                        seat.take(call.claimed(*lease_id, *expires_at), sent);
+            .zip(repeats)
+            .map(|(call, repeat)| {
+                let seat = if repeat { None } else { seats.next().flatten() };
+                match made.get(&call.id).filter(|_| !repeat) {
+                    Some(made) => {
+                        if let (Made::Leased(lease_id, expires_at), Some(seat)) = (made, seat) {
+                            seat.take(call.claimed(*lease_id, *expires_at), sent);
+                        }
+                        Ok(Ok(Created::Created {
+                            id: call.id,
+                            state: match made {
+                                Made::Queued => PublicState::Waiting,
+                                Made::PutOff => PublicState::Delayed,
+                                Made::Leased(..) => PublicState::Active,
+                            },
+                        }))
                     }
-                    Ok(Created::Created {
-                        id: call.id,
-                        state: match made {
-                            Made::Queued => PublicState::Waiting,
-                            Made::PutOff => PublicState::Delayed,
-                            Made::Leased(..) => PublicState::Active,
-                        },
-                    })
+                    None => known
+                        .next()
+                        .and_then(|known| call.made_before(&known, retried))
+                        .ok_or_else(|| moving(call.id)),
                 }
-                None => call.missed(&known, retried),
             })
             .collect())
     }
+}
+
+/// Marks the calls that name an id which a call before them names: only one of
+/// them can go into a statement, and the others are answered by what it made.
+fn repeats(batch: &[Box<CreateCall>]) -> Vec<bool> {
+    let mut named = HashSet::new();
+    batch
+        .iter()
+        .map(|call| !call.minted && !named.insert(call.id))
+        .collect()
 }
 
 /// Where a new execution went.
@@ -145,42 +175,13 @@ impl CreateCall {
             resumption: None,
         }
     }
-
-    /// Answers a request that inserted nothing.
-    fn missed(
-        &self,
-        known: &HashMap<ExecutionId, (ExecutionId, Vec<u8>)>,
-        retried: bool,
-    ) -> CreateVerdict {
-        let (existing, digest) = match known.get(&self.id) {
-            Some((existing, digest)) => (*existing, Some(digest)),
-            None => (self.id, None),
-        };
-        // An id made here exists only if an earlier try of this very call
-        // committed without its reply reaching us.
-        if retried && self.minted && existing == self.id {
-            let delayed = self.create.delay_ms.is_some() || self.create.delay_until.is_some();
-            return Ok(Created::Created {
-                id: self.id,
-                state: if delayed {
-                    PublicState::Delayed
-                } else {
-                    PublicState::Waiting
-                },
-            });
-        }
-        if digest.is_some() && digest != self.digest.as_ref() {
-            return Err(CreateRefusal::IdempotencyConflict { existing });
-        }
-        Ok(Created::Duplicate { id: existing })
-    }
 }
 
 impl Statements {
     async fn insert(
         &self,
         partition: Partition,
-        batch: &[Box<CreateCall>],
+        batch: &[&CreateCall],
         seats: &[Option<Seat>],
     ) -> Result<HashMap<ExecutionId, Made>, Error> {
         let create = |f: for<'a> fn(&'a Create) -> &'a str| -> Vec<&str> {
@@ -199,6 +200,7 @@ impl Statements {
                 .collect()
         };
         let ids: Vec<Uuid> = batch.iter().map(|c| c.id.uuid()).collect();
+        let named: Vec<bool> = batch.iter().map(|c| !c.minted).collect();
         let priorities: Vec<i16> = batch.iter().map(|c| c.create.priority as i16).collect();
         let flows: Vec<Option<Uuid>> = batch
             .iter()
@@ -217,9 +219,14 @@ impl Statements {
             .iter()
             .map(|c| c.create.policy.timeout_policy.max_reclaim_count as i32)
             .collect();
-        let due: Vec<Option<OffsetDateTime>> = batch.iter().map(|c| c.create.delay_until).collect();
-        let deadlines: Vec<Option<OffsetDateTime>> =
-            batch.iter().map(|c| c.create.deadline_at).collect();
+        let due: Vec<Option<OffsetDateTime>> = batch
+            .iter()
+            .map(|c| c.create.delay_until.map(Moment::utc))
+            .collect();
+        let deadlines: Vec<Option<OffsetDateTime>> = batch
+            .iter()
+            .map(|c| c.create.deadline_at.map(Moment::utc))
+            .collect();
         let takers: Vec<Option<&str>> = seats
             .iter()
             .map(|seat| seat.as_ref().map(Seat::worker_instance_id))
@@ -240,6 +247,7 @@ impl Statements {
             "src/execution/create.sql",
             partition.column(),
             &ids,
+            &named,
             &create(|c| &c.namespace) as &[&str],
             &create(|c| &c.lane) as &[&str],
             &create(|c| &c.kind) as &[&str],
@@ -278,48 +286,6 @@ impl Statements {
                     _ => Made::Queued,
                 };
                 (ExecutionId::from_uuid(row.id), made)
-            })
-            .collect())
-    }
-
-    /// Finds what the keys of these requests made. In a second statement: the
-    /// first one's snapshot cannot see a concurrent winner.
-    async fn lookup(
-        &self,
-        partition: Partition,
-        misses: &[&CreateCall],
-    ) -> Result<HashMap<ExecutionId, (ExecutionId, Vec<u8>)>, Error> {
-        if misses.is_empty() {
-            return Ok(HashMap::new());
-        }
-        let ids: Vec<Uuid> = misses.iter().map(|c| c.id.uuid()).collect();
-        let namespaces: Vec<String> = misses.iter().map(|c| c.create.namespace.clone()).collect();
-        let keys: Vec<Option<String>> = misses
-            .iter()
-            .map(|c| c.create.idempotency_key.clone())
-            .collect();
-        let rows = sqlx::query!(
-            r#"SELECT w.id AS "id!", i.execution_id, i.request_digest
-               FROM unnest($2::uuid[], $3::text[], $4::text[]) AS w(id, namespace, key)
-               CROSS JOIN LATERAL (
-                   SELECT i.execution_id, i.request_digest FROM idempotency i
-                   WHERE i.partition = $1 AND i.namespace = w.namespace AND i.key = w.key OFFSET 0
-               ) AS i"#,
-            partition.column(),
-            &ids,
-            &namespaces,
-            &keys as &[Option<String>],
-        )
-        .fetch_all(&self.verbs)
-        .await?;
-        Ok(rows
-            .into_iter()
-            .map(|row| {
-                let existing = ExecutionId::from_uuid(row.execution_id);
-                (
-                    ExecutionId::from_uuid(row.id),
-                    (existing, row.request_digest),
-                )
             })
             .collect())
     }

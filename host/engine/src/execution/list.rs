@@ -8,7 +8,8 @@ use uuid::Uuid;
 
 use super::read::{ExecutionInfo, LeaseSummary, Progress};
 use super::row::{count, epoch, label};
-use crate::{Engine, Error, LaneState};
+use crate::listed::StoredTime;
+use crate::{Engine, Error, LaneState, Listed};
 
 /// Which executions to list; absent fields match all.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -49,9 +50,10 @@ impl Engine {
         &self,
         filter: ListFilter,
         page: ListPage,
-    ) -> Result<Vec<ExecutionInfo>, Error> {
-        self.infos(None, &filter, page.after, page.limit.min(Limits::PAGE_MAX))
-            .await
+    ) -> Result<Listed<ExecutionInfo, ExecutionId>, Error> {
+        let limit = page.limit.min(Limits::PAGE_MAX);
+        let rows = self.infos(None, &filter, page.after, limit + 1).await?;
+        Listed::read(limit, rows)
     }
 
     pub(crate) async fn infos(
@@ -60,7 +62,7 @@ impl Engine {
         filter: &ListFilter,
         after: Option<ExecutionId>,
         limit: u32,
-    ) -> Result<Vec<ExecutionInfo>, Error> {
+    ) -> Result<Vec<(ExecutionId, Result<ExecutionInfo, Error>)>, Error> {
         let (tag_key, tag_value) = filter.tag.clone().unzip();
         let rows = sqlx::query_file_as!(
             InfoRow,
@@ -78,7 +80,8 @@ impl Engine {
         )
         .fetch_all(&self.inner.reads)
         .await?;
-        rows.into_iter().map(ExecutionInfo::try_from).collect()
+        let read = |row: InfoRow| (ExecutionId::from_uuid(row.id), row.try_into());
+        Ok(rows.into_iter().map(read).collect())
     }
 }
 
@@ -94,14 +97,14 @@ struct InfoRow {
     idempotency_key: Option<String>,
     lane_state: Option<String>,
     created_at: time::OffsetDateTime,
-    deadline_at: Option<time::OffsetDateTime>,
+    deadline_at: Option<StoredTime>,
     input_type: String,
     input_bytes: i32,
     tags: Option<Vec<String>>,
     state: String,
     reason: Option<String>,
     reason_detail: Option<String>,
-    wake_at: Option<time::OffsetDateTime>,
+    wake_at: Option<StoredTime>,
     outcome: Option<String>,
     finished_at: Option<time::OffsetDateTime>,
     source: Option<String>,
@@ -157,7 +160,10 @@ impl InfoRow {
         Ok(match label("parked", "state", id, &self.state)? {
             StateKind::Waiting => State::Waiting,
             StateKind::Delayed => State::Delayed {
-                until: self.wake_at.ok_or_else(|| missing("wake_at"))?,
+                until: self
+                    .wake_at
+                    .ok_or_else(|| missing("wake_at"))?
+                    .read("parked", "wake_at", id)?,
                 why: reason()?,
             },
             StateKind::RateLimited => State::RateLimited { by: reason()? },
@@ -196,7 +202,7 @@ impl InfoRow {
     /// Returns the state of the lane if it does not serve.
     fn lane_held(&self) -> Result<Option<LaneState>, Error> {
         let text = self.lane_state.as_deref();
-        let state = text.map(|text| LaneState::read(&self.lane, text));
+        let state = text.map(|text| label::<LaneState>("lane", "state", &self.lane, text));
         Ok(state.transpose()?.filter(|state| !state.serves()))
     }
 
@@ -259,8 +265,14 @@ impl TryFrom<InfoRow> for ExecutionInfo {
             created_at: row.created_at,
             started_at: row.started_at,
             finished_at: row.finished_at,
-            wake_at: row.wake_at,
-            deadline_at: row.deadline_at,
+            wake_at: row
+                .wake_at
+                .map(|at| at.read("parked", "wake_at", row.id))
+                .transpose()?,
+            deadline_at: row
+                .deadline_at
+                .map(|at| at.read("execution", "deadline_at", row.id))
+                .transpose()?,
             attempts: count(row.attempts),
             retries: count(row.retries),
             reclaims: count(row.reclaims),

@@ -8,6 +8,7 @@ mod complete;
 mod context;
 mod create;
 mod delay;
+mod existing;
 mod expire;
 mod expired;
 mod fail;

@@ -9,10 +9,10 @@ use super::operator::{Operate, moving};
 use crate::{Answer, Engine};
 
 impl Engine {
-    /// Changes the priority of an execution that is not running, 0 to 9000,
-    /// higher first; returns what it was. Among equals it keeps its place. The execution
-    /// keeps the priority when it ends and when it is replayed. One that has the
-    /// priority already is left as it is, whatever it does.
+    /// Changes the priority of an execution that is not running, 0 to 9000; within
+    /// its partition a higher one is served first. Returns what it was. Among equals
+    /// it keeps its place. The execution keeps the priority when it ends and when it is
+    /// replayed. One that has the priority already is left as it is, whatever it does.
     ///
     /// # Refusals
     /// `execution_not_eligible` for one that runs or is finished.

@@ -20,7 +20,7 @@ pub struct ExecutionInfo {
     pub kind: String,
     /// Which queue it is in.
     pub lane: String,
-    /// 0 to 9000, higher first.
+    /// 0 to 9000; within its partition a higher one is served first.
     pub priority: u16,
     /// Flow it is a member of.
     pub flow_id: Option<FlowId>,
@@ -138,7 +138,8 @@ impl Engine {
             namespace: namespace.map(str::to_owned),
             ..Default::default()
         };
-        Ok(self.infos(Some(id), &filter, None, 1).await?.pop())
+        let found = self.infos(Some(id), &filter, None, 1).await?.pop();
+        found.map(|(_, info)| info).transpose()
     }
 
     /// Reads the result of an execution that ended with success.

@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
 use super::row::{count, label};
-use crate::{Engine, Error};
+use crate::listed::StoredTime;
+use crate::{Engine, Error, Listed};
 
 /// An execution that is suspended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,11 +42,12 @@ impl Engine {
         namespace: Option<&str>,
         after: Option<(OffsetDateTime, ExecutionId)>,
         limit: u32,
-    ) -> Result<Vec<SuspendedExecution>, Error> {
+    ) -> Result<Listed<SuspendedExecution, (OffsetDateTime, ExecutionId)>, Error> {
+        let limit = limit.min(Limits::PAGE_MAX);
         let (after_at, after_id) = after.unzip();
         let rows = sqlx::query!(
             r#"SELECT p.execution_id, e.namespace, e.kind, p.lane, p.reason::text AS "reason!",
-                      p.reason_detail, p.attempts, p.parked_at, p.wake_at
+                      p.reason_detail, p.attempts, p.parked_at, p.wake_at AS "wake_at: StoredTime"
                FROM parked p
                CROSS JOIN LATERAL (
                    SELECT e.* FROM execution e
@@ -60,24 +62,33 @@ impl Engine {
             namespace,
             after_at,
             after_id.map(ExecutionId::uuid),
-            i64::from(limit.min(Limits::PAGE_MAX)),
+            i64::from(limit) + 1,
         )
         .fetch_all(&self.inner.reads)
         .await?;
-        rows.into_iter()
-            .map(|row| {
-                Ok(SuspendedExecution {
-                    execution_id: ExecutionId::from_uuid(row.execution_id),
-                    namespace: row.namespace,
-                    kind: row.kind,
-                    lane: row.lane,
-                    blocking_reason: label("parked", "reason", row.execution_id, &row.reason)?,
-                    reason: row.reason_detail,
-                    attempts: count(row.attempts),
-                    suspended_at: row.parked_at,
-                    timeout_at: row.wake_at,
-                })
-            })
-            .collect()
+        Listed::read(
+            limit,
+            rows.into_iter().map(|row| {
+                let id = ExecutionId::from_uuid(row.execution_id);
+                let place = (row.parked_at, id);
+                let read = || {
+                    Ok(SuspendedExecution {
+                        execution_id: id,
+                        namespace: row.namespace,
+                        kind: row.kind,
+                        lane: row.lane,
+                        blocking_reason: label("parked", "reason", id, &row.reason)?,
+                        reason: row.reason_detail,
+                        attempts: count(row.attempts),
+                        suspended_at: row.parked_at,
+                        timeout_at: row
+                            .wake_at
+                            .map(|at| at.read("parked", "wake_at", id))
+                            .transpose()?,
+                    })
+                };
+                (place, read())
+            }),
+        )
     }
 }

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::Statements;
-use super::create::{Create, Created};
+use super::create::{Create, Created, Prepared};
 use super::read::ExecutionInfo;
 use super::row::label;
 use crate::coalesce::{Flush, Rider};
@@ -81,13 +81,18 @@ impl Engine {
     ) -> Answer<(Created, bool), CreateRefusal> {
         let deadline = Instant::now() + timeout;
         let call = match self.prepare(create).await? {
-            Ok(call) => call,
-            Err(refused) => return Ok(Err(refused)),
+            Prepared::Call(call) => call,
+            Prepared::Answered(Err(refused)) => return Ok(Err(refused)),
+            Prepared::Answered(Ok(created)) => {
+                let left = deadline.saturating_duration_since(Instant::now());
+                let finished = self.wait_finished(created.id(), left).await?;
+                return Ok(Ok((created, finished)));
+            }
         };
         let waiter = self.inner.wake.wait_for(call.id);
         let mut notified = pin!(waiter.notified());
         notified.as_mut().enable();
-        let created = match self.inner.create.call(call).await? {
+        let created = match self.inner.create.call(*call).await?? {
             Ok(created) => created,
             Err(refused) => return Ok(Err(refused)),
         };

@@ -13,7 +13,7 @@ pub struct Eligible {
     pub id: ExecutionId,
     /// Which handler it needs.
     pub kind: String,
-    /// 0 to 9000, higher first.
+    /// 0 to 9000; within its partition a higher one is served first.
     pub priority: u16,
     /// Since when it waits.
     #[serde(with = "time::serde::rfc3339")]

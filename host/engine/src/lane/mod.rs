@@ -10,53 +10,13 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use model::{Invalid, Limits, Partition};
+use model::{Invalid, LaneState, Limits, Partition};
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
-use crate::{Answer, Engine, Error};
+use crate::execution::label;
+use crate::{Answer, Engine, Error, Listed};
 use turns::{Server, Turns};
-
-/// Whether a lane takes and serves work.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum LaneState {
-    /// Takes work and serves it.
-    Active,
-    /// Takes work and does not serve it.
-    Paused,
-    /// Takes no new work and serves what it has.
-    Draining,
-    /// Takes no new work and serves none.
-    Disabled,
-}
-
-impl LaneState {
-    /// Returns the name on the wire and in the database.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Active => "active",
-            Self::Paused => "paused",
-            Self::Draining => "draining",
-            Self::Disabled => "disabled",
-        }
-    }
-
-    pub(crate) const fn serves(self) -> bool {
-        matches!(self, Self::Active | Self::Draining)
-    }
-
-    pub(crate) const fn takes_work(self) -> bool {
-        matches!(self, Self::Active | Self::Paused)
-    }
-
-    pub(crate) fn read(name: &str, text: &str) -> Result<Self, Error> {
-        [Self::Active, Self::Paused, Self::Draining, Self::Disabled]
-            .into_iter()
-            .find(|state| state.as_str() == text)
-            .ok_or_else(|| Error::corrupt("lane", "state", name, text))
-    }
-}
 
 /// A lane and how much it holds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -114,29 +74,37 @@ impl Service {
 impl Engine {
     /// Lists lanes by name, those after a given one, at most `limit`, which is at
     /// most [`Limits::PAGE_MAX`].
-    pub async fn lanes(&self, after: Option<&str>, limit: u32) -> Result<Vec<Lane>, Error> {
+    pub async fn lanes(
+        &self,
+        after: Option<&str>,
+        limit: u32,
+    ) -> Result<Listed<Lane, String>, Error> {
+        let limit = limit.min(Limits::PAGE_MAX);
         let rows = sqlx::query!(
             r#"SELECT name, state::text AS "state!", weight, created_at,
                       (SELECT count(*) FROM ready r WHERE r.lane = lane.name) AS "waiting!",
                       (SELECT count(*) FROM lease l WHERE l.lane = lane.name) AS "active!"
                FROM lane WHERE $1::text IS NULL OR name > $1 ORDER BY name LIMIT $2"#,
             after,
-            i64::from(limit.min(Limits::PAGE_MAX)),
+            i64::from(limit) + 1,
         )
         .fetch_all(&self.inner.reads)
         .await?;
-        rows.into_iter()
-            .map(|row| {
-                Ok(Lane {
-                    state: LaneState::read(&row.name, &row.state)?,
-                    name: row.name,
+        Listed::read(
+            limit,
+            rows.into_iter().map(|row| {
+                let state = label("lane", "state", &row.name, &row.state);
+                let lane = state.map(|state| Lane {
+                    name: row.name.clone(),
+                    state,
                     weight: row.weight.unsigned_abs(),
                     created_at: row.created_at,
                     waiting: row.waiting,
                     active: row.active,
-                })
-            })
-            .collect()
+                });
+                (row.name, lane)
+            }),
+        )
     }
 
     /// Sets whether a lane takes and serves work, and its share of service, 1 to
@@ -220,7 +188,12 @@ impl Engine {
             let weight = row.weight.unsigned_abs();
             match row.state {
                 Some(state) => {
-                    let state = LaneState::read(&row.name, &state)?;
+                    // A state of a later version is one in which this one had
+                    // better neither take work nor serve it.
+                    let state = label("lane", "state", &row.name, &state).unwrap_or_else(|error| {
+                        tracing::error!(%error, "a lane is taken for disabled");
+                        LaneState::Disabled
+                    });
                     known.lanes.insert(row.name, (state, weight));
                 }
                 None => {

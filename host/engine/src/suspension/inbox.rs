@@ -4,17 +4,17 @@
 use std::collections::{HashMap, HashSet};
 
 use model::{
-    ExecutionId, ExecutionPolicy, Heard, Inbox, InboxWaitpoint, Partition, SignalId, SignalRefusal,
-    SuspensionId, Waiting, WaitpointId, WaitpointState,
+    ExecutionId, ExecutionPolicy, Heard, Inbox, InboxWaitpoint, LaneState, Partition, SignalId,
+    SignalRefusal, SuspensionId, Waiting, WaitpointId, WaitpointState,
 };
 use sqlx::{PgExecutor, PgPool};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::WaitpointRef;
+use crate::Error;
 use crate::execution::{epoch, frozen_policy, label};
 use crate::standby::Needs;
-use crate::{Error, LaneState};
 
 /// What was read of an execution.
 #[derive(Debug)]
@@ -199,9 +199,9 @@ pub(super) async fn read(
             namespace,
             kind,
             served_lane: match (row.lane, row.lane_state) {
-                (Some(lane), Some(state)) => {
-                    LaneState::read(&lane, &state)?.serves().then_some(lane)
-                }
+                (Some(lane), Some(state)) => label::<LaneState>("lane", "state", &lane, &state)?
+                    .serves()
+                    .then_some(lane),
                 _ => None,
             },
             epoch: epoch(row.epoch),

@@ -36,9 +36,9 @@ use std::fmt;
 use std::sync::Arc;
 
 use model::{
-    ExecutionId, ExecutionPolicy, Fence, ResumeCondition, ResumePolicy, SignalEffect, SignalId,
-    SuspensionCloseReason, SuspensionId, SuspensionReason, SuspensionRequester, TimeoutBehavior,
-    WaitpointId,
+    ExecutionId, ExecutionPolicy, Fence, Moment, ResumeCondition, ResumePolicy, SignalEffect,
+    SignalId, SuspensionCloseReason, SuspensionId, SuspensionReason, SuspensionRequester,
+    TimeoutBehavior, WaitpointId,
 };
 use time::OffsetDateTime;
 
@@ -99,7 +99,7 @@ pub enum SuspensionTimeout {
     /// So many milliseconds from now.
     InMs(u64),
     /// At this time, by the database's clock; one that has passed is refused.
-    At(OffsetDateTime),
+    At(Moment),
 }
 
 /// The holder's wish to wait for signals.

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::inbox::json;
 use crate::execution::{Payload, count, label};
-use crate::{Engine, Error};
+use crate::{Engine, Error, Listed};
 
 /// A waitpoint as people see it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -135,7 +135,8 @@ impl Engine {
         namespace: Option<&str>,
         after: Option<(Option<OffsetDateTime>, WaitpointId)>,
         limit: u32,
-    ) -> Result<Vec<WaitpointInfo>, Error> {
+    ) -> Result<Listed<WaitpointInfo, (Option<OffsetDateTime>, WaitpointId)>, Error> {
+        let limit = limit.min(Limits::PAGE_MAX);
         let (after_at, after_id) = after.unzip();
         let rows = sqlx::query_as!(
             WaitpointRow,
@@ -160,11 +161,12 @@ impl Engine {
             namespace,
             after_at.flatten(),
             after_id.map(|id| id.0),
-            i64::from(limit.min(Limits::PAGE_MAX)),
+            i64::from(limit) + 1,
         )
         .fetch_all(&self.inner.reads)
         .await?;
-        rows.into_iter().map(WaitpointRow::read).collect()
+        let read = |row: WaitpointRow| ((row.expires_at, WaitpointId(row.id)), row.read());
+        Listed::read(limit, rows.into_iter().map(read))
     }
 
     /// Lists the last suspensions of an execution, at most `limit`, which is at most

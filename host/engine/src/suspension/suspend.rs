@@ -38,7 +38,7 @@ impl Engine {
             return Ok(Err(invalid.into()));
         }
         if let Some(SuspensionTimeout::At(at)) = suspend.timeout
-            && at <= self.now().await?
+            && at.utc() <= self.now().await?
         {
             return self.suspend_too_late(&suspend).await;
         }
@@ -254,7 +254,7 @@ impl Engine {
         let defaults = ground.policy;
         let (timeout_ms, timeout_at) = match suspend.timeout {
             Some(SuspensionTimeout::InMs(ms)) => (Some(ms), None),
-            Some(SuspensionTimeout::At(at)) => (None, Some(at)),
+            Some(SuspensionTimeout::At(at)) => (None, Some(at.utc())),
             None => (defaults.default_timeout_ms, None),
         };
         let behavior = suspend
@@ -358,7 +358,7 @@ impl Engine {
                 && match suspend.timeout {
                     Some(SuspensionTimeout::At(at)) => row
                         .timeout_at
-                        .is_some_and(|it| (it - at).abs() < time::Duration::MICROSECOND),
+                        .is_some_and(|it| (it - at.utc()).abs() < time::Duration::MICROSECOND),
                     _ => true,
                 }
         });

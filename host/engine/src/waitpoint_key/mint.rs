@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use model::{ExecutionId, Invalid, Limits, WaitpointClaims, WaitpointId};
+use model::{ExecutionId, Invalid, Limits, Moment, WaitpointClaims, WaitpointId};
 use time::OffsetDateTime;
 
 use super::{SeedKey, TokenKey, WaitpointToken};
@@ -37,7 +37,7 @@ pub enum TokenExpiry {
     /// For so many milliseconds from now.
     InMs(u64),
     /// Until then.
-    At(OffsetDateTime),
+    At(Moment),
 }
 
 /// A token, and what is kept of it: never the token itself.
@@ -164,10 +164,10 @@ fn expires_at_us(expiry: TokenExpiry, now: OffsetDateTime) -> Result<Option<i64>
         TokenExpiry::Never => return Ok(None),
         TokenExpiry::InMs(ms) if ms > Limits::DURATION_MS_MAX => {
             let detail = format!("{ms} ms is out of range: 0 to {}", Limits::DURATION_MS_MAX);
-            return Err(Invalid::new("expires_in", detail));
+            return Err(Invalid::new("expires_in_ms", detail));
         }
         TokenExpiry::InMs(ms) => us(now) + i128::from(ms) * 1_000,
-        TokenExpiry::At(at) => us(at),
+        TokenExpiry::At(at) => us(at.utc()),
     };
     i64::try_from(at_us)
         .ok()

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
 use crate::execution::{count, label};
-use crate::{Engine, Error};
+use crate::{Engine, Error, Listed};
 
 /// A worker as others see it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -71,7 +71,7 @@ impl Engine {
         filter: &WorkerFilter,
         after: Option<&str>,
         limit: u32,
-    ) -> Result<Vec<WorkerInfo>, Error> {
+    ) -> Result<Listed<WorkerInfo, String>, Error> {
         let rows = sqlx::query!(
             r#"WITH page AS MATERIALIZED (
                    SELECT w.*, w.dead_at IS NULL AND w.expires_at > clock_timestamp() AS live
@@ -101,33 +101,38 @@ impl Engine {
             filter.lane,
             filter.live,
             after,
-            i64::from(limit),
+            i64::from(limit) + 1,
         )
         .fetch_all(&self.inner.reads)
         .await?;
-        rows.into_iter()
-            .map(|row| {
-                let id = &row.worker_instance_id;
-                Ok(WorkerInfo {
-                    worker_type: label("worker", "worker_type", id, &row.worker_type)?,
-                    worker_instance_id: row.worker_instance_id,
-                    worker_id: row.worker_id,
-                    namespace: row.namespace,
-                    lanes: row.lanes,
-                    kinds: row.kinds,
-                    capabilities: row.capabilities,
-                    host: row.host,
-                    version: row.version,
-                    liveness_ttl_ms: count(row.liveness_ttl_ms),
-                    registered_at: row.registered_at,
-                    heartbeat_at: row.heartbeat_at,
-                    expires_at: row.expires_at,
-                    live: row.live,
-                    dead_at: row.dead_at,
-                    dead_reason: row.dead_reason,
-                    leases: row.leases,
-                })
-            })
-            .collect()
+        Listed::read(
+            limit,
+            rows.into_iter().map(|row| {
+                let id = row.worker_instance_id.clone();
+                let read = || {
+                    Ok(WorkerInfo {
+                        worker_type: label("worker", "worker_type", &id, &row.worker_type)?,
+                        worker_instance_id: row.worker_instance_id,
+                        worker_id: row.worker_id,
+                        namespace: row.namespace,
+                        lanes: row.lanes,
+                        kinds: row.kinds,
+                        capabilities: row.capabilities,
+                        host: row.host,
+                        version: row.version,
+                        liveness_ttl_ms: count(row.liveness_ttl_ms),
+                        registered_at: row.registered_at,
+                        heartbeat_at: row.heartbeat_at,
+                        expires_at: row.expires_at,
+                        live: row.live,
+                        dead_at: row.dead_at,
+                        dead_reason: row.dead_reason,
+                        leases: row.leases,
+                    })
+                };
+                let read = read();
+                (id, read)
+            }),
+        )
     }
 }

@@ -10,10 +10,9 @@ use engine::{
     Binding, CreateWaitpoint, Report, Suspend, Suspended as EngineSuspended, SuspensionTimeout,
 };
 use model::{
-    Invalid, LeaseRefusal, Limits, ResumeCondition, ResumePolicy, SuspendRefusal, SuspensionReason,
-    SuspensionRequester, TimeoutBehavior, WaitpointState,
+    Invalid, LeaseRefusal, Limits, Moment, ResumeCondition, ResumePolicy, SuspendRefusal,
+    SuspensionReason, SuspensionRequester, TimeoutBehavior, WaitpointState,
 };
-use time::OffsetDateTime;
 use wasmtime::component::Resource;
 
 use super::bounds::Bounds;
@@ -28,9 +27,6 @@ use crate::bindings::flowhost::engine::suspend::{
 use crate::bindings::flowhost::engine::types::Payload;
 use crate::held::Held;
 use crate::resumption::{resumption, waitpoint};
-
-/// Last millisecond of the year 9999.
-const TIME_MS_MAX: f64 = 253_402_300_799_999.0;
 
 /// A suspension about to begin.
 pub struct SuspendRequest {
@@ -384,17 +380,8 @@ fn checked_names(names: &[String]) -> Result<(), Invalid> {
     names.iter().try_for_each(|name| model::signal_name(name))
 }
 
-fn time_of(field: &'static str, ms: f64) -> Result<OffsetDateTime, Invalid> {
-    let time = (0.0..=TIME_MS_MAX)
-        .contains(&ms)
-        .then(|| OffsetDateTime::from_unix_timestamp_nanos(ms as i128 * 1_000_000).ok())
-        .flatten();
-    time.ok_or_else(|| {
-        Invalid::new(
-            field,
-            "is no time: milliseconds since 1970, up to the year 9999",
-        )
-    })
+fn time_of(field: &'static str, ms: f64) -> Result<Moment, Invalid> {
+    Moment::from_unix_ms(ms).map_err(|error| Invalid::new(field, error.to_string()))
 }
 
 fn suspension_reason(reason: wit::Reason) -> SuspensionReason {
@@ -420,26 +407,5 @@ fn timeout_behavior(behavior: wit::TimeoutBehavior) -> TimeoutBehavior {
         Asked::Expire => TimeoutBehavior::Expire,
         Asked::AutoResumeWithTimeoutSignal => TimeoutBehavior::AutoResumeWithTimeoutSignal,
         Asked::Escalate => TimeoutBehavior::Escalate,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_a_time_is_taken_for_one() {
-        assert_eq!(time_of("at", 0.0), Ok(OffsetDateTime::UNIX_EPOCH));
-        assert!(time_of("at", TIME_MS_MAX).is_ok());
-        for wrong in [
-            f64::NAN,
-            f64::INFINITY,
-            f64::NEG_INFINITY,
-            -1.0,
-            1e300,
-            TIME_MS_MAX + 1.0,
-        ] {
-            assert!(time_of("at", wrong).is_err(), "{wrong}");
-        }
     }
 }

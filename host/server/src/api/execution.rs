@@ -17,7 +17,7 @@ pub struct Execution {
     pub kind: String,
     /// Which queue it is in.
     pub lane: String,
-    /// 0 to 9000, higher first.
+    /// 0 to 9000; within its partition a higher one is served first.
     pub priority: u16,
     /// Flow it is a member of.
     pub flow_id: Option<String>,
@@ -91,6 +91,9 @@ pub struct Execution {
 pub struct ExecutionPage {
     /// The executions.
     pub executions: Vec<Execution>,
+    /// Rows of the page that cannot be shown; absent when there are none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unreadable: Vec<super::Unreadable>,
     /// What to pass as `after` for the next page; absent on the last.
     pub next_cursor: Option<String>,
 }
@@ -163,6 +166,9 @@ pub struct ExpiredLease {
 pub struct SuspendedExecutions {
     /// The executions.
     pub executions: Vec<SuspendedExecution>,
+    /// Rows of the page that cannot be shown; absent when there are none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unreadable: Vec<super::Unreadable>,
     /// What to pass as `after` for the next page; absent on the last.
     pub next_cursor: Option<String>,
 }

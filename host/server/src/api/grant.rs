@@ -30,7 +30,7 @@ pub struct EligibleExecution {
     pub id: String,
     /// Which handler it needs.
     pub kind: String,
-    /// 0 to 9000, higher first.
+    /// 0 to 9000; within its partition a higher one is served first.
     pub priority: u16,
     /// Since when it waits.
     #[schema(format = DateTime)]

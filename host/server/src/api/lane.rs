@@ -9,6 +9,9 @@ use utoipa::ToSchema;
 pub struct Lanes {
     /// The lanes.
     pub lanes: Vec<Lane>,
+    /// Rows of the page that cannot be shown; absent when there are none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unreadable: Vec<super::Unreadable>,
     /// What to pass as `after` for the next page; absent on the last.
     pub next_cursor: Option<String>,
 }

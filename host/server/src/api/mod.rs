@@ -16,6 +16,7 @@ mod problem;
 mod request;
 mod signal;
 mod suspension;
+mod unreadable;
 mod waitpoint;
 mod waitpoint_key;
 mod worker;
@@ -60,6 +61,7 @@ pub use suspension::{
     CreateLeaseWaitpoint, ObserveSignals, ObservedSignals, OpenSuspension, ResumeExecution,
     Resumption, SuspendLease, SuspendedLease, Suspension, Suspensions, WaitpointBinding,
 };
+pub use unreadable::Unreadable;
 pub use waitpoint::{
     MintWaitpointToken, MintedWaitpointToken, OpenWaitpoint, PendingWaitpoints, Waitpoint,
     Waitpoints,

@@ -51,8 +51,9 @@ asks! {
     /// Why an execution is cancelled.
     #[derive(Default)]
     CancelExecution {
-        /// On whose behalf: `operator_override` when absent, `flow_cascade`,
-        /// `system_timeout`, or a name of up to 64 characters.
+        /// On whose behalf: `operator_override` when absent, or a name of 1 to 64
+        /// characters of `a-z`, `0-9`, `_`, `-`, `.` and `:`. `lease_holder`,
+        /// `flow_cascade` and `system_timeout` are recorded by the engine alone.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         source: Option<String>,
     }
@@ -68,8 +69,9 @@ asks! {
 
     /// The place an execution gets in its queue.
     SetPriority {
-        /// 0 to 9000, higher first.
-        priority: u16,
+        /// 0 to 9000; within its partition a higher one is served first.
+        #[schema(value_type = u16, maximum = 9000)]
+        priority: i64,
     }
 
     /// Why an execution is taken out of its queue.

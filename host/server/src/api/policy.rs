@@ -7,6 +7,10 @@ use utoipa::ToSchema;
 
 /// How an execution is retried, bounded and routed. Every member may be left
 /// out.
+///
+/// `budget_ids`, `stream_policy`, `fallback_policy`, `durability_mode`,
+/// `isolation_level` and `preferred_locality` are refused as `not_offered` unless
+/// they ask for nothing.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Policy {
@@ -22,12 +26,6 @@ pub struct Policy {
     /// Which workers may run it.
     #[schema(required = false)]
     pub routing_requirements: RoutingRequirements,
-    /// How its stream is kept.
-    #[schema(required = false)]
-    pub stream_policy: StreamPolicy,
-    /// Budgets it spends from.
-    #[schema(required = false)]
-    pub budget_ids: Vec<String>,
     /// How often an operator may replay it.
     #[schema(required = false, default = 10)]
     pub max_replay_count: u32,
@@ -71,10 +69,12 @@ pub enum Backoff {
     },
     /// Longer each time, up to a bound.
     Exponential {
-        /// Before the first retry, in milliseconds.
+        /// Before the first retry, in milliseconds, and not more than
+        /// `max_delay_ms`; absent, that if it is shorter than the default.
         #[schema(required = false, default = 1000)]
         initial_delay_ms: u64,
-        /// Upper bound in milliseconds.
+        /// Upper bound in milliseconds; absent, `initial_delay_ms` if that is
+        /// longer than the default.
         #[schema(required = false, default = 60000)]
         max_delay_ms: u64,
         /// Growth per retry in percent: 200 doubles.
@@ -118,17 +118,6 @@ pub struct RoutingRequirements {
     /// Capabilities a worker must have.
     #[schema(required = false)]
     pub required_capabilities: BTreeSet<String>,
-}
-
-/// How its stream is kept.
-#[derive(Debug, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct StreamPolicy {
-    /// Most frames kept.
-    #[schema(required = false, default = 10000)]
-    pub retention_maxlen: u32,
-    /// How long frames are kept after the end, in milliseconds.
-    pub retention_ttl_ms: Option<u64>,
 }
 
 #[cfg(test)]

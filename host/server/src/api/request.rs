@@ -7,7 +7,6 @@ use model::{AlreadySatisfied, ExecutionId, ExecutionPolicy, LeaseId, PublicState
 use serde::de::{Error as _, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
-use time::OffsetDateTime;
 use utoipa::ToSchema;
 
 use super::Policy;
@@ -33,8 +32,9 @@ pub struct CreateExecution {
     pub namespace: Option<String>,
     /// Lane; `default` when absent.
     pub lane: Option<String>,
-    /// 0 to 9000, higher first.
-    pub priority: Option<u16>,
+    /// 0 to 9000; within its partition a higher one is served first. 0 when absent.
+    #[schema(value_type = Option<u16>, maximum = 9000)]
+    pub priority: Option<i64>,
     /// Makes the request repeatable; the header `Idempotency-Key` does the same.
     pub idempotency_key: Option<String>,
     /// Labels, `owner.name` to value; at most 32.
@@ -45,18 +45,18 @@ pub struct CreateExecution {
     pub policy: Option<ExecutionPolicy>,
     /// Not before so many milliseconds from now.
     pub delay_ms: Option<u64>,
-    /// Not before this time (RFC 3339).
-    #[serde(default, with = "time::serde::rfc3339::option")]
-    #[schema(value_type = Option<String>, format = DateTime)]
-    pub delay_until: Option<OffsetDateTime>,
-    /// Ends as expired at this time (RFC 3339).
-    #[serde(default, with = "time::serde::rfc3339::option")]
-    #[schema(value_type = Option<String>, format = DateTime)]
-    pub deadline_at: Option<OffsetDateTime>,
+    /// Not before this time (RFC 3339), from 1970 to 9999 in UTC; excludes `delay_ms`.
+    #[schema(format = DateTime)]
+    pub delay_until: Option<String>,
+    /// Ends as expired at this time (RFC 3339), from 1970 to 9999 in UTC, and after
+    /// `delay_until`.
+    #[schema(format = DateTime)]
+    pub deadline_at: Option<String>,
     /// Who asks.
     pub creator: Option<String>,
-    /// An id of the caller's making: a version 7 UUID of the form this server
-    /// gives out.
+    /// An id of the caller's making: a version 7 UUID of the form this server gives
+    /// out, whose 12 bits after the version number a partition of the instance. The
+    /// same request with the same id makes nothing more; another one is refused.
     #[schema(value_type = Option<String>)]
     pub id: Option<ExecutionId>,
 }
@@ -75,8 +75,8 @@ pub struct CreatedExecution {
     /// The execution.
     #[schema(value_type = String)]
     pub id: ExecutionId,
-    /// Whether it existed: the idempotency key was used before with the same
-    /// request.
+    /// Whether it existed: the idempotency key or the id was used before with the
+    /// same request.
     pub duplicate: bool,
     /// Where it stands; absent for a duplicate that was not waited for.
     #[serde(default, skip_serializing_if = "Option::is_none")]

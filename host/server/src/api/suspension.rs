@@ -50,10 +50,9 @@ pub struct SuspendLease {
     /// When it times out, in milliseconds from now; absent, as the policy of the
     /// execution says.
     pub timeout_ms: Option<u64>,
-    /// The same as a time; one of the two at most.
-    #[serde(default, with = "time::serde::rfc3339::option")]
-    #[schema(value_type = Option<String>, format = DateTime)]
-    pub timeout_at: Option<OffsetDateTime>,
+    /// The same as a time, up to the year 9999 in UTC; one of the two at most.
+    #[schema(format = DateTime)]
+    pub timeout_at: Option<String>,
     /// What happens then: `fail`, `cancel`, `expire`,
     /// `auto_resume_with_timeout_signal` or `escalate`; absent, as the policy of
     /// the execution says.

@@ -92,6 +92,9 @@ pub struct DeadWorker {
 pub struct WorkerPage {
     /// The workers.
     pub workers: Vec<Worker>,
+    /// Rows of the page that cannot be shown; absent when there are none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unreadable: Vec<super::Unreadable>,
     /// What to pass as `after` for the next page; absent on the last.
     pub next_cursor: Option<String>,
 }

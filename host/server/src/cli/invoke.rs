@@ -8,7 +8,6 @@ use clap::Args;
 use engine::{Payload, SuspensionTimeout};
 use runtime::{Ended, InvokeReport, InvokeSettings, InvokeSuspension};
 use serde_json::{Value, json};
-use time::format_description::well_known::Rfc3339;
 
 use super::Context;
 use super::exit::{Exit, Failure};
@@ -139,7 +138,7 @@ fn suspension(found: &InvokeSuspension) -> Value {
     let state = asked.state.as_ref();
     let (timeout_ms, timeout_at) = match asked.timeout {
         Some(SuspensionTimeout::InMs(ms)) => (Some(ms), None),
-        Some(SuspensionTimeout::At(at)) => (None, at.format(&Rfc3339).ok()),
+        Some(SuspensionTimeout::At(at)) => (None, Some(at)),
         None => (None, None),
     };
     json!({
@@ -173,7 +172,9 @@ fn show_suspension(
                 let limit = duration::show(Duration::from_millis(ms));
                 line.push_str(&format!(", for {limit} at the most"));
             }
-            Some(SuspensionTimeout::At(at)) => line.push_str(&format!(", until {}", when(at))),
+            Some(SuspensionTimeout::At(at)) => {
+                line.push_str(&format!(", until {}", when(at.utc())))
+            }
             None => {}
         }
         if let Some(then) = asked.timeout_behavior {

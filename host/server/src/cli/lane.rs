@@ -8,8 +8,9 @@ use serde::Deserialize;
 use super::Context;
 use super::client::path_of;
 use super::exit::{Exit, Failure};
+use super::list::hidden;
 use super::terminal::{Paint, neutralise, when};
-use crate::api::SetLane;
+use crate::api::{SetLane, Unreadable};
 
 /// What to do with lanes.
 #[derive(Debug, Subcommand)]
@@ -61,6 +62,8 @@ impl From<State> for LaneState {
 #[derive(Deserialize)]
 struct Lanes {
     lanes: Vec<Lane>,
+    #[serde(default)]
+    unreadable: Vec<Unreadable>,
 }
 
 /// Runs the command.
@@ -80,8 +83,8 @@ async fn list(context: &Context) -> Result<Exit, Failure> {
         context.terminal.json(&answer.text());
         return Ok(Exit::Ok);
     }
-    let rows: Vec<_> = answer
-        .read::<Lanes>()?
+    let page: Lanes = answer.read()?;
+    let rows: Vec<_> = page
         .lanes
         .into_iter()
         .map(|lane| {
@@ -102,6 +105,7 @@ async fn list(context: &Context) -> Result<Exit, Failure> {
         .collect();
     let header = ["LANE", "STATE", "WEIGHT", "WAITING", "ACTIVE", "CREATED"];
     context.terminal.table(&header, &rows);
+    hidden(&page.unreadable);
     Ok(Exit::Ok)
 }
 

@@ -9,7 +9,8 @@ use serde::Deserialize;
 
 use super::Context;
 use super::exit::{Exit, Failure};
-use super::terminal::{Paint, neutralise, when};
+use super::terminal::{Paint, complain, neutralise, when};
+use crate::api::Unreadable;
 use crate::duration;
 
 /// Arguments of `list`.
@@ -43,6 +44,9 @@ pub struct ListArgs {
 pub struct Page {
     /// The executions, newest first.
     pub executions: Vec<ExecutionInfo>,
+    /// Those that cannot be shown.
+    #[serde(default)]
+    pub unreadable: Vec<Unreadable>,
     /// Where the next page begins.
     pub next_cursor: Option<ExecutionId>,
 }
@@ -74,6 +78,7 @@ pub async fn run(context: &Context, args: ListArgs) -> Result<Exit, Failure> {
             context.terminal.line(&line);
         }
     }
+    hidden(&page.unreadable);
     if let Some(next) = page.next_cursor {
         let more = format!("more with --after {next}");
         context
@@ -81,6 +86,14 @@ pub async fn run(context: &Context, args: ListArgs) -> Result<Exit, Failure> {
             .line(&context.terminal.paint(Paint::Dim, &more));
     }
     Ok(Exit::Ok)
+}
+
+/// Complains of rows that cannot be shown.
+pub fn hidden(rows: &[Unreadable]) {
+    for row in rows {
+        let (id, detail) = (neutralise(&row.id), neutralise(&row.detail));
+        complain(&format!("{id} cannot be shown: {detail}"));
+    }
 }
 
 /// Lays executions out as a table.

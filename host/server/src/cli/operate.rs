@@ -33,7 +33,7 @@ pub struct Which {
 pub struct PriorityArgs {
     #[command(flatten)]
     which: Which,
-    /// 0 to 9000, higher first
+    /// 0 to 9000; a higher one is served first
     priority: u16,
 }
 

@@ -33,7 +33,7 @@ pub struct SubmitArgs {
     /// Namespace to put it in
     #[arg(long, value_name = "NAME")]
     namespace: Option<String>,
-    /// 0 to 9000, higher first
+    /// 0 to 9000; a higher one is served first
     #[arg(long, value_name = "N")]
     priority: Option<u16>,
     /// Idempotency key: makes the command repeatable

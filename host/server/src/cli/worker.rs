@@ -8,8 +8,9 @@ use serde::Deserialize;
 use super::Context;
 use super::client::Client;
 use super::exit::{Exit, Failure};
+use super::list::hidden;
 use super::terminal::{Paint, neutralise, when};
-use crate::api::{DeadWorker, MarkWorkerDead};
+use crate::api::{DeadWorker, MarkWorkerDead, Unreadable};
 
 /// What to do with workers.
 #[derive(Debug, Subcommand)]
@@ -65,6 +66,8 @@ pub struct DeadArgs {
 #[derive(Deserialize)]
 struct Page {
     workers: Vec<WorkerInfo>,
+    #[serde(default)]
+    unreadable: Vec<Unreadable>,
     next_cursor: Option<String>,
 }
 
@@ -93,6 +96,7 @@ async fn list(context: &Context, client: &Client, args: ListArgs) -> Result<Exit
         return Ok(Exit::Ok);
     }
     let page: Page = answer.read()?;
+    hidden(&page.unreadable);
     if page.workers.is_empty() {
         terminal.line("no workers");
         return Ok(Exit::Ok);

@@ -1,7 +1,6 @@
 //! Taking an execution out of its queue and putting it back: `/block` and
 //! `/unblock` for any reason, `/hold` and `/unhold` for an operator's.
 
-use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::HeaderMap;
@@ -9,6 +8,7 @@ use engine::{Block, ExecutionInfo};
 use model::BlockingReason;
 
 use super::App;
+use super::answer::Json;
 use super::operate::{after, asked};
 use super::problem::Problem;
 use super::query::Query;

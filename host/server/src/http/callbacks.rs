@@ -6,7 +6,6 @@
 //! by the token's fingerprint: the address of the peer is that of the last proxy,
 //! and changes between a delivery and its repeat.
 
-use axum::Json;
 use axum::body::{Body, Bytes};
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
@@ -15,6 +14,7 @@ use engine::{Addressee, Deliver, Payload};
 use model::{Invalid, InvalidToken, Limits, SignalRefusal};
 
 use super::App;
+use super::answer::Json;
 use super::body::Cap;
 use super::create::KEY_HEADER;
 use super::problem::{Code, Problem};

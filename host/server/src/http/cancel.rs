@@ -1,6 +1,5 @@
 //! `POST /v1/executions/{id}/cancel`: ends an execution, also one that runs.
 
-use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::HeaderMap;
@@ -8,6 +7,7 @@ use engine::Cancel;
 use model::CancelSource;
 
 use super::App;
+use super::answer::Json;
 use super::operate::asked;
 use super::problem::Problem;
 use super::query::Query;
@@ -40,7 +40,7 @@ pub async fn cancel(
     let (operate, request): (_, CancelExecution) = asked(&app, id, query, &headers, body).await?;
     let source = match &request.source {
         None => CancelSource::default(),
-        Some(text) => text.parse()?,
+        Some(text) => CancelSource::of_caller(text)?,
     };
     let cancelled = app
         .engine

@@ -16,13 +16,13 @@ use std::pin::pin;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use axum::Json;
 use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::HeaderMap;
 use engine::{Claim, Claimed, Engine, HeldLease, Report, Seals};
 use tokio::sync::oneshot;
 
+use super::answer::Json;
 use super::problem::{Code, Problem};
 use super::query::Query;
 use super::{App, body, payload, suspensions};

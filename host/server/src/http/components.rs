@@ -1,6 +1,5 @@
 //! `/v1/components`: what handles executions, by digest.
 
-use axum::Json;
 use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
@@ -10,6 +9,7 @@ use runtime::PublishRefusal;
 use serde::Serialize;
 
 use super::App;
+use super::answer::Json;
 use super::body::{self, Cap};
 use super::problem::{Code, Problem};
 use super::query::Query;

@@ -5,15 +5,15 @@
 
 use std::time::Duration;
 
-use axum::Json;
 use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use engine::{Create, Created, Payload};
-use model::{ExecutionPolicy, Invalid, PublicState};
+use model::{ExecutionPolicy, Invalid, Moment, PublicState};
 
 use super::App;
+use super::answer::Json;
 use super::body::{self, Cap, SMALL_BYTES_MAX};
 use super::payload::{Forms, INPUT};
 use super::problem::{Code, Problem};
@@ -39,7 +39,7 @@ const PREFERENCE_APPLIED: &str = "preference-applied";
         ("kind" = Option<String>, Query, description = "Makes the body the input itself; the parameters below apply only then"),
         ("namespace" = Option<String>, Query, description = "Namespace; `default` when absent"),
         ("lane" = Option<String>, Query, description = "Lane; `default` when absent"),
-        ("priority" = Option<u16>, Query, description = "0 to 9000, higher first"),
+        ("priority" = Option<u16>, Query, description = "0 to 9000; within its partition a higher one is served first"),
         ("tag" = Option<Vec<String>>, Query, description = "A label, `owner.name:value`; may repeat"),
         ("delay_ms" = Option<u64>, Query, description = "Not before so many milliseconds from now"),
         ("policy" = Option<String>, Query, description = "The policy, as JSON"),
@@ -139,14 +139,14 @@ pub fn of_request(request: CreateExecution) -> Result<Create, Problem> {
     if let Some(lane) = request.lane {
         create.lane = lane;
     }
-    create.priority = request.priority.unwrap_or_default();
+    create.priority = model::priority(request.priority.unwrap_or_default())?;
     create.creator = request.creator;
     create.idempotency_key = request.idempotency_key;
     create.tags = request.tags;
     create.policy = request.policy.unwrap_or_default();
     create.delay_ms = request.delay_ms;
-    create.delay_until = request.delay_until;
-    create.deadline_at = request.deadline_at;
+    create.delay_until = Moment::of_field("delay_until", request.delay_until.as_deref())?;
+    create.deadline_at = Moment::of_field("deadline_at", request.deadline_at.as_deref())?;
     without_nul(&create)?;
     Ok(create)
 }
@@ -186,7 +186,7 @@ fn of_raw(mut query: Query, headers: &HeaderMap, bytes: Bytes) -> Result<Create,
     if let Some(lane) = query.text("lane")? {
         create.lane = lane;
     }
-    create.priority = query.value("priority")?.unwrap_or_default();
+    create.priority = model::priority(query.value("priority")?.unwrap_or_default())?;
     create.creator = query.text("creator")?;
     create.tags = query.tags("tag")?.into_iter().collect();
     create.delay_ms = query.value("delay_ms")?;
@@ -198,25 +198,39 @@ fn of_raw(mut query: Query, headers: &HeaderMap, bytes: Bytes) -> Result<Create,
 }
 
 fn take_headers(create: &mut Create, headers: &HeaderMap) -> Result<(), Problem> {
-    if let Some(value) = headers.get(KEY_HEADER) {
-        let key = value
-            .to_str()
-            .map_err(|_| Invalid::new("idempotency_key", "must be printable ASCII in a header"))?;
-        match &create.idempotency_key {
-            Some(other) if other != key => {
-                let detail = "the header Idempotency-Key and the body name different keys";
-                return Err(Invalid::new("idempotency_key", detail).into());
-            }
-            _ => create.idempotency_key = Some(key.to_owned()),
-        }
+    create.idempotency_key = idempotency_key(headers, create.idempotency_key.take())?;
+    create.traceparent = traceparent(headers);
+    Ok(())
+}
+
+/// Returns the idempotency key of a request, which its header or its body names.
+pub fn idempotency_key(
+    headers: &HeaderMap,
+    of_body: Option<String>,
+) -> Result<Option<String>, Invalid> {
+    let Some(value) = headers.get(KEY_HEADER) else {
+        return Ok(of_body);
+    };
+    let key = value
+        .to_str()
+        .map_err(|_| Invalid::new("idempotency_key", "must be printable ASCII in a header"))?;
+    match of_body {
+        Some(other) if other != key => Err(Invalid::new(
+            "idempotency_key",
+            "the header Idempotency-Key and the body name different keys",
+        )),
+        _ => Ok(Some(key.to_owned())),
     }
-    // A trace context that cannot be read is no reason to refuse work.
-    create.traceparent = headers
+}
+
+/// Returns the trace context of a request. One that cannot be read is no reason to
+/// refuse work.
+pub fn traceparent(headers: &HeaderMap) -> Option<String> {
+    headers
         .get("traceparent")
         .and_then(|value| value.to_str().ok())
         .filter(|text| is_traceparent(text))
-        .map(str::to_owned);
-    Ok(())
+        .map(str::to_owned)
 }
 
 /// `version-trace-parent-flags`, in lower-case hexadecimal.
@@ -337,6 +351,13 @@ mod tests {
                 Code::MalformedJson,
             ),
             (r#"{"kind": "k", "creator": "a\u0000"}"#, Code::InvalidInput),
+            (r#"{"kind": "k", "priority": -1}"#, Code::InvalidInput),
+            (r#"{"kind": "k", "priority": 70000}"#, Code::InvalidInput),
+            (
+                r#"{"kind": "k", "deadline_at": "soon"}"#,
+                Code::InvalidInput,
+            ),
+            (r#"{"kind": "k", "deadline_at": 1}"#, Code::MalformedJson),
             (r#"{"kind": "k", "priority": 1e9}"#, Code::MalformedJson),
             ("{}", Code::MalformedJson),
             ("", Code::MalformedJson),

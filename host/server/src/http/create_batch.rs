@@ -1,7 +1,6 @@
 //! `POST /v1/executions/batch`: creates up to 1,000 executions, each with its
 //! own verdict.
 
-use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::HeaderMap;
@@ -10,8 +9,9 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::App;
+use super::answer::Json;
 use super::body;
-use super::create::{of_request, shown};
+use super::create::{KEY_HEADER, of_request, shown, traceparent};
 use super::problem::{Code, Problem};
 use super::query::Query;
 use crate::api::{BatchResults, BatchVerdict};
@@ -27,9 +27,13 @@ struct Batch {
 ///
 /// The answer has one verdict for each item, in the order given, with the status
 /// and body a single create would have had. Items are independent: some may be
-/// created and others refused.
+/// created and others refused. Each has an idempotency key of its own; the header is
+/// refused.
 #[utoipa::path(
     post, path = "/v1/executions/batch", tag = "executions",
+    params(
+        ("traceparent" = Option<String>, Header, description = "W3C trace context, passed to the handlers"),
+    ),
     request_body = crate::api::CreateBatch,
     responses(
         (status = 200, body = BatchResults),
@@ -43,6 +47,10 @@ pub async fn create_batch(
     body: Body,
 ) -> Result<Json<BatchResults>, Problem> {
     query.end()?;
+    if headers.contains_key(KEY_HEADER) {
+        let detail = "names one request, and each item of a batch is one: give the items keys of their own instead of the header";
+        return Err(Invalid::new("idempotency_key", detail).into());
+    }
     let bytes = app.batch_body().read(&headers, body).await?;
     let batch: Batch = body::json(&headers, &bytes)?;
     if batch.executions.len() > Limits::CREATE_BATCH_MAX {
@@ -55,7 +63,8 @@ pub async fn create_batch(
     let mut creates = Vec::with_capacity(batch.executions.len());
     for item in &batch.executions {
         match body::parse(item.get().as_bytes()).and_then(of_request) {
-            Ok(create) => {
+            Ok(mut create) => {
+                create.traceparent = traceparent(&headers);
                 creates.push(create);
                 verdicts.push(None);
             }

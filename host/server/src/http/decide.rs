@@ -2,7 +2,6 @@
 //! name, category and idempotency key are given, so that one who decides twice
 //! counts once.
 
-use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
@@ -10,6 +9,7 @@ use engine::{Addressee, Deliver};
 use model::{ExecutionId, Invalid, Limits};
 
 use super::App;
+use super::answer::Json;
 use super::operate::asked;
 use super::payload::{Forms, PAYLOAD};
 use super::problem::Problem;

@@ -1,11 +1,11 @@
 //! `/v1/leases/expired`: leases that have lapsed and were not taken back yet.
 
-use axum::Json;
 use axum::extract::State;
 use engine::ExpiredLease;
 use serde::Serialize;
 
 use super::App;
+use super::answer::Json;
 use super::page::Position;
 use super::problem::Problem;
 use super::query::Query;

@@ -1,13 +1,13 @@
 //! Claims in two steps, for schedulers outside: they look at what waits, grant
 //! it to a worker, and the worker turns the grant into a lease.
 
-use axum::Json;
 use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::HeaderMap;
 use engine::{Eligible, Grant, GrantNext, IssueGrant};
 use serde::Serialize;
 
+use super::answer::Json;
 use super::problem::Problem;
 use super::query::Query;
 use super::read::Id;

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use axum::Json;
 use axum::extract::State;
 
 use super::App;
+use super::answer::Json;
 use super::problem::{Code, Problem};
 use crate::api::{Health, ProblemBody};
 

@@ -1,6 +1,5 @@
 //! `/v1/kinds`: which component handles which kind of execution.
 
-use axum::Json;
 use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
@@ -8,6 +7,7 @@ use engine::Kind;
 use serde::Serialize;
 
 use super::App;
+use super::answer::Json;
 use super::body;
 use super::problem::Problem;
 use super::query::Query;

@@ -1,13 +1,13 @@
 //! `/v1/lanes`: queues, and whether they take and serve work.
 
-use axum::Json;
 use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::HeaderMap;
-use engine::Lane;
+use engine::{Lane, Unreadable};
 use serde::Serialize;
 
 use super::App;
+use super::answer::Json;
 use super::body;
 use super::problem::Problem;
 use super::query::Query;
@@ -17,6 +17,8 @@ use crate::api::{self, ProblemBody, SetLane};
 #[derive(Serialize)]
 pub struct Lanes {
     lanes: Vec<Lane>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    unreadable: Vec<Unreadable>,
     #[serde(skip_serializing_if = "Option::is_none")]
     next_cursor: Option<String>,
 }
@@ -38,9 +40,12 @@ pub async fn list(State(app): State<App>, mut query: Query) -> Result<Json<Lanes
     let after = query.text("after")?;
     query.end()?;
     let lanes = app.engine.lanes(after.as_deref(), limit).await?;
-    let full = lanes.len() == limit as usize;
-    let next_cursor = lanes.last().filter(|_| full).map(|last| last.name.clone());
-    Ok(Json(Lanes { lanes, next_cursor }))
+    let next_cursor = lanes.next().cloned();
+    Ok(Json(Lanes {
+        lanes: lanes.rows,
+        unreadable: lanes.unreadable,
+        next_cursor,
+    }))
 }
 
 /// Sets the state of a lane and its share of service, defining it if it is new.

@@ -5,7 +5,6 @@
 //! engine under its fence. A request is about one lease, or about up to 500 in
 //! `leases`, each with a verdict of its own; those ride in one statement.
 
-use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::HeaderMap;
@@ -16,6 +15,7 @@ use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 use time::OffsetDateTime;
 
+use super::answer::Json;
 use super::payload::{Forms, RESULT};
 use super::problem::{Code, Problem};
 use super::query::Query;

@@ -1,12 +1,12 @@
 //! `GET /v1/executions`: a page of executions, newest first.
 
-use axum::Json;
 use axum::extract::State;
-use engine::{ListFilter, ListPage};
+use engine::{ListFilter, ListPage, Unreadable};
 use model::{ExecutionId, Invalid, PublicState};
 use serde::Serialize;
 
 use super::App;
+use super::answer::Json;
 use super::problem::Problem;
 use super::query::Query;
 use crate::api::ExecutionPage;
@@ -15,6 +15,8 @@ use crate::api::ExecutionPage;
 #[derive(Serialize)]
 pub struct Page {
     executions: Vec<engine::ExecutionInfo>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    unreadable: Vec<Unreadable>,
     next_cursor: Option<ExecutionId>,
 }
 
@@ -65,10 +67,10 @@ pub async fn list(State(app): State<App>, mut query: Query) -> Result<Json<Page>
         tag,
     };
     let executions = app.engine.list(filter, ListPage { after, limit }).await?;
-    let full = executions.len() == limit as usize;
-    let next_cursor = executions.last().filter(|_| full).map(|last| last.id);
+    let next_cursor = executions.next().copied();
     Ok(Json(Page {
-        executions,
+        executions: executions.rows,
+        unreadable: executions.unreadable,
         next_cursor,
     }))
 }

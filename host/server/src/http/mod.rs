@@ -5,6 +5,7 @@
 //! are read by [`body`] under the cap of their route, queries by [`query`], and
 //! only [`problem`] assigns statuses.
 
+mod answer;
 mod app;
 mod block;
 mod body;

@@ -1,6 +1,5 @@
 //! `/v1/namespaces`: which namespaces have a share of their own.
 
-use axum::Json;
 use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::HeaderMap;
@@ -8,6 +7,7 @@ use engine::Namespace;
 use serde::Serialize;
 
 use super::App;
+use super::answer::Json;
 use super::body;
 use super::problem::Problem;
 use super::query::Query;

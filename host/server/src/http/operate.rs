@@ -1,7 +1,6 @@
 //! What operators ask of an execution: verbs that need no fence. Each is kept
 //! with the execution, and most answer with the execution as it then is.
 
-use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::HeaderMap;
@@ -11,6 +10,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::App;
+use super::answer::Json;
 use super::body;
 use super::problem::Problem;
 use super::query::Query;
@@ -188,7 +188,8 @@ pub async fn priority(
     body: Body,
 ) -> Result<Json<ExecutionInfo>, Problem> {
     let (operate, request): (_, SetPriority) = asked(&app, id, query, &headers, body).await?;
-    app.engine.prioritise(operate, request.priority).await??;
+    let priority = model::priority(request.priority)?;
+    app.engine.prioritise(operate, priority).await??;
     after(&app, id).await
 }
 

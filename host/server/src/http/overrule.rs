@@ -1,7 +1,6 @@
 //! A holder's verbs done by an operator, without a fence: `/complete`, `/fail`
 //! and `/delay` of an execution that runs. Its holder loses the lease.
 
-use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::HeaderMap;
@@ -9,6 +8,7 @@ use engine::ExecutionInfo;
 use model::Failure;
 
 use super::App;
+use super::answer::Json;
 use super::operate::{after, asked};
 use super::payload::{Forms, RESULT};
 use super::problem::Problem;

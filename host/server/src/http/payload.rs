@@ -61,9 +61,14 @@ pub const STATE: Names = Names {
 };
 
 impl Forms<'_> {
-    /// Reads the one form given, if one is.
+    /// Reads the one form given, if one is. A media type says something about nothing
+    /// otherwise.
     pub fn given(self) -> Result<Option<Payload>, Invalid> {
         match (self.json, self.text, self.base64) {
+            (None, None, None) if self.content_type.is_some() => {
+                let detail = format!("is given without {}", self.names.json);
+                Err(Invalid::new("content_type", detail))
+            }
             (None, None, None) => Ok(None),
             _ => self.read().map(Some),
         }

@@ -49,6 +49,8 @@ codes! {
     IncompleteBody = "incomplete_body", BAD_REQUEST, "The body did not arrive whole";
     /// An argument breaks a documented bound.
     InvalidInput = "invalid_input", UNPROCESSABLE_ENTITY, "An argument is out of bounds";
+    /// The contract has that, and this version does not act on it.
+    NotOffered = "not_offered", UNPROCESSABLE_ENTITY, "That is not offered by this version";
     /// Nothing handles the kind.
     UnknownKind = "unknown_kind", UNPROCESSABLE_ENTITY, "Nothing handles that kind";
     /// A route names a component that was not published.
@@ -73,6 +75,8 @@ codes! {
     LaneDisabled = "lane_disabled", CONFLICT, "The lane takes no new work";
     /// The key was used with another request.
     IdempotencyConflict = "idempotency_conflict", CONFLICT, "The idempotency key was used with another request";
+    /// The id belongs to an execution that another request made.
+    IdConflict = "id_conflict", CONFLICT, "The id was used for another execution";
     /// The execution ended some other way first.
     ExecutionNotActive = "execution_not_active", CONFLICT, "The execution is not active";
     /// The execution is in no state in which that can be done.
@@ -167,6 +171,8 @@ codes! {
     Unavailable = "unavailable", SERVICE_UNAVAILABLE, "The database is not available";
     /// The host is not ready to take work.
     NotReady = "not_ready", SERVICE_UNAVAILABLE, "The host is not ready";
+    /// A row holds what this version cannot show.
+    Unreadable = "unreadable", INTERNAL_SERVER_ERROR, "What is stored cannot be shown";
     /// A fault of the server.
     Internal = "internal", INTERNAL_SERVER_ERROR, "The server met a fault";
 }
@@ -290,6 +296,16 @@ impl From<engine::Error> for Problem {
             );
         }
         tracing::error!(%error, "a request failed");
+        // Names the row, so that it can be repaired, and nothing of the others.
+        if let engine::Error::Corrupt {
+            table, column, id, ..
+        } = &error
+        {
+            return Self::new(Code::Unreadable, error.to_string())
+                .with("table", *table)
+                .with("column", *column)
+                .with("id", id.as_str());
+        }
         Self::new(Code::Internal, "the server met a fault; its log says more")
     }
 }

@@ -1,6 +1,5 @@
 //! `GET /v1/executions/{id}` and what hangs below it: result, attempts, history.
 
-use axum::Json;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{FromRequestParts, Path, State};
 use axum::http::request::Parts;
@@ -11,6 +10,7 @@ use model::{ExecutionId, ExecutionPolicy, IdError};
 use serde::Serialize;
 
 use super::App;
+use super::answer::Json;
 use super::problem::{Code, Problem};
 use super::query::Query;
 use super::suspensions;

@@ -19,8 +19,14 @@ impl From<CreateRefusal> for Problem {
             CreateRefusal::UnknownKind(kind) => {
                 Self::new(Code::UnknownKind, detail).with("kind", kind)
             }
-            CreateRefusal::LaneDisabled(lane) => {
-                Self::new(Code::LaneDisabled, detail).with("lane", lane)
+            CreateRefusal::LaneDisabled { lane, state } => Self::new(Code::LaneDisabled, detail)
+                .with("lane", lane)
+                .with("state", state.as_str()),
+            CreateRefusal::IdConflict { id } => {
+                Self::new(Code::IdConflict, detail).with("id", id.to_string())
+            }
+            CreateRefusal::NotOffered { field } => {
+                Self::new(Code::NotOffered, detail).with("field", field)
             }
             CreateRefusal::Invalid(invalid) => invalid.into(),
         }
@@ -245,13 +251,24 @@ impl From<KeyRetireRefusal> for Problem {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use model::{Invalid, Outcome, StateKind, WaitpointCloseReason, WaitpointState};
+    use model::{
+        ExecutionId, Invalid, LaneState, Outcome, StateKind, WaitpointCloseReason, WaitpointState,
+    };
 
     #[test]
     fn refusals_keep_their_codes() {
         let refusals = [
             CreateRefusal::UnknownKind("k".into()),
-            CreateRefusal::LaneDisabled("l".into()),
+            CreateRefusal::LaneDisabled {
+                lane: "l".into(),
+                state: LaneState::Draining,
+            },
+            CreateRefusal::IdConflict {
+                id: ExecutionId::from_uuid(uuid::Uuid::nil()),
+            },
+            CreateRefusal::NotOffered {
+                field: "policy.budget_ids",
+            },
             CreateRefusal::Invalid(Invalid::new("kind", "is wrong")),
         ];
         for refusal in refusals {

@@ -12,9 +12,10 @@ use axum::routing;
 
 use super::problem::{Code, Problem};
 use super::{
-    App, block, callbacks, cancel, claim, components, create, create_batch, decide, expired,
-    grants, health, kinds, lanes, leases, list, metrics, namespaces, openapi, operate, overrule,
-    read, signal, suspend, suspended, suspensions, tags, wait, waitpoint_keys, waitpoints, workers,
+    App, answer, block, callbacks, cancel, claim, components, create, create_batch, decide,
+    expired, grants, health, kinds, lanes, leases, list, metrics, namespaces, openapi, operate,
+    overrule, read, signal, suspend, suspended, suspensions, tags, wait, waitpoint_keys,
+    waitpoints, workers,
 };
 
 macro_rules! routes {
@@ -118,6 +119,7 @@ pub fn router(app: App) -> Router {
     table()
         .fallback(nothing_here)
         .method_not_allowed_fallback(other_methods)
+        .layer(middleware::map_response(answer::written))
         .layer(middleware::from_fn_with_state(app.clone(), bounded))
         .with_state(app)
 }

@@ -3,13 +3,14 @@
 //! They are two routes so that a program whose token is missing by mistake is
 //! refused, and so that a proxy can tell by the path who may pass.
 
-use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use engine::{Addressee, Deliver, Operate};
 use model::{Invalid, Limits, SignalRefusal};
 
+use super::answer::Json;
+use super::create::idempotency_key;
 use super::operate::asked;
 use super::payload::{Forms, PAYLOAD};
 use super::problem::Problem;
@@ -36,6 +37,7 @@ const API: &str = "api";
     params(
         ("id" = String, Path, description = "The execution"),
         ("namespace" = Option<String>, Query, description = "Only if it is in this namespace"),
+        ("idempotency-key" = Option<String>, Header, description = "Makes the request repeatable, as `idempotency_key` does"),
     ),
     request_body = SendSignal,
     responses(
@@ -63,6 +65,7 @@ pub async fn signal(
         content_type: request.content_type.as_deref(),
     };
     let payload = forms.given()?;
+    let idempotency_key = remembered(&headers, request.idempotency_key, request.dedup_ttl_ms)?;
     let source_type = claimed_source(request.source_type)?;
     let source_identity = match request.source_identity {
         Some(identity) => identity,
@@ -82,11 +85,25 @@ pub async fn signal(
             source_identity,
             correlation_id: request.correlation_id,
             payload,
-            idempotency_key: request.idempotency_key,
+            idempotency_key,
             dedup_ttl_ms: request.dedup_ttl_ms,
         },
     )
     .await
+}
+
+/// Returns the key that a repeat is recognised by; a time to remember it needs one.
+fn remembered(
+    headers: &HeaderMap,
+    key: Option<String>,
+    dedup_ttl_ms: Option<u64>,
+) -> Result<Option<String>, Invalid> {
+    let key = idempotency_key(headers, key)?;
+    if key.is_none() && dedup_ttl_ms.is_some() {
+        let detail = "is given without idempotency_key, which it is about";
+        return Err(Invalid::new("dedup_ttl_ms", detail));
+    }
+    Ok(key)
 }
 
 /// Reads what a sender says it is. What only this host can know is not taken from
@@ -117,6 +134,7 @@ async fn fingerprint(app: &App, token: &str) -> Result<String, Problem> {
     params(
         ("id" = String, Path, description = "The execution"),
         ("namespace" = Option<String>, Query, description = "Only if it is in this namespace"),
+        ("idempotency-key" = Option<String>, Header, description = "Makes the request repeatable, as `idempotency_key` does"),
     ),
     request_body = OperatorSignal,
     responses(
@@ -141,6 +159,7 @@ pub async fn operator_signal(
         content_type: request.content_type.as_deref(),
     };
     let payload = forms.given()?;
+    let idempotency_key = remembered(&headers, request.idempotency_key, request.dedup_ttl_ms)?;
     deliver(
         &app,
         Deliver {
@@ -154,7 +173,7 @@ pub async fn operator_signal(
             category: request.signal_category,
             correlation_id: request.correlation_id,
             payload,
-            idempotency_key: request.idempotency_key,
+            idempotency_key,
             dedup_ttl_ms: request.dedup_ttl_ms,
         },
     )

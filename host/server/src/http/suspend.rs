@@ -2,14 +2,14 @@
 //! component waits for signals. Each is about one lease: the answers carry tokens,
 //! states and signals.
 
-use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::IntoResponse;
 use engine::{Binding, CreateWaitpoint, Suspend, Suspended, SuspensionTimeout};
-use model::{Fence, Invalid};
+use model::{Fence, Invalid, Moment};
 
+use super::answer::Json;
 use super::leases::{invalid_handle, report};
 use super::payload::{Forms, STATE};
 use super::problem::Problem;
@@ -75,7 +75,8 @@ fn of_request(request: SuspendLease, fence: Fence) -> Result<Suspend, Invalid> {
         content_type: request.content_type.as_deref(),
     };
     let state = forms.given()?;
-    let timeout = match (request.timeout_ms, request.timeout_at) {
+    let timeout_at = Moment::of_field("timeout_at", request.timeout_at.as_deref())?;
+    let timeout = match (request.timeout_ms, timeout_at) {
         (None, None) => None,
         (Some(ms), None) => Some(SuspensionTimeout::InMs(ms)),
         (None, Some(at)) => Some(SuspensionTimeout::At(at)),

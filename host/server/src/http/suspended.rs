@@ -1,11 +1,11 @@
 //! `/v1/suspended`: executions that wait for a signal, and for what.
 
-use axum::Json;
 use axum::extract::State;
-use engine::SuspendedExecution;
+use engine::{SuspendedExecution, Unreadable};
 use serde::Serialize;
 
 use super::App;
+use super::answer::Json;
 use super::page::Position;
 use super::problem::Problem;
 use super::query::Query;
@@ -15,6 +15,8 @@ use crate::api::{ProblemBody, SuspendedExecutions};
 #[derive(Serialize)]
 pub struct Page {
     executions: Vec<SuspendedExecution>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    unreadable: Vec<Unreadable>,
     #[serde(skip_serializing_if = "Option::is_none")]
     next_cursor: Option<String>,
 }
@@ -42,13 +44,12 @@ pub async fn suspended(State(app): State<App>, mut query: Query) -> Result<Json<
         .engine
         .list_suspended(namespace.as_deref(), after, limit)
         .await?;
-    let full = executions.len() == limit as usize;
     let next_cursor = executions
-        .last()
-        .filter(|_| full)
-        .map(|last| Position(last.suspended_at, last.execution_id).to_string());
+        .next()
+        .map(|(at, id)| Position(*at, *id).to_string());
     Ok(Json(Page {
-        executions,
+        executions: executions.rows,
+        unreadable: executions.unreadable,
         next_cursor,
     }))
 }

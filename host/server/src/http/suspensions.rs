@@ -1,11 +1,11 @@
 //! What an execution waited and waits for, and the signals it accepted.
 
-use axum::Json;
 use axum::extract::State;
 use engine::{ExecutionInfo, SignalInfo, SuspensionInfo};
 use model::{Limits, PublicState, SignalId};
 
 use super::App;
+use super::answer::Json;
 use super::payload;
 use super::problem::Problem;
 use super::query::Query;

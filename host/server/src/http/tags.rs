@@ -1,11 +1,11 @@
 //! `/v1/executions/{id}/tags`: the labels of an execution.
 
-use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::HeaderMap;
 
 use super::App;
+use super::answer::Json;
 use super::operate::asked;
 use super::problem::Problem;
 use super::query::Query;

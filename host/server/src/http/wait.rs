@@ -3,13 +3,13 @@
 
 use std::time::Duration;
 
-use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use engine::ExecutionInfo;
 use model::Invalid;
 
 use super::App;
+use super::answer::Json;
 use super::problem::Problem;
 use super::query::Query;
 use super::read::Id;

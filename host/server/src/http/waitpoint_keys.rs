@@ -1,7 +1,6 @@
 //! `/v1/waitpoint-keys`: keys that waitpoint tokens are signed with. Secrets go
 //! in and never come out.
 
-use axum::Json;
 use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::HeaderMap;
@@ -9,6 +8,7 @@ use engine::{RotateKey, RotatedKey, WaitpointKey};
 use model::KeyRetireRefusal;
 
 use super::App;
+use super::answer::Json;
 use super::body;
 use super::operate::ACTOR_DEFAULT;
 use super::problem::Problem;

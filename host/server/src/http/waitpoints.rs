@@ -3,7 +3,6 @@
 use std::fmt;
 use std::str::FromStr;
 
-use axum::Json;
 use axum::body::Body;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{FromRequestParts, Path, State};
@@ -15,6 +14,7 @@ use model::{ExecutionId, Invalid, WaitpointId};
 use time::OffsetDateTime;
 
 use super::App;
+use super::answer::Json;
 use super::operate::{after, asked};
 use super::page::{Position, PositionError};
 use super::problem::{Code, Problem};
@@ -117,13 +117,10 @@ pub async fn pending(
     let found = engine
         .pending_waitpoints(namespace.as_deref(), after, limit)
         .await?;
-    let full = found.len() == limit as usize;
-    let next_cursor = found
-        .last()
-        .filter(|_| full)
-        .map(|last| Place(last.expires_at, last.id).to_string());
+    let next_cursor = found.next().map(|(at, id)| Place(*at, *id).to_string());
     Ok(Json(PendingWaitpoints {
-        waitpoints: found.into_iter().map(shown).collect(),
+        waitpoints: found.rows.into_iter().map(shown).collect(),
+        unreadable: found.unreadable.into_iter().map(Into::into).collect(),
         next_cursor,
     }))
 }

@@ -1,14 +1,14 @@
 //! `/v1/workers`: who said that it works, and until when that is believed.
 
-use axum::Json;
 use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
-use engine::{MarkDead, RegisterWorker, WorkerFilter, WorkerInfo};
+use engine::{MarkDead, RegisterWorker, Unreadable, WorkerFilter, WorkerInfo};
 use model::{WorkerRefusal, WorkerType};
 use serde::Serialize;
 
-use super::problem::Problem;
+use super::answer::Json;
+use super::problem::{Code, Problem};
 use super::query::Query;
 use super::{App, body};
 use crate::api::{
@@ -19,6 +19,8 @@ use crate::api::{
 #[derive(Serialize)]
 pub struct WorkerPage {
     workers: Vec<WorkerInfo>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    unreadable: Vec<Unreadable>,
     #[serde(skip_serializing_if = "Option::is_none")]
     next_cursor: Option<String>,
 }
@@ -97,16 +99,11 @@ pub async fn list(State(app): State<App>, mut query: Query) -> Result<Json<Worke
     let after = query.text("after")?;
     let limit = query.limit()?;
     query.end()?;
-    let mut workers = app
-        .engine
-        .workers(&filter, after.as_deref(), limit + 1)
-        .await?;
-    let more = workers.len() > limit as usize;
-    workers.truncate(limit as usize);
-    let last = workers.last().filter(|_| more);
-    let next_cursor = last.map(|worker| worker.worker_instance_id.clone());
+    let workers = app.engine.workers(&filter, after.as_deref(), limit).await?;
+    let next_cursor = workers.next().cloned();
     Ok(Json(WorkerPage {
-        workers,
+        workers: workers.rows,
+        unreadable: workers.unreadable,
         next_cursor,
     }))
 }
@@ -131,9 +128,13 @@ pub async fn get(
         worker_instance_id: Some(worker),
         ..WorkerFilter::default()
     };
-    match app.engine.workers(&filter, None, 1).await?.pop() {
-        Some(worker) => Ok(Json(worker)),
-        None => Err(WorkerRefusal::NotRegistered.into()),
+    let mut found = app.engine.workers(&filter, None, 1).await?;
+    match (found.rows.pop(), found.unreadable.pop()) {
+        (Some(worker), _) => Ok(Json(worker)),
+        (None, Some(unreadable)) => {
+            Err(Problem::new(Code::Unreadable, unreadable.detail).with("id", unreadable.id))
+        }
+        (None, None) => Err(WorkerRefusal::NotRegistered.into()),
     }
 }
 
