@@ -9,7 +9,7 @@ const STATEMENTS: &[(&str, &str, usize, &[&str])] = &[
     (
         "create",
         include_str!("../host/engine/src/execution/create.sql"),
-        28,
+        29,
         &[],
     ),
     (

@@ -23,6 +23,7 @@ table attempt: bytes_out bigint
 table attempt: wall_us bigint
 table attempt: due_at timestamp with time zone
 table attempt: result_digest bytea
+table attempt: left_ms bigint
 table component: id integer not null identity
 table component: digest bytea not null
 table component: bytes bytea not null
@@ -164,7 +165,6 @@ table parked: resumes boolean not null
 table parked: ready_at timestamp with time zone
 table parked: suspension_id uuid
 table parked: changes integer not null default 0
-table parked: attempt_left_ms bigint
 table ready: partition smallint not null
 table ready: execution_id uuid not null
 table ready: lane text not null
@@ -183,7 +183,6 @@ table ready: grant_id uuid
 table ready: granted_to text
 table ready: granted_until timestamp with time zone
 table ready: namespace text not null default 'default'::text
-table ready: attempt_left_ms bigint
 table route: kind text not null
 table route: component_id integer not null
 table route: weight integer not null
@@ -314,12 +313,10 @@ constraint parked_pkey on parked: PRIMARY KEY (partition, execution_id)
 constraint parked_rate_limited_by_a_limit on parked: CHECK (((state <> 'rate_limited'::parked_state) OR (reason = ANY (ARRAY['waiting_for_budget'::blocking_reason, 'waiting_for_quota'::blocking_reason]))))
 constraint parked_suspended_in_one on parked: CHECK (((state = 'suspended'::parked_state) = (suspension_id IS NOT NULL)))
 constraint parked_suspended_resumes on parked: CHECK (((state <> 'suspended'::parked_state) OR resumes))
-constraint parked_time_left_of_an_attempt on parked: CHECK (((attempt_left_ms IS NULL) OR resumes))
 constraint ready_grant_is_whole on ready: CHECK ((((grant_id IS NULL) = (granted_until IS NULL)) AND ((granted_to IS NULL) = (granted_until IS NULL))))
 constraint ready_pkey on ready: PRIMARY KEY (partition, execution_id)
 constraint ready_rank_in_range on ready: CHECK (((rank >= 0) AND (rank <= 9000)))
 constraint ready_resumes_an_attempt on ready: CHECK (((NOT resumes) OR (attempts > 0)))
-constraint ready_time_left_of_an_attempt on ready: CHECK (((attempt_left_ms IS NULL) OR resumes))
 constraint route_component_id_fkey on route: FOREIGN KEY (component_id) REFERENCES component(id)
 constraint route_kind_fkey on route: FOREIGN KEY (kind) REFERENCES kind(name)
 constraint route_pkey on route: PRIMARY KEY (kind, component_id)
