@@ -103,6 +103,7 @@ async fn of_complete_fail_and_cancel_at_once_exactly_one_wins() {
         let fail = engine.fail(Fail {
             fence,
             failure: Failure::new(FailureClass::Permanent, "broken", "it broke"),
+            timed_out: false,
             report: Default::default(),
             known: None,
         });

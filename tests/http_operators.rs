@@ -63,7 +63,12 @@ async fn operators_move_executions_over_http() {
     let (status, body) = verb(&api, &id, "unhold", json!({})).await;
     assert_eq!(
         (status, &body["blocking_reason"]),
-        (StatusCode::OK, &json!("waiting_for_worker"))
+        (StatusCode::OK, &json!("paused_by_policy")),
+        "its lane is paused"
+    );
+    assert_eq!(
+        body["state_vector"]["eligibility_state"],
+        "blocked_by_lane_state"
     );
     let (status, body) = verb(
         &api,
@@ -184,8 +189,23 @@ async fn a_running_execution_is_overruled_and_its_guest_stopped() {
     let (code, out, err) = flowhost(&api, &["replay", &id, "--reason", "once more"]).await;
     assert_eq!(code, 0, "{out}{err}");
     api.until(&id, "active").await;
-    let (code, out, err) = flowhost(&api, &["revoke", &id]).await;
+    let lease = api.until(&id, "active").await["current_lease"]["lease_id"].clone();
+    let lease = lease.as_str().expect("it is held");
+    let revoke = ["revoke", &id, "--lease", lease];
+    let (code, out, err) = flowhost(&api, &revoke).await;
     assert_eq!(code, 0, "{out}{err}");
+    assert!(out.starts_with(&format!("lease {lease} (epoch ")), "{out}");
+    assert!(out.ends_with("revoked\n"), "{out}");
+    let (_, out, _) = flowhost(&api, &revoke).await;
+    assert!(out.ends_with("was revoked before\n"), "{out}");
+    let expected = json!({"expected_lease_id": lease});
+    let (status, body) = verb(&api, &id, "revoke-lease", expected).await;
+    assert_eq!(status, StatusCode::OK, "{body}");
+    assert_eq!(
+        (&body["lease_id"], &body["already"]),
+        (&json!(lease), &json!("already_revoked"))
+    );
+    assert!(body["epoch"].is_u64(), "{body}");
     let running = api.until(&id, "active").await;
     assert_eq!(running["attempts"], 3, "{running}");
     let (code, out, err) = flowhost(&api, &["override", "fail", &id, "hopeless"]).await;

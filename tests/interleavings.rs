@@ -227,7 +227,7 @@ async fn a_time_limit_that_comes_late_ends_no_other_suspension() {
             .bind([id.uuid()])
             .bind(["expired"])
             .bind(["failed"])
-            .bind([None::<&str>])
+            .bind(["suspension_timeout"])
             .bind([None::<&str>])
             .bind([None::<&str>])
             .bind(["failed"])
@@ -235,6 +235,7 @@ async fn a_time_limit_that_comes_late_ends_no_other_suspension() {
             .bind([None::<&str>])
             .bind([None::<&str>])
             .bind([suspension.0])
+            .bind(["timeout"])
             .fetch_all(&mut connection)
             .await
             .expect("asked");

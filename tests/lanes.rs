@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
 use engine::{Claim, Claimed, Create, Engine, LaneState};
-use model::{ExecutionId, PublicState};
+use model::{BlockingReason, EligibilityState, ExecutionId, PublicState};
 use testkit::eventually;
 use tokio::sync::Semaphore;
 
@@ -270,4 +270,57 @@ async fn lanes_are_listed_in_pages_by_name() {
         names.extend(page.into_iter().map(|lane| lane.name));
     }
     assert_eq!(names, ["a", "b", "c", "default"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_waits_in_a_lane_that_does_not_serve_is_blocked_by_it() {
+    let (_database, engine) = setup().await;
+    let ready = engine.create(create("x")).await;
+    let ready = ready.expect("asked").expect("created").id();
+    let mut later = create("y");
+    later.delay_ms = Some(60_000);
+    let later = engine.create(later).await.expect("asked");
+    let later = later.expect("created").id();
+    for (state, served) in [
+        (LaneState::Active, true),
+        (LaneState::Paused, false),
+        (LaneState::Draining, true),
+        (LaneState::Disabled, false),
+    ] {
+        set(&engine, "default", state, None).await;
+        let listed = engine.list(Default::default(), Default::default()).await;
+        let listed = listed.expect("asked");
+        let read = engine
+            .get(ready, None)
+            .await
+            .expect("asked")
+            .expect("known");
+        assert!(listed.contains(&read), "a list says the same");
+        let vector = read.state_vector;
+        let expected = match served {
+            true => (
+                EligibilityState::EligibleNow,
+                BlockingReason::WaitingForWorker,
+            ),
+            false => (
+                EligibilityState::BlockedByLaneState,
+                BlockingReason::PausedByPolicy,
+            ),
+        };
+        assert_eq!(
+            (vector.eligibility_state, vector.blocking_reason),
+            expected,
+            "{state:?}"
+        );
+        assert_eq!(read.blocking_reason, vector.blocking_reason);
+        assert_eq!(read.public_state, PublicState::Waiting);
+        let detail = format!("lane `default` is {}", state.as_str());
+        assert_eq!(read.blocking_detail, (!served).then_some(detail));
+        let delayed = engine.get(later, None).await.expect("asked");
+        assert_eq!(
+            delayed.expect("known").state_vector.eligibility_state,
+            EligibilityState::NotEligibleUntilTime,
+            "its time comes first"
+        );
+    }
 }

@@ -49,6 +49,7 @@ mod programs;
 mod publishing;
 mod refused_input;
 mod repeated_creates;
+mod repeats;
 mod retention;
 mod room;
 mod sandbox;

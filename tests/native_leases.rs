@@ -140,3 +140,32 @@ async fn a_lease_ends_in_every_way_there_is() {
     assert_eq!(refused.1["outcome"], "cancelled");
     database.assert_invariants().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn codes_of_the_engine_are_refused_by_name_and_a_retry_says_which_attempt_is_next() {
+    let (_database, api) = start().await;
+    let id = api.create(word("x")).await;
+    let lease = claim_one(&api, "w-1").await["lease"].clone();
+    let fail =
+        |code: &str| json!({"lease": lease, "class": "transient", "code": code, "message": "m"});
+    let overrule = json!({"class": "permanent", "code": "attempt_timeout", "message": "m"});
+    for refused in [
+        api.post("/v1/leases/fail", fail("attempt_timeout")).await,
+        api.post(&format!("/v1/executions/{id}/fail"), overrule)
+            .await,
+    ] {
+        assert_eq!(code(&refused), (422, "invalid_input"));
+        let detail = refused.1["detail"].as_str().expect("a sentence");
+        assert!(detail.contains("`attempt_timeout` is reserved"), "{detail}");
+    }
+    let (status, failed) = api.post("/v1/leases/fail", fail("busy")).await;
+    assert_eq!(status, StatusCode::OK, "{failed}");
+    assert_eq!(
+        (&failed["outcome"], &failed["next_attempt_index"]),
+        (&json!("retry_scheduled"), &json!(1))
+    );
+    let again = api.post("/v1/leases/fail", fail("busy")).await;
+    assert_eq!(again, (StatusCode::OK, failed), "as the first");
+    let other = api.post("/v1/leases/fail", fail("broken")).await;
+    assert_eq!(code(&other), (409, "execution_not_active"));
+}

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use engine::{Block, Create, Engine, ListFilter, ListPage, Revoke};
 use model::{
-    AttemptType, BlockingReason, ExecutionId, Failure, FailureClass, LeaseId, Limits, PublicState,
-    SuspensionReason,
+    AlreadySatisfied, AttemptType, BlockingReason, ExecutionId, Failure, FailureClass, LeaseId,
+    Limits, PublicState, SuspensionReason, TimeoutBehavior,
 };
 
 use crate::waiting::{single, suspend, suspended};
@@ -42,7 +42,9 @@ async fn a_finished_execution_is_replayed_as_a_new_attempt() {
     let info = engine.get(id, None).await.expect("asked").expect("known");
     assert_eq!(info.public_state, PublicState::Waiting);
     assert_eq!((info.retries, info.replays, info.failure), (0, 1, None));
-    let refused = engine.replay(operate(id)).await.expect("asked");
+    let mut bobs = operate(id);
+    bobs.by.actor = "bob".to_owned();
+    let refused = engine.replay(bobs).await.expect("asked");
     assert_eq!(
         refused.expect_err("it is not finished").code(),
         "execution_not_terminal"
@@ -207,10 +209,15 @@ async fn a_revoked_lease_is_refused_by_name_and_the_work_goes_on_elsewhere() {
     assert_eq!(refused.expect_err("not that one").code(), "stale_lease");
     let lease = Some(first.fence.lease_id);
     let revoked = engine.revoke(revoke(lease)).await.expect("asked");
-    assert!(!revoked.expect("revoked").already);
+    let revoked = revoked.expect("revoked");
+    assert_eq!((revoked.epoch, revoked.already), (first.fence.epoch, None));
     assert_eq!(lost.recv().await, Ok(id), "the holder is told");
     let again = engine.revoke(revoke(lease)).await.expect("asked");
-    assert!(again.expect("a repeat succeeds").already);
+    let again = again.expect("a repeat succeeds");
+    assert_eq!(
+        (again.lease_id, again.already),
+        (first.fence.lease_id, Some(AlreadySatisfied::AlreadyRevoked))
+    );
 
     let late = engine.complete(complete(first.fence, "late")).await;
     assert_eq!(
@@ -441,4 +448,187 @@ async fn suspended_executions_are_listed_from_the_one_that_has_waited_longest() 
     assert_eq!(listed, ids);
     let elsewhere = engine.list_suspended(Some("elsewhere"), None, 2).await;
     assert!(elsewhere.expect("asked").is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn revoking_a_lease_that_lapsed_says_that_it_had_expired() {
+    let (database, engine) = setup().await;
+    let id = created(&engine, create("x")).await;
+    let first = claim_one(&engine).await;
+    database.advance(Duration::from_secs(31)).await;
+    engine.reconcile().await.expect("swept");
+    let revoke = |lease| Revoke {
+        operate: operate(id),
+        expected_lease_id: lease,
+    };
+    let lapsed = Some(first.fence.lease_id);
+    let mut answers = vec![
+        engine.revoke(revoke(None)).await,
+        engine.revoke(revoke(lapsed)).await,
+    ];
+    let second = claim_one(&engine).await;
+    // Another holds it now, and keeps it.
+    answers.push(engine.revoke(revoke(lapsed)).await);
+    for answer in answers {
+        let answer = answer.expect("asked").expect("there is nothing left to do");
+        assert_eq!(
+            (answer.lease_id, answer.epoch, answer.already),
+            (
+                first.fence.lease_id,
+                first.fence.epoch,
+                Some(AlreadySatisfied::AlreadyExpired)
+            )
+        );
+    }
+    let answer = engine.complete(complete(second.fence, "well")).await;
+    answer.expect("asked").expect("completed");
+    let none = engine.revoke(revoke(Some(second.fence.lease_id))).await;
+    let refused = none.expect("asked").expect_err("it ended by itself");
+    assert_eq!(refused.code(), "no_active_lease");
+    database.assert_invariants().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_changed_priority_outlives_the_end_and_the_replay() {
+    let (database, engine) = setup().await;
+    let id = created(&engine, create("x")).await;
+    let answer = engine.prioritise(operate(id), 9000).await;
+    assert_eq!(answer.expect("asked").expect("changed"), 0);
+    let first = claim_one(&engine).await;
+    let answer = engine.complete(complete(first.fence, "well")).await;
+    answer.expect("asked").expect("completed");
+    let priority = async || {
+        let info = engine.get(id, None).await.expect("asked");
+        info.expect("known").priority
+    };
+    assert_eq!(priority().await, 9000, "when it has ended");
+    let mut urgent = create("urgent");
+    urgent.priority = 8999;
+    created(&engine, urgent).await;
+    let answer = engine.replay(operate(id)).await;
+    answer.expect("asked").expect("replayed");
+    assert_eq!(priority().await, 9000, "when it is replayed");
+    let next = claim_one(&engine).await;
+    assert_eq!(next.fence.execution_id, id, "and it is served so");
+    assert_eq!(priority().await, 9000, "while it runs");
+    database.assert_invariants().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn signals_before_a_replay_do_not_count_against_the_life_after_it() {
+    let (database, engine) = setup().await;
+    let mut request = create("x");
+    request.policy.max_signals_per_execution.0 = 2;
+    let id = created(&engine, request).await;
+    for life in 0..3 {
+        let fence = claim_one(&engine).await.fence;
+        let door = crate::waiting::waitpoint(&engine, fence, "door").await;
+        for number in 0..2 {
+            let signal = crate::waiting::signal(&door.token, "knock");
+            let answer = crate::waiting::try_deliver(&engine, signal).await;
+            answer.unwrap_or_else(|refusal| panic!("life {life}, signal {number}: {refusal}"));
+        }
+        let signal = crate::waiting::signal(&door.token, "knock");
+        let refused = crate::waiting::try_deliver(&engine, signal).await;
+        assert_eq!(
+            refused.expect_err("two are all").code(),
+            "signal_limit_exceeded"
+        );
+        let answer = engine.complete(complete(fence, "well")).await;
+        answer.expect("asked").expect("completed");
+        let answer = engine.replay(operate(id)).await;
+        answer.expect("asked").expect("replayed");
+    }
+    database.assert_invariants().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_time_limit_ends_is_of_class_timeout_and_what_somebody_ends_cancelled() {
+    let (database, engine) = setup().await;
+    let class = async |id| {
+        let info = engine.get(id, None).await.expect("asked").expect("known");
+        let failure = info.failure.expect("it did not end well");
+        (info.public_state, failure.code, failure.class)
+    };
+    let mut with_deadline = create("x");
+    with_deadline.policy.timeout_policy.execution_deadline_ms = Some(1_000);
+    let overdue = created(&engine, with_deadline.clone()).await;
+    let running = created(&engine, with_deadline).await;
+    claim(&engine, 1).await;
+    let mut waiting = Vec::new();
+    for behavior in [
+        TimeoutBehavior::Fail,
+        TimeoutBehavior::Cancel,
+        TimeoutBehavior::Expire,
+    ] {
+        let id = created(
+            &engine,
+            Create {
+                lane: "other".into(),
+                ..create("x")
+            },
+        )
+        .await;
+        let held = engine.claim(engine::Claim {
+            worker_instance_id: "test".to_owned(),
+            lanes: vec!["other".to_owned()],
+            kinds: None,
+            capabilities: Default::default(),
+            max: 1,
+            lease_ttl_ms: 30_000,
+        });
+        let fence = held.await.expect("asked").remove(0).fence;
+        let mut suspend = suspend(fence, single("door", "open"));
+        suspend.timeout = Some(engine::SuspensionTimeout::InMs(1_000));
+        suspend.timeout_behavior = Some(behavior);
+        suspended(&engine, suspend).await;
+        waiting.push(id);
+    }
+    database.advance(Duration::from_secs(2)).await;
+    engine.reconcile().await.expect("swept");
+    for id in [overdue, running] {
+        let (state, code, class) = class(id).await;
+        assert_eq!(
+            (state, code.as_str(), class),
+            (
+                PublicState::Expired,
+                "execution_deadline",
+                FailureClass::Timeout
+            )
+        );
+    }
+    for (id, state) in waiting.into_iter().zip([
+        PublicState::Failed,
+        PublicState::Cancelled,
+        PublicState::Expired,
+    ]) {
+        let code = "suspension_timeout".to_owned();
+        assert_eq!(class(id).await, (state, code, FailureClass::Timeout));
+    }
+    let expired = created(&engine, create("x")).await;
+    claim_one(&engine).await;
+    engine
+        .expire(operate(expired))
+        .await
+        .expect("asked")
+        .expect("expired");
+    assert_eq!(class(expired).await.2, FailureClass::Timeout);
+    let attempts = engine.attempts(expired).await.expect("asked");
+    let failure = attempts[0].leases[0].failure.as_ref().expect("it expired");
+    assert_eq!(failure.class, FailureClass::Timeout, "of the attempt too");
+    let cancelled = created(&engine, create("x")).await;
+    let cancel = engine::Cancel {
+        id: cancelled,
+        namespace: None,
+        reason: None,
+        source: Default::default(),
+        actor: None,
+    };
+    engine
+        .cancel(cancel)
+        .await
+        .expect("asked")
+        .expect("cancelled");
+    assert_eq!(class(cancelled).await.2, FailureClass::Cancelled);
+    database.assert_invariants().await;
 }

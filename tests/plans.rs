@@ -51,7 +51,7 @@ const STATEMENTS: &[(&str, &str, usize, &[&str])] = &[
     (
         "finish",
         include_str!("../host/engine/src/execution/finish.sql"),
-        12,
+        13,
         &[
             "lease_pkey",
             "ready_pkey",

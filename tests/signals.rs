@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use engine::{Deliver, Suspended};
+use engine::{Deliver, Suspended, TokenExpiry, WaitpointRef};
 use model::{
     AttemptEnd, EventKind, Limits, PublicState, SignalEffect, SignalRefusal, SuspensionCloseReason,
     WaitpointCloseReason,
@@ -14,7 +14,7 @@ use crate::waiting::{
     deliver, from, names, put_down, resumption, running, signal, single, sources, state, suspend,
     suspended, try_deliver, try_suspend, waitpoint,
 };
-use crate::work::{claim, claim_one, completed, setup, text};
+use crate::work::{claim, claim_one, completed, operate, setup, text};
 
 fn keyed(mut deliver: Deliver, key: &str) -> Deliver {
     deliver.idempotency_key = Some(key.to_owned());
@@ -226,5 +226,31 @@ async fn ten_thousand_early_signals_are_all_heard() {
     assert_eq!(seen, ids);
     let full = try_deliver(&engine, signal(&made.token, "open")).await;
     assert!(full.is_err(), "closed");
+    database.assert_invariants().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_repeated_signal_is_a_duplicate_after_its_token_is_over() {
+    let (database, engine) = setup().await;
+    let claimed = running(&engine).await;
+    waitpoint(&engine, claimed.fence, "door").await;
+    let which = WaitpointRef::Key("door".to_owned());
+    let id = claimed.fence.execution_id;
+    let expiry = TokenExpiry::InMs(2_000);
+    let minted = engine.mint_waitpoint_token(operate(id), which, Vec::new(), expiry);
+    let minted = minted.await.expect("asked").expect("minted");
+    let mut knock = signal(&minted.token, "knock");
+    knock.idempotency_key = Some("once".to_owned());
+    let first = deliver(&engine, knock.clone()).await;
+    let over = minted.expires_at.expect("it is bounded");
+    testkit::eventually("the token is over", async || {
+        (time::OffsetDateTime::now_utc() > over).then_some(())
+    })
+    .await;
+    let again = deliver(&engine, knock.clone()).await;
+    assert_eq!((again.signal_id, again.duplicate), (first.signal_id, true));
+    knock.idempotency_key = Some("another".to_owned());
+    let refused = try_deliver(&engine, knock).await.expect_err("it is over");
+    assert_eq!(refused.code(), "invalid_token");
     database.assert_invariants().await;
 }

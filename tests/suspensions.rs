@@ -7,6 +7,7 @@ use model::{
     BlockingReason, CancelSource, FailureClass, Fence, Moment, PublicState, ResumeCondition,
     SignalEffect, SignalRefusal, SuspensionCloseReason, TimeoutBehavior, WaitpointCloseReason,
 };
+use time::OffsetDateTime;
 
 use crate::waiting::{
     deliver, from, names, put_down, resumption, running, signal, single, sources, state, suspend,
@@ -376,7 +377,7 @@ async fn every_refusal_of_a_suspension_has_its_name() {
         (
             Suspend {
                 timeout: Some(SuspensionTimeout::At(
-                    Moment::new(time::OffsetDateTime::UNIX_EPOCH).expect("a time"),
+                    Moment::new(OffsetDateTime::UNIX_EPOCH).expect("a time"),
                 )),
                 ..base()
             },
@@ -413,5 +414,51 @@ async fn every_refusal_of_a_suspension_has_its_name() {
     completed(&engine, fence).await;
     let refused = try_suspend(&engine, base()).await.expect_err("over");
     assert_eq!(refused.code(), "execution_not_active");
+    database.assert_invariants().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_suspension_is_asked_for_again_after_its_time_and_is_no_new_one() {
+    let (database, engine) = setup().await;
+    let first = running(&engine).await;
+    let until = OffsetDateTime::now_utc() + Duration::from_secs(3);
+    let wish = |fence, key: Option<&str>| {
+        let mut suspend = suspend(fence, single("door", "open"));
+        suspend.timeout = Some(SuspensionTimeout::At(Moment::new(until).expect("a time")));
+        suspend.timeout_behavior = Some(TimeoutBehavior::AutoResumeWithTimeoutSignal);
+        suspend.idempotency_key = key.map(str::to_owned);
+        suspend
+    };
+    let begun = suspended(&engine, wish(first.fence, Some("once"))).await;
+    database.advance(Duration::from_secs(4)).await;
+    engine.reconcile().await.expect("swept");
+    let second = claim_one(&engine).await;
+    testkit::eventually("the time limit has passed", async || {
+        (OffsetDateTime::now_utc() > until).then_some(())
+    })
+    .await;
+    // Its handler runs from its beginning again.
+    let again = try_suspend(&engine, wish(second.fence, Some("once"))).await;
+    let Ok(Suspended::AlreadySatisfied(resumption)) = again else {
+        panic!("it is over: {again:?}");
+    };
+    assert_eq!(
+        (resumption.suspension_id, resumption.reason),
+        (begun.id, SuspensionCloseReason::TimedOutAutoResume)
+    );
+    // The one whose answer was lost.
+    let repeated = suspended(&engine, wish(first.fence, Some("once"))).await;
+    assert_eq!(
+        (repeated.id, repeated.timeout_at),
+        (begun.id, begun.timeout_at)
+    );
+    for key in [None, Some("another")] {
+        let refused = try_suspend(&engine, wish(second.fence, key)).await;
+        let refused = refused.expect_err("there is nothing to wait for");
+        assert!(
+            refused.to_string().contains("timeout_at_in_past"),
+            "{refused}"
+        );
+    }
     database.assert_invariants().await;
 }

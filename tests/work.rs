@@ -54,6 +54,7 @@ pub(crate) fn fail(fence: Fence, class: FailureClass) -> Fail {
     Fail {
         fence,
         failure: Failure::new(class, "broken", "it broke"),
+        timed_out: false,
         report: Default::default(),
         known: None,
     }

@@ -21,6 +21,9 @@ table attempt: memory_peak_bytes bigint
 table attempt: host_calls integer
 table attempt: bytes_out bigint
 table attempt: wall_us bigint
+table attempt: due_at timestamp with time zone
+table attempt: result_digest bytea
+table attempt: left_ms bigint
 table component: id integer not null identity
 table component: digest bytea not null
 table component: bytes bytea not null
@@ -62,6 +65,8 @@ table execution: max_reclaims integer not null
 table execution: has_tags boolean not null
 table execution: created_at timestamp with time zone not null default clock_timestamp()
 table execution: deadline_at timestamp with time zone
+table execution: changed_priority smallint
+table execution: last_signal_before bigint
 table execution: request_digest bytea
 table finished: partition smallint not null
 table finished: execution_id uuid not null
@@ -278,6 +283,7 @@ constraint component_pkey on component: PRIMARY KEY (id)
 constraint event_pkey on event: PRIMARY KEY (xid, seq)
 constraint event_floor_is_one_row on event_floor: CHECK (singleton)
 constraint event_floor_pkey on event_floor: PRIMARY KEY (singleton)
+constraint execution_changed_priority_in_range on execution: CHECK (((changed_priority >= 0) AND (changed_priority <= 9000)))
 constraint execution_pkey on execution: PRIMARY KEY (partition, id)
 constraint execution_priority_in_range on execution: CHECK (((priority >= 0) AND (priority <= 9000)))
 constraint finished_failure_only_without_success on finished: CHECK (((outcome <> 'success'::outcome) OR (failure_code IS NULL)))

@@ -50,6 +50,16 @@ named! {
 }
 
 named! {
+    /// Why a lease that is to be taken away is gone already.
+    pub enum AlreadySatisfied ("already satisfied") {
+        /// It was revoked before.
+        AlreadyRevoked = "already_revoked",
+        /// It lapsed and was taken back.
+        AlreadyExpired = "already_expired",
+    }
+}
+
+named! {
     /// Where one attempt stands.
     pub enum AttemptLifecycle ("attempt lifecycle") {
         /// Runs.
@@ -68,6 +78,15 @@ named! {
 }
 
 impl AttemptEnd {
+    /// Returns why a lease that ended so cannot be taken away any more, if it was lost.
+    pub const fn already(self) -> Option<AlreadySatisfied> {
+        match self {
+            Self::LeaseRevoked => Some(AlreadySatisfied::AlreadyRevoked),
+            Self::LeaseExpired => Some(AlreadySatisfied::AlreadyExpired),
+            _ => None,
+        }
+    }
+
     /// Returns where the attempt stands after its lease ended so.
     pub const fn lifecycle(self) -> AttemptLifecycle {
         match self {

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::wire::named;
+use crate::{EngineCode, Outcome};
 
 named! {
     /// How a failure is treated by the retry policy. Labels of the Postgres
@@ -18,6 +19,17 @@ named! {
         Timeout = "timeout",
         /// Abandoned on request.
         Cancelled = "cancelled",
+    }
+}
+
+impl FailureClass {
+    /// Returns the class of an end that was recorded without one, by a host that did not
+    /// write it yet: of an execution that a time limit or an operator ended.
+    pub const fn of_end(outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::Failed | Outcome::Expired => Self::Timeout,
+            Outcome::Success | Outcome::Cancelled | Outcome::Skipped => Self::Cancelled,
+        }
     }
 }
 
@@ -46,6 +58,16 @@ impl Failure {
             message,
             backtrace: None,
         }
+    }
+
+    /// Builds a failure that the engine found by itself.
+    pub fn by_engine(code: EngineCode, message: impl Into<String>) -> Self {
+        Self::new(code.class(), code.as_str(), message)
+    }
+
+    /// Whether another failure says the same, as a repeated report does.
+    pub fn says_the_same(&self, other: &Self) -> bool {
+        (self.class, &self.code, &self.message) == (other.class, &other.code, &other.message)
     }
 }
 

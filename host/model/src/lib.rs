@@ -13,6 +13,7 @@ mod condition;
 mod cursor;
 mod delivery;
 mod digest;
+mod engine_code;
 mod event;
 mod failure;
 mod grant;
@@ -39,7 +40,7 @@ mod waitpoint_key;
 mod wire;
 mod worker;
 
-pub use attempt::{AttemptEnd, AttemptLifecycle, AttemptType};
+pub use attempt::{AlreadySatisfied, AttemptEnd, AttemptLifecycle, AttemptType};
 pub use condition::{
     CompositeBody, ConditionError, ConditionFault, CountKind, Evaluation, FlatCondition,
     ResumeCondition, SignalFact, SignalMatcher, effect, evaluate,
@@ -47,6 +48,7 @@ pub use condition::{
 pub use cursor::{Cursor, CursorError};
 pub use delivery::{Closing, Heard, Inbox, InboxWaitpoint, Waiting};
 pub use digest::{Digest, DigestError};
+pub use engine_code::{EngineCode, is_reserved_code};
 pub use event::{Event, EventKind, Family};
 pub use failure::{Failure, FailureClass, Usage};
 pub use grant::{GrantKind, GrantRefusal, GrantSight, RedeemRefusal};

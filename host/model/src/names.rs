@@ -74,21 +74,23 @@ pub fn tag_key(text: &str) -> Result<(), Invalid> {
     }
 }
 
-/// Checks the code of a failure, a stable name for programs: 1 to 64 characters of
-/// `a-z`, `0-9` and `_`.
+/// Checks the code of a failure that a caller gives, a stable name for programs: 1 to 64
+/// characters of `a-z`, `0-9` and `_`, and not one that only the engine gives, see
+/// [`EngineCode`](crate::EngineCode).
 pub fn failure_code(text: &str) -> Result<(), Invalid> {
     let word = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'_';
-    if (1..=64).contains(&text.len()) && text.bytes().all(word) {
-        Ok(())
-    } else {
-        Err(Invalid::new(
-            "code",
-            format!(
-                "`{}` is not the code of a failure: it must be 1 to 64 characters of a-z, 0-9 and '_'",
-                text.escape_debug().take(80).collect::<String>()
-            ),
-        ))
+    if !(1..=64).contains(&text.len()) || !text.bytes().all(word) {
+        let detail = format!(
+            "`{}` is not the code of a failure: it must be 1 to 64 characters of a-z, 0-9 and '_'",
+            text.escape_debug().take(80).collect::<String>()
+        );
+        return Err(Invalid::new("code", detail));
     }
+    if crate::is_reserved_code(text) {
+        let detail = format!("`{text}` is reserved: only the engine gives that code");
+        return Err(Invalid::new("code", detail));
+    }
+    Ok(())
 }
 
 /// Checks an idempotency key: 1 to 255 bytes without U+0000.

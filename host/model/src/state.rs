@@ -395,3 +395,51 @@ pub struct StateVector {
     /// Derived word.
     pub public_state: PublicState,
 }
+
+impl StateVector {
+    /// Returns the vector of the same execution in a lane that does not serve: one that
+    /// could be claimed waits for the lane. What waits for something else, or runs, does
+    /// so in any lane.
+    pub const fn held_by_lane(self) -> Self {
+        match self.eligibility_state {
+            EligibilityState::EligibleNow => Self {
+                eligibility_state: EligibilityState::BlockedByLaneState,
+                blocking_reason: BlockingReason::PausedByPolicy,
+                ..self
+            },
+            _ => self,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lane_that_does_not_serve_blocks_what_could_be_claimed_and_nothing_else() {
+        let held = |state: State| state.vector(AttemptType::Initial, false).held_by_lane();
+        let ready = held(State::Waiting);
+        assert_eq!(
+            (
+                ready.eligibility_state,
+                ready.blocking_reason,
+                ready.public_state
+            ),
+            (
+                EligibilityState::BlockedByLaneState,
+                BlockingReason::PausedByPolicy,
+                PublicState::Waiting
+            )
+        );
+        let by = BlockingReason::PausedByOperator;
+        assert_eq!(
+            held(State::Blocked { by }).eligibility_state,
+            EligibilityState::BlockedByOperator
+        );
+        assert_eq!(
+            held(State::WaitingChildren).eligibility_state,
+            EligibilityState::BlockedByDependencies
+        );
+    }
+}

@@ -30,8 +30,9 @@ pub(crate) fn failed(class: FailureClass, code: &str, message: String) -> Failur
     Failure::new(class, code, text(message, Limits::MESSAGE_BYTES_MAX))
 }
 
-/// Takes the failure a guest reports. A code outside the documented form is kept
-/// in the message, under the code `guest_failure`.
+/// Takes the failure a guest reports. A code outside the documented form, or one
+/// that only the engine gives, is kept in the message, under the code
+/// `guest_failure`.
 pub(crate) fn failure(failure: types::Failure) -> Failure {
     let class = match failure.class {
         types::FailureClass::Transient => FailureClass::Transient,
@@ -90,6 +91,9 @@ mod tests {
         assert_eq!(odd.code, "guest_failure");
         assert_eq!(odd.message, "Bad Image\\n: why");
         assert_eq!(given("", "").code, "guest_failure");
+        let reserved = given("attempt_timeout", "why");
+        assert_eq!(reserved.code, "guest_failure");
+        assert_eq!(reserved.message, "attempt_timeout: why");
         assert_eq!(given(&"x".repeat(1 << 20), "").message.len(), 82);
         assert_eq!(given("\0", "").message, "\\0: ");
     }

@@ -21,7 +21,7 @@
 //! service built up in its life is not the fault of one execution.
 
 use engine::Payload;
-use model::{Failure, FailureClass, Limits, Usage};
+use model::{EngineCode, Failure, FailureClass, Limits, Usage};
 use wasmtime::{PoolConcurrencyLimitError, Trap, WasmBacktrace, WasmtimeBug};
 use wasmtime_wasi::{I32Exit, ResourceTableError};
 
@@ -39,6 +39,8 @@ pub enum Ended {
     Completed(Payload),
     /// With a failure to be recorded.
     Failed(Failure),
+    /// Stopped because the time of the attempt was over.
+    TimedOut(Failure),
     /// With an outcome the guest recorded itself.
     Recorded,
     /// Without the right to record anything.
@@ -52,7 +54,7 @@ impl Ended {
     pub fn word(&self) -> &str {
         match self {
             Self::Completed(_) => "completed",
-            Self::Failed(failure) => &failure.code,
+            Self::Failed(failure) | Self::TimedOut(failure) => &failure.code,
             Self::Recorded => "recorded",
             Self::Abandoned(Stop::Cancelled) => "cancelled",
             Self::Abandoned(_) => "lease_lost",
@@ -102,13 +104,18 @@ pub(crate) fn returned(
 
 /// Judges an order to stop.
 pub(crate) fn stopped(stop: Stop) -> Ended {
-    let code = match stop {
-        Stop::LeaseLost | Stop::Cancelled => return Ended::Abandoned(stop),
-        Stop::Overstayed => return Ended::Recorded,
-        Stop::AttemptTimeout => "attempt_timeout",
-        Stop::CpuLimit(_) => "cpu_limit",
-    };
-    Ended::Failed(Failure::new(FailureClass::Timeout, code, stop.to_string()))
+    match stop {
+        Stop::LeaseLost | Stop::Cancelled => Ended::Abandoned(stop),
+        Stop::Overstayed => Ended::Recorded,
+        Stop::AttemptTimeout => Ended::TimedOut(Failure::by_engine(
+            EngineCode::AttemptTimeout,
+            stop.to_string(),
+        )),
+        Stop::CpuLimit(_) => {
+            let class = FailureClass::Timeout;
+            Ended::Failed(Failure::new(class, "cpu_limit", stop.to_string()))
+        }
+    }
 }
 
 /// Judges how a service ended, which is the failure of what it still held.
@@ -271,7 +278,9 @@ mod tests {
 
     fn failed(ended: Ended) -> (FailureClass, String, String) {
         match ended {
-            Ended::Failed(failure) => (failure.class, failure.code, failure.message),
+            Ended::Failed(failure) | Ended::TimedOut(failure) => {
+                (failure.class, failure.code, failure.message)
+            }
             other => panic!("{other:?} is no failure"),
         }
     }

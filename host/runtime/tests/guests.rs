@@ -28,7 +28,7 @@ async fn run(name: &str, input: &str, settings: InvokeSettings) -> InvokeReport 
 
 async fn failure(name: &str, input: &str, settings: InvokeSettings) -> model::Failure {
     match run(name, input, settings).await.outcome {
-        Ended::Failed(failure) => failure,
+        Ended::Failed(failure) | Ended::TimedOut(failure) => failure,
         other => panic!("{name} did not fail: {other:?}"),
     }
 }

@@ -97,7 +97,8 @@ impl Engine {
         Err(moving(operate.id))
     }
 
-    /// Puts an execution back into its queue, at its place.
+    /// Puts an execution back into its queue, at its place. A repeat by the same
+    /// operator succeeds again, as long as no operator has blocked it since.
     ///
     /// # Refusals
     /// `execution_not_eligible` unless it is blocked, rate limited or waiting
@@ -119,7 +120,20 @@ impl Engine {
                 place.state,
                 StateKind::Blocked | StateKind::RateLimited | StateKind::WaitingChildren
             );
-            if !blocked || expected.is_some_and(|expected| place.reason != expected) {
+            if !blocked {
+                let last = self.last_operation(operate.id, &["block", "unblock"]);
+                let repeated = last.await?.is_some_and(|last| {
+                    let reason = expected.map(BlockingReason::as_str);
+                    last.verb == "unblock"
+                        && last.by == operate.by
+                        && (reason.is_none() || last.detail.as_deref() == reason)
+                });
+                return Ok(match repeated {
+                    true => Ok(()),
+                    false => Err(place.not_eligible()),
+                });
+            }
+            if expected.is_some_and(|expected| place.reason != expected) {
                 return Ok(Err(place.not_eligible()));
             }
             let unblocked = sqlx::query_file_scalar!(

@@ -4,7 +4,7 @@
 //! told. Event: `cancelled`.
 
 use model::{
-    AttemptEnd, CancelRefusal, CancelSource, EventKind, ExecutionId, Failure, FailureClass, Fence,
+    AttemptEnd, CancelRefusal, CancelSource, EngineCode, EventKind, ExecutionId, Failure, Fence,
     LeaseRefusal, Limits, Outcome,
 };
 
@@ -74,7 +74,7 @@ impl Engine {
             id: cancel.id,
             ended: AttemptEnd::Cancelled,
             outcome: Outcome::Cancelled,
-            failure_code: Some("cancelled"),
+            code: EngineCode::Cancelled,
             message: cancel.reason,
             source: Some(cancel.source.to_string()),
             event: EventKind::Cancelled,
@@ -114,11 +114,7 @@ impl Engine {
                 source: Some(CancelSource::LeaseHolder.to_string()),
             },
             involuntary: false,
-            failure: Some(Failure::new(
-                FailureClass::Cancelled,
-                "cancelled",
-                cancel.reason,
-            )),
+            failure: Some(Failure::by_engine(EngineCode::Cancelled, cancel.reason)),
             report: cancel.report,
             event: EventKind::Cancelled,
             operation: None,

@@ -46,13 +46,21 @@ opened AS (
     SELECT t.*, gen_random_uuid() AS lease_id, t.epoch + 1 AS new_epoch,
            CASE WHEN t.resumes THEN t.attempts - 1 ELSE t.attempts END AS attempt,
            e.namespace, e.input, e.input_type, e.flow_id, e.traceparent, e.has_tags, e.policy,
-           e.attempt_timeout_ms,
+           time_left.ms AS attempt_timeout_ms,
            clock_timestamp() + $8::integer * interval '1 millisecond' AS expires_at,
-           clock_timestamp() + e.attempt_timeout_ms * interval '1 millisecond' AS attempt_deadline_at
+           clock_timestamp() + time_left.ms * interval '1 millisecond' AS attempt_deadline_at
     FROM taken t
     CROSS JOIN LATERAL (
         SELECT e.* FROM execution e WHERE e.partition = $1 AND e.id = t.execution_id OFFSET 0
     ) AS e
+    CROSS JOIN LATERAL (
+        -- Of an attempt that goes on, what its last lease left.
+        SELECT CASE WHEN t.resumes AND e.attempt_timeout_ms IS NOT NULL
+                    THEN coalesce((SELECT a.left_ms FROM attempt a
+                                   WHERE a.partition = $1 AND a.execution_id = t.execution_id
+                                   ORDER BY a.epoch DESC LIMIT 1), e.attempt_timeout_ms)
+                    ELSE e.attempt_timeout_ms END AS ms
+    ) AS time_left
 ),
 leased AS (
     INSERT INTO lease (partition, execution_id, lease_id, epoch, namespace, lane, rank,

@@ -2,7 +2,7 @@
 //!
 //! Event: `execution_expired`.
 
-use model::{AttemptEnd, CancelSource, EventKind, OperateRefusal, Outcome, StateKind};
+use model::{AttemptEnd, CancelSource, EngineCode, EventKind, OperateRefusal, Outcome, StateKind};
 
 use super::finish::{FinishCall, FinishVerdict};
 use super::operator::Operate;
@@ -28,7 +28,7 @@ impl Engine {
             id: operate.id,
             ended: AttemptEnd::Expired,
             outcome: Outcome::Expired,
-            failure_code: Some("expired"),
+            code: EngineCode::Expired,
             message: operate.by.reason,
             source: Some(CancelSource::OperatorOverride.to_string()),
             event: EventKind::ExecutionExpired,

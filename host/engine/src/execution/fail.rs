@@ -6,8 +6,8 @@
 use std::sync::Arc;
 
 use model::{
-    AttemptEnd, AttemptType, BlockingReason, EventKind, ExecutionPolicy, Failure, Fence, Invalid,
-    LeaseRefusal, Outcome, Retry, StateKind,
+    AttemptEnd, AttemptType, BlockingReason, EngineCode, EventKind, ExecutionPolicy, Failure,
+    Fence, Invalid, LeaseRefusal, Outcome, Retry, StateKind,
 };
 use time::OffsetDateTime;
 
@@ -21,8 +21,12 @@ use crate::{Answer, Engine, Error, mint};
 pub struct Fail {
     /// The lease it happened under.
     pub fence: Fence,
-    /// What happened.
+    /// What happened. Codes the engine gives itself are refused, see
+    /// [`model::EngineCode`].
     pub failure: Failure,
+    /// Whether the host stopped the attempt because its time was over. The code and the
+    /// class are the engine's then, and without a retry the execution expires.
+    pub timed_out: bool,
     /// What the attempt used and said.
     pub report: Report,
     /// The policy and the failures so far, as the claim returned them; absent
@@ -37,6 +41,8 @@ pub enum Failed {
     RetryScheduled {
         /// When.
         due_at: OffsetDateTime,
+        /// Its number, from zero.
+        attempt: u32,
     },
     /// The execution is finished.
     Terminal,
@@ -46,12 +52,23 @@ impl Engine {
     /// Reports a failed attempt and applies the retry policy.
     ///
     /// # Refusals
-    /// See [`LeaseRefusal`]. A repeat under the same fence is answered as the
-    /// first was, as far as the execution has not moved on.
-    pub async fn fail(&self, fail: Fail) -> Answer<Failed, LeaseRefusal> {
-        if let Err(invalid) = check(&fail.failure) {
+    /// See [`LeaseRefusal`]. A repeat under the same fence with the same failure is
+    /// answered as the first was, whatever became of the execution since.
+    pub async fn fail(&self, mut fail: Fail) -> Answer<Failed, LeaseRefusal> {
+        if fail.timed_out {
+            fail.failure = Failure {
+                backtrace: fail.failure.backtrace,
+                ..Failure::by_engine(EngineCode::AttemptTimeout, fail.failure.message)
+            };
+        }
+        let checked = match fail.timed_out {
+            true => check_message(&fail.failure),
+            false => check(&fail.failure),
+        };
+        if let Err(invalid) = checked {
             return Ok(Err(invalid.into()));
         }
+        let next = fail.fence.attempt + 1;
         let Some((policy, retries)) = (match fail.known {
             Some(known) => Some(known),
             None => self.standing(fail.fence).await?,
@@ -62,6 +79,7 @@ impl Engine {
             fail.fence,
             Condition::Held,
             fail.failure,
+            fail.timed_out,
             fail.report,
             &policy,
             retries,
@@ -72,7 +90,10 @@ impl Engine {
             .call(call)
             .await?
             .map(|due_at| match due_at {
-                Some(due_at) => Failed::RetryScheduled { due_at },
+                Some(due_at) => Failed::RetryScheduled {
+                    due_at,
+                    attempt: next,
+                },
                 None => Failed::Terminal,
             }))
     }
@@ -105,11 +126,11 @@ pub(crate) fn failed(
     fence: Fence,
     condition: Condition,
     failure: Failure,
+    timed_out: bool,
     report: Report,
     policy: &ExecutionPolicy,
     retries: u32,
 ) -> ReleaseCall {
-    let overdue = condition == Condition::Overdue;
     let (goes, event) = match policy
         .retry_policy
         .decide(failure.class, retries, mint::unit())
@@ -126,8 +147,7 @@ pub(crate) fn failed(
             EventKind::RetryScheduled,
         ),
         Retry::NotRetryable | Retry::Exhausted => {
-            let expired = overdue || failure.code == "attempt_timeout";
-            let (outcome, event) = if expired {
+            let (outcome, event) = if timed_out {
                 (Outcome::Expired, EventKind::ExecutionExpired)
             } else {
                 (Outcome::Failed, EventKind::Failed)
@@ -145,13 +165,13 @@ pub(crate) fn failed(
     ReleaseCall {
         fence,
         condition,
-        ended: if overdue {
+        ended: if timed_out {
             AttemptEnd::Expired
         } else {
             AttemptEnd::Failure
         },
         goes,
-        involuntary: overdue,
+        involuntary: condition == Condition::Overdue,
         failure: Some(failure),
         report,
         event,
@@ -161,8 +181,12 @@ pub(crate) fn failed(
 
 /// Checks what a caller says about its failure.
 pub(super) fn check(failure: &Failure) -> Result<(), Invalid> {
+    model::failure_code(&failure.code)?;
+    check_message(failure)
+}
+
+fn check_message(failure: &Failure) -> Result<(), Invalid> {
     text("failure.message", &failure.message, usize::MAX)?;
     let backtrace = failure.backtrace.as_deref().unwrap_or_default();
-    text("failure.backtrace", backtrace, usize::MAX)?;
-    model::failure_code(&failure.code)
+    text("failure.backtrace", backtrace, usize::MAX)
 }

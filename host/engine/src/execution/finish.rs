@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 
-use model::{AttemptEnd, EventKind, ExecutionId, Outcome, Partition, SuspensionId};
+use model::{AttemptEnd, EngineCode, EventKind, ExecutionId, Outcome, Partition, SuspensionId};
 use uuid::Uuid;
 
 use super::Statements;
@@ -23,7 +23,8 @@ pub(crate) struct FinishCall {
     /// How a running attempt ends.
     pub(crate) ended: AttemptEnd,
     pub(crate) outcome: Outcome,
-    pub(crate) failure_code: Option<&'static str>,
+    /// What ended it, which is also its failure.
+    pub(crate) code: EngineCode,
     pub(crate) message: Option<String>,
     pub(crate) source: Option<String>,
     pub(crate) event: EventKind,
@@ -111,7 +112,8 @@ impl Statements {
         let ids: Vec<Uuid> = calls.iter().map(|c| c.id.uuid()).collect();
         let ended: Vec<&str> = calls.iter().map(|c| c.ended.as_str()).collect();
         let outcomes: Vec<&str> = calls.iter().map(|c| c.outcome.as_str()).collect();
-        let codes: Vec<Option<&str>> = calls.iter().map(|c| c.failure_code).collect();
+        let codes: Vec<&str> = calls.iter().map(|c| c.code.as_str()).collect();
+        let classes: Vec<&str> = calls.iter().map(|c| c.code.class().as_str()).collect();
         let messages: Vec<Option<&str>> = calls.iter().map(|c| c.message.as_deref()).collect();
         let sources: Vec<Option<&str>> = calls.iter().map(|c| c.source.as_deref()).collect();
         let events: Vec<&str> = calls.iter().map(|c| c.event.as_str()).collect();
@@ -134,7 +136,7 @@ impl Statements {
             &ids,
             &ended as &[&str],
             &outcomes as &[&str],
-            &codes as &[Option<&str>],
+            &codes as &[&str],
             &messages as &[Option<&str>],
             &sources as &[Option<&str>],
             &events as &[&str],
@@ -142,6 +144,7 @@ impl Statements {
             &verbs as &[Option<&str>],
             &actors as &[Option<&str>],
             &suspensions as &[Option<Uuid>],
+            &classes as &[&str],
         )
         .fetch_all(&self.verbs)
         .await?;

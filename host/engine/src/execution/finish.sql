@@ -3,10 +3,10 @@
 --
 -- $1 partition; then arrays, one element per execution, nullable where marked?:
 -- $2 execution ids (sorted, distinct), $3 how a running attempt ends,
--- $4 outcome, $5 failure code?, $6 message?, $7 source?, $8 event,
+-- $4 outcome, $5 failure code, $6 message?, $7 source?, $8 event,
 -- $9 whether only past its deadline; and for what an operator asked: $10 verb?,
 -- $11 actor?; $12 the suspension whose time has passed?: only if the execution still
--- waits in it and is due.
+-- waits in it and is due; $13 failure class.
 --
 -- An execution that is not in the answer is finished already, does not exist, or
 -- changed its place between the snapshot and the lock: the caller looks again.
@@ -17,9 +17,9 @@
 WITH wanted AS MATERIALIZED (
     SELECT w.*
     FROM unnest($2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],
-                $8::text[], $9::boolean[], $10::text[], $11::text[], $12::uuid[])
+                $8::text[], $9::boolean[], $10::text[], $11::text[], $12::uuid[], $13::text[])
         AS w(execution_id, ended, outcome, failure_code, failure_message, source, event, only_due,
-             verb, actor, suspension_id)
+             verb, actor, suspension_id, failure_class)
     WHERE NOT w.only_due OR (
         SELECT t.due_at FROM timer t
         WHERE t.partition = $1 AND t.execution_id = w.execution_id
@@ -83,19 +83,19 @@ closed AS (
     WHERE t.ctid = found.address AND k.state = 'suspended'
 ),
 moved AS (
-    SELECT execution_id, outcome, failure_code, failure_message, source, event, verb, actor,
-           epoch + 1 AS epoch, attempt + 1 AS attempts, retries, reclaims, replays, attempt,
+    SELECT execution_id, outcome, failure_class, failure_code, failure_message, source, event,
+           verb, actor, epoch + 1 AS epoch, attempt + 1 AS attempts, retries, reclaims, replays, attempt,
            lease_id, epoch AS lease_epoch, attempt_type, worker_instance_id, acquired_at,
            ended::attempt_end AS ended, renewals
     FROM stopped
     UNION ALL
-    SELECT execution_id, outcome, failure_code, failure_message, source, event, verb, actor,
-           epoch + 1, attempts, retries, reclaims, replays, NULL, NULL, NULL, NULL, NULL, NULL,
+    SELECT execution_id, outcome, failure_class, failure_code, failure_message, source, event,
+           verb, actor, epoch + 1, attempts, retries, reclaims, replays, NULL, NULL, NULL, NULL, NULL, NULL,
            NULL, NULL
     FROM withdrawn
     UNION ALL
-    SELECT execution_id, outcome, failure_code, failure_message, source, event, verb, actor,
-           epoch + 1, attempts, retries, reclaims, replays, NULL, NULL, NULL, NULL, NULL, NULL,
+    SELECT execution_id, outcome, failure_class, failure_code, failure_message, source, event,
+           verb, actor, epoch + 1, attempts, retries, reclaims, replays, NULL, NULL, NULL, NULL, NULL, NULL,
            NULL, NULL
     FROM woken
 ),
@@ -110,11 +110,12 @@ disarmed AS (
 ),
 ended AS (
     INSERT INTO finished (partition, execution_id, outcome, epoch, attempts, retries, reclaims,
-                          replays, failure_code, failure_message, source, lease_id, lease_epoch,
-                          attempt_type, worker_instance_id, acquired_at, ended, renewals)
+                          replays, failure_class, failure_code, failure_message, source,
+                          lease_id, lease_epoch, attempt_type, worker_instance_id, acquired_at,
+                          ended, renewals)
     SELECT $1, execution_id, outcome::outcome, epoch, attempts, retries, reclaims, replays,
-           failure_code, failure_message, source, lease_id, lease_epoch, attempt_type,
-           worker_instance_id, acquired_at, ended, renewals
+           failure_class::failure_class, failure_code, failure_message, source, lease_id,
+           lease_epoch, attempt_type, worker_instance_id, acquired_at, ended, renewals
     FROM moved
 ),
 operated AS (

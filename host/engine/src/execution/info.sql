@@ -5,7 +5,10 @@
 -- $7 public state?, $8 label key?, $9 label value?, $10 partition of the id?.
 -- Newest first; reads the primary key of one row when an id is given.
 SELECT e.id AS "id!", e.namespace AS "namespace!", e.kind AS "kind!", e.lane AS "lane!",
-       (9000 - coalesce(l.rank, r.rank, p.rank, 9000 - e.priority))::smallint AS "priority!", e.flow_id, e.creator, e.idempotency_key,
+       (9000 - coalesce(l.rank, r.rank, p.rank,
+                        9000 - coalesce(e.changed_priority, e.priority)))::smallint AS "priority!",
+       e.flow_id, e.creator, e.idempotency_key,
+       (SELECT q.state::text FROM lane q WHERE q.name = e.lane) AS lane_state,
        e.created_at AS "created_at!",
        coalesce((SELECT t.due_at FROM timer t
                  WHERE t.partition = e.partition AND t.execution_id = e.id

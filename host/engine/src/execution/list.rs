@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::read::{ExecutionInfo, LeaseSummary, Progress};
 use super::row::{count, epoch, label};
 use crate::listed::StoredTime;
-use crate::{Engine, Error, Listed};
+use crate::{Engine, Error, LaneState, Listed};
 
 /// Which executions to list; absent fields match all.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -95,6 +95,7 @@ struct InfoRow {
     flow_id: Option<Uuid>,
     creator: Option<String>,
     idempotency_key: Option<String>,
+    lane_state: Option<String>,
     created_at: time::OffsetDateTime,
     deadline_at: Option<StoredTime>,
     input_type: String,
@@ -183,14 +184,26 @@ impl InfoRow {
                 }
             }
             StateKind::Terminal => {
-                let text = self
-                    .outcome
-                    .as_deref()
-                    .ok_or_else(|| Error::corrupt("finished", "outcome", id, "absent"))?;
-                let outcome: Outcome = label("finished", "outcome", id, text)?;
-                State::Terminal { outcome }
+                let outcome = self.outcome()?;
+                State::Terminal {
+                    outcome: outcome
+                        .ok_or_else(|| Error::corrupt("finished", "outcome", id, "absent"))?,
+                }
             }
         })
+    }
+
+    fn outcome(&self) -> Result<Option<Outcome>, Error> {
+        let text = self.outcome.as_deref();
+        text.map(|text| label("finished", "outcome", self.id, text))
+            .transpose()
+    }
+
+    /// Returns the state of the lane if it does not serve.
+    fn lane_held(&self) -> Result<Option<LaneState>, Error> {
+        let text = self.lane_state.as_deref();
+        let state = text.map(|text| label::<LaneState>("lane", "state", &self.lane, text));
+        Ok(state.transpose()?.filter(|state| !state.serves()))
     }
 
     fn failure(&self) -> Result<Option<Failure>, Error> {
@@ -198,8 +211,8 @@ impl InfoRow {
             return Ok(None);
         };
         let class = match &self.failure_class {
-            None => FailureClass::Cancelled,
             Some(text) => label("finished", "failure_class", self.id, text)?,
+            None => FailureClass::of_end(self.outcome()?.unwrap_or(Outcome::Cancelled)),
         };
         Ok(Some(Failure::new(
             class,
@@ -216,11 +229,17 @@ impl TryFrom<InfoRow> for ExecutionInfo {
         let state = row.state()?;
         let next: AttemptType = label("ready", "next_type", row.id, &row.next_type)?;
         let flat = row.tags.as_deref().unwrap_or_default();
+        let mut vector = state.vector(next, row.resumes);
+        let mut detail = row.reason_detail.clone();
+        if let (StateKind::Waiting, Some(lane)) = (state.kind(), row.lane_held()?) {
+            vector = vector.held_by_lane();
+            detail = Some(format!("lane `{}` is {}", row.lane, lane.as_str()));
+        }
         Ok(Self {
-            state_vector: state.vector(next, row.resumes),
-            public_state: state.public(),
-            blocking_reason: state.blocking_reason(),
-            blocking_detail: row.reason_detail.clone(),
+            state_vector: vector,
+            public_state: vector.public_state,
+            blocking_reason: vector.blocking_reason,
+            blocking_detail: detail,
             current_lease: row.lease(),
             failure: row.failure()?,
             progress: (row.progress_percent.is_some() || row.progress_message.is_some()).then(

@@ -61,15 +61,16 @@ pub(crate) use fail::failed;
 pub(crate) use finish::{FinishCall, FinishVerdict};
 pub(crate) use insert::{CreateCall, CreateVerdict};
 pub(crate) use observe::{Look, TRIES};
-pub(crate) use operator::{Operation, moving};
+pub(crate) use operator::{Operation, Place, moving};
 pub(crate) use progress::{ProgressCall, ProgressVerdict};
-pub(crate) use reclaim::{RECLAIM_CAP, lapsed, revoked};
+pub(crate) use reclaim::{lapsed, revoked};
 pub(crate) use release::{Condition, Goes, ReleaseCall, ReleaseVerdict};
 pub(crate) use report::Reports;
 pub(crate) use row::{bigint, count, epoch, label, readable};
 pub(crate) use wait::LookCall;
 
 use crate::pool::Pool;
+use sha2::{Digest as _, Sha256};
 
 use crate::standby::Standbys;
 use crate::wake::Wake;
@@ -90,6 +91,17 @@ impl Payload {
             content_type: content_type.into(),
             data: data.into(),
         }
+    }
+
+    /// Returns what tells it from another payload: SHA-256 of the media type, a zero
+    /// byte and the bytes, as `observe.sql` computes it.
+    pub(crate) fn digest(&self) -> [u8; 32] {
+        Sha256::new()
+            .chain_update(&self.content_type)
+            .chain_update([0])
+            .chain_update(&self.data)
+            .finalize()
+            .into()
     }
 }
 

@@ -7,12 +7,15 @@
 use std::collections::HashMap;
 
 use crate::pool::Pool;
-use model::{AttemptEnd, ExecutionId, Fence, LeaseId, Observed, Outcome, Partition, StateKind};
+use model::{
+    AttemptEnd, ExecutionId, Failure, FailureClass, Fence, LeaseId, Observed, Outcome, Partition,
+    StateKind,
+};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+use super::Statements;
 use super::row::{count, epoch, label};
-use super::{Payload, Statements};
 use crate::{Engine, Error};
 
 /// Tries of a write whose lease was rewritten while it waited for it.
@@ -24,11 +27,29 @@ pub(crate) struct Look {
     /// For the refusal.
     pub(crate) observed: Observed,
     /// How the caller's own lease ended, if it did.
-    pub(crate) own_end: Option<AttemptEnd>,
-    /// What the execution ended with, if the caller's lease finished it.
-    pub(crate) own_result: Option<Option<Payload>>,
-    /// When it becomes due, if it is parked.
-    pub(crate) wake_at: Option<OffsetDateTime>,
+    pub(crate) own_end: Option<OwnEnd>,
+}
+
+impl Look {
+    /// Whether the caller's own lease ended so.
+    pub(crate) fn ended_as(&self, end: AttemptEnd) -> bool {
+        self.own_end.as_ref().is_some_and(|own| own.ended == end)
+    }
+}
+
+/// The end of a lease as it was recorded: what a repeat of the verb that brought it about
+/// is compared with and answered from, whatever became of the execution since.
+#[derive(Debug)]
+pub(crate) struct OwnEnd {
+    pub(crate) ended: AttemptEnd,
+    pub(crate) released_at: OffsetDateTime,
+    /// When the execution was to go on, after a retry or a delay.
+    pub(crate) due_at: Option<OffsetDateTime>,
+    pub(crate) failure: Option<Failure>,
+    /// On whose behalf, if the execution still is as that end left it.
+    pub(crate) source: Option<String>,
+    /// Of the result, see [`super::Payload::digest`].
+    pub(crate) result_digest: Option<Vec<u8>>,
 }
 
 impl Engine {
@@ -71,10 +92,29 @@ async fn observe(
     rows.into_iter()
         .map(|row| {
             let id = ExecutionId::from_uuid(row.execution_id);
-            let own_end: Option<AttemptEnd> = match &row.own_end {
+            let ended: Option<AttemptEnd> = match &row.own_end {
                 None => None,
                 Some(text) => Some(label("attempt", "ended", id, text)?),
             };
+            let class: Option<FailureClass> = match &row.failure_class {
+                None => None,
+                Some(text) => Some(label("attempt", "failure_class", id, text)?),
+            };
+            let own_end = ended
+                .zip(row.released_at)
+                .map(|(ended, released_at)| OwnEnd {
+                    ended,
+                    released_at,
+                    due_at: row.due_at,
+                    failure: class.zip(row.failure_code).map(|(class, code)| Failure {
+                        class,
+                        code,
+                        message: row.failure_message.unwrap_or_default(),
+                        backtrace: None,
+                    }),
+                    source: row.source,
+                    result_digest: row.result_digest,
+                });
             let outcome: Option<Outcome> = match &row.outcome {
                 None => None,
                 Some(text) => Some(label("finished", "outcome", id, text)?),
@@ -105,19 +145,11 @@ async fn observe(
                     },
                     outcome,
                     epoch: epoch(row.epoch.unwrap_or(0)),
-                    revoked: own_end == Some(AttemptEnd::LeaseRevoked),
-                    lapsed: own_end == Some(AttemptEnd::LeaseExpired),
+                    revoked: ended == Some(AttemptEnd::LeaseRevoked),
+                    lapsed: ended == Some(AttemptEnd::LeaseExpired),
                 },
             };
-            let look = Look {
-                observed,
-                own_end,
-                own_result: row
-                    .own_finish
-                    .then(|| Some(Payload::new(row.result_type?, row.result?))),
-                wake_at: row.wake_at,
-            };
-            Ok((id, look))
+            Ok((id, Look { observed, own_end }))
         })
         .collect()
 }

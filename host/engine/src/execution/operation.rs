@@ -4,6 +4,7 @@ use model::ExecutionId;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
+use super::operator::Operator;
 use super::row::epoch;
 use crate::{Engine, Error};
 
@@ -25,7 +26,43 @@ pub struct OperationEntry {
     pub epoch: Option<u64>,
 }
 
+/// The last of some verbs that operators did to an execution, which tells a repeat of it.
+#[derive(Debug)]
+pub(crate) struct LastOperation {
+    pub(crate) verb: String,
+    pub(crate) by: Operator,
+    pub(crate) detail: Option<String>,
+    pub(crate) epoch: Option<u64>,
+}
+
 impl Engine {
+    /// Finds the last operation of one of these verbs.
+    pub(crate) async fn last_operation(
+        &self,
+        id: ExecutionId,
+        verbs: &[&str],
+    ) -> Result<Option<LastOperation>, Error> {
+        let row = sqlx::query!(
+            "SELECT verb, actor, reason, detail, epoch FROM operation
+             WHERE partition = $1 AND execution_id = $2 AND verb = ANY ($3)
+             ORDER BY seq DESC LIMIT 1",
+            id.partition().column(),
+            id.uuid(),
+            verbs as &[&str],
+        )
+        .fetch_optional(&self.inner.verbs)
+        .await?;
+        Ok(row.map(|row| LastOperation {
+            verb: row.verb,
+            by: Operator {
+                actor: row.actor,
+                reason: row.reason,
+            },
+            detail: row.detail,
+            epoch: row.epoch.map(epoch),
+        }))
+    }
+
     /// Lists what operators did to an execution, oldest first, at most a
     /// thousand.
     pub async fn operations(&self, id: ExecutionId) -> Result<Vec<OperationEntry>, Error> {

@@ -6,8 +6,8 @@
 //! holder is told that it lost the lease.
 
 use model::{
-    BlockingReason, ExecutionId, ExecutionPolicy, Failure, Fence, Invalid, LeaseId, LeaseRefusal,
-    Limits, OperateRefusal, Outcome, StateKind, SuspensionId,
+    AttemptEnd, BlockingReason, ExecutionId, ExecutionPolicy, Failure, Fence, Invalid, LeaseId,
+    LeaseRefusal, Limits, OperateRefusal, Outcome, StateKind, SuspensionId,
 };
 use time::OffsetDateTime;
 
@@ -72,6 +72,7 @@ pub(crate) struct Place {
     pub(crate) reason: BlockingReason,
     pub(crate) policy: ExecutionPolicy,
     pub(crate) replays: u32,
+    pub(crate) priority: u16,
     pub(crate) epoch: u64,
     pub(crate) held: Option<Held>,
     /// The suspension it waits in.
@@ -145,7 +146,8 @@ impl Engine {
                 Some(text) => frozen_policy(id.uuid(), &text)?,
                 None => ExecutionPolicy::default(),
             },
-            replays: count(row.replays.unwrap_or(0)),
+            replays: count(row.replays),
+            priority: row.priority.unsigned_abs(),
             epoch: epoch(row.epoch),
             held,
             suspension: row.suspension_id.map(SuspensionId),
@@ -155,7 +157,8 @@ impl Engine {
     /// Finishes a running execution with a result, whoever holds it.
     ///
     /// # Refusals
-    /// See [`LeaseRefusal`].
+    /// See [`LeaseRefusal`]. A repeat by the same operator with the same result succeeds
+    /// again, as long as nothing else has happened to the execution.
     pub async fn complete_override(
         &self,
         operate: Operate,
@@ -178,7 +181,7 @@ impl Engine {
     /// lets the retry policy decide; returns when it becomes due if it does.
     ///
     /// # Refusals
-    /// See [`LeaseRefusal`].
+    /// See [`LeaseRefusal`]; a repeat is answered as one of `complete_override` is.
     pub async fn fail_override(
         &self,
         operate: Operate,
@@ -190,6 +193,7 @@ impl Engine {
                 held.fence,
                 Condition::Any,
                 failure.clone(),
+                false,
                 Report::default(),
                 policy,
                 held.retries,
@@ -202,7 +206,7 @@ impl Engine {
     /// becomes due; the same attempt goes on then.
     ///
     /// # Refusals
-    /// See [`LeaseRefusal`].
+    /// See [`LeaseRefusal`]; a repeat is answered as one of `complete_override` is.
     pub async fn delay_override(
         &self,
         operate: Operate,
@@ -234,7 +238,7 @@ impl Engine {
                 return Ok(Err(LeaseRefusal::ExecutionNotFound));
             };
             let Some(held) = place.held else {
-                return Ok(Err(place.not_active()));
+                return self.ended_before(verb, &operate, &place, end).await;
             };
             let mut call = match end(held, &place.policy) {
                 Ok(call) => call,
@@ -252,6 +256,69 @@ impl Engine {
             }
         }
         Err(moving(operate.id))
+    }
+
+    /// Answers an operator who would end a lease where there is none: if the same
+    /// request ended the last one, and nothing has happened since, as that was.
+    async fn ended_before(
+        &self,
+        verb: &'static str,
+        operate: &Operate,
+        place: &Place,
+        end: impl Fn(Held, &ExecutionPolicy) -> Result<ReleaseCall, Invalid>,
+    ) -> Answer<Option<OffsetDateTime>, LeaseRefusal> {
+        let refused = Ok(Err(place.not_active()));
+        let last = self.last_operation(operate.id, &[verb]).await?;
+        if !last.is_some_and(|last| last.by == operate.by && last.epoch == Some(place.epoch)) {
+            return refused;
+        }
+        let Some((fence, _)) = self.last_ended(operate.id, None).await? else {
+            return refused;
+        };
+        let held = Held {
+            fence,
+            retries: 0,
+            at_reclaim_cap: false,
+        };
+        let (Ok(call), Some(look)) = (end(held, &place.policy), self.look_under(fence).await?)
+        else {
+            return refused;
+        };
+        match look.own_end {
+            Some(own) if call.brought_about(&own, false) => Ok(Ok(own.due_at)),
+            _ => refused,
+        }
+    }
+
+    /// Finds the last lease of an execution that ended, or a certain one, and how it did.
+    pub(crate) async fn last_ended(
+        &self,
+        id: ExecutionId,
+        lease_id: Option<LeaseId>,
+    ) -> Result<Option<(Fence, AttemptEnd)>, Error> {
+        let row = sqlx::query!(
+            r#"SELECT a.lease_id AS "lease_id!", a.epoch AS "epoch!", a.attempt AS "attempt!",
+                      a.ended::text AS "ended!"
+               FROM ended_lease a
+               WHERE a.partition = $1 AND a.execution_id = $2
+                 AND ($3::uuid IS NULL OR a.lease_id = $3)
+               ORDER BY a.epoch DESC LIMIT 1"#,
+            id.partition().column(),
+            id.uuid(),
+            lease_id.map(|id| id.0),
+        )
+        .fetch_optional(&self.inner.verbs)
+        .await?;
+        row.map(|row| {
+            let fence = Fence {
+                execution_id: id,
+                lease_id: LeaseId(row.lease_id),
+                epoch: epoch(row.epoch),
+                attempt: count(row.attempt),
+            };
+            Ok((fence, label("attempt", "ended", id, &row.ended)?))
+        })
+        .transpose()
     }
 }
 

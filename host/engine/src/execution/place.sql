@@ -6,7 +6,10 @@ SELECT e.policy, e.lane, e.max_reclaims,
        l.retries AS "retries?", l.reclaims AS "reclaims?",
        p.state::text AS parked_state, p.reason::text AS reason,
        p.suspension_id AS "suspension_id?",
-       f.outcome::text AS outcome, f.replays AS "replays?",
+       f.outcome::text AS outcome,
+       coalesce(l.replays, p.replays, f.replays, r.replays, 0) AS "replays!",
+       (9000 - coalesce(l.rank, r.rank, p.rank,
+                        9000 - coalesce(e.changed_priority, e.priority)))::smallint AS "priority!",
        coalesce(l.epoch, p.epoch, f.epoch, r.epoch, 0) AS "epoch!"
 FROM execution e
 LEFT JOIN ready r ON r.partition = e.partition AND r.execution_id = e.id

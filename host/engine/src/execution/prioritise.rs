@@ -1,6 +1,6 @@
 //! prioritise: waiting or parked, to another place in the queue.
 //!
-//! Locks: the ready or parked row. Event: `prioritised`.
+//! Locks: the ready or parked row, then the execution. Event: `prioritised`.
 
 use model::{Invalid, OperateRefusal, PRIORITY_MAX, StateKind};
 
@@ -11,7 +11,8 @@ use crate::{Answer, Engine};
 impl Engine {
     /// Changes the priority of an execution that is not running, 0 to 9000; within
     /// its partition a higher one is served first. Returns what it was. Among equals
-    /// it keeps its place.
+    /// it keeps its place. The execution keeps the priority when it ends and when it is
+    /// replayed. One that has the priority already is left as it is, whatever it does.
     ///
     /// # Refusals
     /// `execution_not_eligible` for one that runs or is finished.
@@ -31,6 +32,9 @@ impl Engine {
             let Some(place) = place else {
                 return Ok(Err(OperateRefusal::ExecutionNotFound));
             };
+            if place.priority == priority {
+                return Ok(Ok(priority));
+            }
             if matches!(place.state, StateKind::Active | StateKind::Terminal) {
                 return Ok(Err(place.not_eligible()));
             }

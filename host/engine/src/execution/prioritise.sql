@@ -2,22 +2,27 @@
 --
 -- $1 partition, $2 execution id, $3 new rank (9000 − priority), $4 who
 -- asks, $5 why?.
--- Locks: the ready or parked row.
+-- Without an answer it moved, or has that priority. The execution remembers it: its end and a replay keep the priority.
+-- Locks: the ready or parked row, then the execution.
 WITH known AS (
     SELECT r.rank FROM ready r WHERE r.partition = $1 AND r.execution_id = $2
     UNION ALL
     SELECT p.rank FROM parked p WHERE p.partition = $1 AND p.execution_id = $2
 ),
 queued AS (
-    UPDATE ready SET rank = $3 WHERE partition = $1 AND execution_id = $2
+    UPDATE ready SET rank = $3 WHERE partition = $1 AND execution_id = $2 AND rank <> $3
     RETURNING epoch, execution_id
 ),
 waiting AS (
-    UPDATE parked SET rank = $3 WHERE partition = $1 AND execution_id = $2
+    UPDATE parked SET rank = $3 WHERE partition = $1 AND execution_id = $2 AND rank <> $3
     RETURNING epoch, execution_id
 ),
 moved AS (
     SELECT * FROM queued UNION ALL SELECT * FROM waiting
+),
+remembered AS (
+    UPDATE execution e SET changed_priority = 9000 - $3::smallint
+    FROM moved m WHERE e.partition = $1 AND e.id = m.execution_id
 ),
 operated AS (
     INSERT INTO operation (partition, execution_id, verb, actor, reason, detail, epoch)

@@ -5,13 +5,10 @@
 //! the last holder can write no more. Event: `expired`, `revoked` or `failed`.
 
 use model::{
-    AttemptEnd, AttemptType, CancelSource, EventKind, Failure, FailureClass, Fence, Outcome,
+    AttemptEnd, AttemptType, CancelSource, EngineCode, EventKind, Failure, Fence, Outcome,
 };
 
 use super::{Condition, Goes, ReleaseCall, Report};
-
-/// Code of the failure of an execution that was lost too often.
-pub(crate) const RECLAIM_CAP: &str = "max_reclaims_exceeded";
 
 /// Builds the end of a lease that lapsed.
 pub(crate) fn lapsed(fence: Fence, at_cap: bool) -> ReleaseCall {
@@ -25,22 +22,23 @@ pub(crate) fn revoked(fence: Fence, why: &str, at_cap: bool) -> ReleaseCall {
 }
 
 fn lost(fence: Fence, ended: AttemptEnd, why: &str, at_cap: bool) -> ReleaseCall {
-    let (condition, event, source) = match ended {
+    let (condition, event, source, code) = match ended {
         AttemptEnd::LeaseRevoked => (
             Condition::Any,
             EventKind::Revoked,
             CancelSource::OperatorOverride,
+            EngineCode::LeaseRevoked,
         ),
         _ => (
             Condition::Lapsed,
             EventKind::Expired,
             CancelSource::SystemTimeout,
+            EngineCode::LeaseExpired,
         ),
     };
     let (goes, failure, event) = if at_cap {
-        let failure = Failure::new(
-            FailureClass::InfraCrash,
-            RECLAIM_CAP,
+        let failure = Failure::by_engine(
+            EngineCode::MaxReclaimsExceeded,
             format!("{why}, once more than the policy allows"),
         );
         let goes = Goes::Finished {
@@ -54,10 +52,7 @@ fn lost(fence: Fence, ended: AttemptEnd, why: &str, at_cap: bool) -> ReleaseCall
             next_type: AttemptType::Reclaim,
             reclaims_add: 1,
         };
-        {
-            let failure = Failure::new(FailureClass::InfraCrash, ended.as_str(), why);
-            (goes, failure, event)
-        }
+        (goes, Failure::by_engine(code, why), event)
     };
     ReleaseCall {
         fence,

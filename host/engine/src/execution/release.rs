@@ -8,13 +8,13 @@
 use std::collections::HashMap;
 
 use model::{
-    AttemptEnd, AttemptType, BlockingReason, EventKind, ExecutionId, Failure, Fence, LeaseRefusal,
-    Outcome, Partition, StateKind,
+    AttemptEnd, AttemptType, BlockingReason, CancelSource, EventKind, ExecutionId, Failure, Fence,
+    LeaseRefusal, Outcome, Partition, StateKind,
 };
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::observe::{Look, TRIES};
+use super::observe::{Look, OwnEnd, TRIES};
 use super::operator::Operation;
 use super::row::{bigint, int};
 use super::{Payload, Report, Reports, Statements};
@@ -133,7 +133,7 @@ impl Flush<ReleaseCall> for Statements {
         &self,
         partition: Partition,
         batch: &[Box<ReleaseCall>],
-        _retried: bool,
+        retried: bool,
     ) -> Result<Vec<ReleaseVerdict>, Error> {
         let mut released = HashMap::with_capacity(batch.len());
         let mut looks = HashMap::new();
@@ -156,7 +156,7 @@ impl Flush<ReleaseCall> for Statements {
             .iter()
             .map(|call| match released.get(&call.fence.execution_id) {
                 Some(due_at) => Ok(*due_at),
-                None => call.missed(looks.get(&call.fence.execution_id)),
+                None => call.missed(looks.get(&call.fence.execution_id), retried),
             })
             .collect())
     }
@@ -174,24 +174,55 @@ impl ReleaseCall {
         look.is_some_and(|look| look.observed.holds(&self.fence, lapsed_too))
     }
 
-    /// Answers a call that ended nothing: the same call may have done so before.
-    fn missed(&self, look: Option<&Look>) -> ReleaseVerdict {
+    /// Answers a call that ended nothing: if the same call did so before, as that one
+    /// was. `retried` tells that an earlier try of this very call may have done it.
+    fn missed(&self, look: Option<&Look>, retried: bool) -> ReleaseVerdict {
         let Some(look) = look else {
             return Err(LeaseRefusal::ExecutionNotFound);
         };
-        let repeated = look.own_end == Some(self.ended)
-            && match &self.goes {
-                Goes::Finished { result, .. } => {
-                    look.own_result.as_ref().is_some_and(|own| own == result)
-                }
-                Goes::Ready { .. } => !self.involuntary,
-                Goes::Parked { .. } => look.own_result.is_none(),
-            };
-        if repeated {
-            Ok(look.wake_at)
-        } else {
-            Err(look.observed.refusal(&self.fence))
+        match &look.own_end {
+            Some(own) if self.brought_about(own, retried) => Ok(own.due_at),
+            _ => Err(look.observed.refusal(&self.fence)),
         }
+    }
+
+    /// Whether this call, made before, would have ended the lease so. What the engine
+    /// decided then, such as whether there is a retry, is not compared but answered.
+    pub(crate) fn brought_about(&self, own: &OwnEnd, retried: bool) -> bool {
+        let same_failure = || match (&self.failure, &own.failure) {
+            (Some(failure), Some(own)) => failure.says_the_same(own),
+            (failure, own) => failure.is_none() && own.is_none(),
+        };
+        own.ended == self.ended
+            && match self.ended {
+                AttemptEnd::Success => match &self.goes {
+                    Goes::Finished {
+                        result: Some(result),
+                        ..
+                    } => own.result_digest.as_deref() == Some(&result.digest()),
+                    _ => false,
+                },
+                AttemptEnd::Failure => same_failure(),
+                AttemptEnd::Cancelled => {
+                    let holder = CancelSource::LeaseHolder;
+                    same_failure() && own.source.as_ref().is_none_or(|it| it == holder.as_str())
+                }
+                AttemptEnd::Delayed => match (&self.goes, own.due_at) {
+                    (
+                        Goes::Parked {
+                            delay_ms: Some(ms), ..
+                        },
+                        Some(due_at),
+                    ) => (due_at - own.released_at).whole_milliseconds() == i128::from(*ms),
+                    // Written by a host that did not keep it.
+                    _ => true,
+                },
+                // They say nothing that could differ, or the engine found out by itself.
+                AttemptEnd::Released | AttemptEnd::WaitingChildren | AttemptEnd::Expired => true,
+                // Nobody asks for these under a fence.
+                AttemptEnd::LeaseExpired | AttemptEnd::LeaseRevoked => retried,
+                AttemptEnd::Suspended => false,
+            }
     }
 }
 

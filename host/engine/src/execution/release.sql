@@ -60,17 +60,26 @@ released AS (
                   AS following,
               coalesce(w.wake_at,
                        clock_timestamp() + w.delay_ms * interval '1 millisecond') AS due_at,
+              -- The time of an attempt is spent under all its leases together.
+              CASE WHEN w.resumes AND l.attempt_deadline_at IS NOT NULL
+                   THEN greatest(0, ceil(1000 * extract(
+                            epoch FROM l.attempt_deadline_at - clock_timestamp())))::bigint
+              END AS left_ms,
               w.*
 ),
 recorded AS (
     INSERT INTO attempt (partition, execution_id, epoch, attempt, attempt_type, lease_id,
-                         worker_instance_id, acquired_at, ended, renewals, component_id,
-                         failure_class, failure_code, failure_message, backtrace, log, cpu_ticks,
-                         memory_peak_bytes, host_calls, bytes_out, wall_us)
+                         worker_instance_id, acquired_at, released_at, ended, renewals,
+                         component_id, failure_class, failure_code, failure_message, backtrace,
+                         log, cpu_ticks, memory_peak_bytes, host_calls, bytes_out, wall_us, due_at,
+                         left_ms)
+    -- The delay that was asked for is what lies between `released_at` and `due_at`.
     SELECT $1, execution_id, epoch, attempt, attempt_type, lease_id, worker_instance_id,
-           acquired_at, ended::attempt_end, renewals, component_id,
-           failure_class::failure_class, failure_code, failure_message, backtrace, log,
-           cpu_ticks, memory_peak_bytes, host_calls, bytes_out, wall_us
+           acquired_at,
+           coalesce(due_at - delay_ms * interval '1 millisecond', clock_timestamp()),
+           ended::attempt_end, renewals, component_id, failure_class::failure_class,
+           failure_code, failure_message, backtrace, log, cpu_ticks, memory_peak_bytes,
+           host_calls, bytes_out, wall_us, due_at, left_ms
     FROM released WHERE goes <> 'finished'
 ),
 ended AS (

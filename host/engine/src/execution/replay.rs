@@ -21,7 +21,8 @@ pub struct Replayed {
 impl Engine {
     /// Makes a finished execution ready again, with the input and the policy it
     /// was created with. Failures and lost leases count anew, and so does a
-    /// deadline relative to the creation.
+    /// deadline relative to the creation. A repeat by the same operator succeeds again
+    /// until the execution has ended again; then it is another replay.
     ///
     /// # Refusals
     /// `execution_not_terminal`; `max_replays_exhausted` when the policy allows
@@ -55,15 +56,22 @@ impl Engine {
                 epoch: epoch(replayed.epoch),
             }));
         }
-        // It was replayed by somebody else meanwhile, or may not be.
-        Ok(Err(match self.place(operate.id, None).await? {
-            None => OperateRefusal::ExecutionNotFound,
-            Some(place) if place.state == StateKind::Terminal => {
-                OperateRefusal::MaxReplaysExhausted {
-                    replays: place.replays,
-                }
-            }
-            Some(place) => OperateRefusal::ExecutionNotTerminal { state: place.state },
-        }))
+        // It was replayed meanwhile or before, or may not be.
+        let Some(place) = self.place(operate.id, None).await? else {
+            return Ok(Err(OperateRefusal::ExecutionNotFound));
+        };
+        if place.state == StateKind::Terminal {
+            return Ok(Err(OperateRefusal::MaxReplaysExhausted {
+                replays: place.replays,
+            }));
+        }
+        let last = self.last_operation(operate.id, &["replay"]).await?;
+        Ok(match last.filter(|last| last.by == operate.by) {
+            Some(last) => Ok(Replayed {
+                replays: place.replays,
+                epoch: last.epoch.unwrap_or(place.epoch),
+            }),
+            None => Err(OperateRefusal::ExecutionNotTerminal { state: place.state }),
+        })
     }
 }

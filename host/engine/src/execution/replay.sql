@@ -7,14 +7,15 @@
 -- anew. A deadline that was relative to the creation is now relative to the
 -- replay; an absolute one that has passed bounds it no more. The epoch grows, so
 -- that whoever held the execution before can write no more.
--- Locks: the finished row, then pending waitpoints and the timer.
+-- Locks: the finished row, then pending waitpoints, the execution and the timer.
 WITH taken AS (
     DELETE FROM finished
     WHERE partition = $1 AND execution_id = $2 AND replays < $3
     RETURNING *
 ),
 known AS (
-    SELECT t.*, t.epoch + 1 AS new_epoch, e.lane, e.priority, e.kind, e.namespace,
+    SELECT t.*, t.epoch + 1 AS new_epoch, e.lane,
+           coalesce(e.changed_priority, e.priority) AS priority, e.kind, e.namespace,
            e.required_capabilities,
            CASE WHEN $4::bigint IS NOT NULL
                     THEN clock_timestamp() + $4::bigint * interval '1 millisecond'
@@ -26,11 +27,14 @@ recorded AS (
     INSERT INTO attempt (partition, execution_id, epoch, attempt, attempt_type, lease_id,
                          worker_instance_id, acquired_at, released_at, ended, renewals,
                          component_id, failure_class, failure_code, failure_message, backtrace,
-                         log, cpu_ticks, memory_peak_bytes, host_calls, bytes_out, wall_us)
+                         log, cpu_ticks, memory_peak_bytes, host_calls, bytes_out, wall_us,
+                         result_digest)
     SELECT $1, execution_id, lease_epoch, attempts - 1, attempt_type, lease_id,
            worker_instance_id, acquired_at, finished_at, ended, renewals, component_id,
            failure_class, failure_code, failure_message, backtrace, log, cpu_ticks,
-           memory_peak_bytes, host_calls, bytes_out, wall_us
+           memory_peak_bytes, host_calls, bytes_out, wall_us,
+           CASE WHEN result IS NOT NULL
+                THEN sha256(convert_to(result_type, 'UTF8') || '\x00'::bytea || result) END
     FROM known WHERE lease_id IS NOT NULL
 ),
 queued AS (
@@ -53,6 +57,16 @@ forgotten AS (
         OFFSET 0
     ) AS found
     WHERE t.ctid = found.address
+),
+counted AS (
+    -- Signals of the lives before do not count against the bound of this one.
+    UPDATE execution e SET last_signal_before = heard.seq
+    FROM known k
+    CROSS JOIN LATERAL (
+        SELECT max(g.seq) AS seq FROM signal g
+        WHERE g.partition = $1 AND g.execution_id = k.execution_id
+    ) AS heard
+    WHERE e.partition = $1 AND e.id = k.execution_id AND heard.seq IS NOT NULL
 ),
 disarmed AS (
     DELETE FROM timer

@@ -4,12 +4,12 @@
 //! lapsed; the epoch grows, and the holder is told. Event: `revoked` or
 //! `failed`.
 
-use model::{LeaseId, OperateRefusal};
+use model::{AlreadySatisfied, LeaseId, OperateRefusal};
 
 use super::observe::TRIES;
-use super::operator::{Operate, Operation, moving};
+use super::operator::{Operate, Operation, Place, moving};
 use super::revoked;
-use crate::{Answer, Engine};
+use crate::{Answer, Engine, Error};
 
 /// A request to take a lease away.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,13 +25,16 @@ pub struct Revoke {
 pub struct Revoked {
     /// The lease that is gone.
     pub lease_id: LeaseId,
-    /// Whether it was revoked before.
-    pub already: bool,
+    /// Its epoch.
+    pub epoch: u64,
+    /// Why it was gone before; absent if this took it away.
+    pub already: Option<AlreadySatisfied>,
 }
 
 impl Engine {
-    /// Takes the lease of an execution away; it is ready again at once.
-    /// Succeeds again for an expected lease that was revoked before.
+    /// Takes the lease of an execution away; it is ready again at once. Succeeds again
+    /// for an expected lease that was revoked or lapsed before; without one, if that is
+    /// the last thing that happened to the execution.
     ///
     /// # Refusals
     /// `no_active_lease`; `stale_lease` when another lease is held than the one
@@ -39,7 +42,7 @@ impl Engine {
     pub async fn revoke(&self, revoke: Revoke) -> Answer<Revoked, OperateRefusal> {
         let Revoke {
             operate,
-            expected_lease_id,
+            expected_lease_id: expected,
         } = revoke;
         if let Err(invalid) = operate.by.check() {
             return Ok(Err(invalid.into()));
@@ -50,15 +53,10 @@ impl Engine {
             };
             let held = place
                 .held
-                .filter(|held| expected_lease_id.is_none_or(|id| held.fence.lease_id == id));
+                .filter(|held| expected.is_none_or(|id| held.fence.lease_id == id));
             let Some(held) = held else {
-                if let Some(lease_id) = expected_lease_id
-                    && self.was_revoked(&operate, lease_id).await?
-                {
-                    return Ok(Ok(Revoked {
-                        lease_id,
-                        already: true,
-                    }));
+                if let Some(revoked) = self.lost_before(&operate, &place, expected).await? {
+                    return Ok(Ok(revoked));
                 }
                 return Ok(Err(match place.held {
                     Some(_) => OperateRefusal::StaleLease,
@@ -81,27 +79,32 @@ impl Engine {
             if self.inner.release.call(call).await?.is_ok() {
                 return Ok(Ok(Revoked {
                     lease_id: held.fence.lease_id,
-                    already: false,
+                    epoch: held.fence.epoch,
+                    already: None,
                 }));
             }
         }
         Err(moving(operate.id))
     }
 
-    async fn was_revoked(
+    /// Finds the lease that is to be taken away among those that were lost.
+    async fn lost_before(
         &self,
         operate: &Operate,
-        lease_id: LeaseId,
-    ) -> Result<bool, crate::Error> {
-        Ok(sqlx::query_scalar!(
-            r#"SELECT EXISTS (SELECT FROM ended_lease
-                              WHERE partition = $1 AND execution_id = $2 AND lease_id = $3
-                                AND ended = 'lease_revoked') AS "revoked!""#,
-            operate.id.partition().column(),
-            operate.id.uuid(),
-            lease_id.0,
-        )
-        .fetch_one(&self.inner.reads)
-        .await?)
+        place: &Place,
+        expected: Option<LeaseId>,
+    ) -> Result<Option<Revoked>, Error> {
+        if expected.is_none() && place.held.is_some() {
+            return Ok(None);
+        }
+        let last = self.last_ended(operate.id, expected).await?;
+        Ok(last.and_then(|(fence, ended)| {
+            let still = expected.is_some() || fence.epoch + 1 == place.epoch;
+            Some(Revoked {
+                lease_id: fence.lease_id,
+                epoch: fence.epoch,
+                already: Some(ended.already().filter(|_| still)?),
+            })
+        }))
     }
 }

@@ -5,7 +5,7 @@
 
 use model::{
     AttemptEnd, AttemptLifecycle, AttemptType, Digest, ExecutionId, Failure, FailureClass, LeaseId,
-    Usage,
+    Outcome, Usage,
 };
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
@@ -106,7 +106,7 @@ impl Engine {
                     .digest
                     .and_then(|bytes| Some(Digest(bytes.try_into().ok()?))),
                 failure: row.failure_code.map(|code| Failure {
-                    class: class.unwrap_or(FailureClass::Cancelled),
+                    class: class.unwrap_or_else(|| class_of(ended)),
                     code,
                     message: row.failure_message.unwrap_or_default(),
                     backtrace: row.backtrace,
@@ -199,4 +199,12 @@ impl Engine {
         history.sort_by_key(|entry| entry.at);
         Ok(history)
     }
+}
+
+/// Returns the class of a failure that was recorded without one.
+fn class_of(ended: Option<AttemptEnd>) -> FailureClass {
+    FailureClass::of_end(match ended {
+        Some(AttemptEnd::Expired) => Outcome::Expired,
+        _ => Outcome::Cancelled,
+    })
 }

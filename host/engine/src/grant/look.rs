@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 
 use model::{ExecutionId, Fence, GrantSight, LeaseId, Outcome, StateKind};
 
-use crate::execution::RECLAIM_CAP;
 use crate::execution::{count, epoch, label};
 use crate::{Engine, Error};
 
@@ -18,7 +17,9 @@ impl Engine {
     ) -> Result<Option<GrantSight>, Error> {
         let row = sqlx::query!(
             r#"SELECT e.required_capabilities, l.execution_id IS NOT NULL AS "active!",
-                      p.state::text AS parked, f.outcome::text AS outcome, f.failure_code,
+                      p.state::text AS parked, f.outcome::text AS outcome,
+                      coalesce(f.outcome = 'failed' AND f.ended IN ('lease_expired', 'lease_revoked'),
+                               false) AS "at_cap!",
                       coalesce(f.reclaims, l.reclaims, p.reclaims, r.reclaims, 0) AS "reclaims!",
                       coalesce(r.next_type = 'reclaim', false) AS "reclaimable!",
                       CASE WHEN r.granted_until > clock_timestamp() THEN r.granted_to END AS granted_to,
@@ -54,7 +55,7 @@ impl Engine {
         Ok(Some(GrantSight {
             state,
             outcome,
-            at_cap: row.failure_code.as_deref() == Some(RECLAIM_CAP),
+            at_cap: row.at_cap,
             reclaims: count(row.reclaims),
             reclaimable: row.reclaimable,
             lane_serves: row.lane_serves,

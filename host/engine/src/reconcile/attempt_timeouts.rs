@@ -4,7 +4,7 @@
 //! host keeps the lease and does not. Event: `retry_scheduled` or
 //! `execution_expired`.
 
-use model::{ExecutionId, ExecutionPolicy, Failure, FailureClass, Fence, LeaseId};
+use model::{EngineCode, ExecutionId, ExecutionPolicy, Failure, Fence, LeaseId};
 
 use super::SWEEP_MAX;
 use super::expired_leases::count_applied;
@@ -42,15 +42,15 @@ impl Engine {
                 epoch: row.epoch.unsigned_abs(),
                 attempt: row.attempt.unsigned_abs(),
             };
-            let failure = Failure::new(
-                FailureClass::Timeout,
-                "attempt_timeout",
+            let failure = Failure::by_engine(
+                EngineCode::AttemptTimeout,
                 "the attempt ran longer than its policy allows",
             );
             calls.push(failed(
                 fence,
                 Condition::Overdue,
                 failure,
+                true,
                 Report::default(),
                 &policy,
                 row.retries.unsigned_abs(),

@@ -2,7 +2,7 @@
 //!
 //! Event: `execution_expired`.
 
-use model::{AttemptEnd, CancelSource, EventKind, ExecutionId, Outcome};
+use model::{AttemptEnd, CancelSource, EngineCode, EventKind, ExecutionId, Outcome};
 
 use super::SWEEP_MAX;
 use crate::execution::{FinishCall, FinishVerdict};
@@ -51,7 +51,7 @@ fn overdue(id: ExecutionId) -> FinishCall {
         id,
         ended: AttemptEnd::Expired,
         outcome: Outcome::Expired,
-        failure_code: Some("execution_deadline"),
+        code: EngineCode::ExecutionDeadline,
         message: Some("the execution was not finished by its deadline".to_owned()),
         source: Some(CancelSource::SystemTimeout.to_string()),
         event: EventKind::ExecutionExpired,

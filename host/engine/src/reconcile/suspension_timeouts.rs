@@ -4,8 +4,8 @@
 //! Events: `failed`, `cancelled`, `execution_expired`, `resumed`, `escalated`.
 
 use model::{
-    AttemptEnd, CancelSource, EventKind, ExecutionId, Outcome, Partition, SuspensionCloseReason,
-    SuspensionId, TimeoutBehavior,
+    AttemptEnd, CancelSource, EngineCode, EventKind, ExecutionId, Outcome, Partition,
+    SuspensionCloseReason, SuspensionId, TimeoutBehavior,
 };
 use uuid::Uuid;
 
@@ -124,7 +124,7 @@ fn timed_out(
         id,
         ended: AttemptEnd::Expired,
         outcome,
-        failure_code: Some("suspension_timeout"),
+        code: EngineCode::SuspensionTimeout,
         message: Some("what the execution waited for did not come in time".to_owned()),
         source: Some(CancelSource::SystemTimeout.to_string()),
         event,

@@ -158,7 +158,13 @@ used_up AS (
     WHERE g.ctid = found.address AND k.spent IS NOT NULL
 ),
 awake AS MATERIALIZED (
-    SELECT k.*, e.kind, e.required_capabilities, e.attempt_timeout_ms, e.flow_id, e.traceparent,
+    SELECT k.*, e.kind, e.required_capabilities,
+           -- What the lease that was suspended left of it.
+           CASE WHEN k.taker IS NOT NULL AND e.attempt_timeout_ms IS NOT NULL
+                THEN coalesce((SELECT a.left_ms FROM attempt a
+                               WHERE a.partition = $1 AND a.execution_id = k.execution_id
+                               ORDER BY a.epoch DESC LIMIT 1), e.attempt_timeout_ms)
+           END AS attempt_timeout_ms, e.flow_id, e.traceparent,
            e.input, e.input_type, e.policy, e.has_tags, k.epoch + 1 AS new_epoch,
            k.attempts - 1 AS attempt,
            CASE WHEN k.taker IS NOT NULL THEN gen_random_uuid() END AS lease_id,

@@ -14,7 +14,8 @@ SELECT w.execution_id AS "execution_id!", e.namespace AS "namespace?", e.kind AS
        coalesce(p.wake_at <= clock_timestamp(), false) AS "is_due!",
        s.condition AS "condition?", s.resume_policy,
        (SELECT count(*) FROM signal g
-        WHERE g.partition = $1 AND g.execution_id = w.execution_id) AS "accepted!",
+        WHERE g.partition = $1 AND g.execution_id = w.execution_id
+          AND g.seq > coalesce(e.last_signal_before, 0)) AS "accepted!",
        t.ids AS "waitpoint_ids?", t.keys AS "waitpoint_keys?", t.states AS "waitpoint_states?",
        t.reasons AS "waitpoint_reasons?: Vec<Option<String>>",
        t.signals AS "waitpoint_signals?", t.expired AS "waitpoint_expired?",
@@ -26,7 +27,7 @@ SELECT w.execution_id AS "execution_id!", e.namespace AS "namespace?", e.kind AS
        clock_timestamp() AS "now!"
 FROM unnest($2::uuid[]) AS w(execution_id)
 LEFT JOIN LATERAL (
-    SELECT e.namespace, e.kind, e.policy FROM execution e
+    SELECT e.namespace, e.kind, e.policy, e.last_signal_before FROM execution e
     WHERE e.partition = $1 AND e.id = w.execution_id OFFSET 0
 ) AS e ON true
 LEFT JOIN LATERAL (

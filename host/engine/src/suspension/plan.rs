@@ -11,6 +11,7 @@ use model::{
 use super::Delivered;
 use super::deliver::{DeliverVerdict, Resume};
 use super::inbox::Read;
+use super::resume;
 use super::signal::{Right, Signal};
 use crate::execution::Operation;
 use crate::standby::{Needs, Seat};
@@ -73,7 +74,9 @@ impl<'a> Plan<'a> {
             plan.verdicts
                 .push((at, DeliverVerdict::Signal(Err(refusal)), None));
         };
-        let read = match (read, &signal.right) {
+        // Whether a token holds no more. A repeat of what it brought while it held is
+        // answered all the same.
+        let (read, is_over) = match (read, &signal.right) {
             (
                 Some(read),
                 Right::Token {
@@ -82,20 +85,22 @@ impl<'a> Plan<'a> {
                     namespace,
                 },
             ) => {
-                if !read.accepts(kid, *expires_at) || read.namespace != *namespace {
+                if read.namespace != *namespace {
                     return refuse(self, InvalidToken.into());
                 }
-                read
+                let is_over = !read.accepts(kid, *expires_at);
+                (read, is_over)
             }
             (Some(read), Right::Operator { namespace, .. })
                 if namespace.as_ref().is_none_or(|it| *it == read.namespace) =>
             {
-                read
+                (read, false)
             }
             _ => return refuse(self, SignalRefusal::ExecutionNotFound),
         };
         let waitpoint_id = match read.find(&signal.waitpoint) {
             Ok(found) => found,
+            Err(_) if is_over => return refuse(self, InvalidToken.into()),
             Err(refusal) => return refuse(self, refusal),
         };
         let delivered = |signal_id, effect, duplicate| Delivered {
@@ -108,6 +113,9 @@ impl<'a> Plan<'a> {
         if let Some(&(signal_id, effect)) = known {
             let verdict = DeliverVerdict::Signal(Ok(delivered(signal_id, effect, true)));
             return self.verdicts.push((at, verdict, None));
+        }
+        if is_over {
+            return refuse(self, InvalidToken.into());
         }
         if let Some(key) = &signal.deliver.idempotency_key
             && let Some((first, effect, number)) = self.twin(execution_id, waitpoint_id, key)
@@ -164,7 +172,8 @@ impl<'a> Plan<'a> {
         boxed.only_due |= resume.only_due;
         boxed.asked_delay_ms = resume.delay_ms;
         let operation = resume.operation.as_ref();
-        boxed.operations.extend(operation.map(|it| (it, None)));
+        let detail = resume::detail(resume.delay_ms);
+        boxed.operations.extend(operation.map(|it| (it, detail)));
         let number = boxed.number;
         self.verdicts
             .push((at, DeliverVerdict::Resume(true), Some(number)));

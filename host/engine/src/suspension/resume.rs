@@ -6,12 +6,13 @@
 use model::{Invalid, Limits, OperateRefusal, SuspensionCloseReason};
 
 use super::deliver::{DeliverCall, DeliverVerdict, Resume};
-use crate::execution::{Operate, Operation, TRIES, moving};
-use crate::{Answer, Engine};
+use crate::execution::{Operate, Operation, Place, TRIES, count, moving};
+use crate::{Answer, Engine, Error};
 
 impl Engine {
     /// Has a suspended execution go on although its condition is not satisfied,
-    /// after a delay if one is given, or else after that of its resume policy.
+    /// after a delay if one is given, or else after that of its resume policy. A repeat by
+    /// the same operator succeeds again until the execution is suspended again.
     ///
     /// # Refusals
     /// `execution_not_suspended` unless it is suspended.
@@ -36,10 +37,15 @@ impl Engine {
                 return Ok(Err(OperateRefusal::ExecutionNotFound));
             };
             let Some(suspension) = place.suspension else {
-                return Ok(Err(OperateRefusal::ExecutionNotSuspended {
-                    state: place.state,
-                    outcome: place.outcome,
-                }));
+                return Ok(
+                    match self.resumed_before(&operate, delay_ms, &place).await? {
+                        true => Ok(()),
+                        false => Err(OperateRefusal::ExecutionNotSuspended {
+                            state: place.state,
+                            outcome: place.outcome,
+                        }),
+                    },
+                );
             };
             let resume = Resume {
                 reason: SuspensionCloseReason::OperatorResume,
@@ -61,4 +67,35 @@ impl Engine {
         }
         Err(moving(operate.id))
     }
+
+    /// Whether the same request ended the last suspension of this life.
+    async fn resumed_before(
+        &self,
+        operate: &Operate,
+        delay_ms: Option<u64>,
+        place: &Place,
+    ) -> Result<bool, Error> {
+        let last = self.last_operation(operate.id, &["resume"]).await?;
+        if !last.is_some_and(|last| last.by == operate.by && last.detail == detail(delay_ms)) {
+            return Ok(false);
+        }
+        let id = operate.id;
+        let ended = sqlx::query!(
+            "SELECT s.close_reason, s.replays FROM suspension s
+             WHERE s.partition = $1 AND s.execution_id = $2 ORDER BY s.seq DESC LIMIT 1",
+            id.partition().column(),
+            id.uuid(),
+        )
+        .fetch_optional(&self.inner.verbs)
+        .await?;
+        Ok(ended.is_some_and(|it| {
+            let reason = SuspensionCloseReason::OperatorResume.as_str();
+            it.close_reason.as_deref() == Some(reason) && count(it.replays) == place.replays
+        }))
+    }
+}
+
+/// Says what an operator asked for besides.
+pub(super) fn detail(delay_ms: Option<u64>) -> Option<String> {
+    delay_ms.map(|ms| format!("after {ms} ms"))
 }

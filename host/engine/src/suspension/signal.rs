@@ -39,8 +39,8 @@ impl Engine {
     /// Delivers a signal to a waitpoint. Durable when this returns; if it
     /// satisfies the condition, the execution goes on.
     ///
-    /// A repeat under the same key is a duplicate, also when the waitpoint is
-    /// closed by then.
+    /// A repeat under the same key is a duplicate, also when the waitpoint is closed or
+    /// the token is over by then.
     ///
     /// # Refusals
     /// See [`SignalRefusal`].

@@ -40,8 +40,7 @@ impl Engine {
         if let Some(SuspensionTimeout::At(at)) = suspend.timeout
             && at.utc() <= self.now().await?
         {
-            let detail = "timeout_at_in_past: it must be in the future";
-            return Ok(Err(Invalid::new("timeout_at", detail).into()));
+            return self.suspend_too_late(&suspend).await;
         }
         let fence = suspend.fence;
         let id = SuspensionId(mint::random_id());
@@ -95,6 +94,22 @@ impl Engine {
             }
         }
         Err(moving(fence.execution_id))
+    }
+
+    /// Answers a wish to wait until a time that has passed: unless it is a repeat, there
+    /// is nothing to wait for.
+    async fn suspend_too_late(&self, suspend: &Suspend) -> Answer<Suspended, SuspendRefusal> {
+        if let Some(answer) = self.asked_before(suspend).await? {
+            return Ok(answer);
+        }
+        Ok(match self.met(suspend, None).await? {
+            Met::Repeat(repeat) => Ok(Suspended::Suspended(repeat)),
+            Met::Refused(refusal) => Err(refusal.into()),
+            Met::Holds => {
+                let detail = "timeout_at_in_past: it must be in the future";
+                Err(Invalid::new("timeout_at", detail).into())
+            }
+        })
     }
 
     /// Suspends an execution that is taken to have no open waitpoint, as most have,
@@ -304,7 +319,7 @@ impl Engine {
         if look.observed.holds(&fence, false) {
             return Ok(Met::Holds);
         }
-        if look.own_end == Some(AttemptEnd::Suspended)
+        if look.ended_as(AttemptEnd::Suspended)
             && let Some(repeat) = self.begun_under(suspend).await?
         {
             return Ok(Met::Repeat(repeat));
@@ -318,7 +333,8 @@ impl Engine {
         let fence = suspend.fence;
         let id = fence.execution_id;
         let row = sqlx::query!(
-            "SELECT s.id, s.timeout_at, s.condition, s.resume_policy, s.state, e.namespace
+            "SELECT s.id, s.timeout_at, s.timeout_behavior, s.reason, s.requested_by, s.condition,
+                    s.resume_policy, s.state, s.state_type, e.namespace
              FROM suspension s JOIN execution e ON e.partition = $1 AND e.id = $2
              WHERE s.partition = $1 AND s.execution_id = $2 AND s.epoch = $3 AND NOT s.at_once",
             id.partition().column(),
@@ -327,10 +343,24 @@ impl Engine {
         )
         .fetch_optional(&self.inner.verbs)
         .await?;
+        // What the policy fills in, and a time from now, are taken as they were.
         let same = row.filter(|row| {
+            let state = suspend.state.as_ref();
             row.condition == written(&suspend.condition)
                 && row.resume_policy == policy_text(suspend.resume_policy)
-                && row.state.as_deref() == suspend.state.as_ref().map(|it| it.data.as_slice())
+                && row.state.as_deref() == state.map(|it| it.data.as_slice())
+                && row.state_type.as_deref() == state.map(|it| it.content_type.as_str())
+                && row.reason == suspend.reason.as_str()
+                && row.requested_by == suspend.requested_by.as_str()
+                && suspend
+                    .timeout_behavior
+                    .is_none_or(|it| row.timeout_behavior == it.as_str())
+                && match suspend.timeout {
+                    Some(SuspensionTimeout::At(at)) => row
+                        .timeout_at
+                        .is_some_and(|it| (it - at.utc()).abs() < time::Duration::MICROSECOND),
+                    _ => true,
+                }
         });
         let Some(row) = same else { return Ok(None) };
         let mut waitpoints = sqlx::query!(

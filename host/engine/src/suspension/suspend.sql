@@ -75,15 +75,19 @@ released AS (
               l.renewals, l.retries, l.reclaims, l.replays,
               coalesce(w.timeout_at,
                        clock_timestamp() + w.timeout_ms * interval '1 millisecond') AS times_out_at,
+              CASE WHEN l.attempt_deadline_at IS NOT NULL
+                   THEN greatest(0, ceil(1000 * extract(
+                            epoch FROM l.attempt_deadline_at - clock_timestamp())))::bigint
+              END AS left_ms,
               w.*
 ),
 recorded AS (
     INSERT INTO attempt (partition, execution_id, epoch, attempt, attempt_type, lease_id,
                          worker_instance_id, acquired_at, ended, renewals, component_id, log,
-                         cpu_ticks, memory_peak_bytes, host_calls, bytes_out, wall_us)
+                         cpu_ticks, memory_peak_bytes, host_calls, bytes_out, wall_us, left_ms)
     SELECT $1, execution_id, epoch, attempt, attempt_type, lease_id, worker_instance_id,
            acquired_at, 'suspended', renewals, component_id, log, cpu_ticks, memory_peak_bytes,
-           host_calls, bytes_out, wall_us
+           host_calls, bytes_out, wall_us, left_ms
     FROM released
 ),
 put_down AS (

@@ -55,6 +55,12 @@ impl Host for State {
     ) -> wasmtime::Result<Result<Failed, LeaseError>> {
         self.called(failure.code.len() + failure.message.len())?;
         let held = self.held(&lease)?;
+        // One that is returned must be recorded somehow; this one can be said otherwise.
+        if model::is_reserved_code(&failure.code)
+            && let Err(invalid) = model::failure_code(&failure.code)
+        {
+            return Ok(Err(LeaseError::Invalid(invalid.to_string())));
+        }
         let failure = crate::storable::failure(failure);
         let carries = failure.message.len();
         let HostSide::Engine(side) = &self.side else {
@@ -65,6 +71,7 @@ impl Host for State {
         let request = Fail {
             fence: held.attempt.fence,
             failure,
+            timed_out: false,
             report: self.report(side, &held),
             known: held.known.clone(),
         };
@@ -75,7 +82,9 @@ impl Host for State {
             })
             .await?;
         Ok(self.ended(&held, answer).map(|failed| match failed {
-            EngineFailed::RetryScheduled { due_at } => Failed::RetryScheduled(timestamp_ms(due_at)),
+            EngineFailed::RetryScheduled { due_at, .. } => {
+                Failed::RetryScheduled(timestamp_ms(due_at))
+            }
             EngineFailed::Terminal => Failed::Terminal,
         }))
     }

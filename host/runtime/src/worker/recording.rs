@@ -37,7 +37,8 @@ pub(super) async fn record(worker: &Worker, attempt: &Attempt, ending: Ending, e
     let id = ending.fence.execution_id;
     let refused = match ended {
         Ended::Completed(result) => complete(worker, attempt, ending, result).await,
-        Ended::Failed(failure) => fail(worker, attempt, &ending, failure).await,
+        Ended::Failed(failure) => fail(worker, attempt, &ending, failure, false).await,
+        Ended::TimedOut(failure) => fail(worker, attempt, &ending, failure, true).await,
         Ended::Recorded => None,
         // Said before, now and then.
         Ended::NotOpened(_) => release(worker, attempt, &ending).await,
@@ -76,7 +77,7 @@ async fn complete(
                 "result_invalid",
                 format!("the result cannot be stored: {invalid}"),
             );
-            fail(worker, attempt, &ending, failure).await
+            fail(worker, attempt, &ending, failure, false).await
         }
         Recording::Faulty => give_up(worker, attempt, &ending).await,
         answer => answer.refusal(),
@@ -88,16 +89,17 @@ async fn fail(
     attempt: &Attempt,
     ending: &Ending,
     failure: Failure,
+    timed_out: bool,
 ) -> Option<LeaseRefusal> {
     let class = failure.class;
-    match insist_on_failure(worker, attempt, ending, failure).await {
+    match insist_on_failure(worker, attempt, ending, failure, timed_out).await {
         Recording::Refused(LeaseRefusal::Invalid(invalid)) => {
             let failure = Failure::new(
                 class,
                 "failure_invalid",
                 format!("the failure that was reported cannot be stored: {invalid}"),
             );
-            let answer = insist_on_failure(worker, attempt, ending, failure).await;
+            let answer = insist_on_failure(worker, attempt, ending, failure, false).await;
             answer.refusal()
         }
         Recording::Faulty => give_up(worker, attempt, ending).await,
@@ -120,7 +122,7 @@ async fn give_up(worker: &Worker, attempt: &Attempt, ending: &Ending) -> Option<
         "host_fault",
         "the outcome could not be stored; the operator's log says why",
     );
-    let answer = insist_on_failure(worker, attempt, &plain, failure).await;
+    let answer = insist_on_failure(worker, attempt, &plain, failure, false).await;
     if matches!(answer, Recording::Faulty) {
         worker.counters.unrecorded.fetch_add(1, Ordering::Relaxed);
     }
@@ -132,11 +134,13 @@ async fn insist_on_failure(
     attempt: &Attempt,
     ending: &Ending,
     failure: Failure,
+    timed_out: bool,
 ) -> Recording {
     insist(worker, attempt, || {
         worker.engine.fail(Fail {
             fence: ending.fence,
             failure: failure.clone(),
+            timed_out,
             report: ending.report.clone(),
             known: ending.known.clone(),
         })

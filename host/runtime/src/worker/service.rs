@@ -443,14 +443,14 @@ async fn watch_over(service: Arc<Service>, held: Arc<Held>) {
             // Stopping, as the guest sees it, but the lease still holds for
             // this one write.
             held.attempt.lose();
-            let failure = Failure::new(FailureClass::Timeout, "attempt_timeout", stop.to_string());
+            let ended = crate::verdict::stopped(stop);
             let (service, held) = (service.clone(), held.clone());
             // Apart from the watch, which ends when the guest lets go.
             tokio::spawn(async move {
                 let ending = service.ending(&held, None);
-                let ended = Ended::Failed(failure);
+                let word = ended.word().to_owned();
                 recording::record(&service.worker, &held.attempt, ending, ended).await;
-                service.close(&held, slot, "attempt_timeout");
+                service.close(&held, slot, &word);
             });
             tokio::time::sleep(grace).await;
         }

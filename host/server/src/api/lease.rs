@@ -271,6 +271,9 @@ pub struct LeaseOutcome {
     )]
     #[schema(value_type = Option<String>, format = DateTime)]
     pub due_at: Option<OffsetDateTime>,
+    /// Number of the attempt a failure is retried with, from zero.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_attempt_index: Option<u32>,
 }
 
 /// What became of one of many: an outcome or a problem.

@@ -51,6 +51,7 @@ pub use problem::ProblemBody;
 pub(crate) use request::present;
 pub use request::{
     BatchResults, BatchVerdict, CancelledExecution, CreateBatch, CreateExecution, CreatedExecution,
+    RevokedExecution,
 };
 pub use signal::{
     CallbackAnswer, Decide, DeliveredSignal, OperatorSignal, ReceivedSignal, SendSignal, Signal,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use model::{ExecutionId, ExecutionPolicy, PublicState};
+use model::{AlreadySatisfied, ExecutionId, ExecutionPolicy, LeaseId, PublicState};
 use serde::de::{Error as _, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
@@ -115,6 +115,23 @@ pub struct CancelledExecution {
     pub was_active: bool,
     /// Whether it had been cancelled before.
     pub already: bool,
+}
+
+/// Which lease was taken away.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct RevokedExecution {
+    /// The execution.
+    #[schema(value_type = String)]
+    pub id: ExecutionId,
+    /// The lease that is gone.
+    #[schema(value_type = String)]
+    pub lease_id: LeaseId,
+    /// Its epoch.
+    pub epoch: u64,
+    /// `already_revoked` or `already_expired` when it was gone before; `null` when this
+    /// request took it away.
+    #[schema(value_type = Option<String>)]
+    pub already: Option<AlreadySatisfied>,
 }
 
 /// A JSON `null` is an input like any other; only a missing field is none.

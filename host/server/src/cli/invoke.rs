@@ -79,7 +79,7 @@ pub async fn run(context: &Context, args: InvokeArgs) -> Result<Exit, Failure> {
             return Ok(Exit::Ok);
         }
         _ if context.json => {}
-        Ended::Failed(failure) => {
+        Ended::Failed(failure) | Ended::TimedOut(failure) => {
             let text = format!("{} {}: {}", failure.class, failure.code, failure.message);
             complain(&neutralise(&text));
             for line in failure.backtrace.iter().flat_map(|text| text.lines()) {
@@ -100,7 +100,7 @@ fn report(context: &Context, invoked: &InvokeReport) {
             _ => None,
         };
         let failure = match &invoked.outcome {
-            Ended::Failed(failure) => Some(failure),
+            Ended::Failed(failure) | Ended::TimedOut(failure) => Some(failure),
             _ => None,
         };
         let shown = json!({

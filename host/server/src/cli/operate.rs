@@ -6,16 +6,17 @@ use std::collections::BTreeMap;
 
 use clap::{Args, Subcommand};
 use engine::ExecutionInfo;
-use model::{BlockingReason, ExecutionId, FailureClass, LeaseId};
+use model::{AlreadySatisfied, BlockingReason, ExecutionId, FailureClass, LeaseId};
 use reqwest::Method;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::Context;
+use super::client::Answer;
 use super::exit::{Exit, Failure};
 use super::input::InputArgs;
 use super::terminal::{Paint, neutralise};
-use crate::api::Tags;
+use crate::api::{RevokedExecution, Tags};
 
 /// Which execution, and why.
 #[derive(Debug, Args)]
@@ -143,7 +144,22 @@ pub async fn priority(context: &Context, args: PriorityArgs) -> Result<Exit, Fai
 /// Runs `revoke`.
 pub async fn revoke(context: &Context, args: RevokeArgs) -> Result<Exit, Failure> {
     let fields = fields([("expected_lease_id", args.lease)]);
-    ask(context, Method::POST, "revoke-lease", args.which, fields).await
+    let Some(answer) = send(context, Method::POST, "revoke-lease", args.which, fields).await?
+    else {
+        return Ok(Exit::Ok);
+    };
+    let revoked: RevokedExecution = answer.read()?;
+    let how = match revoked.already {
+        None => "revoked",
+        Some(AlreadySatisfied::AlreadyRevoked) => "was revoked before",
+        Some(AlreadySatisfied::AlreadyExpired) => "had expired before",
+    };
+    let line = format!(
+        "lease {} (epoch {}): {how}",
+        revoked.lease_id, revoked.epoch
+    );
+    context.terminal.line(&line);
+    Ok(Exit::Ok)
 }
 
 /// Runs `resume`.
@@ -245,6 +261,25 @@ fn body(reason: Option<String>, mut body: Map<String, Value>) -> Map<String, Val
     body
 }
 
+/// Asks for a verb; shows the answer to programs, and returns it to be shown to people.
+async fn send(
+    context: &Context,
+    method: Method,
+    verb: &str,
+    which: Which,
+    fields: Map<String, Value>,
+) -> Result<Option<Answer>, Failure> {
+    let path = format!("/v1/executions/{}/{verb}", which.id);
+    let body = body(which.reason, fields);
+    let answer = context.client()?.send_json(method, &path, &body).await?;
+    if context.json {
+        context.terminal.json(&answer.text());
+        return Ok(None);
+    }
+    Ok(Some(answer))
+}
+
+/// Asks for a verb that answers with the execution.
 async fn ask(
     context: &Context,
     method: Method,
@@ -252,13 +287,9 @@ async fn ask(
     which: Which,
     fields: Map<String, Value>,
 ) -> Result<Exit, Failure> {
-    let path = format!("/v1/executions/{}/{verb}", which.id);
-    let body = body(which.reason, fields);
-    let answer = context.client()?.send_json(method, &path, &body).await?;
-    if context.json {
-        context.terminal.json(&answer.text());
+    let Some(answer) = send(context, method, verb, which, fields).await? else {
         return Ok(Exit::Ok);
-    }
+    };
     let info: ExecutionInfo = answer.read()?;
     let state = context.terminal.paint(
         Paint::of_state(info.public_state),

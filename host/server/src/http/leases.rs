@@ -251,12 +251,16 @@ impl Verb for FailLease {
         let failed = engine.fail(Fail {
             fence,
             failure: Failure::new(self.class, &self.code, self.message),
+            timed_out: false,
             report: report(self.log)?,
             known: None,
         });
         Ok(match failed.await?? {
             Failed::Terminal => outcome(&fence, LeaseEffect::Failed),
-            Failed::RetryScheduled { due_at } => due(&fence, LeaseEffect::RetryScheduled, due_at),
+            Failed::RetryScheduled { due_at, attempt } => LeaseOutcome {
+                next_attempt_index: Some(attempt),
+                ..due(&fence, LeaseEffect::RetryScheduled, due_at)
+            },
         })
     }
 }
@@ -402,6 +406,7 @@ fn outcome(fence: &Fence, effect: LeaseEffect) -> LeaseOutcome {
         outcome: effect,
         lease_expires_at: None,
         due_at: None,
+        next_attempt_index: None,
     }
 }
 

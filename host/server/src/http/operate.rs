@@ -1,5 +1,5 @@
 //! What operators ask of an execution: verbs that need no fence. Each is kept
-//! with the execution, and answers with the execution as it then is.
+//! with the execution, and most answer with the execution as it then is.
 
 use axum::body::Body;
 use axum::extract::State;
@@ -16,7 +16,8 @@ use super::problem::Problem;
 use super::query::Query;
 use super::read::{Id, existing};
 use crate::api::{
-    self, Asks, OperateExecution, ProblemBody, ResumeExecution, RevokeLease, SetPriority,
+    self, Asks, OperateExecution, ProblemBody, ResumeExecution, RevokeLease, RevokedExecution,
+    SetPriority,
 };
 
 /// Who asks when a request does not say.
@@ -51,7 +52,8 @@ pub async fn after(app: &App, id: ExecutionId) -> Result<Json<ExecutionInfo>, Pr
 /// Takes the lease of a running execution away.
 ///
 /// The execution is ready again at once, for a new attempt of type `reclaim`;
-/// at its reclaim cap it fails. Whoever ran it can write no more.
+/// at its reclaim cap it fails. Its last holder can write no more. Asked again for a
+/// lease that is gone already it succeeds, and says so.
 #[utoipa::path(
     post, path = "/v1/executions/{id}/revoke-lease", tag = "executions",
     params(
@@ -60,7 +62,7 @@ pub async fn after(app: &App, id: ExecutionId) -> Result<Json<ExecutionInfo>, Pr
     ),
     request_body(content = Option<RevokeLease>, content_type = "application/json"),
     responses(
-        (status = 200, body = api::Execution),
+        (status = 200, body = RevokedExecution),
         (status = "default", body = ProblemBody, content_type = "application/problem+json"),
     )
 )]
@@ -70,14 +72,19 @@ pub async fn revoke(
     query: Query,
     headers: HeaderMap,
     body: Body,
-) -> Result<Json<ExecutionInfo>, Problem> {
+) -> Result<Json<RevokedExecution>, Problem> {
     let (operate, request): (_, RevokeLease) = asked(&app, id, query, &headers, body).await?;
     let revoke = Revoke {
         operate,
         expected_lease_id: request.expected_lease_id,
     };
-    app.engine.revoke(revoke).await??;
-    after(&app, id).await
+    let revoked = app.engine.revoke(revoke).await??;
+    Ok(Json(RevokedExecution {
+        id,
+        lease_id: revoked.lease_id,
+        epoch: revoked.epoch,
+        already: revoked.already,
+    }))
 }
 
 /// Has a suspended execution go on although its condition is not satisfied.
