@@ -191,7 +191,7 @@ struct Case {
     until: OffsetDateTime,
 }
 
-async fn arrange(engine: &Engine, verb: Verb) -> Case {
+async fn arrange(database: &Database, engine: &Engine, verb: Verb) -> Case {
     let mut request = create("x");
     request.policy.retry_policy.max_retries = match verb {
         Verb::FailForGood => 0,
@@ -204,7 +204,7 @@ async fn arrange(engine: &Engine, verb: Verb) -> Case {
         id,
         fence,
         token: None,
-        until: OffsetDateTime::now_utc() + Duration::from_secs(3),
+        until: work::now(database).await + Duration::from_secs(3),
     };
     match verb {
         Verb::Prioritise | Verb::Block | Verb::ClaimGrant => {
@@ -509,7 +509,7 @@ async fn pass(database: &Database, engine: &Engine, case: &Case, verb: Verb) {
     // A time that was given is compared with the clock, which cannot be moved.
     if matches!(verb, Verb::SuspendUntil | Verb::SuspendKeyed) {
         eventually("the time limit has passed", async || {
-            (OffsetDateTime::now_utc() > case.until).then_some(())
+            (work::now(database).await > case.until).then_some(())
         })
         .await;
     }
@@ -535,7 +535,7 @@ async fn repeats_of_every_verb_are_answered_as_the_first_was() {
             let Some(expected) = expected else { continue };
             let database = database().await;
             let engine = database.engine().await;
-            let case = arrange(&engine, *verb).await;
+            let case = arrange(&database, &engine, *verb).await;
             let first = ask(&engine, &case, *verb, false).await;
             let first = first.unwrap_or_else(|code| panic!("{verb:?} was refused: {code}"));
             if way == "later" {

@@ -421,7 +421,7 @@ async fn every_refusal_of_a_suspension_has_its_name() {
 async fn a_suspension_is_asked_for_again_after_its_time_and_is_no_new_one() {
     let (database, engine) = setup().await;
     let first = running(&engine).await;
-    let until = OffsetDateTime::now_utc() + Duration::from_secs(3);
+    let until = crate::work::now(&database).await + Duration::from_secs(3);
     let wish = |fence, key: Option<&str>| {
         let mut suspend = suspend(fence, single("door", "open"));
         suspend.timeout = Some(SuspensionTimeout::At(Moment::new(until).expect("a time")));
@@ -434,7 +434,7 @@ async fn a_suspension_is_asked_for_again_after_its_time_and_is_no_new_one() {
     engine.reconcile().await.expect("swept");
     let second = claim_one(&engine).await;
     testkit::eventually("the time limit has passed", async || {
-        (OffsetDateTime::now_utc() > until).then_some(())
+        (crate::work::now(&database).await > until).then_some(())
     })
     .await;
     // Its handler runs from its beginning again.

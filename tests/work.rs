@@ -76,3 +76,11 @@ pub(crate) fn operate(id: ExecutionId) -> Operate {
         },
     }
 }
+
+/// Returns the database's time.
+pub(crate) async fn now(database: &Database) -> time::OffsetDateTime {
+    sqlx::query_scalar("SELECT clock_timestamp()")
+        .fetch_one(&mut database.connection().await)
+        .await
+        .expect("asked")
+}
