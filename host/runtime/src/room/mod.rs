@@ -7,19 +7,21 @@
 //! ```
 //!
 //! [`needs`] says what a component occupies when it is opened, [`machine`] what
-//! the machine has, [`size`] how large a pool both allow. [`line`](mod@line) decides
-//! who gets what: it is the only place where room is handed out.
+//! the machine has, [`size`] how large a pool both allow. [`shared`] hands it
+//! out, the only place that does, as [`line`](mod@line) decides.
 
 mod line;
 mod machine;
 mod needs;
+mod parts;
 mod seat;
+mod shared;
 mod size;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use line::{ForMore, Room};
 pub use machine::{Machine, MemoryBudget};
 pub(crate) use needs::{INSTANCE_BYTES_MAX, Needs, Wanted, count, sealed, split};
 pub(crate) use seat::{Allowance, NoRoom, Seat};
+pub(crate) use shared::{ForMore, Room};
 pub use size::{Bound, PoolSize};

@@ -4,8 +4,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use super::line::{Parts, Room};
 use super::needs::Wanted;
+use super::parts::Parts;
+use super::shared::Room;
 
 /// The room of one sandbox; given back when dropped, which is to be after its store.
 #[derive(Debug)]
