@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use model::AttemptEnd;
+use model::EngineCode;
 
 /// What a code follows where one is made up.
 const MAKERS: [&str; 6] = [
@@ -53,9 +53,10 @@ fn codes_of_the_source() -> BTreeSet<String> {
     for part in ["engine", "runtime"] {
         rust_files(top().join("host").join(part).join("src"), &mut files);
     }
-    let mut codes: BTreeSet<String> = [AttemptEnd::LeaseExpired, AttemptEnd::LeaseRevoked]
-        .map(|end| end.as_str().to_owned())
-        .into();
+    let mut codes: BTreeSet<String> = EngineCode::ALL
+        .iter()
+        .map(|code| code.as_str().to_owned())
+        .collect();
     for path in files {
         let text = fs::read_to_string(&path).expect("text");
         let source = text.split("#[cfg(test)]").next().unwrap_or_default();
@@ -69,10 +70,6 @@ fn codes_of_the_source() -> BTreeSet<String> {
                 let call = call.split(';').next().unwrap_or_default();
                 codes.extend(codes_in(call).next().map(str::to_owned));
             }
-        }
-        // Codes with a name.
-        for constant in source.split("_CAP: &str = ").skip(1) {
-            codes.extend(codes_in(constant).next().map(str::to_owned));
         }
     }
     // Words of counters, for ends that are no failures.

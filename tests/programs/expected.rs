@@ -380,13 +380,16 @@ impl Expected {
         }
     }
 
+    /// Whether an operator's resume is answered as done: it is, or the same operator
+    /// has resumed the last suspension of this life before.
     pub(super) fn resume(&mut self) -> bool {
-        let waits = self.place == Place::Suspended;
-        if waits {
-            let reason = SuspensionCloseReason::OperatorResume;
+        let reason = SuspensionCloseReason::OperatorResume;
+        if self.place == Place::Suspended {
             self.end(reason, Vec::new(), WaitpointCloseReason::Resumed);
+            return true;
         }
-        waits
+        let last = self.resumption();
+        last.is_some_and(|last| last.reason == Some(reason))
     }
 
     /// Lets the time of a suspension pass.
@@ -461,6 +464,8 @@ impl Expected {
         self.place = Place::Done(outcome);
     }
 
+    /// Whether a replay is answered as done: it is, or the same operator has begun
+    /// this life with one before.
     pub(super) fn replay(&mut self) -> bool {
         let over = matches!(self.place, Place::Done(_));
         if over {
@@ -473,7 +478,7 @@ impl Expected {
                 }
             }
         }
-        over
+        over || self.life > 0
     }
 
     /// Returns the suspension a lease goes on with.
