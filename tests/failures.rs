@@ -166,6 +166,7 @@ async fn an_execution_whose_hosts_keep_dying_fails_at_its_cap() {
         .await
         .expect("asked")
         .expect("kept")
+        .rows
         .pop()
         .expect("events");
     assert_eq!(last.kind, EventKind::Failed, "the end is announced");

@@ -164,8 +164,8 @@ async fn an_execution_leaves_with_all_its_rows_when_its_retention_is_over() {
     assert_eq!(rows_of(&database, id).await, []);
     assert_eq!(engine.get(id, None).await.expect("asked"), None);
     assert_eq!(engine.result(id, None).await.expect("asked"), None);
-    assert_eq!(engine.history(id).await.expect("asked"), []);
-    assert_eq!(engine.attempts(id).await.expect("asked"), []);
+    assert_eq!(*engine.history(id).await.expect("asked"), []);
+    assert_eq!(*engine.attempts(id).await.expect("asked"), []);
     let late = engine.complete(complete(first.fence, "late")).await;
     assert_eq!(
         late.expect("asked").expect_err("it is gone").code(),
@@ -386,7 +386,7 @@ async fn a_reader_whose_place_in_the_log_was_removed_is_told_so() {
     engine.reconcile().await.expect("swept");
 
     let kept = read(None).await.expect("from the oldest that is kept");
-    assert_eq!(kept, all[6..]);
+    assert_eq!(*kept, all[6..]);
     let last = old.last().map(|event| event.cursor);
     assert_eq!(read(last).await.expect("missed nothing"), kept);
     for event in &old[..5] {

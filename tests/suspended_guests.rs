@@ -251,6 +251,7 @@ async fn wrong_wishes_are_refused_by_name_and_leave_the_host_alone() {
         ("state", "state: 2097152 bytes"),
         ("never", "timeout_at"),
         ("yesterday", "timeout_at"),
+        ("pointless", "timeout_behavior: `cancel` would never happen"),
         ("nobody", "timeout_only_without_deadline"),
         (
             "waitpoints",

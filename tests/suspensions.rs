@@ -145,7 +145,7 @@ async fn each_timeout_behaviour_has_its_end() {
         assert_eq!(state(&engine, claimed.fence).await, public, "{behavior}");
         let id = claimed.fence.execution_id;
         let suspensions = engine.suspensions(id, None, 100).await.expect("asked");
-        let info = suspensions.expect("known").remove(0);
+        let info = suspensions.expect("known").rows.remove(0);
         let closed = info.close_reason.map(SuspensionCloseReason::as_str);
         assert_eq!(closed.unwrap_or_default(), reason);
         let token = &suspension.waitpoints[0].token;
@@ -176,7 +176,7 @@ async fn each_timeout_behaviour_has_its_end() {
                 let late = try_deliver(&engine, signal(token, "open")).await;
                 assert_eq!(late.expect_err("over").code(), "target_not_signalable");
                 let seen = engine.waitpoints(id, None).await.expect("asked");
-                let seen = seen.expect("known").remove(0);
+                let seen = seen.expect("known").rows.remove(0);
                 assert_eq!(seen.close_reason.expect("closed").as_str(), reason);
             }
         }

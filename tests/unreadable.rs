@@ -10,7 +10,7 @@ use crate::api::{Api, code, flowhost, text, with};
 use crate::http_work::{claim_one, register, start, word};
 use crate::work::{claim, create, setup};
 
-async fn run(database: &Database, statement: String) {
+pub(crate) async fn run(database: &Database, statement: String) {
     let mut connection = database.connection().await;
     let done = connection.execute(AssertSqlSafe(statement.as_str())).await;
     done.unwrap_or_else(|error| panic!("{statement}: {error}"));
@@ -18,7 +18,12 @@ async fn run(database: &Database, statement: String) {
 
 /// Reads every page of a list, two rows at a time; returns the ids that are shown, and
 /// what is told of the others.
-async fn pages(api: &Api, path: &str, rows: &str, id: &str) -> (Vec<String>, Vec<Value>) {
+pub(crate) async fn pages(
+    api: &Api,
+    path: &str,
+    rows: &str,
+    id: &str,
+) -> (Vec<String>, Vec<Value>) {
     let (mut shown, mut hidden) = (Vec::new(), Vec::new());
     let mut after = String::new();
     loop {

@@ -155,7 +155,7 @@ async fn told(database: &Database, engine: &Engine) -> usize {
 
 async fn waitpoints(engine: &Engine, id: ExecutionId) -> Vec<WaitpointInfo> {
     let waitpoints = engine.waitpoints(id, None).await;
-    waitpoints.expect("asked").expect("known")
+    waitpoints.expect("asked").expect("known").rows
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -11,7 +11,7 @@
 //! A flush runs in a task of its own that no caller can cancel. It is bounded in time,
 //! and repeated for as long as a caller can be expected to wait. One that panics is
 //! split until the call that does it is alone: that one is answered with a defect, and
-//! the others ride on.
+//! the others ride on. So is one that meets a row that cannot be read.
 
 use std::collections::HashSet;
 use std::hash::Hash;
@@ -221,6 +221,19 @@ fn one_batch<I: Rider, V>(waiting: Calls<I, V>) -> (Calls<I, V>, Calls<I, V>) {
     (batch, rest)
 }
 
+/// Splits a batch into two that are flushed again, the first one last.
+fn halves<I, V>(
+    mut calls: Vec<Box<I>>,
+    mut answers: Vec<oneshot::Sender<Result<V, Error>>>,
+) -> [(Calls<I, V>, bool); 2] {
+    let later = calls.split_off(calls.len() / 2);
+    let of_later = answers.split_off(calls.len());
+    [
+        (later.into_iter().zip(of_later).collect(), true),
+        (calls.into_iter().zip(answers).collect(), true),
+    ]
+}
+
 impl<F> Line<F> {
     /// Flushes a batch and answers its calls; returns whether the database did.
     async fn answer<I, V>(&self, batch: Calls<I, V>) -> bool
@@ -233,7 +246,7 @@ impl<F> Line<F> {
         let mut answered = false;
         while let Some((batch, retried)) = parts.pop() {
             let partition = batch[0].0.partition();
-            let (calls, mut answers): (Vec<Box<I>>, Vec<_>) = batch.into_iter().unzip();
+            let (calls, answers): (Vec<Box<I>>, Vec<_>) = batch.into_iter().unzip();
             let flushed = self
                 .overseers
                 .tasks
@@ -245,6 +258,17 @@ impl<F> Line<F> {
                         // A caller that went away does not undo its call.
                         let _ = answer.send(Ok(verdict));
                     }
+                }
+                // One row cannot be read: those on other rows ride on without it. What
+                // was applied before it was met is recognized.
+                Ok(Err(error @ Error::Corrupt { .. })) if calls.len() > 1 => {
+                    warn!(
+                        verb = self.name,
+                        calls = calls.len(),
+                        %error,
+                        "a flush met a row that cannot be read; it is split"
+                    );
+                    parts.extend(halves(calls, answers));
                 }
                 Ok(Err(error)) => {
                     for answer in answers {
@@ -267,11 +291,7 @@ impl<F> Line<F> {
                         message,
                         "a flush panicked; it is split"
                     );
-                    let mut calls = calls;
-                    let later = calls.split_off(calls.len() / 2);
-                    let of_later = answers.split_off(calls.len());
-                    parts.push((later.into_iter().zip(of_later).collect(), true));
-                    parts.push((calls.into_iter().zip(answers).collect(), true));
+                    parts.extend(halves(calls, answers));
                 }
             }
         }
@@ -344,6 +364,8 @@ mod tests {
 
     /// A call whose flush panics.
     const POISON: u32 = 1_000_001;
+    /// A call on a row that cannot be read.
+    const CORRUPT: u32 = 1_000_003;
     /// A call whose flush is never answered.
     const STUCK: u32 = 1_000_002;
 
@@ -375,6 +397,9 @@ mod tests {
                 return Err(Error::Unavailable("bad luck".to_owned()));
             }
             assert!(batch.iter().all(|call| call.1 != POISON), "poison");
+            if batch.iter().any(|call| call.1 == CORRUPT) {
+                return Err(Error::corrupt("t", "c", CORRUPT, "odd"));
+            }
             if batch.iter().any(|call| call.1 == STUCK) {
                 std::future::pending::<()>().await;
             }
@@ -426,6 +451,19 @@ mod tests {
             troubles.is_empty(),
             "the host is not to blame: {troubles:?}"
         );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_row_that_cannot_be_read_fails_only_the_call_on_it() {
+        let coalescer = Coalescer::start("add", 1, true, Checker(Arc::default()), &overseers());
+        let mut calls: Vec<_> = (0..40).map(|n| Add(0, n)).collect();
+        calls.insert(17, Add(0, CORRUPT));
+        let mut verdicts = coalescer.call_all(calls).await;
+        let corrupt = verdicts.remove(17).expect_err("it cannot be read");
+        assert!(matches!(corrupt, Error::Corrupt { .. }), "{corrupt}");
+        for (n, verdict) in (0..).zip(verdicts) {
+            assert_eq!(verdict.expect("another row"), n * 2);
+        }
     }
 
     #[tokio::test(start_paused = true)]

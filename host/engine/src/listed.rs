@@ -20,9 +20,9 @@ pub struct Unreadable {
     pub detail: String,
 }
 
-/// A page of a list.
+/// A list, or a page of one whose rows stand at places.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Listed<T, P> {
+pub struct Listed<T, P = ()> {
     /// The rows that can be shown, in the order of the list.
     pub rows: Vec<T>,
     /// The others.
@@ -41,11 +41,7 @@ impl<T, P> Listed<T, P> {
         limit: u32,
         rows: impl IntoIterator<Item = (P, Result<T, Error>)>,
     ) -> Result<Self, Error> {
-        let mut page = Self {
-            rows: Vec::new(),
-            unreadable: Vec::new(),
-            next: None,
-        };
+        let mut page = Self::default();
         let mut last = None;
         for (count, (place, row)) in (0..).zip(rows) {
             if count == limit {
@@ -61,9 +57,62 @@ impl<T, P> Listed<T, P> {
         Ok(page)
     }
 
+    /// Reads the rows of a page that may have been cut for another reason than its
+    /// number of rows: another follows if `more`.
+    ///
+    /// # Errors
+    /// Those that are not about one row.
+    pub(crate) fn cut(
+        more: bool,
+        rows: impl IntoIterator<Item = (P, Result<T, Error>)>,
+    ) -> Result<Self, Error> {
+        let mut last = None;
+        let rows = rows.into_iter().map(|(place, row)| {
+            last = Some(place);
+            ((), row)
+        });
+        let Listed {
+            rows, unreadable, ..
+        } = Listed::read(u32::MAX, rows)?;
+        Ok(Self {
+            rows,
+            unreadable,
+            next: last.filter(|_| more),
+        })
+    }
+
     /// Returns where the next page begins, if there is one.
     pub fn next(&self) -> Option<&P> {
         self.next.as_ref()
+    }
+}
+
+impl<T> Listed<T> {
+    /// Builds a list that has no pages.
+    pub(crate) const fn of(rows: Vec<T>, unreadable: Vec<Unreadable>) -> Self {
+        Self {
+            rows,
+            unreadable,
+            next: None,
+        }
+    }
+
+    /// Reads a list that has no pages.
+    ///
+    /// # Errors
+    /// Those that are not about one row.
+    pub(crate) fn whole(rows: impl IntoIterator<Item = Result<T, Error>>) -> Result<Self, Error> {
+        Self::read(u32::MAX, rows.into_iter().map(|row| ((), row)))
+    }
+}
+
+impl<T, P> Default for Listed<T, P> {
+    fn default() -> Self {
+        Self {
+            rows: Vec::new(),
+            unreadable: Vec::new(),
+            next: None,
+        }
     }
 }
 
@@ -100,7 +149,7 @@ impl Error {
 
 /// A time as the database holds it, in microseconds since 2000. It holds more times
 /// than there are in the years 0 to 9999, and the type of the driver panics on some.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct StoredTime(i64);
 
 const EPOCH: OffsetDateTime = time::macros::datetime!(2000-01-01 00:00 UTC);

@@ -73,7 +73,7 @@ pub use retry::Retry;
 pub use shown::{
     SHOWN_EXAMPLES_MAX, SHOWN_NAME_BYTES_MAX, SHOWN_TEXT_BYTES_MAX, shown, shown_name, shown_names,
 };
-pub use signal::{InvalidToken, SignalEffect, SignalId, SignalRefusal};
+pub use signal::{InvalidToken, KnownSource, SignalEffect, SignalId, SignalRefusal};
 pub use source::CancelSource;
 pub use state::{
     AttemptState, BlockingReason, EligibilityState, LifecyclePhase, Outcome, OwnershipState,

@@ -29,6 +29,21 @@ named! {
     }
 }
 
+named! {
+    /// Who sent a signal, where the host knows it by itself: nobody who carries a token
+    /// can say that it is one of these.
+    pub enum KnownSource ("source type") {
+        /// An operator, who needs no token.
+        Operator = "operator",
+        /// Whoever posted to a callback URL.
+        Webhook = "webhook",
+        /// An execution of this instance, by its handler.
+        Execution = "execution",
+        /// A component that holds several leases.
+        Component = "component",
+    }
+}
+
 /// The one answer to every token that is not good, whatever is wrong with it:
 /// forged, cut, changed, of another waitpoint, namespace or instance, of a key
 /// that was retired, past its time.

@@ -68,6 +68,23 @@ named! {
     }
 }
 
+impl SuspensionRequester {
+    /// Checks that the holder of a lease may suspend at the request of this one. It can
+    /// pass on what an operator or a policy asks of it; a time limit is the engine's, and
+    /// asks nobody but the engine.
+    pub fn check_holder(self) -> Result<(), Invalid> {
+        match self {
+            Self::Worker | Self::Operator | Self::Policy => Ok(()),
+            Self::SystemTimeoutPolicy => Err(Invalid::new(
+                "requested_by",
+                format!(
+                    "`{self}` is recorded by the engine alone: leave it out, or say worker, operator or policy"
+                ),
+            )),
+        }
+    }
+}
+
 named! {
     /// Where an execution goes when its condition is satisfied.
     pub enum ResumeTarget ("resume target") {
@@ -253,6 +270,14 @@ mod tests {
                 "paused_by_operator",
             ]
         );
+    }
+
+    #[test]
+    fn a_holder_suspends_at_the_request_of_anyone_but_a_time_limit() {
+        for requester in SuspensionRequester::ALL {
+            let refused = *requester == SuspensionRequester::SystemTimeoutPolicy;
+            assert_eq!(requester.check_holder().is_err(), refused, "{requester}");
+        }
     }
 
     #[test]

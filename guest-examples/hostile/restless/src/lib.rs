@@ -11,6 +11,7 @@
 //! | `state` | saves a state of 2 MiB |
 //! | `never` | suspends until a time that is none |
 //! | `yesterday` | suspends until a time that has passed |
+//! | `pointless` | says what shall happen when its time is over and sets none |
 //! | `nobody` | waits for its time to pass and sets none |
 //! | `waitpoints` | makes 1000 waitpoints |
 //! | `forge` | sends signals with tokens it made up |
@@ -37,7 +38,7 @@ use flowhost::engine::log::{Level, log};
 use flowhost::engine::signal::{Signal, observe};
 use flowhost::engine::suspend::{
     Binding, Condition, Count, CountKind, Matcher, Request, Resumption, Single, SuspendError,
-    Suspended, create_waitpoint, resumed,
+    Suspended, TimeoutBehavior, create_waitpoint, resumed,
 };
 use flowhost::engine::types::Payload;
 
@@ -100,6 +101,11 @@ impl Guest for Restless {
             }
             "never" => until(&lease, f64::NAN),
             "yesterday" => until(&lease, 1.0),
+            "pointless" => {
+                let request = Request::new(&[at("a")]);
+                request.set_timeout_behavior(TimeoutBehavior::Cancel);
+                shown(request.suspend(&lease, None))
+            }
             "nobody" => on(&lease, &[Condition::TimeoutOnly]),
             "waitpoints" => hoard(&lease),
             "forge" => ["", "v1", "v1.k.AAAA.AAAA", &"x".repeat(MIB)]

@@ -7,7 +7,8 @@ use model::{Digest, Invalid};
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
-use crate::{Answer, Engine, Error};
+use crate::listed::StoredTime;
+use crate::{Answer, Engine, Error, Listed};
 
 /// A component about to be published.
 #[derive(Debug, Clone)]
@@ -142,26 +143,26 @@ impl Engine {
         }))
     }
 
-    /// Lists published components, newest first.
-    pub async fn components(&self) -> Result<Vec<ComponentRow>, Error> {
+    /// Lists published components, newest first. One that cannot be shown is told of
+    /// by its number.
+    pub async fn components(&self) -> Result<Listed<ComponentRow>, Error> {
         let rows = sqlx::query!(
-            r#"SELECT id, digest, octet_length(bytes)::bigint AS "size!", world, imports, published_at
+            r#"SELECT id, digest, octet_length(bytes)::bigint AS "size!", world, imports,
+                      published_at AS "published_at: StoredTime"
                FROM component ORDER BY id DESC"#
         )
         .fetch_all(&self.inner.reads)
         .await?;
-        rows.into_iter()
-            .map(|row| {
-                Ok(ComponentRow {
-                    id: row.id,
-                    digest: digest(row.id, row.digest)?,
-                    size: row.size,
-                    world: row.world,
-                    imports: row.imports,
-                    published_at: row.published_at,
-                })
+        Listed::whole(rows.into_iter().map(|row| {
+            Ok(ComponentRow {
+                id: row.id,
+                digest: digest(row.id, row.digest)?,
+                size: row.size,
+                world: row.world,
+                imports: row.imports,
+                published_at: row.published_at.read("component", "published_at", row.id)?,
             })
-            .collect()
+        }))
     }
 
     /// Reads the bytes of a component.
@@ -189,37 +190,46 @@ impl Engine {
         Ok(Ok(done.rows_affected() == 1))
     }
 
-    /// Lists kinds by name, with their routes.
-    pub async fn kinds(&self) -> Result<Vec<Kind>, Error> {
+    /// Lists kinds by name, with their routes. One of which a route cannot be shown is
+    /// told of by its name.
+    pub async fn kinds(&self) -> Result<Listed<Kind>, Error> {
         let rows = sqlx::query!(
-            r#"SELECT k.name, k.created_at, r.component_id AS "component_id?",
-                      r.weight AS "weight?", c.digest AS "digest?"
+            r#"SELECT k.name, k.created_at AS "created_at: StoredTime",
+                      r.component_id AS "component_id?", r.weight AS "weight?",
+                      c.digest AS "digest?"
                FROM kind k LEFT JOIN route r ON r.kind = k.name
                LEFT JOIN component c ON c.id = r.component_id
                ORDER BY k.name, r.component_id"#
         )
         .fetch_all(&self.inner.reads)
         .await?;
-        let mut kinds: Vec<Kind> = Vec::new();
+        let mut kinds: Vec<(String, Result<Kind, Error>)> = Vec::new();
         for row in rows {
-            if kinds.last().is_none_or(|last| last.name != row.name) {
-                kinds.push(Kind {
-                    name: row.name,
-                    created_at: row.created_at,
+            if kinds.last().is_none_or(|(last, _)| *last != row.name) {
+                let created_at = row.created_at.read("kind", "created_at", &row.name);
+                let kind = created_at.map(|created_at| Kind {
+                    name: row.name.clone(),
+                    created_at,
                     routes: Vec::new(),
                 });
+                kinds.push((row.name, kind));
             }
-            if let (Some(id), Some(weight), Some(bytes), Some(kind)) =
-                (row.component_id, row.weight, row.digest, kinds.last_mut())
+            let route = row.component_id.zip(row.weight).zip(row.digest);
+            if let (Some(((id, weight), bytes)), Some((name, kind))) = (route, kinds.last_mut())
+                && let Ok(shown) = kind
             {
-                kind.routes.push(Route {
-                    component_id: id,
-                    digest: digest(id, bytes)?,
-                    weight: weight.unsigned_abs(),
-                });
+                match digest(id, bytes) {
+                    Ok(digest) => shown.routes.push(Route {
+                        component_id: id,
+                        digest,
+                        weight: weight.unsigned_abs(),
+                    }),
+                    // The component is told of where components are listed.
+                    Err(error) => *kind = Err(Error::corrupt("route", "component_id", name, error)),
+                }
             }
         }
-        Ok(kinds)
+        Listed::whole(kinds.into_iter().map(|(_, kind)| kind))
     }
 
     /// Sets which components serve a kind, replacing what served it, in one

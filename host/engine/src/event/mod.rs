@@ -2,7 +2,8 @@
 
 use model::{Cursor, Event, EventKind, EventsRefusal, ExecutionId, LeaseId, Limits, SignalId};
 
-use crate::{Answer, Engine, Error};
+use crate::execution::label;
+use crate::{Answer, Engine, Error, Listed};
 
 impl Engine {
     /// Reads up to `limit` events after a cursor; without one, from the oldest
@@ -12,7 +13,8 @@ impl Engine {
     /// those of one execution in the order they happened. Events of transactions
     /// younger than the oldest one still running come later, so that none is
     /// ever skipped. A cursor of another generation of the instance reads from
-    /// the oldest event.
+    /// the oldest event. One that cannot be shown, of a kind of a later version, is told
+    /// of by its place; the next read begins after the last of either.
     ///
     /// # Refusals
     /// [`EventsRefusal::CursorTooOld`]: events after the cursor were removed, so
@@ -21,7 +23,7 @@ impl Engine {
         &self,
         after: Option<Cursor>,
         limit: u32,
-    ) -> Answer<Vec<Event>, EventsRefusal> {
+    ) -> Answer<Listed<Event, Cursor>, EventsRefusal> {
         let generation = self.instance().generation;
         let known = after.filter(|cursor| cursor.generation == generation);
         let after = known.unwrap_or(Cursor::start(generation));
@@ -42,33 +44,30 @@ impl Engine {
                 return Ok(Err(EventsRefusal::CursorTooOld { after, floor }));
             }
         }
-        rows.into_iter()
-            .map(|row| {
-                let id = format!("{}.{}", row.xid, row.seq);
-                let kind: EventKind = row
-                    .kind
-                    .parse()
-                    .map_err(|error| Error::corrupt("event", "kinds", &id, error))?;
-                Ok(Event {
-                    cursor: Cursor {
-                        generation,
-                        xid: row.xid.unsigned_abs(),
-                        seq: row.seq.unsigned_abs(),
-                        position: u32::try_from(row.position).unwrap_or(0),
-                    },
-                    kind,
-                    execution_id: ExecutionId::from_uuid(row.execution_id),
-                    namespace: row.namespace,
-                    epoch: row.epoch.unsigned_abs(),
-                    attempt: row.attempt.map(i32::unsigned_abs),
-                    lease_id: row.lease_id.map(LeaseId),
-                    worker_instance_id: row.worker,
-                    signal_id: row.signal_id.map(SignalId),
-                    at: row.at,
-                })
-            })
-            .collect::<Result<_, Error>>()
-            .map(Ok)
+        let read = rows.into_iter().map(|row| {
+            let cursor = Cursor {
+                generation,
+                xid: row.xid.unsigned_abs(),
+                seq: row.seq.unsigned_abs(),
+                position: u32::try_from(row.position).unwrap_or(0),
+            };
+            let id = format!("{}.{}.{}", row.xid, row.seq, row.position);
+            let kind = label::<EventKind>("event", "kinds", id, &row.kind);
+            let event = kind.map(|kind| Event {
+                cursor,
+                kind,
+                execution_id: ExecutionId::from_uuid(row.execution_id),
+                namespace: row.namespace,
+                epoch: row.epoch.unsigned_abs(),
+                attempt: row.attempt.map(i32::unsigned_abs),
+                lease_id: row.lease_id.map(LeaseId),
+                worker_instance_id: row.worker,
+                signal_id: row.signal_id.map(SignalId),
+                at: row.at,
+            });
+            (cursor, event)
+        });
+        Ok(Ok(Listed::cut(true, read)?))
     }
 
     /// Returns the last place that was removed.

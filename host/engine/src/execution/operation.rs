@@ -6,7 +6,8 @@ use time::OffsetDateTime;
 
 use super::operator::Operator;
 use super::row::epoch;
-use crate::{Engine, Error};
+use crate::listed::StoredTime;
+use crate::{Engine, Error, Listed};
 
 /// One thing an operator did.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -64,26 +65,26 @@ impl Engine {
     }
 
     /// Lists what operators did to an execution, oldest first, at most a
-    /// thousand.
-    pub async fn operations(&self, id: ExecutionId) -> Result<Vec<OperationEntry>, Error> {
+    /// thousand. One that cannot be shown is told of by its number in the log of
+    /// operations.
+    pub async fn operations(&self, id: ExecutionId) -> Result<Listed<OperationEntry>, Error> {
         let rows = sqlx::query!(
-            "SELECT at, verb, actor, reason, detail, epoch FROM operation
-             WHERE partition = $1 AND execution_id = $2 ORDER BY seq LIMIT 1000",
+            r#"SELECT seq, at AS "at: StoredTime", verb, actor, reason, detail, epoch FROM operation
+               WHERE partition = $1 AND execution_id = $2 ORDER BY seq LIMIT 1000"#,
             id.partition().column(),
             id.uuid()
         )
         .fetch_all(&self.inner.reads)
         .await?;
-        Ok(rows
-            .into_iter()
-            .map(|row| OperationEntry {
-                at: row.at,
+        Listed::whole(rows.into_iter().map(|row| {
+            Ok(OperationEntry {
+                at: row.at.read("operation", "at", row.seq)?,
                 verb: row.verb,
                 actor: row.actor,
                 reason: row.reason,
                 detail: row.detail,
                 epoch: row.epoch.map(epoch),
             })
-            .collect())
+        }))
     }
 }

@@ -37,7 +37,7 @@ impl Engine {
                 if open.is_empty() {
                     break;
                 }
-                looks.extend(statements.observe(partition, &open).await?);
+                looks.extend(statements.observe_each(partition, &open).await?);
                 open.retain(|fence| {
                     let look = looks.get(&fence.execution_id);
                     look.is_some_and(|look| look.observed.holds(fence, false))
@@ -82,7 +82,7 @@ impl Engine {
             .collect();
         let mut looks = HashMap::new();
         for (partition, part) in by_partition(&misses) {
-            looks.extend(self.statements().observe(partition, &part).await?);
+            looks.extend(self.statements().observe_each(partition, &part).await?);
         }
         Ok(answers(fences, &looks, |id| held.get(&id).copied()))
     }

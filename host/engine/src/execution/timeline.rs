@@ -9,9 +9,11 @@ use model::{
 };
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
+use uuid::Uuid;
 
 use super::row::{count, epoch, label};
-use crate::{Engine, Error};
+use crate::listed::StoredTime;
+use crate::{Engine, Error, Listed};
 
 /// One numbered try at an execution.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -75,75 +77,41 @@ pub struct HistoryEntry {
 }
 
 impl Engine {
-    /// Lists the attempts of an execution, oldest first; the running one last.
-    pub async fn attempts(&self, id: ExecutionId) -> Result<Vec<Attempt>, Error> {
-        let rows = sqlx::query_file!(
+    /// Lists the attempts of an execution, oldest first; the running one last. One of
+    /// which a lease cannot be shown is told of by its number.
+    pub async fn attempts(&self, id: ExecutionId) -> Result<Listed<Attempt>, Error> {
+        let rows = sqlx::query_file_as!(
+            LeaseRow,
             "src/execution/attempts.sql",
             id.partition().column(),
             id.uuid()
         )
         .fetch_all(&self.inner.reads)
         .await?;
-        let mut attempts: Vec<Attempt> = Vec::new();
+        let mut attempts: Vec<(u32, Result<Attempt, Error>)> = Vec::new();
         for row in rows {
-            let ended: Option<AttemptEnd> = row
-                .ended
-                .map(|text| label("attempt", "ended", id, &text))
-                .transpose()?;
-            let class = row
-                .failure_class
-                .map(|text| label::<FailureClass>("attempt", "failure_class", id, &text))
-                .transpose()?;
-            let lease = AttemptLease {
-                epoch: epoch(row.epoch),
-                lease_id: LeaseId(row.lease_id),
-                worker_instance_id: row.worker_instance_id,
-                acquired_at: row.acquired_at,
-                released_at: row.released_at,
-                ended,
-                renewals: count(row.renewals),
-                component: row
-                    .digest
-                    .and_then(|bytes| Some(Digest(bytes.try_into().ok()?))),
-                failure: row.failure_code.map(|code| Failure {
-                    class: class.unwrap_or_else(|| class_of(ended)),
-                    code,
-                    message: row.failure_message.unwrap_or_default(),
-                    backtrace: row.backtrace,
-                }),
-                usage: row.wall_us.map(|wall_us| Usage {
-                    wall_us: wall_us.unsigned_abs(),
-                    cpu_ticks: count(row.cpu_ticks.unwrap_or(0)),
-                    memory_peak_bytes: row.memory_peak_bytes.unwrap_or(0).unsigned_abs(),
-                    host_calls: count(row.host_calls.unwrap_or(0)),
-                    bytes_out: row.bytes_out.unwrap_or(0).unsigned_abs(),
-                }),
-                log: row
-                    .log
-                    .map(|bytes| String::from_utf8_lossy(&bytes).into_owned()),
-            };
-            let lifecycle = ended.map_or(AttemptLifecycle::Started, AttemptEnd::lifecycle);
             let number = count(row.attempt);
-            match attempts.last_mut().filter(|last| last.attempt == number) {
-                Some(last) => {
-                    last.lifecycle = lifecycle;
-                    last.leases.push(lease);
+            let lease = row.read();
+            let last = attempts.last_mut().filter(|(last, _)| *last == number);
+            match (last, lease) {
+                (None, lease) => attempts.push((number, lease)),
+                // One that cannot be shown already is told of once.
+                (Some((_, Err(_))), _) => {}
+                (Some((_, Ok(attempt))), Ok(more)) => {
+                    attempt.lifecycle = more.lifecycle;
+                    attempt.leases.extend(more.leases);
                 }
-                None => attempts.push(Attempt {
-                    attempt: number,
-                    attempt_type: label("attempt", "attempt_type", id, &row.attempt_type)?,
-                    lifecycle,
-                    leases: vec![lease],
-                }),
+                (Some((_, shown)), Err(error)) => *shown = Err(error),
             }
         }
-        Ok(attempts)
+        Listed::whole(attempts.into_iter().map(|(_, attempt)| attempt))
     }
 
     /// Lists what happened to an execution, oldest first; empty if there is none.
-    pub async fn history(&self, id: ExecutionId) -> Result<Vec<HistoryEntry>, Error> {
+    /// Attempts and operations that cannot be shown are told of beside it.
+    pub async fn history(&self, id: ExecutionId) -> Result<Listed<HistoryEntry>, Error> {
         let Some(info) = self.get(id, None).await? else {
-            return Ok(Vec::new());
+            return Ok(Listed::default());
         };
         let entry = |at, what: &str| HistoryEntry {
             at,
@@ -157,7 +125,10 @@ impl Engine {
             detail: info.creator.clone(),
             ..entry(info.created_at, "created")
         }];
-        for attempt in self.attempts(id).await? {
+        let attempts = self.attempts(id).await?;
+        let operations = self.operations(id).await?;
+        let unreadable = [attempts.unreadable, operations.unreadable].concat();
+        for attempt in attempts.rows {
             for lease in attempt.leases {
                 let about = |at, what| HistoryEntry {
                     attempt: Some(attempt.attempt),
@@ -181,7 +152,7 @@ impl Engine {
                 }
             }
         }
-        for operation in self.operations(id).await? {
+        for operation in operations.rows {
             let words = [Some(operation.actor), operation.detail, operation.reason];
             history.push(HistoryEntry {
                 epoch: operation.epoch,
@@ -197,7 +168,92 @@ impl Engine {
             });
         }
         history.sort_by_key(|entry| entry.at);
-        Ok(history)
+        Ok(Listed::of(history, unreadable))
+    }
+}
+
+/// A lease of an attempt, as the statement answers it.
+struct LeaseRow {
+    epoch: i64,
+    attempt: i32,
+    attempt_type: String,
+    lease_id: Uuid,
+    worker_instance_id: String,
+    acquired_at: StoredTime,
+    released_at: Option<StoredTime>,
+    ended: Option<String>,
+    renewals: i32,
+    digest: Option<Vec<u8>>,
+    failure_class: Option<String>,
+    failure_code: Option<String>,
+    failure_message: Option<String>,
+    backtrace: Option<String>,
+    log: Option<Vec<u8>>,
+    cpu_ticks: Option<i32>,
+    memory_peak_bytes: Option<i64>,
+    host_calls: Option<i32>,
+    bytes_out: Option<i64>,
+    wall_us: Option<i64>,
+}
+
+impl LeaseRow {
+    /// Reads the lease as the only one of its attempt.
+    fn read(self) -> Result<Attempt, Error> {
+        let number = count(self.attempt);
+        let ended: Option<AttemptEnd> = self
+            .ended
+            .map(|text| label("attempt", "ended", number, &text))
+            .transpose()?;
+        let class = self
+            .failure_class
+            .map(|text| label::<FailureClass>("attempt", "failure_class", number, &text))
+            .transpose()?;
+        let lease = AttemptLease {
+            epoch: epoch(self.epoch),
+            lease_id: LeaseId(self.lease_id),
+            worker_instance_id: self.worker_instance_id,
+            acquired_at: self.acquired_at.read("attempt", "acquired_at", number)?,
+            released_at: self
+                .released_at
+                .map(|at| at.read("attempt", "released_at", number))
+                .transpose()?,
+            ended,
+            renewals: count(self.renewals),
+            component: self
+                .digest
+                .map(|bytes| match bytes.try_into() {
+                    Ok(bytes) => Ok(Digest(bytes)),
+                    Err(_) => Err(Error::corrupt(
+                        "component",
+                        "digest",
+                        number,
+                        "not 32 bytes",
+                    )),
+                })
+                .transpose()?,
+            failure: self.failure_code.map(|code| Failure {
+                class: class.unwrap_or_else(|| class_of(ended)),
+                code,
+                message: self.failure_message.unwrap_or_default(),
+                backtrace: self.backtrace,
+            }),
+            usage: self.wall_us.map(|wall_us| Usage {
+                wall_us: wall_us.unsigned_abs(),
+                cpu_ticks: count(self.cpu_ticks.unwrap_or(0)),
+                memory_peak_bytes: self.memory_peak_bytes.unwrap_or(0).unsigned_abs(),
+                host_calls: count(self.host_calls.unwrap_or(0)),
+                bytes_out: self.bytes_out.unwrap_or(0).unsigned_abs(),
+            }),
+            log: self
+                .log
+                .map(|bytes| String::from_utf8_lossy(&bytes).into_owned()),
+        };
+        Ok(Attempt {
+            attempt: number,
+            attempt_type: label("attempt", "attempt_type", number, &self.attempt_type)?,
+            lifecycle: ended.map_or(AttemptLifecycle::Started, AttemptEnd::lifecycle),
+            leases: vec![lease],
+        })
     }
 }
 

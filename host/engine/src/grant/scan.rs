@@ -4,7 +4,8 @@ use model::{ExecutionId, Invalid, Limits};
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
-use crate::{Answer, Engine};
+use crate::listed::StoredTime;
+use crate::{Answer, Engine, Listed};
 
 /// An execution a scheduler may grant.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,7 +29,7 @@ impl Engine {
     /// Lists what waits in a lane and is not granted, in the order of service;
     /// nothing if the lane does not serve. At most `limit` executions, 1 to
     /// [`Limits::PAGE_MAX`].
-    pub async fn scan_eligible(&self, lane: &str, limit: u32) -> Answer<Vec<Eligible>, Invalid> {
+    pub async fn scan_eligible(&self, lane: &str, limit: u32) -> Answer<Listed<Eligible>, Invalid> {
         let checked = model::lane_name(lane).and_then(|()| {
             if (1..=Limits::PAGE_MAX).contains(&limit) {
                 Ok(())
@@ -42,7 +43,7 @@ impl Engine {
         }
         let service = self.lanes_that_serve(&[lane.to_owned()]).await?;
         if service.servers.is_empty() {
-            return Ok(Ok(Vec::new()));
+            return Ok(Ok(Listed::default()));
         }
         let mut found = Vec::new();
         for partition in self.instance().partitions.all() {
@@ -55,20 +56,24 @@ impl Engine {
             .fetch_all(&self.inner.verbs)
             .await?;
             found.extend(rows.into_iter().map(|row| {
-                let mut required = row.required;
-                required.sort();
-                Eligible {
-                    id: ExecutionId::from_uuid(row.execution_id),
-                    kind: row.kind,
-                    priority: model::PRIORITY_MAX - row.rank.unsigned_abs(),
-                    ready_at: row.ready_at,
-                    required_capabilities: required,
-                    reclaimable: row.reclaimable,
-                }
+                let id = ExecutionId::from_uuid(row.execution_id);
+                let read = || {
+                    let mut required = row.required;
+                    required.sort();
+                    Ok(Eligible {
+                        id,
+                        kind: row.kind,
+                        priority: model::PRIORITY_MAX.saturating_sub(row.rank.unsigned_abs()),
+                        ready_at: row.ready_at.read("ready", "ready_at", id)?,
+                        required_capabilities: required,
+                        reclaimable: row.reclaimable,
+                    })
+                };
+                ((row.rank, row.ready_at, id), read())
             }));
         }
-        found.sort_by_key(|one| (std::cmp::Reverse(one.priority), one.ready_at, one.id));
+        found.sort_by_key(|(place, _)| *place);
         found.truncate(limit as usize);
-        Ok(Ok(found))
+        Ok(Ok(Listed::whole(found.into_iter().map(|(_, one)| one))?))
     }
 }

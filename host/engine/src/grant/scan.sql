@@ -18,7 +18,7 @@ WITH RECURSIVE met(namespace, steps) AS (
     WHERE met.steps < 1000
 )
 SELECT waiting.execution_id AS "execution_id!", waiting.kind AS "kind!",
-       waiting.rank AS "rank!", waiting.ready_at AS "ready_at!",
+       waiting.rank AS "rank!", waiting.ready_at AS "ready_at!: StoredTime",
        coalesce(waiting.required_capabilities, '{}') AS "required!",
        waiting.next_type = 'reclaim' AS "reclaimable!"
 FROM met

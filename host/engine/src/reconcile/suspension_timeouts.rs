@@ -84,8 +84,12 @@ impl Engine {
             }
         }
         for verdict in self.inner.deliver.call_all(resume).await {
-            if matches!(verdict?, DeliverVerdict::Resume(true)) {
-                ended += 1;
+            match verdict? {
+                DeliverVerdict::Resume(true) => ended += 1,
+                DeliverVerdict::Unreadable(error) => {
+                    readable::<()>(Err(error));
+                }
+                _ => {}
             }
         }
         Ok(ended)

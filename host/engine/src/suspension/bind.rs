@@ -122,6 +122,7 @@ pub(super) fn bind(suspend: &Suspend, ground: &Ground<'_>) -> Result<Vec<Bound>,
         bound.push(found);
     }
     let has_deadline = suspend.timeout.is_some() || ground.policy.default_timeout_ms.is_some();
+    suspend.check_behavior(has_deadline)?;
     suspend
         .condition
         .check(&keys, has_deadline)
@@ -151,6 +152,22 @@ pub(super) fn default_key(id: WaitpointId) -> String {
 }
 
 impl Suspend {
+    /// Checks that what shall happen when the time is over can happen.
+    ///
+    /// # Errors
+    /// Nothing limits the time.
+    pub fn check_behavior(&self, has_deadline: bool) -> Result<(), Invalid> {
+        match self.timeout_behavior {
+            Some(behavior) if !has_deadline => {
+                let detail = format!(
+                    "`{behavior}` would never happen: give timeout_ms or timeout_at too, or policy.suspension_policy.default_timeout_ms to the execution"
+                );
+                Err(Invalid::new("timeout_behavior", detail))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Returns the place of a waitpoint among those asked for.
     pub(super) fn place_of(&self, id: WaitpointId, key: &str) -> usize {
         let keys = self.condition.waitpoint_keys();

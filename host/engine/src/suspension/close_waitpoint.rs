@@ -97,7 +97,7 @@ impl Engine {
         named.add(waitpoint);
         let ids: [Uuid; 1] = [id.uuid()];
         let pool = &self.inner.verbs;
-        let mut reads = inbox::read(pool, id.partition(), &ids, &named).await?;
-        Ok(reads.remove(&id))
+        let reads = inbox::read(pool, id.partition(), &ids, &named).await?;
+        reads.take(id)
     }
 }

@@ -99,8 +99,8 @@ impl Engine {
         let id: ExecutionId = create.fence.execution_id;
         let ids = [id.uuid()];
         let pool = &self.inner.verbs;
-        let mut reads = inbox::read(pool, id.partition(), &ids, &Named::default()).await?;
-        Ok(reads.remove(&id).map(|read| {
+        let reads = inbox::read(pool, id.partition(), &ids, &Named::default()).await?;
+        Ok(reads.take(id)?.map(|read| {
             let all = &read.inbox.waitpoints;
             let existing = all.iter().find(|waitpoint| waitpoint.key == create.key);
             (read.namespace, existing.map(|it| it.id), all.len())

@@ -69,6 +69,8 @@ pub(crate) enum DeliverVerdict {
     Signal(Result<Delivered, SignalRefusal>),
     /// Of a wish to go on: whether it did.
     Resume(bool),
+    /// Something of the execution cannot be read.
+    Unreadable(Error),
     /// The execution changed whenever it was about to be written.
     Moving,
 }
@@ -179,11 +181,16 @@ impl Statements {
             }
         }
         let mut reads = inbox::read(&mut *on, partition, &ids, &named).await?;
-        let known = known(on, partition, batch, open, &reads).await?;
+        let known = known(on, partition, batch, open, &reads.found).await?;
         let mut plan = Plan::default();
         for &at in open {
             let call = &batch[at];
-            let read = reads.get_mut(&call.execution_id);
+            if let Some(error) = reads.unreadable.get(&call.execution_id) {
+                let verdict = DeliverVerdict::Unreadable(error.clone());
+                plan.verdicts.push((at, verdict, None));
+                continue;
+            }
+            let read = reads.found.get_mut(&call.execution_id);
             match &call.what {
                 What::Signal(signal) => {
                     plan.signal(at, call.execution_id, signal, read, known.get(&at));
@@ -191,8 +198,8 @@ impl Statements {
                 What::Resume(resume) => plan.resume(at, call.execution_id, resume, read),
             }
         }
-        plan.end(&reads);
-        let needs = |boxed: &Boxed<'_>| boxed.needs(&reads[&boxed.execution_id]);
+        plan.end(&reads.found);
+        let needs = |boxed: &Boxed<'_>| boxed.needs(&reads.found[&boxed.execution_id]);
         let seats = self.standbys.seats(plan.boxes.iter().map(needs));
         for (boxed, seat) in plan.boxes.iter_mut().zip(seats) {
             boxed.seat = seat;

@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use super::WaitpointRef;
 use crate::Error;
-use crate::execution::{epoch, frozen_policy, label};
+use crate::execution::{epoch, frozen_policy, label, readable};
 use crate::standby::Needs;
 
 /// What was read of an execution.
@@ -45,6 +45,24 @@ pub(super) struct Read {
     kids: HashSet<String>,
     /// Now, by the database's clock.
     now: OffsetDateTime,
+}
+
+/// What was read of several executions.
+#[derive(Debug, Default)]
+pub(super) struct Reads {
+    pub(super) found: HashMap<ExecutionId, Read>,
+    /// Those of which something cannot be read.
+    pub(super) unreadable: HashMap<ExecutionId, Error>,
+}
+
+impl Reads {
+    /// Takes what was read of one of them.
+    pub(super) fn take(mut self, id: ExecutionId) -> Result<Option<Read>, Error> {
+        match self.unreadable.remove(&id) {
+            Some(error) => Err(error),
+            None => Ok(self.found.remove(&id)),
+        }
+    }
 }
 
 /// Closed waitpoints that are wanted as well.
@@ -119,14 +137,15 @@ pub(super) fn open(all: &[InboxWaitpoint]) -> impl Iterator<Item = &InboxWaitpoi
 }
 
 /// Reads what executions of one partition wait for, and what their suspensions
-/// have heard. An id that is no execution is left out.
+/// have heard. An id that is not of an execution is left out.
 pub(super) async fn read(
     on: impl PgExecutor<'_>,
     partition: Partition,
     ids: &[Uuid],
     named: &Named,
-) -> Result<HashMap<ExecutionId, Read>, Error> {
-    let rows = sqlx::query_file!(
+) -> Result<Reads, Error> {
+    let rows = sqlx::query_file_as!(
+        InboxRow,
         "src/suspension/inbox.sql",
         partition.column(),
         ids,
@@ -135,11 +154,58 @@ pub(super) async fn read(
     )
     .fetch_all(on)
     .await?;
-    let mut reads = HashMap::with_capacity(rows.len());
+    let mut reads = Reads::default();
     for row in rows {
         let id = ExecutionId::from_uuid(row.execution_id);
+        match row.read() {
+            Ok(read) => reads.found.extend(read.map(|read| (id, read))),
+            Err(error) => {
+                reads.unreadable.insert(id, error);
+            }
+        }
+    }
+    Ok(reads)
+}
+
+/// What an execution waits for, as the statement answers it.
+struct InboxRow {
+    execution_id: Uuid,
+    namespace: Option<String>,
+    kind: Option<String>,
+    policy: Option<String>,
+    lane: Option<String>,
+    lane_state: Option<String>,
+    outcome: Option<String>,
+    epoch: i64,
+    suspension_id: Option<Uuid>,
+    changes: Option<i32>,
+    is_due: bool,
+    condition: Option<String>,
+    resume_policy: Option<String>,
+    accepted: i64,
+    waitpoint_ids: Option<Vec<Uuid>>,
+    waitpoint_keys: Option<Vec<String>>,
+    waitpoint_states: Option<Vec<String>>,
+    waitpoint_reasons: Option<Vec<Option<String>>>,
+    waitpoint_signals: Option<Vec<i32>>,
+    waitpoint_expired: Option<Vec<bool>>,
+    waitpoint_waited: Option<Vec<Uuid>>,
+    heard_ids: Option<Vec<Uuid>>,
+    heard_at: Option<Vec<Uuid>>,
+    heard_names: Option<Vec<String>>,
+    heard_source_types: Option<Vec<String>>,
+    heard_source_identities: Option<Vec<String>>,
+    kids: Vec<String>,
+    now: OffsetDateTime,
+}
+
+impl InboxRow {
+    /// Reads it; `None` if there is no such execution.
+    fn read(self) -> Result<Option<Read>, Error> {
+        let row = self;
+        let id = ExecutionId::from_uuid(row.execution_id);
         let (Some(namespace), Some(kind)) = (row.namespace, row.kind) else {
-            continue;
+            return Ok(None);
         };
         let policy = match &row.policy {
             Some(text) => frozen_policy(row.execution_id, text)?,
@@ -197,15 +263,15 @@ pub(super) async fn read(
             });
         }
         let waited = row.waitpoint_waited.unwrap_or_default();
-        let read = Read {
+        Ok(Some(Read {
             namespace,
             kind,
-            served_lane: match (row.lane, row.lane_state) {
-                (Some(lane), Some(state)) => label::<LaneState>("lane", "state", &lane, &state)?
-                    .serves()
-                    .then_some(lane),
-                _ => None,
-            },
+            // A lane of a later version is taken for one that serves none, as a claim
+            // does.
+            served_lane: row.lane.zip(row.lane_state).and_then(|(lane, state)| {
+                let state = readable(label::<LaneState>("lane", "state", &lane, &state))?;
+                state.serves().then_some(lane)
+            }),
             epoch: epoch(row.epoch),
             is_due: row.is_due,
             changes: row.changes.unwrap_or(0),
@@ -224,10 +290,8 @@ pub(super) async fn read(
                 accepted_max: policy.max_signals_per_execution.0,
             },
             policy,
-        };
-        reads.insert(id, read);
+        }))
     }
-    Ok(reads)
 }
 
 /// Reads what waitpoints of one execution have heard and still counts, in the order

@@ -6,7 +6,7 @@
 -- execution has a row too. Locks nothing; `changes` and `signals` tell a write whether
 -- this is still true.
 SELECT w.execution_id AS "execution_id!", e.namespace AS "namespace?", e.kind AS "kind?",
-       e.policy, p.lane AS "lane?",
+       e.policy AS "policy?", p.lane AS "lane?",
        (SELECT q.state::text FROM lane q WHERE q.name = p.lane) AS lane_state,
        f.outcome::text AS outcome,
        coalesce(l.epoch, p.epoch, r.epoch, f.epoch, 0) AS "epoch!",

@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use super::inbox::json;
 use crate::execution::{Payload, count, label};
+use crate::listed::StoredTime;
 use crate::{Engine, Error, Listed};
 
 /// A waitpoint as people see it.
@@ -105,7 +106,7 @@ impl Engine {
         &self,
         id: ExecutionId,
         namespace: Option<&str>,
-    ) -> Result<Option<Vec<WaitpointInfo>>, Error> {
+    ) -> Result<Option<Listed<WaitpointInfo>>, Error> {
         if !self.exists(id, namespace).await? {
             return Ok(None);
         }
@@ -123,8 +124,7 @@ impl Engine {
         )
         .fetch_all(&self.inner.reads)
         .await?;
-        let all = rows.into_iter().map(WaitpointRow::read);
-        all.collect::<Result<_, _>>().map(Some)
+        Listed::whole(rows.into_iter().map(WaitpointRow::read)).map(Some)
     }
 
     /// Lists pending waitpoints of executions that are not finished, those that
@@ -177,13 +177,13 @@ impl Engine {
         id: ExecutionId,
         namespace: Option<&str>,
         limit: u32,
-    ) -> Result<Option<Vec<SuspensionInfo>>, Error> {
+    ) -> Result<Option<Listed<SuspensionInfo>>, Error> {
         if !self.exists(id, namespace).await? {
             return Ok(None);
         }
         let rows = sqlx::query!(
             r#"SELECT s.id, s.attempt, s.reason, s.requested_by, s.condition, s.resume_policy,
-                      s.timeout_at, s.timeout_behavior, s.escalated_at,
+                      s.timeout_at AS "timeout_at: StoredTime", s.timeout_behavior, s.escalated_at,
                       octet_length(s.state) AS state_bytes, s.idempotency_key, s.created_at,
                       s.closed_at, s.close_reason, s.satisfiers
                FROM suspension s
@@ -208,7 +208,10 @@ impl Engine {
                     Some(text) => json("resume_policy", of, text)?,
                     None => ResumePolicy::default(),
                 },
-                timeout_at: row.timeout_at,
+                timeout_at: row
+                    .timeout_at
+                    .map(|at| at.read("suspension", "timeout_at", of))
+                    .transpose()?,
                 timeout_behavior: label(
                     "suspension",
                     "timeout_behavior",
@@ -228,27 +231,28 @@ impl Engine {
                 satisfiers: satisfiers.into_iter().map(SignalId).collect(),
             })
         });
-        all.collect::<Result<_, Error>>().map(Some)
+        Listed::whole(all).map(Some)
     }
 
     /// Lists signals of an execution in the order they were accepted, after one of
-    /// them; at most [`Limits::SIGNALS_MAX`] and [`Limits::SIGNALS_BYTES_MAX`]. An
-    /// empty page is the end. `None` if there is no such execution in the
-    /// namespace.
+    /// them; at most [`Limits::SIGNALS_MAX`] and [`Limits::SIGNALS_BYTES_MAX`]. The
+    /// page after one that names a next may be empty. `None` if there is no such
+    /// execution in the namespace.
     pub async fn signals(
         &self,
         id: ExecutionId,
         namespace: Option<&str>,
         after: Option<SignalId>,
         limit: u32,
-    ) -> Result<Option<Vec<SignalInfo>>, Error> {
+    ) -> Result<Option<Listed<SignalInfo, SignalId>>, Error> {
+        let limit = limit.min(Limits::SIGNALS_MAX);
         if !self.exists(id, namespace).await? {
             return Ok(None);
         }
         let rows = sqlx::query!(
             r#"SELECT g.id, g.waitpoint_id, t.key AS waitpoint_key, g.name, g.category,
                       g.source_type, g.source_identity, g.correlation_id, g.payload,
-                      g.payload_type, g.accepted_at, g.effect, g.idempotency_key, g.token_kid
+                      g.payload_type, g.accepted_at AS "accepted_at: StoredTime", g.effect, g.idempotency_key, g.token_kid
                FROM (
                    SELECT g.*, sum(coalesce(octet_length(g.payload), 0)) OVER (ORDER BY g.seq)
                                - coalesce(octet_length(g.payload), 0) AS before
@@ -266,34 +270,43 @@ impl Engine {
             id.partition().column(),
             id.uuid(),
             after.map(|id| id.0),
-            i64::from(limit.min(Limits::SIGNALS_MAX)),
+            i64::from(limit),
             i64::from(Limits::SIGNALS_BYTES_MAX),
         )
         .fetch_all(&self.inner.reads)
         .await?;
-        let all = rows.into_iter().map(|row| {
-            Ok(SignalInfo {
-                signal: super::ReceivedSignal {
-                    id: SignalId(row.id),
-                    waitpoint_id: WaitpointId(row.waitpoint_id),
-                    waitpoint_key: row.waitpoint_key,
-                    name: row.name,
-                    category: row.category,
-                    source_type: row.source_type,
-                    source_identity: row.source_identity,
-                    correlation_id: row.correlation_id,
-                    payload: row
-                        .payload
-                        .zip(row.payload_type)
-                        .map(|(data, content_type)| Payload::new(content_type, data)),
-                    accepted_at: row.accepted_at,
-                },
-                effect: label("signal", "effect", row.id, &row.effect)?,
-                idempotency_key: row.idempotency_key,
-                token_kid: row.token_kid,
-            })
+        // There may be more if it is full, or if the largest signal would not have
+        // fitted any more.
+        let payloads = rows.iter().filter_map(|row| row.payload.as_ref());
+        let bytes: usize = payloads.map(Vec::len).sum();
+        let room = (Limits::SIGNALS_BYTES_MAX as usize).saturating_sub(bytes);
+        let more = rows.len() == limit as usize || room < Limits::SIGNAL_BYTES_MAX as usize;
+        let read = rows.into_iter().map(|row| {
+            let read = || {
+                Ok(SignalInfo {
+                    signal: super::ReceivedSignal {
+                        id: SignalId(row.id),
+                        waitpoint_id: WaitpointId(row.waitpoint_id),
+                        waitpoint_key: row.waitpoint_key,
+                        name: row.name,
+                        category: row.category,
+                        source_type: row.source_type,
+                        source_identity: row.source_identity,
+                        correlation_id: row.correlation_id,
+                        payload: row
+                            .payload
+                            .zip(row.payload_type)
+                            .map(|(data, content_type)| Payload::new(content_type, data)),
+                        accepted_at: row.accepted_at.read("signal", "accepted_at", row.id)?,
+                    },
+                    effect: label("signal", "effect", row.id, &row.effect)?,
+                    idempotency_key: row.idempotency_key,
+                    token_kid: row.token_kid,
+                })
+            };
+            (SignalId(row.id), read())
         });
-        all.collect::<Result<_, Error>>().map(Some)
+        Listed::cut(more, read).map(Some)
     }
 }
 

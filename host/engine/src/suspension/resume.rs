@@ -62,6 +62,7 @@ impl Engine {
                 DeliverVerdict::Resume(true) => return Ok(Ok(())),
                 // It went on before, by somebody else.
                 DeliverVerdict::Resume(false) => {}
+                DeliverVerdict::Unreadable(error) => return Err(error),
                 DeliverVerdict::Signal(_) | DeliverVerdict::Moving => break,
             }
         }

@@ -14,7 +14,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::{ReceivedSignal, Resumption};
-use crate::execution::{Claimed, Payload, count, label};
+use crate::execution::{Claimed, Payload, count, label, readable};
 use crate::{Answer, Engine, Error};
 
 impl Engine {
@@ -38,10 +38,8 @@ impl Engine {
         }
         let wanted = [(id, None)];
         let mut read = read_from(&self.inner.verbs, id.partition(), &wanted, first).await?;
-        Ok(Ok(read
-            .remove(&id)
-            .map(|it| it.signals)
-            .unwrap_or_default()))
+        let resumption = read.remove(&id).transpose()?;
+        Ok(Ok(resumption.map(|it| it.signals).unwrap_or_default()))
     }
 
     /// Reads what a suspension that is over left behind.
@@ -52,18 +50,22 @@ impl Engine {
     ) -> Result<Option<Resumption>, Error> {
         let wanted = [(id, Some(suspension_id))];
         let mut resumptions = read(&self.inner.verbs, id.partition(), &wanted).await?;
-        Ok(resumptions.remove(&id))
+        resumptions.remove(&id).transpose()
     }
 }
 
 /// A life that goes on, or one suspension of it.
 type Wanted = (ExecutionId, Option<SuspensionId>);
 
-/// Fills in what claimed executions go on with.
+/// What each goes on with, or why that cannot be read.
+type Resumptions = HashMap<ExecutionId, Result<Resumption, Error>>;
+
+/// Fills in what claimed executions go on with. One of which that cannot be read is
+/// taken out, and its lease left to lapse.
 pub(crate) async fn attach(
     pool: &Pool,
     partition: Partition,
-    claimed: &mut [Claimed],
+    claimed: &mut Vec<Claimed>,
 ) -> Result<(), Error> {
     // A first lease has nothing to go on with.
     let wanted: Vec<Wanted> = claimed
@@ -75,20 +77,19 @@ pub(crate) async fn attach(
         return Ok(());
     }
     let mut resumptions = read(pool, partition, &wanted).await?;
-    for claimed in claimed {
-        claimed.resumption = resumptions
-            .remove(&claimed.fence.execution_id)
-            .map(Box::new);
-    }
+    claimed.retain_mut(|claimed| {
+        let found = resumptions.remove(&claimed.fence.execution_id);
+        let Some(resumption) = readable(found.transpose()) else {
+            return false;
+        };
+        claimed.resumption = resumption.map(Box::new);
+        true
+    });
     Ok(())
 }
 
 /// Reads what handlers go on with.
-async fn read(
-    pool: &Pool,
-    partition: Partition,
-    wanted: &[Wanted],
-) -> Result<HashMap<ExecutionId, Resumption>, Error> {
+async fn read(pool: &Pool, partition: Partition, wanted: &[Wanted]) -> Result<Resumptions, Error> {
     read_from(pool, partition, wanted, 0).await
 }
 
@@ -98,7 +99,7 @@ async fn read_from(
     partition: Partition,
     wanted: &[Wanted],
     first: u32,
-) -> Result<HashMap<ExecutionId, Resumption>, Error> {
+) -> Result<Resumptions, Error> {
     let ids: Vec<Uuid> = wanted.iter().map(|(id, _)| id.uuid()).collect();
     let of: Vec<Option<Uuid>> = wanted.iter().map(|(_, of)| of.map(|id| id.0)).collect();
     let rows = sqlx::query_file!(
@@ -112,20 +113,20 @@ async fn read_from(
     )
     .fetch_all(pool)
     .await?;
-    rows.into_iter()
-        .map(|row| {
-            let received = received!(row);
-            let resumption = Resumption {
-                suspension_id: SuspensionId(row.id),
-                reason: label("suspension", "close_reason", row.id, &row.close_reason)?,
-                closed_at: row.closed_at,
-                state: payload(row.state, row.state_type),
-                signals: received.collect(),
-                signal_count: count(row.signal_count),
-            };
-            Ok((ExecutionId::from_uuid(row.execution_id), resumption))
-        })
-        .collect()
+    let read = rows.into_iter().map(|row| {
+        let received = received!(row);
+        let reason = label("suspension", "close_reason", row.id, &row.close_reason);
+        let resumption = reason.map(|reason| Resumption {
+            suspension_id: SuspensionId(row.id),
+            reason,
+            closed_at: row.closed_at,
+            state: payload(row.state, row.state_type),
+            signals: received.collect(),
+            signal_count: count(row.signal_count),
+        });
+        (ExecutionId::from_uuid(row.execution_id), resumption)
+    });
+    Ok(read.collect())
 }
 
 /// Builds a payload, if there is one.

@@ -2,7 +2,7 @@
 //!
 //! Checks the signal, opens its token and hands it to `deliver.rs`.
 
-use model::{Invalid, InvalidToken, Limits, SignalId, SignalRefusal};
+use model::{Invalid, InvalidToken, KnownSource, Limits, SignalId, SignalRefusal};
 use time::OffsetDateTime;
 
 use super::deliver::{DeliverCall, DeliverVerdict};
@@ -116,6 +116,7 @@ impl Engine {
         let call = DeliverCall::signal(execution_id, signal);
         match self.inner.deliver.call(call).await? {
             DeliverVerdict::Signal(answer) => Ok(answer),
+            DeliverVerdict::Unreadable(error) => Err(error),
             DeliverVerdict::Resume(_) | DeliverVerdict::Moving => Err(moving(execution_id)),
         }
     }
@@ -124,6 +125,11 @@ impl Engine {
 /// Checks the bounds of a signal.
 fn check(deliver: &mut Deliver) -> Result<(), Invalid> {
     model::signal_name(&deliver.name)?;
+    let operator = KnownSource::Operator.as_str();
+    if matches!(deliver.to, Addressee::Token { .. }) && deliver.source_type == operator {
+        let detail = format!("`{operator}` cannot be claimed by whoever carries a token");
+        return Err(Invalid::new("source_type", detail));
+    }
     let max = Limits::SIGNAL_TEXT_BYTES_MAX;
     for (field, given) in [
         ("source_type", &deliver.source_type),

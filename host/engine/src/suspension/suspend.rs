@@ -143,6 +143,7 @@ impl Engine {
     }
 
     fn check_suspend(&self, suspend: &mut Suspend) -> Result<(), Invalid> {
+        suspend.requested_by.check_holder()?;
         suspend.resume_policy.check()?;
         if let Some(SuspensionTimeout::InMs(ms)) = suspend.timeout
             && !(1..=Limits::DURATION_MS_MAX).contains(&ms)
@@ -172,8 +173,8 @@ impl Engine {
             }
         }
         let ids = [id.uuid()];
-        let mut reads = inbox::read(&self.inner.verbs, id.partition(), &ids, &named).await?;
-        Ok(reads.remove(&id))
+        let reads = inbox::read(&self.inner.verbs, id.partition(), &ids, &named).await?;
+        reads.take(id)
     }
 
     /// Answers a wish to suspend by what became of an earlier one with its key.

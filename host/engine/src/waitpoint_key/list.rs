@@ -4,7 +4,9 @@ use model::WaitpointKeyState;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
-use crate::{Engine, Error};
+use crate::execution::label;
+use crate::listed::StoredTime;
+use crate::{Engine, Error, Listed};
 
 /// A key for waitpoint tokens.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,30 +32,47 @@ pub struct WaitpointKey {
 impl Engine {
     /// Lists the keys, the active one first, then by their end, latest first; at
     /// most a thousand.
-    pub async fn waitpoint_keys(&self) -> Result<Vec<WaitpointKey>, Error> {
+    pub async fn waitpoint_keys(&self) -> Result<Listed<WaitpointKey>, Error> {
+        Listed::whole(self.read_keys(None).await?)
+    }
+
+    /// Reads one key; `None` if there is none.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`]: it cannot be shown.
+    pub async fn waitpoint_key(&self, kid: &str) -> Result<Option<WaitpointKey>, Error> {
+        self.read_keys(Some(kid)).await?.pop().transpose()
+    }
+
+    async fn read_keys(
+        &self,
+        kid: Option<&str>,
+    ) -> Result<Vec<Result<WaitpointKey, Error>>, Error> {
         let rows = sqlx::query!(
-            r#"SELECT kid, state::text AS "state!", created_at, created_by, not_after, retired_by,
+            r#"SELECT kid, state::text AS "state!", created_at, created_by,
+                      not_after AS "not_after: StoredTime", retired_by,
                       kid IN (SELECT a.kid FROM accepted_waitpoint_key a) AS "accepted!"
-               FROM waitpoint_key ORDER BY not_after DESC NULLS FIRST, kid LIMIT 1000"#
+               FROM waitpoint_key WHERE $1::text IS NULL OR kid = $1
+               ORDER BY not_after DESC NULLS FIRST, kid LIMIT 1000"#,
+            kid
         )
         .fetch_all(&self.inner.reads)
         .await?;
-        rows.into_iter()
-            .map(|row| {
-                Ok(WaitpointKey {
-                    state: row
-                        .state
-                        .parse()
-                        .map_err(|e| Error::corrupt("waitpoint_key", "state", &row.kid, e))?,
-                    kid: row.kid,
-                    accepted: row.accepted,
-                    created_at: row.created_at,
-                    created_by: row.created_by,
-                    not_after: row.not_after,
-                    retired_by: row.retired_by,
-                })
+        let read = rows.into_iter().map(|row| {
+            Ok(WaitpointKey {
+                state: label("waitpoint_key", "state", &row.kid, &row.state)?,
+                accepted: row.accepted,
+                created_at: row.created_at,
+                created_by: row.created_by,
+                not_after: row
+                    .not_after
+                    .map(|at| at.read("waitpoint_key", "not_after", &row.kid))
+                    .transpose()?,
+                retired_by: row.retired_by,
+                kid: row.kid,
             })
-            .collect()
+        });
+        Ok(read.collect())
     }
 
     /// Asks whether this host can sign and read waitpoint tokens.

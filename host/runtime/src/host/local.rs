@@ -110,9 +110,11 @@ impl State {
             });
             waitpoints.push(waitpoint);
         }
+        let has_deadline = suspend.timeout.is_some();
+        suspend.check_behavior(has_deadline)?;
         suspend
             .condition
-            .check(&keys, suspend.timeout.is_some())
+            .check(&keys, has_deadline)
             .map_err(model::Invalid::from)?;
         let what = format!("{} at {}", suspend.reason, keys.join(", "));
         self.ended_locally(held, "suspend", &format_args!("{what}"))?;

@@ -3,6 +3,8 @@
 
 use std::sync::Arc;
 
+use model::KnownSource;
+
 use crate::attempt_log::AttemptLog;
 use crate::cpu_meter::CpuMeter;
 use crate::held::Held;
@@ -56,7 +58,7 @@ impl Role {
     pub(super) fn acting(&self) -> Result<Acting, &'static str> {
         let of = |held: &Held| Acting {
             namespace: held.task.namespace.clone(),
-            source_type: "execution",
+            source_type: KnownSource::Execution.as_str(),
             source_identity: held.task.execution_id.clone(),
         };
         let service = match self {
@@ -74,7 +76,7 @@ impl Role {
                 }
                 Ok(Acting {
                     namespace: namespace.clone(),
-                    source_type: "component",
+                    source_type: KnownSource::Component.as_str(),
                     source_identity: service.digest().to_string(),
                 })
             }

@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
+use engine::Unreadable;
 use model::Digest;
 use tokio::task::{Id, JoinSet};
 
@@ -19,11 +20,17 @@ const EVERY: Duration = Duration::from_secs(1);
 /// Reads the routes now and then until the worker drains.
 pub(super) async fn follow(worker: Arc<Worker>) {
     let mut loading = Loading::default();
+    let mut unreadable = Vec::new();
     while !worker.is_draining() {
         match worker.engine.kinds().await {
             Ok(kinds) => {
+                if unreadable != kinds.unreadable {
+                    unreadable = kinds.unreadable;
+                    tell(&unreadable);
+                }
                 let mut missing = HashSet::new();
                 let routes = kinds
+                    .rows
                     .into_iter()
                     .map(|kind| {
                         let targets = kind.routes.into_iter().map(|route| {
@@ -59,6 +66,18 @@ pub(super) async fn follow(worker: Arc<Worker>) {
             () = worker.reroute.notified() => {}
             () = loading.finished() => {}
         }
+    }
+}
+
+/// Tells of kinds that cannot be read: what serves them is not known, so that this host
+/// claims none of them. The others are followed as ever.
+fn tell(unreadable: &[Unreadable]) {
+    for kind in unreadable {
+        tracing::error!(
+            kind = kind.id,
+            detail = kind.detail,
+            "the routes of a kind cannot be read; it is not claimed"
+        );
     }
 }
 

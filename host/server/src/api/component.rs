@@ -69,6 +69,9 @@ pub enum PublishingState {
 pub struct Components {
     /// The components.
     pub components: Vec<Component>,
+    /// Those that cannot be shown, by their numbers; absent when there are none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unreadable: Vec<super::Unreadable>,
 }
 
 /// A published component.
@@ -95,6 +98,9 @@ pub struct Component {
 pub struct Kinds {
     /// The kinds.
     pub kinds: Vec<Kind>,
+    /// Kinds of which a route cannot be shown, by their names; absent when there are none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unreadable: Vec<super::Unreadable>,
 }
 
 /// A kind and what serves it.

@@ -84,6 +84,10 @@ pub struct Execution {
     /// What it waits for while it is suspended; only in the answer to
     /// `GET /v1/executions/{id}`.
     pub suspension: Option<super::OpenSuspension>,
+    /// Its suspension or those of its waitpoints that cannot be shown; absent when there
+    /// are none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unreadable: Vec<super::Unreadable>,
 }
 
 /// A page of executions, newest first.
@@ -145,6 +149,9 @@ pub struct CurrentLease {
 pub struct ExpiredLeases {
     /// The leases.
     pub leases: Vec<ExpiredLease>,
+    /// Rows of the page that cannot be shown; absent when there are none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unreadable: Vec<super::Unreadable>,
     /// What to pass as `after` for the next page; absent on the last.
     pub next_cursor: Option<String>,
 }
@@ -229,6 +236,10 @@ pub struct Failure {
 pub struct Attempts {
     /// The attempts.
     pub attempts: Vec<Attempt>,
+    /// Attempts of which a lease cannot be shown, by their numbers; absent when there are
+    /// none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unreadable: Vec<super::Unreadable>,
 }
 
 /// One numbered try.
@@ -297,6 +308,10 @@ pub struct Usage {
 pub struct History {
     /// The entries.
     pub history: Vec<HistoryEntry>,
+    /// Attempts and operations that cannot be shown, by their numbers; absent when there
+    /// are none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unreadable: Vec<super::Unreadable>,
 }
 
 /// One thing that happened.

@@ -20,6 +20,9 @@ const fn lease_ttl_ms() -> u32 {
 pub struct EligibleExecutions {
     /// The executions.
     pub executions: Vec<EligibleExecution>,
+    /// Rows that cannot be shown; absent when there are none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unreadable: Vec<super::Unreadable>,
 }
 
 /// An execution that may be granted.

@@ -149,6 +149,9 @@ pub struct Tags {
 pub struct Operations {
     /// At most a thousand.
     pub operations: Vec<Operation>,
+    /// Those that cannot be shown, by their numbers; absent when there are none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unreadable: Vec<super::Unreadable>,
 }
 
 /// One thing an operator did.

@@ -201,6 +201,9 @@ pub struct Signal {
 pub struct Signals {
     /// The signals.
     pub signals: Vec<Signal>,
+    /// Rows of the page that cannot be shown; absent when there are none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unreadable: Vec<super::Unreadable>,
     /// What to pass as `after` for the next page; absent on the last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next_cursor: Option<String>,

@@ -42,8 +42,7 @@ pub struct SuspendLease {
     #[serde(default = "waiting_for_signal")]
     #[schema(value_type = String)]
     pub reason_code: SuspensionReason,
-    /// Who asked for it: `worker` (when absent), `operator`, `policy` or
-    /// `system_timeout_policy`.
+    /// Who asked for it: `worker` (when absent), `operator` or `policy`.
     #[serde(default = "worker")]
     #[schema(value_type = String)]
     pub requested_by: SuspensionRequester,
@@ -55,7 +54,7 @@ pub struct SuspendLease {
     pub timeout_at: Option<String>,
     /// What happens then: `fail`, `cancel`, `expire`,
     /// `auto_resume_with_timeout_signal` or `escalate`; absent, as the policy of
-    /// the execution says.
+    /// the execution says. Refused when nothing limits the time, here or there.
     #[schema(value_type = Option<String>)]
     pub timeout_behavior: Option<TimeoutBehavior>,
     /// What the worker goes on with, as JSON; kept byte for byte.
@@ -298,6 +297,9 @@ pub struct Suspension {
 pub struct Suspensions {
     /// The suspensions.
     pub suspensions: Vec<Suspension>,
+    /// Rows that cannot be shown; absent when there are none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unreadable: Vec<super::Unreadable>,
 }
 
 /// The suspension that lasts, and where it waits.

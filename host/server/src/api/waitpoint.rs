@@ -83,6 +83,9 @@ pub struct Waitpoint {
 pub struct Waitpoints {
     /// The waitpoints.
     pub waitpoints: Vec<Waitpoint>,
+    /// Rows that cannot be shown; absent when there are none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unreadable: Vec<super::Unreadable>,
 }
 
 /// A page of pending waitpoints, those that expire first coming first.

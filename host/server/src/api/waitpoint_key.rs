@@ -9,6 +9,9 @@ pub struct WaitpointKeys {
     /// The active one first, then by their end, latest first.
     #[schema(value_type = Vec<WaitpointKey>)]
     pub keys: Vec<engine::WaitpointKey>,
+    /// Rows that cannot be shown; absent when there are none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unreadable: Vec<super::Unreadable>,
 }
 
 /// A key.

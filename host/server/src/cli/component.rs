@@ -13,8 +13,9 @@ use serde::Deserialize;
 use super::Context;
 use super::client::{Answer, Client, Request};
 use super::exit::{Exit, Failure};
+use super::list::hidden_as;
 use super::terminal::{Paint, complain, neutralise, size, when};
-use crate::api::{PublishedComponent, PublishingComponent, PublishingState};
+use crate::api::{PublishedComponent, PublishingComponent, PublishingState, Unreadable};
 use crate::duration;
 
 /// How often a component is given to hosts that do not remember it.
@@ -53,11 +54,15 @@ pub struct ShowArgs {
 #[derive(Deserialize)]
 struct Components {
     components: Vec<ComponentRow>,
+    #[serde(default)]
+    unreadable: Vec<Unreadable>,
 }
 
 #[derive(Deserialize)]
 struct Kinds {
     kinds: Vec<Kind>,
+    #[serde(default)]
+    unreadable: Vec<Unreadable>,
 }
 
 /// Runs the command.
@@ -197,6 +202,7 @@ fn sentence(label: &str, working: &PublishingComponent) -> String {
 /// Returns the kinds each component handles.
 async fn kinds_of(client: &Client) -> Result<BTreeMap<Digest, Vec<String>>, Failure> {
     let kinds: Kinds = client.get("/v1/kinds", Vec::new()).await?.read()?;
+    hidden_as("kind", &kinds.unreadable);
     let mut by_digest: BTreeMap<Digest, Vec<String>> = BTreeMap::new();
     for kind in kinds.kinds {
         for route in kind.routes {
@@ -216,7 +222,8 @@ async fn list(context: &Context, client: &Client) -> Result<Exit, Failure> {
         return Ok(Exit::Ok);
     }
     let components: Components = answer.read()?;
-    if components.components.is_empty() {
+    hidden_as("component", &components.unreadable);
+    if components.components.is_empty() && components.unreadable.is_empty() {
         context
             .terminal
             .line("no components; publish one with `flowhost component publish FILE --kind KIND`");
@@ -245,6 +252,7 @@ async fn list(context: &Context, client: &Client) -> Result<Exit, Failure> {
 
 async fn show(context: &Context, client: &Client, prefix: &str) -> Result<Exit, Failure> {
     let components: Components = client.get("/v1/components", Vec::new()).await?.read()?;
+    hidden_as("component", &components.unreadable);
     let digits = prefix
         .strip_prefix("sha256:")
         .unwrap_or(prefix)

@@ -96,6 +96,14 @@ pub fn hidden(rows: &[Unreadable]) {
     }
 }
 
+/// The same for rows that are known by their kind and a number.
+pub fn hidden_as(what: &str, rows: &[Unreadable]) {
+    for row in rows {
+        let (id, detail) = (neutralise(&row.id), neutralise(&row.detail));
+        complain(&format!("{what} {id} cannot be shown: {detail}"));
+    }
+}
+
 /// Lays executions out as a table.
 pub fn lines(context: &Context, executions: &[ExecutionInfo]) -> Vec<String> {
     let rows: Vec<_> = executions.iter().map(row).collect();

@@ -13,9 +13,10 @@ use serde_json::{Value, json};
 
 use super::Context;
 use super::exit::{Exit, Failure};
+use super::list::hidden_as;
 use super::terminal::{Paint, neutralise, neutralise_lines, size, when};
 use super::waitpoint;
-use crate::api::{Signal, Signals, Suspension, Suspensions, Waitpoint, Waitpoints};
+use crate::api::{Signal, Signals, Suspension, Suspensions, Unreadable, Waitpoint, Waitpoints};
 use crate::duration;
 
 /// Arguments of `show`.
@@ -28,11 +29,15 @@ pub struct ShowArgs {
 #[derive(Deserialize)]
 struct Attempts {
     attempts: Vec<Attempt>,
+    #[serde(default)]
+    unreadable: Vec<Unreadable>,
 }
 
 #[derive(Deserialize)]
 struct Operations {
     operations: Vec<OperationEntry>,
+    #[serde(default)]
+    unreadable: Vec<Unreadable>,
 }
 
 /// Runs the command.
@@ -61,7 +66,13 @@ pub async fn run(context: &Context, args: ShowArgs) -> Result<Exit, Failure> {
         let suspensions: Value = suspensions.read()?;
         let waitpoints: Value = waitpoints.read()?;
         let signals: Value = signals.read()?;
-        let merged = json!({
+        let lists = [&attempts, &suspensions, &waitpoints, &signals, &operations];
+        let hidden: Vec<&Value> = lists
+            .into_iter()
+            .filter_map(|list| list["unreadable"].as_array())
+            .flatten()
+            .collect();
+        let mut merged = json!({
             "execution": info,
             "attempts": attempts["attempts"],
             "suspensions": suspensions["suspensions"],
@@ -69,6 +80,9 @@ pub async fn run(context: &Context, args: ShowArgs) -> Result<Exit, Failure> {
             "signals": signals["signals"],
             "operations": operations["operations"],
         });
+        if !hidden.is_empty() {
+            merged["unreadable"] = json!(hidden);
+        }
         context.terminal.json(&merged.to_string());
         return Ok(Exit::Ok);
     }
@@ -77,11 +91,23 @@ pub async fn run(context: &Context, args: ShowArgs) -> Result<Exit, Failure> {
     for attempt in &attempts.attempts {
         show_attempt(context, attempt);
     }
-    show_suspensions(context, &suspensions.read::<Suspensions>()?.suspensions);
-    show_waitpoints(context, &waitpoints.read::<Waitpoints>()?.waitpoints);
-    show_signals(context, &signals.read()?);
+    let suspensions: Suspensions = suspensions.read()?;
+    show_suspensions(context, &suspensions.suspensions);
+    let waitpoints: Waitpoints = waitpoints.read()?;
+    show_waitpoints(context, &waitpoints.waitpoints);
+    let signals: Signals = signals.read()?;
+    show_signals(context, &signals);
     let operations: Operations = operations.read()?;
     show_operations(context, &operations.operations);
+    for (what, unreadable) in [
+        ("attempt", &attempts.unreadable),
+        ("suspension", &suspensions.unreadable),
+        ("waitpoint", &waitpoints.unreadable),
+        ("signal", &signals.unreadable),
+        ("operation", &operations.unreadable),
+    ] {
+        hidden_as(what, unreadable);
+    }
     Ok(Exit::Ok)
 }
 

@@ -10,6 +10,7 @@ use reqwest::Method;
 use super::Context;
 use super::client::path_of;
 use super::exit::{Exit, Failure};
+use super::list::hidden;
 use super::operate::actor;
 use super::terminal::{Paint, neutralise, when};
 use crate::api::{
@@ -128,6 +129,7 @@ async fn list(context: &Context, args: ListArgs) -> Result<Exit, Failure> {
     } else {
         pending(context, &page.waitpoints);
     }
+    hidden(&page.unreadable);
     if let Some(next) = page.next_cursor {
         let more = format!("more with --after {}", neutralise(&next));
         terminal.line(&terminal.paint(Paint::Dim, &more));

@@ -10,6 +10,7 @@ use reqwest::Method;
 use super::Context;
 use super::exit::{Exit, Failure};
 use super::input::read_secret;
+use super::list::hidden;
 use super::terminal::{Paint, neutralise, when};
 use crate::api::{RetireWaitpointKey, RotateWaitpointKey, RotatedWaitpointKey, WaitpointKeys};
 use crate::duration;
@@ -59,8 +60,9 @@ async fn list(context: &Context) -> Result<Exit, Failure> {
         context.terminal.json(&answer.text());
         return Ok(Exit::Ok);
     }
-    let keys = answer.read::<WaitpointKeys>()?.keys;
-    if keys.is_empty() {
+    let WaitpointKeys { keys, unreadable } = answer.read()?;
+    hidden(&unreadable);
+    if keys.is_empty() && unreadable.is_empty() {
         context.terminal.line("no keys; the first token makes one");
         return Ok(Exit::Ok);
     }

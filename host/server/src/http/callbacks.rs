@@ -16,7 +16,7 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse as _, Response};
 use engine::{Addressee, Deliver, Payload};
-use model::{Digest, InvalidToken, Limits, SignalRefusal};
+use model::{Digest, InvalidToken, KnownSource, Limits, SignalRefusal};
 use sha2::{Digest as _, Sha256};
 
 use super::App;
@@ -25,7 +25,7 @@ use super::body::Cap;
 use super::coding::{self, Coding};
 use super::create::KEY_HEADER;
 use super::problem::{Code, Problem};
-use super::signal::{WEBHOOK, accepted};
+use super::signal::accepted;
 use super::text;
 use crate::api::{CallbackAnswer, ProblemBody};
 
@@ -94,7 +94,7 @@ pub async fn callback(
         },
         name,
         category: None,
-        source_type: WEBHOOK.to_owned(),
+        source_type: KnownSource::Webhook.to_string(),
         source_identity: claims.fingerprint,
         correlation_id: None,
         payload,

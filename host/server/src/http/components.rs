@@ -1,7 +1,7 @@
 //! `/v1/components`: what handles executions, by digest.
 
 use axum::extract::State;
-use engine::ComponentRow;
+use engine::{ComponentRow, Unreadable};
 use model::{Digest, DigestError};
 use serde::Serialize;
 
@@ -16,6 +16,8 @@ use crate::api::{self, ProblemBody};
 #[derive(Serialize)]
 pub struct Components {
     components: Vec<ComponentRow>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    unreadable: Vec<Unreadable>,
 }
 
 /// Lists the components published.
@@ -29,7 +31,10 @@ pub struct Components {
 pub async fn list(State(app): State<App>, query: Query) -> Result<Json<Components>, Problem> {
     query.end()?;
     let components = app.engine.components().await?;
-    Ok(Json(Components { components }))
+    Ok(Json(Components {
+        components: components.rows,
+        unreadable: components.unreadable,
+    }))
 }
 
 /// Shows one component.

@@ -6,7 +6,7 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use engine::{Addressee, Deliver};
-use model::{ExecutionId, Invalid, Limits};
+use model::{ExecutionId, Invalid, KnownSource, Limits};
 
 use super::App;
 use super::answer::Json;
@@ -15,7 +15,7 @@ use super::payload::{Forms, PAYLOAD};
 use super::problem::Problem;
 use super::query::Query;
 use super::read::Id;
-use super::signal::{OPERATOR, deliver, identity};
+use super::signal::{deliver, identity};
 use super::waitpoints::waitpoint_of;
 use crate::api::{Decide, DeliveredSignal, ProblemBody};
 
@@ -102,7 +102,7 @@ async fn decide(
             },
             name: decision.to_owned(),
             category: Some(APPROVAL.to_owned()),
-            source_type: OPERATOR.to_owned(),
+            source_type: KnownSource::Operator.to_string(),
             source_identity: actor,
             correlation_id: None,
             payload,

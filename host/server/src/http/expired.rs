@@ -1,7 +1,7 @@
 //! `/v1/leases/expired`: leases that have lapsed and were not taken back yet.
 
 use axum::extract::State;
-use engine::ExpiredLease;
+use engine::{ExpiredLease, Unreadable};
 use serde::Serialize;
 
 use super::App;
@@ -15,6 +15,8 @@ use crate::api::{ExpiredLeases, ProblemBody};
 #[derive(Serialize)]
 pub struct Page {
     leases: Vec<ExpiredLease>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    unreadable: Vec<Unreadable>,
     #[serde(skip_serializing_if = "Option::is_none")]
     next_cursor: Option<String>,
 }
@@ -52,13 +54,12 @@ pub async fn expired(
             limit,
         )
         .await?;
-    let full = leases.len() == limit as usize;
     let next_cursor = leases
-        .last()
-        .filter(|_| full)
-        .map(|last| list.cursor(Position(last.lease.expires_at, last.execution_id)));
+        .next()
+        .map(|(at, id)| list.cursor(Position(*at, *id)));
     Ok(Json(Page {
-        leases,
+        leases: leases.rows,
+        unreadable: leases.unreadable,
         next_cursor,
     }))
 }

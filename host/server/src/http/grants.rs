@@ -4,7 +4,7 @@
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::HeaderMap;
-use engine::{Eligible, Grant, GrantNext, IssueGrant};
+use engine::{Eligible, Grant, GrantNext, IssueGrant, Unreadable};
 use serde::Serialize;
 
 use super::answer::Json;
@@ -22,6 +22,8 @@ use crate::api::{
 #[derive(Serialize)]
 pub struct EligibleExecutions {
     executions: Vec<Eligible>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    unreadable: Vec<Unreadable>,
 }
 
 /// Lists what waits in a lane and is not granted, in the order of service.
@@ -46,7 +48,10 @@ pub async fn eligible(
     let limit = query.limit()?;
     query.end()?;
     let executions = app.engine.scan_eligible(&lane, limit).await??;
-    Ok(Json(EligibleExecutions { executions }))
+    Ok(Json(EligibleExecutions {
+        executions: executions.rows,
+        unreadable: executions.unreadable,
+    }))
 }
 
 /// Grants a waiting execution to a worker.

@@ -3,7 +3,7 @@
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
-use engine::Kind;
+use engine::{Kind, Unreadable};
 use serde::Serialize;
 
 use super::App;
@@ -18,6 +18,8 @@ use crate::api::{self, DefineKind, DefinedKind, ProblemBody, SetRoutes};
 #[derive(Serialize)]
 pub struct Kinds {
     kinds: Vec<Kind>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    unreadable: Vec<Unreadable>,
 }
 
 /// Lists kinds and their routes.
@@ -31,7 +33,10 @@ pub struct Kinds {
 pub async fn list(State(app): State<App>, query: Query) -> Result<Json<Kinds>, Problem> {
     query.end()?;
     let kinds = app.engine.kinds().await?;
-    Ok(Json(Kinds { kinds }))
+    Ok(Json(Kinds {
+        kinds: kinds.rows,
+        unreadable: kinds.unreadable,
+    }))
 }
 
 /// Defines a kind that no component handles, for workers outside this host.

@@ -4,7 +4,7 @@
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::HeaderMap;
-use engine::{ExecutionInfo, Operate, OperationEntry, Operator, Revoke};
+use engine::{ExecutionInfo, Operate, OperationEntry, Operator, Revoke, Unreadable};
 use model::ExecutionId;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -197,6 +197,8 @@ pub async fn priority(
 #[derive(Serialize)]
 pub struct Operations {
     operations: Vec<OperationEntry>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    unreadable: Vec<Unreadable>,
 }
 
 /// Lists what operators did to an execution, oldest first.
@@ -220,5 +222,8 @@ pub async fn operations(
     query.end()?;
     existing(&app, id, namespace.as_deref()).await?;
     let operations = app.engine.operations(id).await?;
-    Ok(Json(Operations { operations }))
+    Ok(Json(Operations {
+        operations: operations.rows,
+        unreadable: operations.unreadable,
+    }))
 }

@@ -4,7 +4,7 @@ use axum::extract::{FromRequestParts, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse as _, Response};
-use engine::{Attempt, ExecutionInfo, HistoryEntry, Payload};
+use engine::{Attempt, ExecutionInfo, HistoryEntry, Payload, Unreadable};
 use model::{ExecutionId, ExecutionPolicy, IdError};
 use serde::Serialize;
 
@@ -45,18 +45,24 @@ pub struct Execution {
     info: ExecutionInfo,
     #[serde(skip_serializing_if = "Option::is_none")]
     suspension: Option<api::OpenSuspension>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    unreadable: Vec<Unreadable>,
 }
 
 /// [`api::Attempts`] as the server writes it.
 #[derive(Serialize)]
 pub struct Attempts {
     attempts: Vec<Attempt>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    unreadable: Vec<Unreadable>,
 }
 
 /// [`api::History`] as the server writes it.
 #[derive(Serialize)]
 pub struct History {
     history: Vec<HistoryEntry>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    unreadable: Vec<Unreadable>,
 }
 
 /// Shows one execution, and what it waits for if it is suspended.
@@ -79,8 +85,12 @@ pub async fn get(
     let namespace = query.namespace()?;
     query.end()?;
     let info = existing(&app, id, namespace.as_deref()).await?;
-    let suspension = suspensions::open(&app, &info).await?;
-    Ok(Json(Execution { info, suspension }))
+    let (suspension, unreadable) = suspensions::open(&app, &info).await?;
+    Ok(Json(Execution {
+        info,
+        suspension,
+        unreadable,
+    }))
 }
 
 /// Returns the result of an execution that ended with success: its bytes, with
@@ -184,7 +194,10 @@ pub async fn attempts(
     query.end()?;
     existing(&app, id, namespace.as_deref()).await?;
     let attempts = app.engine.attempts(id).await?;
-    Ok(Json(Attempts { attempts }))
+    Ok(Json(Attempts {
+        attempts: attempts.rows,
+        unreadable: attempts.unreadable,
+    }))
 }
 
 /// Lists what happened to an execution, oldest first.
@@ -205,7 +218,10 @@ pub async fn history(
     query.end()?;
     existing(&app, id, namespace.as_deref()).await?;
     let history = app.engine.history(id).await?;
-    Ok(Json(History { history }))
+    Ok(Json(History {
+        history: history.rows,
+        unreadable: history.unreadable,
+    }))
 }
 
 fn bytes_of(payload: Payload) -> Response {

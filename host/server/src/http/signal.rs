@@ -7,7 +7,7 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use engine::{Addressee, Deliver, Operate};
-use model::{Invalid, Limits, SignalRefusal};
+use model::{Invalid, KnownSource, Limits, SignalRefusal};
 
 use super::answer::Json;
 use super::create::idempotency_key;
@@ -20,10 +20,6 @@ use super::waitpoints::waitpoint_of;
 use super::{App, body};
 use crate::api::{DeliveredSignal, OperatorSignal, ProblemBody, SendSignal};
 
-/// Source type of what operators send.
-pub const OPERATOR: &str = "operator";
-/// Source type of what comes to a callback URL.
-pub const WEBHOOK: &str = "webhook";
 /// Source type of whoever names none.
 const API: &str = "api";
 
@@ -110,7 +106,7 @@ fn remembered(
 /// anybody: who reads a signal relies on it.
 fn claimed_source(source_type: Option<String>) -> Result<String, Invalid> {
     match source_type {
-        Some(name) if name == OPERATOR || name == WEBHOOK => Err(Invalid::new(
+        Some(name) if name.parse::<KnownSource>().is_ok() => Err(Invalid::new(
             "source_type",
             format!("`{name}` cannot be claimed by whoever carries a token"),
         )),
@@ -163,7 +159,7 @@ pub async fn operator_signal(
     deliver(
         &app,
         Deliver {
-            source_type: OPERATOR.to_owned(),
+            source_type: KnownSource::Operator.to_string(),
             source_identity: identity(&operate)?,
             to: Addressee::Operator {
                 operate,
@@ -225,10 +221,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nobody_with_a_token_passes_for_an_operator() {
+    fn nobody_with_a_token_passes_for_what_only_the_host_can_know() {
         assert_eq!(claimed_source(None).as_deref(), Ok("api"));
         assert_eq!(claimed_source(Some("ci".into())).as_deref(), Ok("ci"));
-        for name in ["operator", "webhook"] {
+        for name in ["operator", "webhook", "execution", "component"] {
             let refused = claimed_source(Some(name.into())).expect_err(name);
             assert_eq!(refused.field, "source_type");
         }

@@ -1,7 +1,7 @@
 //! What an execution waited and waits for, and the signals it accepted.
 
 use axum::extract::State;
-use engine::{ExecutionInfo, SignalInfo, SuspensionInfo};
+use engine::{ExecutionInfo, SignalInfo, SuspensionInfo, Unreadable};
 use model::{Limits, PublicState, SignalId};
 
 use super::App;
@@ -42,7 +42,8 @@ pub async fn list(
         .await?;
     let suspensions = found.ok_or_else(|| Problem::no_execution(id))?;
     Ok(Json(Suspensions {
-        suspensions: suspensions.into_iter().map(shown).collect(),
+        suspensions: suspensions.rows.into_iter().map(shown).collect(),
+        unreadable: suspensions.unreadable.into_iter().map(Into::into).collect(),
     }))
 }
 
@@ -75,50 +76,47 @@ pub async fn signals(
         .signals(id, namespace.as_deref(), after, limit)
         .await?;
     let found = found.ok_or_else(|| Problem::no_execution(id))?;
-    let last = found.last().map(|info| info.signal.id);
-    let next_cursor = last.filter(|_| may_go_on(&found, limit));
-    let next_cursor = next_cursor.map(|last| list.cursor(last));
-    let signals = found.into_iter().map(signal_shown).collect();
+    let next_cursor = found.next().map(|last| list.cursor(last));
     Ok(Json(Signals {
-        signals,
+        signals: found.rows.into_iter().map(signal_shown).collect(),
+        unreadable: found.unreadable.into_iter().map(Into::into).collect(),
         next_cursor,
     }))
 }
 
-/// Whether there may be more after a page: it is full, or the largest signal would
-/// not have fitted any more.
-fn may_go_on(page: &[SignalInfo], limit: u32) -> bool {
-    let bytes: usize = page
-        .iter()
-        .filter_map(|info| Some(info.signal.payload.as_ref()?.data.len()))
-        .sum();
-    let room = (Limits::SIGNALS_BYTES_MAX as usize).saturating_sub(bytes);
-    page.len() == limit as usize || room < Limits::SIGNAL_BYTES_MAX as usize
-}
-
-/// Returns the suspension of an execution that is suspended, and where it waits.
-/// `None` if it is not, or went on meanwhile.
-pub async fn open(app: &App, info: &ExecutionInfo) -> Result<Option<OpenSuspension>, Problem> {
+/// Returns the suspension of an execution that is suspended, and where it waits; beside
+/// it, what of both cannot be shown. No suspension if there is none, or it ended meanwhile.
+pub async fn open(
+    app: &App,
+    info: &ExecutionInfo,
+) -> Result<(Option<OpenSuspension>, Vec<Unreadable>), Problem> {
     if info.public_state != PublicState::Suspended {
-        return Ok(None);
+        return Ok((None, Vec::new()));
     }
     // The open one is the last.
     let suspensions = app.engine.suspensions(info.id, None, 1).await?;
+    let Some(suspensions) = suspensions else {
+        return Ok((None, Vec::new()));
+    };
+    let mut unreadable = suspensions.unreadable;
     let lasts = |suspension: &SuspensionInfo| suspension.closed_at.is_none();
-    let Some(suspension) = suspensions.and_then(|all| all.into_iter().rfind(lasts)) else {
-        return Ok(None);
+    let Some(suspension) = suspensions.rows.into_iter().rfind(lasts) else {
+        return Ok((None, unreadable));
     };
     let waitpoints = app.engine.waitpoints(info.id, None).await?;
+    let waitpoints = waitpoints.unwrap_or_default();
+    unreadable.extend(waitpoints.unreadable);
     let waitpoints = waitpoints
+        .rows
         .into_iter()
-        .flatten()
         .filter(|waitpoint| waitpoint.suspension_id == Some(suspension.id))
         .map(waitpoints::shown)
         .collect();
-    Ok(Some(OpenSuspension {
+    let open = OpenSuspension {
         suspension: shown(suspension),
         waitpoints,
-    }))
+    };
+    Ok((Some(open), unreadable))
 }
 
 fn shown(info: SuspensionInfo) -> Suspension {

@@ -29,7 +29,10 @@ use crate::api::{
 pub async fn list(State(app): State<App>, query: Query) -> Result<Json<WaitpointKeys>, Problem> {
     query.end()?;
     let keys = app.engine.waitpoint_keys().await?;
-    Ok(Json(WaitpointKeys { keys }))
+    Ok(Json(WaitpointKeys {
+        keys: keys.rows,
+        unreadable: keys.unreadable.into_iter().map(Into::into).collect(),
+    }))
 }
 
 /// Has a new key sign.
@@ -103,8 +106,7 @@ pub async fn retire(
     let request: RetireWaitpointKey = body::json_or_empty(&headers, &bytes)?;
     let actor = request.actor.as_deref().unwrap_or(ACTOR_DEFAULT);
     app.engine.retire_waitpoint_key(&kid, actor).await??;
-    let mut keys = app.engine.waitpoint_keys().await?.into_iter();
     // It may have been forgotten since.
-    let key = keys.find(|key| key.kid == kid);
+    let key = app.engine.waitpoint_key(&kid).await?;
     Ok(Json(key.ok_or(KeyRetireRefusal::KeyNotFound(kid))?))
 }

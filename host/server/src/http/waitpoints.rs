@@ -146,7 +146,8 @@ pub async fn list(
     let found = app.engine.waitpoints(id, namespace.as_deref()).await?;
     let waitpoints = found.ok_or_else(|| Problem::no_execution(id))?;
     Ok(Json(Waitpoints {
-        waitpoints: waitpoints.into_iter().map(shown).collect(),
+        waitpoints: waitpoints.rows.into_iter().map(shown).collect(),
+        unreadable: waitpoints.unreadable.into_iter().map(Into::into).collect(),
     }))
 }
 
