@@ -71,6 +71,8 @@ impl Rig {
         settings.cache_dir = pgserver::default_cache_dir().ok();
         settings.shared_buffers_mb = 32;
         settings.wal_max_mb = 64;
+        // The server keeps the sessions of connections that were swallowed.
+        settings.max_connections = 300;
         let cluster = pgserver::start(settings).expect("a cluster starts");
         Self {
             url: cluster.url("flowhost"),
