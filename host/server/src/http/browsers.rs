@@ -1,6 +1,6 @@
 //! Refuses requests that a page of another site makes a browser send.
 //!
-//! A host on loopback asks nobody who they are, and every page that a browser on
+//! A host on loopback does not authenticate its callers, and every page that a browser on
 //! the same machine shows can send requests to it. Two tests keep such pages out;
 //! programs that are not browsers send none of the headers and notice nothing.
 //!

@@ -51,7 +51,7 @@ impl List {
         let place = self.0.place(&cursor).map_err(|error| wrong(&error))?;
         match place.parse() {
             Ok(place) => Ok(Some(place)),
-            // Its check holds, so somebody made it.
+            // Its check holds, so a client computed it.
             Err(_) => Err(wrong(&model::ListCursorError)),
         }
     }
