@@ -17,6 +17,7 @@ pub mod bench;
 mod coalesce;
 mod component;
 mod connect;
+mod declined;
 mod encryption;
 mod error;
 mod event;
@@ -44,6 +45,7 @@ pub use component::{
     ComponentRow, Kind, NewComponent, Route, RouteRefusal, WORLD_HANDLER, WORLD_WORKER,
 };
 pub use connect::{Instance, MIGRATOR, Settings};
+pub use declined::Declined;
 pub use encryption::{SecretsFault, SecretsKeyError, SecretsKeys};
 pub use error::Error;
 pub use execution::{
@@ -78,8 +80,8 @@ use std::sync::Arc;
 
 use model::{Limits, Retention};
 
-/// The answer to a verb: outside, whether it could be asked at all; inside,
-/// what the engine said.
+/// The answer to a verb that does not return [`Declined`] yet: outside, whether it
+/// could be asked at all; inside, what the engine said.
 pub type Answer<T, R> = Result<Result<T, R>, Error>;
 
 /// A handle on the engine; cheap to clone.

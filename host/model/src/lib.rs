@@ -67,7 +67,9 @@ pub use policy::{
     Backoff, ExecutionPolicy, PRIORITY_MAX, RetryPolicy, RoutingRequirements, SuspensionPolicy,
     TimeoutBehavior, TimeoutPolicy, capabilities,
 };
-pub use refusal::{CancelRefusal, CreateRefusal, EventsRefusal, LeaseRefusal, OperateRefusal};
+pub use refusal::{
+    CancelRefusal, CreateRefusal, EventsRefusal, LeaseRefusal, OperateRefusal, Refusal,
+};
 pub use retention::Retention;
 pub use retry::Retry;
 pub use shown::{

@@ -1,6 +1,45 @@
 //! Refusals: expected answers, one enum per group of verbs that shares them.
 
-use crate::{BlockingReason, Cursor, ExecutionId, Invalid, LaneState, Outcome, StateKind};
+use crate::{
+    BlockingReason, Cursor, ExecutionId, GrantRefusal, Invalid, InvalidToken, KeyRetireRefusal,
+    KeyRotateRefusal, LaneState, Outcome, RedeemRefusal, RegisterRefusal, SignalRefusal, StateKind,
+    SuspendRefusal, WaitpointRefusal, WorkerRefusal,
+};
+
+/// An answer of a verb that did not do what it was asked, for a reason the caller can
+/// act on.
+pub trait Refusal: std::error::Error + Clone + Send + Sync + 'static {
+    /// Returns the stable code by which every interface names it.
+    fn code(&self) -> &'static str;
+}
+
+macro_rules! refusals {
+    ($($refusal:ty),+ $(,)?) => {$(
+        impl Refusal for $refusal {
+            fn code(&self) -> &'static str {
+                self.code()
+            }
+        }
+    )+};
+}
+
+refusals! {
+    CancelRefusal, CreateRefusal, EventsRefusal, GrantRefusal, KeyRetireRefusal,
+    KeyRotateRefusal, LeaseRefusal, OperateRefusal, RedeemRefusal, RegisterRefusal,
+    SignalRefusal, SuspendRefusal, WaitpointRefusal, WorkerRefusal,
+}
+
+impl Refusal for Invalid {
+    fn code(&self) -> &'static str {
+        "invalid_input"
+    }
+}
+
+impl Refusal for InvalidToken {
+    fn code(&self) -> &'static str {
+        Self::code(*self)
+    }
+}
 
 /// Why a write under a lease was not applied.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

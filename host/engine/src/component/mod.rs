@@ -97,6 +97,12 @@ impl RouteRefusal {
     }
 }
 
+impl model::Refusal for RouteRefusal {
+    fn code(&self) -> &'static str {
+        self.code()
+    }
+}
+
 /// Kinds this host has seen; a kind is never taken back.
 #[derive(Default)]
 pub(crate) struct Known(Mutex<HashSet<String>>);

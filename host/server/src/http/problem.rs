@@ -341,6 +341,18 @@ impl From<Invalid> for Problem {
     }
 }
 
+impl<R> From<engine::Declined<R>> for Problem
+where
+    Self: From<R>,
+{
+    fn from(declined: engine::Declined<R>) -> Self {
+        match declined {
+            engine::Declined::Refused(refusal) => refusal.into(),
+            engine::Declined::Fault(fault) => fault.into(),
+        }
+    }
+}
+
 impl From<engine::Error> for Problem {
     fn from(error: engine::Error) -> Self {
         Self::from(&error)
