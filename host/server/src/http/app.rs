@@ -11,10 +11,10 @@ use runtime::{Runtime, WorkerHandle};
 use tokio::sync::{Semaphore, watch};
 
 use super::body::{Cap, SMALL_BYTES_MAX};
-use super::browsers::Gate;
-use super::claim::{Emptied, TURNS};
-use super::metrics::Counters;
+use super::leases::claim::{Emptied, TURNS};
+use super::ops::metrics::Counters;
 use super::problem::Problem;
+use super::transport::browsers::Gate;
 use crate::config::Http;
 
 /// What every handler may use; cheap to clone.
@@ -37,7 +37,7 @@ pub struct Parts {
     pub counters: Counters,
     /// Name of this host in leases.
     pub instance: String,
-    /// Turns of claims for workers outside; see [`super::claim`].
+    /// Turns of claims for workers outside; see [`super::leases::claim`].
     pub claim_turns: Semaphore,
     /// What those claims found to be gone.
     pub emptied: Emptied,

@@ -9,9 +9,9 @@ use axum::http::{HeaderMap, header};
 use futures::StreamExt as _;
 use serde::de::DeserializeOwned;
 
-use super::coding::{Coding, DecodeError, Decoder};
 use super::problem::{Code, Problem};
-use super::text;
+use super::transport::coding::{Coding, DecodeError, Decoder};
+use super::transport::text;
 
 /// Most bytes of a body on routes that take small ones.
 pub const SMALL_BYTES_MAX: usize = 64 << 10;

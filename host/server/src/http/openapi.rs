@@ -6,11 +6,7 @@ use axum::http::header;
 use axum::response::IntoResponse;
 use utoipa::OpenApi;
 
-use super::{
-    block, callbacks, cancel, claim, components, create, create_batch, decide, expired, grants,
-    health, kinds, lanes, leases, list, metrics, namespaces, operate, overrule, publish, read,
-    signal, suspend, suspended, suspensions, tags, wait, waitpoint_keys, waitpoints, workers,
-};
+use super::{components, executions, grants, lanes, leases, ops, signals, waitpoints, workers};
 
 /// Gathers what stands beside each handler.
 #[derive(OpenApi)]
@@ -21,28 +17,28 @@ use super::{
         license(name = "Apache-2.0", identifier = "Apache-2.0"),
     ),
     paths(
-        create::create, list::list, create_batch::create_batch,
-        read::get, read::input, read::policy, read::result, wait::wait, read::attempts, read::history, cancel::cancel,
-        operate::expire, operate::replay, operate::revoke, operate::resume,
-        operate::priority,
-        block::block, block::unblock, block::hold, block::unhold,
-        overrule::complete, overrule::fail, overrule::delay,
-        signal::signal, signal::operator_signal, decide::approve, decide::reject,
-        suspensions::signals, suspensions::list, waitpoints::list, waitpoints::close,
-        waitpoints::token, waitpoints::pending, callbacks::callback,
-        tags::get, tags::set, operate::operations, expired::expired, suspended::suspended,
-        publish::publish, publish::publication, components::list, components::get,
-        kinds::list, kinds::define, kinds::route,
-        lanes::list, lanes::set, namespaces::list, namespaces::set,
-        workers::register, workers::list, workers::get, workers::retire, workers::heartbeat,
-        workers::dead, claim::claim,
-        leases::renew, leases::complete, leases::fail, leases::delay, leases::release,
-        leases::cancel, leases::progress, suspend::suspend, suspend::create_waitpoint,
-        suspend::observe,
-        grants::eligible, grants::issue_claim, grants::issue_reclaim, grants::claim_for_worker,
-        grants::claim, grants::reclaim,
-        waitpoint_keys::list, waitpoint_keys::rotate, waitpoint_keys::retire,
-        health::healthz, health::readyz, metrics::metrics, openapi,
+        executions::create::create, executions::list::list, executions::batch::create_batch,
+        executions::get::get, executions::get::input, executions::get::policy, executions::get::result, executions::wait::wait, executions::get::attempts, executions::get::history, executions::cancel::cancel,
+        executions::operate::expire, executions::operate::replay, executions::operate::revoke, executions::operate::resume,
+        executions::operate::priority,
+        executions::block::block, executions::block::unblock, executions::block::hold, executions::block::unhold,
+        executions::overrides::complete, executions::overrides::fail, executions::overrides::delay,
+        signals::send::signal, signals::send::operator_signal, signals::approval::approve, signals::approval::reject,
+        executions::suspensions::signals, executions::suspensions::list, waitpoints::list::list, waitpoints::list::close,
+        waitpoints::list::token, waitpoints::list::pending, signals::callbacks::callback,
+        executions::tags::get, executions::tags::set, executions::operate::operations, leases::expired::expired, executions::suspended::suspended,
+        components::publish::publish, components::publish::publication, components::list::list, components::list::get,
+        components::kinds::list, components::kinds::define, components::kinds::route,
+        lanes::list::list, lanes::list::set, lanes::namespaces::list, lanes::namespaces::set,
+        workers::registry::register, workers::registry::list, workers::registry::get, workers::registry::retire, workers::registry::heartbeat,
+        workers::registry::dead, leases::claim::claim,
+        leases::verbs::renew, leases::verbs::complete, leases::verbs::fail, leases::verbs::delay, leases::verbs::release,
+        leases::verbs::cancel, leases::verbs::progress, leases::suspend::suspend, leases::suspend::create_waitpoint,
+        leases::suspend::observe,
+        grants::verbs::eligible, grants::verbs::issue_claim, grants::verbs::issue_reclaim, grants::verbs::claim_for_worker,
+        grants::verbs::claim, grants::verbs::reclaim,
+        waitpoints::keys::list, waitpoints::keys::rotate, waitpoints::keys::retire,
+        ops::health::healthz, ops::health::readyz, ops::metrics::metrics, openapi,
     ),
     tags(
         (name = "executions", description = "Units of work"),

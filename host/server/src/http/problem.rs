@@ -10,7 +10,7 @@ use model::{Invalid, Outcome, StateKind};
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 
-use super::{coding, text};
+use super::transport::{coding, text};
 
 /// Most bytes of the detail of a problem.
 pub const DETAIL_BYTES_MAX: usize = 4 << 10;

@@ -8,7 +8,7 @@ use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 
 use super::problem::{Code, Problem};
-use super::text;
+use super::transport::text;
 
 /// The parameters of a query not read yet.
 #[derive(Debug, Clone)]

@@ -12,13 +12,14 @@ use axum::response::{IntoResponse as _, Response};
 use axum::routing;
 use futures::FutureExt as _;
 
-use super::browsers::{self, Admitted};
+use super::executions::wait;
 use super::problem::{Code, Problem};
+use super::signals::callbacks;
+use super::transport::browsers::{self, Admitted};
+use super::transport::{prefer, text};
 use super::{
-    App, answer, block, callbacks, cancel, claim, components, create, create_batch, decide,
-    expired, grants, health, kinds, lanes, leases, list, metrics, namespaces, openapi, operate,
-    overrule, prefer, publish, read, signal, suspend, suspended, suspensions, tags, text, wait,
-    waitpoint_keys, waitpoints, workers,
+    App, answer, components, executions, grants, lanes, leases, openapi, ops, signals, waitpoints,
+    workers,
 };
 
 macro_rules! routes {
@@ -33,85 +34,85 @@ macro_rules! routes {
 }
 
 routes! {
-    post "/v1/executions" => create::create;
-    get "/v1/executions" => list::list;
-    post "/v1/executions/batch" => create_batch::create_batch;
-    get "/v1/executions/{id}" => read::get;
-    get "/v1/executions/{id}/input" => read::input;
-    get "/v1/executions/{id}/policy" => read::policy;
-    get "/v1/executions/{id}/result" => read::result;
-    get "/v1/executions/{id}/wait" => wait::wait;
-    get "/v1/executions/{id}/attempts" => read::attempts;
-    get "/v1/executions/{id}/history" => read::history;
-    post "/v1/executions/{id}/cancel" => cancel::cancel;
-    post "/v1/executions/{id}/expire" => operate::expire;
-    post "/v1/executions/{id}/replay" => operate::replay;
-    post "/v1/executions/{id}/revoke-lease" => operate::revoke;
-    post "/v1/executions/{id}/resume" => operate::resume;
-    put "/v1/executions/{id}/priority" => operate::priority;
-    post "/v1/executions/{id}/block" => block::block;
-    post "/v1/executions/{id}/unblock" => block::unblock;
-    post "/v1/executions/{id}/hold" => block::hold;
-    post "/v1/executions/{id}/unhold" => block::unhold;
-    post "/v1/executions/{id}/complete" => overrule::complete;
-    post "/v1/executions/{id}/fail" => overrule::fail;
-    post "/v1/executions/{id}/delay" => overrule::delay;
-    get "/v1/executions/{id}/tags" => tags::get;
-    patch "/v1/executions/{id}/tags" => tags::set;
-    get "/v1/executions/{id}/operations" => operate::operations;
-    post "/v1/executions/{id}/signal" => signal::signal;
-    post "/v1/executions/{id}/operator-signal" => signal::operator_signal;
-    post "/v1/executions/{id}/approve" => decide::approve;
-    post "/v1/executions/{id}/reject" => decide::reject;
-    get "/v1/executions/{id}/signals" => suspensions::signals;
-    get "/v1/executions/{id}/suspensions" => suspensions::list;
-    get "/v1/executions/{id}/waitpoints" => waitpoints::list;
-    post "/v1/executions/{id}/waitpoints/{waitpoint}/close" => waitpoints::close;
-    post "/v1/executions/{id}/waitpoints/{waitpoint}/token" => waitpoints::token;
-    get "/v1/waitpoints" => waitpoints::pending;
-    post "/v1/callbacks/{token}" => callbacks::callback;
-    get "/v1/suspended" => suspended::suspended;
-    get "/v1/leases/expired" => expired::expired;
-    post "/v1/components" => publish::publish;
-    get "/v1/components" => components::list;
-    get "/v1/components/{digest}" => components::get;
-    get "/v1/components/{digest}/publish" => publish::publication;
-    get "/v1/kinds" => kinds::list;
-    put "/v1/kinds/{kind}" => kinds::define;
-    put "/v1/kinds/{kind}/routes" => kinds::route;
-    get "/v1/lanes" => lanes::list;
-    put "/v1/lanes/{lane}" => lanes::set;
-    get "/v1/lanes/{lane}/eligible" => grants::eligible;
-    post "/v1/workers" => workers::register;
-    get "/v1/workers" => workers::list;
-    get "/v1/workers/{worker_instance_id}" => workers::get;
-    delete "/v1/workers/{worker_instance_id}" => workers::retire;
-    post "/v1/workers/{worker_instance_id}/heartbeat" => workers::heartbeat;
-    post "/v1/workers/{worker_instance_id}/dead" => workers::dead;
-    post "/v1/workers/{worker_instance_id}/claim" => claim::claim;
-    post "/v1/workers/{worker_instance_id}/claim-grant" => grants::claim_for_worker;
-    post "/v1/leases/renew" => leases::renew;
-    post "/v1/leases/complete" => leases::complete;
-    post "/v1/leases/fail" => leases::fail;
-    post "/v1/leases/delay" => leases::delay;
-    post "/v1/leases/release" => leases::release;
-    post "/v1/leases/cancel" => leases::cancel;
-    post "/v1/leases/progress" => leases::progress;
-    post "/v1/leases/suspend" => suspend::suspend;
-    post "/v1/leases/waitpoints" => suspend::create_waitpoint;
-    post "/v1/leases/signals" => suspend::observe;
-    post "/v1/executions/{id}/claim-grant" => grants::issue_claim;
-    post "/v1/executions/{id}/reclaim-grant" => grants::issue_reclaim;
-    post "/v1/grants/claim" => grants::claim;
-    post "/v1/grants/reclaim" => grants::reclaim;
-    get "/v1/namespaces" => namespaces::list;
-    put "/v1/namespaces/{namespace}" => namespaces::set;
-    get "/v1/waitpoint-keys" => waitpoint_keys::list;
-    post "/v1/waitpoint-keys/rotate" => waitpoint_keys::rotate;
-    post "/v1/waitpoint-keys/{kid}/retire" => waitpoint_keys::retire;
-    get "/healthz" => health::healthz;
-    get "/readyz" => health::readyz;
-    get "/metrics" => metrics::metrics;
+    post "/v1/executions" => executions::create::create;
+    get "/v1/executions" => executions::list::list;
+    post "/v1/executions/batch" => executions::batch::create_batch;
+    get "/v1/executions/{id}" => executions::get::get;
+    get "/v1/executions/{id}/input" => executions::get::input;
+    get "/v1/executions/{id}/policy" => executions::get::policy;
+    get "/v1/executions/{id}/result" => executions::get::result;
+    get "/v1/executions/{id}/wait" => executions::wait::wait;
+    get "/v1/executions/{id}/attempts" => executions::get::attempts;
+    get "/v1/executions/{id}/history" => executions::get::history;
+    post "/v1/executions/{id}/cancel" => executions::cancel::cancel;
+    post "/v1/executions/{id}/expire" => executions::operate::expire;
+    post "/v1/executions/{id}/replay" => executions::operate::replay;
+    post "/v1/executions/{id}/revoke-lease" => executions::operate::revoke;
+    post "/v1/executions/{id}/resume" => executions::operate::resume;
+    put "/v1/executions/{id}/priority" => executions::operate::priority;
+    post "/v1/executions/{id}/block" => executions::block::block;
+    post "/v1/executions/{id}/unblock" => executions::block::unblock;
+    post "/v1/executions/{id}/hold" => executions::block::hold;
+    post "/v1/executions/{id}/unhold" => executions::block::unhold;
+    post "/v1/executions/{id}/complete" => executions::overrides::complete;
+    post "/v1/executions/{id}/fail" => executions::overrides::fail;
+    post "/v1/executions/{id}/delay" => executions::overrides::delay;
+    get "/v1/executions/{id}/tags" => executions::tags::get;
+    patch "/v1/executions/{id}/tags" => executions::tags::set;
+    get "/v1/executions/{id}/operations" => executions::operate::operations;
+    post "/v1/executions/{id}/signal" => signals::send::signal;
+    post "/v1/executions/{id}/operator-signal" => signals::send::operator_signal;
+    post "/v1/executions/{id}/approve" => signals::approval::approve;
+    post "/v1/executions/{id}/reject" => signals::approval::reject;
+    get "/v1/executions/{id}/signals" => executions::suspensions::signals;
+    get "/v1/executions/{id}/suspensions" => executions::suspensions::list;
+    get "/v1/executions/{id}/waitpoints" => waitpoints::list::list;
+    post "/v1/executions/{id}/waitpoints/{waitpoint}/close" => waitpoints::list::close;
+    post "/v1/executions/{id}/waitpoints/{waitpoint}/token" => waitpoints::list::token;
+    get "/v1/waitpoints" => waitpoints::list::pending;
+    post "/v1/callbacks/{token}" => signals::callbacks::callback;
+    get "/v1/suspended" => executions::suspended::suspended;
+    get "/v1/leases/expired" => leases::expired::expired;
+    post "/v1/components" => components::publish::publish;
+    get "/v1/components" => components::list::list;
+    get "/v1/components/{digest}" => components::list::get;
+    get "/v1/components/{digest}/publish" => components::publish::publication;
+    get "/v1/kinds" => components::kinds::list;
+    put "/v1/kinds/{kind}" => components::kinds::define;
+    put "/v1/kinds/{kind}/routes" => components::kinds::route;
+    get "/v1/lanes" => lanes::list::list;
+    put "/v1/lanes/{lane}" => lanes::list::set;
+    get "/v1/lanes/{lane}/eligible" => grants::verbs::eligible;
+    post "/v1/workers" => workers::registry::register;
+    get "/v1/workers" => workers::registry::list;
+    get "/v1/workers/{worker_instance_id}" => workers::registry::get;
+    delete "/v1/workers/{worker_instance_id}" => workers::registry::retire;
+    post "/v1/workers/{worker_instance_id}/heartbeat" => workers::registry::heartbeat;
+    post "/v1/workers/{worker_instance_id}/dead" => workers::registry::dead;
+    post "/v1/workers/{worker_instance_id}/claim" => leases::claim::claim;
+    post "/v1/workers/{worker_instance_id}/claim-grant" => grants::verbs::claim_for_worker;
+    post "/v1/leases/renew" => leases::verbs::renew;
+    post "/v1/leases/complete" => leases::verbs::complete;
+    post "/v1/leases/fail" => leases::verbs::fail;
+    post "/v1/leases/delay" => leases::verbs::delay;
+    post "/v1/leases/release" => leases::verbs::release;
+    post "/v1/leases/cancel" => leases::verbs::cancel;
+    post "/v1/leases/progress" => leases::verbs::progress;
+    post "/v1/leases/suspend" => leases::suspend::suspend;
+    post "/v1/leases/waitpoints" => leases::suspend::create_waitpoint;
+    post "/v1/leases/signals" => leases::suspend::observe;
+    post "/v1/executions/{id}/claim-grant" => grants::verbs::issue_claim;
+    post "/v1/executions/{id}/reclaim-grant" => grants::verbs::issue_reclaim;
+    post "/v1/grants/claim" => grants::verbs::claim;
+    post "/v1/grants/reclaim" => grants::verbs::reclaim;
+    get "/v1/namespaces" => lanes::namespaces::list;
+    put "/v1/namespaces/{namespace}" => lanes::namespaces::set;
+    get "/v1/waitpoint-keys" => waitpoints::keys::list;
+    post "/v1/waitpoint-keys/rotate" => waitpoints::keys::rotate;
+    post "/v1/waitpoint-keys/{kid}/retire" => waitpoints::keys::retire;
+    get "/healthz" => ops::health::healthz;
+    get "/readyz" => ops::health::readyz;
+    get "/metrics" => ops::metrics::metrics;
     get "/openapi.json" => openapi::openapi;
 }
 
@@ -177,7 +178,7 @@ async fn bounded(State(app): State<App>, request: Request, next: Next) -> Respon
         HeaderValue::from_static("nosniff"),
     );
     if is_callback {
-        response.headers_mut().extend(waitpoints::NO_STORE);
+        response.headers_mut().extend(waitpoints::list::NO_STORE);
     }
     app.counters.count(response.status());
     response

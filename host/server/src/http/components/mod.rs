@@ -1,0 +1,5 @@
+//! Components, and which of them handles which kind.
+
+pub mod kinds;
+pub mod list;
+pub mod publish;

@@ -1,0 +1,3 @@
+//! Grants: claims in two steps, for schedulers outside.
+
+pub mod verbs;

@@ -1,0 +1,232 @@
+//! Signals: from whoever carries a token, and from operators, who need none.
+//!
+//! They are two routes so that a program whose token is missing by mistake is
+//! refused, and so that a proxy can tell by the path who may pass.
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use engine::{Addressee, Deliver, Operate};
+use model::{Invalid, KnownSource, Limits, SignalRefusal};
+
+use crate::api::{DeliveredSignal, OperatorSignal, ProblemBody, SendSignal};
+use crate::http::answer::Json;
+use crate::http::executions::create::idempotency_key;
+use crate::http::executions::get::Id;
+use crate::http::executions::operate::asked;
+use crate::http::payload::{Forms, PAYLOAD};
+use crate::http::problem::Problem;
+use crate::http::query::Query;
+use crate::http::waitpoints::list::waitpoint_of;
+use crate::http::{App, body};
+
+/// Source type of whoever names none.
+const API: &str = "api";
+
+/// Delivers a signal to the waitpoint a token is for.
+///
+/// It is durable when this answers. If it satisfies the condition, the execution
+/// goes on. A token that is not good for this execution, waitpoint and name is
+/// answered with `invalid_token`, whatever is wrong with it.
+#[utoipa::path(
+    post, path = "/v1/executions/{id}/signal", tag = "signals",
+    params(
+        ("id" = String, Path, description = "The execution"),
+        ("namespace" = Option<String>, Query, description = "Only if it is in this namespace"),
+        ("idempotency-key" = Option<String>, Header, description = "Makes the request repeatable, as `idempotency_key` does"),
+    ),
+    request_body = SendSignal,
+    responses(
+        (status = 202, body = DeliveredSignal, description = "Accepted"),
+        (status = 200, body = DeliveredSignal, description = "Had been accepted before, and did nothing now"),
+        (status = "default", body = ProblemBody, content_type = "application/problem+json"),
+    )
+)]
+pub async fn signal(
+    State(app): State<App>,
+    Id(id): Id,
+    mut query: Query,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<(StatusCode, Json<DeliveredSignal>), Problem> {
+    let namespace = query.namespace()?;
+    query.end()?;
+    let bytes = app.signal_body().read(&headers, body).await?;
+    let request: SendSignal = body::json(&headers, &bytes)?;
+    let forms = Forms {
+        names: PAYLOAD,
+        json: request.payload.as_deref(),
+        text: request.payload_text.as_deref(),
+        base64: request.payload_base64.as_deref(),
+        content_type: request.content_type.as_deref(),
+    };
+    let payload = forms.given()?;
+    let idempotency_key = remembered(&headers, request.idempotency_key, request.dedup_ttl_ms)?;
+    let source_type = claimed_source(request.source_type)?;
+    let source_identity = match request.source_identity {
+        Some(identity) => identity,
+        None => fingerprint(&app, &request.waitpoint_token).await?,
+    };
+    deliver(
+        &app,
+        Deliver {
+            to: Addressee::Token {
+                token: request.waitpoint_token,
+                execution_id: Some(id),
+                namespace,
+            },
+            name: request.signal_name,
+            category: request.signal_category,
+            source_type,
+            source_identity,
+            correlation_id: request.correlation_id,
+            payload,
+            idempotency_key,
+            dedup_ttl_ms: request.dedup_ttl_ms,
+        },
+    )
+    .await
+}
+
+/// Returns the key that a repeat is recognised by; a time to remember it needs one.
+fn remembered(
+    headers: &HeaderMap,
+    key: Option<String>,
+    dedup_ttl_ms: Option<u64>,
+) -> Result<Option<String>, Invalid> {
+    let key = idempotency_key(headers, key)?;
+    if key.is_none() && dedup_ttl_ms.is_some() {
+        let detail = "is given without idempotency_key, which it is about";
+        return Err(Invalid::new("dedup_ttl_ms", detail));
+    }
+    Ok(key)
+}
+
+/// Reads what a sender says it is. What only this host can know is not taken from
+/// anybody: who reads a signal relies on it.
+fn claimed_source(source_type: Option<String>) -> Result<String, Invalid> {
+    match source_type {
+        Some(name) if name.parse::<KnownSource>().is_ok() => Err(Invalid::new(
+            "source_type",
+            format!("`{name}` cannot be claimed by whoever carries a token"),
+        )),
+        Some(name) => Ok(name),
+        None => Ok(API.to_owned()),
+    }
+}
+
+/// Returns what a sender proves about itself: which token it carries.
+async fn fingerprint(app: &App, token: &str) -> Result<String, Problem> {
+    let opened = app.engine.open_signal_token(token).await?;
+    Ok(opened.map_err(SignalRefusal::from)?.fingerprint)
+}
+
+/// Delivers a signal from an operator, who needs no token.
+///
+/// What an operator does is kept with the execution. The signal's source is
+/// `operator` and the actor.
+#[utoipa::path(
+    post, path = "/v1/executions/{id}/operator-signal", tag = "signals",
+    params(
+        ("id" = String, Path, description = "The execution"),
+        ("namespace" = Option<String>, Query, description = "Only if it is in this namespace"),
+        ("idempotency-key" = Option<String>, Header, description = "Makes the request repeatable, as `idempotency_key` does"),
+    ),
+    request_body = OperatorSignal,
+    responses(
+        (status = 202, body = DeliveredSignal, description = "Accepted"),
+        (status = 200, body = DeliveredSignal, description = "Had been accepted before, and did nothing now"),
+        (status = "default", body = ProblemBody, content_type = "application/problem+json"),
+    )
+)]
+pub async fn operator_signal(
+    State(app): State<App>,
+    Id(id): Id,
+    query: Query,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<(StatusCode, Json<DeliveredSignal>), Problem> {
+    let (operate, request): (_, OperatorSignal) = asked(&app, id, query, &headers, body).await?;
+    let forms = Forms {
+        names: PAYLOAD,
+        json: request.payload.as_deref(),
+        text: request.payload_text.as_deref(),
+        base64: request.payload_base64.as_deref(),
+        content_type: request.content_type.as_deref(),
+    };
+    let payload = forms.given()?;
+    let idempotency_key = remembered(&headers, request.idempotency_key, request.dedup_ttl_ms)?;
+    deliver(
+        &app,
+        Deliver {
+            source_type: KnownSource::Operator.to_string(),
+            source_identity: identity(&operate)?,
+            to: Addressee::Operator {
+                operate,
+                waitpoint: waitpoint_of(request.waitpoint)?,
+            },
+            name: request.signal_name,
+            category: request.signal_category,
+            correlation_id: request.correlation_id,
+            payload,
+            idempotency_key,
+            dedup_ttl_ms: request.dedup_ttl_ms,
+        },
+    )
+    .await
+}
+
+/// Returns the source of what an operator sends, under whose name it is kept.
+pub fn identity(operate: &Operate) -> Result<String, Invalid> {
+    let actor = &operate.by.actor;
+    let max = Limits::SIGNAL_TEXT_BYTES_MAX;
+    if (1..=max).contains(&actor.len()) && !actor.contains('\0') {
+        Ok(actor.clone())
+    } else {
+        let detail = format!("must be 1 to {max} bytes without U+0000");
+        Err(Invalid::new("actor", detail))
+    }
+}
+
+/// Delivers a signal, and answers with what it did.
+pub async fn deliver(
+    app: &App,
+    deliver: Deliver,
+) -> Result<(StatusCode, Json<DeliveredSignal>), Problem> {
+    let delivered = app.engine.signal(deliver).await??;
+    let status = accepted(delivered.duplicate);
+    Ok((
+        status,
+        Json(DeliveredSignal {
+            signal_id: delivered.signal_id,
+            execution_id: delivered.execution_id,
+            waitpoint_id: delivered.waitpoint_id,
+            effect: delivered.effect,
+            duplicate: delivered.duplicate,
+        }),
+    ))
+}
+
+/// Returns the status of a signal that was accepted, now or before.
+pub const fn accepted(duplicate: bool) -> StatusCode {
+    if duplicate {
+        StatusCode::OK
+    } else {
+        StatusCode::ACCEPTED
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_with_a_token_passes_for_what_only_the_host_can_know() {
+        assert_eq!(claimed_source(None).as_deref(), Ok("api"));
+        assert_eq!(claimed_source(Some("ci".into())).as_deref(), Ok("ci"));
+        for name in ["operator", "webhook", "execution", "component"] {
+            let refused = claimed_source(Some(name.into())).expect_err(name);
+            assert_eq!(refused.field, "source_type");
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! Accepts connections and serves them until told to stop.
+//!
+//! Connections are bounded in number and in the time they may take to send the
+//! head of a request. On stop none is accepted any more, idle ones close, and
+//! requests that run are finished within the caller's grace.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use engine::Tasks;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Mutex, Semaphore, watch};
+use tokio::task::{JoinHandle, JoinSet};
+
+use crate::config::Http;
+use crate::http::transport::not_http::Unspoken;
+
+/// Pause after an accept that failed, such as for want of descriptors.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// Most bytes a connection buffers, and so of the head of a request.
+const BUFFER_BYTES_MAX: usize = 64 << 10;
+
+/// A running server.
+#[derive(Debug)]
+pub struct Server {
+    stop: watch::Sender<bool>,
+    task: JoinHandle<()>,
+}
+
+impl Server {
+    /// Serves `router` to whoever connects to `listener`.
+    pub fn start(listener: TcpListener, router: Router, settings: &Http, tasks: &Tasks) -> Self {
+        let (stop, stopped) = watch::channel(false);
+        let (listener, settings) = (Arc::new(Mutex::new(Some(listener))), settings.clone());
+        let task = tasks.spawn("http", move || {
+            accept(
+                Arc::clone(&listener),
+                router.clone(),
+                settings.clone(),
+                stopped.clone(),
+            )
+        });
+        Self { stop, task }
+    }
+
+    /// Stops accepting, and returns when every connection is closed or `grace`
+    /// is over; what is left then is cut.
+    pub async fn stop(self, grace: Duration) {
+        self.stop.send_replace(true);
+        let mut task = self.task;
+        if tokio::time::timeout(grace, &mut task).await.is_err() {
+            tracing::warn!("requests still ran at the end of the grace and were cut");
+            task.abort();
+        }
+    }
+}
+
+async fn accept(
+    listening: Arc<Mutex<Option<TcpListener>>>,
+    router: Router,
+    settings: Http,
+    mut stopped: watch::Receiver<bool>,
+) {
+    // Taken out at the end, so that clients cannot connect and wait in vain; a task that
+    // panics leaves it for the next.
+    let mut listening = listening.lock().await;
+    let Some(listener) = &*listening else { return };
+    let room = Arc::new(Semaphore::new(settings.connections_max.max(1) as usize));
+    let mut connections = JoinSet::new();
+    loop {
+        let accepted = tokio::select! {
+            () = told(&mut stopped) => break,
+            Some(_) = connections.join_next() => continue,
+            accepted = async {
+                let permit = Arc::clone(&room).acquire_owned().await;
+                (listener.accept().await, permit)
+            } => accepted,
+        };
+        match accepted {
+            (Ok((stream, _)), Ok(permit)) => {
+                let serving = serve(
+                    stream,
+                    router.clone(),
+                    settings.head_timeout(),
+                    stopped.clone(),
+                );
+                connections.spawn(async move {
+                    serving.await;
+                    drop(permit);
+                });
+            }
+            (Err(error), _) => {
+                tracing::warn!(%error, "a connection could not be accepted");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+            // The semaphore is never closed.
+            (_, Err(_)) => break,
+        }
+    }
+    *listening = None;
+    while connections.join_next().await.is_some() {}
+}
+
+async fn serve(
+    stream: TcpStream,
+    router: Router,
+    head_timeout: Duration,
+    mut stopped: watch::Receiver<bool>,
+) {
+    // Answers are small and written whole: waiting for more only delays them.
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(%error, "TCP_NODELAY could not be set");
+    }
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(head_timeout)
+        .max_buf_size(BUFFER_BYTES_MAX)
+        .serve_connection(
+            Unspoken::new(TokioIo::new(stream)),
+            TowerToHyperService::new(router),
+        );
+    let mut connection = std::pin::pin!(connection);
+    let ended = tokio::select! {
+        ended = connection.as_mut() => Some(ended),
+        () = told(&mut stopped) => None,
+    };
+    let ended = match ended {
+        Some(ended) => ended,
+        None => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    // Clients that go away are no news.
+    if let Err(error) = ended {
+        tracing::debug!(%error, "a connection ended early");
+    }
+}
+
+/// Returns when the server is told to stop, or forgotten.
+async fn told(stopped: &mut watch::Receiver<bool>) {
+    let _ = stopped.wait_for(|stop| *stop).await;
+}

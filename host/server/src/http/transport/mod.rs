@@ -1,0 +1,9 @@
+//! HTTP itself, below every handler: connections, content encodings, what browsers may
+//! send, and texts that are safe to repeat.
+
+pub mod browsers;
+pub mod coding;
+pub mod listen;
+pub mod not_http;
+pub mod prefer;
+pub mod text;

@@ -1,0 +1,4 @@
+//! Waitpoints, their tokens, and the keys those are signed with.
+
+pub mod keys;
+pub mod list;

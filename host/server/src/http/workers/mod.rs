@@ -1,0 +1,3 @@
+//! The registry of workers.
+
+pub mod registry;
