@@ -11,6 +11,8 @@ use serde_json::{Value, json};
 use time::OffsetDateTime;
 use time::macros::datetime;
 
+use server::api::Execution;
+
 use crate::api::with;
 use crate::http_work::{claim_one, start, word};
 use crate::waiting::suspend;
@@ -215,7 +217,7 @@ async fn no_time_that_the_engine_takes_can_end_a_flusher() {
         request.deadline_at = Some(at);
         engine.create(request).await.expect("asked").expect("made");
         let info = engine.get(made.id(), None).await.expect("asked");
-        assert!(serde_json::to_string(&info.expect("known")).is_ok());
+        assert!(serde_json::to_string(&Execution::from(info.expect("known"))).is_ok());
     }
     engine.reconcile().await.expect("swept");
     let over = Limits::DURATION_MS_MAX + 1;
@@ -303,7 +305,7 @@ async fn no_time_that_the_engine_takes_can_end_a_flusher() {
     let minted = engine.mint_waitpoint_tokens(&[token]).await.expect("asked");
     assert!(minted.expect("minted")[0].expires_at.is_some());
     let suspended = engine.get(id, None).await.expect("asked").expect("known");
-    assert!(serde_json::to_string(&suspended).is_ok());
+    assert!(serde_json::to_string(&Execution::from(suspended)).is_ok());
     engine.reconcile().await.expect("swept");
     database.assert_invariants().await;
 }

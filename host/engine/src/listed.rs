@@ -4,7 +4,6 @@
 
 use std::ops::Deref;
 
-use serde::{Deserialize, Serialize};
 use sqlx::postgres::{PgTypeInfo, PgValueRef};
 use sqlx::{Decode, Postgres, Type};
 use time::{Duration, OffsetDateTime};
@@ -12,7 +11,7 @@ use time::{Duration, OffsetDateTime};
 use crate::Error;
 
 /// A row that cannot be shown.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unreadable {
     /// Its id, or its name where rows are known by names.
     pub id: String,

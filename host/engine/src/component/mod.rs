@@ -4,7 +4,6 @@ use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};
 
 use model::{Digest, Invalid};
-use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
 use crate::listed::StoredTime;
@@ -24,7 +23,7 @@ pub struct NewComponent {
 }
 
 /// A published component, without its bytes.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ComponentRow {
     /// Number within this instance.
     pub id: i32,
@@ -37,24 +36,22 @@ pub struct ComponentRow {
     /// What it imports.
     pub imports: Vec<String>,
     /// When it was published first.
-    #[serde(with = "time::serde::rfc3339")]
     pub published_at: OffsetDateTime,
 }
 
 /// A kind and what serves it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Kind {
     /// Its name.
     pub name: String,
     /// Since when it is known.
-    #[serde(with = "time::serde::rfc3339")]
     pub created_at: OffsetDateTime,
     /// Components that serve it; none for kinds of outside workers.
     pub routes: Vec<Route>,
 }
 
 /// A component that serves a kind.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Route {
     /// Number of the component within this instance.
     pub component_id: i32,

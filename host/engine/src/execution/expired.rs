@@ -2,7 +2,6 @@
 //! what the sweep will find next.
 
 use model::{ExecutionId, Limits};
-use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
 use super::read::LeaseSummary;
@@ -11,7 +10,7 @@ use crate::listed::StoredTime;
 use crate::{Engine, Error, Listed};
 
 /// A lease that has lapsed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExpiredLease {
     /// The execution it is on.
     pub execution_id: ExecutionId,

@@ -1,7 +1,6 @@
 //! What operators did to an execution, as it was written with what they did.
 
 use model::ExecutionId;
-use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
 use super::operator::Operator;
@@ -10,10 +9,9 @@ use crate::listed::StoredTime;
 use crate::{Engine, Error, Listed};
 
 /// One thing an operator did.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OperationEntry {
     /// When.
-    #[serde(with = "time::serde::rfc3339")]
     pub at: OffsetDateTime,
     /// What.
     pub verb: String,

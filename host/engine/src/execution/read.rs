@@ -3,14 +3,13 @@
 use std::collections::BTreeMap;
 
 use model::{BlockingReason, ExecutionId, Failure, FlowId, LeaseId, PublicState, StateVector};
-use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
 use super::Payload;
 use crate::{Engine, Error};
 
 /// An execution as others see it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct ExecutionInfo {
     /// Its id.
     pub id: ExecutionId,
@@ -39,19 +38,14 @@ pub struct ExecutionInfo {
     /// More on that, for people.
     pub blocking_detail: Option<String>,
     /// When it was created.
-    #[serde(with = "time::serde::rfc3339")]
     pub created_at: OffsetDateTime,
     /// When its first attempt began.
-    #[serde(with = "time::serde::rfc3339::option")]
     pub started_at: Option<OffsetDateTime>,
     /// When it finished.
-    #[serde(with = "time::serde::rfc3339::option")]
     pub finished_at: Option<OffsetDateTime>,
     /// When it becomes due.
-    #[serde(with = "time::serde::rfc3339::option")]
     pub wake_at: Option<OffsetDateTime>,
     /// When it expires.
-    #[serde(with = "time::serde::rfc3339::option")]
     pub deadline_at: Option<OffsetDateTime>,
     /// Attempts begun.
     pub attempts: u32,
@@ -62,7 +56,6 @@ pub struct ExecutionInfo {
     /// How often it was replayed.
     pub replays: u32,
     /// Since when it is in its state; since it was put down, if it is parked.
-    #[serde(with = "time::serde::rfc3339")]
     pub last_mutation_at: OffsetDateTime,
     /// Generation of ownership.
     pub epoch: u64,
@@ -85,7 +78,7 @@ pub struct ExecutionInfo {
 }
 
 /// A held lease.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LeaseSummary {
     /// This grant.
     pub lease_id: LeaseId,
@@ -96,17 +89,15 @@ pub struct LeaseSummary {
     /// Attempt it runs, from zero.
     pub attempt: u32,
     /// Since when.
-    #[serde(with = "time::serde::rfc3339")]
     pub acquired_at: OffsetDateTime,
     /// Until when, unless renewed.
-    #[serde(with = "time::serde::rfc3339")]
     pub expires_at: OffsetDateTime,
     /// How often it was renewed.
     pub renewals: u32,
 }
 
 /// How far an attempt says it is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Progress {
     /// 0 to 100.
     pub percent: Option<u8>,
@@ -115,7 +106,7 @@ pub struct Progress {
 }
 
 /// How many executions there are in each state.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Counts {
     /// Ready.
     pub waiting: u64,

@@ -2,7 +2,6 @@
 //! wait for, and since when.
 
 use model::{BlockingReason, ExecutionId, Limits};
-use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
 use super::row::{count, label};
@@ -10,7 +9,7 @@ use crate::listed::StoredTime;
 use crate::{Engine, Error, Listed};
 
 /// An execution that is suspended.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SuspendedExecution {
     /// The execution.
     pub execution_id: ExecutionId,
@@ -27,10 +26,8 @@ pub struct SuspendedExecution {
     /// Attempts begun.
     pub attempts: u32,
     /// Since when.
-    #[serde(with = "time::serde::rfc3339")]
     pub suspended_at: OffsetDateTime,
     /// Until when at most.
-    #[serde(with = "time::serde::rfc3339::option")]
     pub timeout_at: Option<OffsetDateTime>,
 }
 

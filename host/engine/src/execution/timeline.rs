@@ -7,7 +7,6 @@ use model::{
     AttemptEnd, AttemptLifecycle, AttemptType, Digest, ExecutionId, Failure, FailureClass, LeaseId,
     Outcome, Usage,
 };
-use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -16,7 +15,7 @@ use crate::listed::StoredTime;
 use crate::{Engine, Error, Listed};
 
 /// One numbered try at an execution.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Attempt {
     /// Its number, from zero.
     pub attempt: u32,
@@ -29,7 +28,7 @@ pub struct Attempt {
 }
 
 /// One lease of an attempt.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AttemptLease {
     /// Generation of ownership.
     pub epoch: u64,
@@ -38,10 +37,8 @@ pub struct AttemptLease {
     /// Who held it.
     pub worker_instance_id: String,
     /// From when.
-    #[serde(with = "time::serde::rfc3339")]
     pub acquired_at: OffsetDateTime,
     /// To when; absent while it is held.
-    #[serde(with = "time::serde::rfc3339::option")]
     pub released_at: Option<OffsetDateTime>,
     /// How it ended.
     pub ended: Option<AttemptEnd>,
@@ -58,10 +55,9 @@ pub struct AttemptLease {
 }
 
 /// One thing that happened to an execution.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HistoryEntry {
     /// When.
-    #[serde(with = "time::serde::rfc3339")]
     pub at: OffsetDateTime,
     /// What: `created`, `acquired`, the end of a lease, an operator's verb, or the
     /// outcome.

@@ -1,14 +1,13 @@
 //! scan: what waits in a lane; changes nothing.
 
 use model::{ExecutionId, Invalid, Limits};
-use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
 use crate::listed::StoredTime;
 use crate::{Answer, Engine, Listed};
 
 /// An execution a scheduler may grant.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Eligible {
     /// Its id.
     pub id: ExecutionId,
@@ -17,7 +16,6 @@ pub struct Eligible {
     /// 0 to 9000; within its partition a higher one is served first.
     pub priority: u16,
     /// Since when it waits.
-    #[serde(with = "time::serde::rfc3339")]
     pub ready_at: OffsetDateTime,
     /// What a worker must offer, sorted.
     pub required_capabilities: Vec<String>,

@@ -11,7 +11,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use model::{Invalid, LaneState, Limits, Partition};
-use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
 use crate::execution::label;
@@ -19,7 +18,7 @@ use crate::{Answer, Engine, Error, Listed};
 use turns::{Server, Turns};
 
 /// A lane and how much it holds.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lane {
     /// Its name.
     pub name: String,
@@ -28,7 +27,6 @@ pub struct Lane {
     /// Its share of service against that of other lanes, 1 to 1000.
     pub weight: u16,
     /// Since when it exists.
-    #[serde(with = "time::serde::rfc3339")]
     pub created_at: OffsetDateTime,
     /// Executions that are ready.
     pub waiting: i64,

@@ -2,13 +2,12 @@
 //! of the other namespaces in it. Every other namespace has 100.
 
 use model::Invalid;
-use serde::{Deserialize, Serialize};
 
 use super::in_range;
 use crate::{Answer, Engine, Error};
 
 /// A namespace that was given a weight.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Namespace {
     /// Its name.
     pub name: String,

@@ -1,7 +1,6 @@
 //! Lists keys; never their secrets.
 
 use model::WaitpointKeyState;
-use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
 use crate::execution::label;
@@ -9,7 +8,7 @@ use crate::listed::StoredTime;
 use crate::{Engine, Error, Listed};
 
 /// A key for waitpoint tokens.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WaitpointKey {
     /// Its name, as it stands in tokens.
     pub kid: String,
@@ -18,12 +17,10 @@ pub struct WaitpointKey {
     /// Whether its tokens are accepted now.
     pub accepted: bool,
     /// Since when it exists.
-    #[serde(with = "time::serde::rfc3339")]
     pub created_at: OffsetDateTime,
     /// Who made it.
     pub created_by: String,
     /// Until when its tokens are accepted; absent while it signs.
-    #[serde(with = "time::serde::rfc3339::option")]
     pub not_after: Option<OffsetDateTime>,
     /// Who rotated it away or retired it.
     pub retired_by: Option<String>,

@@ -1,14 +1,13 @@
 //! Reads: workers by the names of their instances.
 
 use model::WorkerType;
-use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
 use crate::execution::{count, label};
 use crate::{Engine, Error, Listed};
 
 /// A worker as others see it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WorkerInfo {
     /// The process.
     pub worker_instance_id: String,
@@ -31,18 +30,14 @@ pub struct WorkerInfo {
     /// How long it is believed to live after a word from it, in milliseconds.
     pub liveness_ttl_ms: u32,
     /// Since when it is live.
-    #[serde(with = "time::serde::rfc3339")]
     pub registered_at: OffsetDateTime,
     /// When it was heard from last.
-    #[serde(with = "time::serde::rfc3339")]
     pub heartbeat_at: OffsetDateTime,
     /// Until when it is believed to live.
-    #[serde(with = "time::serde::rfc3339")]
     pub expires_at: OffsetDateTime,
     /// Whether it is believed to live now.
     pub live: bool,
     /// When it was found dead.
-    #[serde(with = "time::serde::rfc3339::option")]
     pub dead_at: Option<OffsetDateTime>,
     /// Why it is dead.
     pub dead_reason: Option<String>,

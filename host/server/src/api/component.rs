@@ -1,36 +1,40 @@
-//! Components, kinds and routes.
+//! Components, kinds and the routes between them.
 
 use model::Digest;
 use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+use time::serde::rfc3339;
 use utoipa::ToSchema;
 
-/// What publishing did.
+use super::answer::{answers, lists};
+
+/// What publishing a component did.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct PublishedComponent {
-    /// Its identity.
+    /// Identity of the component: `sha256:` and 64 hexadecimal digits.
     #[schema(value_type = String)]
     pub digest: Digest,
     /// Whether these bytes were not published before.
     pub new: bool,
-    /// What it imports.
+    /// Interfaces the component imports.
     pub imports: Vec<String>,
     /// Kinds routed to it by this request.
     pub kinds: Vec<String>,
 }
 
-/// Publishing that has not ended.
+/// How far publishing a component is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct PublishingComponent {
-    /// Its identity.
+    /// Identity of the component: `sha256:` and 64 hexadecimal digits.
     #[schema(value_type = String)]
     pub digest: Digest,
-    /// What is done now.
+    /// The step that is being done.
     pub state: PublishingState,
-    /// Time since it was asked for.
+    /// Milliseconds since the first request for it.
     pub elapsed_ms: u64,
-    /// Components that are compiled before it.
+    /// Number of components that are compiled before it.
     pub ahead: u32,
-    /// The one being compiled now, if it waits for that.
+    /// The component being compiled now; null unless this one waits for it.
     #[schema(value_type = Option<String>)]
     pub behind: Option<Digest>,
 }
@@ -52,7 +56,7 @@ impl From<runtime::Working> for PublishingComponent {
     }
 }
 
-/// What is done to publish a component.
+/// A step of publishing a component.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum PublishingState {
@@ -60,75 +64,67 @@ pub enum PublishingState {
     Queued,
     /// It is being compiled.
     Compiling,
-    /// It is being checked, stored and routed to.
+    /// It is being checked and stored, and kinds are routed to it.
     Working,
 }
 
-/// The components published.
-#[derive(Debug, Deserialize, ToSchema)]
-pub struct Components {
-    /// The components.
-    pub components: Vec<Component>,
-    /// Those that cannot be shown, by their numbers; absent when there are none.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub unreadable: Vec<super::Unreadable>,
+lists! {
+    /// The published components.
+    Components of engine::ComponentRow {
+        /// The components, the last published first.
+        components: Vec<Component>,
+    }
+
+    /// The kinds that executions can be created with.
+    Kinds of engine::Kind {
+        /// The kinds, by name.
+        kinds: Vec<Kind>,
+    }
 }
 
-/// A published component.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Component {
-    /// Number within this instance.
-    pub id: i32,
-    /// Its identity: `sha256:` and 64 hexadecimal digits.
-    pub digest: String,
-    /// Its size in bytes.
-    pub size: i64,
-    /// World it targets.
-    pub world: String,
-    /// What it imports.
-    pub imports: Vec<String>,
-    /// When it was published first.
-    #[schema(format = DateTime)]
-    pub published_at: String,
+answers! {
+    /// A published component.
+    Component(row: engine::ComponentRow) {
+        /// Number of the component within this instance.
+        id: i32,
+        /// Identity of the component: `sha256:` and 64 hexadecimal digits.
+        #[schema(value_type = String)]
+        digest: Digest,
+        /// Size in bytes.
+        size: i64,
+        /// World it targets.
+        world: String,
+        /// Interfaces the component imports.
+        imports: Vec<String>,
+        /// Time it was published first.
+        #[serde(with = "rfc3339")]
+        published_at: OffsetDateTime,
+    }
+
+    /// A kind and the components that serve it.
+    Kind(kind: engine::Kind) {
+        /// Name of the kind.
+        name: String,
+        /// Time it was defined.
+        #[serde(with = "rfc3339")]
+        created_at: OffsetDateTime,
+        /// Components that serve it; none for kinds of native workers.
+        routes: Vec<Route> = kind.routes.into_iter().map(Into::into).collect(),
+    }
+
+    /// A component that serves a kind.
+    Route(route: engine::Route) {
+        /// Number of the component within this instance.
+        component_id: i32,
+        /// Identity of the component: `sha256:` and 64 hexadecimal digits.
+        #[schema(value_type = String)]
+        digest: Digest,
+        /// Its share of the executions, 0 to 10000, against that of other routes.
+        weight: u32,
+    }
 }
 
-/// The kinds there are.
-#[derive(Debug, Deserialize, ToSchema)]
-pub struct Kinds {
-    /// The kinds.
-    pub kinds: Vec<Kind>,
-    /// Kinds of which a route cannot be shown, by their names; absent when there are none.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub unreadable: Vec<super::Unreadable>,
-}
-
-/// A kind and what serves it.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Kind {
-    /// Its name.
-    pub name: String,
-    /// Since when it is known.
-    #[schema(format = DateTime)]
-    pub created_at: String,
-    /// Components that serve it; none for kinds of outside workers.
-    pub routes: Vec<Route>,
-}
-
-/// A component that serves a kind.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Route {
-    /// Number of the component within this instance.
-    pub component_id: i32,
-    /// Its identity.
-    pub digest: String,
-    /// Its share, 0 to 10000.
-    pub weight: u32,
-}
-
-/// A kind to define; it has no settings yet.
+/// A kind to define; it has no settings.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DefineKind {}
@@ -136,64 +132,33 @@ pub struct DefineKind {}
 /// What defining a kind did.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct DefinedKind {
-    /// The kind.
+    /// Name of the kind.
     pub name: String,
-    /// Whether it was not known before.
+    /// Whether it was not defined before.
     pub new: bool,
 }
 
-/// The routes a kind shall have instead of those it has.
+/// The routes of a kind; they replace those it has.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SetRoutes {
-    /// The routes.
+    /// The routes; none when no component is to serve the kind.
     pub routes: Vec<SetRoute>,
 }
 
-/// One of them.
+/// A route to set.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SetRoute {
     /// A published component.
     #[schema(value_type = String)]
     pub digest: Digest,
-    /// Its share, 0 to 10000; 1 when absent.
+    /// Its share of the executions, 0 to 10000, against that of other routes; 1 when
+    /// absent.
     #[serde(default = "one")]
     pub weight: u32,
 }
 
 const fn one() -> u32 {
     1
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use time::OffsetDateTime;
-
-    #[test]
-    fn components_and_kinds_fit_their_schemas() {
-        let at = OffsetDateTime::UNIX_EPOCH;
-        let row = engine::ComponentRow {
-            id: 1,
-            digest: Digest([0; 32]),
-            size: 1,
-            world: "handler".into(),
-            imports: vec![],
-            published_at: at,
-        };
-        let kind = engine::Kind {
-            name: "k".into(),
-            created_at: at,
-            routes: vec![engine::Route {
-                component_id: 1,
-                digest: Digest([0; 32]),
-                weight: 1,
-            }],
-        };
-        let text = serde_json::to_string(&row).expect("writes");
-        serde_json::from_str::<Component>(&text).expect("fits");
-        let text = serde_json::to_string(&kind).expect("writes");
-        serde_json::from_str::<Kind>(&text).expect("fits");
-    }
 }

@@ -1,82 +1,82 @@
-//! The schemas of a condition and of what happens when it is satisfied.
-//! `model::ResumeCondition` and `model::ResumePolicy` read and check them.
+//! The schemas of a resume condition and a resume policy, which
+//! [`model::ResumeCondition`] and [`model::ResumePolicy`] read, check and write.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// What must have happened for a suspended execution to go on. At most 256 nodes,
-/// and 4 composites within each other.
+/// The condition for a suspended execution to resume. At most 256 nodes, and 4
+/// composites within each other.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub enum ResumeCondition {
-    /// A signal at this waitpoint that the matcher admits.
+    /// A signal that the matcher accepts, at one waitpoint.
     Single {
-        /// The waitpoint, by its key.
+        /// Key of the waitpoint.
         waitpoint_key: String,
-        /// Which signals count.
+        /// Which of its signals count.
         matcher: SignalMatcher,
     },
     /// No signal: an operator resumes.
     OperatorOnly,
     /// No signal: the suspension's time limit ends it.
     TimeoutOnly,
-    /// Made of others.
+    /// A condition made of others.
     Composite(CompositeBody),
 }
 
-/// Which signals count.
+/// Which signals count for a condition.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub enum SignalMatcher {
-    /// Those of this name.
+    /// Signals with this name.
     ByName(String),
-    /// All.
+    /// Signals with any name.
     Wildcard,
 }
 
-/// How a composite condition is made.
+/// How a composite condition is made of others.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "kind", deny_unknown_fields)]
 pub enum CompositeBody {
-    /// Every member is satisfied.
+    /// Every member must be satisfied.
     AllOf {
-        /// At least one.
+        /// The conditions; at least one.
         #[schema(no_recursion, min_items = 1)]
         members: Vec<ResumeCondition>,
     },
-    /// At least `n` different things among the signals that count.
+    /// At least `n` of the signals that count must differ.
     Count {
-        /// At least 1.
+        /// How many must differ; at least 1.
         n: u32,
-        /// What must differ: `DistinctWaitpoints`, `DistinctSignals` or
+        /// What they must differ in: `DistinctWaitpoints`, `DistinctSignals` or
         /// `DistinctSources`.
         count_kind: String,
         /// Which signals count; all when absent.
         matcher: Option<SignalMatcher>,
-        /// Whose signals count, by their keys.
+        /// Keys of the waitpoints whose signals count.
         #[schema(min_items = 1)]
         waitpoints: Vec<String>,
     },
 }
 
-/// What happens when a condition is satisfied. Every member may be left out.
+/// What happens when a condition is satisfied. Every member is optional.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ResumePolicy {
-    /// Where the execution goes: `Runnable`.
+    /// Where the execution is put: `Runnable`, the only value.
     #[schema(required = false, default = "Runnable")]
     pub resume_target: String,
-    /// Whether the signals that satisfied it are done with; otherwise they count
-    /// for the next suspension on their waitpoint too, if that stays open.
+    /// Whether the signals that satisfied it are consumed; otherwise they also count for
+    /// the next suspension at their waitpoint, if that stays open.
     #[schema(required = false, default = true)]
     pub consume_matched_signals: bool,
-    /// Whether the other signals count for the next suspension on their waitpoint,
-    /// if that stays open.
+    /// Whether the other signals count for the next suspension at their waitpoint, if
+    /// that stays open.
     #[schema(required = false, default = false)]
     pub retain_signal_buffer_until_closed: bool,
-    /// How long the execution waits before it is ready, in milliseconds; at most
-    /// ten years.
+    /// Delay before the execution is ready, in milliseconds, at most ten years; none when
+    /// absent.
     pub resume_delay_ms: Option<u64>,
-    /// Whether the waitpoints close; otherwise they are pending again.
+    /// Whether its waitpoints close; otherwise they are pending again.
     #[schema(required = false, default = true)]
     pub close_waitpoint_on_resume: bool,
 }

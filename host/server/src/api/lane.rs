@@ -1,43 +1,43 @@
-//! Lanes, namespaces and health.
+//! Lanes, namespaces and the health of a host.
 
-use engine::LaneState;
+use model::LaneState;
 use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+use time::serde::rfc3339;
 use utoipa::ToSchema;
 
-/// The lanes there are.
-#[derive(Debug, Deserialize, ToSchema)]
-pub struct Lanes {
-    /// The lanes.
-    pub lanes: Vec<Lane>,
-    /// Rows of the page that cannot be shown; absent when there are none.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub unreadable: Vec<super::Unreadable>,
-    /// What to pass as `after` for the next page; absent on the last.
-    pub next_cursor: Option<String>,
+use super::answer::{answers, pages};
+
+pages! {
+    /// A page of lanes, by name.
+    Lanes of engine::Lane {
+        /// The lanes of the page.
+        lanes: Vec<Lane>,
+    }
 }
 
-/// A queue.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Lane {
-    /// Its name.
-    pub name: String,
-    /// `active`, `paused`, `draining` or `disabled`.
-    pub state: String,
-    /// Its share of service against that of other lanes.
-    #[schema(minimum = 1, maximum = 1000)]
-    pub weight: u16,
-    /// Since when it exists.
-    #[schema(format = DateTime)]
-    pub created_at: String,
-    /// Executions that are ready.
-    pub waiting: i64,
-    /// Executions that run.
-    pub active: i64,
+answers! {
+    /// A queue.
+    Lane(lane: engine::Lane) {
+        /// Name of the lane.
+        name: String,
+        /// `active`, `paused`, `draining` or `disabled`.
+        #[schema(value_type = String)]
+        state: LaneState,
+        /// Its share of service against that of other lanes.
+        #[schema(minimum = 1, maximum = 1000)]
+        weight: u16,
+        /// Time it was defined.
+        #[serde(with = "rfc3339")]
+        created_at: OffsetDateTime,
+        /// Number of executions that are ready.
+        waiting: i64,
+        /// Number of executions that run.
+        active: i64,
+    }
 }
 
-/// The state a lane shall have, and its share of service; what is absent stays as
-/// it is.
+/// What to set of a lane; what is absent stays as it is.
 #[derive(Debug, Clone, Copy, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SetLane {
@@ -54,25 +54,33 @@ pub struct SetLane {
     pub weight: Option<u16>,
 }
 
-/// The namespaces that were given a weight; every other one has 100.
-#[derive(Debug, Deserialize, ToSchema)]
+/// The namespaces that have a weight of their own; every other one has 100.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct Namespaces {
-    /// The namespaces.
+    /// The namespaces, by name.
     pub namespaces: Vec<Namespace>,
 }
 
-/// A namespace that was given a weight.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Namespace {
-    /// Its name.
-    pub name: String,
-    /// Its share of a lane against that of other namespaces.
-    #[schema(minimum = 1, maximum = 1000)]
-    pub weight: u16,
+impl From<Vec<engine::Namespace>> for Namespaces {
+    fn from(namespaces: Vec<engine::Namespace>) -> Self {
+        Self {
+            namespaces: namespaces.into_iter().map(Into::into).collect(),
+        }
+    }
 }
 
-/// The weight a namespace shall have.
+answers! {
+    /// A namespace that has a weight of its own.
+    Namespace(namespace: engine::Namespace) {
+        /// Name of the namespace.
+        name: String,
+        /// Its share of a lane against that of other namespaces.
+        #[schema(minimum = 1, maximum = 1000)]
+        weight: u16,
+    }
+}
+
+/// The weight to give a namespace.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SetNamespace {
@@ -82,42 +90,13 @@ pub struct SetNamespace {
     pub weight: u16,
 }
 
-/// How a host is.
+/// That a host is up.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct Health {
-    /// `ok`.
+    /// Always `ok`; a host that is not answers with a problem.
     pub status: String,
     /// Version of the host.
     pub version: String,
-    /// Name of the host in leases.
+    /// Name of the host as a worker, as it stands in leases.
     pub worker_instance_id: String,
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_lane_fits_its_schema() {
-        let lane = engine::Lane {
-            name: "default".into(),
-            state: LaneState::Active,
-            weight: 100,
-            created_at: time::OffsetDateTime::UNIX_EPOCH,
-            waiting: 1,
-            active: 0,
-        };
-        let text = serde_json::to_string(&lane).expect("writes");
-        serde_json::from_str::<Lane>(&text).expect("fits");
-    }
-
-    #[test]
-    fn a_namespace_fits_its_schema() {
-        let namespace = engine::Namespace {
-            name: "default".into(),
-            weight: 100,
-        };
-        let text = serde_json::to_string(&namespace).expect("writes");
-        serde_json::from_str::<Namespace>(&text).expect("fits");
-    }
 }

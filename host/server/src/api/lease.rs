@@ -1,4 +1,4 @@
-//! Claiming over HTTP, and what a worker says about the leases it holds.
+//! Claims of native workers, and what they report about the leases they hold.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,15 +6,16 @@ use model::{AttemptType, ExecutionId, FailureClass, FlowId, Limits};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use time::OffsetDateTime;
+use time::serde::rfc3339;
 use utoipa::ToSchema;
 
-use super::request::present;
+use super::payload::{encoded, present};
 
-/// Life of a lease for whoever names none.
-const LEASE_TTL_MS: u32 = 30_000;
+/// Longest a claim may wait for work, in milliseconds.
+const CLAIM_WAIT_MS_MAX: u32 = 30_000;
 
-const fn lease_ttl_ms() -> u32 {
-    LEASE_TTL_MS
+pub(super) const fn lease_ttl_ms() -> u32 {
+    30_000
 }
 
 const fn one() -> u32 {
@@ -31,13 +32,13 @@ pub struct ClaimWork {
     /// Lanes to take from; every lane when empty.
     #[serde(default)]
     pub lanes: BTreeSet<String>,
-    /// What the worker offers; an execution requires no more.
+    /// Capabilities of the worker; it gets only executions that require no others.
     #[serde(default)]
     pub capabilities: BTreeSet<String>,
-    /// Most executions, 1 to 100; 1 when absent.
+    /// Most executions to claim, 1 to 100; 1 when absent.
     #[serde(default = "one")]
     pub max: u32,
-    /// Life of each lease in milliseconds, 1000 to 3600000; 30000 when absent.
+    /// Duration of each lease in milliseconds, 1000 to 3600000; 30000 when absent.
     #[serde(default = "lease_ttl_ms")]
     pub lease_ttl_ms: u32,
     /// Longest to wait for work, in milliseconds, 0 to 30000; 0 when absent.
@@ -45,33 +46,32 @@ pub struct ClaimWork {
     pub wait_ms: u32,
 }
 
-/// What was claimed.
+/// The executions that were claimed.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct ClaimedWork {
-    /// The executions, each under a lease of its own; none when the time was
-    /// over first.
+    /// The executions, each under a lease of its own; none when there was no work
+    /// within `wait_ms`.
     pub executions: Vec<ClaimedExecution>,
 }
 
 /// An execution under a lease.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct ClaimedExecution {
-    /// The execution.
+    /// Id of the execution.
     #[schema(value_type = String)]
     pub id: ExecutionId,
-    /// Proof of the lease: what every request about it carries. Opaque.
+    /// Handle of the lease, which every request about it carries. Opaque.
     pub lease: String,
-    /// When the lease ends, unless renewed.
-    #[serde(with = "time::serde::rfc3339")]
-    #[schema(value_type = String, format = DateTime)]
+    /// Time the lease ends unless it is renewed.
+    #[serde(with = "rfc3339")]
     pub lease_expires_at: OffsetDateTime,
-    /// Where it lives.
+    /// Namespace it belongs to.
     pub namespace: String,
-    /// What it is.
+    /// Kind, which names the handler it needs.
     pub kind: String,
-    /// Where it was claimed from.
+    /// Lane it was claimed from.
     pub lane: String,
-    /// Flow it is a member of.
+    /// Flow it is a member of; absent when it is in none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     pub flow_id: Option<FlowId>,
@@ -80,40 +80,40 @@ pub struct ClaimedExecution {
     /// `initial`, `retry`, `reclaim`, `replay` or `fallback`.
     #[schema(value_type = String)]
     pub attempt_type: AttemptType,
-    /// Whether this lease goes on with an attempt that was put down.
+    /// Whether this lease continues an attempt that was suspended or delayed.
     pub resumes: bool,
-    /// Failures so far.
+    /// Number of attempts that failed so far.
     pub retries: u32,
-    /// Longest the attempt may run, in milliseconds from this claim.
+    /// Longest the attempt may run, in milliseconds from this claim; absent without a
+    /// limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attempt_timeout_ms: Option<u64>,
-    /// W3C trace context of whoever created it.
+    /// W3C trace context of the request that created it; absent without one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub traceparent: Option<String>,
-    /// Labels.
+    /// Labels, `owner.name` to value.
     pub tags: BTreeMap<String, String>,
-    /// Media type of the input.
+    /// Media type of the input, as it was created with.
     pub content_type: String,
-    /// The input, as base64 (standard alphabet, padded), whatever form it was
-    /// given in.
+    /// The input, as base64 (standard alphabet, padded) in all cases.
     pub input_base64: String,
-    /// What to go on with, if the execution was suspended before; the same under
-    /// every later lease until it is suspended again.
+    /// What to resume from; the same under every later lease until the execution is
+    /// suspended again. Absent when it was not suspended before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resumption: Option<super::Resumption>,
 }
 
-/// One thing, or up to 500 of them in `leases`.
+/// One request about a lease, or up to 500 of them in `leases`.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(untagged)]
 pub enum OneOrMany<T> {
-    /// Up to 500, each with a verdict of its own.
+    /// Several requests, each answered separately.
     Many {
-        /// They.
+        /// The requests, at most 500.
         #[schema(max_items = 500)]
         leases: Vec<T>,
     },
-    /// One.
+    /// One request, answered by itself.
     One(T),
 }
 
@@ -121,44 +121,44 @@ pub enum OneOrMany<T> {
 #[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RenewLeases {
-    /// One handle.
+    /// Handle of the one lease to renew.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lease: Option<String>,
-    /// Up to 500 handles, each with a verdict of its own.
+    /// Handles of up to 500 leases, each answered separately.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(max_items = 500)]
     pub leases: Option<Vec<String>>,
-    /// Their life from now in milliseconds, 1000 to 3600000; 30000 when absent.
+    /// Duration from now in milliseconds, 1000 to 3600000; 30000 when absent.
     #[serde(default = "lease_ttl_ms")]
     pub lease_ttl_ms: u32,
 }
 
-/// A result. At most one of `result`, `result_text` and `result_base64` is
-/// given.
+/// The result an execution completes with. At most one of `result`, `result_text` and
+/// `result_base64` is given.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CompleteLease {
-    /// The handle.
+    /// Handle of the lease.
     pub lease: String,
     /// The result, as JSON; kept byte for byte.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<serde_json::Value>)]
     pub result: Option<Box<RawValue>>,
-    /// The result, as text.
+    /// The result, as text instead.
     pub result_text: Option<String>,
-    /// The result, as base64 (standard alphabet, padded).
+    /// The result, as base64 instead (standard alphabet, padded).
     pub result_base64: Option<String>,
-    /// Media type of the result; absent, it follows from the form of the result.
+    /// Media type of the result; when absent, that of the form it is given in.
     pub content_type: Option<String>,
     /// What the attempt logged; at most 65536 bytes.
     pub log: Option<String>,
 }
 
-/// A failure.
+/// The failure an attempt ends with.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FailLease {
-    /// The handle.
+    /// Handle of the lease.
     pub lease: String,
     /// `transient`, `permanent`, `infra_crash`, `timeout` or `cancelled`: decides
     /// whether the attempt is retried. `transient` when absent.
@@ -178,54 +178,54 @@ const fn transient() -> FailureClass {
     FailureClass::Transient
 }
 
-/// A wish to go on later, as the same attempt.
+/// A request to continue the same attempt later.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DelayLease {
-    /// The handle.
+    /// Handle of the lease.
     pub lease: String,
-    /// Milliseconds from now; at most ten years.
+    /// Delay in milliseconds from now; at most ten years.
     pub delay_ms: u64,
     /// What the attempt logged so far; at most 65536 bytes.
     pub log: Option<String>,
 }
 
-/// An execution given back untouched.
+/// A request to return an execution to its queue.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ReleaseLease {
-    /// The handle.
+    /// Handle of the lease.
     pub lease: String,
     /// What the attempt logged; at most 65536 bytes.
     pub log: Option<String>,
 }
 
-/// An execution its holder ends as cancelled.
+/// A request of the holder to end its execution as cancelled.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CancelLease {
-    /// The handle.
+    /// Handle of the lease.
     pub lease: String,
-    /// Why, for people; at most 1024 bytes.
+    /// Why, for people; at most 1024 bytes. Empty when absent.
     #[serde(default)]
     pub reason: String,
     /// What the attempt logged; at most 65536 bytes.
     pub log: Option<String>,
 }
 
-/// A word on how far an attempt is; what is absent stays as it was.
+/// A progress report of an attempt; what is absent stays as it was.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ProgressLease {
-    /// The handle.
+    /// Handle of the lease.
     pub lease: String,
-    /// 0 to 100.
+    /// Progress in percent, 0 to 100.
     pub percent: Option<u8>,
-    /// For people; at most 1024 bytes.
+    /// A sentence for people, at most 1024 bytes.
     pub message: Option<String>,
 }
 
-/// What a request about a lease did.
+/// The effect of a request about a lease.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum LeaseEffect {
@@ -237,74 +237,97 @@ pub enum LeaseEffect {
     RetryScheduled,
     /// The execution ended as failed.
     Failed,
-    /// The same attempt goes on later.
+    /// The same attempt continues later.
     Delayed,
-    /// The execution is ready again.
+    /// The execution is ready for another claim.
     Released,
     /// The execution ended as cancelled.
     Cancelled,
-    /// The progress was noted.
+    /// The progress was stored.
     Noted,
 }
 
 /// What a request about one lease did.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct LeaseOutcome {
-    /// The execution.
+    /// Id of the execution.
     #[schema(value_type = String)]
     pub id: ExecutionId,
-    /// What was done.
+    /// The effect of the request.
     pub outcome: LeaseEffect,
-    /// When a renewed lease ends.
+    /// Time a renewed lease ends; absent for other effects.
     #[serde(
         default,
-        with = "time::serde::rfc3339::option",
+        with = "rfc3339::option",
         skip_serializing_if = "Option::is_none"
     )]
-    #[schema(value_type = Option<String>, format = DateTime)]
     pub lease_expires_at: Option<OffsetDateTime>,
-    /// When the execution becomes due again.
+    /// Time the execution is due again, after a failure or a delay; absent otherwise.
     #[serde(
         default,
-        with = "time::serde::rfc3339::option",
+        with = "rfc3339::option",
         skip_serializing_if = "Option::is_none"
     )]
-    #[schema(value_type = Option<String>, format = DateTime)]
     pub due_at: Option<OffsetDateTime>,
-    /// Number of the attempt a failure is retried with, from zero.
+    /// Number of the attempt that retries a failure, from zero; absent without a retry.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next_attempt_index: Option<u32>,
 }
 
-/// What became of one of many: an outcome or a problem.
+/// The verdict on one of several requests: an outcome or a problem.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct LeaseVerdict {
     /// The status a single request would have had.
     pub status: u16,
-    /// What was done.
+    /// What the request did; absent with a problem.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outcome: Option<LeaseOutcome>,
-    /// Why nothing was.
+    /// Why it did nothing; absent with an outcome.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<super::ProblemBody>)]
     pub problem: Option<serde_json::Value>,
 }
 
-/// One verdict for each of many, in their order.
+/// The verdicts on several requests.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct LeaseVerdicts {
-    /// The verdicts.
+    /// One verdict for each request, in their order.
     pub results: Vec<LeaseVerdict>,
 }
 
-/// An answer in the form of its request.
+/// The answer to one request or to several, as it was asked.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(untagged)]
 pub enum LeaseAnswer {
-    /// To many.
+    /// The answer to several requests.
     Many(LeaseVerdicts),
-    /// To one.
+    /// The answer to one request.
     One(LeaseOutcome),
+}
+
+impl ClaimedExecution {
+    /// Shows a claimed execution to the holder of its lease, with the handle of that.
+    pub fn new(lease: String, claimed: engine::Claimed) -> Self {
+        Self {
+            id: claimed.fence.execution_id,
+            lease,
+            lease_expires_at: claimed.lease_expires_at,
+            namespace: claimed.namespace,
+            kind: claimed.kind,
+            lane: claimed.lane,
+            flow_id: claimed.flow_id,
+            attempt: claimed.fence.attempt,
+            attempt_type: claimed.attempt_type,
+            resumes: claimed.resumes,
+            retries: claimed.retries,
+            attempt_timeout_ms: claimed.attempt_timeout_ms,
+            traceparent: claimed.traceparent,
+            tags: claimed.tags.into_iter().collect(),
+            content_type: claimed.input.content_type,
+            input_base64: encoded(&claimed.input.data),
+            resumption: claimed.resumption.map(|it| (*it).into()),
+        }
+    }
 }
 
 impl ClaimWork {
@@ -330,11 +353,11 @@ impl ClaimWork {
         model::capabilities("capabilities", &self.capabilities)?;
         within("max", self.max, 1, Limits::CLAIM_MAX)?;
         check_ttl(self.lease_ttl_ms)?;
-        within("wait_ms", self.wait_ms, 0, crate::http::CLAIM_WAIT_MS_MAX)
+        within("wait_ms", self.wait_ms, 0, CLAIM_WAIT_MS_MAX)
     }
 }
 
-/// Checks the life of a lease.
+/// Checks the duration of a lease.
 pub fn check_ttl(lease_ttl_ms: u32) -> Result<(), model::Invalid> {
     let bounds = Limits::LEASE_TTL_MS;
     within("lease_ttl_ms", lease_ttl_ms, *bounds.start(), *bounds.end())

@@ -1,35 +1,37 @@
-//! The shapes on the wire.
+//! The shapes on the wire: every request and answer of the HTTP API.
 //!
-//! Requests and small answers are read and written as these types. Executions,
-//! attempts and the like are written by the engine's own types; here stand their
-//! schemas, and a test beside each keeps them alike.
+//! Answers are made from what the engine returns by `From`, or by a `new` that takes
+//! what the engine does not know. Policies and conditions are stored as they were
+//! requested, so `model` reads and writes them; here stand their schemas.
 
+mod answer;
 mod component;
 mod condition;
 mod execution;
 mod grant;
 mod lane;
 mod lease;
-mod operate;
-mod policy;
+mod payload;
 mod problem;
-mod request;
 mod signal;
 mod suspension;
-mod unreadable;
 mod waitpoint;
 mod waitpoint_key;
 mod worker;
 
+pub use answer::{ClosedAnswers, Unreadable};
 pub use component::{
     Component, Components, DefineKind, DefinedKind, Kind, Kinds, PublishedComponent,
     PublishingComponent, PublishingState, Route, SetRoute, SetRoutes,
 };
 pub use condition::{CompositeBody, ResumeCondition, ResumePolicy, SignalMatcher};
 pub use execution::{
-    Attempt, AttemptLease, Attempts, CurrentLease, Execution, ExecutionPage, ExpiredLease,
-    ExpiredLeases, Failure, History, HistoryEntry, Progress, StateVector, SuspendedExecution,
-    SuspendedExecutions, Usage,
+    Asks, Attempt, AttemptLease, Attempts, BatchResults, BatchVerdict, BlockExecution,
+    CancelExecution, CancelledExecution, CompleteOverride, CreateBatch, CreateExecution,
+    CreatedExecution, CurrentLease, DelayOverride, Execution, ExecutionPage, ExpiredLease,
+    ExpiredLeases, FailOverride, Failure, History, HistoryEntry, OperateExecution, Operation,
+    Operations, Policy, Progress, RevokeLease, RevokedExecution, SetPriority, SetTags, StateVector,
+    SuspendedExecution, SuspendedExecutions, Tags, UnblockExecution, Usage,
 };
 pub use grant::{
     ClaimForWorker, EligibleExecution, EligibleExecutions, GrantFor, GrantedClaim, IssuedGrant,
@@ -41,18 +43,8 @@ pub use lease::{
     LeaseAnswer, LeaseEffect, LeaseOutcome, LeaseVerdict, LeaseVerdicts, OneOrMany, ProgressLease,
     ReleaseLease, RenewLeases, check_ttl,
 };
-pub use operate::{
-    Asks, BlockExecution, CancelExecution, CompleteOverride, DelayOverride, FailOverride,
-    OperateExecution, Operation, Operations, RevokeLease, SetPriority, SetTags, Tags,
-    UnblockExecution,
-};
-pub use policy::Policy;
+pub(crate) use payload::present;
 pub use problem::ProblemBody;
-pub(crate) use request::present;
-pub use request::{
-    BatchResults, BatchVerdict, CancelledExecution, CreateBatch, CreateExecution, CreatedExecution,
-    RevokedExecution,
-};
 pub use signal::{
     CallbackAnswer, Decide, DeliveredSignal, OperatorSignal, ReceivedSignal, SendSignal, Signal,
     Signals,
@@ -61,7 +53,6 @@ pub use suspension::{
     CreateLeaseWaitpoint, ObserveSignals, ObservedSignals, OpenSuspension, ResumeExecution,
     Resumption, SuspendLease, SuspendedLease, Suspension, Suspensions, WaitpointBinding,
 };
-pub use unreadable::Unreadable;
 pub use waitpoint::{
     MintWaitpointToken, MintedWaitpointToken, OpenWaitpoint, PendingWaitpoints, Waitpoint,
     Waitpoints,

@@ -1,5 +1,4 @@
-//! Suspensions: how a worker that is no component asks for one, what it goes on
-//! with, and how people see them.
+//! Suspensions: requested by native workers, resumed from, and read.
 
 use model::{
     ExecutionId, SignalId, SuspensionCloseReason, SuspensionId, SuspensionReason,
@@ -8,26 +7,28 @@ use model::{
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use time::OffsetDateTime;
+use time::serde::rfc3339;
 use utoipa::ToSchema;
 
-use super::operate::asks;
-use super::request::present;
+use super::answer::{answers, lists};
+use super::execution::asks;
+use super::payload::{encoded, present};
 use super::{OpenWaitpoint, ReceivedSignal, Waitpoint};
 
-/// A wish to wait for signals. The lease ends, unless what came before satisfies
-/// the condition. At most one of `state`, `state_text` and `state_base64` is given;
-/// bounded as a result is.
+/// A request to suspend an execution until a condition is satisfied. The lease ends,
+/// unless signals received before satisfy the condition. At most one of `state`,
+/// `state_text` and `state_base64` is given, of at most the size of a result.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SuspendLease {
-    /// The handle.
+    /// Handle of the lease.
     pub lease: String,
-    /// What it waits for.
+    /// Condition that ends the suspension.
     #[schema(value_type = super::ResumeCondition)]
     pub resume_condition: model::ResumeCondition,
-    /// Where it waits, at most 64. When empty: at the waitpoints that the
-    /// condition names, each the pending one with that key or a new one; at a new
-    /// one if it names none.
+    /// Waitpoints whose signals count, at most 64. When empty, those that the condition
+    /// names, each the pending one with that key or a new one; a new one if it names
+    /// none.
     #[serde(default)]
     #[schema(max_items = 64)]
     pub waitpoints: Vec<WaitpointBinding>,
@@ -42,33 +43,33 @@ pub struct SuspendLease {
     #[serde(default = "waiting_for_signal")]
     #[schema(value_type = String)]
     pub reason_code: SuspensionReason,
-    /// Who asked for it: `worker` (when absent), `operator` or `policy`.
+    /// Who requested it: `worker` (when absent), `operator` or `policy`.
     #[serde(default = "worker")]
     #[schema(value_type = String)]
     pub requested_by: SuspensionRequester,
-    /// When it times out, in milliseconds from now; absent, as the policy of the
-    /// execution says.
+    /// Time until it times out, in milliseconds from now; as the policy of the execution
+    /// says when absent. Excludes `timeout_at`.
     pub timeout_ms: Option<u64>,
-    /// The same as a time, up to the year 9999 in UTC; one of the two at most.
+    /// Time it times out (RFC 3339), up to the year 9999 in UTC. Excludes `timeout_ms`.
     #[schema(format = DateTime)]
     pub timeout_at: Option<String>,
-    /// What happens then: `fail`, `cancel`, `expire`,
-    /// `auto_resume_with_timeout_signal` or `escalate`; absent, as the policy of
-    /// the execution says. Refused when nothing limits the time, here or there.
+    /// What happens when it times out: `fail`, `cancel`, `expire`,
+    /// `auto_resume_with_timeout_signal` or `escalate`; as the policy of the execution
+    /// says when absent. Refused when neither of them limits the time.
     #[schema(value_type = Option<String>)]
     pub timeout_behavior: Option<TimeoutBehavior>,
-    /// What the worker goes on with, as JSON; kept byte for byte.
+    /// The state to resume from, as JSON; kept byte for byte.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<serde_json::Value>)]
     pub state: Option<Box<RawValue>>,
-    /// What it goes on with, as text.
+    /// The state to resume from, as text instead.
     pub state_text: Option<String>,
-    /// What it goes on with, as base64 (standard alphabet, padded).
+    /// The state to resume from, as base64 instead (standard alphabet, padded).
     pub state_base64: Option<String>,
-    /// Media type of that; absent, it follows from the form.
+    /// Media type of the state; when absent, that of the form it is given in.
     pub content_type: Option<String>,
-    /// Names the suspension within its execution, 1 to 255 bytes: asked for again
-    /// after it was satisfied, also by a later attempt, it is answered by what
+    /// Identifies the suspension within its execution, 1 to 255 bytes: requested again
+    /// after it was satisfied, also by a later attempt, it is answered with what
     /// satisfied it.
     pub idempotency_key: Option<String>,
     /// What the attempt logged so far; at most 65536 bytes.
@@ -83,120 +84,120 @@ const fn worker() -> SuspensionRequester {
     SuspensionRequester::Worker
 }
 
-/// A waitpoint a suspension waits at.
+/// A waitpoint to bind to a suspension.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub enum WaitpointBinding {
-    /// A new one; its key must not be that of an open one.
+    /// A new waitpoint; its key must not be that of an open one.
     Fresh {
-        /// Its key; may be empty for the first: `wpk:` and its id.
+        /// Key of the waitpoint; if it is the first, may be empty: `wpk:` and its id.
         #[serde(default)]
         waitpoint_key: String,
-        /// Names of signals its token may send, at most 16; any when empty.
+        /// Names of the signals its token may send, at most 16; any when empty.
         #[serde(default)]
         #[schema(max_items = 16)]
         signal_names: Vec<String>,
     },
-    /// One that is pending.
+    /// A waitpoint that is pending.
     UsePending {
-        /// The waitpoint.
+        /// Id of the waitpoint.
         #[schema(value_type = String)]
         waitpoint_id: WaitpointId,
     },
-    /// The pending one with this key, or else a new one.
+    /// The pending waitpoint with this key, or else a new one.
     Keyed {
-        /// Its key.
+        /// Key of the waitpoint.
         waitpoint_key: String,
     },
 }
 
-/// What became of a wish to wait. Tokens are shown this once.
+/// What a request to suspend did. Tokens are in this answer and in no other.
 #[derive(Clone, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "outcome", rename_all = "snake_case")]
 pub enum SuspendedLease {
-    /// The execution waits; the lease is gone.
+    /// The execution is suspended; the lease has ended.
     Suspended {
-        /// The execution.
+        /// Id of the execution.
         #[schema(value_type = String)]
         id: ExecutionId,
-        /// The suspension.
+        /// Id of the suspension.
         #[schema(value_type = String)]
         suspension_id: SuspensionId,
-        /// Where it waits, in the order asked for.
+        /// Its waitpoints, in the order of the request.
         waitpoints: Vec<OpenWaitpoint>,
-        /// When it times out.
+        /// Time it times out; absent when it never does.
         #[serde(
             default,
-            with = "time::serde::rfc3339::option",
+            with = "rfc3339::option",
             skip_serializing_if = "Option::is_none"
         )]
-        #[schema(value_type = Option<String>, format = DateTime)]
         timeout_at: Option<OffsetDateTime>,
     },
-    /// What came before satisfies the condition; the lease stays.
+    /// Signals received before satisfy the condition; the lease continues.
     AlreadySatisfied {
-        /// The execution.
+        /// Id of the execution.
         #[schema(value_type = String)]
         id: ExecutionId,
-        /// What to go on with.
+        /// What to resume from.
         resumption: Resumption,
     },
 }
 
-/// What a worker goes on with.
-#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
-pub struct Resumption {
-    /// The suspension that is over.
-    #[schema(value_type = String)]
-    pub suspension_id: SuspensionId,
-    /// Why: `satisfied`, `operator_resume` or `timed_out_auto_resume`.
-    #[schema(value_type = String)]
-    pub reason: SuspensionCloseReason,
-    /// Since when.
-    #[serde(with = "time::serde::rfc3339")]
-    #[schema(value_type = String, format = DateTime)]
-    pub closed_at: OffsetDateTime,
-    /// Media type of the state that was saved.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub state_type: Option<String>,
-    /// The state that was saved, as base64 (standard alphabet, padded); absent if
-    /// none was.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub state_base64: Option<String>,
-    /// The signals that satisfied it, in the order they were accepted: the first
-    /// 256, or fewer if they bring more than a MiB.
-    pub signals: Vec<ReceivedSignal>,
-    /// How many there are; `POST /v1/leases/signals` reads the rest.
-    pub signal_count: u32,
+answers! {
+    /// What a worker resumes from.
+    Resumption(resumption: engine::Resumption) {
+        /// The suspension that is over.
+        #[schema(value_type = String)]
+        suspension_id: SuspensionId,
+        /// Why it is over: `satisfied`, `operator_resume` or `timed_out_auto_resume`.
+        #[schema(value_type = String)]
+        reason: SuspensionCloseReason,
+        /// Time it ended.
+        #[serde(with = "rfc3339")]
+        closed_at: OffsetDateTime,
+        /// Media type of the state that was saved; absent without one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        state_type: Option<String> = resumption.state.as_ref().map(|it| it.content_type.clone()),
+        /// The state that was saved, as base64 (standard alphabet, padded); absent
+        /// without one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        state_base64: Option<String> = resumption.state.map(|it| encoded(&it.data)),
+        /// The signals that satisfied it, in the order they were accepted: the first
+        /// 256, or fewer if their payloads exceed a MiB.
+        signals: Vec<ReceivedSignal> = resumption.signals.into_iter().map(Into::into).collect(),
+        /// Number of all of them; `POST /v1/leases/signals` reads the rest.
+        signal_count: u32,
+    }
 }
 
-/// A waitpoint a worker makes before it suspends.
+/// A waitpoint a worker creates before it suspends.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CreateLeaseWaitpoint {
-    /// The handle.
+    /// Handle of the lease.
     pub lease: String,
-    /// Its name within the execution, 1 to 128 bytes without control characters;
-    /// `wpk:` and its id when absent. An open waitpoint with that key is given
-    /// again, with a new token.
+    /// Key of the waitpoint within the execution, 1 to 128 bytes without control
+    /// characters; `wpk:` and its id when absent. An open waitpoint with that key is
+    /// answered instead, with a new token.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub waitpoint_key: Option<String>,
-    /// How long it waits for its suspension, in milliseconds; 24 hours when absent.
+    /// Time until it expires unless a suspension binds it, in milliseconds; 24 hours
+    /// when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_in_ms: Option<u64>,
-    /// Names of signals its token may send, at most 16; any when empty.
+    /// Names of the signals its token may send, at most 16; any when empty.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schema(max_items = 16)]
     pub signal_names: Vec<String>,
 }
 
-/// A wish to read the signals that satisfied the last suspension.
+/// A request to read the signals that satisfied the last suspension.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ObserveSignals {
-    /// The handle.
+    /// Handle of the lease.
     pub lease: String,
-    /// How many of them to pass by; none when absent.
+    /// Number of signals to skip; none when absent.
     #[serde(default)]
     pub first: u32,
 }
@@ -204,110 +205,93 @@ pub struct ObserveSignals {
 /// Signals that satisfied a suspension, in the order they were accepted.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct ObservedSignals {
-    /// As many as one answer holds; none after the last one.
+    /// The signals, at most 256 or a MiB of payloads; none after the last one.
     pub signals: Vec<ReceivedSignal>,
 }
 
 asks! {
-    /// How a suspended execution goes on without its condition.
+    /// How a suspended execution resumes without its condition.
     #[derive(Default)]
     ResumeExecution {
-        /// How long it waits before it is ready, in milliseconds, at most ten
-        /// years; absent, as its resume policy says.
+        /// Delay before it is ready, in milliseconds, at most ten years; as its resume
+        /// policy says when absent.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         delay_ms: Option<u64>,
     }
 }
 
-/// A suspension.
-#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
-pub struct Suspension {
-    /// The suspension.
-    #[schema(value_type = String)]
-    pub suspension_id: SuspensionId,
-    /// Which attempt it put down, from zero.
-    pub attempt: u32,
-    /// Why, as in the wish for it.
-    #[schema(value_type = String)]
-    pub reason_code: SuspensionReason,
-    /// Who asked for it: `worker`, `operator`, `policy` or `system_timeout_policy`.
-    #[schema(value_type = String)]
-    pub requested_by: SuspensionRequester,
-    /// What it waits for.
-    #[schema(value_type = super::ResumeCondition)]
-    pub resume_condition: model::ResumeCondition,
-    /// What happens then.
-    #[schema(value_type = super::ResumePolicy)]
-    pub resume_policy: model::ResumePolicy,
-    /// When it times out.
-    #[serde(
-        default,
-        with = "time::serde::rfc3339::option",
-        skip_serializing_if = "Option::is_none"
-    )]
-    #[schema(value_type = Option<String>, format = DateTime)]
-    pub timeout_at: Option<OffsetDateTime>,
-    /// What happens then: `fail`, `cancel`, `expire`,
-    /// `auto_resume_with_timeout_signal` or `escalate`.
-    #[schema(value_type = String)]
-    pub timeout_behavior: TimeoutBehavior,
-    /// When an operator was asked, if its time passed.
-    #[serde(
-        default,
-        with = "time::serde::rfc3339::option",
-        skip_serializing_if = "Option::is_none"
-    )]
-    #[schema(value_type = Option<String>, format = DateTime)]
-    pub escalated_at: Option<OffsetDateTime>,
-    /// Bytes of the state its handler saved.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub state_bytes: Option<u64>,
-    /// The name its handler gave it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub idempotency_key: Option<String>,
-    /// Since when.
-    #[serde(with = "time::serde::rfc3339")]
-    #[schema(value_type = String, format = DateTime)]
-    pub suspended_at: OffsetDateTime,
-    /// Until when; absent while it lasts.
-    #[serde(
-        default,
-        with = "time::serde::rfc3339::option",
-        skip_serializing_if = "Option::is_none"
-    )]
-    #[schema(value_type = Option<String>, format = DateTime)]
-    pub closed_at: Option<OffsetDateTime>,
-    /// Why it is over: `satisfied`, `operator_resume`, `cancelled`,
-    /// `timed_out_fail`, `timed_out_cancel`, `timed_out_expire` or
-    /// `timed_out_auto_resume`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>)]
-    pub close_reason: Option<SuspensionCloseReason>,
-    /// The signal with which it was satisfied.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>)]
-    pub closer_signal_id: Option<SignalId>,
-    /// All signals that satisfied it.
-    #[schema(value_type = Vec<String>)]
-    pub satisfiers: Vec<SignalId>,
+answers! {
+    /// A suspension.
+    Suspension(info: engine::SuspensionInfo) {
+        /// Id of the suspension.
+        #[schema(value_type = String)]
+        suspension_id: SuspensionId = info.id,
+        /// Number of the attempt it suspended, from zero.
+        attempt: u32,
+        /// Why it waits, as in the request for it.
+        #[schema(value_type = String)]
+        reason_code: SuspensionReason = info.reason,
+        /// `worker`, `operator`, `policy` or `system_timeout_policy`.
+        #[schema(value_type = String)]
+        requested_by: SuspensionRequester,
+        /// Condition that ends it.
+        #[schema(value_type = super::ResumeCondition)]
+        resume_condition: model::ResumeCondition = info.condition,
+        /// What happens when the condition is satisfied.
+        #[schema(value_type = super::ResumePolicy)]
+        resume_policy: model::ResumePolicy,
+        /// Time it times out; absent when it never does.
+        #[serde(default, with = "rfc3339::option", skip_serializing_if = "Option::is_none")]
+        timeout_at: Option<OffsetDateTime>,
+        /// What happens when it times out: `fail`, `cancel`, `expire`,
+        /// `auto_resume_with_timeout_signal` or `escalate`.
+        #[schema(value_type = String)]
+        timeout_behavior: TimeoutBehavior,
+        /// Time it timed out and was escalated to operators; absent when it was not.
+        #[serde(default, with = "rfc3339::option", skip_serializing_if = "Option::is_none")]
+        escalated_at: Option<OffsetDateTime>,
+        /// Size in bytes of the state its handler saved; absent without one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        state_bytes: Option<u64>,
+        /// Idempotency key its handler gave; absent without one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        idempotency_key: Option<String>,
+        /// Time it began.
+        #[serde(with = "rfc3339")]
+        suspended_at: OffsetDateTime = info.created_at,
+        /// Time it ended; absent while it is open.
+        #[serde(default, with = "rfc3339::option", skip_serializing_if = "Option::is_none")]
+        closed_at: Option<OffsetDateTime>,
+        /// Why it ended: `satisfied`, `operator_resume`, `cancelled`,
+        /// `timed_out_fail`, `timed_out_cancel`, `timed_out_expire` or
+        /// `timed_out_auto_resume`; absent while it is open.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[schema(value_type = Option<String>)]
+        close_reason: Option<SuspensionCloseReason>,
+        /// The signal that satisfied its condition; absent when none did.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[schema(value_type = Option<String>)]
+        closer_signal_id: Option<SignalId>,
+        /// All signals that count for its condition, once that is satisfied.
+        #[schema(value_type = Vec<String>)]
+        satisfiers: Vec<SignalId>,
+    }
 }
 
-/// The last suspensions of an execution, at most 1000, oldest first.
-#[derive(Debug, Serialize, Deserialize, ToSchema)]
-pub struct Suspensions {
-    /// The suspensions.
-    pub suspensions: Vec<Suspension>,
-    /// Rows that cannot be shown; absent when there are none.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub unreadable: Vec<super::Unreadable>,
+lists! {
+    /// The last suspensions of an execution, oldest first.
+    Suspensions of engine::SuspensionInfo {
+        /// The suspensions, at most 1000.
+        suspensions: Vec<Suspension>,
+    }
 }
 
-/// The suspension that lasts, and where it waits.
+/// An open suspension and its waitpoints.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct OpenSuspension {
-    /// The suspension.
+    /// The suspension that is open.
     #[serde(flatten)]
     pub suspension: Suspension,
-    /// Where signals for it arrive.
+    /// Waitpoints whose signals count for it.
     pub waitpoints: Vec<Waitpoint>,
 }

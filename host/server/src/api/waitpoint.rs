@@ -1,164 +1,164 @@
-//! Waitpoints, where signals arrive, and the tokens that open them.
+//! Waitpoints, where signals arrive, and the tokens that give the right to send them.
 
 use model::{ExecutionId, SuspensionId, WaitpointCloseReason, WaitpointId, WaitpointState};
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
+use time::serde::rfc3339;
 use utoipa::ToSchema;
 
-use super::operate::asks;
+use super::answer::{answers, lists, pages};
+use super::execution::asks;
 
-/// A waitpoint.
-#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
-pub struct Waitpoint {
-    /// The waitpoint.
-    #[schema(value_type = String)]
-    pub waitpoint_id: WaitpointId,
-    /// Whose it is.
-    #[schema(value_type = String)]
-    pub execution_id: ExecutionId,
-    /// Where that lives.
-    pub namespace: String,
-    /// Its name within the execution.
-    pub waitpoint_key: String,
-    /// `pending` or `active`, when signals may come; `closed` or `expired`.
-    #[schema(value_type = String)]
-    pub state: WaitpointState,
-    /// The suspension that waits or waited at it last.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>)]
-    pub suspension_id: Option<SuspensionId>,
-    /// Name of the key that signed its token.
-    pub token_kid: String,
-    /// First 16 hexadecimal digits of the token's code: tells tokens apart and
-    /// opens nothing.
-    pub token_fingerprint: String,
-    /// Signals it accepted.
-    pub signals: u32,
-    /// When the last of them came.
-    #[serde(
-        default,
-        with = "time::serde::rfc3339::option",
-        skip_serializing_if = "Option::is_none"
-    )]
-    #[schema(value_type = Option<String>, format = DateTime)]
-    pub last_signal_at: Option<OffsetDateTime>,
-    /// Since when it is there.
-    #[serde(with = "time::serde::rfc3339")]
-    #[schema(value_type = String, format = DateTime)]
-    pub created_at: OffsetDateTime,
-    /// When a suspension began to wait at it.
-    #[serde(
-        default,
-        with = "time::serde::rfc3339::option",
-        skip_serializing_if = "Option::is_none"
-    )]
-    #[schema(value_type = Option<String>, format = DateTime)]
-    pub activated_at: Option<OffsetDateTime>,
-    /// Until when it waits for a suspension, if it is pending; absent, for ever.
-    #[serde(
-        default,
-        with = "time::serde::rfc3339::option",
-        skip_serializing_if = "Option::is_none"
-    )]
-    #[schema(value_type = Option<String>, format = DateTime)]
-    pub expires_at: Option<OffsetDateTime>,
-    /// Since when it takes no more signals.
-    #[serde(
-        default,
-        with = "time::serde::rfc3339::option",
-        skip_serializing_if = "Option::is_none"
-    )]
-    #[schema(value_type = Option<String>, format = DateTime)]
-    pub closed_at: Option<OffsetDateTime>,
-    /// Why: `resumed`, `cancelled`, `timed_out_fail`, `timed_out_cancel`,
-    /// `timed_out_expire`, `timed_out_auto_resume`, `never_committed` or
-    /// `proactive_close`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>)]
-    pub close_reason: Option<WaitpointCloseReason>,
+answers! {
+    /// A waitpoint.
+    Waitpoint(info: engine::WaitpointInfo) {
+        /// Id of the waitpoint.
+        #[schema(value_type = String)]
+        waitpoint_id: WaitpointId = info.id,
+        /// Execution it belongs to.
+        #[schema(value_type = String)]
+        execution_id: ExecutionId,
+        /// Namespace of the execution.
+        namespace: String,
+        /// Key of the waitpoint within the execution.
+        waitpoint_key: String = info.key,
+        /// `pending` or `active`, when it accepts signals; `closed` or `expired`.
+        #[schema(value_type = String)]
+        state: WaitpointState,
+        /// The suspension that it is or was bound to last; absent before the first.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[schema(value_type = Option<String>)]
+        suspension_id: Option<SuspensionId>,
+        /// Id of the key that signed its token.
+        token_kid: String,
+        /// First 16 hexadecimal digits of its token's signature: tells tokens apart and
+        /// gives no right.
+        token_fingerprint: String,
+        /// Number of signals it accepted.
+        signals: u32,
+        /// Time it accepted the last of them; absent before the first.
+        #[serde(default, with = "rfc3339::option", skip_serializing_if = "Option::is_none")]
+        last_signal_at: Option<OffsetDateTime>,
+        /// Time it was created.
+        #[serde(with = "rfc3339")]
+        created_at: OffsetDateTime,
+        /// Time a suspension was bound to it; absent before.
+        #[serde(default, with = "rfc3339::option", skip_serializing_if = "Option::is_none")]
+        activated_at: Option<OffsetDateTime>,
+        /// Time it expires while it is pending; absent when it never does.
+        #[serde(default, with = "rfc3339::option", skip_serializing_if = "Option::is_none")]
+        expires_at: Option<OffsetDateTime>,
+        /// Time it closed or expired; absent before.
+        #[serde(default, with = "rfc3339::option", skip_serializing_if = "Option::is_none")]
+        closed_at: Option<OffsetDateTime>,
+        /// Why it closed: `resumed`, `cancelled`, `timed_out_fail`, `timed_out_cancel`,
+        /// `timed_out_expire`, `timed_out_auto_resume`, `never_committed` or
+        /// `proactive_close`; absent before.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[schema(value_type = Option<String>)]
+        close_reason: Option<WaitpointCloseReason>,
+    }
 }
 
-/// The waitpoints of an execution, oldest first.
-#[derive(Debug, Serialize, Deserialize, ToSchema)]
-pub struct Waitpoints {
-    /// The waitpoints.
-    pub waitpoints: Vec<Waitpoint>,
-    /// Rows that cannot be shown; absent when there are none.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub unreadable: Vec<super::Unreadable>,
+lists! {
+    /// The waitpoints of an execution, oldest first.
+    Waitpoints of engine::WaitpointInfo {
+        /// All waitpoints of the execution.
+        waitpoints: Vec<Waitpoint>,
+    }
 }
 
-/// A page of pending waitpoints, those that expire first coming first.
-#[derive(Debug, Serialize, Deserialize, ToSchema)]
-pub struct PendingWaitpoints {
-    /// The waitpoints.
-    pub waitpoints: Vec<Waitpoint>,
-    /// Rows of the page that cannot be shown; absent when there are none.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub unreadable: Vec<super::Unreadable>,
-    /// What to pass as `after` for the next page; absent on the last.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub next_cursor: Option<String>,
+pages! {
+    /// A page of pending waitpoints, the earliest expiry first.
+    PendingWaitpoints of engine::WaitpointInfo {
+        /// The waitpoints of the page.
+        waitpoints: Vec<Waitpoint>,
+    }
 }
 
-/// A waitpoint that takes signals, and a token that opens it. The token is kept
-/// nowhere: this is the only time it is shown.
+/// A waitpoint that accepts signals, with a token for it. The token is stored nowhere:
+/// it is in this answer and in no other.
 #[derive(Clone, Serialize, Deserialize, ToSchema)]
 pub struct OpenWaitpoint {
-    /// The waitpoint.
+    /// Id of the waitpoint.
     #[schema(value_type = String)]
     pub waitpoint_id: WaitpointId,
-    /// Its key.
+    /// Key of the waitpoint within the execution.
     pub waitpoint_key: String,
-    /// Whoever carries it may send signals here.
+    /// Token that gives its bearer the right to send signals to the waitpoint.
     pub waitpoint_token: String,
-    /// Where whoever has nothing but this URL may post: the token is in it.
+    /// URL with the token in it, for senders that can only post to a URL.
     pub callback_url: String,
-    /// Until when it waits for its suspension, while it is pending.
+    /// Time the waitpoint expires while it is pending; absent when it never does.
     #[serde(
         default,
-        with = "time::serde::rfc3339::option",
+        with = "rfc3339::option",
         skip_serializing_if = "Option::is_none"
     )]
-    #[schema(value_type = Option<String>, format = DateTime)]
     pub expires_at: Option<OffsetDateTime>,
-    /// Whether it was there before.
+    /// Whether the waitpoint existed before.
     pub existing: bool,
 }
 
-/// Another token for a waitpoint. It is kept nowhere: this is the only time it is
-/// shown.
+impl OpenWaitpoint {
+    /// Shows a waitpoint with its token and the callback URL of that.
+    pub fn new(open: engine::OpenWaitpoint, callback_url: String) -> Self {
+        Self {
+            waitpoint_id: open.id,
+            waitpoint_key: open.key,
+            waitpoint_token: open.token.reveal().to_owned(),
+            callback_url,
+            expires_at: open.expires_at,
+            existing: open.existing,
+        }
+    }
+}
+
+/// Another token for a waitpoint. It is stored nowhere: it is in this answer and in no
+/// other.
 #[derive(Clone, Serialize, Deserialize, ToSchema)]
 pub struct MintedWaitpointToken {
-    /// The waitpoint.
+    /// Id of the waitpoint.
     #[schema(value_type = String)]
     pub waitpoint_id: WaitpointId,
-    /// Its key.
+    /// Key of the waitpoint within the execution.
     pub waitpoint_key: String,
-    /// Whoever carries it may send signals there.
+    /// Token that gives its bearer the right to send signals to the waitpoint.
     pub waitpoint_token: String,
-    /// Where whoever has nothing but this URL may post: the token is in it.
+    /// URL with the token in it, for senders that can only post to a URL.
     pub callback_url: String,
-    /// Until when it holds; absent, as long as its waitpoint and its key.
+    /// Time the token expires; when absent, with its waitpoint or its key.
     #[serde(
         default,
-        with = "time::serde::rfc3339::option",
+        with = "rfc3339::option",
         skip_serializing_if = "Option::is_none"
     )]
-    #[schema(value_type = Option<String>, format = DateTime)]
     pub expires_at: Option<OffsetDateTime>,
 }
 
+impl MintedWaitpointToken {
+    /// Shows a token and the callback URL of it.
+    pub fn new(open: engine::OpenWaitpoint, callback_url: String) -> Self {
+        Self {
+            waitpoint_id: open.id,
+            waitpoint_key: open.key,
+            waitpoint_token: open.token.reveal().to_owned(),
+            callback_url,
+            expires_at: open.expires_at,
+        }
+    }
+}
+
 asks! {
-    /// What another token for a waitpoint shall say.
+    /// The token to mint for a waitpoint.
     #[derive(Default)]
     MintWaitpointToken {
-        /// Names of signals it may send, at most 16; any when empty.
+        /// Names of the signals it may send, at most 16; any when empty.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         #[schema(max_items = 16)]
         signal_names: Vec<String>,
-        /// How long it holds, in milliseconds, at most ten years; absent, as long
-        /// as its waitpoint and its key.
+        /// Time until it expires, in milliseconds, at most ten years; with its waitpoint
+        /// or its key when absent.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         expires_in_ms: Option<u64>,
     }

@@ -1,50 +1,53 @@
-//! Keys that waitpoint tokens are signed with; never their secrets.
+//! Keys that sign waitpoint tokens; their secrets go in and never come out.
 
+use model::WaitpointKeyState;
 use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+use time::serde::rfc3339;
 use utoipa::ToSchema;
 
-/// The keys there are.
-#[derive(Debug, Serialize, Deserialize, ToSchema)]
-pub struct WaitpointKeys {
-    /// The active one first, then by their end, latest first.
-    #[schema(value_type = Vec<WaitpointKey>)]
-    pub keys: Vec<engine::WaitpointKey>,
-    /// Rows that cannot be shown; absent when there are none.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub unreadable: Vec<super::Unreadable>,
+use super::answer::{answers, lists};
+
+lists! {
+    /// The keys that sign waitpoint tokens, or did.
+    WaitpointKeys of engine::WaitpointKey {
+        /// The active key first, then by the time they are accepted until, latest first.
+        keys: Vec<WaitpointKey>,
+    }
 }
 
-/// A key.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct WaitpointKey {
-    /// Its name, as it stands in tokens.
-    pub kid: String,
-    /// `active`: it signs; `retiring`: it no longer does.
-    pub state: String,
-    /// Whether its tokens are accepted now.
-    pub accepted: bool,
-    /// Since when it exists.
-    #[schema(format = DateTime)]
-    pub created_at: String,
-    /// Who made it.
-    pub created_by: String,
-    /// Until when its tokens are accepted; null while it signs.
-    #[schema(format = DateTime)]
-    pub not_after: Option<String>,
-    /// Who rotated it away or retired it.
-    pub retired_by: Option<String>,
+answers! {
+    /// A key that signs waitpoint tokens, or did.
+    WaitpointKey(key: engine::WaitpointKey) {
+        /// Id of the key, as it stands in tokens.
+        kid: String,
+        /// `active`: it signs; `retiring`: it no longer does.
+        #[schema(value_type = String)]
+        state: WaitpointKeyState,
+        /// Whether its tokens are accepted now.
+        accepted: bool,
+        /// Time it was created.
+        #[serde(with = "rfc3339")]
+        created_at: OffsetDateTime,
+        /// Who created it, as the request said.
+        created_by: String,
+        /// Time its tokens are accepted until; null while it signs.
+        #[serde(with = "rfc3339::option")]
+        not_after: Option<OffsetDateTime>,
+        /// Who rotated it away or retired it, as the request said; null before.
+        retired_by: Option<String>,
+    }
 }
 
 /// The key that shall sign.
 #[derive(Clone, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RotateWaitpointKey {
-    /// Its name, 1 to 32 characters of `A-Z`, `a-z`, `0-9`, `-` and `_`; drawn
+    /// Id of the key, 1 to 32 characters of `A-Z`, `a-z`, `0-9`, `-` and `_`; random
     /// when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub new_kid: Option<String>,
-    /// Its secret, 64 to 128 hexadecimal digits; drawn when absent, which is
+    /// Secret of the key, 64 to 128 hexadecimal digits; random when absent, which is
     /// better.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub new_secret_hex: Option<String>,
@@ -62,12 +65,35 @@ pub struct RotateWaitpointKey {
 pub struct RotatedWaitpointKey {
     /// `rotated`, or `noop` when the key signed already.
     pub outcome: String,
-    /// The key that signed before, if one did and another does now.
+    /// Id of the key that signed before; null when none did or nothing changed.
     pub previous_kid: Option<String>,
-    /// The key that signs.
+    /// Id of the key that signs now.
     pub kid: String,
-    /// Keys that were forgotten, their end being long past.
+    /// Number of keys that were deleted because they expired long ago.
     pub forgotten: u32,
+}
+
+impl From<engine::RotatedKey> for RotatedWaitpointKey {
+    fn from(rotated: engine::RotatedKey) -> Self {
+        match rotated {
+            engine::RotatedKey::Rotated {
+                previous_kid,
+                new_kid,
+                forgotten,
+            } => Self {
+                outcome: "rotated".to_owned(),
+                previous_kid,
+                kid: new_kid,
+                forgotten,
+            },
+            engine::RotatedKey::Noop { kid } => Self {
+                outcome: "noop".to_owned(),
+                previous_kid: None,
+                kid,
+                forgotten: 0,
+            },
+        }
+    }
 }
 
 /// Who retires a key.
@@ -77,26 +103,4 @@ pub struct RetireWaitpointKey {
     /// Who asks, 1 to 255 bytes; `api` when absent. Kept with the key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub actor: Option<String>,
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_key_fits_its_schema() {
-        for not_after in [None, Some(time::OffsetDateTime::UNIX_EPOCH)] {
-            let key = engine::WaitpointKey {
-                kid: "k1".into(),
-                state: model::WaitpointKeyState::Active,
-                accepted: true,
-                created_at: time::OffsetDateTime::UNIX_EPOCH,
-                created_by: "api".into(),
-                not_after,
-                retired_by: None,
-            };
-            let text = serde_json::to_string(&key).expect("writes");
-            serde_json::from_str::<WaitpointKey>(&text).expect("fits");
-        }
-    }
 }

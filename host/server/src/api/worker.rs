@@ -2,42 +2,46 @@
 
 use std::collections::BTreeSet;
 
+use model::WorkerType;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
+use time::serde::rfc3339;
 use utoipa::ToSchema;
+
+use super::answer::{answers, pages};
 
 const fn liveness_ttl_ms() -> u32 {
     30_000
 }
 
-/// What a worker says about itself.
+/// A native worker that registers.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RegisterNativeWorker {
-    /// The worker, over its restarts: 1 to 128 bytes of printable ASCII.
+    /// Name of the worker, the same over its restarts: 1 to 128 bytes of printable ASCII.
     pub worker_id: String,
-    /// The process; new at each start: 1 to 128 bytes of printable ASCII.
+    /// Name of its process, new at each start: 1 to 128 bytes of printable ASCII.
     pub worker_instance_id: String,
-    /// Kinds it can run; they can be created from now on, whoever runs them.
+    /// Kinds it can run; executions of them can be created from now on.
     #[serde(default)]
     pub kinds: BTreeSet<String>,
     /// Lanes it serves; every lane when empty.
     #[serde(default)]
     pub lanes: BTreeSet<String>,
-    /// What it offers.
+    /// Capabilities it has, as executions require them.
     #[serde(default)]
     pub capabilities: BTreeSet<String>,
-    /// How long it is believed to live after a word from it, in milliseconds,
-    /// 1000 to 3600000; 30000 when absent.
+    /// Time after each heartbeat during which it counts as live, in milliseconds, 1000
+    /// to 3600000; 30000 when absent.
     #[serde(default = "liveness_ttl_ms")]
     pub liveness_ttl_ms: u32,
-    /// Which namespace it works for; all when absent.
+    /// Namespace it works for; all when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub namespace: Option<String>,
-    /// The machine it runs on, for people.
+    /// Machine it runs on, for people; unknown when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub host: Option<String>,
-    /// Its version, for people.
+    /// Version of the worker, for people; unknown when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
 }
@@ -45,33 +49,31 @@ pub struct RegisterNativeWorker {
 /// What registering did.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct RegisteredWorker {
-    /// The process.
+    /// Name of the process that registered.
     pub worker_instance_id: String,
     /// Whether it was live already.
     pub refreshed: bool,
-    /// Until when it is believed to live.
-    #[serde(with = "time::serde::rfc3339")]
-    #[schema(value_type = String, format = DateTime)]
+    /// Time it counts as live until.
+    #[serde(with = "rfc3339")]
     pub expires_at: OffsetDateTime,
 }
 
 /// What a heartbeat did.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct Beat {
-    /// Until when the worker is believed to live.
-    #[serde(with = "time::serde::rfc3339")]
-    #[schema(value_type = String, format = DateTime)]
+    /// Time the worker counts as live until.
+    #[serde(with = "rfc3339")]
     pub next_expiry: OffsetDateTime,
 }
 
-/// That a worker is dead.
+/// Why a worker is dead.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct MarkWorkerDead {
     /// Why, for people: 1 to 256 bytes without control characters.
     pub reason: String,
-    /// Whether its leases end now rather than when they lapse: its executions
-    /// are reclaimed by others at once.
+    /// Whether its leases end now rather than when they expire, so that other workers
+    /// reclaim its executions immediately.
     #[serde(default)]
     pub revoke_leases: bool,
 }
@@ -79,97 +81,63 @@ pub struct MarkWorkerDead {
 /// What marking a worker dead did.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct DeadWorker {
-    /// The process.
+    /// Name of the process that is dead.
     pub worker_instance_id: String,
-    /// Whether it was dead before.
+    /// Whether it was marked dead before.
     pub already: bool,
-    /// How many leases were revoked.
+    /// Number of leases that were revoked.
     pub revoked: u64,
 }
 
-/// A page of workers, by the names of their instances.
-#[derive(Debug, Deserialize, ToSchema)]
-pub struct WorkerPage {
-    /// The workers.
-    pub workers: Vec<Worker>,
-    /// Rows of the page that cannot be shown; absent when there are none.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub unreadable: Vec<super::Unreadable>,
-    /// What to pass as `after` for the next page; absent on the last.
-    pub next_cursor: Option<String>,
+pages! {
+    /// A page of workers, by instance.
+    WorkerPage of engine::WorkerInfo {
+        /// The workers of the page.
+        workers: Vec<Worker>,
+    }
 }
 
-/// A worker.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Worker {
-    /// The process.
-    pub worker_instance_id: String,
-    /// The worker, over its restarts.
-    pub worker_id: String,
-    /// `host` runs components; `native` is a program that speaks to the API.
-    pub worker_type: String,
-    /// Which namespace it works for; absent for all.
-    pub namespace: Option<String>,
-    /// Lanes it serves; empty for all.
-    pub lanes: Vec<String>,
-    /// Kinds it can run.
-    pub kinds: Vec<String>,
-    /// What it offers.
-    pub capabilities: Vec<String>,
-    /// The machine it runs on.
-    pub host: Option<String>,
-    /// Its version.
-    pub version: Option<String>,
-    /// How long it is believed to live after a word from it, in milliseconds.
-    pub liveness_ttl_ms: u32,
-    /// Since when it is live.
-    #[schema(format = DateTime)]
-    pub registered_at: String,
-    /// When it was heard from last.
-    #[schema(format = DateTime)]
-    pub heartbeat_at: String,
-    /// Until when it is believed to live.
-    #[schema(format = DateTime)]
-    pub expires_at: String,
-    /// Whether it is believed to live now.
-    pub live: bool,
-    /// When it was found dead.
-    #[schema(format = DateTime)]
-    pub dead_at: Option<String>,
-    /// Why it is dead.
-    pub dead_reason: Option<String>,
-    /// How many leases it holds.
-    pub leases: i64,
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_worker_fits_its_schema() {
-        let at = OffsetDateTime::UNIX_EPOCH;
-        let worker = engine::WorkerInfo {
-            worker_instance_id: "w-1".into(),
-            worker_id: "w".into(),
-            worker_type: model::WorkerType::Native,
-            namespace: None,
-            lanes: vec![],
-            kinds: vec!["k".into()],
-            capabilities: vec![],
-            host: None,
-            version: None,
-            liveness_ttl_ms: 30_000,
-            registered_at: at,
-            heartbeat_at: at,
-            expires_at: at,
-            live: false,
-            dead_at: Some(at),
-            dead_reason: Some("gone".into()),
-            leases: 0,
-        };
-        let text = serde_json::to_string(&worker).expect("writes");
-        serde_json::from_str::<Worker>(&text).expect("fits");
+answers! {
+    /// A worker.
+    Worker(info: engine::WorkerInfo) {
+        /// Name of its process, new at each start.
+        worker_instance_id: String,
+        /// Name of the worker, the same over its restarts.
+        worker_id: String,
+        /// `host` runs components; `native` is a program that uses the API.
+        #[schema(value_type = String)]
+        worker_type: WorkerType,
+        /// Namespace it works for; null for all.
+        namespace: Option<String>,
+        /// Lanes it serves; empty for all.
+        lanes: Vec<String>,
+        /// Kinds it can run.
+        kinds: Vec<String>,
+        /// Capabilities it has, as executions require them.
+        capabilities: Vec<String>,
+        /// Machine it runs on; null when it did not say.
+        host: Option<String>,
+        /// Version of the worker; null when it did not say.
+        version: Option<String>,
+        /// Time after each heartbeat during which it counts as live, in milliseconds.
+        liveness_ttl_ms: u32,
+        /// Time it registered.
+        #[serde(with = "rfc3339")]
+        registered_at: OffsetDateTime,
+        /// Time of its last heartbeat.
+        #[serde(with = "rfc3339")]
+        heartbeat_at: OffsetDateTime,
+        /// Time it counts as live until, unless another heartbeat comes.
+        #[serde(with = "rfc3339")]
+        expires_at: OffsetDateTime,
+        /// Whether it counts as live now.
+        live: bool,
+        /// Time it was found or marked dead; null before.
+        #[serde(with = "rfc3339::option")]
+        dead_at: Option<OffsetDateTime>,
+        /// Why it is dead; null before.
+        dead_reason: Option<String>,
+        /// Number of leases it holds.
+        leases: i64,
     }
 }

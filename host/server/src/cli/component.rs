@@ -5,17 +5,15 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
-use engine::{ComponentRow, Kind};
 use model::Digest;
 use reqwest::{Method, StatusCode};
-use serde::Deserialize;
 
 use super::Context;
 use super::client::{Answer, Client, Request};
 use super::exit::{Exit, Failure};
 use super::list::hidden_as;
 use super::terminal::{Paint, complain, neutralise, size, when};
-use crate::api::{PublishedComponent, PublishingComponent, PublishingState, Unreadable};
+use crate::api::{Components, Kinds, PublishedComponent, PublishingComponent, PublishingState};
 use crate::duration;
 
 /// How often a component is given to hosts that do not remember it.
@@ -49,20 +47,6 @@ pub struct PublishArgs {
 pub struct ShowArgs {
     /// Its digest; the first digits suffice
     digest: String,
-}
-
-#[derive(Deserialize)]
-struct Components {
-    components: Vec<ComponentRow>,
-    #[serde(default)]
-    unreadable: Vec<Unreadable>,
-}
-
-#[derive(Deserialize)]
-struct Kinds {
-    kinds: Vec<Kind>,
-    #[serde(default)]
-    unreadable: Vec<Unreadable>,
 }
 
 /// Runs the command.

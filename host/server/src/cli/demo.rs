@@ -4,7 +4,6 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use engine::ExecutionInfo;
 use model::ExecutionId;
 use reqwest::Method;
 use serde::Deserialize;
@@ -14,7 +13,7 @@ use super::exit::{Exit, Failure};
 use super::input::of_extension;
 use super::terminal::{Paint, neutralise, size};
 use super::{Context, watch};
-use crate::api::CreatedExecution;
+use crate::api::{CreatedExecution, Execution, Progress};
 use crate::duration;
 
 /// Between two looks at the samples that run.
@@ -118,7 +117,7 @@ fn is_plain(output: &Path) -> bool {
 struct Running<'a> {
     sample: &'a Sample,
     id: ExecutionId,
-    info: Option<ExecutionInfo>,
+    info: Option<Execution>,
     written: Option<String>,
 }
 
@@ -189,7 +188,7 @@ async fn submit<'a>(client: &Client, sample: &'a Sample) -> Result<Running<'a>, 
 
 async fn look(client: &Client, one: &mut Running<'_>, results: &Path) -> Result<(), Failure> {
     let path = format!("/v1/executions/{}", one.id);
-    let info: ExecutionInfo = client.get(&path, Vec::new()).await?.read()?;
+    let info: Execution = client.get(&path, Vec::new()).await?.read()?;
     if Exit::of_state(info.public_state) == Exit::Ok
         && info.public_state.is_terminal()
         && let Some(output) = &one.sample.output
@@ -244,7 +243,7 @@ fn row(one: &Running<'_>) -> Vec<(Paint, String)> {
     cells
 }
 
-fn said_progress(progress: &engine::Progress) -> String {
+fn said_progress(progress: &Progress) -> String {
     let percent = progress.percent.map(|percent| format!("{percent} % "));
     let message: String = progress
         .message

@@ -1,16 +1,15 @@
 //! `flowhost lane`: lists lanes, and sets what they take and serve.
 
 use clap::{Args, Subcommand, ValueEnum};
-use engine::{Lane, LaneState};
+use model::LaneState;
 use reqwest::Method;
-use serde::Deserialize;
 
 use super::Context;
 use super::client::path_of;
 use super::exit::{Exit, Failure};
 use super::list::hidden;
 use super::terminal::{Paint, neutralise, when};
-use crate::api::{SetLane, Unreadable};
+use crate::api::{Lanes, SetLane};
 
 /// What to do with lanes.
 #[derive(Debug, Subcommand)]
@@ -57,13 +56,6 @@ impl From<State> for LaneState {
             State::Disabled => Self::Disabled,
         }
     }
-}
-
-#[derive(Deserialize)]
-struct Lanes {
-    lanes: Vec<Lane>,
-    #[serde(default)]
-    unreadable: Vec<Unreadable>,
 }
 
 /// Runs the command.

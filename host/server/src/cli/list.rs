@@ -3,14 +3,12 @@
 use std::time::Duration;
 
 use clap::Args;
-use engine::ExecutionInfo;
 use model::PublicState;
-use serde::Deserialize;
 
 use super::Context;
 use super::exit::{Exit, Failure};
 use super::terminal::{Paint, complain, neutralise, when};
-use crate::api::Unreadable;
+use crate::api::{Execution, ExecutionPage, Unreadable};
 use crate::duration;
 
 /// Arguments of `list`.
@@ -39,18 +37,6 @@ pub struct ListArgs {
     after: Option<String>,
 }
 
-/// A page of executions.
-#[derive(Debug, Deserialize)]
-pub struct Page {
-    /// The executions, newest first.
-    pub executions: Vec<ExecutionInfo>,
-    /// Those that cannot be shown.
-    #[serde(default)]
-    pub unreadable: Vec<Unreadable>,
-    /// Where the next page begins.
-    pub next_cursor: Option<String>,
-}
-
 /// Runs the command.
 pub async fn run(context: &Context, args: ListArgs) -> Result<Exit, Failure> {
     let mut query = vec![("limit", args.limit.to_string())];
@@ -70,7 +56,7 @@ pub async fn run(context: &Context, args: ListArgs) -> Result<Exit, Failure> {
         context.terminal.json(&answer.text());
         return Ok(Exit::Ok);
     }
-    let page: Page = answer.read()?;
+    let page: ExecutionPage = answer.read()?;
     if page.executions.is_empty() {
         context.terminal.line("no executions");
     } else {
@@ -105,7 +91,7 @@ pub fn hidden_as(what: &str, rows: &[Unreadable]) {
 }
 
 /// Lays executions out as a table.
-pub fn lines(context: &Context, executions: &[ExecutionInfo]) -> Vec<String> {
+pub fn lines(context: &Context, executions: &[Execution]) -> Vec<String> {
     let rows: Vec<_> = executions.iter().map(row).collect();
     let header = [
         "ID", "KIND", "STATE", "LANE", "ATTEMPTS", "CREATED", "TOOK", "",
@@ -113,7 +99,7 @@ pub fn lines(context: &Context, executions: &[ExecutionInfo]) -> Vec<String> {
     context.terminal.table_lines(&header, &rows)
 }
 
-fn row(info: &ExecutionInfo) -> Vec<(Paint, String)> {
+fn row(info: &Execution) -> Vec<(Paint, String)> {
     let took = info.finished_at.map(|finished| {
         duration::show(Duration::try_from(finished - info.created_at).unwrap_or_default())
     });

@@ -1,15 +1,13 @@
 //! `flowhost namespace`: lists and sets the shares of namespaces.
 
 use clap::{Args, Subcommand};
-use engine::Namespace;
 use reqwest::Method;
-use serde::Deserialize;
 
 use super::Context;
 use super::client::path_of;
 use super::exit::{Exit, Failure};
 use super::terminal::{Paint, neutralise};
-use crate::api::SetNamespace;
+use crate::api::{Namespaces, SetNamespace};
 
 /// What to do with namespaces.
 #[derive(Debug, Subcommand)]
@@ -28,11 +26,6 @@ pub struct SetArgs {
     /// Its share of a lane against that of other namespaces that have work there
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1000))]
     weight: u16,
-}
-
-#[derive(Deserialize)]
-struct Namespaces {
-    namespaces: Vec<Namespace>,
 }
 
 /// Runs the command.

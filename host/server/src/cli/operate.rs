@@ -5,7 +5,6 @@
 use std::collections::BTreeMap;
 
 use clap::{Args, Subcommand};
-use engine::ExecutionInfo;
 use model::{AlreadySatisfied, BlockingReason, ExecutionId, FailureClass, LeaseId};
 use reqwest::Method;
 use serde::Serialize;
@@ -16,7 +15,7 @@ use super::client::Answer;
 use super::exit::{Exit, Failure};
 use super::input::InputArgs;
 use super::terminal::{Paint, neutralise};
-use crate::api::{RevokedExecution, Tags};
+use crate::api::{Execution, RevokedExecution, Tags};
 
 /// Which execution, and why.
 #[derive(Debug, Args)]
@@ -290,7 +289,7 @@ async fn ask(
     let Some(answer) = send(context, method, verb, which, fields).await? else {
         return Ok(Exit::Ok);
     };
-    let info: ExecutionInfo = answer.read()?;
+    let info: Execution = answer.read()?;
     let state = context.terminal.paint(
         Paint::of_state(info.public_state),
         info.public_state.as_str(),

@@ -6,9 +6,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use clap::Args;
-use engine::{Attempt, AttemptLease, ExecutionInfo, OperationEntry};
 use model::{ExecutionId, Limits};
-use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::Context;
@@ -16,7 +14,10 @@ use super::exit::{Exit, Failure};
 use super::list::hidden_as;
 use super::terminal::{Paint, neutralise, neutralise_lines, size, when};
 use super::waitpoint;
-use crate::api::{Signal, Signals, Suspension, Suspensions, Unreadable, Waitpoint, Waitpoints};
+use crate::api::{
+    Attempt, AttemptLease, Attempts, Execution, Operation, Operations, Signal, Signals, Suspension,
+    Suspensions, Waitpoint, Waitpoints,
+};
 use crate::duration;
 
 /// Arguments of `show`.
@@ -24,20 +25,6 @@ use crate::duration;
 pub struct ShowArgs {
     /// The execution
     id: ExecutionId,
-}
-
-#[derive(Deserialize)]
-struct Attempts {
-    attempts: Vec<Attempt>,
-    #[serde(default)]
-    unreadable: Vec<Unreadable>,
-}
-
-#[derive(Deserialize)]
-struct Operations {
-    operations: Vec<OperationEntry>,
-    #[serde(default)]
-    unreadable: Vec<Unreadable>,
 }
 
 /// Runs the command.
@@ -111,7 +98,7 @@ pub async fn run(context: &Context, args: ShowArgs) -> Result<Exit, Failure> {
     Ok(Exit::Ok)
 }
 
-fn summary(context: &Context, info: &ExecutionInfo) {
+fn summary(context: &Context, info: &Execution) {
     let terminal = context.terminal;
     let field = |name: &str, value: &str| {
         terminal.line(&format!(
@@ -256,7 +243,7 @@ fn show_signals(context: &Context, page: &Signals) {
 }
 
 /// Shows what operators did, and why.
-fn show_operations(context: &Context, operations: &[OperationEntry]) {
+fn show_operations(context: &Context, operations: &[Operation]) {
     let terminal = context.terminal;
     if !operations.is_empty() {
         heading(context, "operators");

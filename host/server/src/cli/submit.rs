@@ -4,7 +4,6 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use engine::ExecutionInfo;
 use model::ExecutionId;
 use reqwest::Method;
 
@@ -13,7 +12,7 @@ use super::exit::{Exit, Failure};
 use super::input::InputArgs;
 use super::terminal::{Lost, complain, emit, lost, neutralise, neutralise_lines, size};
 use super::{Context, watch};
-use crate::api::CreatedExecution;
+use crate::api::{CreatedExecution, Execution};
 use crate::duration;
 
 /// Arguments of `submit`.
@@ -136,7 +135,7 @@ fn arrived(became: &str) -> Result<(), Failure> {
 async fn finish(
     context: &Context,
     client: &Client,
-    info: &ExecutionInfo,
+    info: &Execution,
     output: Option<&Path>,
 ) -> Result<Exit, Failure> {
     let exit = Exit::of_state(info.public_state);

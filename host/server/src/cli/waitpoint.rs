@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
-use engine::ExecutionInfo;
 use model::{ExecutionId, WaitpointState};
 use reqwest::Method;
 
@@ -14,7 +13,8 @@ use super::list::hidden;
 use super::operate::actor;
 use super::terminal::{Paint, neutralise, when};
 use crate::api::{
-    MintWaitpointToken, MintedWaitpointToken, OperateExecution, PendingWaitpoints, Waitpoint,
+    Execution, MintWaitpointToken, MintedWaitpointToken, OperateExecution, PendingWaitpoints,
+    Waitpoint,
 };
 use crate::duration;
 
@@ -199,7 +199,7 @@ async fn close(context: &Context, which: Which) -> Result<Exit, Failure> {
     if context.json {
         context.terminal.json(&answer.text());
     } else {
-        let info: ExecutionInfo = answer.read()?;
+        let info: Execution = answer.read()?;
         context
             .terminal
             .line(&format!("closed; {} is {}", info.id, info.public_state));

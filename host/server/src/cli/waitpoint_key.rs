@@ -4,7 +4,6 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
-use engine::WaitpointKey;
 use reqwest::Method;
 
 use super::Context;
@@ -12,7 +11,9 @@ use super::exit::{Exit, Failure};
 use super::input::read_secret;
 use super::list::hidden;
 use super::terminal::{Paint, neutralise, when};
-use crate::api::{RetireWaitpointKey, RotateWaitpointKey, RotatedWaitpointKey, WaitpointKeys};
+use crate::api::{
+    RetireWaitpointKey, RotateWaitpointKey, RotatedWaitpointKey, WaitpointKey, WaitpointKeys,
+};
 use crate::duration;
 
 /// What to do with keys.

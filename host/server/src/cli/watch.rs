@@ -4,16 +4,15 @@
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use engine::{ExecutionInfo, Lane};
-use model::ExecutionId;
+use model::{ExecutionId, LaneState};
 use reqwest::StatusCode;
-use serde::Deserialize;
 
 use super::Context;
 use super::client::{Answer, Client};
 use super::exit::{Exit, Failure};
-use super::list::{self, Page};
+use super::list;
 use super::terminal::{Paint, complain, lost, neutralise};
+use crate::api::{Execution, ExecutionPage, Lane, Lanes};
 use crate::duration;
 
 /// Between two looks at a host as a whole.
@@ -47,10 +46,7 @@ pub async fn run(context: &Context, args: WatchArgs) -> Result<Exit, Failure> {
 }
 
 /// Waits until an execution has ended; also returns the answer that said so.
-pub async fn finished(
-    client: &Client,
-    id: ExecutionId,
-) -> Result<(ExecutionInfo, Answer), Failure> {
+pub async fn finished(client: &Client, id: ExecutionId) -> Result<(Execution, Answer), Failure> {
     let mut patience = Patience::default();
     loop {
         let answer = patience.of(|| wait(client, id, QUIET_MS)).await?;
@@ -114,7 +110,7 @@ async fn one(context: &Context, client: &Client, id: ExecutionId) -> Result<Exit
     let mut answer = wait(client, id, "0").await?;
     let mut patience = Patience::default();
     loop {
-        let info: ExecutionInfo = answer.read()?;
+        let info: Execution = answer.read()?;
         let ended = answer.status == StatusCode::OK;
         if context.json {
             if ended {
@@ -137,7 +133,7 @@ async fn one(context: &Context, client: &Client, id: ExecutionId) -> Result<Exit
     }
 }
 
-fn progress_line(context: &Context, info: &ExecutionInfo) -> String {
+fn progress_line(context: &Context, info: &Execution) -> String {
     let terminal = context.terminal;
     let state = terminal.paint(
         Paint::of_state(info.public_state),
@@ -169,7 +165,7 @@ fn progress_line(context: &Context, info: &ExecutionInfo) -> String {
 }
 
 /// Says why an execution ended without success, or nothing.
-pub fn why(info: &ExecutionInfo) -> String {
+pub fn why(info: &Execution) -> String {
     match &info.failure {
         Some(failure) => format!(
             ": {} ({})",
@@ -178,11 +174,6 @@ pub fn why(info: &ExecutionInfo) -> String {
         ),
         None => String::new(),
     }
-}
-
-#[derive(Deserialize)]
-struct Lanes {
-    lanes: Vec<Lane>,
 }
 
 /// On a terminal a table that keeps itself up to date, else a line whenever the
@@ -204,7 +195,7 @@ async fn everything(context: &Context, client: &Client) -> Result<Exit, Failure>
         };
         if terminal.live && !context.json {
             let query = vec![("limit", ROWS.to_owned())];
-            let page: Page = client.get("/v1/executions", query).await?.read()?;
+            let page: ExecutionPage = client.get("/v1/executions", query).await?.read()?;
             let mut lines = vec![terminal.paint(Paint::Bold, &load)];
             lines.extend(list::lines(context, &page.executions));
             terminal.redraw(above, &lines);
@@ -226,7 +217,7 @@ async fn everything(context: &Context, client: &Client) -> Result<Exit, Failure>
 
 fn lane_line(lane: &Lane) -> String {
     let state = match lane.state {
-        engine::LaneState::Active => String::new(),
+        LaneState::Active => String::new(),
         state => format!(" ({})", state.as_str()),
     };
     format!(

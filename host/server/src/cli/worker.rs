@@ -1,16 +1,14 @@
 //! `flowhost worker`: lists and shows workers, and marks them dead.
 
 use clap::{Args, Subcommand};
-use engine::WorkerInfo;
 use reqwest::Method;
-use serde::Deserialize;
 
 use super::Context;
 use super::client::Client;
 use super::exit::{Exit, Failure};
 use super::list::hidden;
 use super::terminal::{Paint, neutralise, when};
-use crate::api::{DeadWorker, MarkWorkerDead, Unreadable};
+use crate::api::{DeadWorker, MarkWorkerDead, Worker, WorkerPage};
 
 /// What to do with workers.
 #[derive(Debug, Subcommand)]
@@ -63,14 +61,6 @@ pub struct DeadArgs {
     revoke_leases: bool,
 }
 
-#[derive(Deserialize)]
-struct Page {
-    workers: Vec<WorkerInfo>,
-    #[serde(default)]
-    unreadable: Vec<Unreadable>,
-    next_cursor: Option<String>,
-}
-
 /// Runs the command.
 pub async fn run(context: &Context, command: WorkerCommand) -> Result<Exit, Failure> {
     let client = context.client()?;
@@ -95,7 +85,7 @@ async fn list(context: &Context, client: &Client, args: ListArgs) -> Result<Exit
         terminal.json(&answer.text());
         return Ok(Exit::Ok);
     }
-    let page: Page = answer.read()?;
+    let page: WorkerPage = answer.read()?;
     hidden(&page.unreadable);
     if page.workers.is_empty() {
         terminal.line("no workers");
@@ -135,7 +125,7 @@ async fn show(context: &Context, client: &Client, instance: &str) -> Result<Exit
         terminal.json(&answer.text());
         return Ok(Exit::Ok);
     }
-    let worker: WorkerInfo = answer.read()?;
+    let worker: Worker = answer.read()?;
     let field = |name: &str, value: &str| {
         let name = terminal.paint(Paint::Dim, &format!("{name:<12}"));
         terminal.line(&format!("{name} {value}"));
@@ -208,7 +198,7 @@ fn path(instance: &str) -> String {
     path
 }
 
-fn state(worker: &WorkerInfo) -> (Paint, String) {
+fn state(worker: &Worker) -> (Paint, String) {
     if worker.live {
         (Paint::Green, "live".to_owned())
     } else if worker.dead_at.is_some() {

@@ -31,7 +31,6 @@ mod waitpoints;
 mod workers;
 
 pub use app::App;
-pub use leases::claim::WAIT_MS_MAX as CLAIM_WAIT_MS_MAX;
 pub use openapi::document;
 pub(crate) use payload::{Forms, PAYLOAD};
 pub use problem::{Code, Problem};

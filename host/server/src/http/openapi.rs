@@ -7,10 +7,12 @@ use axum::response::IntoResponse;
 use utoipa::OpenApi;
 
 use super::{components, executions, grants, lanes, leases, ops, signals, waitpoints, workers};
+use crate::api::ClosedAnswers;
 
 /// Gathers what stands beside each handler.
 #[derive(OpenApi)]
 #[openapi(
+    modifiers(&ClosedAnswers),
     info(
         title = "flowhost",
         description = "A durable execution engine over Postgres whose worker handlers are WebAssembly components. Problems are `application/problem+json` with a stable `code`.",

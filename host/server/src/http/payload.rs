@@ -92,8 +92,3 @@ impl Forms<'_> {
         Ok(Payload { content_type, data })
     }
 }
-
-/// Shows the bytes of a payload as every answer does.
-pub fn shown(data: &[u8]) -> String {
-    STANDARD.encode(data)
-}

@@ -247,6 +247,7 @@ async fn ends_well(host: &Host) -> Result<(), Failure> {
     match info {
         Some(info) if info.public_state == PublicState::Completed => Ok(()),
         Some(info) => {
+            let info = info.into();
             let why = super::watch::why(&info);
             let message = format!(
                 "the component does not return its input: {}{why}",

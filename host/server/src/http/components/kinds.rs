@@ -3,10 +3,8 @@
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
-use engine::{Kind, Unreadable};
-use serde::Serialize;
 
-use crate::api::{self, DefineKind, DefinedKind, ProblemBody, SetRoutes};
+use crate::api::{DefineKind, DefinedKind, Kinds, ProblemBody, SetRoutes};
 use crate::http::App;
 use crate::http::answer::Json;
 use crate::http::body;
@@ -14,29 +12,17 @@ use crate::http::path::Path;
 use crate::http::problem::Problem;
 use crate::http::query::Query;
 
-/// [`api::Kinds`] as the server writes it.
-#[derive(Serialize)]
-pub struct Kinds {
-    kinds: Vec<Kind>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    unreadable: Vec<Unreadable>,
-}
-
 /// Lists kinds and their routes.
 #[utoipa::path(
     get, path = "/v1/kinds", tag = "kinds",
     responses(
-        (status = 200, body = api::Kinds),
+        (status = 200, body = Kinds),
         (status = "default", body = ProblemBody, content_type = "application/problem+json"),
     )
 )]
 pub async fn list(State(app): State<App>, query: Query) -> Result<Json<Kinds>, Problem> {
     query.end()?;
-    let kinds = app.engine.kinds().await?;
-    Ok(Json(Kinds {
-        kinds: kinds.rows,
-        unreadable: kinds.unreadable,
-    }))
+    Ok(Json(app.engine.kinds().await?.into()))
 }
 
 /// Defines a kind that no component handles, for workers outside this host.

@@ -1,40 +1,26 @@
 //! `/v1/components`: what handles executions, by digest.
 
 use axum::extract::State;
-use engine::{ComponentRow, Unreadable};
 use model::{Digest, DigestError};
-use serde::Serialize;
 
-use crate::api::{self, ProblemBody};
+use crate::api::{Component, Components, ProblemBody};
 use crate::http::App;
 use crate::http::answer::Json;
 use crate::http::path::Path;
 use crate::http::problem::{Code, Problem};
 use crate::http::query::Query;
 
-/// [`api::Components`] as the server writes it.
-#[derive(Serialize)]
-pub struct Components {
-    components: Vec<ComponentRow>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    unreadable: Vec<Unreadable>,
-}
-
 /// Lists the components published.
 #[utoipa::path(
     get, path = "/v1/components", tag = "components",
     responses(
-        (status = 200, body = api::Components),
+        (status = 200, body = Components),
         (status = "default", body = ProblemBody, content_type = "application/problem+json"),
     )
 )]
 pub async fn list(State(app): State<App>, query: Query) -> Result<Json<Components>, Problem> {
     query.end()?;
-    let components = app.engine.components().await?;
-    Ok(Json(Components {
-        components: components.rows,
-        unreadable: components.unreadable,
-    }))
+    Ok(Json(app.engine.components().await?.into()))
 }
 
 /// Shows one component.
@@ -42,7 +28,7 @@ pub async fn list(State(app): State<App>, query: Query) -> Result<Json<Component
     get, path = "/v1/components/{digest}", tag = "components",
     params(("digest" = String, Path, description = "`sha256:` and 64 hexadecimal digits")),
     responses(
-        (status = 200, body = api::Component),
+        (status = 200, body = Component),
         (status = "default", body = ProblemBody, content_type = "application/problem+json"),
     )
 )]
@@ -50,11 +36,11 @@ pub async fn get(
     State(app): State<App>,
     Path(digest): Path<String>,
     query: Query,
-) -> Result<Json<ComponentRow>, Problem> {
+) -> Result<Json<Component>, Problem> {
     query.end()?;
     let digest = parse(&digest)?;
     let component = app.engine.component(digest).await?;
-    component.map(Json).ok_or_else(|| {
+    component.map(|row| Json(row.into())).ok_or_else(|| {
         Problem::new(
             Code::ComponentNotFound,
             format!("there is no component {digest}"),

@@ -8,11 +8,11 @@ use model::{Invalid, Limits};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::api::{BatchResults, BatchVerdict};
+use crate::api::{BatchResults, BatchVerdict, CreatedExecution};
 use crate::http::App;
 use crate::http::answer::Json;
 use crate::http::body;
-use crate::http::executions::create::{KEY_HEADER, of_request, shown, traceparent};
+use crate::http::executions::create::{KEY_HEADER, of_request, traceparent};
 use crate::http::problem::{Code, Problem};
 use crate::http::query::Query;
 
@@ -97,7 +97,7 @@ pub async fn create_batch(
         .into_iter()
         .map(|verdict| match verdict {
             Ok(created) => {
-                let execution = shown(&created);
+                let execution = CreatedExecution::from(created);
                 BatchVerdict {
                     status: if execution.duplicate { 200 } else { 201 },
                     execution: Some(execution),

@@ -4,7 +4,7 @@
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::HeaderMap;
-use engine::{Block, ExecutionInfo};
+use engine::Block;
 use model::BlockingReason;
 
 use crate::api::{self, BlockExecution, OperateExecution, ProblemBody, UnblockExecution};
@@ -37,7 +37,7 @@ pub async fn block(
     query: Query,
     headers: HeaderMap,
     body: Body,
-) -> Result<Json<ExecutionInfo>, Problem> {
+) -> Result<Json<api::Execution>, Problem> {
     let (operate, request): (_, BlockExecution) = asked(&app, id, query, &headers, body).await?;
     let block = Block {
         operate,
@@ -68,7 +68,7 @@ pub async fn unblock(
     query: Query,
     headers: HeaderMap,
     body: Body,
-) -> Result<Json<ExecutionInfo>, Problem> {
+) -> Result<Json<api::Execution>, Problem> {
     let (operate, request): (_, UnblockExecution) = asked(&app, id, query, &headers, body).await?;
     app.engine
         .unblock(operate, request.expected_reason)
@@ -95,7 +95,7 @@ pub async fn hold(
     query: Query,
     headers: HeaderMap,
     body: Body,
-) -> Result<Json<ExecutionInfo>, Problem> {
+) -> Result<Json<api::Execution>, Problem> {
     let (operate, _): (_, OperateExecution) = asked(&app, id, query, &headers, body).await?;
     let block = Block {
         operate,
@@ -125,7 +125,7 @@ pub async fn unhold(
     query: Query,
     headers: HeaderMap,
     body: Body,
-) -> Result<Json<ExecutionInfo>, Problem> {
+) -> Result<Json<api::Execution>, Problem> {
     let (operate, _): (_, OperateExecution) = asked(&app, id, query, &headers, body).await?;
     app.engine
         .unblock(operate, Some(BlockingReason::PausedByOperator))

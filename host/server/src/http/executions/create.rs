@@ -242,25 +242,9 @@ fn without_nul(create: &Create) -> Result<(), Invalid> {
     }
 }
 
-/// Shows what a create did.
-pub fn shown(created: &Created) -> CreatedExecution {
-    match created {
-        Created::Created { id, state } => CreatedExecution {
-            id: *id,
-            duplicate: false,
-            state: Some(*state),
-        },
-        Created::Duplicate { id } => CreatedExecution {
-            id: *id,
-            duplicate: true,
-            state: None,
-        },
-    }
-}
-
 /// `state` is where it stands now, if that was looked at again.
 fn answer(created: &Created, state: Option<PublicState>) -> Response {
-    let mut shown = shown(created);
+    let mut shown = CreatedExecution::from(*created);
     shown.state = state.or(shown.state);
     let status = if shown.duplicate {
         StatusCode::OK

@@ -4,9 +4,8 @@ use axum::extract::{FromRequestParts, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse as _, Response};
-use engine::{Attempt, ExecutionInfo, HistoryEntry, Payload, Unreadable};
+use engine::{ExecutionInfo, Payload};
 use model::{ExecutionId, ExecutionPolicy, IdError};
-use serde::Serialize;
 
 use crate::api;
 use crate::http::App;
@@ -38,33 +37,6 @@ impl Id {
     }
 }
 
-/// [`api::Execution`] as the server writes it.
-#[derive(Serialize)]
-pub struct Execution {
-    #[serde(flatten)]
-    info: ExecutionInfo,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    suspension: Option<api::OpenSuspension>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    unreadable: Vec<Unreadable>,
-}
-
-/// [`api::Attempts`] as the server writes it.
-#[derive(Serialize)]
-pub struct Attempts {
-    attempts: Vec<Attempt>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    unreadable: Vec<Unreadable>,
-}
-
-/// [`api::History`] as the server writes it.
-#[derive(Serialize)]
-pub struct History {
-    history: Vec<HistoryEntry>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    unreadable: Vec<Unreadable>,
-}
-
 /// Shows one execution, and what it waits for if it is suspended.
 #[utoipa::path(
     get, path = "/v1/executions/{id}", tag = "executions",
@@ -81,15 +53,15 @@ pub async fn get(
     State(app): State<App>,
     Id(id): Id,
     mut query: Query,
-) -> Result<Json<Execution>, Problem> {
+) -> Result<Json<api::Execution>, Problem> {
     let namespace = query.namespace()?;
     query.end()?;
     let info = existing(&app, id, namespace.as_deref()).await?;
     let (suspension, unreadable) = suspensions::open(&app, &info).await?;
-    Ok(Json(Execution {
-        info,
+    Ok(Json(api::Execution {
         suspension,
         unreadable,
+        ..info.into()
     }))
 }
 
@@ -189,15 +161,11 @@ pub async fn attempts(
     State(app): State<App>,
     Id(id): Id,
     mut query: Query,
-) -> Result<Json<Attempts>, Problem> {
+) -> Result<Json<api::Attempts>, Problem> {
     let namespace = query.namespace()?;
     query.end()?;
     existing(&app, id, namespace.as_deref()).await?;
-    let attempts = app.engine.attempts(id).await?;
-    Ok(Json(Attempts {
-        attempts: attempts.rows,
-        unreadable: attempts.unreadable,
-    }))
+    Ok(Json(app.engine.attempts(id).await?.into()))
 }
 
 /// Lists what happened to an execution, oldest first.
@@ -213,15 +181,11 @@ pub async fn history(
     State(app): State<App>,
     Id(id): Id,
     mut query: Query,
-) -> Result<Json<History>, Problem> {
+) -> Result<Json<api::History>, Problem> {
     let namespace = query.namespace()?;
     query.end()?;
     existing(&app, id, namespace.as_deref()).await?;
-    let history = app.engine.history(id).await?;
-    Ok(Json(History {
-        history: history.rows,
-        unreadable: history.unreadable,
-    }))
+    Ok(Json(app.engine.history(id).await?.into()))
 }
 
 fn bytes_of(payload: Payload) -> Response {

@@ -1,9 +1,8 @@
 //! `GET /v1/executions`: a page of executions, newest first.
 
 use axum::extract::State;
-use engine::{ListFilter, ListPage, Unreadable};
+use engine::{ListFilter, ListPage};
 use model::{ExecutionId, Invalid, PublicState};
-use serde::Serialize;
 
 use crate::api::ExecutionPage;
 use crate::http::App;
@@ -11,15 +10,6 @@ use crate::http::answer::Json;
 use crate::http::page::List;
 use crate::http::problem::Problem;
 use crate::http::query::Query;
-
-/// [`ExecutionPage`] as the server writes it.
-#[derive(Serialize)]
-pub struct Page {
-    executions: Vec<engine::ExecutionInfo>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    unreadable: Vec<Unreadable>,
-    next_cursor: Option<String>,
-}
 
 /// Lists executions, newest first.
 ///
@@ -45,7 +35,7 @@ pub async fn list(
     State(app): State<App>,
     list: List,
     mut query: Query,
-) -> Result<Json<Page>, Problem> {
+) -> Result<Json<ExecutionPage>, Problem> {
     let namespace = query.namespace()?;
     let state: Option<PublicState> = query.value("state")?;
     let kind = query.text("kind")?;
@@ -72,10 +62,5 @@ pub async fn list(
         tag,
     };
     let executions = app.engine.list(filter, ListPage { after, limit }).await?;
-    let next_cursor = executions.next().map(|id| list.cursor(id));
-    Ok(Json(Page {
-        executions: executions.rows,
-        unreadable: executions.unreadable,
-        next_cursor,
-    }))
+    Ok(Json(ExecutionPage::new(executions, |id| list.cursor(id))))
 }

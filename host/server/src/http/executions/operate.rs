@@ -4,9 +4,8 @@
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::HeaderMap;
-use engine::{ExecutionInfo, Operate, OperationEntry, Operator, Revoke, Unreadable};
+use engine::{Operate, Operator, Revoke};
 use model::ExecutionId;
-use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::api::{
@@ -45,8 +44,9 @@ pub async fn asked<T: DeserializeOwned + Asks>(
 }
 
 /// Returns an execution as it is after a verb.
-pub async fn after(app: &App, id: ExecutionId) -> Result<Json<ExecutionInfo>, Problem> {
-    existing(app, id, None).await.map(Json)
+pub async fn after(app: &App, id: ExecutionId) -> Result<Json<api::Execution>, Problem> {
+    let info = existing(app, id, None).await?;
+    Ok(Json(info.into()))
 }
 
 /// Takes the lease of a running execution away.
@@ -108,7 +108,7 @@ pub async fn resume(
     query: Query,
     headers: HeaderMap,
     body: Body,
-) -> Result<Json<ExecutionInfo>, Problem> {
+) -> Result<Json<api::Execution>, Problem> {
     let (operate, request): (_, ResumeExecution) = asked(&app, id, query, &headers, body).await?;
     app.engine.resume(operate, request.delay_ms).await??;
     after(&app, id).await
@@ -136,7 +136,7 @@ pub async fn replay(
     query: Query,
     headers: HeaderMap,
     body: Body,
-) -> Result<Json<ExecutionInfo>, Problem> {
+) -> Result<Json<api::Execution>, Problem> {
     let (operate, _): (_, OperateExecution) = asked(&app, id, query, &headers, body).await?;
     app.engine.replay(operate).await??;
     after(&app, id).await
@@ -161,7 +161,7 @@ pub async fn expire(
     query: Query,
     headers: HeaderMap,
     body: Body,
-) -> Result<Json<ExecutionInfo>, Problem> {
+) -> Result<Json<api::Execution>, Problem> {
     let (operate, _): (_, OperateExecution) = asked(&app, id, query, &headers, body).await?;
     app.engine.expire(operate).await??;
     after(&app, id).await
@@ -186,19 +186,11 @@ pub async fn priority(
     query: Query,
     headers: HeaderMap,
     body: Body,
-) -> Result<Json<ExecutionInfo>, Problem> {
+) -> Result<Json<api::Execution>, Problem> {
     let (operate, request): (_, SetPriority) = asked(&app, id, query, &headers, body).await?;
     let priority = model::priority(request.priority)?;
     app.engine.prioritise(operate, priority).await??;
     after(&app, id).await
-}
-
-/// [`api::Operations`] as the server writes it.
-#[derive(Serialize)]
-pub struct Operations {
-    operations: Vec<OperationEntry>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    unreadable: Vec<Unreadable>,
 }
 
 /// Lists what operators did to an execution, oldest first.
@@ -217,13 +209,9 @@ pub async fn operations(
     State(app): State<App>,
     Id(id): Id,
     mut query: Query,
-) -> Result<Json<Operations>, Problem> {
+) -> Result<Json<api::Operations>, Problem> {
     let namespace = query.namespace()?;
     query.end()?;
     existing(&app, id, namespace.as_deref()).await?;
-    let operations = app.engine.operations(id).await?;
-    Ok(Json(Operations {
-        operations: operations.rows,
-        unreadable: operations.unreadable,
-    }))
+    Ok(Json(app.engine.operations(id).await?.into()))
 }

@@ -4,7 +4,6 @@
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::HeaderMap;
-use engine::ExecutionInfo;
 use model::Failure;
 
 use crate::api::{self, CompleteOverride, DelayOverride, FailOverride, ProblemBody};
@@ -35,7 +34,7 @@ pub async fn complete(
     query: Query,
     headers: HeaderMap,
     body: Body,
-) -> Result<Json<ExecutionInfo>, Problem> {
+) -> Result<Json<api::Execution>, Problem> {
     let (operate, request): (_, CompleteOverride) = asked(&app, id, query, &headers, body).await?;
     let forms = Forms {
         names: RESULT,
@@ -69,7 +68,7 @@ pub async fn fail(
     query: Query,
     headers: HeaderMap,
     body: Body,
-) -> Result<Json<ExecutionInfo>, Problem> {
+) -> Result<Json<api::Execution>, Problem> {
     let (operate, request): (_, FailOverride) = asked(&app, id, query, &headers, body).await?;
     let failure = Failure::new(request.class, &request.code, request.message);
     app.engine.fail_override(operate, failure).await??;
@@ -96,7 +95,7 @@ pub async fn delay(
     query: Query,
     headers: HeaderMap,
     body: Body,
-) -> Result<Json<ExecutionInfo>, Problem> {
+) -> Result<Json<api::Execution>, Problem> {
     let (operate, request): (_, DelayOverride) = asked(&app, id, query, &headers, body).await?;
     app.engine
         .delay_override(operate, request.delay_ms)

@@ -1,8 +1,6 @@
 //! `/v1/suspended`: executions that wait for a signal, and for what.
 
 use axum::extract::State;
-use engine::{SuspendedExecution, Unreadable};
-use serde::Serialize;
 
 use crate::api::{ProblemBody, SuspendedExecutions};
 use crate::http::App;
@@ -10,16 +8,6 @@ use crate::http::answer::Json;
 use crate::http::page::{List, Position};
 use crate::http::problem::Problem;
 use crate::http::query::Query;
-
-/// [`SuspendedExecutions`] as the server writes it.
-#[derive(Serialize)]
-pub struct Page {
-    executions: Vec<SuspendedExecution>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    unreadable: Vec<Unreadable>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    next_cursor: Option<String>,
-}
 
 /// Lists suspended executions, those that have waited longest coming first.
 #[utoipa::path(
@@ -38,7 +26,7 @@ pub async fn suspended(
     State(app): State<App>,
     list: List,
     mut query: Query,
-) -> Result<Json<Page>, Problem> {
+) -> Result<Json<SuspendedExecutions>, Problem> {
     let namespace = query.namespace()?;
     let limit = query.limit()?;
     let after: Option<Position> = list.after(&mut query)?;
@@ -48,12 +36,7 @@ pub async fn suspended(
         .engine
         .list_suspended(namespace.as_deref(), after, limit)
         .await?;
-    let next_cursor = executions
-        .next()
-        .map(|(at, id)| list.cursor(Position(*at, *id)));
-    Ok(Json(Page {
-        executions: executions.rows,
-        unreadable: executions.unreadable,
-        next_cursor,
-    }))
+    Ok(Json(SuspendedExecutions::new(executions, |(at, id)| {
+        list.cursor(Position(*at, *id))
+    })))
 }

@@ -1,21 +1,16 @@
 //! What an execution waited and waits for, and the signals it accepted.
 
 use axum::extract::State;
-use engine::{ExecutionInfo, SignalInfo, SuspensionInfo, Unreadable};
+use engine::{ExecutionInfo, SuspensionInfo};
 use model::{Limits, PublicState, SignalId};
 
-use crate::api::{
-    OpenSuspension, ProblemBody, ReceivedSignal, Resumption, Signal, Signals, Suspension,
-    Suspensions,
-};
+use crate::api::{OpenSuspension, ProblemBody, Signals, Suspensions, Unreadable};
 use crate::http::App;
 use crate::http::answer::Json;
 use crate::http::executions::get::Id;
 use crate::http::page::List;
-use crate::http::payload;
 use crate::http::problem::Problem;
 use crate::http::query::Query;
-use crate::http::waitpoints;
 
 /// Lists the suspensions of an execution, oldest first.
 #[utoipa::path(
@@ -41,10 +36,7 @@ pub async fn list(
         .suspensions(id, namespace.as_deref(), Limits::PAGE_MAX)
         .await?;
     let suspensions = found.ok_or_else(|| Problem::no_execution(id))?;
-    Ok(Json(Suspensions {
-        suspensions: suspensions.rows.into_iter().map(shown).collect(),
-        unreadable: suspensions.unreadable.into_iter().map(Into::into).collect(),
-    }))
+    Ok(Json(suspensions.into()))
 }
 
 /// Lists the signals an execution accepted, in that order.
@@ -76,12 +68,7 @@ pub async fn signals(
         .signals(id, namespace.as_deref(), after, limit)
         .await?;
     let found = found.ok_or_else(|| Problem::no_execution(id))?;
-    let next_cursor = found.next().map(|last| list.cursor(last));
-    Ok(Json(Signals {
-        signals: found.rows.into_iter().map(signal_shown).collect(),
-        unreadable: found.unreadable.into_iter().map(Into::into).collect(),
-        next_cursor,
-    }))
+    Ok(Json(Signals::new(found, |last| list.cursor(last))))
 }
 
 /// Returns the suspension of an execution that is suspended, and where it waits; beside
@@ -98,10 +85,11 @@ pub async fn open(
     let Some(suspensions) = suspensions else {
         return Ok((None, Vec::new()));
     };
+    let each = |rows: Vec<engine::Unreadable>| rows.into_iter().map(Into::into).collect();
     let mut unreadable = suspensions.unreadable;
     let lasts = |suspension: &SuspensionInfo| suspension.closed_at.is_none();
     let Some(suspension) = suspensions.rows.into_iter().rfind(lasts) else {
-        return Ok((None, unreadable));
+        return Ok((None, each(unreadable)));
     };
     let waitpoints = app.engine.waitpoints(info.id, None).await?;
     let waitpoints = waitpoints.unwrap_or_default();
@@ -110,79 +98,11 @@ pub async fn open(
         .rows
         .into_iter()
         .filter(|waitpoint| waitpoint.suspension_id == Some(suspension.id))
-        .map(waitpoints::list::shown)
+        .map(Into::into)
         .collect();
     let open = OpenSuspension {
-        suspension: shown(suspension),
+        suspension: suspension.into(),
         waitpoints,
     };
-    Ok((Some(open), unreadable))
-}
-
-fn shown(info: SuspensionInfo) -> Suspension {
-    Suspension {
-        suspension_id: info.id,
-        attempt: info.attempt,
-        reason_code: info.reason,
-        requested_by: info.requested_by,
-        resume_condition: info.condition,
-        resume_policy: info.resume_policy,
-        timeout_at: info.timeout_at,
-        timeout_behavior: info.timeout_behavior,
-        escalated_at: info.escalated_at,
-        state_bytes: info.state_bytes,
-        idempotency_key: info.idempotency_key,
-        suspended_at: info.created_at,
-        closed_at: info.closed_at,
-        close_reason: info.close_reason,
-        closer_signal_id: info.closer_signal_id,
-        satisfiers: info.satisfiers,
-    }
-}
-
-fn signal_shown(info: SignalInfo) -> Signal {
-    Signal {
-        signal: received(info.signal),
-        effect: info.effect,
-        idempotency_key: info.idempotency_key,
-        token_kid: info.token_kid,
-    }
-}
-
-/// Shows a signal to its receiver.
-pub fn received(signal: engine::ReceivedSignal) -> ReceivedSignal {
-    let (content_type, payload_base64) = forms(signal.payload);
-    ReceivedSignal {
-        signal_id: signal.id,
-        waitpoint_id: signal.waitpoint_id,
-        waitpoint_key: signal.waitpoint_key,
-        signal_name: signal.name,
-        signal_category: signal.category,
-        source_type: signal.source_type,
-        source_identity: signal.source_identity,
-        correlation_id: signal.correlation_id,
-        content_type,
-        payload_base64,
-        accepted_at: signal.accepted_at,
-    }
-}
-
-/// Shows what a worker goes on with.
-pub fn resumption(resumption: engine::Resumption) -> Resumption {
-    let (state_type, state_base64) = forms(resumption.state);
-    Resumption {
-        suspension_id: resumption.suspension_id,
-        reason: resumption.reason,
-        closed_at: resumption.closed_at,
-        state_type,
-        state_base64,
-        signals: resumption.signals.into_iter().map(received).collect(),
-        signal_count: resumption.signal_count,
-    }
-}
-
-fn forms(payload: Option<engine::Payload>) -> (Option<String>, Option<String>) {
-    payload
-        .map(|payload| (payload.content_type, payload::shown(&payload.data)))
-        .unzip()
+    Ok((Some(open), each(unreadable)))
 }

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use axum::extract::State;
 use axum::http::StatusCode;
-use engine::ExecutionInfo;
 use model::Invalid;
 
 use crate::api;
@@ -42,7 +41,7 @@ pub async fn wait(
     State(app): State<App>,
     Id(id): Id,
     mut query: Query,
-) -> Result<(StatusCode, Json<ExecutionInfo>), Problem> {
+) -> Result<(StatusCode, Json<api::Execution>), Problem> {
     let namespace = query.namespace()?;
     let timeout_ms = query.value("timeout_ms")?.unwrap_or(TIMEOUT_DEFAULT_MS);
     query.end()?;
@@ -66,5 +65,5 @@ pub async fn wait(
     } else {
         StatusCode::ACCEPTED
     };
-    Ok((status, Json(info)))
+    Ok((status, Json(info.into())))
 }

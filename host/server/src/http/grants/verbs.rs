@@ -4,12 +4,11 @@
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::HeaderMap;
-use engine::{Eligible, Grant, GrantNext, IssueGrant, Unreadable};
-use serde::Serialize;
+use engine::{GrantNext, IssueGrant};
 
 use crate::api::{
-    self, ClaimForWorker, ClaimedExecution, GrantFor, GrantedClaim, IssuedGrant, ProblemBody,
-    Redeem,
+    self, ClaimForWorker, ClaimedExecution, EligibleExecutions, GrantFor, GrantedClaim,
+    IssuedGrant, ProblemBody, Redeem,
 };
 use crate::http::answer::Json;
 use crate::http::executions::get::Id;
@@ -18,14 +17,6 @@ use crate::http::path::Path;
 use crate::http::problem::Problem;
 use crate::http::query::Query;
 use crate::http::{App, body};
-
-/// [`api::EligibleExecutions`] as the server writes it.
-#[derive(Serialize)]
-pub struct EligibleExecutions {
-    executions: Vec<Eligible>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    unreadable: Vec<Unreadable>,
-}
 
 /// Lists what waits in a lane and is not granted, in the order of service.
 ///
@@ -37,7 +28,7 @@ pub struct EligibleExecutions {
         ("limit" = Option<u32>, Query, description = "Most executions, 1 to 1000; 50 when absent"),
     ),
     responses(
-        (status = 200, body = api::EligibleExecutions),
+        (status = 200, body = EligibleExecutions),
         (status = "default", body = ProblemBody, content_type = "application/problem+json"),
     )
 )]
@@ -48,11 +39,7 @@ pub async fn eligible(
 ) -> Result<Json<EligibleExecutions>, Problem> {
     let limit = query.limit()?;
     query.end()?;
-    let executions = app.engine.scan_eligible(&lane, limit).await??;
-    Ok(Json(EligibleExecutions {
-        executions: executions.rows,
-        unreadable: executions.unreadable,
-    }))
+    Ok(Json(app.engine.scan_eligible(&lane, limit).await??.into()))
 }
 
 /// Grants a waiting execution to a worker.
@@ -79,7 +66,7 @@ pub async fn issue_claim(
     let bytes = app.small_body().read(&headers, body).await?;
     let wanted = of_request(body::json(&headers, &bytes)?);
     let grant = app.engine.issue_claim_grant(id, wanted).await??;
-    Ok(Json(shown(grant)))
+    Ok(Json(grant.into()))
 }
 
 /// Grants an execution whose holder was lost to another worker.
@@ -103,7 +90,7 @@ pub async fn issue_reclaim(
     let bytes = app.small_body().read(&headers, body).await?;
     let wanted = of_request(body::json(&headers, &bytes)?);
     let grant = app.engine.issue_reclaim_grant(id, wanted).await??;
-    Ok(Json(shown(grant)))
+    Ok(Json(grant.into()))
 }
 
 /// Finds the first execution of a lane that fits a worker, and grants it.
@@ -136,7 +123,7 @@ pub async fn claim_for_worker(
             grant_ttl_ms: request.grant_ttl_ms,
         },
     };
-    let granted = app.engine.claim_for_worker(wanted).await??.map(shown);
+    let granted = app.engine.claim_for_worker(wanted).await??.map(Into::into);
     Ok(Json(GrantedClaim { granted }))
 }
 
@@ -213,15 +200,5 @@ fn of_request(request: GrantFor) -> IssueGrant {
         worker_instance_id: request.worker_instance_id,
         capabilities: request.capabilities,
         grant_ttl_ms: request.grant_ttl_ms,
-    }
-}
-
-fn shown(grant: Grant) -> IssuedGrant {
-    IssuedGrant {
-        execution_id: grant.execution_id,
-        kind: grant.kind,
-        grant: grant.handle,
-        expires_at: grant.expires_at,
-        capability_hash: grant.capability_hash,
     }
 }

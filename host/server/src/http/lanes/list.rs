@@ -3,10 +3,8 @@
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::HeaderMap;
-use engine::{Lane, Unreadable};
-use serde::Serialize;
 
-use crate::api::{self, ProblemBody, SetLane};
+use crate::api::{Lanes, ProblemBody, SetLane};
 use crate::http::App;
 use crate::http::answer::Json;
 use crate::http::body;
@@ -14,16 +12,6 @@ use crate::http::page::List;
 use crate::http::path::Path;
 use crate::http::problem::Problem;
 use crate::http::query::Query;
-
-/// [`api::Lanes`] as the server writes it.
-#[derive(Serialize)]
-pub struct Lanes {
-    lanes: Vec<Lane>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    unreadable: Vec<Unreadable>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    next_cursor: Option<String>,
-}
 
 /// Lists lanes by name, with their state and load.
 #[utoipa::path(
@@ -33,7 +21,7 @@ pub struct Lanes {
         ("after" = Option<String>, Query, description = "The `next_cursor` of the page before"),
     ),
     responses(
-        (status = 200, body = api::Lanes),
+        (status = 200, body = Lanes),
         (status = "default", body = ProblemBody, content_type = "application/problem+json"),
     )
 )]
@@ -46,12 +34,7 @@ pub async fn list(
     let after: Option<String> = list.after(&mut query)?;
     query.end()?;
     let lanes = app.engine.lanes(after.as_deref(), limit).await?;
-    let next_cursor = lanes.next().map(|name| list.cursor(name));
-    Ok(Json(Lanes {
-        lanes: lanes.rows,
-        unreadable: lanes.unreadable,
-        next_cursor,
-    }))
+    Ok(Json(Lanes::new(lanes, |name| list.cursor(name))))
 }
 
 /// Sets the state of a lane and its share of service, defining it if it is new.

@@ -3,10 +3,8 @@
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::HeaderMap;
-use engine::Namespace;
-use serde::Serialize;
 
-use crate::api::{self, ProblemBody, SetNamespace};
+use crate::api::{Namespaces, ProblemBody, SetNamespace};
 use crate::http::App;
 use crate::http::answer::Json;
 use crate::http::body;
@@ -14,24 +12,17 @@ use crate::http::path::Path;
 use crate::http::problem::Problem;
 use crate::http::query::Query;
 
-/// [`api::Namespaces`] as the server writes it.
-#[derive(Serialize)]
-pub struct Namespaces {
-    namespaces: Vec<Namespace>,
-}
-
 /// Lists the namespaces that were given a weight; every other one has 100.
 #[utoipa::path(
     get, path = "/v1/namespaces", tag = "lanes",
     responses(
-        (status = 200, body = api::Namespaces),
+        (status = 200, body = Namespaces),
         (status = "default", body = ProblemBody, content_type = "application/problem+json"),
     )
 )]
 pub async fn list(State(app): State<App>, query: Query) -> Result<Json<Namespaces>, Problem> {
     query.end()?;
-    let namespaces = app.engine.namespaces().await?;
-    Ok(Json(Namespaces { namespaces }))
+    Ok(Json(app.engine.namespaces().await?.into()))
 }
 
 /// Gives a namespace its share of each lane.

@@ -24,16 +24,13 @@ use tokio::sync::oneshot;
 
 use crate::api::{ClaimWork, ClaimedExecution, ClaimedWork, ProblemBody};
 use crate::http::answer::Json;
-use crate::http::executions::suspensions;
 use crate::http::path::Path;
 use crate::http::problem::{Code, Problem};
 use crate::http::query::Query;
-use crate::http::{App, body, payload};
+use crate::http::{App, body};
 
 /// Claims for workers outside that run at once on this host.
 pub const TURNS: usize = 4;
-/// Longest a claim may wait for work, in milliseconds.
-pub const WAIT_MS_MAX: u32 = 30_000;
 
 /// First pause between two looks; it doubles up to [`POLL_MAX`].
 const POLL_MIN: Duration = Duration::from_millis(250);
@@ -200,25 +197,7 @@ pub fn shown(seals: &Seals, worker: &str, claimed: Claimed) -> ClaimedExecution 
         namespace: claimed.namespace.clone(),
         worker_instance_id: worker.to_owned(),
     });
-    ClaimedExecution {
-        id: claimed.fence.execution_id,
-        lease,
-        lease_expires_at: claimed.lease_expires_at,
-        namespace: claimed.namespace,
-        kind: claimed.kind,
-        lane: claimed.lane,
-        flow_id: claimed.flow_id,
-        attempt: claimed.fence.attempt,
-        attempt_type: claimed.attempt_type,
-        resumes: claimed.resumes,
-        retries: claimed.retries,
-        attempt_timeout_ms: claimed.attempt_timeout_ms,
-        traceparent: claimed.traceparent,
-        tags: claimed.tags.into_iter().collect(),
-        content_type: claimed.input.content_type,
-        input_base64: payload::shown(&claimed.input.data),
-        resumption: claimed.resumption.map(|it| suspensions::resumption(*it)),
-    }
+    ClaimedExecution::new(lease, claimed)
 }
 
 #[cfg(test)]

@@ -1,8 +1,6 @@
 //! `/v1/leases/expired`: leases that have lapsed and were not taken back yet.
 
 use axum::extract::State;
-use engine::{ExpiredLease, Unreadable};
-use serde::Serialize;
 
 use crate::api::{ExpiredLeases, ProblemBody};
 use crate::http::App;
@@ -10,16 +8,6 @@ use crate::http::answer::Json;
 use crate::http::page::{List, Position};
 use crate::http::problem::Problem;
 use crate::http::query::Query;
-
-/// [`ExpiredLeases`] as the server writes it.
-#[derive(Serialize)]
-pub struct Page {
-    leases: Vec<ExpiredLease>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    unreadable: Vec<Unreadable>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    next_cursor: Option<String>,
-}
 
 /// Lists leases that have lapsed and were not taken back yet.
 ///
@@ -41,7 +29,7 @@ pub async fn expired(
     State(app): State<App>,
     list: List,
     mut query: Query,
-) -> Result<Json<Page>, Problem> {
+) -> Result<Json<ExpiredLeases>, Problem> {
     let namespace = query.namespace()?;
     let limit = query.limit()?;
     let after: Option<Position> = list.after(&mut query)?;
@@ -54,12 +42,7 @@ pub async fn expired(
             limit,
         )
         .await?;
-    let next_cursor = leases
-        .next()
-        .map(|(at, id)| list.cursor(Position(*at, *id)));
-    Ok(Json(Page {
-        leases: leases.rows,
-        unreadable: leases.unreadable,
-        next_cursor,
-    }))
+    Ok(Json(ExpiredLeases::new(leases, |(at, id)| {
+        list.cursor(Position(*at, *id))
+    })))
 }

@@ -14,7 +14,6 @@ use crate::api::{
     SuspendLease, SuspendedLease, WaitpointBinding,
 };
 use crate::http::answer::Json;
-use crate::http::executions::suspensions::{received, resumption};
 use crate::http::leases::verbs::{invalid_handle, report};
 use crate::http::payload::{Forms, STATE};
 use crate::http::problem::Problem;
@@ -60,7 +59,7 @@ pub async fn suspend(
         },
         Suspended::AlreadySatisfied(satisfied) => SuspendedLease::AlreadySatisfied {
             id,
-            resumption: resumption(satisfied),
+            resumption: satisfied.into(),
         },
     };
     Ok((NO_STORE, Json(answer)))
@@ -178,7 +177,7 @@ pub async fn observe(
     let fence = held(&app, &request.lease).await?;
     let signals = app.engine.observe_signals(fence, request.first).await??;
     Ok(Json(ObservedSignals {
-        signals: signals.into_iter().map(received).collect(),
+        signals: signals.into_iter().map(Into::into).collect(),
     }))
 }
 

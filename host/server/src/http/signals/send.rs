@@ -195,16 +195,7 @@ pub async fn deliver(
 ) -> Result<(StatusCode, Json<DeliveredSignal>), Problem> {
     let delivered = app.engine.signal(deliver).await??;
     let status = accepted(delivered.duplicate);
-    Ok((
-        status,
-        Json(DeliveredSignal {
-            signal_id: delivered.signal_id,
-            execution_id: delivered.execution_id,
-            waitpoint_id: delivered.waitpoint_id,
-            effect: delivered.effect,
-            duplicate: delivered.duplicate,
-        }),
-    ))
+    Ok((status, Json(delivered.into())))
 }
 
 /// Returns the status of a signal that was accepted, now or before.

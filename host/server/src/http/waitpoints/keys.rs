@@ -4,11 +4,12 @@
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::HeaderMap;
-use engine::{RotateKey, RotatedKey, WaitpointKey};
+use engine::RotateKey;
 use model::KeyRetireRefusal;
 
 use crate::api::{
-    self, ProblemBody, RetireWaitpointKey, RotateWaitpointKey, RotatedWaitpointKey, WaitpointKeys,
+    ProblemBody, RetireWaitpointKey, RotateWaitpointKey, RotatedWaitpointKey, WaitpointKey,
+    WaitpointKeys,
 };
 use crate::http::App;
 use crate::http::answer::Json;
@@ -28,11 +29,7 @@ use crate::http::query::Query;
 )]
 pub async fn list(State(app): State<App>, query: Query) -> Result<Json<WaitpointKeys>, Problem> {
     query.end()?;
-    let keys = app.engine.waitpoint_keys().await?;
-    Ok(Json(WaitpointKeys {
-        keys: keys.rows,
-        unreadable: keys.unreadable.into_iter().map(Into::into).collect(),
-    }))
+    Ok(Json(app.engine.waitpoint_keys().await?.into()))
 }
 
 /// Has a new key sign.
@@ -62,26 +59,7 @@ pub async fn rotate(
         grace_ms: request.grace_ms,
         actor: request.actor.unwrap_or_else(|| ACTOR_DEFAULT.to_owned()),
     };
-    Ok(Json(
-        match app.engine.rotate_waitpoint_key(rotate).await?? {
-            RotatedKey::Rotated {
-                previous_kid,
-                new_kid,
-                forgotten,
-            } => RotatedWaitpointKey {
-                outcome: "rotated".to_owned(),
-                previous_kid,
-                kid: new_kid,
-                forgotten,
-            },
-            RotatedKey::Noop { kid } => RotatedWaitpointKey {
-                outcome: "noop".to_owned(),
-                previous_kid: None,
-                kid,
-                forgotten: 0,
-            },
-        },
-    ))
+    Ok(Json(app.engine.rotate_waitpoint_key(rotate).await??.into()))
 }
 
 /// Has tokens of an old key refused from now on, on every host.
@@ -90,7 +68,7 @@ pub async fn rotate(
     params(("kid" = String, Path, description = "The key")),
     request_body(content = Option<RetireWaitpointKey>, content_type = "application/json"),
     responses(
-        (status = 200, body = api::WaitpointKey),
+        (status = 200, body = WaitpointKey),
         (status = "default", body = ProblemBody, content_type = "application/problem+json"),
     )
 )]
@@ -108,5 +86,5 @@ pub async fn retire(
     app.engine.retire_waitpoint_key(&kid, actor).await??;
     // It may have been forgotten since.
     let key = app.engine.waitpoint_key(&kid).await?;
-    Ok(Json(key.ok_or(KeyRetireRefusal::KeyNotFound(kid))?))
+    Ok(Json(key.ok_or(KeyRetireRefusal::KeyNotFound(kid))?.into()))
 }

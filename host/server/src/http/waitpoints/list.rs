@@ -8,13 +8,13 @@ use axum::extract::{FromRequestParts, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::IntoResponse;
-use engine::{ExecutionInfo, TokenExpiry, WaitpointInfo, WaitpointRef};
+use engine::{TokenExpiry, WaitpointRef};
 use model::{ExecutionId, Invalid, WaitpointId};
 use time::OffsetDateTime;
 
 use crate::api::{
     self, MintWaitpointToken, MintedWaitpointToken, OpenWaitpoint, OperateExecution,
-    PendingWaitpoints, ProblemBody, Waitpoint, Waitpoints,
+    PendingWaitpoints, ProblemBody, Waitpoints,
 };
 use crate::http::App;
 use crate::http::answer::Json;
@@ -116,12 +116,9 @@ pub async fn pending(
     let found = engine
         .pending_waitpoints(namespace.as_deref(), after, limit)
         .await?;
-    let next_cursor = found.next().map(|(at, id)| list.cursor(Place(*at, *id)));
-    Ok(Json(PendingWaitpoints {
-        waitpoints: found.rows.into_iter().map(shown).collect(),
-        unreadable: found.unreadable.into_iter().map(Into::into).collect(),
-        next_cursor,
-    }))
+    Ok(Json(PendingWaitpoints::new(found, |(at, id)| {
+        list.cursor(Place(*at, *id))
+    })))
 }
 
 /// Lists the waitpoints of an execution, oldest first.
@@ -145,10 +142,7 @@ pub async fn list(
     query.end()?;
     let found = app.engine.waitpoints(id, namespace.as_deref()).await?;
     let waitpoints = found.ok_or_else(|| Problem::no_execution(id))?;
-    Ok(Json(Waitpoints {
-        waitpoints: waitpoints.rows.into_iter().map(shown).collect(),
-        unreadable: waitpoints.unreadable.into_iter().map(Into::into).collect(),
-    }))
+    Ok(Json(waitpoints.into()))
 }
 
 /// Closes a waitpoint: it takes no more signals.
@@ -173,7 +167,7 @@ pub async fn close(
     query: Query,
     headers: HeaderMap,
     body: Body,
-) -> Result<Json<ExecutionInfo>, Problem> {
+) -> Result<Json<api::Execution>, Problem> {
     let (operate, _): (_, OperateExecution) =
         asked(&app, at.execution_id, query, &headers, body).await?;
     app.engine.close_waitpoint(operate, at.waitpoint).await??;
@@ -214,14 +208,11 @@ pub async fn token(
     let open = engine
         .mint_waitpoint_token(operate, at.waitpoint, request.signal_names, expiry)
         .await??;
-    let minted = MintedWaitpointToken {
-        waitpoint_id: open.id,
-        waitpoint_key: open.key,
-        callback_url: app.callback_url(&open.token),
-        waitpoint_token: open.token.reveal().to_owned(),
-        expires_at: open.expires_at,
-    };
-    Ok((NO_STORE, Json(minted)))
+    let callback_url = app.callback_url(&open.token);
+    Ok((
+        NO_STORE,
+        Json(MintedWaitpointToken::new(open, callback_url)),
+    ))
 }
 
 /// Said with every answer that has a token in it.
@@ -230,35 +221,8 @@ pub const NO_STORE: [(header::HeaderName, HeaderValue); 1] =
 
 /// Shows a waitpoint that takes signals, with the token to whoever may send them.
 pub fn open_shown(app: &App, open: engine::OpenWaitpoint) -> OpenWaitpoint {
-    OpenWaitpoint {
-        waitpoint_id: open.id,
-        waitpoint_key: open.key,
-        callback_url: app.callback_url(&open.token),
-        waitpoint_token: open.token.reveal().to_owned(),
-        expires_at: open.expires_at,
-        existing: open.existing,
-    }
-}
-
-/// Shows a waitpoint.
-pub fn shown(info: WaitpointInfo) -> Waitpoint {
-    Waitpoint {
-        waitpoint_id: info.id,
-        execution_id: info.execution_id,
-        namespace: info.namespace,
-        waitpoint_key: info.key,
-        state: info.state,
-        suspension_id: info.suspension_id,
-        token_kid: info.token_kid,
-        token_fingerprint: info.token_fingerprint,
-        signals: info.signals,
-        last_signal_at: info.last_signal_at,
-        created_at: info.created_at,
-        activated_at: info.activated_at,
-        expires_at: info.expires_at,
-        closed_at: info.closed_at,
-        close_reason: info.close_reason,
-    }
+    let callback_url = app.callback_url(&open.token);
+    OpenWaitpoint::new(open, callback_url)
 }
 
 #[cfg(test)]

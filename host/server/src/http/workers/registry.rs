@@ -3,12 +3,12 @@
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
-use engine::{MarkDead, RegisterWorker, Unreadable, WorkerFilter, WorkerInfo};
+use engine::{MarkDead, RegisterWorker, WorkerFilter};
 use model::{WorkerRefusal, WorkerType};
-use serde::Serialize;
 
 use crate::api::{
-    self, Beat, DeadWorker, MarkWorkerDead, ProblemBody, RegisterNativeWorker, RegisteredWorker,
+    Beat, DeadWorker, MarkWorkerDead, ProblemBody, RegisterNativeWorker, RegisteredWorker, Worker,
+    WorkerPage,
 };
 use crate::http::answer::Json;
 use crate::http::page::List;
@@ -16,16 +16,6 @@ use crate::http::path::Path;
 use crate::http::problem::{Code, Problem};
 use crate::http::query::Query;
 use crate::http::{App, body};
-
-/// [`api::WorkerPage`] as the server writes it.
-#[derive(Serialize)]
-pub struct WorkerPage {
-    workers: Vec<WorkerInfo>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    unreadable: Vec<Unreadable>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    next_cursor: Option<String>,
-}
 
 /// Registers a worker, or hears again from one that is registered.
 ///
@@ -87,7 +77,7 @@ pub async fn register(
         ("limit" = Option<u32>, Query, description = "Most workers, 1 to 1000; 50 when absent"),
     ),
     responses(
-        (status = 200, body = api::WorkerPage),
+        (status = 200, body = WorkerPage),
         (status = "default", body = ProblemBody, content_type = "application/problem+json"),
     )
 )]
@@ -106,12 +96,7 @@ pub async fn list(
     let limit = query.limit()?;
     query.end()?;
     let workers = app.engine.workers(&filter, after.as_deref(), limit).await?;
-    let next_cursor = workers.next().map(|name| list.cursor(name));
-    Ok(Json(WorkerPage {
-        workers: workers.rows,
-        unreadable: workers.unreadable,
-        next_cursor,
-    }))
+    Ok(Json(WorkerPage::new(workers, |name| list.cursor(name))))
 }
 
 /// Returns a worker.
@@ -119,7 +104,7 @@ pub async fn list(
     get, path = "/v1/workers/{worker_instance_id}", tag = "workers",
     params(("worker_instance_id" = String, Path, description = "The process")),
     responses(
-        (status = 200, body = api::Worker),
+        (status = 200, body = Worker),
         (status = "default", body = ProblemBody, content_type = "application/problem+json"),
     )
 )]
@@ -127,7 +112,7 @@ pub async fn get(
     State(app): State<App>,
     Path(worker): Path<String>,
     query: Query,
-) -> Result<Json<WorkerInfo>, Problem> {
+) -> Result<Json<Worker>, Problem> {
     query.end()?;
     model::worker_name("worker_instance_id", &worker)?;
     let filter = WorkerFilter {
@@ -136,7 +121,7 @@ pub async fn get(
     };
     let mut found = app.engine.workers(&filter, None, 1).await?;
     match (found.rows.pop(), found.unreadable.pop()) {
-        (Some(worker), _) => Ok(Json(worker)),
+        (Some(worker), _) => Ok(Json(worker.into())),
         (None, Some(unreadable)) => {
             Err(Problem::new(Code::Unreadable, unreadable.detail).with("id", unreadable.id))
         }

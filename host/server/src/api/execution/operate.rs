@@ -1,17 +1,20 @@
-//! What operators ask of an execution.
+//! What operators ask of an execution, and what is kept of it.
 
 use std::collections::BTreeMap;
 
-use model::{BlockingReason, FailureClass, LeaseId};
+use model::{AlreadySatisfied, BlockingReason, ExecutionId, FailureClass, LeaseId};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+use time::OffsetDateTime;
+use time::serde::rfc3339;
 use utoipa::ToSchema;
 
-use super::request::present;
+use crate::api::answer::{answers, lists};
+use crate::api::payload::present;
 
-/// A request that says who asks and why.
+/// A request of an operator, which says who asks and why.
 pub trait Asks {
-    /// Returns the actor and the reason.
+    /// Takes the actor and the reason out of the request.
     fn by(&mut self) -> (Option<String>, Option<String>);
 }
 
@@ -41,74 +44,74 @@ macro_rules! asks {
     };
 }
 
-pub(super) use asks;
+pub(in crate::api) use asks;
 
 asks! {
-    /// Who asks, and why.
+    /// An operation that needs no more than who asks, and why.
     #[derive(Default)]
     OperateExecution {}
 
-    /// Why an execution is cancelled.
+    /// On whose behalf an execution is cancelled.
     #[derive(Default)]
     CancelExecution {
-        /// On whose behalf: `operator_override` when absent, or a name of 1 to 64
+        /// `operator_override` when absent, or a name of 1 to 64
         /// characters of `a-z`, `0-9`, `_`, `-`, `.` and `:`. `lease_holder`,
         /// `flow_cascade` and `system_timeout` are recorded by the engine alone.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         source: Option<String>,
     }
 
-    /// Which lease is taken away.
+    /// Which lease to revoke.
     #[derive(Default)]
     RevokeLease {
-        /// Only this lease; absent, whichever there is.
+        /// Only this lease; any when absent.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         #[schema(value_type = Option<String>)]
         expected_lease_id: Option<LeaseId>,
     }
 
-    /// The place an execution gets in its queue.
+    /// The priority to give an execution.
     SetPriority {
         /// 0 to 9000; within its partition a higher one is served first.
         #[schema(value_type = u16, maximum = 9000)]
         priority: i64,
     }
 
-    /// Why an execution is taken out of its queue.
+    /// Why an execution is blocked.
     BlockExecution {
         /// `waiting_for_budget`, `waiting_for_quota`, `waiting_for_capable_worker`,
         /// `waiting_for_locality_match`, `paused_by_operator`, `paused_by_policy`
         /// or `paused_by_flow_cancel`.
         #[schema(value_type = String)]
         blocking_reason: BlockingReason,
-        /// More on that, for people; at most 1024 bytes.
+        /// More about the reason, for people; at most 1024 bytes.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         detail: Option<String>,
     }
 
-    /// Which reason to be blocked is gone.
+    /// Which reason to be blocked has ended.
     #[derive(Default)]
     UnblockExecution {
-        /// The reason it is expected to wait for; absent, any.
+        /// Only if it is blocked for this reason; any when absent.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         #[schema(value_type = Option<String>)]
         expected_reason: Option<BlockingReason>,
     }
 
-    /// The result a running execution is finished with. At most one of `result`,
-    /// `result_text` and `result_base64`.
+    /// The result a running execution is completed with. At most one of `result`,
+    /// `result_text` and `result_base64` is given.
     CompleteOverride {
-        /// The result, as JSON.
+        /// The result, as JSON; kept byte for byte.
         #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
         #[schema(value_type = Option<serde_json::Value>)]
         result: Option<Box<RawValue>>,
-        /// The result, as text.
+        /// The result, as text instead.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         result_text: Option<String>,
-        /// The result, as base64 (standard alphabet, padded).
+        /// The result, as base64 instead (standard alphabet, padded).
         #[serde(default, skip_serializing_if = "Option::is_none")]
         result_base64: Option<String>,
-        /// Media type of the result; absent, it follows from its form.
+        /// Media type of the result; when absent, that of the form it is given in.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         content_type: Option<String>,
     }
@@ -124,13 +127,13 @@ asks! {
         message: String,
     }
 
-    /// For how long a running execution is put down.
+    /// How long a running execution is delayed.
     DelayOverride {
-        /// Milliseconds from now.
+        /// Delay in milliseconds from now.
         delay_ms: u64,
     }
 
-    /// Labels to set, and to remove.
+    /// Labels to set and to remove.
     SetTags {
         /// Label to value; `null` removes the label. Labels not named stay.
         tags: BTreeMap<String, Option<String>>,
@@ -140,56 +143,64 @@ asks! {
 /// The labels of an execution.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct Tags {
-    /// Label to value.
+    /// Labels, `owner.name` to value.
     pub tags: BTreeMap<String, String>,
 }
 
-/// What operators did to an execution, oldest first.
-#[derive(Debug, Deserialize, ToSchema)]
-pub struct Operations {
-    /// At most a thousand.
-    pub operations: Vec<Operation>,
-    /// Those that cannot be shown, by their numbers; absent when there are none.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub unreadable: Vec<super::Unreadable>,
+/// What a cancel did.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct CancelledExecution {
+    /// Id of the execution.
+    #[schema(value_type = String)]
+    pub id: ExecutionId,
+    /// Whether it was running.
+    pub was_active: bool,
+    /// Whether it had been cancelled before.
+    pub already: bool,
 }
 
-/// One thing an operator did.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Operation {
-    /// When.
-    #[schema(format = DateTime)]
-    pub at: String,
-    /// What: `cancel`, `expire`, `revoke`, `replay`, `prioritise`, `block`,
-    /// `unblock`, `complete`, `fail`, `delay`, `tag`, `signal`, `resume`,
-    /// `close_waitpoint` or `mint_token`.
-    pub verb: String,
-    /// Who.
-    pub actor: String,
-    /// Why.
-    pub reason: Option<String>,
-    /// What changed.
-    pub detail: Option<String>,
-    /// Epoch of the execution afterwards, where it is concerned.
-    pub epoch: Option<u64>,
+/// Which lease was revoked.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct RevokedExecution {
+    /// Id of the execution.
+    #[schema(value_type = String)]
+    pub id: ExecutionId,
+    /// The lease that was revoked.
+    #[schema(value_type = String)]
+    pub lease_id: LeaseId,
+    /// Epoch of that lease.
+    pub epoch: u64,
+    /// `already_revoked` or `already_expired` when it had ended before; `null` when this
+    /// request revoked it.
+    #[schema(value_type = Option<String>)]
+    pub already: Option<AlreadySatisfied>,
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+answers! {
+    /// One thing an operator did.
+    Operation(entry: engine::OperationEntry) {
+        /// Time it was done.
+        #[serde(with = "rfc3339")]
+        at: OffsetDateTime,
+        /// `cancel`, `expire`, `revoke`, `replay`, `prioritise`, `block`,
+        /// `unblock`, `complete`, `fail`, `delay`, `tag`, `signal`, `resume`,
+        /// `close_waitpoint` or `mint_token`.
+        verb: String,
+        /// Who did it, as the request said.
+        actor: String,
+        /// Why, as the request said; null when it did not.
+        reason: Option<String>,
+        /// What it changed, for people; null when the verb says it all.
+        detail: Option<String>,
+        /// Epoch of the execution afterwards; null for verbs that leave it alone.
+        epoch: Option<u64>,
+    }
+}
 
-    #[test]
-    fn an_operation_fits_its_schema() {
-        let entry = engine::OperationEntry {
-            at: time::OffsetDateTime::UNIX_EPOCH,
-            verb: "replay".into(),
-            actor: "alice".into(),
-            reason: None,
-            detail: None,
-            epoch: Some(1),
-        };
-        let text = serde_json::to_string(&entry).expect("writes");
-        serde_json::from_str::<Operation>(&text).expect("fits");
+lists! {
+    /// What operators did to an execution, oldest first.
+    Operations of engine::OperationEntry {
+        /// The operations, at most a thousand.
+        operations: Vec<Operation>,
     }
 }

@@ -1,0 +1,166 @@
+//! How answers are made: from what the engine returns, alone or in lists.
+//!
+//! [`answers`] defines structs of the wire that show a struct of the engine,
+//! [`lists`] and [`pages`] lists of them. A list names the rows that this version
+//! cannot read beside the others, so that one bad row hides no other.
+
+use utoipa::openapi::schema::{AdditionalProperties, Schema};
+use utoipa::openapi::{OpenApi, RefOr};
+
+/// Defines answers: each field takes the value of the source's field of that name, or of
+/// the expression after `=`.
+macro_rules! answers {
+    ($(
+        $(#[$meta:meta])*
+        $name:ident($source:ident: $source_type:ty) {
+            $($(#[$field_meta:meta])* $field:ident: $type:ty $(= $value:expr)?,)*
+        }
+    )+) => {$(
+        $(#[$meta])*
+        #[derive(Debug, Clone, ::serde::Serialize, ::serde::Deserialize, ::utoipa::ToSchema)]
+        pub struct $name {
+            $($(#[$field_meta])* pub $field: $type,)*
+        }
+
+        impl From<$source_type> for $name {
+            fn from($source: $source_type) -> Self {
+                Self {
+                    $($field: $crate::api::answer::value!($source.$field $(, $value)?),)*
+                }
+            }
+        }
+    )+};
+}
+
+macro_rules! value {
+    ($of_that_name:expr) => {
+        $of_that_name
+    };
+    ($of_that_name:expr, $given:expr) => {
+        $given
+    };
+}
+
+/// Defines lists that are answered whole.
+macro_rules! lists {
+    ($(
+        $(#[$meta:meta])*
+        $name:ident of $source_type:ty {
+            $(#[$rows_meta:meta])* $rows:ident: Vec<$row:ty>,
+        }
+    )+) => {$(
+        $(#[$meta])*
+        #[derive(Debug, Clone, ::serde::Serialize, ::serde::Deserialize, ::utoipa::ToSchema)]
+        pub struct $name {
+            $(#[$rows_meta])*
+            pub $rows: Vec<$row>,
+            /// Rows that this version cannot read; absent when there are none.
+            #[serde(default, skip_serializing_if = "Vec::is_empty")]
+            pub unreadable: Vec<$crate::api::Unreadable>,
+        }
+
+        impl From<::engine::Listed<$source_type>> for $name {
+            fn from(found: ::engine::Listed<$source_type>) -> Self {
+                Self {
+                    $rows: found.rows.into_iter().map(Into::into).collect(),
+                    unreadable: found.unreadable.into_iter().map(Into::into).collect(),
+                }
+            }
+        }
+    )+};
+}
+
+/// Defines lists that are answered page by page.
+macro_rules! pages {
+    ($(
+        $(#[$meta:meta])*
+        $name:ident of $source_type:ty {
+            $(#[$rows_meta:meta])* $rows:ident: Vec<$row:ty>,
+        }
+    )+) => {$(
+        $(#[$meta])*
+        #[derive(Debug, Clone, ::serde::Serialize, ::serde::Deserialize, ::utoipa::ToSchema)]
+        pub struct $name {
+            $(#[$rows_meta])*
+            pub $rows: Vec<$row>,
+            /// Rows of the page that this version cannot read; absent when there are none.
+            #[serde(default, skip_serializing_if = "Vec::is_empty")]
+            pub unreadable: Vec<$crate::api::Unreadable>,
+            /// What to pass as `after` for the next page; absent on the last.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            pub next_cursor: Option<String>,
+        }
+
+        impl $name {
+            /// Shows a page; `cursor` makes the cursor of the next one from the place of
+            /// the last row.
+            pub fn new<P>(
+                found: ::engine::Listed<$source_type, P>,
+                cursor: impl FnOnce(&P) -> String,
+            ) -> Self {
+                Self {
+                    next_cursor: found.next().map(cursor),
+                    $rows: found.rows.into_iter().map(Into::into).collect(),
+                    unreadable: found.unreadable.into_iter().map(Into::into).collect(),
+                }
+            }
+        }
+    )+};
+}
+
+pub(super) use {answers, lists, pages, value};
+
+answers! {
+    /// A row that holds what this version cannot read, such as a time outside the years 0
+    /// to 9999. Asked for by itself it is the problem `unreadable`.
+    Unreadable(row: engine::Unreadable) {
+        /// Its id, or its name or number where rows have no ids.
+        id: String,
+        /// Which table and column, and what is wrong with it.
+        detail: String,
+    }
+}
+
+/// Schemas of answers that have no members but those described. What reads them accepts
+/// more, so that a command line reads the answers of a host of a later version.
+const CLOSED: [&str; 21] = [
+    "Attempt",
+    "AttemptLease",
+    "Component",
+    "CurrentLease",
+    "EligibleExecution",
+    "Execution",
+    "ExpiredLease",
+    "Failure",
+    "HistoryEntry",
+    "Kind",
+    "Lane",
+    "Namespace",
+    "Operation",
+    "Progress",
+    "Route",
+    "StateVector",
+    "SuspendedExecution",
+    "Unreadable",
+    "Usage",
+    "WaitpointKey",
+    "Worker",
+];
+
+/// Closes the schemas of those answers in the description of the API.
+#[derive(Debug, Clone, Copy)]
+pub struct ClosedAnswers;
+
+impl utoipa::Modify for ClosedAnswers {
+    fn modify(&self, openapi: &mut OpenApi) {
+        let Some(components) = &mut openapi.components else {
+            return;
+        };
+        for name in CLOSED {
+            if let Some(RefOr::T(Schema::Object(object))) = components.schemas.get_mut(name) {
+                object.additional_properties =
+                    Some(Box::new(AdditionalProperties::FreeForm(false)));
+            }
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! Pages of executions, of expired leases and of suspended executions.
+
+use model::{BlockingReason, ExecutionId};
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+use time::serde::rfc3339;
+use utoipa::ToSchema;
+
+use super::{CurrentLease, Execution};
+use crate::api::Unreadable;
+use crate::api::answer::{answers, pages};
+
+/// A page of executions, newest first.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct ExecutionPage {
+    /// The executions of the page.
+    pub executions: Vec<Execution>,
+    /// Rows of the page that this version cannot read; absent when there are none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unreadable: Vec<Unreadable>,
+    /// What to pass as `after` for the next page; null on the last.
+    pub next_cursor: Option<String>,
+}
+
+impl ExecutionPage {
+    /// Shows a page; `cursor` makes the cursor of the next one from the last id.
+    pub fn new(
+        found: engine::Listed<engine::ExecutionInfo, ExecutionId>,
+        cursor: impl FnOnce(&ExecutionId) -> String,
+    ) -> Self {
+        Self {
+            next_cursor: found.next().map(cursor),
+            executions: found.rows.into_iter().map(Into::into).collect(),
+            unreadable: found.unreadable.into_iter().map(Into::into).collect(),
+        }
+    }
+}
+
+pages! {
+    /// A page of expired leases, the earliest expiry first.
+    ExpiredLeases of engine::ExpiredLease {
+        /// The leases of the page.
+        leases: Vec<ExpiredLease>,
+    }
+
+    /// A page of suspended executions, the longest suspended first.
+    SuspendedExecutions of engine::SuspendedExecution {
+        /// The executions of the page.
+        executions: Vec<SuspendedExecution>,
+    }
+}
+
+answers! {
+    /// A lease that expired and that no host has reclaimed yet.
+    ExpiredLease(expired: engine::ExpiredLease) {
+        /// Execution the lease is on.
+        #[schema(value_type = String)]
+        execution_id: ExecutionId,
+        /// Namespace of the execution.
+        namespace: String,
+        /// The lease that expired.
+        lease: CurrentLease = expired.lease.into(),
+    }
+
+    /// An execution that waits for a signal.
+    SuspendedExecution(suspended: engine::SuspendedExecution) {
+        /// Id of the execution.
+        #[schema(value_type = String)]
+        execution_id: ExecutionId,
+        /// Namespace it belongs to.
+        namespace: String,
+        /// Kind, which names the handler it needs.
+        kind: String,
+        /// Lane it returns to when it resumes.
+        lane: String,
+        /// What it waits for, as in `blocking_reason` of an execution.
+        #[schema(value_type = String)]
+        blocking_reason: BlockingReason,
+        /// The reason code its handler gave; null when it gave none.
+        reason: Option<String>,
+        /// Number of attempts that began.
+        attempts: u32,
+        /// Time it was suspended.
+        #[serde(with = "rfc3339")]
+        suspended_at: OffsetDateTime,
+        /// Time the suspension times out; null when it never does.
+        #[serde(with = "rfc3339::option")]
+        timeout_at: Option<OffsetDateTime>,
+    }
+}

@@ -1,0 +1,22 @@
+//! Executions on the wire: created, read, listed, and operated on.
+
+mod attempt;
+mod create;
+mod list;
+mod operate;
+mod policy;
+mod state;
+
+pub use attempt::{Attempt, AttemptLease, Attempts, History, HistoryEntry, Usage};
+pub use create::{BatchResults, BatchVerdict, CreateBatch, CreateExecution, CreatedExecution};
+pub use list::{
+    ExecutionPage, ExpiredLease, ExpiredLeases, SuspendedExecution, SuspendedExecutions,
+};
+pub(super) use operate::asks;
+pub use operate::{
+    Asks, BlockExecution, CancelExecution, CancelledExecution, CompleteOverride, DelayOverride,
+    FailOverride, OperateExecution, Operation, Operations, RevokeLease, RevokedExecution,
+    SetPriority, SetTags, Tags, UnblockExecution,
+};
+pub use policy::Policy;
+pub use state::{CurrentLease, Execution, Failure, Progress, StateVector};
