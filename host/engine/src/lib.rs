@@ -15,6 +15,7 @@
 
 pub mod bench;
 mod coalesce;
+mod columns;
 mod component;
 mod connect;
 mod declined;

@@ -14,8 +14,10 @@ use uuid::Uuid;
 
 use super::create::{Create, Created};
 use super::request::policy_text;
+use super::row::{bigint, int};
 use super::{Claimed, Statements, existing, moving};
 use crate::coalesce::{Flush, Rider};
+use crate::columns::columns;
 use crate::standby::{Needs, Seat};
 use crate::{Answer, Error};
 
@@ -184,96 +186,44 @@ impl Statements {
         batch: &[&CreateCall],
         seats: &[Option<Seat>],
     ) -> Result<HashMap<ExecutionId, Made>, Error> {
-        let create = |f: for<'a> fn(&'a Create) -> &'a str| -> Vec<&str> {
-            batch.iter().map(|c| f(&c.create)).collect()
-        };
-        let maybe = |f: for<'a> fn(&'a Create) -> Option<&'a str>| -> Vec<Option<&str>> {
-            batch.iter().map(|c| f(&c.create)).collect()
-        };
-        let written = |f: fn(&Create) -> Option<String>| -> Vec<Option<String>> {
-            batch.iter().map(|c| f(&c.create)).collect()
-        };
-        let millis = |f: fn(&Create) -> Option<u64>| -> Vec<Option<i64>> {
-            batch
-                .iter()
-                .map(|c| f(&c.create).map(|ms| ms as i64))
-                .collect()
-        };
-        let ids: Vec<Uuid> = batch.iter().map(|c| c.id.uuid()).collect();
-        let named: Vec<bool> = batch.iter().map(|c| !c.minted).collect();
-        let priorities: Vec<i16> = batch.iter().map(|c| c.create.priority as i16).collect();
-        let flows: Vec<Option<Uuid>> = batch
-            .iter()
-            .map(|c| c.create.flow_id.map(FlowId::uuid))
-            .collect();
-        let digests: Vec<Option<&[u8]>> = batch.iter().map(|c| c.digest.as_deref()).collect();
-        let windows: Vec<i64> = batch
-            .iter()
-            .map(|c| c.create.policy.dedup_window_ms.0 as i64)
-            .collect();
-        let inputs: Vec<&[u8]> = batch
-            .iter()
-            .map(|c| c.create.input.data.as_slice())
-            .collect();
-        let reclaims: Vec<i32> = batch
-            .iter()
-            .map(|c| c.create.policy.timeout_policy.max_reclaim_count as i32)
-            .collect();
-        let due: Vec<Option<OffsetDateTime>> = batch
-            .iter()
-            .map(|c| c.create.delay_until.map(Moment::utc))
-            .collect();
-        let deadlines: Vec<Option<OffsetDateTime>> = batch
-            .iter()
-            .map(|c| c.create.deadline_at.map(Moment::utc))
-            .collect();
-        let takers: Vec<Option<&str>> = seats
-            .iter()
-            .map(|seat| seat.as_ref().map(Seat::worker_instance_id))
-            .collect();
-        let lives: Vec<Option<i32>> = seats
-            .iter()
-            .map(|seat| seat.as_ref().map(Seat::lease_ttl_ms))
-            .collect();
-        let mut tags: (Vec<Uuid>, Vec<&str>, Vec<&str>) = Default::default();
-        for call in batch {
-            for (key, value) in &call.create.tags {
-                tags.0.push(call.id.uuid());
-                tags.1.push(key);
-                tags.2.push(value);
+        let rows = columns!(
+            query_file!("src/execution/create.sql", partition.column());
+            for (call, seat) in batch.iter().zip(seats) => {
+                ids = call.id.uuid();
+                named = !call.minted;
+                namespaces as &str = &call.create.namespace;
+                lanes as &str = &call.create.lane;
+                kinds as &str = &call.create.kind;
+                priorities = call.create.priority as i16;
+                flow_ids as Option<Uuid> = call.create.flow_id.map(FlowId::uuid);
+                creators as Option<&str> = call.create.creator.as_deref();
+                idempotency_keys as Option<&str> = call.create.idempotency_key.as_deref();
+                digests as Option<&[u8]> = call.digest.as_deref();
+                dedup_windows_ms = bigint(call.create.policy.dedup_window_ms.0);
+                traceparents as Option<&str> = call.create.traceparent.as_deref();
+                required_capabilities as Option<String> = capabilities_text(&call.create.policy);
+                inputs as &[u8] = &call.create.input.data;
+                input_types as &str = &call.create.input.content_type;
+                policies as Option<String> = policy_text(&call.create.policy);
+                attempt_timeouts_ms as Option<i64> =
+                    call.create.policy.timeout_policy.attempt_timeout_ms.map(bigint);
+                reclaims_max = int(call.create.policy.timeout_policy.max_reclaim_count);
+                delays_ms as Option<i64> = call.create.delay_ms.map(bigint);
+                due_at as Option<OffsetDateTime> = call.create.delay_until.map(Moment::utc);
+                deadlines_ms as Option<i64> =
+                    call.create.policy.timeout_policy.execution_deadline_ms.map(bigint);
+                deadlines_at as Option<OffsetDateTime> = call.create.deadline_at.map(Moment::utc);
+                worker_instance_ids as Option<&str> = seat.as_ref().map(Seat::worker_instance_id);
+                lease_ttls_ms as Option<i32> = seat.as_ref().map(Seat::lease_ttl_ms);
+                retentions_ms as Option<i64> = call.create.policy.retention_ms.map(bigint);
             }
-        }
-        let rows = sqlx::query_file!(
-            "src/execution/create.sql",
-            partition.column(),
-            &ids,
-            &named,
-            &create(|c| &c.namespace) as &[&str],
-            &create(|c| &c.lane) as &[&str],
-            &create(|c| &c.kind) as &[&str],
-            &priorities,
-            &flows as &[Option<Uuid>],
-            &maybe(|c| c.creator.as_deref()) as &[Option<&str>],
-            &maybe(|c| c.idempotency_key.as_deref()) as &[Option<&str>],
-            &digests as &[Option<&[u8]>],
-            &windows,
-            &maybe(|c| c.traceparent.as_deref()) as &[Option<&str>],
-            &written(|c| required_capabilities(&c.policy)) as &[Option<String>],
-            &inputs as &[&[u8]],
-            &create(|c| &c.input.content_type) as &[&str],
-            &written(|c| policy_text(&c.policy)) as &[Option<String>],
-            &millis(|c| c.policy.timeout_policy.attempt_timeout_ms) as &[Option<i64>],
-            &reclaims,
-            &millis(|c| c.delay_ms) as &[Option<i64>],
-            &due as &[Option<OffsetDateTime>],
-            &millis(|c| c.policy.timeout_policy.execution_deadline_ms) as &[Option<i64>],
-            &deadlines as &[Option<OffsetDateTime>],
-            &takers as &[Option<&str>],
-            &lives as &[Option<i32>],
-            &millis(|c| c.policy.retention_ms) as &[Option<i64>],
-            &tags.0,
-            &tags.1 as &[&str],
-            &tags.2 as &[&str],
+            for (id, (key, value)) in batch.iter().flat_map(|call| {
+                call.create.tags.iter().map(|tag| (call.id.uuid(), tag))
+            }) => {
+                tagged_ids = id;
+                tag_keys as &str = key;
+                tag_values as &str = value;
+            }
         )
         .fetch_all(&self.verbs)
         .await?;
@@ -291,10 +241,7 @@ impl Statements {
     }
 }
 
-fn required_capabilities(policy: &ExecutionPolicy) -> Option<String> {
+fn capabilities_text(policy: &ExecutionPolicy) -> Option<String> {
     let required = &policy.routing_requirements.required_capabilities;
-    if required.is_empty() {
-        return None;
-    }
-    Some(required.iter().cloned().collect::<Vec<_>>().join(","))
+    (!required.is_empty()).then(|| required.iter().cloned().collect::<Vec<_>>().join(","))
 }
