@@ -221,21 +221,22 @@ async fn a_time_limit_that_comes_late_ends_no_other_suspension() {
     let second = suspended(&engine, timed(claim_one(&engine).await.fence)).await;
     database.advance(Duration::from_secs(61)).await;
     for (suspension, ends) in [(first.id, 0), (second.id, 1)] {
-        let finish = include_str!("../host/engine/src/execution/finish.sql");
+        let finish = include_str!("../host/engine/src/execution/finish/finish.sql");
         let ended = sqlx::query(finish)
             .bind(0_i16)
             .bind([id.uuid()])
-            .bind(["expired"])
             .bind(["failed"])
+            .bind(["timeout"])
             .bind(["suspension_timeout"])
             .bind([None::<&str>])
-            .bind([None::<&str>])
+            .bind(["system_timeout"])
+            .bind(["expired"])
             .bind(["failed"])
             .bind([false])
-            .bind([None::<&str>])
-            .bind([None::<&str>])
             .bind([suspension.0])
-            .bind(["timeout"])
+            .bind(["timed_out_fail"])
+            .bind([None::<&str>])
+            .bind([None::<&str>])
             .fetch_all(&mut connection)
             .await
             .expect("asked");

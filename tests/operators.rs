@@ -169,11 +169,11 @@ async fn a_higher_priority_is_served_first_also_after_a_delay() {
         },
     )
     .await;
-    let was = engine.prioritise(operate(urgent), 10).await;
+    let was = engine.prioritize(operate(urgent), 10).await;
     assert_eq!(was.expect("asked"), Ok(0));
-    let was = engine.prioritise(operate(delayed), 9000).await;
+    let was = engine.prioritize(operate(delayed), 9000).await;
     assert_eq!(was.expect("asked"), Ok(0));
-    let wrong = engine.prioritise(operate(urgent), 9001).await;
+    let wrong = engine.prioritize(operate(urgent), 9001).await;
     assert!(wrong.expect("asked").is_err());
     let info = engine
         .get(urgent, None)
@@ -351,7 +351,7 @@ async fn verbs_of_another_namespace_find_nothing() {
         engine.replay(elsewhere()).await.expect("asked").err(),
         engine.expire(elsewhere()).await.expect("asked").err(),
         engine
-            .prioritise(elsewhere(), 1)
+            .prioritize(elsewhere(), 1)
             .await
             .expect("asked")
             .err(),
@@ -492,7 +492,7 @@ async fn revoking_a_lease_that_lapsed_says_that_it_had_expired() {
 async fn a_changed_priority_outlives_the_end_and_the_replay() {
     let (database, engine) = setup().await;
     let id = created(&engine, create("x")).await;
-    let answer = engine.prioritise(operate(id), 9000).await;
+    let answer = engine.prioritize(operate(id), 9000).await;
     assert_eq!(answer.expect("asked").expect("changed"), 0);
     let first = claim_one(&engine).await;
     let answer = engine.complete(complete(first.fence, "well")).await;

@@ -8,13 +8,13 @@ use testkit::database;
 const STATEMENTS: &[(&str, &str, usize, &[&str])] = &[
     (
         "create",
-        include_str!("../host/engine/src/execution/create.sql"),
+        include_str!("../host/engine/src/execution/create/create.sql"),
         29,
         &["execution_pkey"],
     ),
     (
         "claim",
-        include_str!("../host/engine/src/execution/claim.sql"),
+        include_str!("../host/engine/src/lease/claim/claim.sql"),
         10,
         &["ready_queue", "ready_pkey", "execution_pkey"],
     ),
@@ -38,20 +38,20 @@ const STATEMENTS: &[(&str, &str, usize, &[&str])] = &[
     ),
     (
         "renew",
-        include_str!("../host/engine/src/execution/renew.sql"),
+        include_str!("../host/engine/src/lease/renew.sql"),
         6,
         &["lease_pkey"],
     ),
     (
-        "release",
-        include_str!("../host/engine/src/execution/release.sql"),
-        36,
+        "end_lease",
+        include_str!("../host/engine/src/lease/end/end.sql"),
+        32,
         &["lease_pkey", "execution_pkey"],
     ),
     (
         "finish",
-        include_str!("../host/engine/src/execution/finish.sql"),
-        13,
+        include_str!("../host/engine/src/execution/finish/finish.sql"),
+        14,
         &[
             "lease_pkey",
             "ready_pkey",
@@ -63,7 +63,7 @@ const STATEMENTS: &[(&str, &str, usize, &[&str])] = &[
     ),
     (
         "observe",
-        include_str!("../host/engine/src/execution/observe.sql"),
+        include_str!("../host/engine/src/lease/observe.sql"),
         4,
         &[
             "lease_pkey",

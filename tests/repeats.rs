@@ -397,7 +397,7 @@ async fn ask(
         }
         Verb::Prioritise => {
             let priority = if other { 8 } else { 7 };
-            told!(engine.prioritise(operate(id), priority).await, plain)
+            told!(engine.prioritize(operate(id), priority).await, plain)
         }
         Verb::Block => {
             let reason = match other {

@@ -146,7 +146,7 @@ async fn an_execution_leaves_with_all_its_rows_when_its_retention_is_over() {
     let wish = suspend(retry.fence, single("door", "open"));
     let door = suspended(&engine, wish).await.waitpoints.remove(0);
     deliver(&engine, signal(&door.token, "open")).await;
-    let prioritised = engine.prioritise(operate(id), 7).await;
+    let prioritised = engine.prioritize(operate(id), 7).await;
     prioritised.expect("asked").expect("prioritised");
     assert_eq!(complete_all(&engine).await, 1, "it went on");
     assert_eq!(

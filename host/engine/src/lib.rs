@@ -14,6 +14,7 @@
 //! locked in the order of their ids.
 
 pub mod bench;
+mod checks;
 mod coalesce;
 mod columns;
 mod component;
@@ -27,14 +28,19 @@ mod grant;
 mod handle;
 mod health;
 mod lane;
+mod lease;
 mod listed;
 mod mint;
+mod operate;
+mod operator;
 mod pool;
 mod reconcile;
+mod row;
 mod session;
 mod shared_key;
 mod sqlstate;
 mod standby;
+mod statements;
 mod suspension;
 mod tasks;
 mod tls;
@@ -42,6 +48,7 @@ mod waitpoint_key;
 mod wake;
 mod worker;
 
+pub use checks::Payload;
 pub use component::{
     ComponentRow, Kind, NewComponent, Route, RouteRefusal, WORLD_HANDLER, WORLD_WORKER,
 };
@@ -50,24 +57,27 @@ pub use declined::Declined;
 pub use encryption::{SecretsFault, SecretsKeyError, SecretsKeys};
 pub use error::Error;
 pub use execution::{
-    Attempt, AttemptLease, Block, Cancel, CancelHeld, Cancelled, Claim, Claimed, Complete, Counts,
-    Create, Created, Delay, ExecutionContext, ExecutionInfo, ExpiredLease, Fail, Failed,
-    HistoryEntry, LeaseSummary, ListFilter, ListPage, Operate, OperationEntry, Operator, Payload,
-    Progress, Replayed, Report, Revoke, Revoked, SuspendedExecution,
+    Attempt, AttemptLease, Cancel, Cancelled, Counts, Create, Created, ExecutionContext,
+    ExecutionInfo, HistoryEntry, ListFilter, ListPage, Progress,
 };
 pub use grant::{Eligible, Grant, GrantNext, IssueGrant, capability_hash};
 pub use handle::{HeldLease, Seals};
 pub use health::Trouble;
 pub use lane::{Lane, Namespace};
+pub use lease::{
+    CancelHeld, Claim, Claimed, Complete, Delay, ExpiredLease, Fail, Failed, LeaseSummary, Report,
+};
 pub use listed::{Listed, Unreadable};
 pub use model::LaneState;
+pub use operate::{Operate, Operator};
+pub use operator::{Block, OperationEntry, Replayed, Revoke, Revoked};
 pub use reconcile::{Reconcilers, SweepFigures, Sweeps};
 pub use session::PLANNER;
 pub use standby::{Begin, Standby};
 pub use suspension::{
     Addressee, Binding, CreateWaitpoint, Deliver, Delivered, OpenWaitpoint, ReceivedSignal,
-    Resumption, SignalInfo, Suspend, Suspended, Suspension, SuspensionInfo, SuspensionTimeout,
-    WaitpointInfo, WaitpointRef,
+    Resumption, SignalInfo, Suspend, Suspended, SuspendedExecution, Suspension, SuspensionInfo,
+    SuspensionTimeout, WaitpointInfo, WaitpointRef,
 };
 pub use tasks::Tasks;
 pub use waitpoint_key::{
@@ -112,11 +122,11 @@ struct Inner {
     seals: tokio::sync::OnceCell<Seals>,
     waitpoint_keys: waitpoint_key::Ring,
     create: coalesce::Coalescer<execution::CreateCall, execution::CreateVerdict>,
-    release: coalesce::Coalescer<execution::ReleaseCall, execution::ReleaseVerdict>,
+    end_lease: coalesce::Coalescer<lease::EndLease, lease::EndLeaseVerdict>,
     suspend: coalesce::Coalescer<suspension::SuspendCall, suspension::SuspendVerdict>,
     deliver: coalesce::Coalescer<suspension::DeliverCall, suspension::DeliverVerdict>,
-    look: coalesce::Coalescer<execution::LookCall, Option<model::Outcome>>,
-    progress: coalesce::Coalescer<execution::ProgressCall, execution::ProgressVerdict>,
+    outcome: coalesce::Coalescer<execution::OutcomeCall, Option<model::Outcome>>,
+    progress: coalesce::Coalescer<lease::ProgressCall, lease::ProgressVerdict>,
     finish: coalesce::Coalescer<execution::FinishCall, execution::FinishVerdict>,
 }
 

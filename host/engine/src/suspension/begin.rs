@@ -7,8 +7,11 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::Error;
+use crate::checks::Payload;
 use crate::coalesce::{Flush, Rider};
-use crate::execution::{Look, Payload, Report, Reports, Statements, bigint};
+use crate::lease::{Observation, Report, Reports};
+use crate::row::bigint;
+use crate::statements::Statements;
 
 /// One lease on its way into a suspension.
 #[derive(Debug)]
@@ -43,7 +46,7 @@ pub(super) struct Fresh {
 }
 
 /// When it times out; or what was met instead.
-pub(crate) type SuspendVerdict = Result<Option<OffsetDateTime>, Option<Box<Look>>>;
+pub(crate) type SuspendVerdict = Result<Option<OffsetDateTime>, Option<Box<Observation>>>;
 
 impl Rider for SuspendCall {
     type Key = ExecutionId;

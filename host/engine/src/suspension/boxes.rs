@@ -11,7 +11,9 @@ use super::plan::{Boxed, Kept};
 use super::signal::Right;
 use super::written::Written;
 use crate::Error;
-use crate::execution::{Claimed, Payload, bigint};
+use crate::checks::Payload;
+use crate::lease::Claimed;
+use crate::row::bigint;
 use crate::standby::Seat;
 
 /// Writes boxes; returns the numbers of those that were as they were read, each with

@@ -10,7 +10,8 @@ use uuid::Uuid;
 
 use super::WaitpointRef;
 use super::inbox::{self, Named, Read};
-use crate::execution::{Operate, TRIES, moving};
+use crate::operate::Operate;
+use crate::statements::{TRIES, conflict};
 use crate::{Answer, Engine, Error};
 
 impl Engine {
@@ -51,7 +52,7 @@ impl Engine {
                 return Ok(Ok(()));
             }
         }
-        Err(moving(operate.id))
+        Err(conflict(operate.id))
     }
 
     /// Finds an open waitpoint that an operator means.

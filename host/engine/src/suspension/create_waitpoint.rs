@@ -7,7 +7,7 @@ use model::{ExecutionId, Invalid, LeaseRefusal, Limits, SuspendRefusal, Waitpoin
 use super::bind::default_key;
 use super::inbox::{self, Named};
 use super::{CreateWaitpoint, OpenWaitpoint};
-use crate::execution::{TRIES, moving};
+use crate::statements::{TRIES, conflict};
 use crate::{Answer, Engine, Error, MintToken, TokenExpiry, mint};
 
 impl Engine {
@@ -87,7 +87,7 @@ impl Engine {
                 return Ok(Err(refusal.into()));
             }
         }
-        Err(moving(fence.execution_id))
+        Err(conflict(fence.execution_id))
     }
 
     /// Reads the namespace of an execution, its open waitpoint with the key, and
@@ -109,7 +109,7 @@ impl Engine {
 
     /// Asks whether a lease holds.
     async fn still_holds(&self, fence: model::Fence) -> Answer<(), LeaseRefusal> {
-        let look = self.look_under(fence).await?;
+        let look = self.observe(fence).await?;
         Ok(match look {
             None => Err(LeaseRefusal::ExecutionNotFound),
             Some(look) if look.observed.holds(&fence, false) => Ok(()),

@@ -27,7 +27,9 @@ use super::inbox::{self, Named, Read};
 use super::plan::{Boxed, Plan};
 use super::signal::Signal;
 use crate::coalesce::{Flush, Rider};
-use crate::execution::{Operation, Statements, label};
+use crate::operate::Operation;
+use crate::row::label;
+use crate::statements::Statements;
 use crate::{Error, mint};
 
 /// Tries of one batch while others change what it was decided on.

@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use super::WaitpointRef;
 use crate::Error;
-use crate::execution::{epoch, frozen_policy, label, readable};
+use crate::row::{epoch, label, policy as frozen_policy, readable};
 use crate::standby::Needs;
 
 /// What was read of an execution.
@@ -207,10 +207,7 @@ impl InboxRow {
         let (Some(namespace), Some(kind)) = (row.namespace, row.kind) else {
             return Ok(None);
         };
-        let policy = match &row.policy {
-            Some(text) => frozen_policy(row.execution_id, text)?,
-            None => ExecutionPolicy::default(),
-        };
+        let policy = frozen_policy(row.execution_id, row.policy.as_deref())?;
         let heard = row
             .heard_ids
             .unwrap_or_default()

@@ -3,7 +3,7 @@
 use model::WaitpointRefusal;
 
 use super::{OpenWaitpoint, WaitpointRef};
-use crate::execution::Operate;
+use crate::operate::Operate;
 use crate::{Answer, Engine, MintToken, TokenExpiry};
 
 impl Engine {

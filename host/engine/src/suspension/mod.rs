@@ -15,6 +15,7 @@ mod close_waitpoint;
 mod create_waitpoint;
 mod deliver;
 mod inbox;
+mod list;
 mod mint_token;
 mod plan;
 mod read;
@@ -30,6 +31,7 @@ pub(crate) use begin::{SuspendCall, SuspendVerdict};
 pub(crate) use deliver::{DeliverCall, DeliverVerdict, Resume};
 pub(crate) use tally::Tally;
 
+pub use list::SuspendedExecution;
 pub use read::{SignalInfo, SuspensionInfo, WaitpointInfo};
 
 use std::fmt;
@@ -43,7 +45,9 @@ use model::{
 use time::OffsetDateTime;
 
 use crate::WaitpointToken;
-use crate::execution::{Operate, Payload, Report};
+use crate::checks::Payload;
+use crate::lease::Report;
+use crate::operate::Operate;
 
 /// The holder's wish for a waitpoint before it suspends.
 #[derive(Debug, Clone)]

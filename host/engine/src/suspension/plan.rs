@@ -13,7 +13,7 @@ use super::deliver::{DeliverVerdict, Resume};
 use super::inbox::Read;
 use super::resume;
 use super::signal::{Right, Signal};
-use crate::execution::Operation;
+use crate::operate::Operation;
 use crate::standby::{Needs, Seat};
 
 /// What was decided: the boxes to write, and for each call its verdict and the box

@@ -10,8 +10,9 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::inbox::json;
-use crate::execution::{Payload, count, label};
+use crate::checks::Payload;
 use crate::listed::StoredTime;
+use crate::row::{count, label};
 use crate::{Engine, Error, Listed};
 
 /// A waitpoint as people see it.

@@ -6,7 +6,10 @@
 use model::{Invalid, Limits, OperateRefusal, SuspensionCloseReason};
 
 use super::deliver::{DeliverCall, DeliverVerdict, Resume};
-use crate::execution::{Operate, Operation, Place, TRIES, count, moving};
+use crate::operate::{Operate, Operation};
+use crate::operator::CurrentState;
+use crate::row::count;
+use crate::statements::{TRIES, conflict};
 use crate::{Answer, Engine, Error};
 
 impl Engine {
@@ -33,7 +36,7 @@ impl Engine {
         }
         for _ in 0..TRIES {
             let namespace = operate.namespace.as_deref();
-            let Some(place) = self.place(operate.id, namespace).await? else {
+            let Some(place) = self.current_state(operate.id, namespace).await? else {
                 return Ok(Err(OperateRefusal::ExecutionNotFound));
             };
             let Some(suspension) = place.suspension else {
@@ -66,7 +69,7 @@ impl Engine {
                 DeliverVerdict::Signal(_) | DeliverVerdict::Moving => break,
             }
         }
-        Err(moving(operate.id))
+        Err(conflict(operate.id))
     }
 
     /// Whether the same request ended the last suspension of this life.
@@ -74,7 +77,7 @@ impl Engine {
         &self,
         operate: &Operate,
         delay_ms: Option<u64>,
-        place: &Place,
+        place: &CurrentState,
     ) -> Result<bool, Error> {
         let last = self.last_operation(operate.id, &["resume"]).await?;
         if !last.is_some_and(|last| last.by == operate.by && last.detail == detail(delay_ms)) {

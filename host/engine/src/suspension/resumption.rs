@@ -14,7 +14,9 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::{ReceivedSignal, Resumption};
-use crate::execution::{Claimed, Payload, count, label, readable};
+use crate::checks::Payload;
+use crate::lease::Claimed;
+use crate::row::{count, label, readable};
 use crate::{Answer, Engine, Error};
 
 impl Engine {
@@ -30,7 +32,7 @@ impl Engine {
         first: u32,
     ) -> Answer<Vec<ReceivedSignal>, LeaseRefusal> {
         let id = fence.execution_id;
-        let Some(look) = self.look_under(fence).await? else {
+        let Some(look) = self.observe(fence).await? else {
             return Ok(Err(LeaseRefusal::ExecutionNotFound));
         };
         if !look.observed.holds(&fence, false) {

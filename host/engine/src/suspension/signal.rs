@@ -7,7 +7,9 @@ use time::OffsetDateTime;
 
 use super::deliver::{DeliverCall, DeliverVerdict};
 use super::{Addressee, Deliver, Delivered, WaitpointRef};
-use crate::execution::{Operation, content_type, moving, payload_bytes, text};
+use crate::checks::{content_type, payload_bytes, text};
+use crate::operate::Operation;
+use crate::statements::conflict;
 use crate::{Answer, Engine, OpenedToken, mint};
 
 /// A signal on its way.
@@ -117,7 +119,7 @@ impl Engine {
         match self.inner.deliver.call(call).await? {
             DeliverVerdict::Signal(answer) => Ok(answer),
             DeliverVerdict::Unreadable(error) => Err(error),
-            DeliverVerdict::Resume(_) | DeliverVerdict::Moving => Err(moving(execution_id)),
+            DeliverVerdict::Resume(_) | DeliverVerdict::Moving => Err(conflict(execution_id)),
         }
     }
 }

@@ -18,7 +18,10 @@ use super::satisfy::Before;
 use super::{
     Binding, OpenWaitpoint, Suspend, Suspended, Suspension, SuspensionTimeout, WaitpointRef,
 };
-use crate::execution::{Look, TRIES, content_type, label, moving, payload_bytes, text};
+use crate::checks::{content_type, payload_bytes, text};
+use crate::lease::Observation;
+use crate::row::label;
+use crate::statements::{TRIES, conflict};
 use crate::waitpoint_key::SigningKey;
 use crate::{Answer, Engine, Error, MintToken, TokenExpiry, mint};
 
@@ -93,7 +96,7 @@ impl Engine {
                 Met::Holds => {}
             }
         }
-        Err(moving(fence.execution_id))
+        Err(conflict(fence.execution_id))
     }
 
     /// Answers a wish to wait until a time that has passed: unless it is a repeat, there
@@ -236,7 +239,7 @@ impl Engine {
         ground: &Ground<'_>,
         bound: &[Bound],
         signing: &SigningKey,
-    ) -> Answer<Result<Suspension, Option<Box<Look>>>, Invalid> {
+    ) -> Answer<Result<Suspension, Option<Box<Observation>>>, Invalid> {
         let fence = suspend.fence;
         let tokens: Vec<MintToken> = bound
             .iter()
@@ -308,11 +311,11 @@ impl Engine {
     }
 
     /// Says what a write under a fence met that changed nothing.
-    async fn met(&self, suspend: &Suspend, look: Option<Box<Look>>) -> Result<Met, Error> {
+    async fn met(&self, suspend: &Suspend, look: Option<Box<Observation>>) -> Result<Met, Error> {
         let fence = suspend.fence;
         let look = match look {
             Some(look) => Some(*look),
-            None => self.look_under(fence).await?,
+            None => self.observe(fence).await?,
         };
         let Some(look) = look else {
             return Ok(Met::Refused(LeaseRefusal::ExecutionNotFound));

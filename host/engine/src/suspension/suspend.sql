@@ -1,6 +1,6 @@
 -- Begins suspensions in one partition: active → suspended.
 --
--- The other way a lease ends is `execution/release.sql`; this one writes the
+-- The other way a lease ends is `lease/end/end.sql`; this one writes the
 -- suspension and its waitpoints as well.
 --
 -- $1 partition; then arrays, one element per lease: $2 execution ids (sorted),

@@ -6,7 +6,7 @@ use uuid::Uuid;
 use super::Resumption;
 use super::plan::Boxed;
 use super::resumption::{payload, received};
-use crate::execution::{Claimed, ClaimedRow, claimed};
+use crate::lease::{Claimed, ClaimedRow, claimed};
 
 /// A box as `deliver.sql` answers it; all but its number is there only if it goes on
 /// under a lease.

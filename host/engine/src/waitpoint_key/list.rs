@@ -3,8 +3,8 @@
 use model::WaitpointKeyState;
 use time::OffsetDateTime;
 
-use crate::execution::label;
 use crate::listed::StoredTime;
+use crate::row::label;
 use crate::{Engine, Error, Listed};
 
 /// A key for waitpoint tokens.
