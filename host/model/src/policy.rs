@@ -195,7 +195,7 @@ impl Default for TimeoutPolicy {
 
 named! {
     /// What happens to a suspension nobody satisfied in time.
-    pub enum TimeoutBehavior ("timeout behaviour") {
+    pub enum TimeoutBehavior ("timeout behavior") {
         /// The execution fails.
         Fail = "fail",
         /// The execution is cancelled.

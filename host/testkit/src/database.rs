@@ -92,7 +92,7 @@ impl Database {
             engine
                 .define_kind(kind)
                 .await
-                .expect("the database answers")
+                .expect("asked")
                 .expect("valid");
         }
         engine
@@ -109,7 +109,7 @@ impl Database {
             )
             .fetch_one(&mut connection)
             .await
-            .expect("the database answers");
+            .expect("asked");
             readable.then_some(())
         })
         .await;

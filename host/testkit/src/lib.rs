@@ -1,7 +1,6 @@
 //! What tests share: databases of their own, time that can be moved, and waiting
 //! without sleeping.
 
-mod answered;
 mod component;
 mod database;
 mod eventually;
@@ -12,7 +11,6 @@ mod parts;
 mod proxy;
 mod random;
 
-pub use answered::Answered;
 pub use component::{HandmadeComponent, Run};
 pub use database::{Database, SECRETS_KEY, database};
 pub use eventually::eventually;

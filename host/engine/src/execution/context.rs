@@ -4,20 +4,19 @@ use std::collections::BTreeMap;
 
 use model::{ExecutionId, ExecutionPolicy};
 
-use crate::checks::Payload;
-use crate::row::{policy, tags};
+use super::{Payload, frozen_policy};
 use crate::{Engine, Error};
 
 /// What an execution was created with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExecutionContext {
-    /// The kind of handler it needs.
+    /// Which handler it needs.
     pub kind: String,
-    /// What the handler is given.
+    /// What the handler gets.
     pub input: Payload,
-    /// Labels by key, as they are now.
+    /// Labels, as they are now.
     pub tags: BTreeMap<String, String>,
-    /// The policy, frozen when it was created.
+    /// The frozen policy.
     pub policy: ExecutionPolicy,
 }
 
@@ -45,8 +44,15 @@ impl Engine {
         Ok(Some(ExecutionContext {
             kind: row.kind,
             input: Payload::new(row.input_type, row.input),
-            tags: tags(Some(row.tags)),
-            policy: policy(id.uuid(), row.policy.as_deref())?,
+            tags: row
+                .tags
+                .chunks_exact(2)
+                .map(|pair| (pair[0].clone(), pair[1].clone()))
+                .collect(),
+            policy: match row.policy {
+                Some(text) => frozen_policy(id.uuid(), &text)?,
+                None => ExecutionPolicy::default(),
+            },
         }))
     }
 }

@@ -4,15 +4,14 @@
 //! Events: `failed`, `cancelled`, `execution_expired`, `resumed`, `escalated`.
 
 use model::{
-    CancelSource, EngineCode, ExecutionId, Outcome, Partition, SuspensionCloseReason, SuspensionId,
-    TimeoutBehavior,
+    AttemptEnd, CancelSource, EngineCode, EventKind, ExecutionId, Outcome, Partition,
+    SuspensionCloseReason, SuspensionId, TimeoutBehavior,
 };
 use uuid::Uuid;
 
 use super::SWEEP_MAX;
-use crate::execution::{FinishCall, FinishGuard, FinishVerdict};
-use crate::row::{label, readable};
-use crate::suspension::{DeliverCall, DeliverVerdict, Resume};
+use crate::execution::{FinishCall, FinishVerdict, label, readable};
+use crate::signal::{DeliverCall, DeliverVerdict, Resume};
 use crate::{Engine, Error};
 
 /// A suspension whose time has passed.
@@ -120,19 +119,21 @@ fn timed_out(
     suspension: SuspensionId,
     reason: SuspensionCloseReason,
 ) -> FinishCall {
-    let outcome = match reason {
-        SuspensionCloseReason::TimedOutCancel => Outcome::Cancelled,
-        SuspensionCloseReason::TimedOutExpire => Outcome::Expired,
-        _ => Outcome::Failed,
+    let (outcome, event) = match reason {
+        SuspensionCloseReason::TimedOutCancel => (Outcome::Cancelled, EventKind::Cancelled),
+        SuspensionCloseReason::TimedOutExpire => (Outcome::Expired, EventKind::ExecutionExpired),
+        _ => (Outcome::Failed, EventKind::Failed),
     };
     FinishCall {
         id,
-        guard: FinishGuard::TimedOut(suspension),
+        ended: AttemptEnd::Expired,
         outcome,
         code: EngineCode::SuspensionTimeout,
         message: Some("what the execution waited for did not come in time".to_owned()),
-        source: CancelSource::SystemTimeout,
-        close_reason: reason,
+        source: Some(CancelSource::SystemTimeout.to_string()),
+        event,
+        only_due: false,
+        suspension: Some(suspension),
         operation: None,
     }
 }

@@ -1,0 +1,66 @@
+//! tag: labels of an execution, in any state.
+//!
+//! Locks: the tag rows. Event: `tagged`.
+
+use std::collections::BTreeMap;
+
+use model::{Invalid, Limits, OperateRefusal, tag_key};
+
+use super::operator::Operate;
+use super::text;
+use crate::{Answer, Engine};
+
+impl Engine {
+    /// Sets labels of an execution, and removes those without a value; others
+    /// stay. All of it or, if too many would be left, nothing.
+    ///
+    /// # Refusals
+    /// See [`OperateRefusal`].
+    pub async fn tag(
+        &self,
+        operate: Operate,
+        tags: BTreeMap<String, Option<String>>,
+    ) -> Answer<(), OperateRefusal> {
+        if let Err(invalid) = operate.by.check().and_then(|()| check(&tags)) {
+            return Ok(Err(invalid.into()));
+        }
+        let (keys, values): (Vec<String>, Vec<Option<String>>) = tags.into_iter().unzip();
+        let fits = sqlx::query_file_scalar!(
+            "src/execution/tag.sql",
+            operate.id.partition().column(),
+            operate.id.uuid(),
+            operate.namespace,
+            &keys,
+            &values as &[Option<String>],
+            Limits::TAGS_MAX as i32,
+            operate.by.actor,
+            operate.by.reason,
+        )
+        .fetch_optional(&self.inner.verbs)
+        .await?;
+        Ok(match fits {
+            None => Err(OperateRefusal::ExecutionNotFound),
+            Some(true) => Ok(()),
+            Some(false) => Err(Invalid::new(
+                "tags",
+                format!("more than {} labels would be left", Limits::TAGS_MAX),
+            )
+            .into()),
+        })
+    }
+}
+
+fn check(tags: &BTreeMap<String, Option<String>>) -> Result<(), Invalid> {
+    if tags.is_empty() {
+        return Err(Invalid::new("tags", "names no label"));
+    }
+    for (key, value) in tags {
+        tag_key(key)?;
+        text(
+            "tags",
+            value.as_deref().unwrap_or_default(),
+            Limits::TAG_VALUE_BYTES_MAX,
+        )?;
+    }
+    Ok(())
+}

@@ -1,6 +1,0 @@
-//! The command line, run as its users run it.
-
-mod bench;
-mod invoke;
-mod output;
-mod waiting;

@@ -1,8 +1,0 @@
-//! Requests that are made again.
-
-mod asks;
-mod ids;
-mod keys;
-mod requests;
-mod table;
-mod verbs;

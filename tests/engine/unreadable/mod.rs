@@ -1,5 +1,0 @@
-//! Rows that this version cannot read.
-
-mod batches;
-mod executions;
-mod lists;

@@ -1,5 +1,0 @@
-//! Workers that are not components, over HTTP.
-
-mod claims;
-mod example;
-mod leases;
