@@ -13,10 +13,11 @@ use crate::coalesce::{Coalescer, Overseers};
 use crate::health::Health;
 use crate::pool::{Pool, Trust};
 use crate::session::{self, Session};
+use crate::statements::Statements;
 use crate::tasks::Tasks;
 use crate::{
-    Engine, Error, Inner, SecretsKeys, component, execution, lane, reconcile, signal, standby, tls,
-    waitpoint, wake,
+    Engine, Error, Inner, SecretsKeys, component, lane, reconcile, standby, suspension, tls,
+    waitpoint_key, wake,
 };
 
 /// The migrations of this version.
@@ -119,7 +120,7 @@ impl Engine {
             tasks: tasks.clone(),
             trust: trust.clone(),
         };
-        let statements = || execution::Statements {
+        let statements = || Statements {
             verbs: verbs.clone(),
             wake: wake.clone(),
             standbys: standbys.clone(),
@@ -128,18 +129,18 @@ impl Engine {
         Ok(Self {
             inner: Arc::new(Inner {
                 create: Coalescer::start("create", 2, true, statements(), &overseers),
-                release: Coalescer::start("release", 2, true, statements(), &overseers),
+                end_lease: Coalescer::start("end_lease", 2, true, statements(), &overseers),
                 suspend: Coalescer::start("suspend", 2, true, statements(), &overseers),
                 // One at a time: two would change what the other decided on.
                 deliver: Coalescer::start("deliver", 1, true, statements(), &overseers),
-                look: Coalescer::start("look", 2, false, statements(), &overseers),
+                outcome: Coalescer::start("outcome", 2, false, statements(), &overseers),
                 progress: Coalescer::start("progress", 1, true, statements(), &overseers),
                 finish: Coalescer::start("finish", 1, true, statements(), &overseers),
                 known: component::Known::default(),
                 lanes: lane::Lanes::default(),
-                signals: signal::SignalCounters::default(),
+                signals: suspension::Tally::default(),
                 seals: tokio::sync::OnceCell::new(),
-                waitpoint_keys: waitpoint::Ring::new(settings.secrets, instance),
+                waitpoint_keys: waitpoint_key::Ring::new(settings.secrets, instance),
                 limits: settings.limits,
                 retention: settings.retention,
                 walks: reconcile::Walks::default(),

@@ -14,63 +14,75 @@
 //! locked in the order of their ids.
 
 pub mod bench;
+mod checks;
 mod coalesce;
 mod columns;
 mod component;
 mod connect;
-mod crypto;
 mod declined;
+mod encryption;
 mod error;
 mod event;
 mod execution;
 mod grant;
+mod handle;
 mod health;
 mod lane;
+mod lease;
 mod listed;
 mod mint;
+mod operate;
+mod operator;
 mod pool;
 mod reconcile;
+mod row;
 mod session;
-mod signal;
+mod shared_key;
 mod sqlstate;
 mod standby;
+mod statements;
 mod suspension;
 mod tasks;
 mod tls;
-mod waitpoint;
+mod waitpoint_key;
 mod wake;
 mod worker;
 
+pub use checks::Payload;
 pub use component::{
     ComponentRow, Kind, NewComponent, Route, RouteRefusal, WORLD_HANDLER, WORLD_WORKER,
 };
 pub use connect::{Instance, MIGRATOR, Settings};
-pub use crypto::{HeldLease, Seals, SecretsFault, SecretsKeyError, SecretsKeys};
 pub use declined::Declined;
+pub use encryption::{SecretsFault, SecretsKeyError, SecretsKeys};
 pub use error::Error;
 pub use execution::{
-    Attempt, AttemptLease, Block, Cancel, CancelHeld, Cancelled, Claim, Claimed, Complete, Counts,
-    Create, Created, Delay, ExecutionContext, ExecutionInfo, ExpiredLease, Fail, Failed,
-    HistoryEntry, LeaseSummary, ListFilter, ListPage, Operate, OperationEntry, Operator, Payload,
-    Progress, Replayed, Report, Revoke, Revoked, SuspendedExecution,
+    Attempt, AttemptLease, Cancel, Cancelled, Counts, Create, Created, ExecutionContext,
+    ExecutionInfo, HistoryEntry, ListFilter, ListPage, Progress,
 };
 pub use grant::{Eligible, Grant, GrantNext, IssueGrant, capability_hash};
+pub use handle::{HeldLease, Seals};
 pub use health::Trouble;
 pub use lane::{Lane, Namespace};
+pub use lease::{
+    CancelHeld, Claim, Claimed, Complete, Delay, ExpiredLease, Fail, Failed, LeaseSummary, Report,
+};
 pub use listed::{Listed, Unreadable};
-pub use model::{LaneState, WaitpointRef};
+pub use model::LaneState;
+pub use operate::{Operate, Operator};
+pub use operator::{Block, OperationEntry, Replayed, Revoke, Revoked};
 pub use reconcile::{Reconcilers, SweepFigures, Sweeps};
 pub use session::PLANNER;
-pub use signal::{Addressee, Deliver, Delivered, SignalInfo};
 pub use standby::{Begin, Standby};
 pub use suspension::{
-    Binding, ReceivedSignal, Resumption, Suspend, Suspended, Suspension, SuspensionInfo,
-    SuspensionTimeout,
+    Addressee, Binding, CreateWaitpoint, Deliver, Delivered, OpenWaitpoint, ReceivedSignal,
+    Resumption, SignalInfo, Suspend, Suspended, SuspendedExecution, Suspension, SuspensionInfo,
+    SuspensionTimeout, WaitpointInfo, WaitpointRef,
 };
 pub use tasks::Tasks;
-pub use waitpoint::{
-    CreateWaitpoint, MintToken, MintedToken, OpenWaitpoint, OpenedToken, RotateKey, RotatedKey,
-    SeededKey, TokenExpiry, TokenKey, WaitpointInfo, WaitpointKey, WaitpointToken,
+pub use waitpoint_key::{
+    MintToken, MintedToken, OpenedToken, RotateKey, RotatedKey, SeededKey, TokenExpiry, TokenKey,
+    WaitpointKey, WaitpointToken,
 };
 pub use wake::WakeUps;
 pub use worker::{MarkDead, MarkedDead, RegisterWorker, Registered, WorkerFilter, WorkerInfo};
@@ -106,15 +118,15 @@ struct Inner {
     standbys: standby::Standbys,
     known: component::Known,
     lanes: lane::Lanes,
-    signals: signal::SignalCounters,
+    signals: suspension::Tally,
     seals: tokio::sync::OnceCell<Seals>,
-    waitpoint_keys: waitpoint::Ring,
+    waitpoint_keys: waitpoint_key::Ring,
     create: coalesce::Coalescer<execution::CreateCall, execution::CreateVerdict>,
-    release: coalesce::Coalescer<execution::ReleaseCall, execution::ReleaseVerdict>,
+    end_lease: coalesce::Coalescer<lease::EndLease, lease::EndLeaseVerdict>,
     suspend: coalesce::Coalescer<suspension::SuspendCall, suspension::SuspendVerdict>,
-    deliver: coalesce::Coalescer<signal::DeliverCall, signal::DeliverVerdict>,
-    look: coalesce::Coalescer<execution::LookCall, Option<model::Outcome>>,
-    progress: coalesce::Coalescer<execution::ProgressCall, execution::ProgressVerdict>,
+    deliver: coalesce::Coalescer<suspension::DeliverCall, suspension::DeliverVerdict>,
+    outcome: coalesce::Coalescer<execution::OutcomeCall, Option<model::Outcome>>,
+    progress: coalesce::Coalescer<lease::ProgressCall, lease::ProgressVerdict>,
     finish: coalesce::Coalescer<execution::FinishCall, execution::FinishVerdict>,
 }
 

@@ -14,7 +14,7 @@ use std::time::Instant;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::Engine;
-use crate::execution::{Claim, Claimed};
+use crate::lease::{Claim, Claimed};
 
 /// Gets an execution with its lease, when that lease was asked for, and the
 /// slot it occupies.

@@ -46,7 +46,7 @@ pub use condition::{
     ResumeCondition, SignalFact, SignalMatcher, effect, evaluate,
 };
 pub use cursor::{Cursor, CursorError};
-pub use delivery::{DeliveryTarget, OpenSuspension, SignalHeader, SuspensionEnd, TargetWaitpoint};
+pub use delivery::{Closing, Heard, Inbox, InboxWaitpoint, Waiting};
 pub use digest::{Digest, DigestError};
 pub use engine_code::{EngineCode, is_reserved_code};
 pub use event::{Event, EventKind, Family};
@@ -87,8 +87,7 @@ pub use suspension::{
 };
 pub use transition::{Rule, Verb, figure, rule};
 pub use waitpoint::{
-    WaitpointClaims, WaitpointCloseReason, WaitpointId, WaitpointRef, WaitpointRefusal,
-    WaitpointState,
+    WaitpointClaims, WaitpointCloseReason, WaitpointId, WaitpointRefusal, WaitpointState,
 };
 pub use waitpoint_key::{KeyRetireRefusal, KeyRotateRefusal, WaitpointKeyState, waitpoint_kid};
 pub use wire::UnknownName;

@@ -195,7 +195,7 @@ impl Default for TimeoutPolicy {
 
 named! {
     /// What happens to a suspension nobody satisfied in time.
-    pub enum TimeoutBehavior ("timeout behavior") {
+    pub enum TimeoutBehavior ("timeout behaviour") {
         /// The execution fails.
         Fail = "fail",
         /// The execution is cancelled.

@@ -1,4 +1,4 @@
-//! Signals, their effects, and why one is refused.
+//! Signals: what is sent to a waitpoint, and what became of it.
 
 use crate::id::random_id;
 use crate::wire::named;
@@ -10,32 +10,32 @@ random_id! {
 }
 
 named! {
-    /// The effect of an accepted signal; see [`crate::effect`].
+    /// What a signal that was accepted did; see [`crate::effect`].
     pub enum SignalEffect ("signal effect") {
-        /// It counts, and others are needed as well.
+        /// It counts, and more is needed.
         AppendedToWaitpoint = "appended_to_waitpoint",
-        /// It satisfied the condition: the execution resumes.
+        /// It satisfied the condition: the execution goes on.
         ResumeConditionSatisfied = "resume_condition_satisfied",
-        /// No signal satisfies the condition.
+        /// The condition looks at no signals.
         NoOp = "no_op",
-        /// The condition does not name that waitpoint.
+        /// The condition does not look at that waitpoint.
         SignalIgnoredNotInCondition = "signal_ignored_not_in_condition",
-        /// The condition names that waitpoint, and other names of signals.
+        /// The condition looks at that waitpoint, for other names.
         SignalIgnoredMatcherFailed = "signal_ignored_matcher_failed",
-        /// It matches the condition, and brings it no further.
+        /// It is of those that count, and brings nothing that was missing.
         AppendedToWaitpointDuplicate = "appended_to_waitpoint_duplicate",
-        /// It is stored until the execution suspends on the waitpoint.
+        /// It is kept until the execution suspends on the waitpoint.
         BufferedForPendingWaitpoint = "buffered_for_pending_waitpoint",
     }
 }
 
 named! {
-    /// Types of senders that the host determines itself: a caller with a token cannot
-    /// claim to be an operator.
+    /// Who sent a signal, where the host knows it by itself: nobody who carries a token
+    /// can say that it is one of these.
     pub enum KnownSource ("source type") {
         /// An operator, who needs no token.
         Operator = "operator",
-        /// A caller who posted to a callback URL.
+        /// Whoever posted to a callback URL.
         Webhook = "webhook",
         /// An execution of this instance, by its handler.
         Execution = "execution",
@@ -44,9 +44,9 @@ named! {
     }
 }
 
-/// The one answer to every waitpoint token that is not valid, whatever is wrong with it:
-/// forged, cut, changed, of another waitpoint, namespace or instance, of a key that was
-/// retired, expired.
+/// The one answer to every token that is not good, whatever is wrong with it:
+/// forged, cut, changed, of another waitpoint, namespace or instance, of a key
+/// that was retired, past its time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the waitpoint token is not valid")]
 pub struct InvalidToken;
@@ -61,7 +61,7 @@ impl InvalidToken {
 /// Why a signal was not accepted.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SignalRefusal {
-    /// The waitpoint token is not valid for this.
+    /// The token is not good for this.
     #[error(transparent)]
     InvalidToken(#[from] InvalidToken),
     /// No such execution.
@@ -73,7 +73,7 @@ pub enum SignalRefusal {
     /// The execution has several open waitpoints, and none was named.
     #[error("the execution has {open} open waitpoints; name one")]
     WaitpointAmbiguous {
-        /// How many are open.
+        /// How many.
         open: usize,
     },
     /// The execution is finished.
@@ -85,13 +85,13 @@ pub enum SignalRefusal {
     /// The waitpoint takes no more signals.
     #[error("the waitpoint is closed: {reason}")]
     WaitpointClosed {
-        /// Why it was closed.
+        /// Why.
         reason: WaitpointCloseReason,
     },
     /// The execution accepted as many signals as it may.
     #[error("the execution accepted {max} signals, which is all its policy allows")]
     SignalLimitExceeded {
-        /// How many the execution may accept.
+        /// How many.
         max: u32,
     },
     /// An argument breaks a bound.

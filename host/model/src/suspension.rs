@@ -1,4 +1,5 @@
-//! Suspensions: why an execution waits, who asked for it, and how that ends.
+//! Suspensions: why an execution waits, for whom, and what happens when it has
+//! waited enough.
 
 use serde::{Deserialize, Serialize};
 
@@ -17,29 +18,29 @@ random_id! {
 named! {
     /// Why an execution is suspended.
     pub enum SuspensionReason ("suspension reason") {
-        /// It waits for a signal.
+        /// For a signal.
         WaitingForSignal = "waiting_for_signal",
-        /// It waits for the approval of a person.
+        /// For somebody's approval.
         WaitingForApproval = "waiting_for_approval",
-        /// It waits for a call from outside.
+        /// For a call from outside.
         WaitingForCallback = "waiting_for_callback",
-        /// It waits for the result of a tool.
+        /// For the result of a tool.
         WaitingForToolResult = "waiting_for_tool_result",
-        /// It waits for an operator to review it.
+        /// For an operator to look at it.
         WaitingForOperatorReview = "waiting_for_operator_review",
         /// A policy demands it.
         PausedByPolicy = "paused_by_policy",
-        /// A budget is used up.
+        /// A budget is spent.
         PausedByBudget = "paused_by_budget",
-        /// It pauses between two steps.
+        /// Between two steps.
         StepBoundary = "step_boundary",
-        /// A person asked for a pause.
+        /// Somebody asked for it.
         ManualPause = "manual_pause",
     }
 }
 
 impl SuspensionReason {
-    /// Returns the blocking reason that the execution is listed with.
+    /// Returns what the execution is shown to wait for.
     pub const fn blocking_reason(self) -> BlockingReason {
         match self {
             Self::WaitingForSignal | Self::StepBoundary => BlockingReason::WaitingForSignal,
@@ -56,7 +57,7 @@ impl SuspensionReason {
 named! {
     /// Who asked for a suspension.
     pub enum SuspensionRequester ("suspension requester") {
-        /// The holder of its lease.
+        /// Whoever runs it.
         Worker = "worker",
         /// An operator.
         Operator = "operator",
@@ -68,9 +69,9 @@ named! {
 }
 
 impl SuspensionRequester {
-    /// Checks that the holder of a lease may suspend at the request of this one: it can
-    /// pass on what an operator or a policy asks for, while time limits are applied by the
-    /// engine alone.
+    /// Checks that the holder of a lease may suspend at the request of this one. It can
+    /// pass on what an operator or a policy asks of it; a time limit is the engine's, and
+    /// asks nobody but the engine.
     pub fn check_holder(self) -> Result<(), Invalid> {
         match self {
             Self::Worker | Self::Operator | Self::Policy => Ok(()),
@@ -85,7 +86,7 @@ impl SuspensionRequester {
 }
 
 named! {
-    /// Which state an execution resumes in when its condition is satisfied.
+    /// Where an execution goes when its condition is satisfied.
     pub enum ResumeTarget ("resume target") {
         /// Into its queue, or to wait for [`ResumePolicy::resume_delay_ms`].
         Runnable = "Runnable",
@@ -97,13 +98,13 @@ named! {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ResumePolicy {
-    /// Which state the execution resumes in.
+    /// Where the execution goes.
     pub resume_target: ResumeTarget,
-    /// Whether the signals that satisfied it are consumed; otherwise they count for the
-    /// next suspension on their waitpoint too, if that stays open.
+    /// Whether the signals that satisfied it are done with; otherwise they count
+    /// for the next suspension on their waitpoint too, if that stays open.
     pub consume_matched_signals: bool,
     /// Whether the other signals count for the next suspension on their
-    /// waitpoint, if that stays open; otherwise they are consumed too.
+    /// waitpoint, if that stays open; otherwise they are done with too.
     pub retain_signal_buffer_until_closed: bool,
     /// How long the execution waits before it is ready, in milliseconds.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -154,13 +155,13 @@ named! {
         /// The time limit passed, and the execution expired; so it does too at
         /// its deadline.
         TimedOutExpire = "timed_out_expire",
-        /// The time limit passed, and the execution resumed.
+        /// The time limit passed, and the execution went on.
         TimedOutAutoResume = "timed_out_auto_resume",
     }
 }
 
 impl SuspensionCloseReason {
-    /// Returns how a suspension ends when its time limit passes; `None` if it stays open
+    /// Returns how a suspension ends when its time passes; `None` when it goes on
     /// and an operator is asked.
     pub const fn of_timeout(behavior: TimeoutBehavior) -> Option<Self> {
         match behavior {
@@ -172,7 +173,7 @@ impl SuspensionCloseReason {
         }
     }
 
-    /// Whether the execution resumed after it.
+    /// Whether the execution went on after it.
     pub const fn resumes(self) -> bool {
         matches!(
             self,
@@ -202,25 +203,25 @@ pub enum SuspendRefusal {
     /// A waitpoint that is to be new has the key of one that is open.
     #[error("the execution has an open waitpoint `{key}` already")]
     WaitpointAlreadyExists {
-        /// Key of the open waitpoint.
+        /// The key.
         key: String,
     },
     /// The execution has no such waitpoint.
     #[error("the execution has no such waitpoint")]
     WaitpointNotFound,
-    /// The execution cannot suspend on the waitpoint any more.
+    /// The waitpoint can be suspended on no more.
     #[error("the waitpoint is {state}, not pending")]
     WaitpointNotPending {
-        /// The state it is in instead.
+        /// What it is instead.
         state: WaitpointState,
     },
-    /// The waitpoint expired before the suspension began.
+    /// The time the waitpoint waited for its suspension is over.
     #[error("the waitpoint expired before its suspension began")]
     PendingWaitpointExpired,
     /// The execution has as many open waitpoints as it may.
     #[error("the execution has {max} open waitpoints, which is all it may have")]
     WaitpointLimitExceeded {
-        /// How many it may have.
+        /// How many.
         max: usize,
     },
 }

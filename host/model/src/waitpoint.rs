@@ -1,4 +1,4 @@
-//! Waitpoints, where signals arrive, and the claims of waitpoint tokens.
+//! Waitpoints: where signals arrive, and the claims of the token that opens one.
 
 use uuid::Uuid;
 
@@ -14,13 +14,13 @@ random_id! {
 named! {
     /// Whether signals may arrive at a waitpoint.
     pub enum WaitpointState ("waitpoint state") {
-        /// They may, and are stored until its execution suspends on it.
+        /// Yes; they are kept until its execution suspends on it.
         Pending = "pending",
-        /// They may, and its execution waits for them.
+        /// Yes; its execution waits for them.
         Active = "active",
-        /// They may not any more; [`WaitpointCloseReason`] says why.
+        /// No longer; [`WaitpointCloseReason`] says why.
         Closed = "closed",
-        /// They may not: its execution did not suspend on it in time.
+        /// No: it was never suspended on in time.
         Expired = "expired",
     }
 }
@@ -38,27 +38,16 @@ named! {
         TimedOutCancel = "timed_out_cancel",
         /// The time limit passed, and the execution expired.
         TimedOutExpire = "timed_out_expire",
-        /// The time limit passed, and the execution resumed.
+        /// The time limit passed, and the execution went on.
         TimedOutAutoResume = "timed_out_auto_resume",
         /// Its execution never suspended on it.
         NeverCommitted = "never_committed",
-        /// An operator closed it.
+        /// Whoever made it closed it.
         ProactiveClose = "proactive_close",
     }
 }
 
-/// Which waitpoint of an execution a caller means.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum WaitpointRef {
-    /// The one with this id.
-    Id(WaitpointId),
-    /// The open one with this key, or else the last that had it.
-    Key(String),
-    /// The only one that is open.
-    Only,
-}
-
-/// Why a waitpoint was not closed, or no token was minted for it.
+/// Why a waitpoint was not closed, or no token made for it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum WaitpointRefusal {
     /// No such execution.
@@ -70,13 +59,13 @@ pub enum WaitpointRefusal {
     /// The execution has several open waitpoints, and none was named.
     #[error("the execution has {open} open waitpoints; name one")]
     WaitpointAmbiguous {
-        /// How many are open.
+        /// How many.
         open: usize,
     },
     /// The waitpoint takes no more signals.
     #[error("the waitpoint is closed: {reason}")]
     WaitpointClosed {
-        /// Why it was closed.
+        /// Why.
         reason: WaitpointCloseReason,
     },
     /// An argument breaks a bound.
@@ -97,7 +86,7 @@ impl WaitpointRefusal {
     }
 }
 
-/// The claims of a waitpoint token: anyone who carries it may signal this waitpoint.
+/// What a waitpoint token says: whoever carries it may signal this waitpoint.
 ///
 /// As bytes, numbers big-endian, every text preceded by its length in one byte:
 ///
@@ -108,21 +97,21 @@ impl WaitpointRefusal {
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WaitpointClaims {
-    /// The instance that minted it.
+    /// The instance it was made by.
     pub instance_id: Uuid,
     /// Generation of the instance: a database restored elsewhere has another.
     pub generation: u32,
-    /// Namespace of the execution.
+    /// Where the execution lives.
     pub namespace: String,
-    /// The execution that the waitpoint is of.
+    /// The execution.
     pub execution_id: ExecutionId,
-    /// The waitpoint it opens.
+    /// Its waitpoint.
     pub waitpoint_id: WaitpointId,
     /// Names of signals it may send; empty: any. At most
     /// [`Limits::TOKEN_SIGNAL_NAMES_MAX`].
     pub signal_names: Vec<String>,
-    /// Until when it is valid, by the database's clock, in microseconds since 1970; absent:
-    /// as long as its waitpoint and its key are.
+    /// Until when it holds, by the database's clock, in microseconds since 1970;
+    /// absent: as long as its waitpoint and its key.
     pub expires_at_us: Option<i64>,
     /// Random, so that no two tokens are alike.
     pub nonce: [u8; 16],
@@ -132,7 +121,7 @@ impl WaitpointClaims {
     /// Checks the bounds of what a caller chooses.
     ///
     /// # Errors
-    /// The namespace or a name is not valid, or there are too many names.
+    /// A namespace or a name is none, or there are too many names.
     pub fn check(&self) -> Result<(), Invalid> {
         names::namespace_name(&self.namespace)?;
         if self.signal_names.len() > Limits::TOKEN_SIGNAL_NAMES_MAX {
@@ -274,27 +263,27 @@ mod tests {
     }
 
     #[test]
-    fn a_token_allows_the_names_it_lists_or_all() {
+    fn a_token_allows_what_it_names_or_everything() {
         assert!(claims().allows("approved"));
         assert!(!claims().allows("approve"));
         let any = WaitpointClaims {
             signal_names: vec![],
             ..claims()
         };
-        assert!(any.allows("anything"));
+        assert!(any.allows("whatever"));
     }
 
     #[test]
     fn claims_out_of_bounds_are_refused() {
-        let invalid: [fn(&mut WaitpointClaims); 4] = [
+        let spoilt: [fn(&mut WaitpointClaims); 4] = [
             |claims| claims.namespace = "No".into(),
             |claims| claims.signal_names = vec!["x".repeat(129)],
             |claims| claims.signal_names = vec![String::new()],
             |claims| claims.signal_names = vec!["x".into(); Limits::TOKEN_SIGNAL_NAMES_MAX + 1],
         ];
-        for invalidate in invalid {
+        for spoil in spoilt {
             let mut claims = claims();
-            invalidate(&mut claims);
+            spoil(&mut claims);
             assert!(claims.check().is_err(), "{claims:?}");
         }
         assert_eq!(claims().check(), Ok(()));

@@ -5,17 +5,17 @@ use crate::wire::named;
 use crate::{Invalid, Limits};
 
 named! {
-    /// Whether a key signs. Labels of the Postgres enum `waitpoint_key_state`.
+    /// What a key is good for. Labels of the Postgres enum `waitpoint_key_state`.
     pub enum WaitpointKeyState ("waitpoint key state") {
         /// It signs new tokens; exactly one key does.
         Active = "active",
-        /// Its tokens are accepted until it ends.
+        /// Its tokens are accepted until its time has come.
         Retiring = "retiring",
     }
 }
 
-/// Checks a key id: 1 to 32 characters of `A-Z`, `a-z`, `0-9`, `-` and
-/// `_`, which may stand in a token.
+/// Checks the name of a key: 1 to 32 characters of `A-Z`, `a-z`, `0-9`, `-` and
+/// `_`, as it stands in a token.
 pub fn waitpoint_kid(text: &str) -> Result<(), Invalid> {
     let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_');
     if (1..=Limits::KID_BYTES_MAX).contains(&text.len()) && text.bytes().all(plain) {
@@ -33,10 +33,10 @@ pub fn waitpoint_kid(text: &str) -> Result<(), Invalid> {
 /// Why a key was not made.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum KeyRotateRefusal {
-    /// The key id is not valid.
+    /// The name is none.
     #[error(transparent)]
     InvalidKid(Invalid),
-    /// The secret is not valid.
+    /// The secret is none.
     #[error(
         "new_secret_hex: must be {} to {} hexadecimal digits, an even number",
         2 * Limits::KEY_SECRET_BYTES.start(),
@@ -46,10 +46,10 @@ pub enum KeyRotateRefusal {
     /// The grace is too long.
     #[error("grace_ms: {0} is out of range: 0 to {max}", max = Limits::KEY_GRACE_MS_MAX)]
     InvalidGraceMs(u64),
-    /// There is or was a key with that id and another secret, or one that no longer
-    /// signs.
+    /// There is or was a key of that name with another secret, or one that no
+    /// longer signs.
     #[error(
-        "there is a key `{0}` already, with another secret or no longer active; choose another id"
+        "there is a key `{0}` already, with another secret or no longer active; choose another name"
     )]
     RotationConflict(String),
     /// Too many old keys are still accepted.

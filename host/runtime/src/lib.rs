@@ -36,6 +36,7 @@ mod cache;
 mod compile;
 mod cpu_meter;
 mod engine_config;
+mod guest_threads;
 mod held;
 mod host;
 mod idle_log;

@@ -19,6 +19,7 @@ use crate::bindings::HandlerPre;
 use crate::bindings::flowhost::engine::types::{Failure, Outcome};
 use crate::bindings::worker::WorkerPre;
 use crate::cpu_meter::Metered;
+use crate::guest_threads::{Guests, SHORT};
 use crate::held::{Held, Spent};
 use crate::host::{HostSide, Role, State};
 use crate::limits::SandboxLimits;
@@ -36,6 +37,8 @@ pub(crate) struct Opening {
     pub(crate) instance_limits: Limits,
     /// Its part of the host.
     pub(crate) seat: Arc<Seat>,
+    /// The threads it runs on.
+    pub(crate) guests: Guests,
 }
 
 /// Opens a sandbox, calls the handler once and drops the sandbox.
@@ -152,21 +155,33 @@ fn open(engine: &wasmtime::Engine, role: Role, opening: Opening) -> Store<State>
     store.set_max_component_handles(limits.handles_max as usize * 2);
     // Armed before instantiation, which may run code of the guest.
     store.set_epoch_deadline(1);
-    store.epoch_deadline_callback(on_tick);
+    let guests = opening.guests;
+    store.epoch_deadline_callback(move |store| on_tick(store, &guests));
     store
 }
 
 /// Decides at each tick whether the guest goes on.
-fn on_tick(store: StoreContextMut<'_, State>) -> wasmtime::Result<UpdateDeadline> {
+///
+/// One that has computed for a moment only keeps its thread; later it needs a compute
+/// slot for each tick.
+fn on_tick(store: StoreContextMut<'_, State>, guests: &Guests) -> wasmtime::Result<UpdateDeadline> {
     let state = store.data();
-    match &state.role {
-        Role::Handler(held) => handler_goes_on(&held.attempt, state.limits.cpu_ms_max)?,
-        Role::Service(service) => service_goes_on(service)?,
+    let computed_us = match &state.role {
+        Role::Handler(held) => {
+            handler_goes_on(&held.attempt, state.limits.cpu_ms_max)?;
+            held.attempt.cpu.used_us()
+        }
+        Role::Service(service) => {
+            service_goes_on(service)?;
+            service.computed_us()
+        }
+    };
+    if u128::from(computed_us) < SHORT.as_micros() {
+        return Ok(UpdateDeadline::Continue(1));
     }
-    Ok(UpdateDeadline::YieldCustom(
-        1,
-        Box::pin(tokio::task::yield_now()),
-    ))
+    let (role, guests) = (state.role.clone(), guests.clone());
+    let slot = async move { role.cpu().hold(guests.compute_slot().await) };
+    Ok(UpdateDeadline::YieldCustom(1, Box::pin(slot)))
 }
 
 /// Lease and cancellation first, then the deadline, then the allowance of

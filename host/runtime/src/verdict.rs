@@ -268,7 +268,7 @@ const TOO_MANY_HANDLES: &str =
 
 /// How wasmtime words the two bounds that it checks itself and gives no public
 /// type. Our own tables and setters are met before them by most guests;
-/// `tests/misuse.rs` meets both.
+/// `tests/guests/misuse.rs` meets both.
 const TOO_MANY_BYTES: &str = "fuel allocated for hostcalls has been exhausted";
 const TOO_MANY_LIVE_HANDLES: &str = "store handle limit exceeded";
 

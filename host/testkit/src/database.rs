@@ -92,7 +92,7 @@ impl Database {
             engine
                 .define_kind(kind)
                 .await
-                .expect("asked")
+                .expect("the database answers")
                 .expect("valid");
         }
         engine
@@ -109,7 +109,7 @@ impl Database {
             )
             .fetch_one(&mut connection)
             .await
-            .expect("asked");
+            .expect("the database answers");
             readable.then_some(())
         })
         .await;

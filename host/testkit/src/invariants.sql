@@ -1,17 +1,17 @@
--- Each row names an invariant and counts the rows that break it. What the log tells
--- is counted once for every execution, so that millions can be looked at.
+-- Each row names an invariant and counts the rows that break it. Events
+-- are counted once for every execution, so that millions can be checked.
 WITH place AS (
     SELECT partition, execution_id, epoch, replays, 'ready' AS place FROM ready
     UNION ALL SELECT partition, execution_id, epoch, replays, 'lease' FROM lease
     UNION ALL SELECT partition, execution_id, epoch, replays, 'parked' FROM parked
     UNION ALL SELECT partition, execution_id, epoch, replays, 'finished' FROM finished
 ),
-told AS (
+logged AS (
     SELECT u.kind, u.execution_id, u.epoch, e.xid, e.seq
     FROM event e CROSS JOIN LATERAL unnest(e.kinds, e.execution_ids, e.epochs)
         AS u(kind, execution_id, epoch)
 ),
-tally AS (
+counted AS (
     SELECT execution_id,
            count(*) FILTER (WHERE kind = 'created') AS created,
            count(*) FILTER (WHERE kind = 'replayed') AS replayed,
@@ -20,10 +20,10 @@ tally AS (
            count(*) FILTER (WHERE kind = 'signalled') AS signalled,
            count(*) FILTER (WHERE kind IN ('success', 'failed', 'cancelled', 'execution_expired',
                                            'skipped')) AS ended
-    FROM told GROUP BY execution_id
+    FROM logged GROUP BY execution_id
 ),
 granted AS (
-    SELECT DISTINCT execution_id, epoch FROM told WHERE kind IN ('acquired', 'reclaimed')
+    SELECT DISTINCT execution_id, epoch FROM logged WHERE kind IN ('acquired', 'reclaimed')
 ),
 last_ended AS (
     SELECT partition, execution_id, max(attempt) AS attempt FROM attempt
@@ -51,14 +51,14 @@ SELECT 'every grant has its event', count(*) FROM (
 LEFT JOIN granted g USING (execution_id, epoch) WHERE g.execution_id IS NULL
 UNION ALL
 SELECT 'every execution has exactly one created event', count(*) FROM execution e
-LEFT JOIN tally t ON t.execution_id = e.id WHERE t.created IS DISTINCT FROM 1
+LEFT JOIN counted t ON t.execution_id = e.id WHERE t.created IS DISTINCT FROM 1
 UNION ALL
 SELECT 'every end has exactly one event', count(*) FROM place p
-LEFT JOIN tally t USING (execution_id)
+LEFT JOIN counted t USING (execution_id)
 WHERE t.ended IS DISTINCT FROM p.replays + (p.place = 'finished')::integer
 UNION ALL
 SELECT 'every replay has exactly one event', count(*) FROM place p
-LEFT JOIN tally t USING (execution_id) WHERE t.replayed IS DISTINCT FROM p.replays
+LEFT JOIN counted t USING (execution_id) WHERE t.replayed IS DISTINCT FROM p.replays
 UNION ALL
 SELECT 'attempts are numbered without gaps', count(*) FROM (
     SELECT execution_id FROM ended_lease GROUP BY execution_id
@@ -79,12 +79,12 @@ SELECT 'of waitpoint keys, if there are any, exactly one signs', count(*) FROM (
     SELECT FROM waitpoint_key HAVING count(*) > 0 AND count(*) FILTER (WHERE state = 'active') <> 1
 ) AS broken
 UNION ALL
-SELECT 'who is suspended waits in an open suspension', count(*) FROM parked p
+SELECT 'a suspended execution has an open suspension', count(*) FROM parked p
 LEFT JOIN suspension s ON s.partition = p.partition AND s.execution_id = p.execution_id
                       AND s.id = p.suspension_id AND s.closed_at IS NULL
 WHERE p.state = 'suspended' AND s.id IS NULL
 UNION ALL
-SELECT 'in an open suspension somebody waits', count(*) FROM suspension s
+SELECT 'an open suspension has a suspended execution', count(*) FROM suspension s
 LEFT JOIN parked p ON p.partition = s.partition AND p.execution_id = s.execution_id
                   AND p.suspension_id = s.id
 WHERE s.closed_at IS NULL AND p.execution_id IS NULL
@@ -99,15 +99,15 @@ SELECT 'a waitpoint counts its signals', count(*) FROM (
     GROUP BY t.partition, t.execution_id, t.id, t.signals
     HAVING t.signals <> count(*) FILTER (WHERE g.waitpoint_id = t.id)) AS broken
 UNION ALL
-SELECT 'a suspension begins and goes on with one event each', count(*) FROM (
+SELECT 'a suspension has one event for its begin and one for its resumption', count(*) FROM (
     SELECT s.execution_id,
            count(*) FILTER (WHERE NOT s.at_once) AS begun,
            count(*) FILTER (WHERE NOT s.at_once AND s.close_reason IN (
-               'satisfied', 'operator_resume', 'timed_out_auto_resume')) AS gone_on
+               'satisfied', 'operator_resume', 'timed_out_auto_resume')) AS resumed
     FROM suspension s GROUP BY s.execution_id) AS x
-LEFT JOIN tally t USING (execution_id)
-WHERE (t.suspended, t.resumed) IS DISTINCT FROM (x.begun, x.gone_on)
+LEFT JOIN counted t USING (execution_id)
+WHERE (t.suspended, t.resumed) IS DISTINCT FROM (x.begun, x.resumed)
 UNION ALL
 SELECT 'a signal has one event', count(*) FROM (
     SELECT execution_id, count(*) AS signals FROM signal GROUP BY execution_id) AS x
-LEFT JOIN tally t USING (execution_id) WHERE t.signalled IS DISTINCT FROM x.signals
+LEFT JOIN counted t USING (execution_id) WHERE t.signalled IS DISTINCT FROM x.signals

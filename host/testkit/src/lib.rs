@@ -1,6 +1,7 @@
 //! What tests share: databases of their own, time that can be moved, and waiting
 //! without sleeping.
 
+mod answered;
 mod component;
 mod database;
 mod eventually;
@@ -11,6 +12,7 @@ mod parts;
 mod proxy;
 mod random;
 
+pub use answered::Answered;
 pub use component::{HandmadeComponent, Run};
 pub use database::{Database, SECRETS_KEY, database};
 pub use eventually::eventually;

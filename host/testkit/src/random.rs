@@ -12,7 +12,7 @@ impl Random {
     /// Begins with the seed of the environment, or another each time.
     ///
     /// # Panics
-    /// When `FLOWHOST_SEED` is no number.
+    /// When `FLOWHOST_SEED` is not a number.
     pub fn new() -> Self {
         let seed = match std::env::var("FLOWHOST_SEED") {
             Ok(text) => text.parse().expect("FLOWHOST_SEED is a number"),
@@ -27,7 +27,7 @@ impl Random {
     /// `FLOWHOST_FUZZ_SECONDS` says.
     ///
     /// # Panics
-    /// When `FLOWHOST_FUZZ_SECONDS` is no number.
+    /// When `FLOWHOST_FUZZ_SECONDS` is not a number.
     pub fn rounds(rounds: u32, mut look: impl FnMut(&mut Self)) {
         let mut random = Self::new();
         let longer = std::env::var("FLOWHOST_FUZZ_SECONDS")

@@ -2,7 +2,7 @@
 
 use model::{Cursor, Event, EventKind, EventsRefusal, ExecutionId, LeaseId, Limits, SignalId};
 
-use crate::execution::label;
+use crate::row::label;
 use crate::{Answer, Engine, Error, Listed};
 
 impl Engine {

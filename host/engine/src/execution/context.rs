@@ -4,19 +4,20 @@ use std::collections::BTreeMap;
 
 use model::{ExecutionId, ExecutionPolicy};
 
-use super::{Payload, frozen_policy};
+use crate::checks::Payload;
+use crate::row::{policy, tags};
 use crate::{Engine, Error};
 
 /// What an execution was created with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExecutionContext {
-    /// Which handler it needs.
+    /// The kind of handler it needs.
     pub kind: String,
-    /// What the handler gets.
+    /// What the handler is given.
     pub input: Payload,
-    /// Labels, as they are now.
+    /// Labels by key, as they are now.
     pub tags: BTreeMap<String, String>,
-    /// The frozen policy.
+    /// The policy, frozen when it was created.
     pub policy: ExecutionPolicy,
 }
 
@@ -44,15 +45,8 @@ impl Engine {
         Ok(Some(ExecutionContext {
             kind: row.kind,
             input: Payload::new(row.input_type, row.input),
-            tags: row
-                .tags
-                .chunks_exact(2)
-                .map(|pair| (pair[0].clone(), pair[1].clone()))
-                .collect(),
-            policy: match row.policy {
-                Some(text) => frozen_policy(id.uuid(), &text)?,
-                None => ExecutionPolicy::default(),
-            },
+            tags: tags(Some(row.tags)),
+            policy: policy(id.uuid(), row.policy.as_deref())?,
         }))
     }
 }

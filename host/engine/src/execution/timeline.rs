@@ -10,71 +10,71 @@ use model::{
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::row::{count, epoch, label};
 use crate::listed::StoredTime;
+use crate::row::{count, epoch, label, optional_label};
 use crate::{Engine, Error, Listed};
 
 /// One numbered try at an execution.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Attempt {
-    /// Its number, from zero.
+    /// The number of this attempt, from zero.
     pub attempt: u32,
     /// Why it exists.
     pub attempt_type: AttemptType,
-    /// Where it stands.
+    /// Whether it runs or how it ended.
     pub lifecycle: AttemptLifecycle,
-    /// The leases it ran under, in order; more than one if it was put down.
+    /// The leases it ran under, in order; more than one if it was delayed or suspended.
     pub leases: Vec<AttemptLease>,
 }
 
 /// One lease of an attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AttemptLease {
-    /// Generation of ownership.
+    /// Grows with every lease of the execution.
     pub epoch: u64,
-    /// This grant.
+    /// The id of this lease alone.
     pub lease_id: LeaseId,
-    /// Who held it.
+    /// The worker instance that held it.
     pub worker_instance_id: String,
-    /// From when.
+    /// When the worker got it.
     pub acquired_at: OffsetDateTime,
-    /// To when; absent while it is held.
+    /// When it ended; absent while it is held.
     pub released_at: Option<OffsetDateTime>,
-    /// How it ended.
+    /// How it ended; absent while it is held.
     pub ended: Option<AttemptEnd>,
     /// How often it was renewed.
     pub renewals: u32,
-    /// Which component ran.
+    /// The component that ran; absent for other workers.
     pub component: Option<Digest>,
-    /// What went wrong.
+    /// Why it ended without success; absent otherwise.
     pub failure: Option<Failure>,
-    /// What it used.
+    /// What it used, where its host measured that.
     pub usage: Option<Usage>,
-    /// What it logged, one record per line.
+    /// What it logged, one record per line; absent if nothing.
     pub log: Option<String>,
 }
 
 /// One thing that happened to an execution.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HistoryEntry {
-    /// When.
+    /// When it happened, by the database's clock.
     pub at: OffsetDateTime,
-    /// What: `created`, `acquired`, the end of a lease, an operator's verb, or the
+    /// What happened: `created`, `acquired`, the end of a lease, an operator's verb, or the
     /// outcome.
     pub what: String,
-    /// Attempt concerned, from zero.
+    /// The attempt concerned, from zero; absent if none is.
     pub attempt: Option<u32>,
-    /// Epoch concerned.
+    /// The epoch concerned; absent if none is.
     pub epoch: Option<u64>,
-    /// Worker concerned.
+    /// The worker instance concerned; absent if none is.
     pub worker_instance_id: Option<String>,
-    /// More, for people.
+    /// More on it, for people.
     pub detail: Option<String>,
 }
 
 impl Engine {
     /// Lists the attempts of an execution, oldest first; the running one last. One of
-    /// which a lease cannot be shown is told of by its number.
+    /// which a lease cannot be read is listed by its number.
     pub async fn attempts(&self, id: ExecutionId) -> Result<Listed<Attempt>, Error> {
         let rows = sqlx::query_file_as!(
             LeaseRow,
@@ -91,7 +91,7 @@ impl Engine {
             let last = attempts.last_mut().filter(|(last, _)| *last == number);
             match (last, lease) {
                 (None, lease) => attempts.push((number, lease)),
-                // One that cannot be shown already is told of once.
+                // One that cannot be read is listed once.
                 (Some((_, Err(_))), _) => {}
                 (Some((_, Ok(attempt))), Ok(more)) => {
                     attempt.lifecycle = more.lifecycle;
@@ -104,7 +104,7 @@ impl Engine {
     }
 
     /// Lists what happened to an execution, oldest first; empty if there is none.
-    /// Attempts and operations that cannot be shown are told of beside it.
+    /// Attempts and operations that cannot be read are listed beside it.
     pub async fn history(&self, id: ExecutionId) -> Result<Listed<HistoryEntry>, Error> {
         let Some(info) = self.get(id, None).await? else {
             return Ok(Listed::default());
@@ -168,7 +168,7 @@ impl Engine {
     }
 }
 
-/// A lease of an attempt, as the statement answers it.
+/// A lease of an attempt, as `attempts.sql` answers it.
 struct LeaseRow {
     epoch: i64,
     attempt: i32,
@@ -196,14 +196,11 @@ impl LeaseRow {
     /// Reads the lease as the only one of its attempt.
     fn read(self) -> Result<Attempt, Error> {
         let number = count(self.attempt);
-        let ended: Option<AttemptEnd> = self
-            .ended
-            .map(|text| label("attempt", "ended", number, &text))
-            .transpose()?;
-        let class = self
-            .failure_class
-            .map(|text| label::<FailureClass>("attempt", "failure_class", number, &text))
-            .transpose()?;
+        let ended: Option<AttemptEnd> =
+            optional_label("attempt", "ended", number, self.ended.as_deref())?;
+        let class = self.failure_class.as_deref();
+        let class: Option<FailureClass> =
+            optional_label("attempt", "failure_class", number, class)?;
         let lease = AttemptLease {
             epoch: epoch(self.epoch),
             lease_id: LeaseId(self.lease_id),

@@ -1,8 +1,7 @@
 //! Waiting for the end of an execution.
 //!
-//! Nothing is held while waiting but a place in a map: an end on this host wakes
-//! the waiter, and a look that comes back at growing intervals finds an end on
-//! another. Looks of many waiters ride in one statement.
+//! A waiter holds only a place in a map: an end on this host wakes it, and a probe at
+//! growing intervals finds an end on another host. Probes of many waiters are batched.
 
 use std::collections::HashMap;
 use std::pin::pin;
@@ -12,14 +11,14 @@ use model::{CreateRefusal, ExecutionId, Outcome, Partition};
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::Statements;
 use super::create::{Create, Created, Prepared};
-use super::read::ExecutionInfo;
-use super::row::label;
+use super::info::ExecutionInfo;
 use crate::coalesce::{Flush, Rider};
+use crate::row::label;
+use crate::statements::Statements;
 use crate::{Answer, Engine, Error};
 
-/// First pause between two looks; it doubles up to [`POLL_MAX`].
+/// First pause between two probes; it doubles up to [`POLL_MAX`].
 const POLL_MIN: Duration = Duration::from_millis(250);
 const POLL_MAX: Duration = Duration::from_secs(2);
 
@@ -46,18 +45,18 @@ impl Engine {
         let waiter = self.inner.wake.wait_for(id);
         let mut pause = POLL_MIN;
         loop {
-            // Registered before the look, so that an end in between wakes.
+            // Registered before the probe, so that an end in between wakes.
             let mut notified = pin!(waiter.notified());
             notified.as_mut().enable();
-            if self.inner.look.call(LookCall(id)).await?.is_some() {
+            if self.inner.outcome.call(OutcomeCall(id)).await?.is_some() {
                 return Ok(true);
             }
             let now = Instant::now();
             if now >= deadline {
                 return Ok(false);
             }
-            let look = deadline.min(now + pause);
-            if tokio::time::timeout_at(look, notified).await.is_ok() {
+            let probe_at = deadline.min(now + pause);
+            if tokio::time::timeout_at(probe_at, notified).await.is_ok() {
                 return Ok(true);
             }
             pause = (pause * 2).min(POLL_MAX);
@@ -101,9 +100,9 @@ impl Engine {
             Err(refused) => return Ok(Err(refused)),
         };
         if let Created::Created { .. } = created {
-            let look = deadline.min(Instant::now() + POLL_MIN);
+            let probe_at = deadline.min(Instant::now() + POLL_MIN);
             tokio::select! {
-                looked = tokio::time::timeout_at(look, notified) => if looked.is_ok() {
+                woken = tokio::time::timeout_at(probe_at, notified) => if woken.is_ok() {
                     return Ok(Ok((created, true)));
                 },
                 () = &mut enough => return Ok(Ok((created, false))),
@@ -117,11 +116,11 @@ impl Engine {
     }
 }
 
-/// One look at whether an execution has ended.
-pub(crate) struct LookCall(ExecutionId);
+/// One probe for the outcome of an execution.
+pub(crate) struct OutcomeCall(ExecutionId);
 
-impl Rider for LookCall {
-    /// Looks of two waiters for one execution get two answers.
+impl Rider for OutcomeCall {
+    /// Probes of two waiters for one execution get two answers.
     type Key = ExecutionId;
 
     fn partition(&self) -> Partition {
@@ -133,13 +132,13 @@ impl Rider for LookCall {
     }
 }
 
-impl Flush<LookCall> for Statements {
+impl Flush<OutcomeCall> for Statements {
     type Verdict = Option<Outcome>;
 
     async fn flush(
         &self,
         partition: Partition,
-        batch: &[Box<LookCall>],
+        batch: &[Box<OutcomeCall>],
         _retried: bool,
     ) -> Result<Vec<Option<Outcome>>, Error> {
         let ids: Vec<Uuid> = batch.iter().map(|call| call.0.uuid()).collect();

@@ -8,8 +8,8 @@ use model::{ExecutionId, GrantKind, GrantRefusal, Invalid, Limits};
 use sha2::{Digest as _, Sha256};
 use time::OffsetDateTime;
 
-use crate::crypto::HeldGrant;
-use crate::execution::lapsed;
+use crate::handle::HeldGrant;
+use crate::lease::EndLease;
 use crate::{Answer, Engine, Error, mint};
 
 /// To whom an execution shall be promised, and for how long.
@@ -90,8 +90,12 @@ impl Engine {
             return Ok(Err(invalid.into()));
         }
         if let Some((fence, at_cap)) = self.lapsed_lease(id).await? {
-            // A refusal means that somebody else acted first.
-            let _ = self.inner.release.call(lapsed(fence, at_cap)).await?;
+            // A refusal means that another host acted first.
+            let _ = self
+                .inner
+                .end_lease
+                .call(EndLease::expired(fence, at_cap))
+                .await?;
         }
         self.issue(id, GrantKind::Reclaim, &wanted).await
     }

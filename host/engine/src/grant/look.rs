@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use model::{ExecutionId, Fence, GrantSight, LeaseId, Outcome, StateKind};
 
-use crate::execution::{count, epoch, label};
+use crate::row::{count, epoch, label};
 use crate::{Engine, Error};
 
 impl Engine {

@@ -1,13 +1,13 @@
 //! redeem: a promised execution → active, under the lease of whoever it was
 //! promised to.
 //!
-//! The statement is that of every claim; see `execution/claim.rs` for locks and
+//! The statement is that of every claim; see `lease/claim` for locks and
 //! events.
 
 use model::{GrantKind, RedeemRefusal};
 
-use crate::crypto::HeldGrant;
-use crate::execution::Claimed;
+use crate::handle::HeldGrant;
+use crate::lease::Claimed;
 use crate::{Answer, Engine, HeldLease};
 
 impl Engine {

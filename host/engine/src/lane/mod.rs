@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use model::{Invalid, LaneState, Limits, Partition};
 use time::OffsetDateTime;
 
-use crate::execution::label;
+use crate::row::label;
 use crate::{Answer, Engine, Error, Listed};
 use turns::{Server, Turns};
 

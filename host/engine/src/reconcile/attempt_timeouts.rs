@@ -4,11 +4,12 @@
 //! host keeps the lease and does not. Event: `retry_scheduled` or
 //! `execution_expired`.
 
-use model::{EngineCode, ExecutionId, ExecutionPolicy, Failure, Fence, LeaseId};
+use model::{EngineCode, ExecutionId, Failure, Fence, LeaseId};
 
 use super::SWEEP_MAX;
 use super::expired_leases::count_applied;
-use crate::execution::{Condition, Report, failed, frozen_policy, readable};
+use crate::lease::{EndLease, Report};
+use crate::row::{policy, readable};
 use crate::{Engine, Error};
 
 impl Engine {
@@ -29,12 +30,9 @@ impl Engine {
         .await?;
         let mut calls = Vec::with_capacity(rows.len());
         for row in rows {
-            let policy = match &row.policy {
-                None => ExecutionPolicy::default(),
-                Some(text) => match readable(frozen_policy(row.execution_id, text)) {
-                    Some(policy) => policy,
-                    None => continue,
-                },
+            let policy = policy(row.execution_id, row.policy.as_deref());
+            let Some(policy) = readable(policy) else {
+                continue;
             };
             let fence = Fence {
                 execution_id: ExecutionId::from_uuid(row.execution_id),
@@ -46,16 +44,9 @@ impl Engine {
                 EngineCode::AttemptTimeout,
                 "the attempt ran longer than its policy allows",
             );
-            calls.push(failed(
-                fence,
-                Condition::Overdue,
-                failure,
-                true,
-                Report::default(),
-                &policy,
-                row.retries.unsigned_abs(),
-            ));
+            let (report, retries) = (Report::default(), row.retries.unsigned_abs());
+            calls.push(EndLease::timed_out(fence, failure, report, &policy, retries).overdue());
         }
-        count_applied(self.inner.release.call_all(calls).await)
+        count_applied(self.inner.end_lease.call_all(calls).await)
     }
 }

@@ -2,10 +2,10 @@
 //!
 //! Event: `execution_expired`.
 
-use model::{AttemptEnd, CancelSource, EngineCode, EventKind, ExecutionId, Outcome};
+use model::{CancelSource, EngineCode, ExecutionId};
 
 use super::SWEEP_MAX;
-use crate::execution::{FinishCall, FinishVerdict};
+use crate::execution::{FinishCall, FinishGuard, FinishVerdict};
 use crate::{Engine, Error};
 
 impl Engine {
@@ -47,16 +47,9 @@ impl Engine {
 }
 
 fn overdue(id: ExecutionId) -> FinishCall {
+    let (guard, code) = (FinishGuard::PastDeadline, EngineCode::ExecutionDeadline);
     FinishCall {
-        id,
-        ended: AttemptEnd::Expired,
-        outcome: Outcome::Expired,
-        code: EngineCode::ExecutionDeadline,
         message: Some("the execution was not finished by its deadline".to_owned()),
-        source: Some(CancelSource::SystemTimeout.to_string()),
-        event: EventKind::ExecutionExpired,
-        only_due: true,
-        suspension: None,
-        operation: None,
+        ..FinishCall::expired(id, guard, code, CancelSource::SystemTimeout)
     }
 }

@@ -5,7 +5,7 @@
 use model::{ExecutionId, Fence, LeaseId};
 
 use super::SWEEP_MAX;
-use crate::execution::lapsed;
+use crate::lease::EndLease;
 use crate::{Engine, Error};
 
 impl Engine {
@@ -34,10 +34,10 @@ impl Engine {
                     attempt: row.attempt.unsigned_abs(),
                 };
                 let at_cap = row.reclaims >= row.max_reclaims;
-                lapsed(fence, at_cap)
+                EndLease::expired(fence, at_cap)
             })
             .collect();
-        let verdicts = self.inner.release.call_all(calls).await;
+        let verdicts = self.inner.end_lease.call_all(calls).await;
         count_applied(verdicts)
     }
 }

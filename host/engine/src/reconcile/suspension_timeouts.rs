@@ -4,14 +4,15 @@
 //! Events: `failed`, `cancelled`, `execution_expired`, `resumed`, `escalated`.
 
 use model::{
-    AttemptEnd, CancelSource, EngineCode, EventKind, ExecutionId, Outcome, Partition,
-    SuspensionCloseReason, SuspensionId, TimeoutBehavior,
+    CancelSource, EngineCode, ExecutionId, Outcome, Partition, SuspensionCloseReason, SuspensionId,
+    TimeoutBehavior,
 };
 use uuid::Uuid;
 
 use super::SWEEP_MAX;
-use crate::execution::{FinishCall, FinishVerdict, label, readable};
-use crate::signal::{DeliverCall, DeliverVerdict, Resume};
+use crate::execution::{FinishCall, FinishGuard, FinishVerdict};
+use crate::row::{label, readable};
+use crate::suspension::{DeliverCall, DeliverVerdict, Resume};
 use crate::{Engine, Error};
 
 /// A suspension whose time has passed.
@@ -119,21 +120,19 @@ fn timed_out(
     suspension: SuspensionId,
     reason: SuspensionCloseReason,
 ) -> FinishCall {
-    let (outcome, event) = match reason {
-        SuspensionCloseReason::TimedOutCancel => (Outcome::Cancelled, EventKind::Cancelled),
-        SuspensionCloseReason::TimedOutExpire => (Outcome::Expired, EventKind::ExecutionExpired),
-        _ => (Outcome::Failed, EventKind::Failed),
+    let outcome = match reason {
+        SuspensionCloseReason::TimedOutCancel => Outcome::Cancelled,
+        SuspensionCloseReason::TimedOutExpire => Outcome::Expired,
+        _ => Outcome::Failed,
     };
     FinishCall {
         id,
-        ended: AttemptEnd::Expired,
+        guard: FinishGuard::TimedOut(suspension),
         outcome,
         code: EngineCode::SuspensionTimeout,
         message: Some("what the execution waited for did not come in time".to_owned()),
-        source: Some(CancelSource::SystemTimeout.to_string()),
-        event,
-        only_due: false,
-        suspension: Some(suspension),
+        source: CancelSource::SystemTimeout,
+        close_reason: reason,
         operation: None,
     }
 }

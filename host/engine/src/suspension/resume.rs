@@ -1,18 +1,21 @@
-//! resume: suspended → waiting or delayed, although the condition is not satisfied.
+//! resume: suspended → waiting or delayed, without its condition.
 //!
-//! Written by [`crate::signal`], where a signal, a time limit and an operator that meet end
-//! a suspension once. Event: `resumed`.
+//! Goes the way signals go, see `deliver.rs`, so that a signal, a time limit and an
+//! operator who meet end a suspension once. Event: `resumed`.
 
 use model::{Invalid, Limits, OperateRefusal, SuspensionCloseReason};
 
-use crate::execution::{Operate, Operation, Place, TRIES, count, moving};
-use crate::signal::{DeliverCall, DeliverVerdict, Resume};
+use super::deliver::{DeliverCall, DeliverVerdict, Resume};
+use crate::operate::{Operate, Operation};
+use crate::operator::CurrentState;
+use crate::row::count;
+use crate::statements::{TRIES, conflict};
 use crate::{Answer, Engine, Error};
 
 impl Engine {
-    /// Resumes a suspended execution although its condition is not satisfied, after this
-    /// delay in milliseconds, or else after that of its resume policy. A repeat by the same
-    /// operator succeeds again until the execution is suspended again.
+    /// Has a suspended execution go on although its condition is not satisfied,
+    /// after a delay if one is given, or else after that of its resume policy. A repeat by
+    /// the same operator succeeds again until the execution is suspended again.
     ///
     /// # Refusals
     /// `execution_not_suspended` unless it is suspended.
@@ -33,7 +36,7 @@ impl Engine {
         }
         for _ in 0..TRIES {
             let namespace = operate.namespace.as_deref();
-            let Some(place) = self.place(operate.id, namespace).await? else {
+            let Some(place) = self.current_state(operate.id, namespace).await? else {
                 return Ok(Err(OperateRefusal::ExecutionNotFound));
             };
             let Some(suspension) = place.suspension else {
@@ -60,26 +63,24 @@ impl Engine {
             let call = DeliverCall::resume(operate.id, resume);
             match self.inner.deliver.call(call).await? {
                 DeliverVerdict::Resume(true) => return Ok(Ok(())),
-                // A signal, a time limit or another operator resumed it first.
+                // It went on before, by somebody else.
                 DeliverVerdict::Resume(false) => {}
                 DeliverVerdict::Unreadable(error) => return Err(error),
-                DeliverVerdict::Signal(_) | DeliverVerdict::Conflict => break,
+                DeliverVerdict::Signal(_) | DeliverVerdict::Moving => break,
             }
         }
-        Err(moving(operate.id))
+        Err(conflict(operate.id))
     }
 
-    /// Whether the same request ended the last suspension since the last replay.
+    /// Whether the same request ended the last suspension of this life.
     async fn resumed_before(
         &self,
         operate: &Operate,
         delay_ms: Option<u64>,
-        place: &Place,
+        place: &CurrentState,
     ) -> Result<bool, Error> {
         let last = self.last_operation(operate.id, &["resume"]).await?;
-        if !last.is_some_and(|last| {
-            last.by == operate.by && last.detail == Resume::operation_detail(delay_ms)
-        }) {
+        if !last.is_some_and(|last| last.by == operate.by && last.detail == detail(delay_ms)) {
             return Ok(false);
         }
         let id = operate.id;
@@ -96,4 +97,9 @@ impl Engine {
             it.close_reason.as_deref() == Some(reason) && count(it.replays) == place.replays
         }))
     }
+}
+
+/// Says what an operator asked for besides.
+pub(super) fn detail(delay_ms: Option<u64>) -> Option<String> {
+    delay_ms.map(|ms| format!("after {ms} ms"))
 }

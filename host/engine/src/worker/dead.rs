@@ -7,7 +7,8 @@
 use model::{ExecutionId, Fence, Invalid, LeaseId, Limits, WorkerRefusal};
 
 use super::heartbeat::instance_name;
-use crate::execution::{count, epoch, revoked};
+use crate::lease::EndLease;
+use crate::row::{count, epoch};
 use crate::{Answer, Engine, Error};
 
 /// Leases revoked by one batch.
@@ -104,10 +105,10 @@ impl Engine {
                         epoch: epoch(row.epoch),
                         attempt: count(row.attempt),
                     };
-                    revoked(fence, &why, row.at_cap)
+                    EndLease::revoked(fence, &why, row.at_cap)
                 })
                 .collect();
-            for verdict in self.inner.release.call_all(calls).await {
+            for verdict in self.inner.end_lease.call_all(calls).await {
                 // A refusal means that the lease ended by itself first.
                 if verdict?.is_ok() {
                     ended += 1;

@@ -3,7 +3,7 @@
 use model::WorkerType;
 use time::OffsetDateTime;
 
-use crate::execution::{count, label};
+use crate::row::{count, label};
 use crate::{Engine, Error, Listed};
 
 /// A worker as others see it.

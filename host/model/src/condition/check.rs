@@ -1,5 +1,5 @@
-//! Checks a condition before it is stored: that it makes sense on its own, and together
-//! with the waitpoints bound for it.
+//! What a condition must satisfy before it is stored: that it makes sense on its own,
+//! and together with the waitpoints bound for it.
 //!
 //! The first fault found is reported.
 
@@ -14,8 +14,8 @@ impl ResumeCondition {
     /// Checks a condition together with the keys of the waitpoints bound for it,
     /// the primary one first, and whether the suspension has a time limit.
     ///
-    /// A single waitpoint may be bound without being named by the condition, so that an
-    /// `OperatorOnly` suspension is listed with one; of several, each must be named.
+    /// One waitpoint may be bound without being looked at, so that an
+    /// `OperatorOnly` suspension has one to be shown by; of several each must be.
     ///
     /// # Errors
     /// The first fault, by name.
@@ -45,8 +45,8 @@ impl ResumeCondition {
 
     fn check_bound<K: AsRef<str>>(&self, bound: &[K]) -> Result<(), ConditionError> {
         let keys: HashSet<&str> = bound.iter().map(AsRef::as_ref).collect();
-        let named = self.waitpoint_keys();
-        if let Some(missing) = named.iter().find(|key| !keys.contains(*key)) {
+        let looked_at = self.waitpoint_keys();
+        if let Some(missing) = looked_at.iter().find(|key| !keys.contains(*key)) {
             let (fault, detail) = match self {
                 Self::Single { .. } if keys.len() == 1 => (
                     ConditionFault::WaitpointKeyMismatch,
@@ -57,16 +57,21 @@ impl ResumeCondition {
                     "is the key of no waitpoint bound",
                 ),
             };
-            let detail = format!("{} {detail}", quoted(missing));
+            let detail = format!("{} {detail}", shown(missing));
             return Err(ConditionError::new(fault, ROOT, detail));
         }
-        let named: HashSet<&str> = named.into_iter().collect();
-        let extra = bound.iter().position(|key| !named.contains(key.as_ref()));
+        let looked_at: HashSet<&str> = looked_at.into_iter().collect();
+        let extra = bound
+            .iter()
+            .position(|key| !looked_at.contains(key.as_ref()));
         match extra {
             Some(at) if bound.len() > 1 => Err(ConditionError::new(
                 ConditionFault::ExtraBindingNotReferencedByCondition,
                 format!("waitpoints[{at}]"),
-                format!("the condition does not name {}", quoted(bound[at].as_ref())),
+                format!(
+                    "the condition does not look at {}",
+                    shown(bound[at].as_ref())
+                ),
             )),
             _ => Ok(()),
         }
@@ -102,14 +107,14 @@ fn check_bindings<K: AsRef<str>>(bound: &[K]) -> Result<(), ConditionError> {
             return Err(ConditionError::new(
                 ConditionFault::WaitpointKeyRepeated,
                 path,
-                format!("another waitpoint is bound as {}", quoted(key)),
+                format!("another waitpoint is bound as {}", shown(key)),
             ));
         }
     }
     Ok(())
 }
 
-fn quoted(key: &str) -> String {
+fn shown(key: &str) -> String {
     format!("`{}`", key.escape_debug())
 }
 

@@ -1,10 +1,11 @@
-//! Conditions: which signals let a suspended execution resume.
+//! Conditions: which signals let a suspended execution go on.
 //!
-//! A condition is a tree. Its leaves match signals of named waitpoints, or none;
-//! [`CompositeBody::AllOf`] joins conditions. It is evaluated from all signals each time
-//! ([`evaluate`]), so there is no stored progress that could disagree with them.
+//! A condition is a tree. Its leaves look at the signals of named waitpoints or
+//! at none; [`CompositeBody::AllOf`] joins conditions. What it says is decided
+//! anew from all signals each time ([`evaluate`]), so there is no bookkeeping
+//! that could disagree with them.
 //!
-//! In JSON, as FlowFabric writes it:
+//! In JSON, as the ancestor writes it:
 //!
 //! ```json
 //! {"Single": {"waitpoint_key": "approval", "matcher": {"ByName": "approved"}}}
@@ -34,10 +35,10 @@ pub use evaluate::{Evaluation, SignalFact, evaluate};
 pub use fault::{ConditionError, ConditionFault};
 pub use flat::FlatCondition;
 
-/// Which signals a suspended execution must receive to resume.
+/// What must have happened for a suspended execution to go on.
 ///
-/// Values can be built that make no sense; call [`ResumeCondition::check`], which names
-/// the fault, before a condition is stored.
+/// Values can be built that make no sense; [`ResumeCondition::check`] says so by
+/// name, and is to be asked before a condition is stored.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub enum ResumeCondition {
@@ -45,23 +46,23 @@ pub enum ResumeCondition {
     Single {
         /// The waitpoint, by its name within the suspension.
         waitpoint_key: String,
-        /// Which signals there count.
+        /// Which signals count.
         matcher: SignalMatcher,
     },
     /// No signal, whatever its name; an operator resumes.
     OperatorOnly,
     /// No signal, whatever its name; the suspension's time limit ends it.
     TimeoutOnly,
-    /// A condition made of others, or of several signals.
+    /// Made of others.
     Composite(CompositeBody),
 }
 
 /// Which signals count.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum SignalMatcher {
-    /// Signals of this name, compared byte by byte.
+    /// Those of this name, compared byte by byte.
     ByName(String),
-    /// Signals of any name.
+    /// All.
     Wildcard,
 }
 
@@ -71,32 +72,31 @@ pub enum SignalMatcher {
 pub enum CompositeBody {
     /// Every member is satisfied; one signal may serve several.
     AllOf {
-        /// The conditions, at least one.
+        /// At least one.
         members: Vec<ResumeCondition>,
     },
     /// At least `n` different things among the signals that count.
     Count {
-        /// How many, at least 1.
+        /// At least 1.
         n: u32,
-        /// What must differ between signals for each to count.
+        /// What must differ.
         count_kind: CountKind,
         /// Which signals count; absent: all at the waitpoints.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         matcher: Option<SignalMatcher>,
-        /// Keys of the waitpoints whose signals count; at least one. A key named twice
-        /// counts once.
+        /// Whose signals count; at least one. One named twice counts once.
         waitpoints: Vec<String>,
     },
 }
 
 named! {
-    /// What must differ between signals for each to count.
+    /// What must differ for a signal to count once more.
     pub enum CountKind ("count kind") {
-        /// The waitpoint they were sent to.
+        /// The waitpoint.
         DistinctWaitpoints = "DistinctWaitpoints",
-        /// Their id: each signal counts.
+        /// The signal: each counts.
         DistinctSignals = "DistinctSignals",
-        /// Their sender: the pair of source type and source identity.
+        /// Who sent it: the pair of source type and source identity.
         DistinctSources = "DistinctSources",
     }
 }
@@ -133,7 +133,7 @@ impl ResumeCondition {
         })
     }
 
-    /// Lists the keys of the waitpoints it names, each once, in the order of their first
+    /// Lists the waitpoints it looks at, each once, in the order of their first
     /// mention.
     pub fn waitpoint_keys(&self) -> Vec<&str> {
         let mut keys = Vec::new();
@@ -153,10 +153,10 @@ impl ResumeCondition {
     }
 
     /// Visits every node, each before what it is made of.
-    fn visit<'a>(&'a self, visitor: &mut impl FnMut(&'a Self)) {
-        visitor(self);
+    fn visit<'a>(&'a self, look: &mut impl FnMut(&'a Self)) {
+        look(self);
         if let Self::Composite(CompositeBody::AllOf { members }) = self {
-            members.iter().for_each(|member| member.visit(visitor));
+            members.iter().for_each(|member| member.visit(look));
         }
     }
 }
@@ -166,7 +166,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn json_is_as_flowfabric_writes_it() {
+    fn json_is_the_ancestor_s() {
         for text in [
             r#"{"Single":{"waitpoint_key":"a","matcher":{"ByName":"x"}}}"#,
             r#"{"Single":{"waitpoint_key":"a","matcher":"Wildcard"}}"#,
@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn unknown_conditions_are_refused() {
+    fn what_nobody_knows_is_no_condition() {
         for text in [
             "{}",
             r#""Never""#,

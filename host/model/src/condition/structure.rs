@@ -1,4 +1,5 @@
-//! Checks a condition on its own: its size, and that each node makes sense.
+//! What can be said of a condition on its own: how large it is, and that each node
+//! makes sense.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -10,7 +11,7 @@ use super::{
 use crate::{Limits, names};
 
 impl ResumeCondition {
-    /// Checks a condition on its own, without the waitpoints bound for it.
+    /// Checks what can be said of a condition on its own.
     ///
     /// # Errors
     /// The first fault, by name.
@@ -19,7 +20,7 @@ impl ResumeCondition {
     }
 }
 
-/// Counts nodes while it visits them, so that a condition that is too large is refused
+/// Counts while it walks, so that a condition that is too large is given up
 /// early.
 #[derive(Default)]
 struct Structure {

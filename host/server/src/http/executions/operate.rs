@@ -189,7 +189,7 @@ pub async fn priority(
 ) -> Result<Json<api::Execution>, Problem> {
     let (operate, request): (_, SetPriority) = asked(&app, id, query, &headers, body).await?;
     let priority = model::priority(request.priority)?;
-    app.engine.prioritise(operate, priority).await??;
+    app.engine.prioritize(operate, priority).await??;
     after(&app, id).await
 }
 

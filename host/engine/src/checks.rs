@@ -1,0 +1,68 @@
+//! What callers give to many verbs, payloads and texts, and its bounds.
+
+use model::Invalid;
+use sha2::{Digest as _, Sha256};
+
+/// Bytes with the media type their producer gave them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Payload {
+    /// A media type such as `application/json`; never empty once it is stored.
+    pub content_type: String,
+    /// The bytes, which the engine never looks into.
+    pub data: Vec<u8>,
+}
+
+impl Payload {
+    /// Builds a payload.
+    pub fn new(content_type: impl Into<String>, data: impl Into<Vec<u8>>) -> Self {
+        Self {
+            content_type: content_type.into(),
+            data: data.into(),
+        }
+    }
+
+    /// Returns what tells it from another payload: SHA-256 of the media type, a zero
+    /// byte and the bytes, as `observe.sql` computes it.
+    pub(crate) fn digest(&self) -> [u8; 32] {
+        Sha256::new()
+            .chain_update(&self.content_type)
+            .chain_update([0])
+            .chain_update(&self.data)
+            .finalize()
+            .into()
+    }
+}
+
+/// Checks a media type: printable ASCII of bounded length; an empty one means
+/// `application/octet-stream`.
+pub(crate) fn content_type(field: &'static str, text: &mut String) -> Result<(), Invalid> {
+    if text.is_empty() {
+        "application/octet-stream".clone_into(text);
+    }
+    model::media_type(field, text)
+}
+
+/// Checks the length of a payload.
+pub(crate) fn payload_bytes(field: &'static str, bytes: usize, max: u32) -> Result<(), Invalid> {
+    if bytes <= max as usize {
+        Ok(())
+    } else {
+        Err(too_long(field, bytes, max as usize))
+    }
+}
+
+/// Checks a text for people that a caller gives: bounded, and without the one
+/// character that the database cannot hold.
+pub(crate) fn text(field: &'static str, text: &str, max: usize) -> Result<(), Invalid> {
+    if text.len() > max {
+        Err(too_long(field, text.len(), max))
+    } else if text.contains('\0') {
+        Err(Invalid::new(field, "holds U+0000, which cannot be stored"))
+    } else {
+        Ok(())
+    }
+}
+
+fn too_long(field: &'static str, bytes: usize, max: usize) -> Invalid {
+    Invalid::new(field, format!("{bytes} bytes exceed the limit of {max}"))
+}

@@ -1,0 +1,220 @@
+//! Requests to create executions, and their answers.
+
+use std::collections::BTreeMap;
+
+use model::{
+    CreateRefusal, ExecutionId, ExecutionPolicy, FlowId, Invalid, LANE_DEFAULT, Moment,
+    NAMESPACE_DEFAULT, Partition, Partitions, PublicState,
+};
+
+use super::check::{check, request_digest};
+use super::existing::{self, Existing};
+use super::statement::CreateCall;
+use crate::checks::Payload;
+use crate::{Answer, Engine, Error, mint};
+
+/// A request for one execution.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Create {
+    /// Its id, for callers that make their own: a version 7 UUID on a partition of
+    /// the instance, and on that of the idempotency key if there is one.
+    pub id: Option<ExecutionId>,
+    /// The namespace it belongs to, which must be a valid name.
+    pub namespace: String,
+    /// The queue it joins; must exist and take work.
+    pub lane: String,
+    /// The kind of handler it needs; some component must offer it.
+    pub kind: String,
+    /// 0 to 9000; within its partition a higher one is served first.
+    pub priority: u16,
+    /// What the handler is given; bounded by [`model::Limits::input_bytes_max`].
+    pub input: Payload,
+    /// Who asks, for people; at most 255 bytes.
+    pub creator: Option<String>,
+    /// Makes the request safe to repeat, for as long as the policy's window.
+    pub idempotency_key: Option<String>,
+    /// Labels by key, at most [`model::Limits::TAGS_MAX`].
+    pub tags: BTreeMap<String, String>,
+    /// How it is retried, bounded and routed; frozen from now on.
+    pub policy: ExecutionPolicy,
+    /// Becomes due after this many milliseconds; excludes `delay_until`.
+    pub delay_ms: Option<u64>,
+    /// Becomes due at this time; excludes `delay_ms`.
+    pub delay_until: Option<Moment>,
+    /// Expires at this time unless it has finished; absent: as the policy says.
+    pub deadline_at: Option<Moment>,
+    /// The flow it is a member of, which chooses its partition.
+    pub flow_id: Option<FlowId>,
+    /// W3C trace context of the caller; at most 128 bytes.
+    pub traceparent: Option<String>,
+}
+
+impl Create {
+    /// Returns a request with every default.
+    pub fn new(kind: impl Into<String>, input: Payload) -> Self {
+        Self {
+            id: None,
+            namespace: NAMESPACE_DEFAULT.to_owned(),
+            lane: LANE_DEFAULT.to_owned(),
+            kind: kind.into(),
+            priority: 0,
+            input,
+            creator: None,
+            idempotency_key: None,
+            tags: BTreeMap::new(),
+            policy: ExecutionPolicy::default(),
+            delay_ms: None,
+            delay_until: None,
+            deadline_at: None,
+            flow_id: None,
+            traceparent: None,
+        }
+    }
+}
+
+/// The answer to a creation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Created {
+    /// A new execution.
+    Created {
+        /// The id it has been given, or came with.
+        id: ExecutionId,
+        /// Waiting, delayed, or active when a worker got it immediately.
+        state: PublicState,
+    },
+    /// The same request was made before with the same key, or the same id.
+    Duplicate {
+        /// The execution that the first request made.
+        id: ExecutionId,
+    },
+}
+
+impl Created {
+    /// Returns the execution.
+    pub const fn id(&self) -> ExecutionId {
+        match self {
+            Self::Created { id, .. } | Self::Duplicate { id } => *id,
+        }
+    }
+}
+
+impl Engine {
+    /// Creates an execution. Durable when it returns.
+    ///
+    /// # Refusals
+    /// See [`CreateRefusal`]. A repeat with the same idempotency key, or the same
+    /// id of the caller's, and the same request is [`Created::Duplicate`].
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`]: unknown whether it was created; ask again with
+    /// the same key or id.
+    pub async fn create(&self, create: Create) -> Answer<Created, CreateRefusal> {
+        match self.prepare(create).await? {
+            Prepared::Call(call) => self.inner.create.call(*call).await?,
+            Prepared::Answered(answer) => Ok(answer),
+        }
+    }
+
+    /// Creates many executions, each with its own answer, in order.
+    pub async fn create_batch(&self, creates: Vec<Create>) -> Vec<Answer<Created, CreateRefusal>> {
+        futures::future::join_all(creates.into_iter().map(|create| self.create(create))).await
+    }
+
+    /// Checks a request. Where this host would refuse its kind or its lane, the engine
+    /// first looks for what the request made before, by its key and its id, and answers
+    /// with that: kind and lane may have changed since.
+    pub(in crate::execution) async fn prepare(
+        &self,
+        mut create: Create,
+    ) -> Result<Prepared, Error> {
+        let refused = |refusal| Ok(Prepared::Answered(Err(refusal)));
+        if let Some(field) = create.policy.not_offered() {
+            return refused(CreateRefusal::NotOffered { field });
+        }
+        if let Err(invalid) = check(&mut create, &self.limits()) {
+            return refused(invalid.into());
+        }
+        let partitions = self.instance().partitions;
+        let key = create.idempotency_key.as_deref();
+        let id = match (create.id, create.flow_id) {
+            (Some(id), flow) => {
+                let of_key = key.map(|key| partitions.of_key(&create.namespace, key));
+                let chosen = match flow {
+                    Some(flow) => Some(("flow_id", flow.partition())),
+                    None => of_key.map(|partition| ("idempotency_key", partition)),
+                };
+                if let Err(invalid) = check_id(id, partitions, chosen) {
+                    return refused(invalid.into());
+                }
+                id
+            }
+            (None, None) => mint::execution_id(partitions, &create.namespace, key),
+            (None, Some(flow)) => mint::execution_id_on(flow.partition()),
+        };
+        let minted = create.id.is_none();
+        let may_repeat = key.is_some() || !minted;
+        let mut call = CreateCall {
+            minted,
+            due_now: false,
+            id,
+            digest: may_repeat.then(|| request_digest(&create)),
+            create,
+        };
+        let refusal = if self.kind_is_known(&call.create.kind).await? {
+            let lane = self.lane_state(&call.create.lane).await?;
+            call.due_now = lane.serves()
+                && call.create.delay_ms.is_none()
+                && call.create.delay_until.is_none();
+            (!lane.takes_work()).then(|| CreateRefusal::LaneDisabled {
+                lane: call.create.lane.clone(),
+                state: lane,
+            })
+        } else {
+            Some(CreateRefusal::UnknownKind(call.create.kind.clone()))
+        };
+        let Some(refusal) = refusal else {
+            return Ok(Prepared::Call(Box::new(call)));
+        };
+        if may_repeat {
+            let found = existing::find(&self.inner.verbs, id.partition(), &[&call]).await?;
+            let before = found.into_iter().next().map(Existing::while_remembered);
+            if let Some(answer) = before.and_then(|it| call.made_before(&it, false)) {
+                return Ok(Prepared::Answered(answer));
+            }
+        }
+        refused(refusal)
+    }
+}
+
+/// A request that was checked.
+pub(in crate::execution) enum Prepared {
+    /// It may be made.
+    Call(Box<CreateCall>),
+    /// It is refused, or was made before.
+    Answered(Result<Created, CreateRefusal>),
+}
+
+/// Checks an id that a caller made: of the form of this server, on a partition of
+/// this instance, and on the one that another argument chose.
+fn check_id(
+    id: ExecutionId,
+    partitions: Partitions,
+    chosen: Option<(&str, Partition)>,
+) -> Result<(), Invalid> {
+    let number = id.partition().number();
+    let detail = match chosen {
+        _ if !id.is_routed() => format!(
+            "`{id}` is not an id of the form that this server gives out: a version 7 UUID whose 12 bits after the version number its partition; leave it out to have one made"
+        ),
+        _ if number >= partitions.count() => format!(
+            "`{id}` is on partition {number}, and this instance has {}, from 0; leave it out to have one made",
+            partitions.count()
+        ),
+        Some((by, of)) if of != id.partition() => format!(
+            "`{id}` is on partition {number}, and {by} on {}; leave the id out to have one made",
+            of.number()
+        ),
+        _ => return Ok(()),
+    };
+    Err(Invalid::new("id", detail))
+}

@@ -1,0 +1,104 @@
+-- Claims ready executions of one partition: waiting → active.
+--
+-- $1 partition
+-- worker: $2 instance, $3 lease time to live (ms), $4 kinds or null for any,
+-- $5 capabilities
+-- shares, in the order to serve them: $6 lanes, $7 namespaces, $8 at most so many
+-- executions of each
+-- grants: $9 executions to take, $10 their grants
+--
+-- Reads ready_queue share by share, each in the order of its priority and time, so
+-- that its cost does not grow with the backlog; the arrays of row addresses are
+-- computed once and leave the planner no second choice. Rows another claim holds
+-- are skipped, and so are rows whose grant has not expired: those are taken by their
+-- grant alone. Both ways are one statement, because a second one would be a second
+-- place that grants leases; starting it with the part for grants costs an ordinary
+-- claim some 6 µs.
+-- Locks: the ready rows taken; held until the statement ends.
+WITH from_ready AS (
+    DELETE FROM ready WHERE ctid = ANY (ARRAY(
+        SELECT candidate.ctid
+        FROM unnest($6::text[], $7::text[], $8::integer[]) AS share(lane, namespace, max)
+        CROSS JOIN LATERAL (
+            SELECT r.ctid
+            FROM ready r
+            WHERE r.partition = $1 AND r.lane = share.lane AND r.namespace = share.namespace
+              AND ($4::text[] IS NULL OR r.kind = ANY ($4))
+              AND (r.required_capabilities IS NULL OR r.required_capabilities <@ $5::text[])
+              AND (r.granted_until IS NULL OR r.granted_until <= clock_timestamp())
+            ORDER BY r.rank, r.ready_at
+            LIMIT share.max
+            FOR UPDATE SKIP LOCKED
+        ) AS candidate
+    ) || ARRAY(
+        SELECT promised.ctid
+        FROM unnest($9::uuid[], $10::uuid[]) AS g(execution_id, grant_id)
+        CROSS JOIN LATERAL (
+            SELECT r.ctid
+            FROM ready r
+            WHERE r.partition = $1 AND r.execution_id = g.execution_id
+              AND r.grant_id = g.grant_id AND r.granted_until > clock_timestamp()
+            FOR UPDATE
+        ) AS promised
+    ))
+    RETURNING execution_id, lane, rank, ready_at, kind, epoch, attempts, retries, reclaims,
+              replays, next_type, resumes
+),
+moved AS (
+    SELECT r.*, gen_random_uuid() AS lease_id, r.epoch + 1 AS new_epoch,
+           CASE WHEN r.resumes THEN r.attempts - 1 ELSE r.attempts END AS attempt,
+           e.namespace, e.input, e.input_type, e.flow_id, e.traceparent, e.has_tags, e.policy,
+           time_left.ms AS attempt_timeout_ms,
+           clock_timestamp() + $3::integer * interval '1 millisecond' AS expires_at,
+           clock_timestamp() + time_left.ms * interval '1 millisecond' AS attempt_deadline_at
+    FROM from_ready r
+    CROSS JOIN LATERAL (
+        SELECT e.* FROM execution e WHERE e.partition = $1 AND e.id = r.execution_id OFFSET 0
+    ) AS e
+    CROSS JOIN LATERAL (
+        -- Of an attempt that resumes, what its last lease left.
+        SELECT CASE WHEN r.resumes AND e.attempt_timeout_ms IS NOT NULL
+                    THEN coalesce((SELECT a.left_ms FROM attempt a
+                                   WHERE a.partition = $1 AND a.execution_id = r.execution_id
+                                   ORDER BY a.epoch DESC LIMIT 1), e.attempt_timeout_ms)
+                    ELSE e.attempt_timeout_ms END AS ms
+    ) AS time_left
+),
+to_lease AS (
+    INSERT INTO lease (partition, execution_id, lease_id, epoch, namespace, lane, rank,
+                       worker_instance_id, attempt, attempt_type, retries, reclaims, replays,
+                       expires_at, attempt_deadline_at)
+    SELECT $1, execution_id, lease_id, new_epoch, namespace, lane, rank, $2, attempt, next_type,
+           retries, reclaims, replays, expires_at, attempt_deadline_at
+    FROM moved
+),
+happened AS (
+    SELECT CASE next_type WHEN 'reclaim' THEN 'reclaimed'::event_kind
+                          ELSE 'acquired'::event_kind END AS kind,
+           execution_id, namespace, new_epoch AS epoch, attempt, lease_id,
+           $2::text AS worker_instance_id
+    FROM moved
+),
+events AS (
+    INSERT INTO event (partition, kinds, execution_ids, namespaces, epochs, attempts, lease_ids,
+                       workers)
+    SELECT $1, array_agg(kind), array_agg(execution_id), array_agg(namespace), array_agg(epoch),
+           array_agg(attempt), array_agg(lease_id), array_agg(worker_instance_id)
+    FROM happened
+    HAVING count(*) > 0
+)
+SELECT execution_id AS "execution_id!", lease_id AS "lease_id!", new_epoch AS "epoch!",
+       attempt AS "attempt!", expires_at AS "expires_at!",
+       next_type::text AS "attempt_type!", resumes AS "resumes!",
+       namespace AS "namespace!", lane AS "lane!", kind AS "kind!", flow_id, traceparent,
+       input AS "input!", input_type AS "input_type!", policy,
+       attempt_timeout_ms, retries AS "retries!",
+       -- Sorted outside, or the order might choose the index.
+       CASE WHEN has_tags THEN ARRAY(
+           SELECT unnest(ARRAY[tag.key, tag.value]) FROM (
+               SELECT t.key, t.value FROM tag t
+               WHERE t.partition = $1 AND t.execution_id = moved.execution_id OFFSET 0
+           ) AS tag ORDER BY tag.key)
+       END AS tags
+FROM moved
+ORDER BY rank, ready_at

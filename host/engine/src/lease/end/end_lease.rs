@@ -1,0 +1,305 @@
+//! Every way a lease ends: what the statement is given for each.
+
+use model::{
+    AttemptEnd, AttemptType, BlockingReason, CancelSource, EngineCode, EventKind, ExecutionPolicy,
+    Failure, Fence, Outcome, Retry, StateKind,
+};
+
+use crate::checks::Payload;
+use crate::lease::Report;
+use crate::mint;
+use crate::operate::Operation;
+
+/// What must hold of a lease besides its fence.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum LeaseGuard {
+    /// It has not expired: a write of its holder.
+    Held,
+    /// It has expired.
+    Expired,
+    /// Its attempt has run longer than the policy allows.
+    Overdue,
+    /// Nothing: its holder was not asked.
+    Any,
+}
+
+impl LeaseGuard {
+    pub(super) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Held => "held",
+            Self::Expired => "expired",
+            Self::Overdue => "overdue",
+            Self::Any => "any",
+        }
+    }
+}
+
+/// The state of an execution after its lease.
+#[derive(Debug, Clone)]
+pub(crate) enum NextState {
+    Finished {
+        outcome: Outcome,
+        result: Option<Payload>,
+        source: Option<CancelSource>,
+    },
+    /// In the queue, for an attempt of type `reclaim`.
+    Ready { reclaims_add: u32 },
+    /// Out of the queue, until a time if there is one.
+    Parked {
+        state: StateKind,
+        reason: BlockingReason,
+        delay_ms: Option<u64>,
+        /// The type of the next attempt; absent: this attempt resumes.
+        next_type: Option<AttemptType>,
+        retries_add: u32,
+    },
+}
+
+impl NextState {
+    const fn finished(outcome: Outcome) -> Self {
+        Self::Finished {
+            outcome,
+            result: None,
+            source: None,
+        }
+    }
+}
+
+/// One lease that is to end.
+#[derive(Debug)]
+pub(crate) struct EndLease {
+    pub(crate) fence: Fence,
+    pub(crate) guard: LeaseGuard,
+    pub(crate) ended: AttemptEnd,
+    pub(crate) next: NextState,
+    pub(crate) failure: Option<Failure>,
+    pub(crate) report: Report,
+    pub(crate) event: EventKind,
+    /// The operator who asked, if it was not the holder.
+    pub(crate) operation: Option<Operation>,
+}
+
+impl EndLease {
+    /// The holder has a result.
+    pub(crate) fn completed(fence: Fence, result: Payload, report: Report) -> Self {
+        let next = NextState::Finished {
+            outcome: Outcome::Success,
+            result: Some(result),
+            source: None,
+        };
+        Self::by_holder(fence, AttemptEnd::Success, next, EventKind::Success, report)
+    }
+
+    /// The holder ends its execution as cancelled.
+    pub(crate) fn cancelled(fence: Fence, reason: String, report: Report) -> Self {
+        let next = NextState::Finished {
+            outcome: Outcome::Cancelled,
+            result: None,
+            source: Some(CancelSource::LeaseHolder),
+        };
+        Self {
+            failure: Some(Failure::by_engine(EngineCode::Cancelled, reason)),
+            ..Self::by_holder(
+                fence,
+                AttemptEnd::Cancelled,
+                next,
+                EventKind::Cancelled,
+                report,
+            )
+        }
+    }
+
+    /// The same attempt resumes after a time.
+    pub(crate) fn delayed(fence: Fence, delay_ms: u64, report: Report) -> Self {
+        let next = NextState::Parked {
+            state: StateKind::Delayed,
+            reason: BlockingReason::WaitingForDelay,
+            delay_ms: Some(delay_ms),
+            next_type: None,
+            retries_add: 0,
+        };
+        Self::by_holder(fence, AttemptEnd::Delayed, next, EventKind::Delayed, report)
+    }
+
+    /// The same attempt resumes when the execution is unblocked.
+    pub(crate) fn waiting_children(fence: Fence, report: Report) -> Self {
+        let next = NextState::Parked {
+            state: StateKind::WaitingChildren,
+            reason: BlockingReason::WaitingForChildren,
+            delay_ms: None,
+            next_type: None,
+            retries_add: 0,
+        };
+        let (ended, event) = (AttemptEnd::WaitingChildren, EventKind::WaitingChildren);
+        Self::by_holder(fence, ended, next, event, report)
+    }
+
+    /// The holder returns the execution to the queue; nothing is charged to its policy.
+    pub(crate) fn returned(fence: Fence, report: Report) -> Self {
+        let next = NextState::Ready { reclaims_add: 0 };
+        Self::by_holder(
+            fence,
+            AttemptEnd::Released,
+            next,
+            EventKind::Released,
+            report,
+        )
+    }
+
+    /// The attempt failed: a retry, or the end of the execution.
+    ///
+    /// The frozen policy and the number of retries so far decide. Their decision cannot
+    /// change while the fence holds, so it is made before the statement.
+    pub(crate) fn failed(
+        fence: Fence,
+        failure: Failure,
+        report: Report,
+        policy: &ExecutionPolicy,
+        retries: u32,
+    ) -> Self {
+        let terminal = (Outcome::Failed, EventKind::Failed);
+        let (next, event) = after_failure(&failure, policy, retries, terminal);
+        Self {
+            failure: Some(failure),
+            ..Self::by_holder(fence, AttemptEnd::Failure, next, event, report)
+        }
+    }
+
+    /// The attempt ran longer than its policy allows: a retry, or the execution expires.
+    pub(crate) fn timed_out(
+        fence: Fence,
+        failure: Failure,
+        report: Report,
+        policy: &ExecutionPolicy,
+        retries: u32,
+    ) -> Self {
+        let terminal = (Outcome::Expired, EventKind::ExecutionExpired);
+        let (next, event) = after_failure(&failure, policy, retries, terminal);
+        Self {
+            failure: Some(failure),
+            ..Self::by_holder(fence, AttemptEnd::Expired, next, event, report)
+        }
+    }
+
+    /// The same, found by the sweep because the holder did not stop the attempt.
+    pub(crate) fn overdue(self) -> Self {
+        Self {
+            guard: LeaseGuard::Overdue,
+            ..self
+        }
+    }
+
+    /// The lease expired.
+    pub(crate) fn expired(fence: Fence, at_cap: bool) -> Self {
+        Self {
+            guard: LeaseGuard::Expired,
+            ..Self::lost(
+                fence,
+                (AttemptEnd::LeaseExpired, EngineCode::LeaseExpired),
+                (CancelSource::SystemTimeout, EventKind::Expired),
+                "the lease expired: its host died or was cut off",
+                at_cap,
+            )
+        }
+    }
+
+    /// An operator takes the lease away, or its worker was marked dead.
+    pub(crate) fn revoked(fence: Fence, why: &str, at_cap: bool) -> Self {
+        Self::lost(
+            fence,
+            (AttemptEnd::LeaseRevoked, EngineCode::LeaseRevoked),
+            (CancelSource::OperatorOverride, EventKind::Revoked),
+            why,
+            at_cap,
+        )
+    }
+
+    /// Whether the holder did not ask for the end: the epoch grows, and it is told.
+    pub(super) fn is_involuntary(&self) -> bool {
+        self.guard != LeaseGuard::Held
+    }
+
+    /// The same end, asked for by an operator and not by the holder.
+    pub(crate) fn by_operator(self, operation: Operation) -> Self {
+        Self {
+            guard: LeaseGuard::Any,
+            operation: Some(operation),
+            ..self
+        }
+    }
+
+    const fn by_holder(
+        fence: Fence,
+        ended: AttemptEnd,
+        next: NextState,
+        event: EventKind,
+        report: Report,
+    ) -> Self {
+        Self {
+            fence,
+            guard: LeaseGuard::Held,
+            ended,
+            next,
+            failure: None,
+            report,
+            event,
+            operation: None,
+        }
+    }
+
+    /// The lease ends without its holder's consent: another attempt, of type `reclaim`,
+    /// or a failed execution. Such ends count, so that an execution that kills its host
+    /// ends at its reclaim cap.
+    fn lost(
+        fence: Fence,
+        (ended, code): (AttemptEnd, EngineCode),
+        (source, event): (CancelSource, EventKind),
+        why: &str,
+        at_cap: bool,
+    ) -> Self {
+        let (next, failure, event) = if at_cap {
+            let next = NextState::Finished {
+                outcome: Outcome::Failed,
+                result: None,
+                source: Some(source),
+            };
+            let message = format!("{why}, once more than the policy allows");
+            let failure = Failure::by_engine(EngineCode::MaxReclaimsExceeded, message);
+            (next, failure, EventKind::Failed)
+        } else {
+            let next = NextState::Ready { reclaims_add: 1 };
+            (next, Failure::by_engine(code, why), event)
+        };
+        Self {
+            guard: LeaseGuard::Any,
+            failure: Some(failure),
+            ..Self::by_holder(fence, ended, next, event, Report::default())
+        }
+    }
+}
+
+/// Applies the retry policy; `terminal` is the end without another attempt.
+fn after_failure(
+    failure: &Failure,
+    policy: &ExecutionPolicy,
+    retries: u32,
+    terminal: (Outcome, EventKind),
+) -> (NextState, EventKind) {
+    let retry = &policy.retry_policy;
+    match retry.decide(failure.class, retries, mint::unit()) {
+        Retry::After(delay_ms) => {
+            let next = NextState::Parked {
+                state: StateKind::Delayed,
+                reason: BlockingReason::WaitingForRetryBackoff,
+                delay_ms: Some(delay_ms),
+                next_type: Some(AttemptType::Retry),
+                retries_add: 1,
+            };
+            (next, EventKind::RetryScheduled)
+        }
+        Retry::NotRetryable | Retry::Exhausted => {
+            let (outcome, event) = terminal;
+            (NextState::finished(outcome), event)
+        }
+    }
+}

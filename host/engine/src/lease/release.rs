@@ -1,0 +1,20 @@
+//! release: active → waiting, untouched.
+//!
+//! Event: `released`.
+
+use model::{Fence, LeaseRefusal};
+
+use super::{EndLease, Report};
+use crate::{Answer, Engine};
+
+impl Engine {
+    /// Returns an execution to its queue, for a host that shuts down: it is ready again
+    /// immediately, and nothing is charged to its policy.
+    ///
+    /// # Refusals
+    /// See [`LeaseRefusal`]; a repeat under the same fence succeeds again.
+    pub async fn release(&self, fence: Fence, report: Report) -> Answer<(), LeaseRefusal> {
+        let call = EndLease::returned(fence, report);
+        Ok(self.inner.end_lease.call(call).await?.map(|_| ()))
+    }
+}

@@ -1,0 +1,20 @@
+//! wait-children: active → waiting for children, as the same attempt.
+//!
+//! Event: `waiting_children`.
+
+use model::{Fence, LeaseRefusal};
+
+use super::{EndLease, Report};
+use crate::{Answer, Engine};
+
+impl Engine {
+    /// Parks an execution until it is unblocked, which its flow does when its children
+    /// have finished. Not a failure: the same attempt resumes under a new lease.
+    ///
+    /// # Refusals
+    /// See [`LeaseRefusal`]; a repeat under the same fence succeeds again.
+    pub async fn wait_children(&self, fence: Fence, report: Report) -> Answer<(), LeaseRefusal> {
+        let call = EndLease::waiting_children(fence, report);
+        Ok(self.inner.end_lease.call(call).await?.map(|_| ()))
+    }
+}

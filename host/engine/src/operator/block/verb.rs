@@ -1,0 +1,152 @@
+//! block and unblock.
+
+use model::{BlockingReason, Invalid, OperateRefusal, StateKind};
+
+use crate::checks::text;
+use crate::operate::Operate;
+use crate::statements::{TRIES, conflict};
+use crate::{Answer, Engine};
+
+/// A request to take an execution out of its queue.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Block {
+    /// The execution, and the operator who asks.
+    pub operate: Operate,
+    /// One of the reasons that block. `waiting_for_budget` and
+    /// `waiting_for_quota` make it rate limited, the others blocked.
+    pub reason: BlockingReason,
+    /// More on the reason, for people; at most 1024 bytes. Absent: what the operator
+    /// gives as theirs.
+    pub detail: Option<String>,
+}
+
+/// Returns the state an execution is parked in for a reason, if it is one that
+/// blocks.
+fn parked_for(reason: BlockingReason) -> Option<StateKind> {
+    match reason {
+        BlockingReason::WaitingForBudget | BlockingReason::WaitingForQuota => {
+            Some(StateKind::RateLimited)
+        }
+        BlockingReason::WaitingForCapableWorker
+        | BlockingReason::WaitingForLocalityMatch
+        | BlockingReason::PausedByOperator
+        | BlockingReason::PausedByPolicy
+        | BlockingReason::PausedByFlowCancel => Some(StateKind::Blocked),
+        _ => None,
+    }
+}
+
+impl Engine {
+    /// Takes an execution out of its queue until it is unblocked. Succeeds
+    /// again on one that is blocked for the same reason.
+    ///
+    /// # Refusals
+    /// `execution_not_eligible` unless it is waiting.
+    pub async fn block(&self, block: Block) -> Answer<(), OperateRefusal> {
+        let Block {
+            operate,
+            reason,
+            detail,
+        } = block;
+        let Some(state) = parked_for(reason) else {
+            return Ok(Err(Invalid::new(
+                "blocking_reason",
+                format!("`{reason}` is not a reason that blocks"),
+            )
+            .into()));
+        };
+        let detail = detail.or_else(|| operate.by.reason.clone());
+        let checked = operate
+            .by
+            .check()
+            .and_then(|()| text("detail", detail.as_deref().unwrap_or_default(), 1024));
+        if let Err(invalid) = checked {
+            return Ok(Err(invalid.into()));
+        }
+        for _ in 0..TRIES {
+            let current = self.current_state(operate.id, operate.namespace.as_deref());
+            let Some(current) = current.await? else {
+                return Ok(Err(OperateRefusal::ExecutionNotFound));
+            };
+            if current.state == state && current.reason == reason {
+                return Ok(Ok(()));
+            }
+            if current.state != StateKind::Waiting {
+                return Ok(Err(current.not_eligible()));
+            }
+            let blocked = sqlx::query_file_scalar!(
+                "src/operator/block/block.sql",
+                operate.id.partition().column(),
+                operate.id.uuid(),
+                state.as_str(),
+                reason.as_str(),
+                detail,
+                operate.by.actor,
+                operate.by.reason,
+            )
+            .fetch_optional(&self.inner.verbs)
+            .await?;
+            if blocked.is_some() {
+                return Ok(Ok(()));
+            }
+        }
+        Err(conflict(operate.id))
+    }
+
+    /// Returns an execution to its place in its queue. A repeat by the same operator
+    /// succeeds again, as long as no operator has blocked it since.
+    ///
+    /// # Refusals
+    /// `execution_not_eligible` unless it is blocked, rate limited or waiting
+    /// for children, and for the `expected` reason if one is given.
+    pub async fn unblock(
+        &self,
+        operate: Operate,
+        expected: Option<BlockingReason>,
+    ) -> Answer<(), OperateRefusal> {
+        if let Err(invalid) = operate.by.check() {
+            return Ok(Err(invalid.into()));
+        }
+        for _ in 0..TRIES {
+            let current = self.current_state(operate.id, operate.namespace.as_deref());
+            let Some(current) = current.await? else {
+                return Ok(Err(OperateRefusal::ExecutionNotFound));
+            };
+            let blocked = matches!(
+                current.state,
+                StateKind::Blocked | StateKind::RateLimited | StateKind::WaitingChildren
+            );
+            if !blocked {
+                let last = self.last_operation(operate.id, &["block", "unblock"]);
+                let repeated = last.await?.is_some_and(|last| {
+                    let reason = expected.map(BlockingReason::as_str);
+                    last.verb == "unblock"
+                        && last.by == operate.by
+                        && (reason.is_none() || last.detail.as_deref() == reason)
+                });
+                return Ok(match repeated {
+                    true => Ok(()),
+                    false => Err(current.not_eligible()),
+                });
+            }
+            if expected.is_some_and(|expected| current.reason != expected) {
+                return Ok(Err(current.not_eligible()));
+            }
+            let unblocked = sqlx::query_file_scalar!(
+                "src/operator/block/unblock.sql",
+                operate.id.partition().column(),
+                operate.id.uuid(),
+                expected.map(BlockingReason::as_str),
+                operate.by.actor,
+                operate.by.reason,
+            )
+            .fetch_optional(&self.inner.verbs)
+            .await?;
+            if unblocked.is_some() {
+                self.inner.wake.ready();
+                return Ok(Ok(()));
+            }
+        }
+        Err(conflict(operate.id))
+    }
+}

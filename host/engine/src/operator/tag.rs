@@ -1,0 +1,70 @@
+//! tag: labels of an execution, in any state.
+//!
+//! Locks: the tag rows. Event: `tagged`.
+
+use std::collections::BTreeMap;
+
+use model::{Invalid, Limits, OperateRefusal, tag_key};
+
+use crate::checks::text;
+use crate::columns::columns;
+use crate::operate::Operate;
+use crate::{Answer, Engine};
+
+impl Engine {
+    /// Sets labels of an execution, and removes those without a value; others stay. All of
+    /// it or, if too many would be left, nothing.
+    ///
+    /// # Refusals
+    /// See [`OperateRefusal`].
+    pub async fn tag(
+        &self,
+        operate: Operate,
+        tags: BTreeMap<String, Option<String>>,
+    ) -> Answer<(), OperateRefusal> {
+        if let Err(invalid) = operate.by.check().and_then(|()| check(&tags)) {
+            return Ok(Err(invalid.into()));
+        }
+        let fits = columns!(
+            query_file_scalar!(
+                "src/operator/tag.sql",
+                operate.id.partition().column(),
+                operate.id.uuid(),
+                operate.namespace,
+                operate.by.actor,
+                operate.by.reason,
+                Limits::TAGS_MAX as i32
+            );
+            for (key, value) in &tags => {
+                keys as &str = key;
+                values as Option<&str> = value.as_deref();
+            }
+        )
+        .fetch_optional(&self.inner.verbs)
+        .await?;
+        Ok(match fits {
+            None => Err(OperateRefusal::ExecutionNotFound),
+            Some(true) => Ok(()),
+            Some(false) => Err(Invalid::new(
+                "tags",
+                format!("more than {} labels would be left", Limits::TAGS_MAX),
+            )
+            .into()),
+        })
+    }
+}
+
+fn check(tags: &BTreeMap<String, Option<String>>) -> Result<(), Invalid> {
+    if tags.is_empty() {
+        return Err(Invalid::new("tags", "names no label"));
+    }
+    for (key, value) in tags {
+        tag_key(key)?;
+        text(
+            "tags",
+            value.as_deref().unwrap_or_default(),
+            Limits::TAG_VALUE_BYTES_MAX,
+        )?;
+    }
+    Ok(())
+}

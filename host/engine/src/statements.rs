@@ -1,0 +1,38 @@
+//! What batched statements run on, and how often a write is tried whose rows others
+//! change at the same time.
+
+use model::ExecutionId;
+
+use crate::pool::Pool;
+use crate::standby::Standbys;
+use crate::wake::Wake;
+use crate::{Engine, Error};
+
+/// Tries of a write whose rows were changed between the read it was decided on and it.
+pub(crate) const TRIES: u32 = 10;
+
+/// What batched statements run on.
+#[derive(Clone)]
+pub(crate) struct Statements {
+    pub(crate) verbs: Pool,
+    pub(crate) wake: Wake,
+    pub(crate) standbys: Standbys,
+}
+
+impl Engine {
+    /// Returns what batched statements run on, for those that are not batched.
+    pub(crate) fn statements(&self) -> Statements {
+        Statements {
+            verbs: self.inner.verbs.clone(),
+            wake: self.inner.wake.clone(),
+            standbys: self.inner.standbys.clone(),
+        }
+    }
+}
+
+/// Says that every try met a change of the execution by others.
+pub(crate) fn conflict(id: ExecutionId) -> Error {
+    Error::Unavailable(format!(
+        "execution {id} was changed by others at every try; ask again"
+    ))
+}

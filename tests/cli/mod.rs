@@ -1,0 +1,6 @@
+//! The command line, run as its users run it.
+
+mod bench;
+mod invoke;
+mod output;
+mod waiting;

@@ -1,0 +1,15 @@
+//! The engine on a real database, without HTTP and without components.
+
+mod concurrency;
+mod direct_dispatch;
+mod failures;
+mod grants;
+mod lanes;
+mod lifecycle;
+mod operators;
+mod repeats;
+mod retention;
+mod transitions;
+mod unreadable;
+mod waiting;
+mod worker_registry;

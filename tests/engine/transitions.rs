@@ -1,0 +1,302 @@
+//! Every state × every verb of the engine: what the database does is what the
+//! table in `model` says.
+
+use std::time::Duration;
+
+use engine::{Block, Cancel, Complete, Create, Delay, Engine, OpenWaitpoint, Payload, Revoke};
+use model::{
+    BlockingReason, ExecutionId, FailureClass, Fence, LeaseId, OperateRefusal, PublicState, Rule,
+    StateKind, Verb, rule,
+};
+use testkit::{Answered, Database, database};
+
+use crate::support::waiting::{self, single};
+use crate::support::work::{self, claim, operate};
+
+/// An execution in a state.
+struct Case {
+    /// What a worker would carry.
+    fence: Fence,
+    /// Where signals for it arrive: pending, unless it is suspended.
+    waitpoint: OpenWaitpoint,
+}
+
+/// Brings a new execution, whose first holder made a waitpoint, into a state.
+async fn arrange(engine: &Engine, state: StateKind) -> Case {
+    let create = Create::new("echo", Payload::new("text/plain", "x"));
+    let created = engine.create(create).await;
+    let id = created.accepted().id();
+    let mut fence = claim(engine, 1).await.remove(0).fence;
+    let waitpoint = waiting::waitpoint(engine, fence, "door").await;
+    match state {
+        StateKind::Active => {}
+        StateKind::Waiting | StateKind::RateLimited | StateKind::Blocked => {
+            let answer = engine.release(fence, Default::default()).await;
+            answer.accepted();
+        }
+        StateKind::Delayed => {
+            let answer = engine.delay(delay(fence)).await;
+            answer.accepted();
+        }
+        StateKind::WaitingChildren => {
+            let answer = engine.wait_children(fence, Default::default()).await;
+            answer.accepted();
+        }
+        StateKind::Suspended => {
+            waiting::suspended(engine, suspend(fence)).await;
+        }
+        StateKind::Terminal => {
+            let answer = fail(engine, fence, FailureClass::Permanent).await;
+            answer.expect("ended");
+        }
+    }
+    match state {
+        StateKind::RateLimited => block(engine, id, BlockingReason::WaitingForQuota).await,
+        StateKind::Blocked => block(engine, id, BlockingReason::PausedByOperator).await,
+        _ => {}
+    }
+    // Who never held it, where its holder's verb would be a repeat.
+    if matches!(
+        state,
+        StateKind::Waiting | StateKind::RateLimited | StateKind::Blocked | StateKind::Delayed
+    ) {
+        fence.lease_id = LeaseId(uuid::Uuid::nil());
+    }
+    Case { fence, waitpoint }
+}
+
+fn delay(fence: Fence) -> Delay {
+    Delay {
+        fence,
+        delay_ms: 60_000,
+        report: Default::default(),
+    }
+}
+
+fn cancel(id: ExecutionId) -> Cancel {
+    Cancel {
+        id,
+        namespace: None,
+        reason: None,
+        source: Default::default(),
+        actor: None,
+    }
+}
+
+fn suspend(fence: Fence) -> engine::Suspend {
+    waiting::suspend(fence, single("door", "open"))
+}
+
+async fn block(engine: &Engine, id: ExecutionId, reason: BlockingReason) {
+    let block = Block {
+        operate: operate(id),
+        reason,
+        detail: None,
+    };
+    engine.block(block).await.accepted();
+}
+
+async fn fail(engine: &Engine, fence: Fence, class: FailureClass) -> Result<(), String> {
+    let answer = engine.fail(work::fail(fence, class)).await.answered();
+    answer
+        .map(|_| ())
+        .map_err(|refused| refused.code().to_owned())
+}
+
+/// Applies a verb and returns the code of its refusal, if any. Sweeps and claims
+/// refuse by leaving the execution alone.
+async fn apply(
+    database: &Database,
+    engine: &Engine,
+    verb: Verb,
+    case: &Case,
+) -> Result<(), String> {
+    let fence = case.fence;
+    let before = state(engine, fence.execution_id).await;
+    let moved = |after: StateKind, code: &str| {
+        if before == after {
+            Err(code.to_owned())
+        } else {
+            Ok(())
+        }
+    };
+    match verb {
+        Verb::Claim => {
+            claim(engine, 1).await;
+            moved(
+                state(engine, fence.execution_id).await,
+                "execution_not_eligible",
+            )
+        }
+        Verb::Promote => {
+            database.advance(Duration::from_secs(61)).await;
+            engine.reconcile().await.expect("swept");
+            let after = state(engine, fence.execution_id).await;
+            // The same passing of time makes a lease lapse, which is another verb.
+            if before == StateKind::Active {
+                return Err("execution_not_eligible".to_owned());
+            }
+            moved(after, "execution_not_eligible")
+        }
+        Verb::Reclaim => {
+            database.advance(Duration::from_secs(31)).await;
+            engine.reconcile().await.expect("swept");
+            moved(state(engine, fence.execution_id).await, "no_active_lease")
+        }
+        Verb::Renew => {
+            let answer = engine.renew(&[fence], 30_000).await.answered().remove(0);
+            answer
+                .map(|_| ())
+                .map_err(|refused| refused.code().to_owned())
+        }
+        Verb::Progress => {
+            let answer = engine.progress(fence, Some(50), None).await.answered();
+            answer.map_err(|refused| refused.code().to_owned())
+        }
+        Verb::Complete => {
+            let complete = Complete {
+                fence,
+                result: Payload::new("text/plain", "done"),
+                report: Default::default(),
+            };
+            let answer = engine.complete(complete).await.answered();
+            answer.map_err(|refused| refused.code().to_owned())
+        }
+        // Another failure than the one that ended it, which would be a repeat.
+        Verb::Fail if before == StateKind::Terminal => {
+            let stranger = Fence {
+                lease_id: LeaseId(uuid::Uuid::nil()),
+                ..fence
+            };
+            fail(engine, stranger, FailureClass::Transient).await
+        }
+        Verb::Fail => fail(engine, fence, FailureClass::Transient).await,
+        Verb::Delay => {
+            let answer = engine.delay(delay(fence)).await.answered();
+            answer
+                .map(|_| ())
+                .map_err(|refused| refused.code().to_owned())
+        }
+        Verb::Cancel => {
+            let answer = engine.cancel(cancel(fence.execution_id)).await.answered();
+            answer
+                .map(|_| ())
+                .map_err(|refused| refused.code().to_owned())
+        }
+        Verb::WaitChildren => {
+            // By a stranger where its holder's would be a repeat.
+            let fence = match before {
+                StateKind::WaitingChildren => Fence {
+                    lease_id: LeaseId(uuid::Uuid::nil()),
+                    ..fence
+                },
+                _ => fence,
+            };
+            let answer = engine.wait_children(fence, Default::default()).await;
+            answer
+                .answered()
+                .map_err(|refused| refused.code().to_owned())
+        }
+        Verb::Suspend => {
+            // Likewise.
+            let fence = match before {
+                StateKind::Suspended => Fence {
+                    lease_id: LeaseId(uuid::Uuid::nil()),
+                    ..fence
+                },
+                _ => fence,
+            };
+            let answer = waiting::try_suspend(engine, suspend(fence)).await;
+            answer
+                .map(|_| ())
+                .map_err(|refused| refused.code().to_owned())
+        }
+        Verb::Signal => {
+            let signal = waiting::signal(&case.waitpoint.token, "open");
+            let answer = waiting::try_deliver(engine, signal).await;
+            answer
+                .map(|_| ())
+                .map_err(|refused| refused.code().to_owned())
+        }
+        Verb::Resume => code(engine.resume(operate(fence.execution_id), None).await),
+        Verb::Expire => code(engine.expire(operate(fence.execution_id)).await),
+        Verb::Revoke => {
+            let revoke = Revoke {
+                operate: operate(fence.execution_id),
+                expected_lease_id: None,
+            };
+            code(engine.revoke(revoke).await)
+        }
+        Verb::Replay => code(engine.replay(operate(fence.execution_id)).await),
+        Verb::Prioritise => code(engine.prioritize(operate(fence.execution_id), 7).await),
+        // For another reason than it is blocked for, which would be a repeat.
+        Verb::Block => {
+            let block = Block {
+                operate: operate(fence.execution_id),
+                reason: BlockingReason::PausedByPolicy,
+                detail: None,
+            };
+            code(engine.block(block).await)
+        }
+        Verb::Unblock => code(engine.unblock(operate(fence.execution_id), None).await),
+    }
+}
+
+fn code<T>(answer: impl Answered<Answer = Result<T, OperateRefusal>>) -> Result<(), String> {
+    match answer.answered() {
+        Ok(_) => Ok(()),
+        Err(refused) => Err(refused.code().to_owned()),
+    }
+}
+
+async fn state(engine: &Engine, id: ExecutionId) -> StateKind {
+    let info = engine.get(id, None).await.answered().expect("known");
+    match info.public_state {
+        // The word for both; what it waits for tells them apart.
+        PublicState::Waiting if info.blocking_reason != BlockingReason::WaitingForWorker => {
+            StateKind::Blocked
+        }
+        PublicState::Waiting => StateKind::Waiting,
+        PublicState::Delayed => StateKind::Delayed,
+        PublicState::RateLimited => StateKind::RateLimited,
+        PublicState::WaitingChildren => StateKind::WaitingChildren,
+        PublicState::Active => StateKind::Active,
+        PublicState::Suspended => StateKind::Suspended,
+        other if other.is_terminal() => StateKind::Terminal,
+        other => unreachable!("{other} is not reached"),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_database_does_what_the_table_says() {
+    let mut wrong = Vec::new();
+    for &from in StateKind::ALL {
+        let database = database().await;
+        let engine = database.engine().await;
+        for &verb in Verb::ALL {
+            let case = arrange(&engine, from).await;
+            let answer = apply(&database, &engine, verb, &case).await;
+            let to = state(&engine, case.fence.execution_id).await;
+            let agrees = match (rule(from, verb), &answer) {
+                (Rule::To(states), Ok(())) => states.contains(&to),
+                // Time that passes for one sweep passes for the others as well.
+                (Rule::Refused(code), Err(given)) => {
+                    code == given && (to == from || verb == Verb::Promote)
+                }
+                (Rule::To(_), Err(_)) | (Rule::Refused(_), Ok(())) => false,
+            };
+            if !agrees {
+                wrong.push(format!(
+                    "{from} × {verb}: {answer:?} → {to}, not {:?}",
+                    rule(from, verb)
+                ));
+            }
+            // So that the next verb meets the next execution only.
+            let ended = engine.cancel(cancel(case.fence.execution_id)).await;
+            ended.answered().ok();
+        }
+        database.assert_invariants().await;
+        engine.close().await;
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}

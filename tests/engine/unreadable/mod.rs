@@ -1,0 +1,5 @@
+//! Rows that this version cannot read.
+
+mod batches;
+mod executions;
+mod lists;

@@ -1,0 +1,11 @@
+//! Real components on a real host.
+
+mod hoarding;
+mod misuse;
+mod odd_outcomes;
+mod outcomes;
+mod publishing;
+mod room;
+mod sandbox;
+mod services;
+mod suspensions;

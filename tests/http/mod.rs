@@ -1,0 +1,13 @@
+//! The HTTP API, as programs and strangers meet it.
+
+mod api;
+mod browsers;
+mod callbacks;
+mod codings;
+mod cursors;
+mod moments;
+mod operators;
+mod raw;
+mod refused_input;
+mod waiting;
+mod workers;

@@ -1,0 +1,5 @@
+//! Workers that are not components, over HTTP.
+
+mod claims;
+mod example;
+mod leases;

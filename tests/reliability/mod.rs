@@ -1,0 +1,13 @@
+//! What must hold when the database fails, hosts die, callers compete, or input is
+//! hostile.
+
+mod chaos;
+mod chaos_database;
+mod database_faults;
+mod fuzz;
+mod hostile;
+mod interleavings;
+mod outage;
+mod poolers;
+mod programs;
+mod zombies;

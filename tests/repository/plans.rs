@@ -1,0 +1,276 @@
+//! Hot statements keep their indexes: their generic plans read no table and no
+//! partition whole.
+
+use sqlx::{AssertSqlSafe, Executor as _, Row as _};
+use testkit::database;
+
+/// Statement, number of parameters, and the indexes it relies on.
+const STATEMENTS: &[(&str, &str, usize, &[&str])] = &[
+    (
+        "create",
+        include_str!("../../host/engine/src/execution/create/create.sql"),
+        29,
+        &["execution_pkey"],
+    ),
+    (
+        "claim",
+        include_str!("../../host/engine/src/lease/claim/claim.sql"),
+        10,
+        &["ready_queue", "ready_pkey", "execution_pkey"],
+    ),
+    (
+        "issue",
+        include_str!("../../host/engine/src/grant/issue.sql"),
+        7,
+        &["ready_pkey"],
+    ),
+    (
+        "next",
+        include_str!("../../host/engine/src/grant/next.sql"),
+        7,
+        &["ready_queue"],
+    ),
+    (
+        "look",
+        include_str!("../../host/engine/src/lane/look.sql"),
+        4,
+        &["ready_queue"],
+    ),
+    (
+        "renew",
+        include_str!("../../host/engine/src/lease/renew.sql"),
+        6,
+        &["lease_pkey"],
+    ),
+    (
+        "end_lease",
+        include_str!("../../host/engine/src/lease/end/end.sql"),
+        32,
+        &["lease_pkey", "execution_pkey"],
+    ),
+    (
+        "finish",
+        include_str!("../../host/engine/src/execution/finish/finish.sql"),
+        14,
+        &[
+            "lease_pkey",
+            "ready_pkey",
+            "parked_pkey",
+            "timer_pkey",
+            "suspension_open",
+            "waitpoint_open",
+        ],
+    ),
+    (
+        "observe",
+        include_str!("../../host/engine/src/lease/observe.sql"),
+        4,
+        &[
+            "lease_pkey",
+            "finished_pkey",
+            "parked_pkey",
+            "ready_pkey",
+            "attempt_pkey",
+        ],
+    ),
+    (
+        "due_delays",
+        include_str!("../../host/engine/src/reconcile/due_delays.sql"),
+        2,
+        &["parked_due", "execution_pkey"],
+    ),
+    (
+        "finished_past_retention",
+        include_str!("../../host/engine/src/reconcile/finished_past_retention.sql"),
+        5,
+        &[
+            "finished_pkey",
+            "timer_due",
+            "timer_pkey",
+            "execution_pkey",
+            "idempotency_pkey",
+            "attempt_pkey",
+            "tag_pkey",
+            "suspension_pkey",
+            "waitpoint_pkey",
+            "signal_pkey",
+        ],
+    ),
+    (
+        "events_past_retention",
+        include_str!("../../host/engine/src/reconcile/events_past_retention.sql"),
+        2,
+        &["event_pkey"],
+    ),
+    (
+        "blocked_routes",
+        include_str!("../../host/engine/src/reconcile/blocked_routes.sql"),
+        3,
+        &["parked_without_worker", "execution_pkey"],
+    ),
+    (
+        "suspend",
+        include_str!("../../host/engine/src/suspension/suspend.sql"),
+        34,
+        &["lease_pkey", "waitpoint_pkey"],
+    ),
+    (
+        "satisfy",
+        include_str!("../../host/engine/src/suspension/satisfy.sql"),
+        19,
+        &["lease_pkey", "waitpoint_pkey", "signal_pkey"],
+    ),
+    (
+        "create_waitpoint",
+        include_str!("../../host/engine/src/suspension/create_waitpoint.sql"),
+        12,
+        &["lease_pkey", "waitpoint_pkey", "waitpoint_open"],
+    ),
+    (
+        "close_waitpoint",
+        include_str!("../../host/engine/src/suspension/close_waitpoint.sql"),
+        6,
+        &["parked_pkey", "waitpoint_pkey"],
+    ),
+    (
+        "inbox",
+        include_str!("../../host/engine/src/suspension/inbox.sql"),
+        4,
+        &[
+            "execution_pkey",
+            "lease_pkey",
+            "ready_pkey",
+            "parked_pkey",
+            "finished_pkey",
+            "suspension_open",
+            "signal_pkey",
+            "waitpoint_pkey",
+        ],
+    ),
+    (
+        "heard",
+        include_str!("../../host/engine/src/suspension/heard.sql"),
+        3,
+        &["signal_pkey"],
+    ),
+    (
+        "known",
+        include_str!("../../host/engine/src/suspension/known.sql"),
+        3,
+        &["signal_by_key"],
+    ),
+    (
+        "deliver",
+        include_str!("../../host/engine/src/suspension/deliver.sql"),
+        39,
+        &[
+            "parked_pkey",
+            "waitpoint_pkey",
+            "suspension_open",
+            "signal_pkey",
+            "execution_pkey",
+        ],
+    ),
+    (
+        "resumption",
+        include_str!("../../host/engine/src/suspension/resumption.sql"),
+        6,
+        &[
+            "suspension_pkey",
+            "lease_pkey",
+            "signal_pkey",
+            "waitpoint_pkey",
+        ],
+    ),
+    (
+        "suspension_timeouts",
+        include_str!("../../host/engine/src/reconcile/suspension_timeouts.sql"),
+        2,
+        &["parked_due", "suspension_open"],
+    ),
+    (
+        "escalate",
+        include_str!("../../host/engine/src/reconcile/escalate.sql"),
+        3,
+        &["parked_pkey", "suspension_open", "execution_pkey"],
+    ),
+    (
+        "unused_waitpoints",
+        include_str!("../../host/engine/src/reconcile/unused_waitpoints.sql"),
+        1,
+        &["waitpoint_pending"],
+    ),
+    (
+        "events",
+        include_str!("../../host/engine/src/event/read.sql"),
+        4,
+        &["event_pkey"],
+    ),
+];
+
+const TABLES: [&str; 12] = [
+    "execution",
+    "ready",
+    "lease",
+    "parked",
+    "finished",
+    "attempt",
+    "timer",
+    "idempotency",
+    "event",
+    "suspension",
+    "waitpoint",
+    "signal",
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn hot_statements_read_by_index_only() {
+    let mut connection = database().await.connection().await;
+    for (setting, value) in engine::PLANNER {
+        connection
+            .execute(AssertSqlSafe(format!("SET {setting} = {value}")))
+            .await
+            .expect("set");
+    }
+    let mut wrong = Vec::new();
+    for (name, statement, parameters, indexes) in STATEMENTS {
+        let prepare = format!("PREPARE plan_of_{name} AS {statement}");
+        connection
+            .execute(AssertSqlSafe(prepare))
+            .await
+            .expect(name);
+        let nulls = vec!["NULL"; *parameters].join(", ");
+        let rows = connection
+            .fetch_all(AssertSqlSafe(format!(
+                "EXPLAIN EXECUTE plan_of_{name}({nulls})"
+            )))
+            .await
+            .expect(name);
+        let plan: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
+        let plan = plan.join("\n");
+        for table in TABLES {
+            if plan.contains(&format!("Seq Scan on {table} ")) {
+                wrong.push(format!("{name} reads {table} whole:\n{plan}"));
+            }
+        }
+        // Every row of a partition, where the one of a key is wanted.
+        if plan
+            .lines()
+            .any(|line| line.trim() == "Index Cond: (partition = $1)")
+        {
+            wrong.push(format!("{name} reads a whole partition:\n{plan}"));
+        }
+        // Those of sweeps lead with a time: who looks for one execution reads all.
+        for index in ["waitpoint_pending", "parked_suspended"] {
+            if plan.contains(index) && !indexes.contains(&index) {
+                wrong.push(format!("{name} reads {index} whole:\n{plan}"));
+            }
+        }
+        for index in *indexes {
+            if !plan.contains(index) {
+                wrong.push(format!("{name} does not use {index}:\n{plan}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+}

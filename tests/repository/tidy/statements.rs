@@ -1,0 +1,63 @@
+//! Statements stay short enough to be read, and each verb stays one statement.
+
+use super::source::{assert_none, code, sources};
+
+const LINES_MAX: usize = 200;
+const PARAMETERS_MAX: usize = 32;
+
+/// Returns what is too much of a statement.
+fn too_much(sql: &str) -> Option<String> {
+    let lines = sql.lines().count();
+    if lines > LINES_MAX {
+        return Some(format!("{lines} lines"));
+    }
+    let parameters = sql
+        .lines()
+        .map(|line| line.split("--").next().unwrap_or_default())
+        .flat_map(|line| line.split('$').skip(1))
+        .filter_map(|rest| {
+            let digits = rest
+                .find(|c: char| !c.is_ascii_digit())
+                .unwrap_or(rest.len());
+            rest[..digits].parse().ok()
+        })
+        .max()
+        .unwrap_or(0);
+    (parameters > PARAMETERS_MAX).then(|| format!("{parameters} parameters"))
+}
+
+/// Whether Rust begins a transaction.
+fn begins(rust: &str) -> bool {
+    let code = code(rust);
+    code.contains("sqlx::Transaction")
+        || [".begin().await", ".begin_with("]
+            .iter()
+            .any(|call| code.contains(call))
+        || rust.contains("\"BEGIN")
+}
+
+#[test]
+fn no_verb_begins_a_transaction() {
+    let broken = ["engine", "runtime", "server"]
+        .iter()
+        .flat_map(|name| sources(&format!("host/{name}/src"), &[".rs"]))
+        .filter(|source| begins(&source.text))
+        .map(|source| source.path);
+    assert_none(
+        "a verb is one statement; these begin a transaction, which a dead host leaves open",
+        broken,
+    );
+}
+
+#[test]
+fn long_statements_and_transactions_are_found() {
+    assert_eq!(too_much("SELECT $32 -- or $33\n"), None);
+    assert_eq!(
+        too_much("SELECT $1,\n $33::text"),
+        Some("33 parameters".to_owned())
+    );
+    assert_eq!(too_much(&"--\n".repeat(201)), Some("201 lines".to_owned()));
+    assert!(begins("let mut all = pool.begin().await?;"));
+    assert!(begins("connection.execute(\"BEGIN\")"));
+    assert!(!begins("// not `pool.begin().await`\nqueue.begin(job);"));
+}

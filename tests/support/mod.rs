@@ -1,0 +1,14 @@
+//! What the tests share; nothing here is a test.
+
+pub(crate) mod api;
+pub(crate) mod cluster;
+pub(crate) mod conditions;
+pub(crate) mod golden;
+pub(crate) mod http_waiting;
+pub(crate) mod http_work;
+pub(crate) mod idle_worker;
+pub(crate) mod memory;
+pub(crate) mod routes;
+pub(crate) mod rows;
+pub(crate) mod waiting;
+pub(crate) mod work;
