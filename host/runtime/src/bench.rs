@@ -8,7 +8,6 @@ use std::time::{Duration, Instant};
 use engine::Payload;
 
 use crate::engine_config::Pooling;
-use crate::guest_threads::GuestThreads;
 use crate::host::HostSide;
 use crate::inspect::digest;
 use crate::invoke::{InvokeRefusal, InvokeSettings, by_itself, made_up};
@@ -60,7 +59,6 @@ pub async fn sandbox_cost(
     let Some(handler) = loaded.handler() else {
         return Ok(Err(InvokeRefusal::Service));
     };
-    let guests = GuestThreads::start(1).map_err(Error::Threads)?;
     let runs = runs.max(1);
     let mut fresh = Vec::with_capacity(runs as usize);
     // The first ones pay for pages and code that later ones share.
@@ -71,14 +69,7 @@ pub async fn sandbox_cost(
         let seat = registry.room().open(&wanted).await;
         let seating = began.elapsed();
         let side = HostSide::Local(Arc::default());
-        let (held, opening) = made_up(
-            &settings,
-            "bench",
-            input.clone(),
-            side,
-            seat,
-            guests.guests(),
-        );
+        let (held, opening) = made_up(&settings, "bench", input.clone(), side, seat);
         let began = Instant::now();
         let verdict = sandbox::run(handler, held, opening).await;
         let took = seating + began.elapsed();

@@ -6,11 +6,8 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Instant;
-
-use tokio::sync::OwnedSemaphorePermit;
 
 /// Adds up the time of one guest.
 #[derive(Debug)]
@@ -18,9 +15,6 @@ pub(crate) struct CpuMeter {
     began: Instant,
     used_us: AtomicU64,
     on_since_us: AtomicU64,
-    /// What a guest that computes for long computes with, until it leaves the
-    /// processor.
-    slot: Mutex<Option<OwnedSemaphorePermit>>,
 }
 
 impl CpuMeter {
@@ -29,13 +23,7 @@ impl CpuMeter {
             began,
             used_us: AtomicU64::new(0),
             on_since_us: AtomicU64::new(u64::MAX),
-            slot: Mutex::new(None),
         }
-    }
-
-    /// Keeps a compute slot until the guest leaves the processor.
-    pub(crate) fn hold(&self, slot: Option<OwnedSemaphorePermit>) {
-        *self.slot.lock().unwrap_or_else(PoisonError::into_inner) = slot;
     }
 
     /// Returns the time spent computing so far, in microseconds.
@@ -53,7 +41,6 @@ impl CpuMeter {
     fn off(&self) {
         self.used_us.store(self.used_us(), Ordering::Relaxed);
         self.on_since_us.store(u64::MAX, Ordering::Relaxed);
-        self.hold(None);
     }
 
     fn now_us(&self) -> u64 {

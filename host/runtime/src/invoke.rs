@@ -12,14 +12,13 @@ use crate::attempt::Attempt;
 use crate::bindings::flowhost::engine::types;
 use crate::compile::CompileIn;
 use crate::engine_config::{Pooling, WasmEngine};
-use crate::guest_threads::{GuestThreads, Guests};
 use crate::held::Held;
 use crate::host::HostSide;
 use crate::inspect::{PACKAGE, PublishRefusal, inspect};
 use crate::limits::SandboxLimits;
 use crate::registry::{LoadError, Registry, Source};
 use crate::room::{Machine, MemoryBudget, PoolSize, Room, Seat};
-use crate::runtime::Error;
+use crate::runtime::{Error, GuestThreads};
 use crate::sandbox::{self, Opening};
 use crate::settings::CodeLimits;
 use crate::verdict::Ended;
@@ -128,9 +127,9 @@ pub async fn invoke(
         .needs
         .wanted(&settings.sandbox, input.data.len() as u64);
     let seat = registry.room().open(&wanted).await;
-    let (held, opening) = made_up(&settings, kind, input, side, seat, guests.guests());
+    let (held, opening) = made_up(&settings, kind, input, side, seat);
     let verdict = guests
-        .guests()
+        .handle()
         .spawn(async move { Some(sandbox::run(loaded.handler()?, held, opening).await) })
         .await
         .map_err(|error| Error::Unavailable(format!("the host failed: {error}")))?;
@@ -178,7 +177,6 @@ pub(crate) fn made_up(
     input: Payload,
     side: HostSide,
     seat: Arc<Seat>,
-    guests: Guests,
 ) -> (Arc<Held>, Opening) {
     let partition = Partition::new(0).expect("invariant: zero is a partition");
     let fence = Fence {
@@ -227,7 +225,6 @@ pub(crate) fn made_up(
         limits: settings.sandbox,
         instance_limits: settings.limits,
         seat,
-        guests,
     };
     (Arc::new(held), opening)
 }

@@ -36,7 +36,6 @@ mod cache;
 mod compile;
 mod cpu_meter;
 mod engine_config;
-mod guest_threads;
 mod held;
 mod host;
 mod idle_log;

@@ -8,7 +8,6 @@ use engine::Engine;
 use model::Digest;
 
 use crate::engine_config::WasmEngine;
-use crate::guest_threads::GuestThreads;
 use crate::inspect::{PublishRefusal, inspect};
 use crate::metrics::{Counters, Metrics};
 use crate::publish::{Publication, Publications, PublishEnd};
@@ -184,7 +183,7 @@ impl Runtime {
             settings,
             self.inner.settings.limits,
             self.inner.counters.clone(),
-            self.inner.guests.guests(),
+            self.inner.guests.handle(),
         )
     }
 
@@ -208,5 +207,40 @@ impl Runtime {
     /// Whether sandboxes come from a pool.
     pub fn is_pooled(&self) -> bool {
         self.inner.registry.wasm().is_pooled()
+    }
+}
+
+/// Threads of their own for guests, so that leases, HTTP and database never
+/// wait for one.
+pub(crate) struct GuestThreads(Option<tokio::runtime::Runtime>);
+
+impl GuestThreads {
+    pub(crate) fn start(threads: usize) -> std::io::Result<Self> {
+        let mut builder = tokio::runtime::Builder::new_multi_thread();
+        if threads > 0 {
+            builder.worker_threads(threads);
+        }
+        builder
+            .thread_name("guest")
+            .enable_time()
+            .build()
+            .map(|runtime| Self(Some(runtime)))
+    }
+
+    pub(crate) fn handle(&self) -> tokio::runtime::Handle {
+        self.0
+            .as_ref()
+            .expect("invariant: the threads end with their owner")
+            .handle()
+            .clone()
+    }
+}
+
+impl Drop for GuestThreads {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            // Waiting for guests is not allowed where this may be dropped.
+            runtime.shutdown_background();
+        }
     }
 }

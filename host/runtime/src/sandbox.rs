@@ -19,7 +19,6 @@ use crate::bindings::HandlerPre;
 use crate::bindings::flowhost::engine::types::{Failure, Outcome};
 use crate::bindings::worker::WorkerPre;
 use crate::cpu_meter::Metered;
-use crate::guest_threads::{Guests, SHORT};
 use crate::held::{Held, Spent};
 use crate::host::{HostSide, Role, State};
 use crate::limits::SandboxLimits;
@@ -37,8 +36,6 @@ pub(crate) struct Opening {
     pub(crate) instance_limits: Limits,
     /// Its part of the host.
     pub(crate) seat: Arc<Seat>,
-    /// The threads it runs on.
-    pub(crate) guests: Guests,
 }
 
 /// Opens a sandbox, calls the handler once and drops the sandbox.
@@ -155,33 +152,21 @@ fn open(engine: &wasmtime::Engine, role: Role, opening: Opening) -> Store<State>
     store.set_max_component_handles(limits.handles_max as usize * 2);
     // Armed before instantiation, which may run code of the guest.
     store.set_epoch_deadline(1);
-    let guests = opening.guests;
-    store.epoch_deadline_callback(move |store| on_tick(store, &guests));
+    store.epoch_deadline_callback(on_tick);
     store
 }
 
 /// Decides at each tick whether the guest goes on.
-///
-/// One that has computed for a moment only keeps its thread; later it needs a compute
-/// slot for each tick.
-fn on_tick(store: StoreContextMut<'_, State>, guests: &Guests) -> wasmtime::Result<UpdateDeadline> {
+fn on_tick(store: StoreContextMut<'_, State>) -> wasmtime::Result<UpdateDeadline> {
     let state = store.data();
-    let computed_us = match &state.role {
-        Role::Handler(held) => {
-            handler_goes_on(&held.attempt, state.limits.cpu_ms_max)?;
-            held.attempt.cpu.used_us()
-        }
-        Role::Service(service) => {
-            service_goes_on(service)?;
-            service.computed_us()
-        }
-    };
-    if u128::from(computed_us) < SHORT.as_micros() {
-        return Ok(UpdateDeadline::Continue(1));
+    match &state.role {
+        Role::Handler(held) => handler_goes_on(&held.attempt, state.limits.cpu_ms_max)?,
+        Role::Service(service) => service_goes_on(service)?,
     }
-    let (role, guests) = (state.role.clone(), guests.clone());
-    let slot = async move { role.cpu().hold(guests.compute_slot().await) };
-    Ok(UpdateDeadline::YieldCustom(1, Box::pin(slot)))
+    Ok(UpdateDeadline::YieldCustom(
+        1,
+        Box::pin(tokio::task::yield_now()),
+    ))
 }
 
 /// Lease and cancellation first, then the deadline, then the allowance of

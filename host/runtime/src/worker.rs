@@ -34,7 +34,6 @@ use tokio::runtime::Handle;
 use tokio::sync::{Notify, Semaphore, watch};
 
 use crate::attempt::Attempt;
-use crate::guest_threads::Guests;
 use crate::limits::SandboxLimits;
 use crate::metrics::Counters;
 use crate::registry::Registry;
@@ -61,8 +60,8 @@ pub(crate) struct Worker {
     instance_limits: Limits,
     /// The runtime the engine lives on.
     main: Handle,
-    /// The threads guests run on.
-    guests: Guests,
+    /// The runtime guests run on.
+    guests: Handle,
     slots: Arc<Semaphore>,
     /// Those of the slots that services may hold, all together.
     service_slots: Arc<Semaphore>,
@@ -102,7 +101,7 @@ impl Worker {
         settings: WorkerSettings,
         limits: SandboxLimits,
         counters: Arc<Counters>,
-        guests: Guests,
+        guests: Handle,
     ) -> WorkerHandle {
         let worker = Arc::new(Self {
             instance_limits: engine.limits(),

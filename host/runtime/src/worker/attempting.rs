@@ -144,7 +144,6 @@ fn opening_for(worker: &Worker, component_id: Option<i32>, seat: Arc<Seat>) -> O
         limits: worker.limits,
         instance_limits: worker.instance_limits,
         seat,
-        guests: worker.guests.clone(),
     }
 }
 

@@ -167,16 +167,10 @@ impl Service {
             return Some(stop);
         }
         let cpu_ms_max = self.worker.limits.cpu_ms_max;
-        let holds_leases = !self.leases().taken.is_empty();
-        (holds_leases && self.computed_us() > u64::from(cpu_ms_max) * 1000)
+        let leases = self.leases();
+        let computed_us = self.cpu.used_us().saturating_sub(leases.cpu_at_turn_us);
+        (!leases.taken.is_empty() && computed_us > u64::from(cpu_ms_max) * 1000)
             .then_some(ServiceStop::CpuLimit(cpu_ms_max))
-    }
-
-    /// Returns how long the guest has computed since it took or ended a lease, in
-    /// microseconds.
-    pub(crate) fn computed_us(&self) -> u64 {
-        let before_us = self.leases().cpu_at_turn_us;
-        self.cpu.used_us().saturating_sub(before_us)
     }
 
     /// Waits until the guest must stop, and says why.

@@ -179,7 +179,6 @@ async fn live(worker: &Arc<Worker>, post: &Arc<Post>, loaded: &Arc<Loaded>) -> (
         limits: worker.limits,
         instance_limits: worker.instance_limits,
         seat,
-        guests: worker.guests.clone(),
     };
     let running = Running::begin(service.clone());
     let mut life = worker.guests.spawn({
