@@ -10,7 +10,7 @@ use model::EngineCode;
 /// What a code follows where one is made up.
 const MAKERS: [&str; 6] = [
     "Failure::new(",
-    "storable::failed(",
+    "outcome::failed(",
     "failed(class,",
     "crash(",
     "permanent(",
@@ -18,7 +18,10 @@ const MAKERS: [&str; 6] = [
 ];
 
 /// Files in which every text that looks like a code is one.
-const ALL_CODES: [&str; 1] = ["host/runtime/src/verdict.rs"];
+const ALL_CODES: [&str; 2] = [
+    "host/runtime/src/sandbox/trap.rs",
+    "host/runtime/src/sandbox/verdict.rs",
+];
 
 fn top() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))

@@ -7,14 +7,13 @@ use std::time::{Duration, Instant};
 
 use engine::Payload;
 
-use crate::engine_config::Pooling;
-use crate::host::HostSide;
-use crate::inspect::digest;
-use crate::invoke::{InvokeRefusal, InvokeSettings, by_itself, made_up};
-use crate::registry::{LoadError, Source};
-use crate::runtime::Error;
-use crate::sandbox;
-use crate::verdict::Ended;
+use crate::component::Error;
+use crate::component::inspect::digest;
+use crate::component::registry::{ComponentSource, LoadError};
+use crate::host::Backend;
+use crate::invoke::{InvokeRefusal, InvokeSettings, local_lease, standalone_registry};
+use crate::sandbox::{self, AttemptEnd};
+use crate::settings::Pooling;
 
 /// What a sandbox costs, in microseconds.
 #[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
@@ -42,10 +41,10 @@ pub async fn sandbox_cost(
     runs: u32,
 ) -> Result<Result<SandboxCost, InvokeRefusal>, Error> {
     let settings = InvokeSettings::default();
-    let registry = by_itself(Pooling::Auto, 16, &settings)?;
+    let registry = standalone_registry(Pooling::Auto, 16, &settings)?;
     let pooled = registry.wasm().is_pooled();
     let loaded = match registry
-        .load(digest(wasm), Source::Bytes(wasm.into()))
+        .load(digest(wasm), ComponentSource::Bytes(wasm.into()))
         .await
     {
         Ok(loaded) => loaded,
@@ -65,15 +64,15 @@ pub async fn sandbox_cost(
     for run in 0..runs.saturating_add(100) {
         let kept_bytes = input.data.len() as u64;
         let began = Instant::now();
-        let wanted = loaded.needs.wanted(&settings.sandbox, kept_bytes);
-        let seat = registry.room().open(&wanted).await;
-        let seating = began.elapsed();
-        let side = HostSide::Local(Arc::default());
-        let (held, opening) = made_up(&settings, "bench", input.clone(), side, seat);
+        let demand = loaded.footprint.demand(&settings.sandbox, kept_bytes);
+        let reservation = registry.budget().reserve(&demand).await;
+        let reserving = began.elapsed();
+        let backend = Backend::Local(Arc::default());
+        let (held, setup) = local_lease(&settings, "bench", input.clone(), backend, reservation);
         let began = Instant::now();
-        let verdict = sandbox::run(handler, held, opening).await;
-        let took = seating + began.elapsed();
-        if !matches!(verdict.outcome, Ended::Completed(_)) {
+        let verdict = sandbox::run(handler, held, setup).await;
+        let took = reserving + began.elapsed();
+        if !matches!(verdict.outcome, AttemptEnd::Completed(_)) {
             return Err(Error::Unavailable(format!(
                 "the handler did not complete: {:?}",
                 verdict.outcome

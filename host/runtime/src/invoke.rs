@@ -4,24 +4,21 @@
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use engine::{Payload, Resumption, Suspend, WORLD_WORKER};
+use engine::{Payload, Resumption, WORLD_WORKER};
 use model::{Digest, ExecutionId, Fence, LeaseId, Partition, Usage};
 use uuid::Uuid;
 
 use crate::attempt::Attempt;
-use crate::bindings::flowhost::engine::types;
-use crate::compile::CompileIn;
-use crate::engine_config::{Pooling, WasmEngine};
-use crate::held::Held;
-use crate::host::HostSide;
-use crate::inspect::{PACKAGE, PublishRefusal, inspect};
-use crate::limits::SandboxLimits;
-use crate::registry::{LoadError, Registry, Source};
-use crate::room::{Machine, MemoryBudget, PoolSize, Room, Seat};
-use crate::runtime::{Error, GuestThreads};
-use crate::sandbox::{self, Opening};
-use crate::settings::CodeLimits;
-use crate::verdict::Ended;
+use crate::component::Error;
+use crate::component::inspect::{PACKAGE, PublishRefusal, inspect};
+use crate::component::registry::{ComponentSource, LoadError, Registry};
+use crate::component::wasm::WasmEngine;
+use crate::guest_threads::GuestThreads;
+use crate::host::bindings::flowhost::engine::types;
+use crate::host::{Backend, HeldLease, InvokeSuspension, convert};
+use crate::memory::{MachineLimits, MemoryBudget, PoolSize, Reservation, SandboxBudget};
+use crate::sandbox::{self, AttemptEnd, SandboxSetup};
+use crate::settings::{CodeLimits, CompileIn, Pooling, SandboxLimits};
 
 /// How a handler is run by itself.
 #[derive(Debug, Clone, Default)]
@@ -48,7 +45,7 @@ pub struct InvokeReport {
     /// What it imports.
     pub imports: Vec<String>,
     /// How the attempt ended.
-    pub outcome: Ended,
+    pub outcome: AttemptEnd,
     /// What it waits for, if it ended with a suspension.
     pub suspension: Option<InvokeSuspension>,
     /// What it used.
@@ -57,15 +54,6 @@ pub struct InvokeReport {
     pub log: Option<String>,
     /// Time taken to compile the component.
     pub compile_ms: u64,
-}
-
-/// What a handler that suspended waits for.
-#[derive(Debug, Clone)]
-pub struct InvokeSuspension {
-    /// What it asked for.
-    pub asked: Suspend,
-    /// Keys of the waitpoints it waits at, the primary one first.
-    pub waitpoint_keys: Vec<String>,
 }
 
 /// Why a component cannot be run by itself.
@@ -104,10 +92,10 @@ pub async fn invoke(
     if inspected.world == WORLD_WORKER {
         return Ok(Err(InvokeRefusal::Service));
     }
-    let registry = by_itself(Pooling::Off, 1, &settings)?;
+    let registry = standalone_registry(Pooling::Off, 1, &settings)?;
     let compiling = Instant::now();
     let loaded = match registry
-        .load(inspected.digest, Source::Bytes(wasm.into()))
+        .load(inspected.digest, ComponentSource::Bytes(wasm.into()))
         .await
     {
         Ok(loaded) => loaded,
@@ -122,15 +110,15 @@ pub async fn invoke(
 
     let guests = GuestThreads::start(1).map_err(Error::Threads)?;
     let suspended = Arc::new(OnceLock::new());
-    let side = HostSide::Local(suspended.clone());
-    let wanted = loaded
-        .needs
-        .wanted(&settings.sandbox, input.data.len() as u64);
-    let seat = registry.room().open(&wanted).await;
-    let (held, opening) = made_up(&settings, kind, input, side, seat);
+    let backend = Backend::Local(suspended.clone());
+    let demand = loaded
+        .footprint
+        .demand(&settings.sandbox, input.data.len() as u64);
+    let reservation = registry.budget().reserve(&demand).await;
+    let (held, setup) = local_lease(&settings, kind, input, backend, reservation);
     let verdict = guests
         .handle()
-        .spawn(async move { Some(sandbox::run(loaded.handler()?, held, opening).await) })
+        .spawn(async move { Some(sandbox::run(loaded.handler()?, held, setup).await) })
         .await
         .map_err(|error| Error::Unavailable(format!("the host failed: {error}")))?;
     let Some(verdict) = verdict else {
@@ -150,12 +138,12 @@ pub async fn invoke(
 }
 
 /// Opens a registry that keeps nothing, for `sandboxes` by themselves.
-pub(crate) fn by_itself(
+pub(crate) fn standalone_registry(
     pooling: Pooling,
     sandboxes: u32,
     settings: &InvokeSettings,
 ) -> Result<Arc<Registry>, Error> {
-    let machine = Machine::look();
+    let machine = MachineLimits::detect();
     let limits = settings.sandbox;
     // What the operator of a host sets for all sandboxes has no place here.
     let bytes = MemoryBudget::new(0, &machine)
@@ -163,21 +151,21 @@ pub(crate) fn by_itself(
         .max(limits.memory_bytes_max.saturating_mul(2));
     let size = PoolSize::new(sandboxes, bytes, &limits, &machine);
     let wasm = WasmEngine::new(pooling, size, &limits).map_err(Error::Sandbox)?;
-    let room = Room::new(&wasm.size(), bytes);
+    let budget = SandboxBudget::new(&wasm.size(), bytes);
     let code = CodeLimits::default();
-    Registry::open(wasm, room, None, CompileIn::Process, &code, limits)
+    Registry::open(wasm, budget, None, CompileIn::Process, &code, limits)
         .map(Arc::new)
         .map_err(Error::Sandbox)
 }
 
 /// Makes up an execution for a handler, and its lease.
-pub(crate) fn made_up(
+pub(crate) fn local_lease(
     settings: &InvokeSettings,
     kind: &str,
     input: Payload,
-    side: HostSide,
-    seat: Arc<Seat>,
-) -> (Arc<Held>, Opening) {
+    backend: Backend,
+    reservation: Arc<Reservation>,
+) -> (Arc<HeldLease>, SandboxSetup) {
     let partition = Partition::new(0).expect("invariant: zero is a partition");
     let fence = Fence {
         execution_id: ExecutionId::from_parts(partition, 0, 1),
@@ -185,10 +173,9 @@ pub(crate) fn made_up(
         epoch: 1,
         attempt: settings.attempt_index,
     };
-    let now = Instant::now();
-    // Nobody renews this lease, so it outlasts every attempt.
+    // This lease is never renewed, so it outlasts every attempt.
     let forever = Duration::from_secs(365 * 24 * 3600);
-    let held = Held {
+    let held = HeldLease {
         task: Arc::new(types::Task {
             execution_id: fence.execution_id.to_string(),
             namespace: model::NAMESPACE_DEFAULT.to_owned(),
@@ -201,30 +188,27 @@ pub(crate) fn made_up(
             } else {
                 types::AttemptType::Retry
             },
-            input: crate::task::given(input),
+            input: convert::given(input),
             tags: settings.tags.clone(),
         }),
-        resumption: settings
-            .resumption
-            .clone()
-            .map(crate::resumption::resumption),
+        resumption: settings.resumption.clone().map(convert::resumption),
         attempt: Arc::new(Attempt::new(
             fence,
-            now,
-            now + forever,
+            Instant::now(),
+            forever,
             settings.attempt_timeout_ms,
             &settings.sandbox,
         )),
-        limited: settings.attempt_timeout_ms.is_some(),
+        has_timeout: settings.attempt_timeout_ms.is_some(),
         known: None,
-        came_back: false,
-        since: OnceLock::new(),
+        was_reclaimed: false,
+        used_before: OnceLock::new(),
     };
-    let opening = Opening {
-        side,
+    let setup = SandboxSetup {
+        backend,
         limits: settings.sandbox,
         instance_limits: settings.limits,
-        seat,
+        reservation,
     };
-    (Arc::new(held), opening)
+    (Arc::new(held), setup)
 }

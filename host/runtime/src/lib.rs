@@ -24,50 +24,54 @@
 //! - It is stopped by name when it exceeds [`SandboxLimits`], and told apart
 //!   from one that trapped; [`Ended`] lists the codes.
 //!
+//! # Folders
+//!
+//! From below to above; each imports only those before it:
+//!
+//! ```text
+//! settings    limits of sandboxes, of compiled code, of a worker
+//! memory      the budget that all sandboxes share, and the meter of one
+//! attempt     what an attempt may do until when, its log, its processor time
+//! host        the interfaces of wit/, one file each
+//! sandbox     runs a guest and judges how it ended
+//! component   inspects, compiles, caches, loads and publishes components
+//! worker      claims, runs and records executions; keeps their leases
+//! service     keeps services running and what they hold
+//! (root)      the runtime of a host; `invoke` and `bench`, which do without one
+//! ```
+//!
 //! The engine is authoritative about leases and outcomes; this crate contains
 //! no SQL. Guests run on threads of their own, the engine's calls on the
 //! runtime this crate was started on.
 
 mod attempt;
-mod attempt_log;
 mod bench;
-mod bindings;
-mod cache;
-mod compile;
-mod cpu_meter;
-mod engine_config;
-mod held;
+mod component;
+mod guest_threads;
 mod host;
-mod idle_log;
-mod inspect;
 mod invoke;
-mod keeper;
-mod limits;
+mod memory;
 mod metrics;
-mod publish;
-mod registry;
-mod resumption;
-mod room;
-mod routes;
 mod runtime;
 mod sandbox;
+mod service;
 mod settings;
-mod storable;
-mod task;
-mod verdict;
 mod worker;
 
 pub use attempt::Stop;
 pub use bench::{SandboxCost, sandbox_cost};
-pub use compile::{COMPILE_ARGUMENT, CompileIn, Progress, compile_main};
-pub use engine_config::Pooling;
-pub use inspect::{Inspected, PACKAGE, PublishRefusal, VERSION, digest, inspect};
-pub use invoke::{InvokeRefusal, InvokeReport, InvokeSettings, InvokeSuspension, invoke};
-pub use limits::{LimitHit, SandboxLimits};
+pub use component::Error;
+pub use component::compile::{COMPILE_ARGUMENT, CompileProgress, compile_main};
+pub use component::inspect::{Inspected, PACKAGE, PublishRefusal, VERSION, digest, inspect};
+pub use component::publish::{NotPublished, Publication, PublishEnd, PublishProgress, Published};
+pub use host::InvokeSuspension;
+pub use invoke::{InvokeRefusal, InvokeReport, InvokeSettings, invoke};
+pub use memory::{MachineLimits, MemoryBudget, PoolBound, PoolSize};
 pub use metrics::Metrics;
-pub use publish::{NotPublished, Publication, PublishEnd, Published, Working};
-pub use room::{Bound, Machine, MemoryBudget, PoolSize};
-pub use runtime::{Error, Runtime};
-pub use settings::{CALLBACK_PREFIX, CodeLimits, RuntimeSettings, WorkerSettings};
-pub use verdict::Ended;
+pub use runtime::Runtime;
+pub use sandbox::AttemptEnd;
+pub use settings::{
+    CALLBACK_PREFIX, CodeLimits, CompileIn, LimitHit, Pooling, RuntimeSettings, SandboxLimits,
+    WorkerSettings,
+};
 pub use worker::WorkerHandle;

@@ -7,14 +7,17 @@ use std::time::{Duration, Instant};
 use engine::Engine;
 use model::Digest;
 
-use crate::engine_config::WasmEngine;
-use crate::inspect::{PublishRefusal, inspect};
-use crate::metrics::{Counters, Metrics};
-use crate::publish::{Publication, Publications, PublishEnd};
-use crate::registry::Registry;
-use crate::room::{Machine, MemoryBudget, PoolSize, Room};
+use crate::component::Error;
+use crate::component::inspect::{PublishRefusal, inspect};
+use crate::component::publish::{Publication, Publications, PublishEnd};
+use crate::component::registry::Registry;
+use crate::component::wasm::WasmEngine;
+use crate::guest_threads::GuestThreads;
+use crate::memory::{MachineLimits, MemoryBudget, PoolSize, SandboxBudget};
+use crate::metrics::Metrics;
+use crate::service;
 use crate::settings::{RuntimeSettings, WorkerSettings};
-use crate::worker::{Worker, WorkerHandle};
+use crate::worker::{Counters, Worker, WorkerHandle};
 
 /// Runs handlers on this host. Cheap to clone.
 #[derive(Clone)]
@@ -31,31 +34,6 @@ struct Inner {
     guests: GuestThreads,
 }
 
-/// Why the runtime could not start, or could not do what was asked.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// Wasmtime could not be set up.
-    #[error("the sandbox could not be set up: {0:#}")]
-    Sandbox(wasmtime::Error),
-    /// The threads for guests could not be started.
-    #[error("threads for guests could not be started: {0}")]
-    Threads(std::io::Error),
-    /// The compiler could not be run, or something else of this host.
-    #[error("{0}")]
-    Unavailable(String),
-    /// No more components are published at once.
-    #[error(
-        "{components} components are being published, which is all this host takes on; ask again when some are done"
-    )]
-    Busy {
-        /// How many.
-        components: usize,
-    },
-    /// The engine failed.
-    #[error(transparent)]
-    Engine(#[from] engine::Error),
-}
-
 impl Runtime {
     /// Starts a runtime. Must be called on the runtime the engine lives on.
     ///
@@ -64,7 +42,7 @@ impl Runtime {
     /// If the cache directory cannot be used, a required pool cannot be
     /// reserved, or threads cannot be started.
     pub fn start(engine: Engine, settings: RuntimeSettings) -> Result<Self, Error> {
-        let machine = Machine::look();
+        let machine = MachineLimits::detect();
         let budget = MemoryBudget::new(settings.memory_bytes_max, &machine);
         let size = PoolSize::new(
             settings.sandboxes_max,
@@ -83,10 +61,10 @@ impl Runtime {
             pooled = wasm.is_pooled(),
             "room for sandboxes"
         );
-        let room = Room::new(&size, budget.bytes());
+        let sandboxes = SandboxBudget::new(&size, budget.bytes());
         let registry = Registry::open(
             wasm,
-            room,
+            sandboxes,
             Some(&settings.cache_dir),
             settings.compiler.clone(),
             &settings.code,
@@ -123,11 +101,11 @@ impl Runtime {
         routes: Vec<(String, u32)>,
     ) -> Result<Result<Digest, PublishRefusal>, Error> {
         let limits = self.inner.engine.limits();
-        let looked = tokio::task::spawn_blocking(move || {
+        let inspecting = tokio::task::spawn_blocking(move || {
             let inspected = inspect(&bytes, &limits);
             (inspected, Arc::<[u8]>::from(bytes))
         });
-        let (inspected, bytes) = looked
+        let (inspected, bytes) = inspecting
             .await
             .map_err(|error| Error::Unavailable(error.to_string()))?;
         let inspected = match inspected {
@@ -139,10 +117,10 @@ impl Runtime {
         Ok(Ok(digest))
     }
 
-    /// Returns where publishing a component stands, waiting up to `patience` for
-    /// its end; `None` if this host does not publish it and did not lately.
-    pub async fn publication(&self, digest: &Digest, patience: Duration) -> Option<Publication> {
-        self.inner.publications.wait(digest, patience).await
+    /// Returns where publishing a component stands, waiting up to `wait_max`
+    /// for its end; `None` if this host does not publish it and did not lately.
+    pub async fn publication(&self, digest: &Digest, wait_max: Duration) -> Option<Publication> {
+        self.inner.publications.wait(digest, wait_max).await
     }
 
     /// Publishes a component and waits for the end, however long it takes. See
@@ -163,7 +141,7 @@ impl Runtime {
         loop {
             match self.publication(&digest, Duration::from_secs(60)).await {
                 Some(Publication::Ended(end)) => return Ok(Ok(end)),
-                Some(Publication::Working(_)) => {}
+                Some(Publication::InProgress(_)) => {}
                 None => return Err(Error::Unavailable("its publishing is forgotten".to_owned())),
             }
         }
@@ -177,26 +155,25 @@ impl Runtime {
 
     /// Starts a worker on the present tokio runtime.
     pub fn worker(&self, settings: WorkerSettings) -> WorkerHandle {
-        Worker::start(
+        let worker = Worker::start(
             self.inner.engine.clone(),
             self.inner.registry.clone(),
             settings,
             self.inner.settings.limits,
             self.inner.counters.clone(),
             self.inner.guests.handle(),
-        )
+        );
+        worker.start_task("serving", service::supervise);
+        WorkerHandle::new(worker)
     }
 
     /// Returns what happened since the start.
     pub fn metrics(&self) -> Metrics {
-        let registry = &self.inner.registry;
-        Metrics {
-            publishing: self.inner.publications.working() as u64,
-            ..self
-                .inner
-                .counters
-                .read(registry.figures(), registry.wasm().ticks(), registry.room())
-        }
+        Metrics::read(
+            &self.inner.counters,
+            &self.inner.registry,
+            self.inner.publications.working(),
+        )
     }
 
     /// Returns when the sandbox of the latest attempt was opened.
@@ -207,40 +184,5 @@ impl Runtime {
     /// Whether sandboxes come from a pool.
     pub fn is_pooled(&self) -> bool {
         self.inner.registry.wasm().is_pooled()
-    }
-}
-
-/// Threads of their own for guests, so that leases, HTTP and database never
-/// wait for one.
-pub(crate) struct GuestThreads(Option<tokio::runtime::Runtime>);
-
-impl GuestThreads {
-    pub(crate) fn start(threads: usize) -> std::io::Result<Self> {
-        let mut builder = tokio::runtime::Builder::new_multi_thread();
-        if threads > 0 {
-            builder.worker_threads(threads);
-        }
-        builder
-            .thread_name("guest")
-            .enable_time()
-            .build()
-            .map(|runtime| Self(Some(runtime)))
-    }
-
-    pub(crate) fn handle(&self) -> tokio::runtime::Handle {
-        self.0
-            .as_ref()
-            .expect("invariant: the threads end with their owner")
-            .handle()
-            .clone()
-    }
-}
-
-impl Drop for GuestThreads {
-    fn drop(&mut self) {
-        if let Some(runtime) = self.0.take() {
-            // Waiting for guests is not allowed where this may be dropped.
-            runtime.shutdown_background();
-        }
     }
 }

@@ -3,7 +3,7 @@
 
 use engine::Payload;
 use model::FailureClass;
-use runtime::{Ended, InvokeRefusal, InvokeReport, InvokeSettings, invoke};
+use runtime::{AttemptEnd, InvokeRefusal, InvokeReport, InvokeSettings, invoke};
 
 fn text(data: &str) -> Payload {
     Payload {
@@ -28,7 +28,7 @@ async fn run(name: &str, input: &str, settings: InvokeSettings) -> InvokeReport 
 
 async fn failure(name: &str, input: &str, settings: InvokeSettings) -> model::Failure {
     match run(name, input, settings).await.outcome {
-        Ended::Failed(failure) | Ended::TimedOut(failure) => failure,
+        AttemptEnd::Failed(failure) | AttemptEnd::TimedOut(failure) => failure,
         other => panic!("{name} did not fail: {other:?}"),
     }
 }
@@ -42,7 +42,7 @@ fn short_of_cpu() -> InvokeSettings {
 #[tokio::test]
 async fn a_handler_returns_its_result_and_is_metered() {
     let report = run("echo", "hello", InvokeSettings::default()).await;
-    assert_eq!(report.outcome, Ended::Completed(text("hello")));
+    assert_eq!(report.outcome, AttemptEnd::Completed(text("hello")));
     assert!(report.usage.memory_peak_bytes > 0);
     assert!(report.usage.wall_us > 0);
 }
@@ -51,7 +51,7 @@ async fn a_handler_returns_its_result_and_is_metered() {
 async fn an_interpreted_handler_runs_as_well() {
     let report = run("word-count", "a b a", InvokeSettings::default()).await;
     assert!(
-        matches!(report.outcome, Ended::Completed(_)),
+        matches!(report.outcome, AttemptEnd::Completed(_)),
         "{:?}",
         report.outcome
     );
@@ -190,7 +190,7 @@ async fn a_service_is_not_invoked_and_it_is_said_how_to_run_it() {
 #[tokio::test]
 async fn a_handler_has_nothing_to_claim() {
     let report = run("impostor", "", InvokeSettings::default()).await;
-    let Ended::Completed(answer) = report.outcome else {
+    let AttemptEnd::Completed(answer) = report.outcome else {
         panic!("{:?}", report.outcome);
     };
     let answer = String::from_utf8(answer.data).expect("text");

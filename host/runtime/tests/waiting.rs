@@ -4,7 +4,7 @@
 
 use engine::{Payload, ReceivedSignal, Resumption};
 use model::{SignalId, SuspensionCloseReason, SuspensionId, WaitpointId};
-use runtime::{Ended, InvokeReport, InvokeSettings, invoke};
+use runtime::{AttemptEnd, InvokeReport, InvokeSettings, invoke};
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 
@@ -30,7 +30,7 @@ async fn run(name: &str, input: &str, resumption: Option<Resumption>) -> InvokeR
 /// Runs a handler that completes.
 async fn completed(name: &str, input: &str, resumption: Option<Resumption>) -> Payload {
     match run(name, input, resumption).await.outcome {
-        Ended::Completed(result) => result,
+        AttemptEnd::Completed(result) => result,
         other => panic!("{name} {input}: {other:?}"),
     }
 }
@@ -70,7 +70,7 @@ fn resumption(reason: SuspensionCloseReason, signals: Vec<ReceivedSignal>) -> Re
 async fn a_suspension_ends_the_attempt_and_says_what_it_waits_for() {
     let input = r#"{"service": "payments", "version": "1.4.2"}"#;
     let report = run("approval", input, None).await;
-    assert_eq!(report.outcome, Ended::Recorded);
+    assert_eq!(report.outcome, AttemptEnd::Recorded);
     let log = report.log.expect("it is noted");
     assert!(log.contains("waiting_for_approval at approval"), "{log}");
     assert!(
@@ -78,7 +78,7 @@ async fn a_suspension_ends_the_attempt_and_says_what_it_waits_for() {
         "{log}"
     );
     let report = run("callback", r#"{"order": "A-17"}"#, None).await;
-    assert_eq!(report.outcome, Ended::Recorded);
+    assert_eq!(report.outcome, AttemptEnd::Recorded);
     let log = report.log.expect("it is noted");
     let url = "order A-17 waits for /v1/callbacks/made-up-by-flowhost-invoke-0";
     assert!(log.contains(url), "{log}");
@@ -148,7 +148,7 @@ async fn wishes_that_make_no_sense_are_refused_by_name() {
 #[tokio::test]
 async fn only_the_first_end_counts() {
     let report = run("restless", "twice", None).await;
-    assert_eq!(report.outcome, Ended::Recorded);
+    assert_eq!(report.outcome, AttemptEnd::Recorded);
     let log = report.log.expect("it is noted");
     assert!(log.contains("ExecutionNotActive"), "{log}");
     assert!(!log.contains("waiting_for_signal at b"), "{log}");

@@ -6,13 +6,13 @@ use std::time::{Duration, Instant};
 
 use wasmtime::component::Resource;
 
-use super::handles::{Kept, text_bytes};
-use super::side::{refused, unavailable};
-use super::{HostSide, Role, State};
-use crate::bindings::flowhost::engine::claim::{ClaimError, Host, HostLease, LeaseError};
-use crate::bindings::flowhost::engine::types::Task;
-use crate::held::Held;
-use crate::worker::NoLease;
+use super::backend::{refused, unavailable};
+use super::bindings::flowhost::engine::claim::{ClaimError, Host, HostLease, LeaseError};
+use super::bindings::flowhost::engine::types::Task;
+use super::convert::{task_bytes, text_bytes};
+use super::handles::HostResource;
+use super::{Backend, HeldLease, NextRefusal, Role, State};
+use crate::attempt::LogSource;
 
 /// Longest a guest may wait for work in one call, in milliseconds.
 const WAIT_MS_MAX: u32 = 60_000;
@@ -20,13 +20,13 @@ const WAIT_MS_MAX: u32 = 60_000;
 /// A handle on a lease. In a handler every one means the lease of the sandbox;
 /// in a service each lease has one.
 pub struct LeaseHandle {
-    held: Arc<Held>,
+    held: Arc<HeldLease>,
     /// Whether the lease is kept for this handle: in a handler the sandbox itself
     /// is charged for it, once.
     owns: bool,
 }
 
-impl Kept for LeaseHandle {
+impl HostResource for LeaseHandle {
     fn owned_bytes(&self) -> usize {
         if self.owns { self.held.kept_bytes() } else { 0 }
     }
@@ -56,7 +56,7 @@ impl Host for State {
         max_wait_ms: u32,
     ) -> wasmtime::Result<Result<Option<Resource<LeaseHandle>>, ClaimError>> {
         self.called(0)?;
-        let (Role::Service(service), HostSide::Engine(side)) = (&self.role, &self.side) else {
+        let (Role::Service(service), Backend::Engine(backend)) = (&self.role, &self.backend) else {
             return Ok(Err(ClaimError::Invalid(
                 "a handler claims nothing: its lease is `current`".into(),
             )));
@@ -68,17 +68,17 @@ impl Host for State {
         }
         let wait = Duration::from_millis(u64::from(max_wait_ms));
         let next = service.clone().next(wait);
-        let held = match side.on_main(&mut self.meter, 0, next).await? {
+        let held = match backend.on_main(&mut self.meter, 0, next).await? {
             Ok(Some(held)) => held,
             Ok(None) => return Ok(Ok(None)),
-            Err(NoLease::Draining) => return Ok(Err(ClaimError::Draining)),
-            Err(NoLease::TooMany(max)) => return Ok(Err(ClaimError::TooManyLeases(max))),
-            Err(NoLease::Unavailable(error)) => {
+            Err(NextRefusal::Draining) => return Ok(Err(ClaimError::Draining)),
+            Err(NextRefusal::TooManyLeases(max)) => return Ok(Err(ClaimError::TooManyLeases(max))),
+            Err(NextRefusal::Unavailable(error)) => {
                 return Ok(Err(ClaimError::Unavailable(unavailable(&error))));
             }
         };
         // From here on the guest answers for it.
-        held.since.get_or_init(|| self.spent());
+        held.used_before.get_or_init(|| self.used());
         let handle = LeaseHandle { held, owns: true };
         Ok(Ok(Some(self.push(handle)?)))
     }
@@ -86,7 +86,7 @@ impl Host for State {
 
 impl State {
     /// Returns the lease a handle means.
-    pub(super) fn held(&self, lease: &Resource<LeaseHandle>) -> wasmtime::Result<Arc<Held>> {
+    pub(super) fn held(&self, lease: &Resource<LeaseHandle>) -> wasmtime::Result<Arc<HeldLease>> {
         Ok(self.get(lease)?.held.clone())
     }
 }
@@ -95,7 +95,7 @@ impl HostLease for State {
     fn task(&mut self, lease: Resource<LeaseHandle>) -> wasmtime::Result<Task> {
         self.called(0)?;
         let held = self.held(&lease)?;
-        self.answered(held.task_bytes())?;
+        self.answered(task_bytes(&held.task))?;
         Ok(Task::clone(&held.task))
     }
 
@@ -107,7 +107,7 @@ impl HostLease for State {
     fn remaining_ms(&mut self, lease: Resource<LeaseHandle>) -> wasmtime::Result<u32> {
         self.called(0)?;
         let held = self.held(&lease)?;
-        Ok(held.attempt.remaining_ms(held.limited))
+        Ok(held.attempt.remaining_ms(held.has_timeout))
     }
 
     fn is_cancelled(&mut self, lease: Resource<LeaseHandle>) -> wasmtime::Result<bool> {
@@ -122,12 +122,12 @@ impl HostLease for State {
         self.called(0)?;
         let held = self.held(&lease)?;
         let attempt = &held.attempt;
-        let HostSide::Engine(side) = &self.side else {
+        let Backend::Engine(backend) = &self.backend else {
             return Ok(Ok(attempt.remaining_ms(false)));
         };
-        let (engine, fence, ttl_ms) = (side.engine.clone(), attempt.fence, side.lease_ttl_ms);
+        let (engine, fence, ttl_ms) = (backend.engine.clone(), attempt.fence, backend.lease_ttl_ms);
         let sent = Instant::now();
-        let answer = side
+        let answer = backend
             .on_main(&mut self.meter, 0, async move {
                 engine.renew(&[fence], ttl_ms).await
             })
@@ -135,7 +135,7 @@ impl HostLease for State {
         Ok(match answer.map(|verdicts| verdicts.into_iter().next()) {
             Ok(Some(Ok(_expires_at))) => {
                 let ttl = Duration::from_millis(u64::from(ttl_ms));
-                attempt.renewed(sent, crate::keeper::usable(ttl));
+                attempt.renewed(sent, ttl);
                 Ok(attempt.remaining_ms(false))
             }
             Ok(Some(Err(refusal))) => Err(refused(&held, refusal)),
@@ -161,18 +161,18 @@ impl HostLease for State {
                 "message: at most {max} bytes"
             ))));
         }
-        let HostSide::Engine(side) = &self.side else {
+        let Backend::Engine(backend) = &self.backend else {
             let shown = message.unwrap_or_default();
             let shown = percent.map_or(shown.clone(), |percent| format!("{percent}% {shown}"));
             self.role.with_log(|log, at_ms| {
-                let source = crate::attempt_log::Source::Level("progress");
+                let source = LogSource::Level("progress");
                 log.record(at_ms, source, shown.as_bytes());
             });
             return Ok(Ok(()));
         };
-        let (engine, fence) = (side.engine.clone(), held.attempt.fence);
+        let (engine, fence) = (backend.engine.clone(), held.attempt.fence);
         let carries = text_bytes(message.as_ref());
-        let answer = side
+        let answer = backend
             .on_main(&mut self.meter, carries, async move {
                 engine.progress(fence, percent, message).await
             })
@@ -187,7 +187,7 @@ impl HostLease for State {
     fn drop(&mut self, lease: Resource<LeaseHandle>) -> wasmtime::Result<()> {
         let LeaseHandle { held, .. } = self.delete(lease)?;
         if let Role::Service(service) = &self.role {
-            service.dropped(&held, self.spent());
+            service.clone().dropped(&held, self.used());
         }
         Ok(())
     }

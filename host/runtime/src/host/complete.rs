@@ -8,14 +8,13 @@ use engine::{CancelHeld, Complete, Delay, Fail, Failed as EngineFailed};
 use model::LeaseRefusal;
 use wasmtime::component::Resource;
 
-use super::handles::payload_bytes;
-use super::side::{refused, unavailable};
-use super::{HostSide, LeaseHandle, Role, State};
-use crate::bindings::flowhost::engine::claim::LeaseError;
-use crate::bindings::flowhost::engine::complete::{Failed, Host};
-use crate::bindings::flowhost::engine::types::{Failure, Payload};
-use crate::held::Held;
-use crate::task::timestamp_ms;
+use super::backend::{refused, unavailable};
+use super::bindings::flowhost::engine::claim::LeaseError;
+use super::bindings::flowhost::engine::complete::{Failed, Host};
+use super::bindings::flowhost::engine::types::{Failure, Payload};
+use super::convert::{outcome, payload, payload_bytes, timestamp_ms};
+use super::{Backend, HeldLease, LeaseHandle, Role, State};
+use crate::attempt::LogSource;
 
 impl Host for State {
     async fn complete(
@@ -31,16 +30,16 @@ impl Host for State {
             let detail = format!("result: {} bytes, at most {max}", result.data.len());
             return Ok(Err(LeaseError::Invalid(detail)));
         }
-        let HostSide::Engine(side) = &self.side else {
-            return Ok(self.ended_locally(&held, "complete", &crate::task::payload(result)));
+        let Backend::Engine(backend) = &self.backend else {
+            return Ok(self.ended_locally(&held, "complete", &payload(result)));
         };
         let request = Complete {
             fence: held.attempt.fence,
-            result: crate::task::payload(result),
-            report: self.report(side, &held),
+            result: payload(result),
+            report: self.report(backend, &held),
         };
-        let engine = side.engine.clone();
-        let answer = side
+        let engine = backend.engine.clone();
+        let answer = backend
             .on_main(&mut self.meter, carries, async move {
                 engine.complete(request).await
             })
@@ -61,9 +60,9 @@ impl Host for State {
         {
             return Ok(Err(LeaseError::Invalid(invalid.to_string())));
         }
-        let failure = crate::storable::failure(failure);
+        let failure = outcome::failure(failure);
         let carries = failure.message.len();
-        let HostSide::Engine(side) = &self.side else {
+        let Backend::Engine(backend) = &self.backend else {
             return Ok(self
                 .ended_locally(&held, "fail", &failure)
                 .map(|()| Failed::Terminal));
@@ -72,11 +71,11 @@ impl Host for State {
             fence: held.attempt.fence,
             failure,
             timed_out: false,
-            report: self.report(side, &held),
+            report: self.report(backend, &held),
             known: held.known.clone(),
         };
-        let engine = side.engine.clone();
-        let answer = side
+        let engine = backend.engine.clone();
+        let answer = backend
             .on_main(&mut self.meter, carries, async move {
                 engine.fail(request).await
             })
@@ -96,7 +95,7 @@ impl Host for State {
     ) -> wasmtime::Result<Result<f64, LeaseError>> {
         self.called(0)?;
         let held = self.held(&lease)?;
-        let HostSide::Engine(side) = &self.side else {
+        let Backend::Engine(backend) = &self.backend else {
             return Ok(self
                 .ended_locally(&held, "delay", &delay_ms)
                 .map(|()| f64::from(delay_ms)));
@@ -104,10 +103,10 @@ impl Host for State {
         let request = Delay {
             fence: held.attempt.fence,
             delay_ms: u64::from(delay_ms),
-            report: self.report(side, &held),
+            report: self.report(backend, &held),
         };
-        let engine = side.engine.clone();
-        let answer = side
+        let engine = backend.engine.clone();
+        let answer = backend
             .on_main(
                 &mut self.meter,
                 0,
@@ -123,12 +122,12 @@ impl Host for State {
     ) -> wasmtime::Result<Result<(), LeaseError>> {
         self.called(0)?;
         let held = self.held(&lease)?;
-        let HostSide::Engine(side) = &self.side else {
+        let Backend::Engine(backend) = &self.backend else {
             return Ok(self.ended_locally(&held, "wait-children", &"until they finished"));
         };
-        let (fence, report) = (held.attempt.fence, self.report(side, &held));
-        let engine = side.engine.clone();
-        let answer = side
+        let (fence, report) = (held.attempt.fence, self.report(backend, &held));
+        let engine = backend.engine.clone();
+        let answer = backend
             .on_main(&mut self.meter, 0, async move {
                 engine.wait_children(fence, report).await
             })
@@ -150,16 +149,16 @@ impl Host for State {
                 "reason: at most {max} bytes"
             ))));
         }
-        let HostSide::Engine(side) = &self.side else {
+        let Backend::Engine(backend) = &self.backend else {
             return Ok(self.ended_locally(&held, "cancel", &reason));
         };
         let request = CancelHeld {
             fence: held.attempt.fence,
             reason,
-            report: self.report(side, &held),
+            report: self.report(backend, &held),
         };
-        let engine = side.engine.clone();
-        let answer = side
+        let engine = backend.engine.clone();
+        let answer = backend
             .on_main(&mut self.meter, carries, async move {
                 engine.cancel_held(request).await
             })
@@ -171,7 +170,7 @@ impl Host for State {
 impl State {
     fn ended<T>(
         &self,
-        held: &Held,
+        held: &HeldLease,
         answer: Result<Result<T, LeaseRefusal>, engine::Error>,
     ) -> Result<T, LeaseError> {
         match answer {
@@ -185,7 +184,7 @@ impl State {
     }
 
     /// The end of the lease is recorded.
-    pub(super) fn recorded(&self, held: &Held) {
+    pub(super) fn recorded(&self, held: &HeldLease) {
         held.attempt.record();
         if let Role::Service(service) = &self.role {
             service.recorded(held);
@@ -193,7 +192,7 @@ impl State {
     }
 
     /// The lease could not be ended; most refusals mean that it is gone.
-    pub(super) fn not_ended(&self, held: &Held, refusal: LeaseRefusal) -> LeaseError {
+    pub(super) fn not_ended(&self, held: &HeldLease, refusal: LeaseRefusal) -> LeaseError {
         let is_final = !matches!(refusal, LeaseRefusal::Invalid(_));
         let told = refused(held, refusal);
         if let Role::Service(service) = &self.role
@@ -207,7 +206,7 @@ impl State {
     /// Ends an attempt that no engine knows of; only the first end counts.
     pub(super) fn ended_locally(
         &self,
-        held: &Held,
+        held: &HeldLease,
         verb: &'static str,
         what: &dyn std::fmt::Debug,
     ) -> Result<(), LeaseError> {
@@ -218,7 +217,7 @@ impl State {
         let mut line = format!("{what:?}");
         line.truncate(line.floor_char_boundary(200));
         self.role.with_log(|log, at_ms| {
-            let source = crate::attempt_log::Source::Level(verb);
+            let source = LogSource::Level(verb);
             log.record(at_ms, source, line.as_bytes());
         });
         Ok(())

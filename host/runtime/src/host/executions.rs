@@ -12,15 +12,14 @@ use model::{
 use wasmtime::component::Resource;
 
 use super::State;
-use super::bounds::Bounds;
-use super::handles::{Kept, payload_bytes, text_bytes};
-use super::role::Acting;
-use super::side::{Apart, EngineSide, unavailable};
-use crate::bindings::flowhost::engine::executions::{
-    Created, Description, Error, Host, HostRequest, State as Stands,
+use super::backend::{CallerError, EngineBackend, unavailable};
+use super::bindings::flowhost::engine::executions::{
+    Created, Description, Error, Host, HostRequest, State as GuestState,
 };
-use crate::bindings::flowhost::engine::types::Payload;
-use crate::task::timestamp_ms;
+use super::bindings::flowhost::engine::types::Payload;
+use super::convert::{Bounds, given, payload, payload_bytes, text_bytes, timestamp_ms};
+use super::handles::HostResource;
+use super::role::Caller;
 
 /// An execution about to be created.
 pub struct Request {
@@ -35,7 +34,7 @@ pub struct Request {
     bounds: Bounds,
 }
 
-impl Kept for Request {
+impl HostResource for Request {
     fn owned_bytes(&self) -> usize {
         let tag =
             |(key, value): (&String, &String)| 2 * size_of::<String>() + key.len() + value.len();
@@ -63,13 +62,13 @@ impl Request {
     }
 
     /// Takes out what the engine is asked to create.
-    fn take(&mut self, acting: Acting) -> Result<Create, Invalid> {
+    fn take(&mut self, caller: Caller) -> Result<Create, Invalid> {
         if std::mem::replace(&mut self.used, true) {
             return Err(Invalid::new("request", "was used already"));
         }
         self.bounds.check()?;
         let input = std::mem::replace(&mut self.input, nothing());
-        let mut create = Create::new(&self.kind, crate::task::payload(input));
+        let mut create = Create::new(&self.kind, payload(input));
         if let Some(lane) = self.lane.take() {
             create.lane = lane;
         }
@@ -77,8 +76,8 @@ impl Request {
         create.idempotency_key = self.idempotency_key.take();
         create.delay_ms = self.delay_ms.map(u64::from);
         create.tags = std::mem::take(&mut self.tags);
-        create.creator = Some(acting.author());
-        create.namespace = acting.namespace;
+        create.creator = Some(caller.author());
+        create.namespace = caller.namespace;
         Ok(create)
     }
 }
@@ -166,17 +165,17 @@ impl HostRequest for State {
         request: Resource<Request>,
     ) -> wasmtime::Result<Result<Created, Error>> {
         self.called(0)?;
-        let (side, acting) = match self.engine_side() {
+        let (backend, caller) = match self.engine_and_caller() {
             Ok(found) => found,
-            Err(apart) => return Ok(Err(apart.into())),
+            Err(error) => return Ok(Err(error.into())),
         };
         let carries = self.get(&request)?.owned_bytes();
-        let create = match self.change(&request, |request| request.take(acting))? {
+        let create = match self.change(&request, |request| request.take(caller))? {
             Ok(create) => create,
             Err(invalid) => return Ok(Err(Error::Invalid(invalid.to_string()))),
         };
-        let engine = side.engine.clone();
-        let answer = side
+        let engine = backend.engine.clone();
+        let answer = backend
             .on_main(&mut self.meter, carries, async move {
                 engine.create(create).await
             })
@@ -200,12 +199,12 @@ impl HostRequest for State {
 impl Host for State {
     async fn describe(&mut self, id: String) -> wasmtime::Result<Result<Description, Error>> {
         self.called(id.len())?;
-        let (side, acting, id) = match self.asked(&id) {
+        let (backend, caller, id) = match self.asked(&id) {
             Ok(asked) => asked,
             Err(error) => return Ok(Err(error)),
         };
-        let (engine, namespace) = (side.engine.clone(), acting.namespace);
-        let answer = side
+        let (engine, namespace) = (backend.engine.clone(), caller.namespace);
+        let answer = backend
             .on_main(&mut self.meter, 0, async move {
                 engine.get(id, Some(&namespace)).await
             })
@@ -215,7 +214,7 @@ impl Host for State {
                 id: info.id.to_string(),
                 kind: info.kind,
                 lane: info.lane,
-                state: stands(info.public_state),
+                state: guest_state(info.public_state),
                 attempts: info.attempts,
                 created_at: timestamp_ms(info.created_at),
                 finished_at: info.finished_at.map(timestamp_ms),
@@ -227,12 +226,12 @@ impl Host for State {
 
     async fn result(&mut self, id: String) -> wasmtime::Result<Result<Payload, Error>> {
         self.called(id.len())?;
-        let (side, acting, id) = match self.asked(&id) {
+        let (backend, caller, id) = match self.asked(&id) {
             Ok(asked) => asked,
             Err(error) => return Ok(Err(error)),
         };
-        let (engine, namespace) = (side.engine.clone(), acting.namespace);
-        let answer = side
+        let (engine, namespace) = (backend.engine.clone(), caller.namespace);
+        let answer = backend
             .on_main(&mut self.meter, 0, async move {
                 match engine.result(id, Some(&namespace)).await {
                     // Only now is it of interest why there is none.
@@ -247,7 +246,7 @@ impl Host for State {
             .await?;
         Ok(match answer {
             Ok(Ok(payload)) => {
-                let payload = crate::task::given(payload);
+                let payload = given(payload);
                 self.answered(payload_bytes(&payload))?;
                 Ok(payload)
             }
@@ -263,19 +262,19 @@ impl Host for State {
         if carries > max {
             return Ok(Err(Error::Invalid(format!("reason: at most {max} bytes"))));
         }
-        let (side, acting, id) = match self.asked(&id) {
+        let (backend, caller, id) = match self.asked(&id) {
             Ok(asked) => asked,
             Err(error) => return Ok(Err(error)),
         };
         let request = Cancel {
             id,
-            source: CancelSource::Custom(acting.author()),
-            namespace: Some(acting.namespace),
+            source: CancelSource::Custom(caller.author()),
+            namespace: Some(caller.namespace),
             reason: Some(reason),
             actor: None,
         };
-        let engine = side.engine.clone();
-        let answer = side
+        let engine = backend.engine.clone();
+        let answer = backend
             .on_main(&mut self.meter, carries, async move {
                 engine.cancel(request).await
             })
@@ -291,37 +290,37 @@ impl Host for State {
 }
 
 impl State {
-    fn asked(&self, id: &str) -> Result<(EngineSide, Acting, ExecutionId), Error> {
-        let (side, acting) = self.engine_side()?;
+    fn asked(&self, id: &str) -> Result<(EngineBackend, Caller, ExecutionId), Error> {
+        let (backend, caller) = self.engine_and_caller()?;
         let id = id
             .parse::<ExecutionId>()
             .map_err(|error| Error::Invalid(error.to_string()))?;
-        Ok((side, acting, id))
+        Ok((backend, caller, id))
     }
 }
 
-impl From<Apart> for Error {
-    fn from(apart: Apart) -> Self {
-        match apart {
-            Apart::NoEngine => Self::Unavailable(apart.to_string()),
-            Apart::Nobody(_) => Self::Invalid(apart.to_string()),
+impl From<CallerError> for Error {
+    fn from(error: CallerError) -> Self {
+        match error {
+            CallerError::NoEngine => Self::Unavailable(error.to_string()),
+            CallerError::NoIdentity(_) => Self::Invalid(error.to_string()),
         }
     }
 }
 
-fn stands(state: PublicState) -> Stands {
+fn guest_state(state: PublicState) -> GuestState {
     match state {
-        PublicState::Waiting => Stands::Waiting,
-        PublicState::Delayed => Stands::Delayed,
-        PublicState::RateLimited => Stands::RateLimited,
-        PublicState::WaitingChildren => Stands::WaitingChildren,
-        PublicState::Active => Stands::Active,
-        PublicState::Suspended => Stands::Suspended,
-        PublicState::Resumable => Stands::Resumable,
-        PublicState::Completed => Stands::Completed,
-        PublicState::Failed => Stands::Failed,
-        PublicState::Cancelled => Stands::Cancelled,
-        PublicState::Expired => Stands::Expired,
-        PublicState::Skipped => Stands::Skipped,
+        PublicState::Waiting => GuestState::Waiting,
+        PublicState::Delayed => GuestState::Delayed,
+        PublicState::RateLimited => GuestState::RateLimited,
+        PublicState::WaitingChildren => GuestState::WaitingChildren,
+        PublicState::Active => GuestState::Active,
+        PublicState::Suspended => GuestState::Suspended,
+        PublicState::Resumable => GuestState::Resumable,
+        PublicState::Completed => GuestState::Completed,
+        PublicState::Failed => GuestState::Failed,
+        PublicState::Cancelled => GuestState::Cancelled,
+        PublicState::Expired => GuestState::Expired,
+        PublicState::Skipped => GuestState::Skipped,
     }
 }

@@ -2,20 +2,20 @@
 //!
 //! This is the only way for an interface to keep something: the table is private,
 //! and whatever enters it, changes in it or leaves it is charged to the memory of
-//! the sandbox, as bytes it tells itself ([`Kept`]). WASI's own resources are in
+//! the sandbox, as bytes it tells itself ([`HostResource`]). WASI's own resources are in
 //! `wasi.rs`.
 
 use wasmtime::component::{Resource, ResourceTable, ResourceTableError};
 
-use crate::bindings::flowhost::engine::types::Payload;
-use crate::limits::{LimitHit, Meter};
+use crate::memory::Meter;
+use crate::settings::LimitHit;
 
 /// Memory an entry takes besides its value and what that owns: a place in the
 /// table, and what the allocator adds.
 const ENTRY_BYTES: usize = 128;
 
 /// Something the host keeps behind a handle.
-pub(crate) trait Kept: Send + 'static {
+pub(crate) trait HostResource: Send + 'static {
     /// Returns the bytes it owns besides its own size: those of texts, payloads
     /// and lists, however deep.
     fn owned_bytes(&self) -> usize;
@@ -35,12 +35,12 @@ impl Handles {
     }
 
     /// Keeps an entry and returns a handle on it.
-    pub(super) fn push<T: Kept>(
+    pub(super) fn push<T: HostResource>(
         &mut self,
         meter: &mut Meter,
         entry: T,
     ) -> wasmtime::Result<Resource<T>> {
-        meter.charge_kept(bytes(&entry))?;
+        meter.charge_host_bytes(bytes(&entry))?;
         self.table.push(entry).map_err(|error| match error {
             ResourceTableError::Full => LimitHit::Handles { max: self.max }.into(),
             other => other.into(),
@@ -48,12 +48,12 @@ impl Handles {
     }
 
     /// Looks at an entry.
-    pub(super) fn get<T: Kept>(&self, handle: &Resource<T>) -> wasmtime::Result<&T> {
+    pub(super) fn get<T: HostResource>(&self, handle: &Resource<T>) -> wasmtime::Result<&T> {
         Ok(self.table.get(handle)?)
     }
 
     /// Changes an entry.
-    pub(super) fn change<T: Kept, A>(
+    pub(super) fn change<T: HostResource, A>(
         &mut self,
         meter: &mut Meter,
         handle: &Resource<T>,
@@ -64,12 +64,12 @@ impl Handles {
         let answer = change(entry);
         let after = bytes(entry);
         meter.release(before.saturating_sub(after) as u64);
-        meter.charge_kept(after.saturating_sub(before))?;
+        meter.charge_host_bytes(after.saturating_sub(before))?;
         Ok(answer)
     }
 
     /// Takes an entry out, because the guest dropped the handle on it.
-    pub(super) fn delete<T: Kept>(
+    pub(super) fn delete<T: HostResource>(
         &mut self,
         meter: &mut Meter,
         handle: Resource<T>,
@@ -81,33 +81,18 @@ impl Handles {
 }
 
 /// Returns the memory that an entry takes.
-fn bytes<T: Kept>(entry: &T) -> usize {
+fn bytes<T: HostResource>(entry: &T) -> usize {
     ENTRY_BYTES + size_of::<T>() + entry.owned_bytes()
-}
-
-/// Returns the bytes of a text that may be absent.
-pub(crate) fn text_bytes(text: Option<&String>) -> usize {
-    text.map_or(0, String::len)
-}
-
-/// Returns the bytes of texts, the list they are in included.
-pub(crate) fn texts_bytes(texts: &[String]) -> usize {
-    size_of_val(texts) + texts.iter().map(String::len).sum::<usize>()
-}
-
-/// Returns the bytes of a payload.
-pub(crate) fn payload_bytes(payload: &Payload) -> usize {
-    payload.content_type.len() + payload.data.len()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::limits::SandboxLimits;
+    use crate::settings::SandboxLimits;
 
     struct Text(String);
 
-    impl Kept for Text {
+    impl HostResource for Text {
         fn owned_bytes(&self) -> usize {
             self.0.len()
         }
@@ -127,7 +112,7 @@ mod tests {
     }
 
     fn is_kept(error: &wasmtime::Error) -> bool {
-        matches!(error.downcast_ref(), Some(LimitHit::Kept { .. }))
+        matches!(error.downcast_ref(), Some(LimitHit::HostObjects { .. }))
     }
 
     #[test]

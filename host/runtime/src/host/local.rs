@@ -6,12 +6,19 @@ use engine::{Binding, Suspend};
 use model::{Limits, WaitpointId};
 use uuid::Uuid;
 
-use super::{HostSide, State};
-use crate::bindings::flowhost::engine::claim::LeaseError;
-use crate::bindings::flowhost::engine::suspend::{SuspendError, Suspended, Suspension, Waitpoint};
-use crate::held::Held;
-use crate::invoke::InvokeSuspension;
+use super::bindings::flowhost::engine::claim::LeaseError;
+use super::bindings::flowhost::engine::suspend::{SuspendError, Suspended, Suspension, Waitpoint};
+use super::{Backend, HeldLease, State};
 use crate::settings::CALLBACK_PREFIX;
+
+/// The suspension with which an attempt in `flowhost invoke` ended.
+#[derive(Debug, Clone)]
+pub struct InvokeSuspension {
+    /// What it asked for.
+    pub asked: Suspend,
+    /// Keys of the waitpoints it waits at, the primary one first.
+    pub waitpoint_keys: Vec<String>,
+}
 
 /// Keys of the waitpoints that were made up, in the order of their ids.
 #[derive(Debug, Default)]
@@ -79,7 +86,7 @@ impl State {
     /// Makes a waitpoint that no engine knows of.
     pub(super) fn created_locally(
         &mut self,
-        held: &Held,
+        held: &HeldLease,
         key: String,
     ) -> Result<Waitpoint, SuspendError> {
         if held.attempt.is_recorded() {
@@ -94,7 +101,7 @@ impl State {
     /// Suspends an attempt that no engine knows of, which ends it.
     pub(super) fn suspended_locally(
         &mut self,
-        held: &Held,
+        held: &HeldLease,
         suspend: Suspend,
     ) -> Result<Suspended, SuspendError> {
         let mut waitpoints = Vec::new();
@@ -118,7 +125,7 @@ impl State {
             .map_err(model::Invalid::from)?;
         let what = format!("{} at {}", suspend.reason, keys.join(", "));
         self.ended_locally(held, "suspend", &format_args!("{what}"))?;
-        if let HostSide::Local(suspended) = &self.side {
+        if let Backend::Local(suspended) = &self.backend {
             // Only the first end came here.
             let _ = suspended.set(InvokeSuspension {
                 asked: suspend,

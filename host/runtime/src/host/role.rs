@@ -5,22 +5,20 @@ use std::sync::Arc;
 
 use model::KnownSource;
 
-use crate::attempt_log::AttemptLog;
-use crate::cpu_meter::CpuMeter;
-use crate::held::Held;
-use crate::worker::Service;
+use super::{HeldLease, ServiceHost};
+use crate::attempt::{AttemptLog, CpuMeter};
 
 /// What the guest is.
 #[derive(Clone)]
 pub(crate) enum Role {
     /// Runs one attempt.
-    Handler(Arc<Held>),
+    Handler(Arc<HeldLease>),
     /// Claims for itself.
-    Service(Arc<Service>),
+    Service(Arc<dyn ServiceHost>),
 }
 
 /// Whom a guest acts as towards other executions.
-pub(super) struct Acting {
+pub(super) struct Caller {
     /// The namespace it sees.
     pub(super) namespace: String,
     /// What sort of thing it is.
@@ -29,7 +27,7 @@ pub(super) struct Acting {
     pub(super) source_identity: String,
 }
 
-impl Acting {
+impl Caller {
     /// Returns what is kept as the author of what it does.
     pub(super) fn author(&self) -> String {
         format!("{}:{}", self.source_type, self.source_identity)
@@ -41,7 +39,7 @@ impl Role {
     pub(crate) fn cpu(&self) -> &CpuMeter {
         match self {
             Self::Handler(held) => &held.attempt.cpu,
-            Self::Service(service) => &service.cpu,
+            Self::Service(service) => service.cpu(),
         }
     }
 
@@ -50,13 +48,13 @@ impl Role {
     pub(crate) fn with_log(&self, f: impl FnOnce(&mut AttemptLog, u64)) {
         match self {
             Self::Handler(held) => held.attempt.with_log(f),
-            Self::Service(service) => service.with_log(f),
+            Self::Service(service) => service.with_log(Box::new(f)),
         }
     }
 
     /// Returns whom the guest acts as, or why it acts as nobody.
-    pub(super) fn acting(&self) -> Result<Acting, &'static str> {
-        let of = |held: &Held| Acting {
+    pub(super) fn caller(&self) -> Result<Caller, &'static str> {
+        let of = |held: &HeldLease| Caller {
             namespace: held.task.namespace.clone(),
             source_type: KnownSource::Execution.as_str(),
             source_identity: held.task.execution_id.clone(),
@@ -74,7 +72,7 @@ impl Role {
                 if others.iter().any(|held| held.task.namespace != *namespace) {
                     return Err("the worker holds leases of several namespaces");
                 }
-                Ok(Acting {
+                Ok(Caller {
                     namespace: namespace.clone(),
                     source_type: KnownSource::Component.as_str(),
                     source_identity: service.digest().to_string(),

@@ -8,16 +8,15 @@ use engine::{Addressee, Deliver, Delivered as EngineDelivered};
 use model::{Limits, SignalEffect, SignalRefusal};
 use wasmtime::component::Resource;
 
-use super::bounds::Bounds;
-use super::handles::{Kept, payload_bytes, text_bytes};
-use super::side::{Apart, refused, unavailable};
-use super::{HostSide, LeaseHandle, State};
-use crate::bindings::flowhost::engine::claim::LeaseError;
-use crate::bindings::flowhost::engine::signal::{
+use super::backend::{CallerError, refused, unavailable};
+use super::bindings::flowhost::engine::claim::LeaseError;
+use super::bindings::flowhost::engine::signal::{
     Delivered, Effect, Host, HostSignal, ReceivedSignal, SignalError,
 };
-use crate::bindings::flowhost::engine::types;
-use crate::held::signals_bytes;
+use super::bindings::flowhost::engine::types;
+use super::convert::{Bounds, payload, payload_bytes, received, signals_bytes, text_bytes};
+use super::handles::HostResource;
+use super::{Backend, LeaseHandle, State};
 
 /// A signal about to be sent.
 pub struct Signal {
@@ -30,7 +29,7 @@ pub struct Signal {
     bounds: Bounds,
 }
 
-impl Kept for Signal {
+impl HostResource for Signal {
     fn owned_bytes(&self) -> usize {
         let texts = [&self.category, &self.correlation_id, &self.idempotency_key];
         self.name.len()
@@ -51,22 +50,22 @@ impl Host for State {
     ) -> wasmtime::Result<Result<Vec<ReceivedSignal>, LeaseError>> {
         self.called(0)?;
         let held = self.held(&lease)?;
-        let HostSide::Engine(side) = &self.side else {
+        let Backend::Engine(backend) = &self.backend else {
             let signals = held.resumption.as_ref().map(|it| it.signals.as_slice());
             let rest = signals.and_then(|signals| signals.get(first as usize..));
             let rest = rest.unwrap_or_default().to_vec();
             self.answered(signals_bytes(&rest))?;
             return Ok(Ok(rest));
         };
-        let (engine, fence) = (side.engine.clone(), held.attempt.fence);
-        let answer = side
+        let (engine, fence) = (backend.engine.clone(), held.attempt.fence);
+        let answer = backend
             .on_main(&mut self.meter, 0, async move {
                 engine.observe_signals(fence, first).await
             })
             .await?;
         Ok(match answer {
             Ok(Ok(signals)) => {
-                let signals = signals.into_iter().map(crate::resumption::received);
+                let signals = signals.into_iter().map(received);
                 let signals: Vec<_> = signals.collect();
                 self.answered(signals_bytes(&signals))?;
                 Ok(signals)
@@ -152,9 +151,9 @@ impl HostSignal for State {
         token: String,
     ) -> wasmtime::Result<Result<Delivered, SignalError>> {
         self.called(token.len())?;
-        let (side, acting) = match self.engine_side() {
+        let (backend, caller) = match self.engine_and_caller() {
             Ok(found) => found,
-            Err(apart) => return Ok(Err(apart.into())),
+            Err(error) => return Ok(Err(error.into())),
         };
         let signal = self.get(&signal)?;
         let carries = token.len() + signal.owned_bytes();
@@ -165,19 +164,19 @@ impl HostSignal for State {
             to: Addressee::Token {
                 token,
                 execution_id: None,
-                namespace: Some(acting.namespace),
+                namespace: Some(caller.namespace),
             },
             name: signal.name.clone(),
             category: signal.category.clone(),
-            source_type: acting.source_type.to_owned(),
-            source_identity: acting.source_identity,
+            source_type: caller.source_type.to_owned(),
+            source_identity: caller.source_identity,
             correlation_id: signal.correlation_id.clone(),
-            payload: signal.payload.clone().map(crate::task::payload),
+            payload: signal.payload.clone().map(payload),
             idempotency_key: signal.idempotency_key.clone(),
             dedup_ttl_ms: signal.dedup_ttl_ms.map(u64::from),
         };
-        let engine = side.engine.clone();
-        let answer = side
+        let engine = backend.engine.clone();
+        let answer = backend
             .on_main(&mut self.meter, carries, async move {
                 engine.signal(deliver).await
             })
@@ -195,11 +194,11 @@ impl HostSignal for State {
     }
 }
 
-impl From<Apart> for SignalError {
-    fn from(apart: Apart) -> Self {
-        match apart {
-            Apart::NoEngine => Self::Unavailable(apart.to_string()),
-            Apart::Nobody(_) => Self::Invalid(apart.to_string()),
+impl From<CallerError> for SignalError {
+    fn from(error: CallerError) -> Self {
+        match error {
+            CallerError::NoEngine => Self::Unavailable(error.to_string()),
+            CallerError::NoIdentity(_) => Self::Invalid(error.to_string()),
         }
     }
 }

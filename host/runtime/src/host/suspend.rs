@@ -10,24 +10,21 @@ use engine::{
     Binding, CreateWaitpoint, Report, Suspend, Suspended as EngineSuspended, SuspensionTimeout,
 };
 use model::{
-    Invalid, LeaseRefusal, Limits, Moment, ResumeCondition, ResumePolicy, SuspendRefusal,
-    SuspensionReason, SuspensionRequester, TimeoutBehavior, WaitpointState,
+    Invalid, Limits, ResumeCondition, ResumePolicy, SuspensionReason, SuspensionRequester,
+    TimeoutBehavior,
 };
 use wasmtime::component::Resource;
 
-use super::bounds::Bounds;
-use super::condition;
-use super::handles::{Kept, payload_bytes, text_bytes, texts_bytes};
-use super::side::{refused, unavailable};
-use super::{HostSide, LeaseHandle, State};
-use crate::bindings::flowhost::engine::claim::LeaseError;
-use crate::bindings::flowhost::engine::suspend as wit;
-use crate::bindings::flowhost::engine::suspend::{
+use super::backend::{refused, unavailable};
+use super::bindings::flowhost::engine::claim::LeaseError;
+use super::bindings::flowhost::engine::suspend as wit;
+use super::bindings::flowhost::engine::suspend::{
     Condition, Host, HostRequest, Resumption, SuspendError, Suspended, Waitpoint,
 };
-use crate::bindings::flowhost::engine::types::Payload;
-use crate::held::{Held, resumption_bytes};
-use crate::resumption::{resumption, waitpoint};
+use super::bindings::flowhost::engine::types::Payload;
+use super::convert::{self, Bounds, payload_bytes, resumption_bytes, text_bytes, texts_bytes};
+use super::handles::HostResource;
+use super::{Backend, HeldLease, LeaseHandle, State};
 
 /// A suspension about to begin.
 pub struct SuspendRequest {
@@ -42,7 +39,7 @@ pub struct SuspendRequest {
     bounds: Bounds,
 }
 
-impl Kept for SuspendRequest {
+impl HostResource for SuspendRequest {
     fn owned_bytes(&self) -> usize {
         self.condition_bytes
             + self.waitpoints.capacity() * size_of::<Binding>()
@@ -62,8 +59,8 @@ fn binding_bytes(binding: &Binding) -> usize {
 
 impl SuspendRequest {
     fn new(condition: Vec<Condition>) -> Self {
-        let bytes = condition::bytes(&condition);
-        let condition = condition::read(condition);
+        let bytes = convert::condition_bytes(&condition);
+        let condition = convert::read_condition(condition);
         Self {
             condition_bytes: condition.as_ref().map_or(0, |_| bytes),
             condition,
@@ -78,7 +75,12 @@ impl SuspendRequest {
     }
 
     /// Builds what the engine is asked for under a lease.
-    fn ask(&self, held: &Held, state: Option<Payload>, report: Report) -> Result<Suspend, Invalid> {
+    fn ask(
+        &self,
+        held: &HeldLease,
+        state: Option<Payload>,
+        report: Report,
+    ) -> Result<Suspend, Invalid> {
         self.bounds.check()?;
         Ok(Suspend {
             fence: held.attempt.fence,
@@ -89,7 +91,7 @@ impl SuspendRequest {
             requested_by: SuspensionRequester::Worker,
             timeout: self.timeout,
             timeout_behavior: self.timeout_behavior,
-            state: state.map(crate::task::payload),
+            state: state.map(convert::payload),
             idempotency_key: self.idempotency_key.clone(),
             report,
             known: held
@@ -102,7 +104,7 @@ impl SuspendRequest {
 
 impl HostRequest for State {
     fn new(&mut self, condition: Vec<Condition>) -> wasmtime::Result<Resource<SuspendRequest>> {
-        self.called(condition::bytes(&condition))?;
+        self.called(convert::condition_bytes(&condition))?;
         self.push(SuspendRequest::new(condition))
     }
 
@@ -119,7 +121,7 @@ impl HostRequest for State {
             // One more than may be bound is kept, so that the condition's check
             // refuses.
             if request.waitpoints.len() <= Limits::WAITPOINTS_MAX {
-                let checked = bound(waitpoint);
+                let checked = convert::binding(waitpoint);
                 request.waitpoints.extend(request.bounds.hold(checked));
             }
         })
@@ -132,7 +134,7 @@ impl HostRequest for State {
     ) -> wasmtime::Result<()> {
         self.called(0)?;
         self.change(&request, |request| {
-            request.reason = suspension_reason(reason)
+            request.reason = convert::suspension_reason(reason)
         })
     }
 
@@ -153,7 +155,9 @@ impl HostRequest for State {
     ) -> wasmtime::Result<()> {
         self.called(0)?;
         self.change(&request, |request| {
-            let at = request.bounds.hold(time_of("timeout_at", timeout_at));
+            let at = request
+                .bounds
+                .hold(convert::time_of("timeout_at", timeout_at));
             request.timeout = at.map(SuspensionTimeout::At);
         })
     }
@@ -164,7 +168,7 @@ impl HostRequest for State {
         behavior: wit::TimeoutBehavior,
     ) -> wasmtime::Result<()> {
         self.called(0)?;
-        let behavior = timeout_behavior(behavior);
+        let behavior = convert::timeout_behavior(behavior);
         self.change(&request, |request| {
             request.timeout_behavior = Some(behavior)
         })
@@ -247,9 +251,9 @@ impl HostRequest for State {
             let detail = format!("{} bytes, at most {max}", state.data.len());
             return Ok(Err(Invalid::new("state", detail).into()));
         }
-        let report = match &self.side {
-            HostSide::Engine(side) => self.report(side, &held),
-            HostSide::Local(_) => Report::default(),
+        let report = match &self.backend {
+            Backend::Engine(backend) => self.report(backend, &held),
+            Backend::Local(_) => Report::default(),
         };
         let request = self.get(&request)?;
         let carries = state_bytes + request.owned_bytes();
@@ -257,11 +261,11 @@ impl HostRequest for State {
             Ok(suspend) => suspend,
             Err(invalid) => return Ok(Err(invalid.into())),
         };
-        let HostSide::Engine(side) = &self.side else {
+        let Backend::Engine(backend) = &self.backend else {
             return Ok(self.suspended_locally(&held, suspend));
         };
-        let engine = side.engine.clone();
-        let answer = side
+        let engine = backend.engine.clone();
+        let answer = backend
             .on_main(&mut self.meter, carries, async move {
                 engine.suspend(suspend).await
             })
@@ -269,19 +273,19 @@ impl HostRequest for State {
         Ok(match answer {
             Ok(Ok(EngineSuspended::Suspended(began))) => {
                 self.recorded(&held);
-                let made = |it| waitpoint(it, &side.callback_prefix);
+                let made = |it| convert::waitpoint(it, &backend.callback_prefix);
                 Ok(Suspended::Suspended(wit::Suspension {
                     id: began.id.to_string(),
                     waitpoints: began.waitpoints.into_iter().map(made).collect(),
-                    timeout_at: began.timeout_at.map(crate::task::timestamp_ms),
+                    timeout_at: began.timeout_at.map(convert::timestamp_ms),
                 }))
             }
             Ok(Ok(EngineSuspended::AlreadySatisfied(found))) => {
-                let found = resumption(found);
+                let found = convert::resumption(found);
                 self.answered(resumption_bytes(&found))?;
                 Ok(Suspended::AlreadySatisfied(found))
             }
-            Ok(Err(refusal)) => Err(refused_by_name(refusal, |lease| {
+            Ok(Err(refusal)) => Err(convert::refused_by_name(refusal, |lease| {
                 self.not_ended(&held, lease)
             })),
             Err(error) => Err(LeaseError::Unavailable(unavailable(&error)).into()),
@@ -305,10 +309,11 @@ impl Host for State {
         let carries = key.len() + texts_bytes(&signal_names);
         self.called(carries)?;
         let held = self.held(&lease)?;
-        if let Err(invalid) = checked_key(&key).and(checked_names(&signal_names)) {
+        if let Err(invalid) = convert::checked_key(&key).and(convert::checked_names(&signal_names))
+        {
             return Ok(Err(invalid.into()));
         }
-        let HostSide::Engine(side) = &self.side else {
+        let Backend::Engine(backend) = &self.backend else {
             return Ok(self.created_locally(&held, key));
         };
         let create = CreateWaitpoint {
@@ -317,15 +322,17 @@ impl Host for State {
             expires_in_ms: expires_in_ms.map(u64::from),
             signal_names,
         };
-        let engine = side.engine.clone();
-        let answer = side
+        let engine = backend.engine.clone();
+        let answer = backend
             .on_main(&mut self.meter, carries, async move {
                 engine.create_waitpoint(create).await
             })
             .await?;
         Ok(match answer {
-            Ok(Ok(made)) => Ok(waitpoint(made, &side.callback_prefix)),
-            Ok(Err(refusal)) => Err(refused_by_name(refusal, |lease| refused(&held, lease))),
+            Ok(Ok(made)) => Ok(convert::waitpoint(made, &backend.callback_prefix)),
+            Ok(Err(refusal)) => Err(convert::refused_by_name(refusal, |lease| {
+                refused(&held, lease)
+            })),
             Err(error) => Err(LeaseError::Unavailable(unavailable(&error)).into()),
         })
     }
@@ -347,97 +354,5 @@ impl From<LeaseError> for SuspendError {
 impl From<Invalid> for SuspendError {
     fn from(invalid: Invalid) -> Self {
         LeaseError::Invalid(invalid.to_string()).into()
-    }
-}
-
-/// Turns a refusal into the guest's words; one of the lease itself is left to the
-/// caller.
-fn refused_by_name(
-    refusal: SuspendRefusal,
-    of_lease: impl FnOnce(LeaseRefusal) -> LeaseError,
-) -> SuspendError {
-    match refusal {
-        SuspendRefusal::Lease(refusal) => of_lease(refusal).into(),
-        SuspendRefusal::WaitpointAlreadyExists { key } => SuspendError::WaitpointAlreadyExists(key),
-        SuspendRefusal::WaitpointNotFound => SuspendError::WaitpointNotFound,
-        SuspendRefusal::WaitpointNotPending { state } => {
-            SuspendError::WaitpointNotPending(match state {
-                WaitpointState::Pending => wit::WaitpointState::Pending,
-                WaitpointState::Active => wit::WaitpointState::Active,
-                WaitpointState::Closed => wit::WaitpointState::Closed,
-                WaitpointState::Expired => wit::WaitpointState::Expired,
-            })
-        }
-        SuspendRefusal::PendingWaitpointExpired => SuspendError::PendingWaitpointExpired,
-        SuspendRefusal::WaitpointLimitExceeded { max } => {
-            SuspendError::WaitpointLimitExceeded(u32::try_from(max).unwrap_or(u32::MAX))
-        }
-    }
-}
-
-fn bound(binding: wit::Binding) -> Result<Binding, Invalid> {
-    Ok(match binding {
-        wit::Binding::Fresh(fresh) => {
-            checked_key(&fresh.key)?;
-            checked_names(&fresh.signal_names)?;
-            Binding::Fresh {
-                key: fresh.key,
-                signal_names: fresh.signal_names,
-            }
-        }
-        wit::Binding::UsePending(id) => Binding::UsePending(
-            id.parse()
-                .map_err(|_| Invalid::new("waitpoint_id", "is not the id of a waitpoint"))?,
-        ),
-        wit::Binding::Keyed(key) => {
-            model::waitpoint_key(&key)?;
-            Binding::Keyed(key)
-        }
-    })
-}
-
-/// An empty key asks for one that is made up.
-fn checked_key(key: &str) -> Result<(), Invalid> {
-    if key.is_empty() {
-        return Ok(());
-    }
-    model::waitpoint_key(key)
-}
-
-fn checked_names(names: &[String]) -> Result<(), Invalid> {
-    let max = Limits::TOKEN_SIGNAL_NAMES_MAX;
-    if names.len() > max {
-        return Err(Invalid::new("signal_names", format!("at most {max}")));
-    }
-    names.iter().try_for_each(|name| model::signal_name(name))
-}
-
-fn time_of(field: &'static str, ms: f64) -> Result<Moment, Invalid> {
-    Moment::from_unix_ms(ms).map_err(|error| Invalid::new(field, error.to_string()))
-}
-
-fn suspension_reason(reason: wit::Reason) -> SuspensionReason {
-    use wit::Reason;
-    match reason {
-        Reason::WaitingForSignal => SuspensionReason::WaitingForSignal,
-        Reason::WaitingForApproval => SuspensionReason::WaitingForApproval,
-        Reason::WaitingForCallback => SuspensionReason::WaitingForCallback,
-        Reason::WaitingForToolResult => SuspensionReason::WaitingForToolResult,
-        Reason::WaitingForOperatorReview => SuspensionReason::WaitingForOperatorReview,
-        Reason::PausedByPolicy => SuspensionReason::PausedByPolicy,
-        Reason::PausedByBudget => SuspensionReason::PausedByBudget,
-        Reason::StepBoundary => SuspensionReason::StepBoundary,
-        Reason::ManualPause => SuspensionReason::ManualPause,
-    }
-}
-
-fn timeout_behavior(behavior: wit::TimeoutBehavior) -> TimeoutBehavior {
-    use wit::TimeoutBehavior as Asked;
-    match behavior {
-        Asked::Fail => TimeoutBehavior::Fail,
-        Asked::Cancel => TimeoutBehavior::Cancel,
-        Asked::Expire => TimeoutBehavior::Expire,
-        Asked::AutoResumeWithTimeoutSignal => TimeoutBehavior::AutoResumeWithTimeoutSignal,
-        Asked::Escalate => TimeoutBehavior::Escalate,
     }
 }

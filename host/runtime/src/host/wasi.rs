@@ -12,10 +12,10 @@ use wasmtime_wasi::p2::bindings::random::{insecure, random};
 use wasmtime_wasi::random::WasiRandomCtx;
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
-use super::State;
-use super::role::Role;
-use crate::attempt_log::{Recorded, Source};
-use crate::limits::{LimitHit, SandboxLimits};
+use super::log::GuestStream;
+use super::{Role, State};
+use crate::attempt::LogSource;
+use crate::settings::{LimitHit, SandboxLimits};
 
 /// The WASI of one guest.
 pub(super) struct Wasi {
@@ -25,13 +25,13 @@ pub(super) struct Wasi {
 
 impl Wasi {
     pub(super) fn new(role: &Role, limits: &SandboxLimits) -> Self {
-        let stream = |source| Recorded {
+        let stream = |source| GuestStream {
             role: role.clone(),
             source,
         };
         let ctx = WasiCtx::builder()
-            .stdout(stream(Source::Stdout))
-            .stderr(stream(Source::Stderr))
+            .stdout(stream(LogSource::Stdout))
+            .stderr(stream(LogSource::Stderr))
             .allow_tcp(false)
             .allow_udp(false)
             .allow_ip_name_lookup(false)

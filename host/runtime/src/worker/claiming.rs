@@ -8,28 +8,35 @@
 //! hardly depends on how much it brings. Of kinds whose sandboxes wait for room nothing
 //! is claimed, and never much more than there is room for.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
+use backon::{BackoffBuilder as _, ExponentialBuilder};
 use engine::{Claim, Standby};
 use model::Limits;
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::Worker;
+use super::{Jitter, Worker, attempting};
 
-pub(super) const POLL_MIN: Duration = Duration::from_millis(25);
-pub(super) const POLL_MAX: Duration = Duration::from_secs(1);
+/// Longest pause between two claims that found nothing.
+pub(crate) const POLL_PAUSE_MAX: Duration = Duration::from_secs(1);
+/// Pauses after claims that found nothing, if no work is announced.
+pub(crate) const POLL_PAUSES: ExponentialBuilder = ExponentialBuilder::new()
+    .with_min_delay(Duration::from_millis(25))
+    .with_max_delay(POLL_PAUSE_MAX)
+    .without_max_times();
 /// How long a claim waits for more slots.
 const GATHER: Duration = Duration::from_millis(2);
-/// Executions claimed although they will have to wait for room.
+/// Executions claimed although their sandboxes will have to wait for the budget.
 const WAITING_MAX: usize = 4;
-pub(super) const FAULT_PAUSE: Duration = Duration::from_millis(500);
+/// Pause after a claim that failed.
+pub(crate) const FAULT_PAUSE: Duration = Duration::from_millis(500);
 
 /// Claims until the worker drains.
 pub(super) async fn claim(worker: Arc<Worker>) {
     let mut ready = worker.engine.ready_signal();
-    let mut poll = POLL_MIN;
+    let mut pauses = POLL_PAUSES.build();
     let mut jitter = Jitter::new(&worker.settings.instance_id);
     let standby = worker.standby.get_or_init(|| stand_by(&worker));
     while let Some(mut slots) = gather(&worker).await {
@@ -41,20 +48,18 @@ pub(super) async fn claim(worker: Arc<Worker>) {
                 let found = claimed.len();
                 for claimed in claimed {
                     let Some(slot) = slots.split(1) else { break };
-                    super::attempting::begin(&worker, claimed, sent, slot);
+                    attempting::begin(&worker, claimed, sent, slot);
                 }
                 if found == max {
                     standby.close();
-                    poll = POLL_MIN;
+                    pauses = POLL_PAUSES.build();
                     continue;
                 }
                 worker.stand_by();
-                poll = if found > 0 {
-                    POLL_MIN
-                } else {
-                    (poll * 2).min(POLL_MAX)
-                };
-                poll
+                if found > 0 {
+                    pauses = POLL_PAUSES.build();
+                }
+                pauses.next().unwrap_or(POLL_PAUSE_MAX)
             }
             Err(pause) => {
                 standby.close();
@@ -64,15 +69,15 @@ pub(super) async fn claim(worker: Arc<Worker>) {
         drop(slots);
         tokio::select! {
             () = tokio::time::sleep(jitter.around(pause)) => {}
-            () = worker.stirred.notified() => {}
+            () = worker.claim_wakeup.notified() => {}
             changed = ready.changed() => if changed.is_err() {
                 // The engine is closing: nothing will be announced any more.
-                tokio::time::sleep(POLL_MAX).await;
+                tokio::time::sleep(POLL_PAUSE_MAX).await;
             },
         }
     }
     standby.close();
-    worker.end_if_done();
+    worker.close_if_done();
 }
 
 /// Has attempts begin that need no claim.
@@ -80,7 +85,7 @@ fn stand_by(worker: &Arc<Worker>) -> Standby {
     let worker_itself = Arc::downgrade(worker);
     let begin = move |claimed, sent, slot| {
         if let Some(worker) = worker_itself.upgrade() {
-            super::attempting::begin(&worker, claimed, sent, slot);
+            attempting::begin(&worker, claimed, sent, slot);
         }
     };
     worker
@@ -95,20 +100,20 @@ async fn gather(worker: &Worker) -> Option<OwnedSemaphorePermit> {
         if worker.is_draining() {
             return None;
         }
-        // Told of what changes from here on.
-        let cleared = worker.room().cleared();
-        tokio::pin!(cleared);
-        cleared.as_mut().enable();
-        let for_more = worker.room().for_more();
-        if worker.routes().claimable_for(for_more).is_empty() {
+        // Notified of every change from here on.
+        let emptied = worker.budget().queue_emptied();
+        tokio::pin!(emptied);
+        emptied.as_mut().enable();
+        let admission = worker.budget().admission();
+        if worker.routes().claimable_for(admission).is_empty() {
             tokio::select! {
-                () = cleared => {}
-                () = worker.stirred.notified() => {}
+                () = emptied => {}
+                () = worker.claim_wakeup.notified() => {}
             }
         } else {
             tokio::select! {
                 slot = worker.slots.clone().acquire_owned() => break slot.ok()?,
-                () = worker.stirred.notified() => {}
+                () = worker.claim_wakeup.notified() => {}
             }
         }
     };
@@ -120,7 +125,7 @@ async fn gather(worker: &Worker) -> Option<OwnedSemaphorePermit> {
         .slots
         .available_permits()
         .min(Limits::BATCH_MAX - 1)
-        .min(worker.room().openings() + WAITING_MAX);
+        .min(worker.budget().openings_left() + WAITING_MAX);
     if more > 0
         && let Ok(more) = u32::try_from(more)
         && let Ok(others) = worker.slots.clone().try_acquire_many_owned(more)
@@ -130,21 +135,21 @@ async fn gather(worker: &Worker) -> Option<OwnedSemaphorePermit> {
     (!worker.is_draining()).then_some(slots)
 }
 
-/// Sends one claim. A fault is reported and answered with a pause.
+/// Sends one claim. A fault is logged, and becomes a pause.
 async fn claim_batch(
     worker: &Worker,
     max: usize,
 ) -> Result<(Instant, Vec<engine::Claimed>), Duration> {
-    let claim = wanted(worker, max);
+    let claim = claim_of(worker, worker.claimable(), max);
     let sent = Instant::now();
     match ask(worker, claim).await {
         Ok(claimed) => Ok((sent, claimed)),
-        Err(_reported) => Err(FAULT_PAUSE),
+        Err(_logged) => Err(FAULT_PAUSE),
     }
 }
 
-/// Sends a claim, counts it, and reports a fault.
-pub(super) async fn ask(
+/// Sends a claim, counts it, and logs a fault.
+pub(crate) async fn ask(
     worker: &Worker,
     claim: Claim,
 ) -> Result<Vec<engine::Claimed>, engine::Error> {
@@ -157,15 +162,11 @@ pub(super) async fn ask(
     answer
 }
 
-fn wanted(worker: &Worker, max: usize) -> Claim {
-    claim_of(worker, worker.claimable(), max)
-}
-
 impl Worker {
     /// Returns the kinds that are claimed for handlers now.
     fn claimable(&self) -> Vec<String> {
-        let room = self.room().for_more();
-        self.routes().claimable_for(room).to_vec()
+        let admission = self.budget().admission();
+        self.routes().claimable_for(admission).to_vec()
     }
 
     /// Has what is created or resumed for the kinds claimed now handed over without
@@ -173,9 +174,9 @@ impl Worker {
     fn stand_by(&self) {
         // Locked, so that a change of routes does not come in between: what was
         // routed away is not stood by for.
-        let routes = self.routes.read().unwrap_or_else(PoisonError::into_inner);
+        let routes = self.routes.read();
         if let Some(standby) = self.standby.get() {
-            let kinds = routes.claimable_for(self.room().for_more());
+            let kinds = routes.claimable_for(self.budget().admission());
             if kinds.is_empty() {
                 standby.close();
             } else {
@@ -186,7 +187,7 @@ impl Worker {
 }
 
 /// Builds a claim of `kinds` as this worker makes it.
-pub(super) fn claim_of(worker: &Worker, kinds: Vec<String>, max: usize) -> Claim {
+pub(crate) fn claim_of(worker: &Worker, kinds: Vec<String>, max: usize) -> Claim {
     Claim {
         worker_instance_id: worker.settings.instance_id.clone(),
         lanes: worker.settings.lanes.clone(),
@@ -194,45 +195,5 @@ pub(super) fn claim_of(worker: &Worker, kinds: Vec<String>, max: usize) -> Claim
         capabilities: worker.settings.capabilities.clone(),
         max: u32::try_from(max).unwrap_or(u32::MAX),
         lease_ttl_ms: worker.settings.lease_ttl_ms,
-    }
-}
-
-/// Spreads the polls of workers that started together.
-pub(super) struct Jitter(u64);
-
-impl Jitter {
-    pub(super) fn new(instance_id: &str) -> Self {
-        let seed = instance_id
-            .bytes()
-            .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-                (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
-            });
-        Self(seed | 1)
-    }
-
-    /// Returns between three and five quarters of `pause`.
-    pub(super) fn around(&mut self, pause: Duration) -> Duration {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        pause.mul_f64(0.75 + (self.0 % 1000) as f64 / 2000.0)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn polls_are_spread_around_their_pause() {
-        let mut jitter = Jitter::new("worker-1");
-        let pauses: Vec<_> = (0..100)
-            .map(|_| jitter.around(POLL_MAX).as_millis())
-            .collect();
-        assert!(
-            pauses.iter().all(|ms| (750..1250).contains(ms)),
-            "{pauses:?}"
-        );
-        assert!(pauses.iter().any(|ms| *ms < 900) && pauses.iter().any(|ms| *ms > 1100));
     }
 }

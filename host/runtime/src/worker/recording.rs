@@ -2,51 +2,53 @@
 //!
 //! A database that does not answer is asked again: every write carries the
 //! fence and the same content, so a repeat of one that took effect succeeds.
-//! After the lease nothing is written; the execution is taken up again.
+//! After the lease nothing is written; the execution is reclaimed.
 //!
-//! No outcome can be such that it is never stored: one that the engine refuses as
-//! invalid, or the database again and again, becomes a failure that says so. An
-//! attempt without a recorded end would be made up to the reclaim cap.
+//! Every outcome can be stored: one that the engine refuses as invalid, or the database
+//! refuses repeatedly, becomes a failure that says so. An attempt without a recorded end
+//! would be repeated up to the reclaim cap.
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use backon::{BackoffBuilder as _, ExponentialBuilder};
 use engine::{Complete, Fail, Payload, Report};
-use model::{ExecutionPolicy, Failure, FailureClass, Fence, LeaseRefusal};
+use model::{Failure, FailureClass, LeaseRefusal};
 
 use super::Worker;
-use crate::attempt::{Attempt, Stop};
-use crate::verdict::Ended;
+use crate::attempt::Stop;
+use crate::host::HeldLease;
+use crate::sandbox::AttemptEnd;
 
-const PAUSE_MIN: Duration = Duration::from_millis(50);
 const PAUSE_MAX: Duration = Duration::from_secs(1);
-/// Faults of the engine, other than that the database is away, after which an
-/// outcome is given up.
+const PAUSES: ExponentialBuilder = ExponentialBuilder::new()
+    .with_min_delay(Duration::from_millis(50))
+    .with_max_delay(PAUSE_MAX)
+    .without_max_times();
+/// Faults of the engine, other than an unavailable database, after which an
+/// outcome is replaced.
 const FAULTS_MAX: u32 = 5;
 
-/// What is recorded along with an outcome.
-pub(super) struct Ending {
-    pub(super) fence: Fence,
-    pub(super) report: Report,
-    pub(super) known: Option<(Arc<ExecutionPolicy>, u32)>,
-}
-
-/// Records an outcome, or gives the lease back.
-pub(super) async fn record(worker: &Worker, attempt: &Attempt, ending: Ending, ended: Ended) {
-    let id = ending.fence.execution_id;
-    let refused = match ended {
-        Ended::Completed(result) => complete(worker, attempt, ending, result).await,
-        Ended::Failed(failure) => fail(worker, attempt, &ending, failure, false).await,
-        Ended::TimedOut(failure) => fail(worker, attempt, &ending, failure, true).await,
-        Ended::Recorded => None,
-        // Said before, now and then.
-        Ended::NotOpened(_) => release(worker, attempt, &ending).await,
-        // Stopped by the end of the worker, not by the loss of the lease.
-        Ended::Abandoned(Stop::LeaseLost) if worker.is_given_up() => {
-            release(worker, attempt, &ending).await
+/// Records an outcome, or returns the lease if there is none.
+pub(crate) async fn record(worker: &Worker, held: &HeldLease, report: Report, end: AttemptEnd) {
+    let mut recorder = Recorder {
+        worker,
+        held,
+        report,
+    };
+    let id = held.attempt.fence.execution_id;
+    let refused = match end {
+        AttemptEnd::Completed(result) => recorder.complete(result).await,
+        AttemptEnd::Failed(failure) => recorder.fail(failure, false).await,
+        AttemptEnd::TimedOut(failure) => recorder.fail(failure, true).await,
+        AttemptEnd::Recorded => None,
+        // The log has said why, as often as it may.
+        AttemptEnd::NotOpened(_) => recorder.release().await,
+        // Stopped because the worker ends, not because the lease was lost.
+        AttemptEnd::Abandoned(Stop::LeaseLost) if worker.is_forced_to_stop() => {
+            recorder.release().await
         }
-        Ended::Abandoned(stop) => {
+        AttemptEnd::Abandoned(stop) => {
             tracing::info!(execution = %id, why = %stop, "attempt abandoned");
             None
         }
@@ -56,161 +58,155 @@ pub(super) async fn record(worker: &Worker, attempt: &Attempt, ending: Ending, e
     }
 }
 
-async fn complete(
-    worker: &Worker,
-    attempt: &Attempt,
-    ending: Ending,
-    result: Payload,
-) -> Option<LeaseRefusal> {
-    let answer = insist(worker, attempt, || {
-        worker.engine.complete(Complete {
-            fence: ending.fence,
-            result: result.clone(),
-            report: ending.report.clone(),
-        })
-    })
-    .await;
-    match answer {
-        Recording::Refused(LeaseRefusal::Invalid(invalid)) => {
-            let failure = Failure::new(
-                FailureClass::Permanent,
-                "result_invalid",
-                format!("the result cannot be stored: {invalid}"),
-            );
-            fail(worker, attempt, &ending, failure, false).await
-        }
-        Recording::Faulty => give_up(worker, attempt, &ending).await,
-        answer => answer.refusal(),
-    }
-}
-
-async fn fail(
-    worker: &Worker,
-    attempt: &Attempt,
-    ending: &Ending,
-    failure: Failure,
-    timed_out: bool,
-) -> Option<LeaseRefusal> {
-    let class = failure.class;
-    match insist_on_failure(worker, attempt, ending, failure, timed_out).await {
-        Recording::Refused(LeaseRefusal::Invalid(invalid)) => {
-            let failure = Failure::new(
-                class,
-                "failure_invalid",
-                format!("the failure that was reported cannot be stored: {invalid}"),
-            );
-            let answer = insist_on_failure(worker, attempt, ending, failure, false).await;
-            answer.refusal()
-        }
-        Recording::Faulty => give_up(worker, attempt, ending).await,
-        answer => answer.refusal(),
-    }
-}
-
-/// Records that an outcome could not be recorded, with nothing of the guest in it.
-async fn give_up(worker: &Worker, attempt: &Attempt, ending: &Ending) -> Option<LeaseRefusal> {
-    let plain = Ending {
-        fence: ending.fence,
-        report: Report {
-            log: None,
-            ..ending.report.clone()
-        },
-        known: ending.known.clone(),
+/// Returns a lease whose holder did not end it.
+pub(crate) async fn return_lease(worker: &Worker, held: &HeldLease, report: Report) {
+    let recorder = Recorder {
+        worker,
+        held,
+        report,
     };
-    let failure = Failure::new(
-        FailureClass::InfraCrash,
-        "host_fault",
-        "the outcome could not be stored; the operator's log says why",
-    );
-    let answer = insist_on_failure(worker, attempt, &plain, failure, false).await;
-    if matches!(answer, Recording::Faulty) {
-        worker.counters.unrecorded.fetch_add(1, Ordering::Relaxed);
-    }
-    answer.refusal()
-}
-
-async fn insist_on_failure(
-    worker: &Worker,
-    attempt: &Attempt,
-    ending: &Ending,
-    failure: Failure,
-    timed_out: bool,
-) -> Recording {
-    insist(worker, attempt, || {
-        worker.engine.fail(Fail {
-            fence: ending.fence,
-            failure: failure.clone(),
-            timed_out,
-            report: ending.report.clone(),
-            known: ending.known.clone(),
-        })
-    })
-    .await
-}
-
-/// Gives a lease back whose holder did not end it.
-pub(super) async fn give_back(worker: &Worker, attempt: &Attempt, ending: &Ending) {
-    if let Some(refusal) = release(worker, attempt, ending).await {
-        let id = ending.fence.execution_id;
-        tracing::info!(execution = %id, %refusal, "the lease was not given back");
+    if let Some(refusal) = recorder.release().await {
+        let id = held.attempt.fence.execution_id;
+        tracing::info!(execution = %id, %refusal, "the lease was not returned");
     }
 }
 
-async fn release(worker: &Worker, attempt: &Attempt, ending: &Ending) -> Option<LeaseRefusal> {
-    let answer = insist(worker, attempt, || {
-        worker.engine.release(ending.fence, ending.report.clone())
-    })
-    .await;
-    answer.refusal()
+struct Recorder<'a> {
+    worker: &'a Worker,
+    held: &'a HeldLease,
+    report: Report,
 }
 
-/// What came of asking.
-enum Recording {
-    Done,
+/// How writing an outcome ended.
+enum Written {
+    Accepted,
     Refused(LeaseRefusal),
-    /// The engine answers with faults, and will again.
+    /// The engine answers with faults, and is expected to continue.
     Faulty,
     /// The lease ended first.
     TooLate,
 }
 
-impl Recording {
+impl Written {
     fn refusal(self) -> Option<LeaseRefusal> {
         match self {
             Self::Refused(refusal) => Some(refusal),
-            Self::Done | Self::Faulty | Self::TooLate => None,
+            Self::Accepted | Self::Faulty | Self::TooLate => None,
         }
     }
 }
 
-/// Asks until the database has answered, the lease has ended, or the engine had
-/// its chances: a fault may be that of another call in the same statement.
-async fn insist<T, F>(worker: &Worker, attempt: &Attempt, mut ask: impl FnMut() -> F) -> Recording
-where
-    F: Future<Output = engine::Answer<T, LeaseRefusal>>,
-{
-    let mut pause = PAUSE_MIN;
-    let mut faults = 0;
-    loop {
-        let error = match ask().await {
-            Ok(Ok(_)) => return Recording::Done,
-            Ok(Err(refusal)) => return Recording::Refused(refusal),
-            Err(error) => error,
-        };
-        let id = attempt.fence.execution_id;
-        if !error.is_unavailable() {
-            faults += 1;
-            tracing::error!(execution = %id, %error, faults, "the outcome could not be recorded");
-            if faults >= FAULTS_MAX {
-                return Recording::Faulty;
+impl Recorder<'_> {
+    async fn complete(&mut self, result: Payload) -> Option<LeaseRefusal> {
+        let written = self.write(|| {
+            self.worker.engine.complete(Complete {
+                fence: self.held.attempt.fence,
+                result: result.clone(),
+                report: self.report.clone(),
+            })
+        });
+        match written.await {
+            Written::Refused(LeaseRefusal::Invalid(invalid)) => {
+                let failure = Failure::new(
+                    FailureClass::Permanent,
+                    "result_invalid",
+                    format!("the result cannot be stored: {invalid}"),
+                );
+                self.fail(failure, false).await
             }
+            Written::Faulty => self.fail_without_details().await,
+            written => written.refusal(),
         }
-        if Instant::now() + pause >= attempt.lease_until() {
-            worker.counters.unrecorded.fetch_add(1, Ordering::Relaxed);
-            tracing::error!(execution = %id, %error, "the outcome could not be recorded; the execution is taken up again when its lease has lapsed");
-            return Recording::TooLate;
+    }
+
+    async fn fail(&mut self, failure: Failure, timed_out: bool) -> Option<LeaseRefusal> {
+        let class = failure.class;
+        match self.write_failure(failure, timed_out).await {
+            Written::Refused(LeaseRefusal::Invalid(invalid)) => {
+                let failure = Failure::new(
+                    class,
+                    "failure_invalid",
+                    format!("the failure that was reported cannot be stored: {invalid}"),
+                );
+                self.write_failure(failure, false).await.refusal()
+            }
+            Written::Faulty => self.fail_without_details().await,
+            written => written.refusal(),
         }
-        tokio::time::sleep(pause).await;
-        pause = (pause * 2).min(PAUSE_MAX);
+    }
+
+    /// Records that an outcome could not be recorded, with nothing of the guest in it.
+    async fn fail_without_details(&mut self) -> Option<LeaseRefusal> {
+        self.report.log = None;
+        let failure = Failure::new(
+            FailureClass::InfraCrash,
+            "host_fault",
+            "the outcome could not be stored; the operator's log says why",
+        );
+        let written = self.write_failure(failure, false).await;
+        if matches!(written, Written::Faulty) {
+            self.worker
+                .counters
+                .unrecorded
+                .fetch_add(1, Ordering::Relaxed);
+        }
+        written.refusal()
+    }
+
+    async fn write_failure(&self, failure: Failure, timed_out: bool) -> Written {
+        self.write(|| {
+            self.worker.engine.fail(Fail {
+                fence: self.held.attempt.fence,
+                failure: failure.clone(),
+                timed_out,
+                report: self.report.clone(),
+                known: self.held.known.clone(),
+            })
+        })
+        .await
+    }
+
+    async fn release(&self) -> Option<LeaseRefusal> {
+        let engine = &self.worker.engine;
+        let fence = self.held.attempt.fence;
+        self.write(|| engine.release(fence, self.report.clone()))
+            .await
+            .refusal()
+    }
+
+    /// Writes until the database has answered, the lease has ended, or there were too
+    /// many faults: one may be that of another call in the same statement.
+    async fn write<T, F>(&self, mut write: impl FnMut() -> F) -> Written
+    where
+        F: Future<Output = engine::Answer<T, LeaseRefusal>>,
+    {
+        let attempt = &self.held.attempt;
+        let id = attempt.fence.execution_id;
+        let mut pauses = PAUSES.build();
+        let mut faults = 0;
+        loop {
+            let error = match write().await {
+                Ok(Ok(_)) => return Written::Accepted,
+                Ok(Err(refusal)) => return Written::Refused(refusal),
+                Err(error) => error,
+            };
+            if !error.is_unavailable() {
+                faults += 1;
+                tracing::error!(execution = %id, %error, faults, "the outcome could not be recorded");
+                if faults >= FAULTS_MAX {
+                    return Written::Faulty;
+                }
+            }
+            let pause = pauses.next().unwrap_or(PAUSE_MAX);
+            if Instant::now() + pause >= attempt.lease_until() {
+                self.worker
+                    .counters
+                    .unrecorded
+                    .fetch_add(1, Ordering::Relaxed);
+                tracing::error!(execution = %id, %error, "the outcome could not be recorded; the execution is reclaimed when its lease has expired");
+                return Written::TooLate;
+            }
+            tokio::time::sleep(pause).await;
+        }
     }
 }

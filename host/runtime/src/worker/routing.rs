@@ -2,8 +2,8 @@
 //! a claim never waits for a compiler.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use engine::Unreadable;
@@ -11,13 +11,13 @@ use model::Digest;
 use tokio::task::{Id, JoinSet};
 
 use super::Worker;
-use crate::registry::LoadError;
-use crate::routes::{Readiness, Routes, Target};
+use super::routes::{Readiness, RouteTarget, Routes};
+use crate::component::registry::LoadError;
 
-/// How often routes are read when nobody asks for it.
+/// How often routes are read without a wake-up.
 const EVERY: Duration = Duration::from_secs(1);
 
-/// Reads the routes now and then until the worker drains.
+/// Reads the routes each second, or when woken, until the worker drains.
 pub(super) async fn follow(worker: Arc<Worker>) {
     let mut loading = Loading::default();
     let mut unreadable = Vec::new();
@@ -26,7 +26,7 @@ pub(super) async fn follow(worker: Arc<Worker>) {
             Ok(kinds) => {
                 if unreadable != kinds.unreadable {
                     unreadable = kinds.unreadable;
-                    tell(&unreadable);
+                    log_unreadable(&unreadable);
                 }
                 let mut missing = HashSet::new();
                 let routes = kinds
@@ -43,7 +43,7 @@ pub(super) async fn follow(worker: Arc<Worker>) {
                             if route.weight > 0 && !matches!(component, Readiness::Ready(_)) {
                                 missing.insert(route.digest);
                             }
-                            Target {
+                            RouteTarget {
                                 component_id: route.component_id,
                                 weight: route.weight,
                                 component,
@@ -63,15 +63,15 @@ pub(super) async fn follow(worker: Arc<Worker>) {
         }
         tokio::select! {
             () = tokio::time::sleep(EVERY) => {}
-            () = worker.reroute.notified() => {}
+            () = worker.routes_wakeup.notified() => {}
             () = loading.finished() => {}
         }
     }
 }
 
-/// Tells of kinds that cannot be read: what serves them is not known, so that this host
-/// claims none of them. The others are followed as ever.
-fn tell(unreadable: &[Unreadable]) {
+/// Logs the kinds that cannot be read: which component serves them is not known, so this
+/// host claims none of them. The others are followed as before.
+fn log_unreadable(unreadable: &[Unreadable]) {
     for kind in unreadable {
         tracing::error!(
             kind = kind.id,
@@ -82,10 +82,7 @@ fn tell(unreadable: &[Unreadable]) {
 }
 
 fn change(worker: &Worker, routes: Routes) {
-    let mut current = worker
-        .routes
-        .write()
-        .unwrap_or_else(PoisonError::into_inner);
+    let mut current = worker.routes.write();
     let changed = current.claimable() != routes.claimable();
     let reassigned = current.services() != routes.services();
     *current = Arc::new(routes);
@@ -95,10 +92,10 @@ fn change(worker: &Worker, routes: Routes) {
     }
     drop(current);
     if changed {
-        worker.stirred.notify_one();
+        worker.claim_wakeup.notify_one();
     }
     if reassigned {
-        worker.reassigned.notify_one();
+        worker.services_wakeup.notify_one();
     }
 }
 
@@ -117,7 +114,7 @@ impl Loading {
         if let Some(loaded) = worker.registry.ready(&digest) {
             return Readiness::Ready(loaded);
         }
-        match worker.registry.setback(&digest) {
+        match worker.registry.failure(&digest) {
             Some(LoadError::Rejected(refusal)) => return Readiness::Rejected(refusal.to_string()),
             Some(LoadError::Refused(_) | LoadError::Unavailable(..)) => return Readiness::Pending,
             None => {}

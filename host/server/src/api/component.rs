@@ -39,8 +39,8 @@ pub struct PublishingComponent {
     pub behind: Option<Digest>,
 }
 
-impl From<runtime::Working> for PublishingComponent {
-    fn from(working: runtime::Working) -> Self {
+impl From<runtime::PublishProgress> for PublishingComponent {
+    fn from(working: runtime::PublishProgress) -> Self {
         let compiler = working.compiler;
         Self {
             digest: working.digest,

@@ -254,7 +254,7 @@ async fn host(context: &Context) -> Finding {
 /// Says how many sandboxes a host started here would open at once, and how much memory
 /// it would give them.
 fn sandboxes(config: &Config) -> Finding {
-    let machine = runtime::Machine::look();
+    let machine = runtime::MachineLimits::detect();
     let settings = config.runtime_settings(Default::default());
     let budget = runtime::MemoryBudget::new(settings.memory_bytes_max, &machine);
     let room = runtime::PoolSize::new(

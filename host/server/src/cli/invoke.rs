@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::Args;
 use engine::{Payload, SuspensionTimeout};
-use runtime::{Ended, InvokeReport, InvokeSettings, InvokeSuspension};
+use runtime::{AttemptEnd, InvokeReport, InvokeSettings, InvokeSuspension};
 use serde_json::{Value, json};
 
 use super::Context;
@@ -68,26 +68,26 @@ pub async fn run(context: &Context, args: InvokeArgs) -> Result<Exit, Failure> {
         .map_err(|refusal| Failure::usage(refusal.to_string()))?;
     report(context, &invoked);
     match &invoked.outcome {
-        Ended::Completed(result) => {
+        AttemptEnd::Completed(result) => {
             show(context, result, args.output.as_deref())?;
             return Ok(Exit::Ok);
         }
-        Ended::Recorded => {
+        AttemptEnd::Recorded => {
             if let Some(suspension) = &invoked.suspension {
                 show_suspension(context, suspension, args.output.as_deref())?;
             }
             return Ok(Exit::Ok);
         }
         _ if context.json => {}
-        Ended::Failed(failure) | Ended::TimedOut(failure) => {
+        AttemptEnd::Failed(failure) | AttemptEnd::TimedOut(failure) => {
             let text = format!("{} {}: {}", failure.class, failure.code, failure.message);
             complain(&neutralise(&text));
             for line in failure.backtrace.iter().flat_map(|text| text.lines()) {
                 complain(&format!("  {}", neutralise(line)));
             }
         }
-        Ended::Abandoned(stop) => complain(&stop.to_string()),
-        Ended::NotOpened(why) => complain(&neutralise(why)),
+        AttemptEnd::Abandoned(stop) => complain(&stop.to_string()),
+        AttemptEnd::NotOpened(why) => complain(&neutralise(why)),
     }
     Ok(Exit::Failed)
 }
@@ -96,18 +96,18 @@ pub async fn run(context: &Context, args: InvokeArgs) -> Result<Exit, Failure> {
 fn report(context: &Context, invoked: &InvokeReport) {
     if context.json {
         let result = match &invoked.outcome {
-            Ended::Completed(result) => Some(result),
+            AttemptEnd::Completed(result) => Some(result),
             _ => None,
         };
         let failure = match &invoked.outcome {
-            Ended::Failed(failure) | Ended::TimedOut(failure) => Some(failure),
+            AttemptEnd::Failed(failure) | AttemptEnd::TimedOut(failure) => Some(failure),
             _ => None,
         };
         let shown = json!({
             "result_type": result.map(|it| &it.content_type),
             "result_bytes": result.map(|it| it.data.len()),
             "result_text": result.and_then(|it| std::str::from_utf8(&it.data).ok()),
-            "ended": invoked.outcome.word(),
+            "ended": invoked.outcome.label(),
             "suspension": invoked.suspension.as_ref().map(suspension),
             "failure": failure,
             "digest": invoked.digest,

@@ -87,7 +87,7 @@ pub async fn one(
     let end = loop {
         match host.runtime().publication(&digest, patience).await {
             Some(Publication::Ended(end)) => break end,
-            Some(Publication::Working(working)) => shown.show(context, &working.into()),
+            Some(Publication::InProgress(progress)) => shown.show(context, &progress.into()),
             None => return Err(refused("what became of it is forgotten".to_owned())),
         }
         patience = Duration::from_secs(1);

@@ -12,7 +12,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use model::Digest;
-use runtime::{NotPublished, Publication, PublishRefusal, Published, Working};
+use runtime::{NotPublished, Publication, PublishProgress, PublishRefusal, Published};
 
 use crate::api::{ProblemBody, PublishedComponent, PublishingComponent};
 use crate::http::App;
@@ -154,7 +154,7 @@ async fn wait(app: &App, digest: Digest, patience: Duration) -> Option<Publicati
 fn refresh_at_end(app: &App, digest: Digest) {
     let app = app.clone();
     tokio::spawn(async move {
-        while let Some(Publication::Working(_)) = app
+        while let Some(Publication::InProgress(_)) = app
             .runtime
             .publication(&digest, crate::http::executions::wait::TIMEOUT_MAX)
             .await
@@ -165,7 +165,7 @@ fn refresh_at_end(app: &App, digest: Digest) {
 
 fn answer(publication: Publication) -> Result<Response, Problem> {
     let end = match publication {
-        Publication::Working(working) => return Ok(not_yet(working)),
+        Publication::InProgress(progress) => return Ok(not_yet(progress)),
         Publication::Ended(end) => end,
     };
     match &*end {
@@ -190,7 +190,7 @@ fn done(published: Published) -> Response {
     (status, Json(shown)).into_response()
 }
 
-fn not_yet(working: Working) -> Response {
+fn not_yet(working: PublishProgress) -> Response {
     let shown = PublishingComponent::from(working);
     let mut response = (StatusCode::ACCEPTED, Json(shown)).into_response();
     let place = format!("/v1/components/{}/publish", working.digest);

@@ -1,0 +1,13 @@
+//! One attempt as the worker, the keeper, the sandbox and the interfaces share it: until
+//! when it may run and why it must stop, what it logged, and the time it computed.
+
+mod cpu_meter;
+mod log;
+mod state;
+mod stop;
+
+pub(crate) use cpu_meter::{CpuMeter, Metered};
+pub(crate) use log::{AttemptLog, LogSource};
+pub(crate) use state::Attempt;
+pub(crate) use stop::ServiceStop;
+pub use stop::Stop;

@@ -1,0 +1,301 @@
+//! One attempt as the worker, the keeper and the sandbox share it: how long it
+//! may run, whether it must stop, what it logged and what it computed.
+//!
+//! Times are taken on the local monotonic clock and count from when the claim
+//! was *sent*, so that a lease never looks longer here than in the database.
+
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use model::{Fence, LeaseRefusal, Outcome};
+use tokio::sync::Notify;
+
+use super::{AttemptLog, CpuMeter, Stop};
+use crate::settings::SandboxLimits;
+
+const RUNNING: u8 = 0;
+const CANCELLED: u8 = 1;
+const LOST: u8 = 2;
+
+/// The shared side of one attempt.
+#[derive(Debug)]
+pub struct Attempt {
+    /// The lease it runs under.
+    pub fence: Fence,
+    began: Instant,
+    lease_until_us: AtomicU64,
+    attempt_until_us: u64,
+    flag: AtomicU8,
+    stop_at_us: AtomicU64,
+    cancel_grace_us: u64,
+    outcome_grace_us: u64,
+    changed: Notify,
+    recorded: AtomicBool,
+    pub(crate) cpu: CpuMeter,
+    log: Mutex<AttemptLog>,
+}
+
+impl Attempt {
+    /// Begins an attempt whose claim was sent at `claim_sent` and granted a lease of
+    /// `lease_ttl`.
+    ///
+    /// `attempt_timeout_ms` counts from now and is capped by the limits.
+    pub fn new(
+        fence: Fence,
+        claim_sent: Instant,
+        lease_ttl: Duration,
+        attempt_timeout_ms: Option<u64>,
+        limits: &SandboxLimits,
+    ) -> Self {
+        let cap = u64::from(limits.attempt_ms_max);
+        let attempt_ms = attempt_timeout_ms.map_or(cap, |ms| ms.min(cap));
+        let now_us = micros(claim_sent.elapsed());
+        Self {
+            fence,
+            began: claim_sent,
+            lease_until_us: AtomicU64::new(micros(usable(lease_ttl))),
+            attempt_until_us: now_us.saturating_add(attempt_ms.saturating_mul(1000)),
+            flag: AtomicU8::new(RUNNING),
+            stop_at_us: AtomicU64::new(u64::MAX),
+            cancel_grace_us: u64::from(limits.cancel_grace_ms) * 1000,
+            outcome_grace_us: u64::from(limits.outcome_grace_ms) * 1000,
+            changed: Notify::new(),
+            recorded: AtomicBool::new(false),
+            cpu: CpuMeter::new(claim_sent),
+            log: Mutex::new(AttemptLog::new(
+                limits.log_bytes_max,
+                limits.log_records_max,
+            )),
+        }
+    }
+
+    /// Moves the end of the lease after a renewal sent at `sent`.
+    pub fn renewed(&self, sent: Instant, ttl: Duration) {
+        let until = micros((sent + usable(ttl)).duration_since(self.began));
+        self.lease_until_us.fetch_max(until, Ordering::Relaxed);
+    }
+
+    /// Has the guest stopped within a tick: the lease does not hold any more.
+    pub fn lose(&self) {
+        if self.flag.fetch_max(LOST, Ordering::Relaxed) != LOST {
+            self.changed.notify_one();
+        }
+    }
+
+    /// Tells the guest that its execution was cancelled and has it stopped
+    /// after the grace.
+    pub fn cancel(&self) {
+        let stop_at = self.now_us().saturating_add(self.cancel_grace_us);
+        self.stop_at_us.fetch_min(stop_at, Ordering::Relaxed);
+        if self.flag.fetch_max(CANCELLED, Ordering::Relaxed) == RUNNING {
+            self.changed.notify_one();
+        }
+    }
+
+    /// Acts on a refusal of a write under the lease: a cancelled execution
+    /// leaves its guest a grace, any other loss does not.
+    pub(crate) fn refused(&self, refusal: &LeaseRefusal) {
+        match refusal {
+            LeaseRefusal::Invalid(_) => {}
+            LeaseRefusal::ExecutionNotActive {
+                outcome: Some(Outcome::Cancelled),
+                ..
+            } => self.cancel(),
+            _ => self.lose(),
+        }
+    }
+
+    /// Whether the guest was told to stop.
+    pub fn is_stopping(&self) -> bool {
+        self.flag.load(Ordering::Relaxed) != RUNNING
+    }
+
+    /// Whether the execution was cancelled, rather than the lease lost.
+    pub(crate) fn is_cancelled(&self) -> bool {
+        self.flag.load(Ordering::Relaxed) == CANCELLED
+    }
+
+    /// Notes that the guest recorded the outcome itself, so that a lease that
+    /// is gone is no loss, and has a handler stopped after the grace.
+    pub fn record(&self) {
+        let stop_at = self.now_us().saturating_add(self.outcome_grace_us);
+        self.stop_at_us.fetch_min(stop_at, Ordering::Relaxed);
+        self.recorded.store(true, Ordering::Relaxed);
+        self.changed.notify_one();
+    }
+
+    /// Whether the guest recorded the outcome itself.
+    pub fn is_recorded(&self) -> bool {
+        self.recorded.load(Ordering::Relaxed)
+    }
+
+    /// Returns when the lease ends as it stands now.
+    pub fn lease_until(&self) -> Instant {
+        self.began + Duration::from_micros(self.lease_until_us.load(Ordering::Relaxed))
+    }
+
+    /// Returns the milliseconds since the claim was sent.
+    pub(crate) fn elapsed_ms(&self) -> u64 {
+        self.now_us() / 1000
+    }
+
+    /// Returns the milliseconds left to the guest; `limited` says whether the
+    /// attempt has a time limit of its own.
+    pub(crate) fn remaining_ms(&self, limited: bool) -> u32 {
+        if self.flag.load(Ordering::Relaxed) == LOST {
+            return 0;
+        }
+        let lease = self.lease_until_us.load(Ordering::Relaxed);
+        let until = if limited {
+            self.attempt_until_us
+        } else {
+            lease.min(self.attempt_until_us)
+        };
+        u32::try_from(until.saturating_sub(self.now_us()) / 1000).unwrap_or(u32::MAX)
+    }
+
+    /// Returns why the guest must stop now, if it must.
+    pub(crate) fn due(&self) -> Option<Stop> {
+        let now = self.now_us();
+        if self.flag.load(Ordering::Relaxed) == LOST {
+            Some(Stop::LeaseLost)
+        } else if now >= self.stop_at_us.load(Ordering::Relaxed) {
+            Some(if self.is_recorded() {
+                Stop::GraceExpired
+            } else {
+                Stop::Cancelled
+            })
+        } else if now >= self.lease_until_us.load(Ordering::Relaxed) && !self.is_recorded() {
+            Some(Stop::LeaseLost)
+        } else if now >= self.attempt_until_us {
+            Some(Stop::AttemptTimeout)
+        } else {
+            None
+        }
+    }
+
+    /// Waits until the guest must stop, and says why.
+    ///
+    /// Meant for a guest that waits in the host, where no epoch reaches it.
+    pub(crate) async fn stopped(&self) -> Stop {
+        loop {
+            if let Some(stop) = self.due() {
+                return stop;
+            }
+            let lease = if self.is_recorded() {
+                u64::MAX
+            } else {
+                self.lease_until_us.load(Ordering::Relaxed)
+            };
+            let next = lease
+                .min(self.attempt_until_us)
+                .min(self.stop_at_us.load(Ordering::Relaxed));
+            let at = tokio::time::Instant::from_std(self.began + Duration::from_micros(next));
+            tokio::select! {
+                () = self.changed.notified() => {}
+                () = tokio::time::sleep_until(at) => {}
+            }
+        }
+    }
+
+    /// Gives access to the log, with the present time in it.
+    pub(crate) fn with_log<T>(&self, f: impl FnOnce(&mut AttemptLog, u64) -> T) -> T {
+        let at_ms = self.elapsed_ms();
+        f(
+            &mut self.log.lock().unwrap_or_else(PoisonError::into_inner),
+            at_ms,
+        )
+    }
+
+    fn now_us(&self) -> u64 {
+        micros(self.began.elapsed())
+    }
+}
+
+/// Returns how much of a lease's TTL is used: what is left at the end makes
+/// up for the time the answer to a claim or renewal took to be acted upon.
+fn usable(ttl: Duration) -> Duration {
+    let margin = (ttl / 10).clamp(Duration::from_millis(100), Duration::from_secs(2));
+    ttl.saturating_sub(margin)
+}
+
+fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use model::{ExecutionId, LeaseId, Partition};
+
+    fn attempt(lease_ms: u64, timeout_ms: Option<u64>) -> Attempt {
+        attempt_within(lease_ms, timeout_ms, &SandboxLimits::default())
+    }
+
+    fn attempt_within(lease_ms: u64, timeout_ms: Option<u64>, limits: &SandboxLimits) -> Attempt {
+        let now = Instant::now();
+        Attempt::new(
+            Fence {
+                execution_id: ExecutionId::from_parts(Partition::new(0).unwrap(), 1, 1),
+                lease_id: LeaseId(uuid::Uuid::nil()),
+                epoch: 1,
+                attempt: 0,
+            },
+            now,
+            Duration::from_millis(lease_ms),
+            timeout_ms,
+            limits,
+        )
+    }
+
+    #[test]
+    fn a_lost_lease_stops_at_once_and_a_cancellation_after_its_grace() {
+        let cancelled = attempt(60_000, None);
+        cancelled.cancel();
+        assert!(cancelled.is_stopping());
+        assert_eq!(cancelled.due(), None);
+        cancelled.lose();
+        assert_eq!(cancelled.due(), Some(Stop::LeaseLost));
+        assert_eq!(cancelled.remaining_ms(false), 0);
+    }
+
+    #[test]
+    fn a_lease_that_ran_out_stops_the_guest_unless_it_recorded_its_end() {
+        let attempt = attempt(0, None);
+        assert_eq!(attempt.due(), Some(Stop::LeaseLost));
+        attempt.record();
+        assert_eq!(attempt.due(), None);
+    }
+
+    #[test]
+    fn a_recorded_end_stops_the_guest_after_its_grace() {
+        let limits = SandboxLimits {
+            outcome_grace_ms: 0,
+            ..SandboxLimits::default()
+        };
+        let attempt = attempt_within(60_000, None, &limits);
+        assert_eq!(attempt.due(), None);
+        attempt.record();
+        assert_eq!(attempt.due(), Some(Stop::GraceExpired));
+    }
+
+    #[test]
+    fn a_renewal_moves_the_end_and_never_back() {
+        let attempt = attempt(0, Some(50_000));
+        attempt.renewed(Instant::now(), Duration::from_secs(30));
+        assert_eq!(attempt.due(), None);
+        let until = attempt.lease_until();
+        attempt.renewed(Instant::now(), Duration::from_secs(1));
+        assert_eq!(attempt.lease_until(), until);
+        assert!(attempt.remaining_ms(true) > 40_000);
+    }
+
+    #[test]
+    fn part_of_every_lease_is_left_unused() {
+        let usable_ms = |ms| usable(Duration::from_millis(ms)).as_millis();
+        assert_eq!(usable_ms(30_000), 28_000);
+        assert_eq!(usable_ms(10_000), 9_000);
+        assert_eq!(usable_ms(1_000), 900);
+    }
+}

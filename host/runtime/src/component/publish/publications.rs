@@ -1,0 +1,291 @@
+//! The components this host publishes, and what came of the latest ones.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use engine::{Engine, NewComponent, RouteRefusal};
+use model::Digest;
+use parking_lot::Mutex;
+use tokio::sync::watch;
+use tokio::task::AbortHandle;
+
+use crate::component::Error;
+use crate::component::compile::CompileProgress;
+use crate::component::inspect::{Inspected, PublishRefusal};
+use crate::component::registry::{ComponentSource, LoadError, Registry};
+
+/// Most components being published at once.
+const PUBLISHING_MAX: usize = 64;
+/// Most bytes of them; a single one may have more.
+const PUBLISHING_BYTES_MAX: usize = 256 << 20;
+/// Most ends of publishing remembered.
+const ENDS_MAX: usize = 256;
+
+/// What publishing did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Published {
+    /// The component's identity.
+    pub digest: Digest,
+    /// Whether these bytes were not published before.
+    pub new: bool,
+    /// What it imports.
+    pub imports: Vec<String>,
+    /// Kinds routed to it.
+    pub kinds: Vec<String>,
+}
+
+/// Why a component was not published, or not routed to.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NotPublished {
+    /// The component is refused.
+    #[error(transparent)]
+    Component(#[from] PublishRefusal),
+    /// It is published, but a kind could not be routed to it.
+    #[error(transparent)]
+    Route(#[from] RouteRefusal),
+}
+
+/// How publishing ended.
+pub type PublishEnd = Arc<Result<Result<Published, NotPublished>, Error>>;
+
+/// Where publishing a component stands.
+#[derive(Debug, Clone)]
+pub enum Publication {
+    /// It has not ended.
+    InProgress(PublishProgress),
+    /// It has ended.
+    Ended(PublishEnd),
+}
+
+/// Publishing that has not ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PublishProgress {
+    /// What is being published.
+    pub digest: Digest,
+    /// Time since it was asked for.
+    pub elapsed: Duration,
+    /// Where it stands at the compiler; `None` before and after.
+    pub compiler: Option<CompileProgress>,
+}
+
+/// What this host publishes, and what it published lately.
+pub(crate) struct Publications {
+    engine: Engine,
+    registry: Arc<Registry>,
+    jobs: Mutex<Jobs>,
+}
+
+#[derive(Default)]
+struct Jobs {
+    working: HashMap<Digest, Arc<Job>>,
+    ended: VecDeque<(Digest, PublishEnd)>,
+}
+
+struct Job {
+    since: Instant,
+    bytes: usize,
+    /// What waits to be routed.
+    routes: Mutex<Vec<(String, u32)>>,
+    task: Mutex<Option<AbortHandle>>,
+    end: watch::Sender<Option<PublishEnd>>,
+}
+
+impl Publications {
+    pub(crate) fn new(engine: Engine, registry: Arc<Registry>) -> Self {
+        Self {
+            engine,
+            registry,
+            jobs: Mutex::default(),
+        }
+    }
+
+    /// Begins to publish a component that was looked at, or joins the task that
+    /// does; each of `routes` is a kind and the weight its route shall have.
+    pub(crate) fn begin(
+        self: &Arc<Self>,
+        inspected: Inspected,
+        bytes: Arc<[u8]>,
+        routes: Vec<(String, u32)>,
+    ) -> Result<(), Error> {
+        let digest = inspected.digest;
+        let mut jobs = self.jobs.lock();
+        if let Some(job) = jobs.working.get(&digest) {
+            job.routes.lock().extend(routes);
+            return Ok(());
+        }
+        let busy: usize = jobs.working.values().map(|job| job.bytes).sum();
+        let full = jobs.working.len() >= PUBLISHING_MAX
+            || busy > 0 && busy.saturating_add(bytes.len()) > PUBLISHING_BYTES_MAX;
+        if full {
+            return Err(Error::Busy {
+                components: jobs.working.len(),
+            });
+        }
+        // What came of an earlier try is no answer to this one.
+        jobs.ended.retain(|(ended, _)| *ended != digest);
+        let job = Arc::new(Job {
+            since: Instant::now(),
+            bytes: bytes.len(),
+            routes: Mutex::new(routes),
+            task: Mutex::default(),
+            end: watch::Sender::new(None),
+        });
+        jobs.working.insert(digest, job.clone());
+        let guard = Ending {
+            publications: self.clone(),
+            job: job.clone(),
+            digest,
+        };
+        let task = tokio::spawn(guard.run(inspected, bytes));
+        *job.task.lock() = Some(task.abort_handle());
+        Ok(())
+    }
+
+    /// Returns where publishing a component stands, waiting up to `wait_max`
+    /// for its end; `None` if this host does not publish it and did not lately.
+    pub(crate) async fn wait(&self, digest: &Digest, wait_max: Duration) -> Option<Publication> {
+        let job = {
+            let jobs = self.jobs.lock();
+            let Some(job) = jobs.working.get(digest) else {
+                let ended = jobs.ended.iter().find(|(ended, _)| ended == digest);
+                return ended.map(|(_, end)| Publication::Ended(end.clone()));
+            };
+            job.clone()
+        };
+        let mut end = job.end.subscribe();
+        // The sender lives in `job`, so this ends with the time or the end.
+        let _ = tokio::time::timeout(wait_max, end.wait_for(Option::is_some)).await;
+        let end = job.end.borrow().clone();
+        Some(match end {
+            Some(end) => Publication::Ended(end),
+            None => Publication::InProgress(PublishProgress {
+                digest: *digest,
+                elapsed: job.since.elapsed(),
+                compiler: self.registry.progress(digest),
+            }),
+        })
+    }
+
+    /// Returns how many components are being published.
+    pub(crate) fn working(&self) -> usize {
+        self.jobs.lock().working.len()
+    }
+
+    /// Ends what is being published.
+    pub(crate) fn close(&self) {
+        let working: Vec<_> = self.jobs.lock().working.values().cloned().collect();
+        for job in working {
+            if let Some(task) = job.task.lock().take() {
+                task.abort();
+            }
+        }
+    }
+
+    async fn publish(
+        &self,
+        inspected: Inspected,
+        bytes: Arc<[u8]>,
+    ) -> Result<Result<Published, NotPublished>, Error> {
+        let digest = inspected.digest;
+        let source = ComponentSource::Bytes(bytes.clone());
+        match self.registry.load(digest, source).await {
+            Ok(_loaded) => {}
+            Err(LoadError::Rejected(refusal) | LoadError::Refused(refusal)) => {
+                return Ok(Err(refusal.into()));
+            }
+            Err(error @ LoadError::Unavailable(..)) => {
+                return Err(Error::Unavailable(error.to_string()));
+            }
+        }
+        let component = NewComponent {
+            digest,
+            bytes: bytes.to_vec(),
+            world: inspected.world.to_owned(),
+            imports: inspected.imports,
+        };
+        let (row, new) = self.engine.publish(component).await?;
+        Ok(Ok(Published {
+            digest,
+            new,
+            imports: row.imports,
+            kinds: Vec::new(),
+        }))
+    }
+
+    /// Routes kinds to a component that is published.
+    async fn route(
+        &self,
+        published: &mut Published,
+        routes: Vec<(String, u32)>,
+    ) -> Result<Result<(), NotPublished>, Error> {
+        for (kind, weight) in routes {
+            let routed = self.engine.route(&kind, vec![(published.digest, weight)]);
+            if let Err(refusal) = routed.await? {
+                return Ok(Err(refusal.into()));
+            }
+            if !published.kinds.contains(&kind) {
+                published.kinds.push(kind);
+            }
+        }
+        Ok(Ok(()))
+    }
+}
+
+/// Ends a job when dropped, also if its task was aborted or panicked.
+struct Ending {
+    publications: Arc<Publications>,
+    job: Arc<Job>,
+    digest: Digest,
+}
+
+impl Ending {
+    async fn run(self, inspected: Inspected, bytes: Arc<[u8]>) {
+        let publications = self.publications.clone();
+        let mut end = publications.publish(inspected, bytes).await;
+        while let Ok(Ok(published)) = &mut end {
+            // Requests join as long as there is something left to route: the
+            // last look and the end are one step.
+            let Some(routes) = self.routes_or_end(published) else {
+                return;
+            };
+            match publications.route(published, routes).await {
+                Ok(Ok(())) => {}
+                Ok(Err(refusal)) => end = Ok(Err(refusal)),
+                Err(error) => end = Err(error),
+            }
+        }
+        self.finish(&mut publications.jobs.lock(), end);
+    }
+
+    /// Takes what is to be routed, or ends the job if nothing is.
+    fn routes_or_end(&self, published: &Published) -> Option<Vec<(String, u32)>> {
+        let mut jobs = self.publications.jobs.lock();
+        let routes = std::mem::take(&mut *self.job.routes.lock());
+        if !routes.is_empty() {
+            return Some(routes);
+        }
+        self.finish(&mut jobs, Ok(Ok(published.clone())));
+        None
+    }
+
+    fn finish(&self, jobs: &mut Jobs, end: Result<Result<Published, NotPublished>, Error>) {
+        if jobs.working.remove(&self.digest).is_none() {
+            return;
+        }
+        let end = Arc::new(end);
+        if jobs.ended.len() >= ENDS_MAX {
+            jobs.ended.pop_front();
+        }
+        jobs.ended.push_back((self.digest, end.clone()));
+        self.job.end.send_replace(Some(end));
+    }
+}
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        let why = "the host ended before the component was published; publish it again";
+        let end = Err(Error::Unavailable(why.to_owned()));
+        self.finish(&mut self.publications.jobs.lock(), end);
+    }
+}

@@ -1,0 +1,48 @@
+//! Turns compiled code into a component that can be instantiated.
+
+use model::{Digest, SHOWN_TEXT_BYTES_MAX, shown};
+use wasmtime::component::Component;
+
+use super::{LoadError, Loaded, Registry};
+use crate::component::compile::{self, Footprint};
+use crate::component::inspect::PublishRefusal;
+use crate::memory::SandboxBudget;
+
+impl Registry {
+    /// Loads compiled code, resolves its imports and checks its exports, once for
+    /// all instances. Rejects a component of which no sandbox could ever be opened.
+    ///
+    /// `bytes` must come from the cache, which checked its MAC, or from the
+    /// compiler this host started.
+    pub(super) fn link(&self, digest: Digest, bytes: &[u8]) -> Result<Loaded, LoadError> {
+        let unusable = |why: &str| {
+            let why = shown(why, SHOWN_TEXT_BYTES_MAX);
+            LoadError::Unavailable(digest, format!("its code does not load: {why}"))
+        };
+        let (code, footprint) = compile::split(bytes)
+            .ok_or_else(|| unusable("it does not end with the footprint of the component"))?;
+        if let Some(refusal) = self.never_opens(&footprint) {
+            return Err(LoadError::Rejected(refusal));
+        }
+        // SAFETY: these bytes were made by `precompile_component` on behalf of
+        // this host: they come straight from its compiler, or from a file
+        // whose MAC under this host's key was checked on these very bytes.
+        let component = unsafe { Component::deserialize(self.wasm.engine(), code) };
+        // Such as code from a compiler that was replaced by another version while
+        // this host runs.
+        let component = component.map_err(|error| unusable(&format!("{error:#}")))?;
+        let is_small = SandboxBudget::is_small(&footprint.demand(&self.limits, 0));
+        Loaded::new(digest, &component, &self.linker, footprint, is_small)
+            .map_err(LoadError::Rejected)
+    }
+
+    /// Returns why no sandbox of a component with this footprint could ever be opened.
+    fn never_opens(&self, footprint: &Footprint) -> Option<PublishRefusal> {
+        footprint.exceed(&self.limits).or_else(|| {
+            let wanted = footprint.demand(&self.limits, 0);
+            self.budget
+                .never_fits(&wanted)
+                .map(PublishRefusal::DoesNotFit)
+        })
+    }
+}

@@ -1,0 +1,50 @@
+//! What `wit/` says, as Rust: the worlds `handler` and `worker` seen from the
+//! host. They import the same interfaces, so those exist once.
+//!
+//! Functions that wait for the database are async and may trap; the others
+//! are sync and may trap too, since every call counts against a bound.
+
+wasmtime::component::bindgen!({
+    path: "../../wit",
+    world: "handler",
+    imports: {
+        "flowhost:engine/claim.[method]lease.renew": async | trappable,
+        "flowhost:engine/claim.[method]lease.progress": async | trappable,
+        "flowhost:engine/claim.next": async | trappable,
+        "flowhost:engine/complete": async | trappable,
+        "flowhost:engine/executions.[method]request.create": async | trappable,
+        "flowhost:engine/executions.describe": async | trappable,
+        "flowhost:engine/executions.result": async | trappable,
+        "flowhost:engine/executions.cancel": async | trappable,
+        "flowhost:engine/signal.[method]signal.deliver": async | trappable,
+        "flowhost:engine/signal.observe": async | trappable,
+        "flowhost:engine/suspend.[method]request.suspend": async | trappable,
+        "flowhost:engine/suspend.create-waitpoint": async | trappable,
+        default: trappable,
+    },
+    exports: { default: async },
+    with: {
+        "flowhost:engine/claim.lease": crate::host::LeaseHandle,
+        "flowhost:engine/executions.request": crate::host::Request,
+        "flowhost:engine/signal.signal": crate::host::Signal,
+        "flowhost:engine/suspend.request": crate::host::SuspendRequest,
+    },
+});
+
+/// The world `worker`.
+pub(crate) mod worker {
+    wasmtime::component::bindgen!({
+        path: "../../wit",
+        world: "worker",
+        exports: { default: async },
+        with: {
+            "flowhost:engine/types": crate::host::bindings::flowhost::engine::types,
+            "flowhost:engine/claim": crate::host::bindings::flowhost::engine::claim,
+            "flowhost:engine/complete": crate::host::bindings::flowhost::engine::complete,
+            "flowhost:engine/executions": crate::host::bindings::flowhost::engine::executions,
+            "flowhost:engine/log": crate::host::bindings::flowhost::engine::log,
+            "flowhost:engine/signal": crate::host::bindings::flowhost::engine::signal,
+            "flowhost:engine/suspend": crate::host::bindings::flowhost::engine::suspend,
+        },
+    });
+}

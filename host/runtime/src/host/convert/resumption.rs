@@ -1,0 +1,68 @@
+//! Resumptions, waitpoints and received signals in the guest's words.
+
+use engine::{Claimed, OpenWaitpoint};
+use model::SuspensionCloseReason;
+
+use crate::host::bindings::flowhost::engine::signal::ReceivedSignal;
+use crate::host::bindings::flowhost::engine::suspend::{ResumeReason, Resumption, Waitpoint};
+use crate::host::convert::{given, timestamp_ms};
+
+/// Takes what a handler goes on with.
+pub(crate) fn taken(claimed: &mut Claimed) -> Option<Resumption> {
+    claimed.resumption.take().map(|found| resumption(*found))
+}
+
+/// Builds what a handler goes on with.
+pub(crate) fn resumption(resumption: engine::Resumption) -> Resumption {
+    Resumption {
+        suspension_id: resumption.suspension_id.to_string(),
+        reason: resume_reason(resumption.reason),
+        closed_at: timestamp_ms(resumption.closed_at),
+        state: resumption.state.map(given),
+        signals: resumption.signals.into_iter().map(received).collect(),
+        signal_count: resumption.signal_count,
+    }
+}
+
+/// Builds a signal as its receiver sees it.
+pub(crate) fn received(signal: engine::ReceivedSignal) -> ReceivedSignal {
+    ReceivedSignal {
+        id: signal.id.to_string(),
+        waitpoint_id: signal.waitpoint_id.to_string(),
+        waitpoint_key: signal.waitpoint_key,
+        name: signal.name,
+        category: signal.category,
+        source_type: signal.source_type,
+        source_identity: signal.source_identity,
+        correlation_id: signal.correlation_id,
+        payload: signal.payload.map(given),
+        accepted_at: timestamp_ms(signal.accepted_at),
+    }
+}
+
+/// Builds a waitpoint with the address of its callbacks.
+pub(crate) fn waitpoint(waitpoint: OpenWaitpoint, callback_prefix: &str) -> Waitpoint {
+    let token = waitpoint.token.reveal();
+    Waitpoint {
+        id: waitpoint.id.to_string(),
+        key: waitpoint.key,
+        callback_url: format!("{callback_prefix}{token}"),
+        token: token.to_owned(),
+        expires_at: waitpoint.expires_at.map(timestamp_ms),
+        existing: waitpoint.existing,
+    }
+}
+
+fn resume_reason(reason: SuspensionCloseReason) -> ResumeReason {
+    match reason {
+        SuspensionCloseReason::Satisfied => ResumeReason::Satisfied,
+        SuspensionCloseReason::OperatorResume => ResumeReason::OperatorResume,
+        SuspensionCloseReason::TimedOutAutoResume => ResumeReason::TimedOutAutoResume,
+        SuspensionCloseReason::Cancelled
+        | SuspensionCloseReason::TimedOutFail
+        | SuspensionCloseReason::TimedOutCancel
+        | SuspensionCloseReason::TimedOutExpire => {
+            unreachable!("invariant: nothing goes on after a suspension that ended as {reason}")
+        }
+    }
+}

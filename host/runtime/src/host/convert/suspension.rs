@@ -1,0 +1,103 @@
+//! Suspensions and their refusals in the guest's words and in the engine's.
+
+use engine::Binding;
+use model::{
+    Invalid, LeaseRefusal, Limits, Moment, SuspendRefusal, SuspensionReason, TimeoutBehavior,
+    WaitpointState,
+};
+
+use crate::host::bindings::flowhost::engine::claim::LeaseError;
+use crate::host::bindings::flowhost::engine::suspend as wit;
+use crate::host::bindings::flowhost::engine::suspend::SuspendError;
+
+/// Turns a refusal into the guest's words; one of the lease itself is left to the
+/// caller.
+pub(crate) fn refused_by_name(
+    refusal: SuspendRefusal,
+    of_lease: impl FnOnce(LeaseRefusal) -> LeaseError,
+) -> SuspendError {
+    match refusal {
+        SuspendRefusal::Lease(refusal) => of_lease(refusal).into(),
+        SuspendRefusal::WaitpointAlreadyExists { key } => SuspendError::WaitpointAlreadyExists(key),
+        SuspendRefusal::WaitpointNotFound => SuspendError::WaitpointNotFound,
+        SuspendRefusal::WaitpointNotPending { state } => {
+            SuspendError::WaitpointNotPending(match state {
+                WaitpointState::Pending => wit::WaitpointState::Pending,
+                WaitpointState::Active => wit::WaitpointState::Active,
+                WaitpointState::Closed => wit::WaitpointState::Closed,
+                WaitpointState::Expired => wit::WaitpointState::Expired,
+            })
+        }
+        SuspendRefusal::PendingWaitpointExpired => SuspendError::PendingWaitpointExpired,
+        SuspendRefusal::WaitpointLimitExceeded { max } => {
+            SuspendError::WaitpointLimitExceeded(u32::try_from(max).unwrap_or(u32::MAX))
+        }
+    }
+}
+
+pub(crate) fn binding(binding: wit::Binding) -> Result<Binding, Invalid> {
+    Ok(match binding {
+        wit::Binding::Fresh(fresh) => {
+            checked_key(&fresh.key)?;
+            checked_names(&fresh.signal_names)?;
+            Binding::Fresh {
+                key: fresh.key,
+                signal_names: fresh.signal_names,
+            }
+        }
+        wit::Binding::UsePending(id) => Binding::UsePending(
+            id.parse()
+                .map_err(|_| Invalid::new("waitpoint_id", "is not the id of a waitpoint"))?,
+        ),
+        wit::Binding::Keyed(key) => {
+            model::waitpoint_key(&key)?;
+            Binding::Keyed(key)
+        }
+    })
+}
+
+/// An empty key asks for one that is made up.
+pub(crate) fn checked_key(key: &str) -> Result<(), Invalid> {
+    if key.is_empty() {
+        return Ok(());
+    }
+    model::waitpoint_key(key)
+}
+
+pub(crate) fn checked_names(names: &[String]) -> Result<(), Invalid> {
+    let max = Limits::TOKEN_SIGNAL_NAMES_MAX;
+    if names.len() > max {
+        return Err(Invalid::new("signal_names", format!("at most {max}")));
+    }
+    names.iter().try_for_each(|name| model::signal_name(name))
+}
+
+pub(crate) fn time_of(field: &'static str, ms: f64) -> Result<Moment, Invalid> {
+    Moment::from_unix_ms(ms).map_err(|error| Invalid::new(field, error.to_string()))
+}
+
+pub(crate) fn suspension_reason(reason: wit::Reason) -> SuspensionReason {
+    use wit::Reason;
+    match reason {
+        Reason::WaitingForSignal => SuspensionReason::WaitingForSignal,
+        Reason::WaitingForApproval => SuspensionReason::WaitingForApproval,
+        Reason::WaitingForCallback => SuspensionReason::WaitingForCallback,
+        Reason::WaitingForToolResult => SuspensionReason::WaitingForToolResult,
+        Reason::WaitingForOperatorReview => SuspensionReason::WaitingForOperatorReview,
+        Reason::PausedByPolicy => SuspensionReason::PausedByPolicy,
+        Reason::PausedByBudget => SuspensionReason::PausedByBudget,
+        Reason::StepBoundary => SuspensionReason::StepBoundary,
+        Reason::ManualPause => SuspensionReason::ManualPause,
+    }
+}
+
+pub(crate) fn timeout_behavior(behavior: wit::TimeoutBehavior) -> TimeoutBehavior {
+    use wit::TimeoutBehavior as Asked;
+    match behavior {
+        Asked::Fail => TimeoutBehavior::Fail,
+        Asked::Cancel => TimeoutBehavior::Cancel,
+        Asked::Expire => TimeoutBehavior::Expire,
+        Asked::AutoResumeWithTimeoutSignal => TimeoutBehavior::AutoResumeWithTimeoutSignal,
+        Asked::Escalate => TimeoutBehavior::Escalate,
+    }
+}

@@ -1,0 +1,167 @@
+//! What the host keeps for the guest of one store: its role, what it may use, what it
+//! used, and the handles it holds.
+
+use std::time::{Duration, Instant};
+
+use model::Limits;
+use wasmtime::component::{HasSelf, Linker, Resource};
+
+use super::bindings::Handler;
+use super::bindings::flowhost::engine::types;
+use super::handles::{Handles, HostResource};
+use super::{Backend, Role, SandboxUsage, local, wasi};
+use crate::memory::Meter;
+use crate::settings::{LimitHit, SandboxLimits};
+
+/// How often a service's calls are counted anew without a lease taken or ended.
+const CALLS_WINDOW: Duration = Duration::from_secs(60);
+
+/// Everything a store holds besides the guest.
+pub(crate) struct State {
+    pub(crate) role: Role,
+    pub(crate) backend: Backend,
+    pub(crate) limits: SandboxLimits,
+    pub(crate) instance_limits: Limits,
+    pub(crate) meter: Meter,
+    opened: Instant,
+    host_calls: u64,
+    bytes_out: u64,
+    answer_bytes: usize,
+    counted: Counted,
+    pub(super) local: local::LocalWaitpoints,
+    handles: Handles,
+    pub(super) wasi: wasi::Wasi,
+}
+
+/// The calls that count against the bound.
+struct Counted {
+    calls: u32,
+    since: Instant,
+    /// The number of the service's lease changes when the count began.
+    lease_changes: u64,
+}
+
+impl State {
+    pub(crate) fn new(
+        role: Role,
+        backend: Backend,
+        limits: SandboxLimits,
+        instance_limits: Limits,
+    ) -> Self {
+        let opened = Instant::now();
+        Self {
+            handles: Handles::new(limits.handles_max),
+            wasi: wasi::Wasi::new(&role, &limits),
+            role,
+            backend,
+            limits,
+            instance_limits,
+            meter: Meter::new(limits),
+            opened,
+            host_calls: 0,
+            bytes_out: 0,
+            answer_bytes: 0,
+            counted: Counted {
+                calls: 0,
+                since: opened,
+                lease_changes: 0,
+            },
+            local: local::LocalWaitpoints::default(),
+        }
+    }
+
+    /// Counts one call into the host that brings `bytes`.
+    pub(super) fn called(&mut self, bytes: usize) -> wasmtime::Result<()> {
+        self.meter
+            .release(std::mem::take(&mut self.answer_bytes) as u64);
+        self.bytes_out += bytes as u64;
+        self.host_calls += 1;
+        if let Role::Service(service) = &self.role {
+            let lease_changes = service.lease_changes();
+            if lease_changes != self.counted.lease_changes
+                || self.counted.since.elapsed() >= CALLS_WINDOW
+            {
+                self.counted = Counted {
+                    calls: 0,
+                    since: Instant::now(),
+                    lease_changes,
+                };
+            }
+        }
+        self.counted.calls += 1;
+        let max = self.limits.host_calls_max;
+        if self.counted.calls > max {
+            return Err(LimitHit::HostCalls { max }.into());
+        }
+        Ok(())
+    }
+
+    /// Charges the sandbox for an answer of many bytes: the host holds it until the
+    /// guest has made room for it and taken it over, which may be as late as its next
+    /// call.
+    pub(super) fn answered(&mut self, bytes: usize) -> wasmtime::Result<()> {
+        self.meter.charge_host_bytes(bytes)?;
+        self.answer_bytes += bytes;
+        Ok(())
+    }
+
+    /// Hands the guest a new handle.
+    pub(super) fn push<T: HostResource>(&mut self, entry: T) -> wasmtime::Result<Resource<T>> {
+        self.handles.push(&mut self.meter, entry)
+    }
+
+    /// Looks at what a handle of the guest stands for.
+    pub(super) fn get<T: HostResource>(&self, handle: &Resource<T>) -> wasmtime::Result<&T> {
+        self.handles.get(handle)
+    }
+
+    /// Changes what a handle of the guest stands for.
+    pub(super) fn change<T: HostResource, A>(
+        &mut self,
+        handle: &Resource<T>,
+        change: impl FnOnce(&mut T) -> A,
+    ) -> wasmtime::Result<A> {
+        self.handles.change(&mut self.meter, handle, change)
+    }
+
+    /// The guest drops a handle.
+    pub(super) fn delete<T: HostResource>(&mut self, handle: Resource<T>) -> wasmtime::Result<T> {
+        self.handles.delete(&mut self.meter, handle)
+    }
+
+    /// Charges a handler's sandbox for the task and whatever else the host keeps
+    /// for it from its opening to its end.
+    pub(crate) fn charge_task(&mut self) -> Result<(), LimitHit> {
+        match &self.role {
+            Role::Handler(held) => self.meter.charge_host_bytes(held.kept_bytes()),
+            // A service is charged with each lease.
+            Role::Service(_) => Ok(()),
+        }
+    }
+
+    /// Counts bytes of a result.
+    pub(crate) fn count_result(&mut self, bytes: usize) {
+        self.bytes_out += bytes as u64;
+    }
+
+    /// Returns what the sandbox used so far.
+    pub(crate) fn used(&self) -> SandboxUsage {
+        SandboxUsage {
+            cpu_us: self.role.cpu().used_us(),
+            memory_peak_bytes: self.meter.memory_peak_bytes(),
+            host_calls: self.host_calls,
+            bytes_out: self.bytes_out,
+            wall_us: u64::try_from(self.opened.elapsed().as_micros()).unwrap_or(u64::MAX),
+        }
+    }
+}
+
+impl types::Host for State {}
+
+/// Offers a linker every interface of the worlds and WASI 0.2.
+///
+/// The worlds import the same interfaces.
+pub(crate) fn link(linker: &mut Linker<State>) -> wasmtime::Result<()> {
+    wasi::link(linker)?;
+    Handler::add_to_linker::<_, HasSelf<State>>(linker, |state| state)
+}

@@ -1,0 +1,52 @@
+//! Runs a service until it ends.
+
+use std::pin::pin;
+use std::sync::Arc;
+
+use super::setup::open;
+use super::{Phase, SandboxSetup};
+use crate::attempt::Metered;
+use crate::host::bindings::worker::WorkerPre;
+use crate::host::{Role, SandboxUsage, ServiceHost, State};
+
+/// How a run of a service ended, and what it used.
+pub(crate) struct ServiceExit {
+    pub(crate) answer: wasmtime::Result<Result<(), String>>,
+    pub(crate) phase: Phase,
+    pub(crate) used: SandboxUsage,
+}
+
+/// Opens a sandbox, has the service serve and drops the sandbox.
+///
+/// Must be polled on a tokio runtime. Dropping the future stops the guest.
+pub(crate) async fn serve(
+    component: &WorkerPre<State>,
+    service: &Arc<dyn ServiceHost>,
+    setup: SandboxSetup,
+) -> ServiceExit {
+    // Declared before the store, so that it is returned after the store was dropped.
+    let _reservation = setup.reservation.clone();
+    let mut store = open(component.engine(), Role::Service(service.clone()), setup);
+    let mut phase = Phase::Opening;
+    let answer = {
+        let call = pin!(async {
+            let guest = component.instantiate_async(&mut store).await?;
+            phase = Phase::Running;
+            guest.flowhost_engine_service().call_serve(&mut store).await
+        });
+        let call = Metered {
+            call,
+            cpu: service.cpu(),
+        };
+        tokio::select! {
+            biased;
+            answer = call => answer,
+            stop = service.stopped() => Err(stop.into()),
+        }
+    };
+    ServiceExit {
+        answer,
+        phase,
+        used: store.data().used(),
+    }
+}

@@ -1,0 +1,65 @@
+//! Opens a sandbox, and interrupts its guest at each tick.
+
+use std::sync::Arc;
+
+use model::Limits;
+use wasmtime::{Store, StoreContextMut, UpdateDeadline};
+
+use crate::attempt::{Attempt, Stop};
+use crate::host::{Backend, Role, State};
+use crate::memory::Reservation;
+use crate::settings::SandboxLimits;
+
+/// What a sandbox is opened with.
+pub(crate) struct SandboxSetup {
+    /// What the guest's calls reach.
+    pub(crate) backend: Backend,
+    /// What it may use.
+    pub(crate) limits: SandboxLimits,
+    /// Bounds of the instance: on inputs and results.
+    pub(crate) instance_limits: Limits,
+    /// Its part of the budget of the host.
+    pub(crate) reservation: Arc<Reservation>,
+}
+
+pub(super) fn open(engine: &wasmtime::Engine, role: Role, setup: SandboxSetup) -> Store<State> {
+    let limits = setup.limits;
+    let mut state = State::new(role, setup.backend, limits, setup.instance_limits);
+    state.meter.draw_from(setup.reservation);
+    let mut store = Store::new(engine, state);
+    // A guest that wants memory of an exhausted budget waits without blocking a thread.
+    store.limiter_async(|state| &mut state.meter);
+    store.set_hostcall_fuel(limits.host_call_bytes_max as usize);
+    // As many as the engine's handles and WASI's may be together, so that running
+    // out of them is met in those tables first, where it has a type.
+    store.set_max_component_handles(limits.handles_max as usize * 2);
+    // Armed before instantiation, which may run code of the guest.
+    store.set_epoch_deadline(1);
+    store.epoch_deadline_callback(on_tick);
+    store
+}
+
+/// Decides at each tick whether the guest continues.
+fn on_tick(store: StoreContextMut<'_, State>) -> wasmtime::Result<UpdateDeadline> {
+    let state = store.data();
+    match &state.role {
+        Role::Handler(held) => check_handler(&held.attempt, state.limits.cpu_ms_max)?,
+        Role::Service(service) => service.due().map_or(Ok(()), Err)?,
+    }
+    Ok(UpdateDeadline::YieldCustom(
+        1,
+        Box::pin(tokio::task::yield_now()),
+    ))
+}
+
+/// Lease and cancellation first, then the deadline, then the allowance of
+/// processor time.
+fn check_handler(attempt: &Attempt, cpu_ms_max: u32) -> Result<(), Stop> {
+    if let Some(stop) = attempt.due() {
+        return Err(stop);
+    }
+    if attempt.cpu.used_us() > u64::from(cpu_ms_max) * 1000 {
+        return Err(Stop::CpuLimit(cpu_ms_max));
+    }
+    Ok(())
+}

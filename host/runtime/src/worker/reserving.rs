@@ -1,0 +1,119 @@
+//! Reserves a part of the budget for the sandbox of an attempt before it is opened.
+//!
+//! An attempt that has to wait does so in order, with its slot and its lease, which the
+//! keeper renews; no further attempt is counted. Meanwhile the worker neither claims
+//! kinds whose sandboxes would have to wait as well nor takes them directly: another host
+//! may have resources left.
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use futures::FutureExt as _;
+
+use super::Worker;
+use super::log_throttle::LogThrottle;
+use crate::attempt::{Attempt, Stop};
+use crate::component::registry::Loaded;
+use crate::memory::{Demand, Reservation};
+
+const PAUSE_MIN: Duration = Duration::from_millis(100);
+const PAUSE_MAX: Duration = Duration::from_secs(30);
+
+/// Sandboxes that could not be opened lately, and how often the log said so.
+#[derive(Debug, Default)]
+pub(super) struct OpenFailures {
+    in_a_row: AtomicU32,
+    waits: LogThrottle,
+    failures: LogThrottle,
+}
+
+impl OpenFailures {
+    /// Notes that a sandbox was opened.
+    pub(super) fn clear(&self) {
+        // Read first: it is zero nearly always, and shared by all threads.
+        if self.in_a_row.load(Ordering::Relaxed) > 0 {
+            self.in_a_row.store(0, Ordering::Relaxed);
+        }
+    }
+
+    /// Counts a sandbox that could not be opened; returns the pause before the next try,
+    /// which doubles each time.
+    fn count(&self) -> Duration {
+        let before = self.in_a_row.fetch_add(1, Ordering::Relaxed);
+        PAUSE_MIN.saturating_mul(1 << before.min(16)).min(PAUSE_MAX)
+    }
+}
+
+/// Reserves what a sandbox of `loaded` demands, for whose task the host keeps
+/// `kept_bytes`; waits for it as long as the attempt may run.
+pub(super) async fn reserve(
+    worker: &Worker,
+    loaded: &Loaded,
+    kept_bytes: u64,
+    attempt: &Attempt,
+) -> Result<Arc<Reservation>, Stop> {
+    let demand = loaded.footprint.demand(&worker.limits, kept_bytes);
+    match worker.budget().try_reserve(&demand) {
+        Some(reservation) => Ok(reservation),
+        None => wait(worker, &demand, attempt).await,
+    }
+}
+
+async fn wait(
+    worker: &Worker,
+    demand: &Demand,
+    attempt: &Attempt,
+) -> Result<Arc<Reservation>, Stop> {
+    if let Some(others) = worker.open_failures.waits.allow() {
+        let occupancy = worker.budget().occupancy();
+        tracing::warn!(
+            execution = %attempt.fence.execution_id,
+            others,
+            sandboxes = occupancy.sandboxes,
+            sandboxes_max = occupancy.sandboxes_max,
+            bytes = occupancy.bytes,
+            bytes_max = occupancy.bytes_max,
+            "executions wait for room for their sandboxes, and no more like them are claimed meanwhile (runtime.memory_bytes_max, runtime.sandboxes_max)"
+        );
+    }
+    let mut reserving = pin!(worker.budget().reserve(demand));
+    if let Some(reservation) = reserving.as_mut().now_or_never() {
+        return Ok(reservation);
+    }
+    // It waits in the queue now, and the next claim decides anew for which kinds this
+    // worker is idle.
+    if let Some(standby) = worker.standby.get() {
+        standby.close();
+    }
+    worker.claim_wakeup.notify_one();
+    tokio::select! {
+        biased;
+        stop = attempt.stopped() => Err(stop),
+        reservation = reserving => Ok(reservation),
+    }
+}
+
+/// Waits before a sandbox that could not be opened is tried again, or its lease is
+/// returned: longer each time, so that neither is repeated without a pause.
+pub(super) async fn pause(worker: &Worker, attempt: &Attempt, why: &str) -> Result<(), Stop> {
+    let pause = worker.open_failures.count();
+    if let Some(others) = worker.open_failures.failures.allow() {
+        tracing::warn!(
+            execution = %attempt.fence.execution_id,
+            others,
+            why,
+            pause_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX),
+            "no sandbox was opened"
+        );
+    }
+    if worker.is_draining() {
+        return Ok(());
+    }
+    tokio::select! {
+        biased;
+        stop = attempt.stopped() => Err(stop),
+        () = tokio::time::sleep(pause) => Ok(()),
+    }
+}
