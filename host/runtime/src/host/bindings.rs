@@ -2,7 +2,8 @@
 //! host. They import the same interfaces, so those exist once.
 //!
 //! Functions that wait for the database are async and may trap; the others
-//! are sync and may trap too, since every call counts against a bound.
+//! are sync and may trap too, since every call counts against a bound. Those with an
+//! error of their interface return a [`CallError`](super::CallError).
 
 wasmtime::component::bindgen!({
     path: "../../wit",
@@ -23,6 +24,13 @@ wasmtime::component::bindgen!({
         default: trappable,
     },
     exports: { default: async },
+    trappable_error_type: {
+        "flowhost:engine/claim.claim-error" => crate::host::ClaimCallError,
+        "flowhost:engine/claim.lease-error" => crate::host::LeaseCallError,
+        "flowhost:engine/executions.error" => crate::host::ExecutionsCallError,
+        "flowhost:engine/signal.signal-error" => crate::host::SignalCallError,
+        "flowhost:engine/suspend.suspend-error" => crate::host::SuspendCallError,
+    },
     with: {
         "flowhost:engine/claim.lease": crate::host::LeaseHandle,
         "flowhost:engine/executions.request": crate::host::Request,

@@ -4,15 +4,14 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use model::{Invalid, Limits};
 use wasmtime::component::Resource;
 
-use super::backend::{refused, unavailable};
 use super::bindings::flowhost::engine::claim::{ClaimError, Host, HostLease, LeaseError};
 use super::bindings::flowhost::engine::types::Task;
-use super::convert::{task_bytes, text_bytes};
-use super::handles::HostResource;
-use super::{Backend, HeldLease, NextRefusal, Role, State};
-use crate::attempt::LogSource;
+use super::convert::{check_text, task_bytes, text_bytes};
+use super::store::{HostResource, refused};
+use super::{ClaimCallError, HeldLease, LeaseCallError, NextRefusal, Role, State};
 
 /// Longest a guest may wait for work in one call, in milliseconds.
 const WAIT_MS_MAX: u32 = 60_000;
@@ -40,6 +39,14 @@ impl HostResource for LeaseHandle {
 pub(crate) struct NoCurrentLease;
 
 impl Host for State {
+    fn convert_claim_error(&mut self, error: ClaimCallError) -> wasmtime::Result<ClaimError> {
+        error.refused()
+    }
+
+    fn convert_lease_error(&mut self, error: LeaseCallError) -> wasmtime::Result<LeaseError> {
+        error.refused()
+    }
+
     fn current(&mut self) -> wasmtime::Result<Resource<LeaseHandle>> {
         self.called(0)?;
         match &self.role {
@@ -54,33 +61,31 @@ impl Host for State {
     async fn next(
         &mut self,
         max_wait_ms: u32,
-    ) -> wasmtime::Result<Result<Option<Resource<LeaseHandle>>, ClaimError>> {
+    ) -> Result<Option<Resource<LeaseHandle>>, ClaimCallError> {
         self.called(0)?;
-        let (Role::Service(service), Backend::Engine(backend)) = (&self.role, &self.backend) else {
-            return Ok(Err(ClaimError::Invalid(
+        let (Role::Service(service), Some(backend)) = (&self.role, self.engine()) else {
+            return Err(ClaimError::Invalid(
                 "a handler claims nothing: its lease is `current`".into(),
-            )));
+            )
+            .into());
         };
         if max_wait_ms > WAIT_MS_MAX {
-            return Ok(Err(ClaimError::Invalid(format!(
-                "max-wait-ms: at most {WAIT_MS_MAX}"
-            ))));
+            return Err(ClaimError::Invalid(format!("max-wait-ms: at most {WAIT_MS_MAX}")).into());
         }
-        let wait = Duration::from_millis(u64::from(max_wait_ms));
-        let next = service.clone().next(wait);
-        let held = match backend.on_main(&mut self.meter, 0, next).await? {
+        let wait_max = Duration::from_millis(u64::from(max_wait_ms));
+        let next = service.clone().next(wait_max);
+        let held = match backend.call(&mut self.meter, 0, |_engine| next).await? {
             Ok(Some(held)) => held,
-            Ok(None) => return Ok(Ok(None)),
-            Err(NextRefusal::Draining) => return Ok(Err(ClaimError::Draining)),
-            Err(NextRefusal::TooManyLeases(max)) => return Ok(Err(ClaimError::TooManyLeases(max))),
-            Err(NextRefusal::Unavailable(error)) => {
-                return Ok(Err(ClaimError::Unavailable(unavailable(&error))));
+            Ok(None) => return Ok(None),
+            Err(NextRefusal::Draining) => return Err(ClaimError::Draining.into()),
+            Err(NextRefusal::TooManyLeases(max)) => {
+                return Err(ClaimError::TooManyLeases(max).into());
             }
+            Err(NextRefusal::Unavailable(error)) => return Err(error.into()),
         };
-        // From here on the guest answers for it.
+        // From here on the guest is charged for what it does with the lease.
         held.used_before.get_or_init(|| self.used());
-        let handle = LeaseHandle { held, owns: true };
-        Ok(Ok(Some(self.push(handle)?)))
+        Ok(Some(self.push(LeaseHandle { held, owns: true })?))
     }
 }
 
@@ -115,33 +120,24 @@ impl HostLease for State {
         Ok(self.held(&lease)?.attempt.is_stopping())
     }
 
-    async fn renew(
-        &mut self,
-        lease: Resource<LeaseHandle>,
-    ) -> wasmtime::Result<Result<u32, LeaseError>> {
+    async fn renew(&mut self, lease: Resource<LeaseHandle>) -> Result<u32, LeaseCallError> {
         self.called(0)?;
         let held = self.held(&lease)?;
         let attempt = &held.attempt;
-        let Backend::Engine(backend) = &self.backend else {
-            return Ok(Ok(attempt.remaining_ms(false)));
-        };
-        let (engine, fence, ttl_ms) = (backend.engine.clone(), attempt.fence, backend.lease_ttl_ms);
-        let sent = Instant::now();
-        let answer = backend
-            .on_main(&mut self.meter, 0, async move {
+        if let Some(backend) = self.engine() {
+            let (fence, ttl_ms) = (attempt.fence, backend.lease_ttl_ms);
+            let sent = Instant::now();
+            let answers = backend.call(&mut self.meter, 0, |engine| async move {
                 engine.renew(&[fence], ttl_ms).await
-            })
-            .await?;
-        Ok(match answer.map(|verdicts| verdicts.into_iter().next()) {
-            Ok(Some(Ok(_expires_at))) => {
-                let ttl = Duration::from_millis(u64::from(ttl_ms));
-                attempt.renewed(sent, ttl);
-                Ok(attempt.remaining_ms(false))
-            }
-            Ok(Some(Err(refusal))) => Err(refused(&held, refusal)),
-            Ok(None) => Err(LeaseError::Unavailable("the engine gave no answer".into())),
-            Err(error) => Err(LeaseError::Unavailable(unavailable(&error))),
-        })
+            });
+            let answer = answers.await??.into_iter().next();
+            let no_answer = || LeaseError::Unavailable("the engine gave no answer".into());
+            answer
+                .ok_or_else(no_answer)?
+                .map_err(|refusal| refused(&held, refusal))?;
+            attempt.renewed(sent, Duration::from_millis(u64::from(ttl_ms)));
+        }
+        Ok(attempt.remaining_ms(false))
     }
 
     async fn progress(
@@ -149,39 +145,25 @@ impl HostLease for State {
         lease: Resource<LeaseHandle>,
         percent: Option<u8>,
         message: Option<String>,
-    ) -> wasmtime::Result<Result<(), LeaseError>> {
-        self.called(message.as_ref().map_or(0, String::len))?;
+    ) -> Result<(), LeaseCallError> {
+        let carries = text_bytes(message.as_ref());
+        self.called(carries)?;
         let held = self.held(&lease)?;
         if percent.is_some_and(|percent| percent > 100) {
-            return Ok(Err(LeaseError::Invalid("percent: at most 100".into())));
+            return Err(Invalid::new("percent", "at most 100").into());
         }
-        let max = model::Limits::REASON_BYTES_MAX;
-        if message.as_ref().is_some_and(|text| text.len() > max) {
-            return Ok(Err(LeaseError::Invalid(format!(
-                "message: at most {max} bytes"
-            ))));
-        }
-        let Backend::Engine(backend) = &self.backend else {
-            let shown = message.unwrap_or_default();
-            let shown = percent.map_or(shown.clone(), |percent| format!("{percent}% {shown}"));
-            self.role.with_log(|log, at_ms| {
-                let source = LogSource::Level("progress");
-                log.record(at_ms, source, shown.as_bytes());
-            });
-            return Ok(Ok(()));
+        let text = message.as_deref().unwrap_or_default();
+        check_text("message", text, Limits::REASON_BYTES_MAX)?;
+        let Some(backend) = self.engine() else {
+            let line = percent.map_or(text.to_owned(), |percent| format!("{percent}% {text}"));
+            self.role.log("progress", line.as_bytes());
+            return Ok(());
         };
-        let (engine, fence) = (backend.engine.clone(), held.attempt.fence);
-        let carries = text_bytes(message.as_ref());
-        let answer = backend
-            .on_main(&mut self.meter, carries, async move {
-                engine.progress(fence, percent, message).await
-            })
-            .await?;
-        Ok(match answer {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(refusal)) => Err(refused(&held, refusal)),
-            Err(error) => Err(LeaseError::Unavailable(unavailable(&error))),
-        })
+        let fence = held.attempt.fence;
+        let answer = backend.call(&mut self.meter, carries, |engine| async move {
+            engine.progress(fence, percent, message).await
+        });
+        Ok(answer.await??.map_err(|refusal| refused(&held, refusal))?)
     }
 
     fn drop(&mut self, lease: Resource<LeaseHandle>) -> wasmtime::Result<()> {

@@ -1,169 +1,141 @@
 //! The interface `complete`: the guest ends its attempt itself.
 //!
-//! A recorded end frees the sandbox from its lease: in a handler what follows is
-//! tidying up and is bounded by the attempt's time limit alone, in a service the
-//! next lease.
+//! A recorded end releases the lease: a handler may still tidy up within the grace, a
+//! service takes its next lease.
 
 use engine::{CancelHeld, Complete, Delay, Fail, Failed as EngineFailed};
-use model::LeaseRefusal;
+use model::{Invalid, LeaseRefusal, Limits};
 use wasmtime::component::Resource;
 
-use super::backend::{refused, unavailable};
 use super::bindings::flowhost::engine::claim::LeaseError;
 use super::bindings::flowhost::engine::complete::{Failed, Host};
 use super::bindings::flowhost::engine::types::{Failure, Payload};
-use super::convert::{outcome, payload, payload_bytes, timestamp_ms};
-use super::{Backend, HeldLease, LeaseHandle, Role, State};
-use crate::attempt::LogSource;
+use super::convert::{check_text, outcome, payload, payload_bytes, timestamp_ms};
+use super::store::refused;
+use super::{HeldLease, LeaseCallError, LeaseHandle, Role, State};
 
 impl Host for State {
     async fn complete(
         &mut self,
         lease: Resource<LeaseHandle>,
         result: Payload,
-    ) -> wasmtime::Result<Result<(), LeaseError>> {
+    ) -> Result<(), LeaseCallError> {
         let carries = payload_bytes(&result);
         self.called(carries)?;
         let held = self.held(&lease)?;
-        let max = self.instance_limits.result_bytes_max;
-        if result.data.len() > max as usize {
-            let detail = format!("result: {} bytes, at most {max}", result.data.len());
-            return Ok(Err(LeaseError::Invalid(detail)));
-        }
-        let Backend::Engine(backend) = &self.backend else {
-            return Ok(self.ended_locally(&held, "complete", &payload(result)));
+        self.check_result_bytes("result", &result)?;
+        let result = payload(result);
+        let Some(backend) = self.engine() else {
+            return Ok(self.ended_locally(&held, "complete", &result)?);
         };
         let request = Complete {
             fence: held.attempt.fence,
-            result: payload(result),
-            report: self.report(backend, &held),
+            result,
+            report: self.report(&backend, &held),
         };
-        let engine = backend.engine.clone();
-        let answer = backend
-            .on_main(&mut self.meter, carries, async move {
-                engine.complete(request).await
-            })
-            .await?;
-        Ok(self.ended(&held, answer))
+        let answer = backend.call(&mut self.meter, carries, |engine| async move {
+            engine.complete(request).await
+        });
+        let answer = answer.await?;
+        self.ended(&held, answer)
     }
 
     async fn fail(
         &mut self,
         lease: Resource<LeaseHandle>,
         failure: Failure,
-    ) -> wasmtime::Result<Result<Failed, LeaseError>> {
+    ) -> Result<Failed, LeaseCallError> {
         self.called(failure.code.len() + failure.message.len())?;
         let held = self.held(&lease)?;
-        // One that is returned must be recorded somehow; this one can be said otherwise.
-        if model::is_reserved_code(&failure.code)
-            && let Err(invalid) = model::failure_code(&failure.code)
-        {
-            return Ok(Err(LeaseError::Invalid(invalid.to_string())));
+        // A failure that is returned must be recorded in any case; a guest that calls can
+        // correct itself.
+        if model::is_reserved_code(&failure.code) {
+            model::failure_code(&failure.code)?;
         }
         let failure = outcome::failure(failure);
-        let carries = failure.message.len();
-        let Backend::Engine(backend) = &self.backend else {
-            return Ok(self
-                .ended_locally(&held, "fail", &failure)
-                .map(|()| Failed::Terminal));
+        let Some(backend) = self.engine() else {
+            self.ended_locally(&held, "fail", &failure)?;
+            return Ok(Failed::Terminal);
         };
+        let carries = failure.message.len();
         let request = Fail {
             fence: held.attempt.fence,
             failure,
             timed_out: false,
-            report: self.report(backend, &held),
+            report: self.report(&backend, &held),
             known: held.known.clone(),
         };
-        let engine = backend.engine.clone();
-        let answer = backend
-            .on_main(&mut self.meter, carries, async move {
-                engine.fail(request).await
-            })
-            .await?;
-        Ok(self.ended(&held, answer).map(|failed| match failed {
+        let answer = backend.call(&mut self.meter, carries, |engine| async move {
+            engine.fail(request).await
+        });
+        let answer = answer.await?;
+        Ok(match self.ended(&held, answer)? {
             EngineFailed::RetryScheduled { due_at, .. } => {
                 Failed::RetryScheduled(timestamp_ms(due_at))
             }
             EngineFailed::Terminal => Failed::Terminal,
-        }))
+        })
     }
 
     async fn delay(
         &mut self,
         lease: Resource<LeaseHandle>,
         delay_ms: u32,
-    ) -> wasmtime::Result<Result<f64, LeaseError>> {
+    ) -> Result<f64, LeaseCallError> {
         self.called(0)?;
         let held = self.held(&lease)?;
-        let Backend::Engine(backend) = &self.backend else {
-            return Ok(self
-                .ended_locally(&held, "delay", &delay_ms)
-                .map(|()| f64::from(delay_ms)));
+        let Some(backend) = self.engine() else {
+            self.ended_locally(&held, "delay", &delay_ms)?;
+            return Ok(f64::from(delay_ms));
         };
         let request = Delay {
             fence: held.attempt.fence,
             delay_ms: u64::from(delay_ms),
-            report: self.report(backend, &held),
+            report: self.report(&backend, &held),
         };
-        let engine = backend.engine.clone();
-        let answer = backend
-            .on_main(
-                &mut self.meter,
-                0,
-                async move { engine.delay(request).await },
-            )
-            .await?;
-        Ok(self.ended(&held, answer).map(timestamp_ms))
+        let answer = backend.call(&mut self.meter, 0, |engine| async move {
+            engine.delay(request).await
+        });
+        let answer = answer.await?;
+        Ok(timestamp_ms(self.ended(&held, answer)?))
     }
 
-    async fn wait_children(
-        &mut self,
-        lease: Resource<LeaseHandle>,
-    ) -> wasmtime::Result<Result<(), LeaseError>> {
+    async fn wait_children(&mut self, lease: Resource<LeaseHandle>) -> Result<(), LeaseCallError> {
         self.called(0)?;
         let held = self.held(&lease)?;
-        let Backend::Engine(backend) = &self.backend else {
-            return Ok(self.ended_locally(&held, "wait-children", &"until they finished"));
+        let Some(backend) = self.engine() else {
+            return Ok(self.ended_locally(&held, "wait-children", &"until they finished")?);
         };
-        let (fence, report) = (held.attempt.fence, self.report(backend, &held));
-        let engine = backend.engine.clone();
-        let answer = backend
-            .on_main(&mut self.meter, 0, async move {
-                engine.wait_children(fence, report).await
-            })
-            .await?;
-        Ok(self.ended(&held, answer))
+        let (fence, report) = (held.attempt.fence, self.report(&backend, &held));
+        let answer = backend.call(&mut self.meter, 0, |engine| async move {
+            engine.wait_children(fence, report).await
+        });
+        let answer = answer.await?;
+        self.ended(&held, answer)
     }
 
     async fn cancel(
         &mut self,
         lease: Resource<LeaseHandle>,
         reason: String,
-    ) -> wasmtime::Result<Result<(), LeaseError>> {
+    ) -> Result<(), LeaseCallError> {
         let carries = reason.len();
         self.called(carries)?;
         let held = self.held(&lease)?;
-        let max = model::Limits::REASON_BYTES_MAX;
-        if reason.len() > max {
-            return Ok(Err(LeaseError::Invalid(format!(
-                "reason: at most {max} bytes"
-            ))));
-        }
-        let Backend::Engine(backend) = &self.backend else {
-            return Ok(self.ended_locally(&held, "cancel", &reason));
+        check_text("reason", &reason, Limits::REASON_BYTES_MAX)?;
+        let Some(backend) = self.engine() else {
+            return Ok(self.ended_locally(&held, "cancel", &reason)?);
         };
         let request = CancelHeld {
             fence: held.attempt.fence,
             reason,
-            report: self.report(backend, &held),
+            report: self.report(&backend, &held),
         };
-        let engine = backend.engine.clone();
-        let answer = backend
-            .on_main(&mut self.meter, carries, async move {
-                engine.cancel_held(request).await
-            })
-            .await?;
-        Ok(self.ended(&held, answer))
+        let answer = backend.call(&mut self.meter, carries, |engine| async move {
+            engine.cancel_held(request).await
+        });
+        let answer = answer.await?;
+        self.ended(&held, answer)
     }
 }
 
@@ -171,19 +143,27 @@ impl State {
     fn ended<T>(
         &self,
         held: &HeldLease,
-        answer: Result<Result<T, LeaseRefusal>, engine::Error>,
-    ) -> Result<T, LeaseError> {
-        match answer {
-            Ok(Ok(value)) => {
-                self.recorded(held);
-                Ok(value)
-            }
-            Ok(Err(refusal)) => Err(self.not_ended(held, refusal)),
-            Err(error) => Err(LeaseError::Unavailable(unavailable(&error))),
-        }
+        answer: engine::Answer<T, LeaseRefusal>,
+    ) -> Result<T, LeaseCallError> {
+        let value = answer?.map_err(|refusal| self.not_ended(held, refusal))?;
+        self.recorded(held);
+        Ok(value)
     }
 
-    /// The end of the lease is recorded.
+    /// Checks a payload that is recorded as a result or as the state of a suspension.
+    pub(super) fn check_result_bytes(
+        &self,
+        field: &'static str,
+        payload: &Payload,
+    ) -> Result<(), Invalid> {
+        let (bytes, max) = (payload.data.len(), self.instance_limits.result_bytes_max);
+        if bytes > max as usize {
+            return Err(Invalid::new(field, format!("{bytes} bytes, at most {max}")));
+        }
+        Ok(())
+    }
+
+    /// Notes that the end of the lease is recorded.
     pub(super) fn recorded(&self, held: &HeldLease) {
         held.attempt.record();
         if let Role::Service(service) = &self.role {
@@ -191,16 +171,16 @@ impl State {
         }
     }
 
-    /// The lease could not be ended; most refusals mean that it is gone.
+    /// Notes that the lease could not be ended; most refusals mean that it is gone.
     pub(super) fn not_ended(&self, held: &HeldLease, refusal: LeaseRefusal) -> LeaseError {
         let is_final = !matches!(refusal, LeaseRefusal::Invalid(_));
-        let told = refused(held, refusal);
+        let error = refused(held, refusal);
         if let Role::Service(service) = &self.role
             && is_final
         {
             service.lost(held);
         }
-        told
+        error
     }
 
     /// Ends an attempt that no engine knows of; only the first end counts.
@@ -216,10 +196,7 @@ impl State {
         held.attempt.record();
         let mut line = format!("{what:?}");
         line.truncate(line.floor_char_boundary(200));
-        self.role.with_log(|log, at_ms| {
-            let source = LogSource::Level(verb);
-            log.record(at_ms, source, line.as_bytes());
-        });
+        self.role.log(verb, line.as_bytes());
         Ok(())
     }
 }

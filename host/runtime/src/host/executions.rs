@@ -1,7 +1,7 @@
 //! The interface `executions`: other executions of the guest's namespace.
 //!
-//! The namespace follows from the store, whatever the guest says; an execution of
-//! another one is answered like one that does not exist.
+//! The namespace comes from the store, never from an argument; an execution of another
+//! namespace is answered like one that does not exist.
 
 use std::collections::BTreeMap;
 
@@ -11,15 +11,13 @@ use model::{
 };
 use wasmtime::component::Resource;
 
-use super::State;
-use super::backend::{CallerError, EngineBackend, unavailable};
 use super::bindings::flowhost::engine::executions::{
     Created, Description, Error, Host, HostRequest, State as GuestState,
 };
 use super::bindings::flowhost::engine::types::Payload;
-use super::convert::{Bounds, given, payload, payload_bytes, text_bytes, timestamp_ms};
-use super::handles::HostResource;
-use super::role::Caller;
+use super::convert::{Bounds, check_text, given, payload, payload_bytes, text_bytes, timestamp_ms};
+use super::store::{Caller, HostResource};
+use super::{ExecutionsCallError, State};
 
 /// An execution about to be created.
 pub struct Request {
@@ -49,25 +47,23 @@ impl HostResource for Request {
 
 impl Request {
     fn set_tag(&mut self, key: String, value: String) {
-        let checked = checked_tag(&key, &value).and_then(|()| {
+        let checked = check_tag(&key, &value).and_then(|()| {
             if self.tags.len() >= Limits::TAGS_MAX && !self.tags.contains_key(&key) {
-                return Err(Invalid::new(
-                    "tags",
-                    format!("at most {}", Limits::TAGS_MAX),
-                ));
+                let detail = format!("at most {}", Limits::TAGS_MAX);
+                return Err(Invalid::new("tags", detail));
             }
             Ok((key, value))
         });
         self.tags.extend(self.bounds.hold(checked));
     }
 
-    /// Takes out what the engine is asked to create.
+    /// Takes out the request to the engine.
     fn take(&mut self, caller: Caller) -> Result<Create, Invalid> {
         if std::mem::replace(&mut self.used, true) {
             return Err(Invalid::new("request", "was used already"));
         }
         self.bounds.check()?;
-        let input = std::mem::replace(&mut self.input, nothing());
+        let input = std::mem::replace(&mut self.input, empty());
         let mut create = Create::new(&self.kind, payload(input));
         if let Some(lane) = self.lane.take() {
             create.lane = lane;
@@ -82,21 +78,19 @@ impl Request {
     }
 }
 
-fn nothing() -> Payload {
+fn empty() -> Payload {
     Payload {
         content_type: String::new(),
         data: Vec::new(),
     }
 }
 
-fn checked_tag(key: &str, value: &str) -> Result<(), Invalid> {
+fn check_tag(key: &str, value: &str) -> Result<(), Invalid> {
     model::tag_key(key)?;
     let max = Limits::TAG_VALUE_BYTES_MAX;
     if value.len() > max {
-        return Err(Invalid::new(
-            "tags",
-            format!("a value of at most {max} bytes"),
-        ));
+        let detail = format!("a value of at most {max} bytes");
+        return Err(Invalid::new("tags", detail));
     }
     Ok(())
 }
@@ -110,7 +104,7 @@ impl HostRequest for State {
         let input = bounds.payload("input", input, max);
         self.push(Request {
             kind: kind.unwrap_or_default(),
-            input: input.unwrap_or_else(nothing),
+            input: input.unwrap_or_else(empty),
             lane: None,
             priority: 0,
             idempotency_key: None,
@@ -160,33 +154,22 @@ impl HostRequest for State {
         self.change(&request, |request| request.set_tag(key, value))
     }
 
-    async fn create(
-        &mut self,
-        request: Resource<Request>,
-    ) -> wasmtime::Result<Result<Created, Error>> {
+    async fn create(&mut self, request: Resource<Request>) -> Result<Created, ExecutionsCallError> {
         self.called(0)?;
-        let (backend, caller) = match self.engine_and_caller() {
-            Ok(found) => found,
-            Err(error) => return Ok(Err(error.into())),
-        };
+        let (backend, caller) = self.engine_and_caller()?;
         let carries = self.get(&request)?.owned_bytes();
-        let create = match self.change(&request, |request| request.take(caller))? {
-            Ok(create) => create,
-            Err(invalid) => return Ok(Err(Error::Invalid(invalid.to_string()))),
-        };
-        let engine = backend.engine.clone();
-        let answer = backend
-            .on_main(&mut self.meter, carries, async move {
-                engine.create(create).await
-            })
-            .await?;
-        Ok(match answer {
-            Ok(Ok(EngineCreated::Created { id, .. })) => Ok(Created::Created(id.to_string())),
-            Ok(Ok(EngineCreated::Duplicate { id })) => Ok(Created::Duplicate(id.to_string())),
-            Ok(Err(CreateRefusal::IdempotencyConflict { .. })) => Err(Error::IdempotencyConflict),
-            Ok(Err(CreateRefusal::UnknownKind(_))) => Err(Error::UnknownKind),
-            Ok(Err(other)) => Err(Error::Invalid(other.to_string())),
-            Err(error) => Err(Error::Unavailable(unavailable(&error))),
+        let create = self.change(&request, |request| request.take(caller))??;
+        let answer = backend.call(&mut self.meter, carries, |engine| async move {
+            engine.create(create).await
+        });
+        Ok(match answer.await?? {
+            Ok(EngineCreated::Created { id, .. }) => Created::Created(id.to_string()),
+            Ok(EngineCreated::Duplicate { id }) => Created::Duplicate(id.to_string()),
+            Err(CreateRefusal::IdempotencyConflict { .. }) => {
+                return Err(Error::IdempotencyConflict.into());
+            }
+            Err(CreateRefusal::UnknownKind(_)) => return Err(Error::UnknownKind.into()),
+            Err(other) => return Err(Error::Invalid(other.to_string()).into()),
         })
     }
 
@@ -197,115 +180,77 @@ impl HostRequest for State {
 }
 
 impl Host for State {
-    async fn describe(&mut self, id: String) -> wasmtime::Result<Result<Description, Error>> {
+    fn convert_error(&mut self, error: ExecutionsCallError) -> wasmtime::Result<Error> {
+        error.refused()
+    }
+
+    async fn describe(&mut self, id: String) -> Result<Description, ExecutionsCallError> {
         self.called(id.len())?;
-        let (backend, caller, id) = match self.asked(&id) {
-            Ok(asked) => asked,
-            Err(error) => return Ok(Err(error)),
-        };
-        let (engine, namespace) = (backend.engine.clone(), caller.namespace);
-        let answer = backend
-            .on_main(&mut self.meter, 0, async move {
-                engine.get(id, Some(&namespace)).await
-            })
-            .await?;
-        Ok(match answer {
-            Ok(Some(info)) => Ok(Description {
-                id: info.id.to_string(),
-                kind: info.kind,
-                lane: info.lane,
-                state: guest_state(info.public_state),
-                attempts: info.attempts,
-                created_at: timestamp_ms(info.created_at),
-                finished_at: info.finished_at.map(timestamp_ms),
-            }),
-            Ok(None) => Err(Error::NotFound),
-            Err(error) => Err(Error::Unavailable(unavailable(&error))),
+        let (backend, Caller { namespace, .. }) = self.engine_and_caller()?;
+        let id = parse(&id)?;
+        let answer = backend.call(&mut self.meter, 0, |engine| async move {
+            engine.get(id, Some(&namespace)).await
+        });
+        let info = answer.await??.ok_or(Error::NotFound)?;
+        Ok(Description {
+            id: info.id.to_string(),
+            kind: info.kind,
+            lane: info.lane,
+            state: guest_state(info.public_state),
+            attempts: info.attempts,
+            created_at: timestamp_ms(info.created_at),
+            finished_at: info.finished_at.map(timestamp_ms),
         })
     }
 
-    async fn result(&mut self, id: String) -> wasmtime::Result<Result<Payload, Error>> {
+    async fn result(&mut self, id: String) -> Result<Payload, ExecutionsCallError> {
         self.called(id.len())?;
-        let (backend, caller, id) = match self.asked(&id) {
-            Ok(asked) => asked,
-            Err(error) => return Ok(Err(error)),
-        };
-        let (engine, namespace) = (backend.engine.clone(), caller.namespace);
-        let answer = backend
-            .on_main(&mut self.meter, 0, async move {
-                match engine.result(id, Some(&namespace)).await {
-                    // Only now is it of interest why there is none.
-                    Ok(None) => Ok(match engine.get(id, Some(&namespace)).await? {
-                        Some(_) => Err(Error::NoResult),
-                        None => Err(Error::NotFound),
-                    }),
-                    Ok(Some(payload)) => Ok(Ok(payload)),
-                    Err(error) => Err(error),
-                }
-            })
-            .await?;
-        Ok(match answer {
-            Ok(Ok(payload)) => {
+        let (backend, Caller { namespace, .. }) = self.engine_and_caller()?;
+        let id = parse(&id)?;
+        let answer = backend.call(&mut self.meter, 0, |engine| async move {
+            let result = engine.result(id, Some(&namespace)).await?;
+            // Whether the execution exists matters only if it has no result.
+            let exists = result.is_some() || engine.get(id, Some(&namespace)).await?.is_some();
+            Ok::<_, engine::Error>((result, exists))
+        });
+        match answer.await?? {
+            (Some(payload), _) => {
                 let payload = given(payload);
                 self.answered(payload_bytes(&payload))?;
                 Ok(payload)
             }
-            Ok(Err(error)) => Err(error),
-            Err(error) => Err(Error::Unavailable(unavailable(&error))),
-        })
+            (None, true) => Err(Error::NoResult.into()),
+            (None, false) => Err(Error::NotFound.into()),
+        }
     }
 
-    async fn cancel(&mut self, id: String, reason: String) -> wasmtime::Result<Result<(), Error>> {
+    async fn cancel(&mut self, id: String, reason: String) -> Result<(), ExecutionsCallError> {
         let carries = reason.len();
         self.called(id.len() + carries)?;
-        let max = Limits::REASON_BYTES_MAX;
-        if carries > max {
-            return Ok(Err(Error::Invalid(format!("reason: at most {max} bytes"))));
-        }
-        let (backend, caller, id) = match self.asked(&id) {
-            Ok(asked) => asked,
-            Err(error) => return Ok(Err(error)),
-        };
+        check_text("reason", &reason, Limits::REASON_BYTES_MAX)?;
+        let (backend, caller) = self.engine_and_caller()?;
         let request = Cancel {
-            id,
+            id: parse(&id)?,
             source: CancelSource::Custom(caller.author()),
             namespace: Some(caller.namespace),
             reason: Some(reason),
             actor: None,
         };
-        let engine = backend.engine.clone();
-        let answer = backend
-            .on_main(&mut self.meter, carries, async move {
-                engine.cancel(request).await
-            })
-            .await?;
-        Ok(match answer {
-            Ok(Ok(_)) => Ok(()),
-            Ok(Err(CancelRefusal::ExecutionNotFound)) => Err(Error::NotFound),
-            Ok(Err(CancelRefusal::ExecutionNotActive { .. })) => Err(Error::ExecutionNotActive),
-            Ok(Err(CancelRefusal::Invalid(invalid))) => Err(Error::Invalid(invalid.to_string())),
-            Err(error) => Err(Error::Unavailable(unavailable(&error))),
-        })
-    }
-}
-
-impl State {
-    fn asked(&self, id: &str) -> Result<(EngineBackend, Caller, ExecutionId), Error> {
-        let (backend, caller) = self.engine_and_caller()?;
-        let id = id
-            .parse::<ExecutionId>()
-            .map_err(|error| Error::Invalid(error.to_string()))?;
-        Ok((backend, caller, id))
-    }
-}
-
-impl From<CallerError> for Error {
-    fn from(error: CallerError) -> Self {
-        match error {
-            CallerError::NoEngine => Self::Unavailable(error.to_string()),
-            CallerError::NoIdentity(_) => Self::Invalid(error.to_string()),
+        let answer = backend.call(&mut self.meter, carries, |engine| async move {
+            engine.cancel(request).await
+        });
+        match answer.await?? {
+            Ok(_) => Ok(()),
+            Err(CancelRefusal::ExecutionNotFound) => Err(Error::NotFound.into()),
+            Err(CancelRefusal::ExecutionNotActive { .. }) => Err(Error::ExecutionNotActive.into()),
+            Err(CancelRefusal::Invalid(invalid)) => Err(invalid.into()),
         }
     }
+}
+
+fn parse(id: &str) -> Result<ExecutionId, Error> {
+    id.parse::<ExecutionId>()
+        .map_err(|error| Error::Invalid(error.to_string()))
 }
 
 fn guest_state(state: PublicState) -> GuestState {

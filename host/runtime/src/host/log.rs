@@ -19,8 +19,7 @@ impl Host for State {
             Level::Warn => "warn",
             Level::Error => "error",
         };
-        self.role
-            .with_log(|log, at_ms| log.record(at_ms, LogSource::Level(name), message.as_bytes()));
+        self.role.log(name, message.as_bytes());
         Ok(())
     }
 }

@@ -1,37 +1,35 @@
-//! The host's half of `wit/`: one file per interface, and the state of a store
-//! they share.
+//! The host's half of `wit/`: one file per interface; [`store`] is the state they share,
+//! [`convert`] translates between the guest's types and the engine's.
 //!
 //! Who the guest acts as comes from the store alone. Each call counts against
-//! [`SandboxLimits::host_calls_max`], and whatever is kept for the guest against
-//! its memory (`handles.rs`); what waits for the database does so on the main
-//! runtime, so that guests cannot keep each other's answers waiting.
+//! [`SandboxLimits::host_calls_max`], and everything the host keeps for the guest
+//! against its memory (`store/handles.rs`). Calls of the engine run on the main runtime,
+//! so that guests cannot delay each other's answers.
 
-mod backend;
 pub(crate) mod bindings;
 mod claim;
 mod complete;
 pub(crate) mod convert;
 mod executions;
-mod handles;
-mod held_lease;
-mod local;
 mod log;
-mod role;
-mod service_host;
 mod signal;
-mod state;
+mod store;
 mod suspend;
-mod wasi;
 
-pub(crate) use backend::HostFault;
-pub use backend::{Backend, EngineBackend};
+use bindings::flowhost::engine as wit;
+
 pub use claim::LeaseHandle;
 pub(crate) use claim::NoCurrentLease;
 pub use executions::Request;
-pub(crate) use held_lease::{HeldLease, SandboxUsage};
-pub use local::InvokeSuspension;
-pub(crate) use role::Role;
-pub(crate) use service_host::{NextRefusal, ServiceHost};
 pub use signal::Signal;
-pub(crate) use state::{State, link};
+pub use store::{Backend, CallError, EngineBackend, InvokeSuspension};
+pub(crate) use store::{
+    HeldLease, HostFault, NextRefusal, Role, SandboxUsage, ServiceHost, State, link,
+};
 pub use suspend::SuspendRequest;
+
+pub(crate) type ClaimCallError = CallError<wit::claim::ClaimError>;
+pub(crate) type LeaseCallError = CallError<wit::claim::LeaseError>;
+pub(crate) type ExecutionsCallError = CallError<wit::executions::Error>;
+pub(crate) type SignalCallError = CallError<wit::signal::SignalError>;
+pub(crate) type SuspendCallError = CallError<wit::suspend::SuspendError>;

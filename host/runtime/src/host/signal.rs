@@ -1,22 +1,20 @@
-//! The interface `signal`: what a guest sends to executions that wait, and what
-//! came to its own.
+//! The interface `signal`: signals that a guest sends to suspended executions, and those
+//! that its own execution received.
 //!
-//! A token says where to; that it is of the guest's own namespace is checked by
-//! the engine, with whatever else makes it good.
+//! A token names the waitpoint; the engine checks that it is valid and of the guest's own
+//! namespace.
 
 use engine::{Addressee, Deliver, Delivered as EngineDelivered};
 use model::{Limits, SignalEffect, SignalRefusal};
 use wasmtime::component::Resource;
 
-use super::backend::{CallerError, refused, unavailable};
-use super::bindings::flowhost::engine::claim::LeaseError;
 use super::bindings::flowhost::engine::signal::{
     Delivered, Effect, Host, HostSignal, ReceivedSignal, SignalError,
 };
 use super::bindings::flowhost::engine::types;
 use super::convert::{Bounds, payload, payload_bytes, received, signals_bytes, text_bytes};
-use super::handles::HostResource;
-use super::{Backend, LeaseHandle, State};
+use super::store::{HostResource, refused};
+use super::{LeaseCallError, LeaseHandle, SignalCallError, State};
 
 /// A signal about to be sent.
 pub struct Signal {
@@ -43,36 +41,31 @@ impl HostResource for Signal {
 }
 
 impl Host for State {
+    fn convert_signal_error(&mut self, error: SignalCallError) -> wasmtime::Result<SignalError> {
+        error.refused()
+    }
+
     async fn observe(
         &mut self,
         lease: Resource<LeaseHandle>,
         first: u32,
-    ) -> wasmtime::Result<Result<Vec<ReceivedSignal>, LeaseError>> {
+    ) -> Result<Vec<ReceivedSignal>, LeaseCallError> {
         self.called(0)?;
         let held = self.held(&lease)?;
-        let Backend::Engine(backend) = &self.backend else {
+        let signals: Vec<_> = if let Some(backend) = self.engine() {
+            let fence = held.attempt.fence;
+            let answer = backend.call(&mut self.meter, 0, |engine| async move {
+                engine.observe_signals(fence, first).await
+            });
+            let signals = answer.await??.map_err(|refusal| refused(&held, refusal))?;
+            signals.into_iter().map(received).collect()
+        } else {
             let signals = held.resumption.as_ref().map(|it| it.signals.as_slice());
             let rest = signals.and_then(|signals| signals.get(first as usize..));
-            let rest = rest.unwrap_or_default().to_vec();
-            self.answered(signals_bytes(&rest))?;
-            return Ok(Ok(rest));
+            rest.unwrap_or_default().to_vec()
         };
-        let (engine, fence) = (backend.engine.clone(), held.attempt.fence);
-        let answer = backend
-            .on_main(&mut self.meter, 0, async move {
-                engine.observe_signals(fence, first).await
-            })
-            .await?;
-        Ok(match answer {
-            Ok(Ok(signals)) => {
-                let signals = signals.into_iter().map(received);
-                let signals: Vec<_> = signals.collect();
-                self.answered(signals_bytes(&signals))?;
-                Ok(signals)
-            }
-            Ok(Err(refusal)) => Err(refused(&held, refusal)),
-            Err(error) => Err(LeaseError::Unavailable(unavailable(&error))),
-        })
+        self.answered(signals_bytes(&signals))?;
+        Ok(signals)
     }
 }
 
@@ -149,17 +142,12 @@ impl HostSignal for State {
         &mut self,
         signal: Resource<Signal>,
         token: String,
-    ) -> wasmtime::Result<Result<Delivered, SignalError>> {
+    ) -> Result<Delivered, SignalCallError> {
         self.called(token.len())?;
-        let (backend, caller) = match self.engine_and_caller() {
-            Ok(found) => found,
-            Err(error) => return Ok(Err(error.into())),
-        };
+        let (backend, caller) = self.engine_and_caller()?;
         let signal = self.get(&signal)?;
         let carries = token.len() + signal.owned_bytes();
-        if let Err(invalid) = signal.bounds.check() {
-            return Ok(Err(SignalError::Invalid(invalid.to_string())));
-        }
+        signal.bounds.check()?;
         let deliver = Deliver {
             to: Addressee::Token {
                 token,
@@ -175,31 +163,15 @@ impl HostSignal for State {
             idempotency_key: signal.idempotency_key.clone(),
             dedup_ttl_ms: signal.dedup_ttl_ms.map(u64::from),
         };
-        let engine = backend.engine.clone();
-        let answer = backend
-            .on_main(&mut self.meter, carries, async move {
-                engine.signal(deliver).await
-            })
-            .await?;
-        Ok(match answer {
-            Ok(Ok(answer)) => Ok(delivered(answer)),
-            Ok(Err(refusal)) => Err(not_accepted(refusal)),
-            Err(error) => Err(SignalError::Unavailable(unavailable(&error))),
-        })
+        let answer = backend.call(&mut self.meter, carries, |engine| async move {
+            engine.signal(deliver).await
+        });
+        Ok(answer.await??.map(delivered).map_err(not_accepted)?)
     }
 
     fn drop(&mut self, signal: Resource<Signal>) -> wasmtime::Result<()> {
         self.delete(signal)?;
         Ok(())
-    }
-}
-
-impl From<CallerError> for SignalError {
-    fn from(error: CallerError) -> Self {
-        match error {
-            CallerError::NoEngine => Self::Unavailable(error.to_string()),
-            CallerError::NoIdentity(_) => Self::Invalid(error.to_string()),
-        }
     }
 }
 

@@ -1,5 +1,4 @@
-//! The interface `suspend`: the guest puts its execution down until the world
-//! answers.
+//! The interface `suspend`: the guest suspends its execution until signals arrive.
 //!
 //! A suspension that began frees the sandbox from its lease, as any other end
 //! does; one that was satisfied already leaves everything as it was.
@@ -15,7 +14,6 @@ use model::{
 };
 use wasmtime::component::Resource;
 
-use super::backend::{refused, unavailable};
 use super::bindings::flowhost::engine::claim::LeaseError;
 use super::bindings::flowhost::engine::suspend as wit;
 use super::bindings::flowhost::engine::suspend::{
@@ -23,8 +21,8 @@ use super::bindings::flowhost::engine::suspend::{
 };
 use super::bindings::flowhost::engine::types::Payload;
 use super::convert::{self, Bounds, payload_bytes, resumption_bytes, text_bytes, texts_bytes};
-use super::handles::HostResource;
-use super::{Backend, HeldLease, LeaseHandle, State};
+use super::store::{HostResource, refused};
+use super::{HeldLease, LeaseHandle, State, SuspendCallError};
 
 /// A suspension about to begin.
 pub struct SuspendRequest {
@@ -74,7 +72,7 @@ impl SuspendRequest {
         }
     }
 
-    /// Builds what the engine is asked for under a lease.
+    /// Builds the request to the engine for a suspension under a lease.
     fn ask(
         &self,
         held: &HeldLease,
@@ -235,61 +233,51 @@ impl HostRequest for State {
         request: Resource<SuspendRequest>,
         lease: Resource<LeaseHandle>,
         state: Option<Payload>,
-    ) -> wasmtime::Result<Result<Suspended, SuspendError>> {
+    ) -> Result<Suspended, SuspendCallError> {
         let state_bytes = state.as_ref().map_or(0, payload_bytes);
         self.called(state_bytes)?;
         let held = self.held(&lease)?;
-        // The engine takes whatever comes under a lease that ended with a suspension
-        // for a repeat of that, since its answer may have been lost; here it was not.
+        // The engine takes every call under a lease that ended with a suspension for a
+        // repeat of that one, since its answer may have been lost; here it was not.
         if held.attempt.is_recorded() {
-            return Ok(Err(LeaseError::ExecutionNotActive.into()));
+            return Err(SuspendError::from(LeaseError::ExecutionNotActive).into());
         }
-        let max = self.instance_limits.result_bytes_max;
-        if let Some(state) = &state
-            && state.data.len() > max as usize
-        {
-            let detail = format!("{} bytes, at most {max}", state.data.len());
-            return Ok(Err(Invalid::new("state", detail).into()));
+        if let Some(state) = &state {
+            self.check_result_bytes("state", state)?;
         }
-        let report = match &self.backend {
-            Backend::Engine(backend) => self.report(backend, &held),
-            Backend::Local(_) => Report::default(),
-        };
+        let backend = self.engine();
+        let report = backend.as_ref().map(|backend| self.report(backend, &held));
         let request = self.get(&request)?;
         let carries = state_bytes + request.owned_bytes();
-        let suspend = match request.ask(&held, state, report) {
-            Ok(suspend) => suspend,
-            Err(invalid) => return Ok(Err(invalid.into())),
+        let suspend = request.build(&held, state, report.unwrap_or_default())?;
+        let Some(backend) = backend else {
+            return Ok(self.suspended_locally(&held, suspend)?);
         };
-        let Backend::Engine(backend) = &self.backend else {
-            return Ok(self.suspended_locally(&held, suspend));
-        };
-        let engine = backend.engine.clone();
-        let answer = backend
-            .on_main(&mut self.meter, carries, async move {
-                engine.suspend(suspend).await
-            })
-            .await?;
-        Ok(match answer {
-            Ok(Ok(EngineSuspended::Suspended(began))) => {
+        let answer = backend.call(&mut self.meter, carries, |engine| async move {
+            engine.suspend(suspend).await
+        });
+        match answer.await?? {
+            Ok(EngineSuspended::Suspended(began)) => {
                 self.recorded(&held);
-                let made = |it| convert::waitpoint(it, &backend.callback_prefix);
+                let waitpoints = began.waitpoints.into_iter();
                 Ok(Suspended::Suspended(wit::Suspension {
                     id: began.id.to_string(),
-                    waitpoints: began.waitpoints.into_iter().map(made).collect(),
+                    waitpoints: waitpoints
+                        .map(|it| convert::waitpoint(it, &backend.callback_prefix))
+                        .collect(),
                     timeout_at: began.timeout_at.map(convert::timestamp_ms),
                 }))
             }
-            Ok(Ok(EngineSuspended::AlreadySatisfied(found))) => {
+            Ok(EngineSuspended::AlreadySatisfied(found)) => {
                 let found = convert::resumption(found);
                 self.answered(resumption_bytes(&found))?;
                 Ok(Suspended::AlreadySatisfied(found))
             }
-            Ok(Err(refusal)) => Err(convert::refused_by_name(refusal, |lease| {
-                self.not_ended(&held, lease)
-            })),
-            Err(error) => Err(LeaseError::Unavailable(unavailable(&error)).into()),
-        })
+            Err(refusal) => {
+                let of_lease = |refusal| self.not_ended(&held, refusal);
+                Err(convert::suspend_refusal(refusal, of_lease).into())
+            }
+        }
     }
 
     fn drop(&mut self, request: Resource<SuspendRequest>) -> wasmtime::Result<()> {
@@ -299,22 +287,24 @@ impl HostRequest for State {
 }
 
 impl Host for State {
+    fn convert_suspend_error(&mut self, error: SuspendCallError) -> wasmtime::Result<SuspendError> {
+        error.refused()
+    }
+
     async fn create_waitpoint(
         &mut self,
         lease: Resource<LeaseHandle>,
         key: String,
         expires_in_ms: Option<u32>,
         signal_names: Vec<String>,
-    ) -> wasmtime::Result<Result<Waitpoint, SuspendError>> {
+    ) -> Result<Waitpoint, SuspendCallError> {
         let carries = key.len() + texts_bytes(&signal_names);
         self.called(carries)?;
         let held = self.held(&lease)?;
-        if let Err(invalid) = convert::checked_key(&key).and(convert::checked_names(&signal_names))
-        {
-            return Ok(Err(invalid.into()));
-        }
-        let Backend::Engine(backend) = &self.backend else {
-            return Ok(self.created_locally(&held, key));
+        convert::check_key(&key)?;
+        convert::check_names(&signal_names)?;
+        let Some(backend) = self.engine() else {
+            return Ok(self.created_locally(&held, key)?);
         };
         let create = CreateWaitpoint {
             fence: held.attempt.fence,
@@ -322,19 +312,14 @@ impl Host for State {
             expires_in_ms: expires_in_ms.map(u64::from),
             signal_names,
         };
-        let engine = backend.engine.clone();
-        let answer = backend
-            .on_main(&mut self.meter, carries, async move {
-                engine.create_waitpoint(create).await
-            })
-            .await?;
-        Ok(match answer {
-            Ok(Ok(made)) => Ok(convert::waitpoint(made, &backend.callback_prefix)),
-            Ok(Err(refusal)) => Err(convert::refused_by_name(refusal, |lease| {
-                refused(&held, lease)
-            })),
-            Err(error) => Err(LeaseError::Unavailable(unavailable(&error)).into()),
-        })
+        let answer = backend.call(&mut self.meter, carries, |engine| async move {
+            engine.create_waitpoint(create).await
+        });
+        let of_lease = |refusal| refused(&held, refusal);
+        let waitpoint = answer
+            .await??
+            .map_err(|refusal| convert::suspend_refusal(refusal, of_lease))?;
+        Ok(convert::waitpoint(waitpoint, &backend.callback_prefix))
     }
 
     fn resumed(&mut self, lease: Resource<LeaseHandle>) -> wasmtime::Result<Option<Resumption>> {

@@ -1,19 +1,19 @@
-//! Bounds of what a guest sets piece by piece. Setters return nothing, so the
-//! first bound one of them broke is kept for the call that asks; what broke it is
-//! not, so that a resource in the host's hands is no larger than it may be.
+//! Bounds of what a guest sets piece by piece. Setters return nothing, so the first bound
+//! that one of them exceeded is remembered for the call that uses the pieces; the value
+//! is not, so that what the host keeps is no larger than it may be.
 
 use model::{Invalid, Limits};
 
 use crate::host::bindings::flowhost::engine::types::Payload;
 
-/// The first bound that was broken.
+/// The first bound that was exceeded.
 #[derive(Debug, Default)]
 pub(in crate::host) struct Bounds {
     broken: Option<Invalid>,
 }
 
 impl Bounds {
-    /// Passes on what is within its bounds.
+    /// Returns a value that is within its bounds.
     pub(in crate::host) fn hold<T>(&mut self, checked: Result<T, Invalid>) -> Option<T> {
         match checked {
             Ok(value) => Some(value),
@@ -24,22 +24,17 @@ impl Bounds {
         }
     }
 
-    /// Passes on a text of at most `max` bytes.
+    /// Returns a text of at most `max` bytes.
     pub(in crate::host) fn text(
         &mut self,
         field: &'static str,
         text: String,
         max: usize,
     ) -> Option<String> {
-        let checked = if text.len() > max {
-            Err(Invalid::new(field, format!("at most {max} bytes")))
-        } else {
-            Ok(text)
-        };
-        self.hold(checked)
+        self.hold(check_text(field, &text, max).map(|()| text))
     }
 
-    /// Passes on a payload of at most `max` bytes with a media type of bounded length.
+    /// Returns a payload of at most `max` bytes with a media type of bounded length.
     pub(in crate::host) fn payload(
         &mut self,
         field: &'static str,
@@ -58,17 +53,29 @@ impl Bounds {
         self.hold(checked)
     }
 
-    /// Returns the bytes that the account of a broken bound takes.
+    /// Returns the bytes that the description of the exceeded bound takes.
     pub(in crate::host) fn owned_bytes(&self) -> usize {
         self.broken
             .as_ref()
             .map_or(0, |invalid| invalid.detail.len())
     }
 
-    /// Says whether every bound was kept.
+    /// Checks that no bound was exceeded.
     pub(in crate::host) fn check(&self) -> Result<(), Invalid> {
         self.broken.clone().map_or(Ok(()), Err)
     }
+}
+
+/// Checks that a text has at most `max` bytes.
+pub(in crate::host) fn check_text(
+    field: &'static str,
+    text: &str,
+    max: usize,
+) -> Result<(), Invalid> {
+    if text.len() > max {
+        return Err(Invalid::new(field, format!("at most {max} bytes")));
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -76,7 +83,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_bound_that_was_broken_is_told() {
+    fn the_first_bound_that_was_exceeded_is_reported() {
         let mut bounds = Bounds::default();
         assert_eq!(bounds.text("a", "ab".into(), 2).as_deref(), Some("ab"));
         assert_eq!(bounds.check(), Ok(()));

@@ -1,12 +1,12 @@
-//! Conditions as guests write them: lists of nodes, read into trees.
+//! Resume conditions: lists of nodes as guests pass them, read into trees.
 
 use model::{FlatCondition, Invalid, ResumeCondition};
 
 use super::texts_bytes;
 use crate::host::bindings::flowhost::engine::suspend::{Condition, CountKind, Matcher};
 
-/// Reads a condition and checks what can be said of it alone, so that no more is
-/// kept of it than one may hold.
+/// Reads a condition and checks its structure, so that no more of it is kept than a
+/// condition may have.
 pub(in crate::host) fn read(nodes: Vec<Condition>) -> Result<ResumeCondition, Invalid> {
     let flat = nodes.into_iter().map(node).collect();
     let condition = ResumeCondition::unflatten(flat)?;
@@ -43,7 +43,7 @@ fn matcher(matcher: Matcher) -> model::SignalMatcher {
     }
 }
 
-/// Returns the bytes a condition brings, and takes where it is kept.
+/// Returns the bytes of a condition.
 pub(in crate::host) fn bytes(nodes: &[Condition]) -> usize {
     size_of_val(nodes) + nodes.iter().map(bytes_of).sum::<usize>()
 }

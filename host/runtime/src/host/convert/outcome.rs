@@ -1,18 +1,18 @@
-//! What a guest says at the end of an attempt, in a form that can be stored.
+//! Outcomes that guests return, in a form that can be stored.
 //!
-//! A guest is not there any more when its outcome is recorded, so a refusal would
-//! have no reader, and the attempt would be made again and again. Therefore whatever
-//! a guest returns, and whatever is quoted of it, passes through here: texts lose
-//! the one character the database cannot hold and what exceeds their bounds, and a
-//! result that cannot be stored becomes the failure that says so. What a guest
-//! hands in by a call is refused by the engine instead, as a value.
+//! A guest has ended when its outcome is recorded, so it could not act on a refusal, and
+//! the attempt would be repeated without end. Therefore everything a guest returns, and
+//! everything quoted of it, is made storable here: texts lose the one character the
+//! database cannot hold and what exceeds their bounds, and a result that cannot be stored
+//! becomes a failure that says so. An outcome that a guest records by a call is refused
+//! by the engine instead, as a value.
 
 use engine::Payload;
 use model::{Failure, FailureClass, Limits};
 
 use crate::host::bindings::flowhost::engine::types;
 
-/// Takes a text: without U+0000, and cut to `bytes_max` between characters.
+/// Returns a text without U+0000, and cut to `bytes_max` between characters.
 pub(crate) fn text(mut text: String, bytes_max: usize) -> String {
     if text.len() > bytes_max {
         text.truncate(text.floor_char_boundary(bytes_max));
@@ -30,7 +30,7 @@ pub(crate) fn failed(class: FailureClass, code: &str, message: String) -> Failur
     Failure::new(class, code, text(message, Limits::MESSAGE_BYTES_MAX))
 }
 
-/// Takes the failure a guest reports. A code outside the documented form, or one
+/// Converts the failure a guest reports. A code outside the documented form, or one
 /// that only the engine gives, is kept in the message, under the code
 /// `guest_failure`.
 pub(crate) fn failure(failure: types::Failure) -> Failure {
@@ -51,7 +51,7 @@ pub(crate) fn failure(failure: types::Failure) -> Failure {
     }
 }
 
-/// Takes the result a guest returns, or the failure it is instead.
+/// Converts the result a guest returns, or builds the failure in its place.
 pub(crate) fn result(result: types::Payload, bytes_max: u32) -> Result<Payload, Failure> {
     let permanent = |code, message| Failure::new(FailureClass::Permanent, code, message);
     let bytes = result.data.len();

@@ -1,4 +1,4 @@
-//! Resumptions, waitpoints and received signals in the guest's words.
+//! Resumptions, waitpoints and received signals, as guests see them.
 
 use engine::{Claimed, OpenWaitpoint};
 use model::SuspensionCloseReason;
@@ -7,12 +7,12 @@ use crate::host::bindings::flowhost::engine::signal::ReceivedSignal;
 use crate::host::bindings::flowhost::engine::suspend::{ResumeReason, Resumption, Waitpoint};
 use crate::host::convert::{given, timestamp_ms};
 
-/// Takes what a handler goes on with.
+/// Takes the resumption out of a claimed execution.
 pub(crate) fn taken(claimed: &mut Claimed) -> Option<Resumption> {
     claimed.resumption.take().map(|found| resumption(*found))
 }
 
-/// Builds what a handler goes on with.
+/// Builds a resumption as its handler sees it.
 pub(crate) fn resumption(resumption: engine::Resumption) -> Resumption {
     Resumption {
         suspension_id: resumption.suspension_id.to_string(),
@@ -40,7 +40,7 @@ pub(crate) fn received(signal: engine::ReceivedSignal) -> ReceivedSignal {
     }
 }
 
-/// Builds a waitpoint with the address of its callbacks.
+/// Builds a waitpoint with its callback URL.
 pub(crate) fn waitpoint(waitpoint: OpenWaitpoint, callback_prefix: &str) -> Waitpoint {
     let token = waitpoint.token.reveal();
     Waitpoint {
@@ -62,7 +62,7 @@ fn resume_reason(reason: SuspensionCloseReason) -> ResumeReason {
         | SuspensionCloseReason::TimedOutFail
         | SuspensionCloseReason::TimedOutCancel
         | SuspensionCloseReason::TimedOutExpire => {
-            unreachable!("invariant: nothing goes on after a suspension that ended as {reason}")
+            unreachable!("invariant: no handler resumes after a suspension that ended as {reason}")
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Suspensions and their refusals in the guest's words and in the engine's.
+//! Suspensions and their refusals, as guests and as the engine have them.
 
 use engine::Binding;
 use model::{
@@ -10,9 +10,8 @@ use crate::host::bindings::flowhost::engine::claim::LeaseError;
 use crate::host::bindings::flowhost::engine::suspend as wit;
 use crate::host::bindings::flowhost::engine::suspend::SuspendError;
 
-/// Turns a refusal into the guest's words; one of the lease itself is left to the
-/// caller.
-pub(crate) fn refused_by_name(
+/// Converts a refusal for the guest; `of_lease` converts one of the lease itself.
+pub(crate) fn suspend_refusal(
     refusal: SuspendRefusal,
     of_lease: impl FnOnce(LeaseRefusal) -> LeaseError,
 ) -> SuspendError {
@@ -38,8 +37,8 @@ pub(crate) fn refused_by_name(
 pub(crate) fn binding(binding: wit::Binding) -> Result<Binding, Invalid> {
     Ok(match binding {
         wit::Binding::Fresh(fresh) => {
-            checked_key(&fresh.key)?;
-            checked_names(&fresh.signal_names)?;
+            check_key(&fresh.key)?;
+            check_names(&fresh.signal_names)?;
             Binding::Fresh {
                 key: fresh.key,
                 signal_names: fresh.signal_names,
@@ -56,15 +55,15 @@ pub(crate) fn binding(binding: wit::Binding) -> Result<Binding, Invalid> {
     })
 }
 
-/// An empty key asks for one that is made up.
-pub(crate) fn checked_key(key: &str) -> Result<(), Invalid> {
+/// An empty key asks the engine to make one up.
+pub(crate) fn check_key(key: &str) -> Result<(), Invalid> {
     if key.is_empty() {
         return Ok(());
     }
     model::waitpoint_key(key)
 }
 
-pub(crate) fn checked_names(names: &[String]) -> Result<(), Invalid> {
+pub(crate) fn check_names(names: &[String]) -> Result<(), Invalid> {
     let max = Limits::TOKEN_SIGNAL_NAMES_MAX;
     if names.len() > max {
         return Err(Invalid::new("signal_names", format!("at most {max}")));

@@ -1,4 +1,4 @@
-//! Tasks, payloads and times in the guest's words and in the engine's.
+//! Tasks, payloads and times, as guests and as the engine have them.
 
 use engine::{Claimed, Payload};
 use model::AttemptType;

@@ -1,4 +1,4 @@
-//! What stands behind the interfaces: the engine, or nothing but this process.
+//! What the interfaces call: the engine, or nothing but this process.
 
 use std::future::Future;
 use std::sync::{Arc, OnceLock};
@@ -7,34 +7,34 @@ use engine::{Engine, Report};
 use model::LeaseRefusal;
 use tokio::runtime::Handle;
 
-use super::bindings::flowhost::engine::claim::LeaseError;
-use super::role::Caller;
+use super::role::{Caller, CallerError};
 use super::{HeldLease, InvokeSuspension, State};
+use crate::host::bindings::flowhost::engine::claim::LeaseError;
 use crate::memory::Meter;
 
 /// What the guest's calls reach.
 #[derive(Debug, Clone)]
 pub enum Backend {
-    /// The engine.
+    /// The engine of this host.
     Engine(EngineBackend),
-    /// Nothing: a handler run by itself. Calls about its own lease succeed,
-    /// calls about other executions are answered `unavailable`. What it waits for,
-    /// if it suspends, is put here; see `host/local.rs`.
+    /// No engine: a handler run by `flowhost invoke`. Calls about its own lease succeed,
+    /// calls about other executions are answered `unavailable`. A suspension is noted
+    /// here; see `host/local.rs`.
     Local(Arc<OnceLock<InvokeSuspension>>),
 }
 
-/// The engine as one sandbox reaches it.
+/// The engine, as the guest of one sandbox calls it.
 #[derive(Debug, Clone)]
 pub struct EngineBackend {
-    /// The engine.
+    /// The engine of this host.
     pub engine: Engine,
     /// The runtime its calls are made on.
     pub main: Handle,
-    /// The component that runs, for the record.
+    /// The component that runs, as attempts record it; absent if that is unknown.
     pub component_id: Option<i32>,
-    /// Life of a lease after a renewal.
+    /// TTL of a lease after a renewal, in milliseconds.
     pub lease_ttl_ms: u32,
-    /// What the addresses of callbacks begin with.
+    /// Beginning of every callback URL; the token follows.
     pub callback_prefix: Arc<str>,
 }
 
@@ -44,44 +44,44 @@ pub struct EngineBackend {
 pub(crate) struct HostFault(#[from] tokio::task::JoinError);
 
 impl EngineBackend {
-    /// Runs a call on the main runtime. `carries` are the bytes the call brings;
+    /// Calls the engine on the main runtime. `carries` are the bytes the call brings;
     /// the sandbox is charged for them until the answer is there.
-    pub(super) async fn on_main<T: Send + 'static>(
+    pub(in crate::host) async fn call<T, F>(
         &self,
         meter: &mut Meter,
         carries: usize,
-        call: impl Future<Output = T> + Send + 'static,
-    ) -> wasmtime::Result<T> {
+        call: impl FnOnce(Engine) -> F,
+    ) -> wasmtime::Result<T>
+    where
+        T: Send + 'static,
+        F: Future<Output = T> + Send + 'static,
+    {
         meter.charge_host_bytes(carries)?;
-        let answer = self.main.spawn(call).await;
+        let answer = self.main.spawn(call(self.engine.clone())).await;
         meter.release(carries as u64);
         Ok(answer.map_err(HostFault)?)
     }
 }
 
-/// Why a guest reaches no other execution.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum CallerError {
-    /// There is none.
-    #[error("no engine: this is `flowhost invoke`")]
-    NoEngine,
-    /// It acts as nobody.
-    #[error("{0}")]
-    NoIdentity(&'static str),
-}
-
 impl State {
+    /// Returns the engine, if there is one.
+    pub(in crate::host) fn engine(&self) -> Option<EngineBackend> {
+        match &self.backend {
+            Backend::Engine(backend) => Some(backend.clone()),
+            Backend::Local(_) => None,
+        }
+    }
+
     /// Returns the engine and whom the guest acts as towards other executions.
-    pub(super) fn engine_and_caller(&self) -> Result<(EngineBackend, Caller), CallerError> {
-        let Backend::Engine(backend) = &self.backend else {
-            return Err(CallerError::NoEngine);
-        };
-        let caller = self.role.caller().map_err(CallerError::NoIdentity)?;
-        Ok((backend.clone(), caller))
+    pub(in crate::host) fn engine_and_caller(
+        &self,
+    ) -> Result<(EngineBackend, Caller), CallerError> {
+        let backend = self.engine().ok_or(CallerError::NoEngine)?;
+        Ok((backend, self.role.caller()?))
     }
 
     /// Returns what is recorded along with an outcome.
-    pub(super) fn report(&self, backend: &EngineBackend, held: &HeldLease) -> Report {
+    pub(in crate::host) fn report(&self, backend: &EngineBackend, held: &HeldLease) -> Report {
         Report {
             component_id: backend.component_id,
             usage: Some(held.usage(&self.used())),
@@ -90,9 +90,8 @@ impl State {
     }
 }
 
-/// Turns a refusal into the guest's words, and has the guest stop if the lease
-/// is gone.
-pub(super) fn refused(held: &HeldLease, refusal: LeaseRefusal) -> LeaseError {
+/// Converts a refusal for the guest, and has the guest stop if the lease is gone.
+pub(in crate::host) fn refused(held: &HeldLease, refusal: LeaseRefusal) -> LeaseError {
     // A guest that ended its own attempt is not cut off for it.
     if !held.attempt.is_recorded() {
         held.attempt.refused(&refusal);
@@ -106,8 +105,8 @@ pub(super) fn refused(held: &HeldLease, refusal: LeaseRefusal) -> LeaseError {
     }
 }
 
-/// Turns a fault of the engine into the guest's words.
-pub(super) fn unavailable(error: &engine::Error) -> String {
+/// Describes a fault of the engine to a guest.
+pub(in crate::host) fn unavailable(error: &engine::Error) -> String {
     if error.is_unavailable() {
         "the database did not answer in time; ask again".to_owned()
     } else if let engine::Error::Secrets(fault) = error {

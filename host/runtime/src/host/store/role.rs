@@ -1,35 +1,46 @@
-//! What the guest of a store is: a handler with its one lease, or a service with
-//! those it takes. Whatever it may act as follows from this.
+//! The role of the guest of a store: a handler with its one lease, or a service with
+//! those it takes. Whom it acts as follows from this alone.
 
 use std::sync::Arc;
 
 use model::KnownSource;
 
 use super::{HeldLease, ServiceHost};
-use crate::attempt::{AttemptLog, CpuMeter};
+use crate::attempt::{AttemptLog, CpuMeter, LogSource};
 
-/// What the guest is.
+/// The role of a guest.
 #[derive(Clone)]
 pub(crate) enum Role {
-    /// Runs one attempt.
+    /// A handler, which runs one attempt.
     Handler(Arc<HeldLease>),
-    /// Claims for itself.
+    /// A service, which claims for itself.
     Service(Arc<dyn ServiceHost>),
 }
 
 /// Whom a guest acts as towards other executions.
-pub(super) struct Caller {
-    /// The namespace it sees.
-    pub(super) namespace: String,
-    /// What sort of thing it is.
-    pub(super) source_type: &'static str,
-    /// Which one of that sort.
-    pub(super) source_identity: String,
+pub(in crate::host) struct Caller {
+    /// The only namespace it may reach.
+    pub(in crate::host) namespace: String,
+    /// The type of source that signals name.
+    pub(in crate::host) source_type: &'static str,
+    /// Identifies the source among those of its type.
+    pub(in crate::host) source_identity: String,
+}
+
+/// Why a guest cannot act towards other executions.
+#[derive(Debug, thiserror::Error)]
+pub(in crate::host) enum CallerError {
+    /// The guest runs without an engine.
+    #[error("no engine: this is `flowhost invoke`")]
+    NoEngine,
+    /// The guest holds no lease that says whom it acts as.
+    #[error("{0}")]
+    NoIdentity(&'static str),
 }
 
 impl Caller {
-    /// Returns what is kept as the author of what it does.
-    pub(super) fn author(&self) -> String {
+    /// Returns what is recorded as the author of executions and cancellations.
+    pub(in crate::host) fn author(&self) -> String {
         format!("{}:{}", self.source_type, self.source_identity)
     }
 }
@@ -52,8 +63,13 @@ impl Role {
         }
     }
 
-    /// Returns whom the guest acts as, or why it acts as nobody.
-    pub(super) fn caller(&self) -> Result<Caller, &'static str> {
+    /// Adds a record to the log the guest writes to now.
+    pub(in crate::host) fn log(&self, level: &'static str, message: &[u8]) {
+        self.with_log(|log, at_ms| log.record(at_ms, LogSource::Level(level), message));
+    }
+
+    /// Returns whom the guest acts as towards other executions.
+    pub(in crate::host) fn caller(&self) -> Result<Caller, CallerError> {
         let of = |held: &HeldLease| Caller {
             namespace: held.task.namespace.clone(),
             source_type: KnownSource::Execution.as_str(),
@@ -65,12 +81,16 @@ impl Role {
         };
         let held = service.held();
         match held.as_slice() {
-            [] => Err("a worker acts as the namespace of the leases it holds, and it holds none"),
+            [] => Err(CallerError::NoIdentity(
+                "a worker acts as the namespace of the leases it holds, and it holds none",
+            )),
             [one] => Ok(of(one)),
             [first, others @ ..] => {
                 let namespace = &first.task.namespace;
                 if others.iter().any(|held| held.task.namespace != *namespace) {
-                    return Err("the worker holds leases of several namespaces");
+                    return Err(CallerError::NoIdentity(
+                        "the worker holds leases of several namespaces",
+                    ));
                 }
                 Ok(Caller {
                     namespace: namespace.clone(),

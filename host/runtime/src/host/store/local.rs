@@ -1,14 +1,16 @@
-//! Waiting without an engine, in `flowhost invoke`: a suspension is checked, noted
-//! in the log and for the report, and ends the attempt; waitpoints have made-up ids and tokens that
-//! say so.
+//! Waiting without an engine, in `flowhost invoke`: a suspension is checked, noted in the
+//! log and for the report, and ends the attempt; waitpoints have made-up ids, and tokens
+//! that say so.
 
 use engine::{Binding, Suspend};
 use model::{Limits, WaitpointId};
 use uuid::Uuid;
 
-use super::bindings::flowhost::engine::claim::LeaseError;
-use super::bindings::flowhost::engine::suspend::{SuspendError, Suspended, Suspension, Waitpoint};
 use super::{Backend, HeldLease, State};
+use crate::host::bindings::flowhost::engine::claim::LeaseError;
+use crate::host::bindings::flowhost::engine::suspend::{
+    SuspendError, Suspended, Suspension, Waitpoint,
+};
 use crate::settings::CALLBACK_PREFIX;
 
 /// The suspension with which an attempt in `flowhost invoke` ended.
@@ -22,19 +24,19 @@ pub struct InvokeSuspension {
 
 /// Keys of the waitpoints that were made up, in the order of their ids.
 #[derive(Debug, Default)]
-pub(super) struct LocalWaitpoints(Vec<String>);
+pub(in crate::host) struct LocalWaitpoints(Vec<String>);
 
 impl LocalWaitpoints {
     /// Returns the one with this key.
     fn find(&self, key: &str) -> Option<Waitpoint> {
         let at = self.0.iter().position(|other| other == key)?;
-        Some(self.shown(at, true))
+        Some(self.waitpoint(at, true))
     }
 
     /// Returns the one with this id.
     fn get(&self, id: WaitpointId) -> Option<Waitpoint> {
         let at = (0..self.0.len()).find(|at| local_id(*at) == id)?;
-        Some(self.shown(at, true))
+        Some(self.waitpoint(at, true))
     }
 
     fn make(&mut self, key: String) -> Result<Waitpoint, SuspendError> {
@@ -48,7 +50,7 @@ impl LocalWaitpoints {
         } else {
             key
         });
-        Ok(self.shown(at, false))
+        Ok(self.waitpoint(at, false))
     }
 
     fn bind(&mut self, binding: Binding) -> Result<Waitpoint, SuspendError> {
@@ -65,7 +67,7 @@ impl LocalWaitpoints {
         }
     }
 
-    fn shown(&self, at: usize, existing: bool) -> Waitpoint {
+    fn waitpoint(&self, at: usize, existing: bool) -> Waitpoint {
         let token = format!("made-up-by-flowhost-invoke-{at}");
         Waitpoint {
             id: local_id(at).to_string(),
@@ -84,7 +86,7 @@ fn local_id(at: usize) -> WaitpointId {
 
 impl State {
     /// Makes a waitpoint that no engine knows of.
-    pub(super) fn created_locally(
+    pub(in crate::host) fn created_locally(
         &mut self,
         held: &HeldLease,
         key: String,
@@ -99,7 +101,7 @@ impl State {
     }
 
     /// Suspends an attempt that no engine knows of, which ends it.
-    pub(super) fn suspended_locally(
+    pub(in crate::host) fn suspended_locally(
         &mut self,
         held: &HeldLease,
         suspend: Suspend,
@@ -126,7 +128,7 @@ impl State {
         let what = format!("{} at {}", suspend.reason, keys.join(", "));
         self.ended_locally(held, "suspend", &format_args!("{what}"))?;
         if let Backend::Local(suspended) = &self.backend {
-            // Only the first end came here.
+            // An attempt ends once, so this is set once.
             let _ = suspended.set(InvokeSuspension {
                 asked: suspend,
                 waitpoint_keys: keys,

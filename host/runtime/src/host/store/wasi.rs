@@ -1,4 +1,4 @@
-//! WASI as a guest has it: clocks, random numbers, and streams that end up in its
+//! The WASI that a guest has: clocks, random numbers, and streams that end up in its
 //! log. No files, no environment, no arguments, no sockets.
 //!
 //! Its resources are in a table of their own, because WASI needs one it can put
@@ -12,19 +12,19 @@ use wasmtime_wasi::p2::bindings::random::{insecure, random};
 use wasmtime_wasi::random::WasiRandomCtx;
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
-use super::log::GuestStream;
 use super::{Role, State};
 use crate::attempt::LogSource;
+use crate::host::log::GuestStream;
 use crate::settings::{LimitHit, SandboxLimits};
 
 /// The WASI of one guest.
-pub(super) struct Wasi {
+pub(in crate::host) struct Wasi {
     ctx: WasiCtx,
     table: ResourceTable,
 }
 
 impl Wasi {
-    pub(super) fn new(role: &Role, limits: &SandboxLimits) -> Self {
+    pub(in crate::host) fn new(role: &Role, limits: &SandboxLimits) -> Self {
         let stream = |source| GuestStream {
             role: role.clone(),
             source,
@@ -53,9 +53,9 @@ impl WasiView for State {
 
 /// Offers a linker WASI 0.2, whole: language runtimes import more of it than they
 /// use.
-pub(super) fn link(linker: &mut Linker<State>) -> wasmtime::Result<()> {
+pub(in crate::host) fn link(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     wasmtime_wasi::p2::add_to_linker_async(linker)?;
-    // Once more, so that asking for too many bytes has a type.
+    // Linked again, so that asking for too many bytes is an error with a type.
     linker.allow_shadowing(true);
     random::add_to_linker::<_, HasSelf<State>>(linker, |state| state)?;
     insecure::add_to_linker::<_, HasSelf<State>>(linker, |state| state)?;

@@ -6,14 +6,14 @@ use std::time::{Duration, Instant};
 use model::Limits;
 use wasmtime::component::{HasSelf, Linker, Resource};
 
-use super::bindings::Handler;
-use super::bindings::flowhost::engine::types;
 use super::handles::{Handles, HostResource};
 use super::{Backend, Role, SandboxUsage, local, wasi};
+use crate::host::bindings::Handler;
+use crate::host::bindings::flowhost::engine::types;
 use crate::memory::Meter;
 use crate::settings::{LimitHit, SandboxLimits};
 
-/// How often a service's calls are counted anew without a lease taken or ended.
+/// How often the count of a service's calls is reset if no lease is taken or ended.
 const CALLS_WINDOW: Duration = Duration::from_secs(60);
 
 /// Everything a store holds besides the guest.
@@ -28,12 +28,12 @@ pub(crate) struct State {
     bytes_out: u64,
     answer_bytes: usize,
     counted: Counted,
-    pub(super) local: local::LocalWaitpoints,
+    pub(in crate::host) local: local::LocalWaitpoints,
     handles: Handles,
-    pub(super) wasi: wasi::Wasi,
+    pub(in crate::host) wasi: wasi::Wasi,
 }
 
-/// The calls that count against the bound.
+/// The calls that count against `host_calls_max`.
 struct Counted {
     calls: u32,
     since: Instant,
@@ -71,7 +71,7 @@ impl State {
     }
 
     /// Counts one call into the host that brings `bytes`.
-    pub(super) fn called(&mut self, bytes: usize) -> wasmtime::Result<()> {
+    pub(in crate::host) fn called(&mut self, bytes: usize) -> wasmtime::Result<()> {
         self.meter
             .release(std::mem::take(&mut self.answer_bytes) as u64);
         self.bytes_out += bytes as u64;
@@ -99,24 +99,30 @@ impl State {
     /// Charges the sandbox for an answer of many bytes: the host holds it until the
     /// guest has made room for it and taken it over, which may be as late as its next
     /// call.
-    pub(super) fn answered(&mut self, bytes: usize) -> wasmtime::Result<()> {
+    pub(in crate::host) fn answered(&mut self, bytes: usize) -> wasmtime::Result<()> {
         self.meter.charge_host_bytes(bytes)?;
         self.answer_bytes += bytes;
         Ok(())
     }
 
-    /// Hands the guest a new handle.
-    pub(super) fn push<T: HostResource>(&mut self, entry: T) -> wasmtime::Result<Resource<T>> {
+    /// Adds an entry and returns the handle for the guest.
+    pub(in crate::host) fn push<T: HostResource>(
+        &mut self,
+        entry: T,
+    ) -> wasmtime::Result<Resource<T>> {
         self.handles.push(&mut self.meter, entry)
     }
 
-    /// Looks at what a handle of the guest stands for.
-    pub(super) fn get<T: HostResource>(&self, handle: &Resource<T>) -> wasmtime::Result<&T> {
+    /// Returns the entry of a handle.
+    pub(in crate::host) fn get<T: HostResource>(
+        &self,
+        handle: &Resource<T>,
+    ) -> wasmtime::Result<&T> {
         self.handles.get(handle)
     }
 
-    /// Changes what a handle of the guest stands for.
-    pub(super) fn change<T: HostResource, A>(
+    /// Changes the entry of a handle.
+    pub(in crate::host) fn change<T: HostResource, A>(
         &mut self,
         handle: &Resource<T>,
         change: impl FnOnce(&mut T) -> A,
@@ -124,13 +130,16 @@ impl State {
         self.handles.change(&mut self.meter, handle, change)
     }
 
-    /// The guest drops a handle.
-    pub(super) fn delete<T: HostResource>(&mut self, handle: Resource<T>) -> wasmtime::Result<T> {
+    /// Removes the entry of a handle that the guest dropped.
+    pub(in crate::host) fn delete<T: HostResource>(
+        &mut self,
+        handle: Resource<T>,
+    ) -> wasmtime::Result<T> {
         self.handles.delete(&mut self.meter, handle)
     }
 
-    /// Charges a handler's sandbox for the task and whatever else the host keeps
-    /// for it from its opening to its end.
+    /// Charges a handler's sandbox for the task and everything else the host keeps
+    /// for it as long as it is open.
     pub(crate) fn charge_task(&mut self) -> Result<(), LimitHit> {
         match &self.role {
             Role::Handler(held) => self.meter.charge_host_bytes(held.kept_bytes()),

@@ -1,8 +1,8 @@
 //! What the host keeps for a guest behind the handles it gives out.
 //!
-//! This is the only way for an interface to keep something: the table is private,
-//! and whatever enters it, changes in it or leaves it is charged to the memory of
-//! the sandbox, as bytes it tells itself ([`HostResource`]). WASI's own resources are in
+//! This is the only way for an interface to keep something: the table is private, and
+//! each entry is charged to the memory of the sandbox as it is added, changed and
+//! removed, by the size it reports itself ([`HostResource`]). WASI's own resources are in
 //! `wasi.rs`.
 
 use wasmtime::component::{Resource, ResourceTable, ResourceTableError};
@@ -10,8 +10,8 @@ use wasmtime::component::{Resource, ResourceTable, ResourceTableError};
 use crate::memory::Meter;
 use crate::settings::LimitHit;
 
-/// Memory an entry takes besides its value and what that owns: a place in the
-/// table, and what the allocator adds.
+/// Bytes an entry takes besides its value and what that owns: its place in the table, and
+/// what the allocator adds.
 const ENTRY_BYTES: usize = 128;
 
 /// Something the host keeps behind a handle.
@@ -22,20 +22,20 @@ pub(crate) trait HostResource: Send + 'static {
 }
 
 /// The handles of the engine's interfaces that one guest holds.
-pub(super) struct Handles {
+pub(in crate::host) struct Handles {
     table: ResourceTable,
     max: u32,
 }
 
 impl Handles {
-    pub(super) fn new(max: u32) -> Self {
+    pub(in crate::host) fn new(max: u32) -> Self {
         let mut table = ResourceTable::new();
         table.set_max_capacity(max as usize);
         Self { table, max }
     }
 
     /// Keeps an entry and returns a handle on it.
-    pub(super) fn push<T: HostResource>(
+    pub(in crate::host) fn push<T: HostResource>(
         &mut self,
         meter: &mut Meter,
         entry: T,
@@ -47,13 +47,16 @@ impl Handles {
         })
     }
 
-    /// Looks at an entry.
-    pub(super) fn get<T: HostResource>(&self, handle: &Resource<T>) -> wasmtime::Result<&T> {
+    /// Returns an entry.
+    pub(in crate::host) fn get<T: HostResource>(
+        &self,
+        handle: &Resource<T>,
+    ) -> wasmtime::Result<&T> {
         Ok(self.table.get(handle)?)
     }
 
     /// Changes an entry.
-    pub(super) fn change<T: HostResource, A>(
+    pub(in crate::host) fn change<T: HostResource, A>(
         &mut self,
         meter: &mut Meter,
         handle: &Resource<T>,
@@ -68,8 +71,8 @@ impl Handles {
         Ok(answer)
     }
 
-    /// Takes an entry out, because the guest dropped the handle on it.
-    pub(super) fn delete<T: HostResource>(
+    /// Removes an entry, because the guest dropped its handle.
+    pub(in crate::host) fn delete<T: HostResource>(
         &mut self,
         meter: &mut Meter,
         handle: Resource<T>,

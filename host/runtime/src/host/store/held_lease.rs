@@ -5,10 +5,10 @@ use std::sync::{Arc, OnceLock};
 use engine::Claimed;
 use model::{AttemptType, ExecutionPolicy, Usage};
 
-use super::bindings::flowhost::engine::suspend::Resumption;
-use super::bindings::flowhost::engine::types::Task;
-use super::convert::{self, resumption_bytes, task_bytes};
 use crate::attempt::Attempt;
+use crate::host::bindings::flowhost::engine::suspend::Resumption;
+use crate::host::bindings::flowhost::engine::types::Task;
+use crate::host::convert::{self, resumption_bytes, task_bytes};
 
 /// A lease in the hands of a guest.
 #[derive(Debug)]

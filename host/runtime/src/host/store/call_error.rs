@@ -1,0 +1,94 @@
+//! How a call of a guest fails: with an error of its interface, or by stopping the guest.
+
+use model::Invalid;
+
+use super::backend::unavailable;
+use super::role::CallerError;
+use crate::host::bindings::flowhost::engine::claim::{ClaimError, LeaseError};
+use crate::host::bindings::flowhost::engine::executions::Error as ExecutionsError;
+use crate::host::bindings::flowhost::engine::signal::SignalError;
+use crate::host::bindings::flowhost::engine::suspend::SuspendError;
+
+/// Why a call of a guest fails.
+#[derive(Debug)]
+pub enum CallError<E> {
+    /// The guest is answered with an error of the interface.
+    Refused(E),
+    /// The guest is stopped.
+    Trap(wasmtime::Error),
+}
+
+impl<E> CallError<E> {
+    /// Returns the error the guest is answered with, unless it is stopped.
+    pub(in crate::host) fn refused(self) -> wasmtime::Result<E> {
+        match self {
+            Self::Refused(error) => Ok(error),
+            Self::Trap(trap) => Err(trap),
+        }
+    }
+}
+
+/// An error of an interface in `wit/`.
+pub(in crate::host) trait GuestError {
+    fn invalid(detail: String) -> Self;
+    fn unavailable(detail: String) -> Self;
+}
+
+macro_rules! guest_errors {
+    ($($error:ident),*) => {$(
+        impl GuestError for $error {
+            fn invalid(detail: String) -> Self {
+                Self::Invalid(detail)
+            }
+
+            fn unavailable(detail: String) -> Self {
+                Self::Unavailable(detail)
+            }
+        }
+    )*};
+}
+
+guest_errors!(ClaimError, LeaseError, ExecutionsError, SignalError);
+
+impl GuestError for SuspendError {
+    fn invalid(detail: String) -> Self {
+        Self::Lease(LeaseError::Invalid(detail))
+    }
+
+    fn unavailable(detail: String) -> Self {
+        Self::Lease(LeaseError::Unavailable(detail))
+    }
+}
+
+impl<E> From<wasmtime::Error> for CallError<E> {
+    fn from(trap: wasmtime::Error) -> Self {
+        Self::Trap(trap)
+    }
+}
+
+impl<E: GuestError> From<E> for CallError<E> {
+    fn from(error: E) -> Self {
+        Self::Refused(error)
+    }
+}
+
+impl<E: GuestError> From<Invalid> for CallError<E> {
+    fn from(invalid: Invalid) -> Self {
+        Self::Refused(E::invalid(invalid.to_string()))
+    }
+}
+
+impl<E: GuestError> From<engine::Error> for CallError<E> {
+    fn from(error: engine::Error) -> Self {
+        Self::Refused(E::unavailable(unavailable(&error)))
+    }
+}
+
+impl<E: GuestError> From<CallerError> for CallError<E> {
+    fn from(error: CallerError) -> Self {
+        Self::Refused(match error {
+            CallerError::NoEngine => E::unavailable(error.to_string()),
+            CallerError::NoIdentity(_) => E::invalid(error.to_string()),
+        })
+    }
+}
