@@ -9,7 +9,7 @@ use engine::Payload;
 
 use crate::component::Error;
 use crate::component::inspect::digest;
-use crate::component::registry::{ComponentSource, LoadError};
+use crate::component::registry::ComponentSource;
 use crate::host::Backend;
 use crate::invoke::{InvokeRefusal, InvokeSettings, local_lease, standalone_registry};
 use crate::sandbox::{self, AttemptEnd};
@@ -18,13 +18,13 @@ use crate::settings::Pooling;
 /// What a sandbox costs, in microseconds.
 #[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
 pub struct SandboxCost {
-    /// Sandboxes measured.
+    /// Number of sandboxes that were measured.
     pub runs: u32,
-    /// Half took less.
+    /// Median time of one sandbox.
     pub p50_us: f64,
-    /// 99 of 100 took less.
+    /// Time that 99 of 100 sandboxes stayed below.
     pub p99_us: f64,
-    /// Half of the native calls took less.
+    /// Median time of the native call.
     pub native_p50_us: f64,
     /// Whether sandboxes came from a pool.
     pub pooled: bool,
@@ -48,12 +48,7 @@ pub async fn sandbox_cost(
         .await
     {
         Ok(loaded) => loaded,
-        Err(LoadError::Rejected(refusal) | LoadError::Refused(refusal)) => {
-            return Ok(Err(refusal.into()));
-        }
-        Err(error @ LoadError::Unavailable(..)) => {
-            return Err(Error::Unavailable(error.to_string()));
-        }
+        Err(error) => return Ok(Err(error.refusal()?.into())),
     };
     let Some(handler) = loaded.handler() else {
         return Ok(Err(InvokeRefusal::Service));

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use crate::attempt::Attempt;
 use crate::component::Error;
 use crate::component::inspect::{PACKAGE, PublishRefusal, inspect};
-use crate::component::registry::{ComponentSource, LoadError, Registry};
+use crate::component::registry::{ComponentSource, Registry};
 use crate::component::wasm::WasmEngine;
 use crate::guest_threads::GuestThreads;
 use crate::host::bindings::flowhost::engine::types;
@@ -23,36 +23,37 @@ use crate::settings::{CodeLimits, CompileIn, Pooling, SandboxLimits};
 /// How a handler is run by itself.
 #[derive(Debug, Clone, Default)]
 pub struct InvokeSettings {
-    /// What the sandbox may use.
+    /// Limits of the sandbox.
     pub sandbox: SandboxLimits,
-    /// Bounds on component and result.
+    /// Bounds on the component and on its result.
     pub limits: model::Limits,
-    /// Time limit of the attempt, in milliseconds.
+    /// Time limit of the attempt, in milliseconds; absent for that of `sandbox` alone.
     pub attempt_timeout_ms: Option<u64>,
-    /// Labels of the made-up execution.
+    /// Tags of the made-up execution.
     pub tags: Vec<(String, String)>,
-    /// Number of the attempt, from zero.
+    /// Number of the attempt, counted from zero.
     pub attempt_index: u32,
-    /// What the handler goes on with, as if it had been suspended before.
+    /// What the handler resumes with, as if it had been suspended before; absent for a first
+    /// run.
     pub resumption: Option<Resumption>,
 }
 
-/// What came of it.
+/// What running a handler by itself did.
 #[derive(Debug, Clone)]
 pub struct InvokeReport {
-    /// The component's identity.
+    /// Digest of the component.
     pub digest: Digest,
-    /// What it imports.
+    /// Names of the interfaces it imports.
     pub imports: Vec<String>,
     /// How the attempt ended.
     pub outcome: AttemptEnd,
-    /// What it waits for, if it ended with a suspension.
+    /// The suspension it ended with; absent if it ended otherwise.
     pub suspension: Option<InvokeSuspension>,
-    /// What it used.
+    /// Processor time, memory and calls it used.
     pub usage: Usage,
-    /// What it logged; calls about its own lease are among it.
+    /// Its log, with the calls about its own lease; absent if nothing was logged.
     pub log: Option<String>,
-    /// Time taken to compile the component.
+    /// Time taken to compile the component, in milliseconds.
     pub compile_ms: u64,
 }
 
@@ -74,7 +75,7 @@ pub enum InvokeRefusal {
 /// Its lease is made up: renewals succeed, progress and an end through the
 /// interfaces `complete` and `suspend` appear in the log, and calls about other
 /// executions are answered `unavailable`. It suspends without waiting: what it asked
-/// for is in the report, and [`InvokeSettings::resumption`] has it go on.
+/// for is in the report, and [`InvokeSettings::resumption`] resumes it.
 ///
 /// # Errors
 ///
@@ -99,12 +100,7 @@ pub async fn invoke(
         .await
     {
         Ok(loaded) => loaded,
-        Err(LoadError::Rejected(refusal) | LoadError::Refused(refusal)) => {
-            return Ok(Err(refusal.into()));
-        }
-        Err(error @ LoadError::Unavailable(..)) => {
-            return Err(Error::Unavailable(error.to_string()));
-        }
+        Err(error) => return Ok(Err(error.refusal()?.into())),
     };
     let compile_ms = u64::try_from(compiling.elapsed().as_millis()).unwrap_or(u64::MAX);
 
@@ -137,7 +133,7 @@ pub async fn invoke(
     }))
 }
 
-/// Opens a registry that keeps nothing, for `sandboxes` by themselves.
+/// Opens a registry without a disk cache, for `sandboxes` that share a host with no others.
 pub(crate) fn standalone_registry(
     pooling: Pooling,
     sandboxes: u32,

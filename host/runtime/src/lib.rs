@@ -1,5 +1,5 @@
 //! Runs WebAssembly components: handlers, with one fresh sandbox per attempt, and
-//! services, which claim for themselves and live until they end.
+//! services, which claim for themselves and run until they end.
 //!
 //! ```text
 //!            publish                        worker
@@ -17,8 +17,8 @@
 //!   other: identity comes from the sandbox, never from an argument.
 //! - Its lease is renewed without its help. When the lease is lost it is
 //!   stopped within some 10 ms, whether it computes or waits; after a
-//!   cancellation it has a grace first. A service has the grace to let go of
-//!   the lease, and goes on if it does.
+//!   cancellation it has a grace first. A service has the same grace to drop
+//!   the lease, and continues if it does.
 //! - It has clocks, random numbers and standard output and error, which end up
 //!   in its log; no files, no environment, no arguments, no sockets.
 //! - It is stopped by name when it exceeds [`SandboxLimits`], and told apart
@@ -32,7 +32,7 @@
 //! settings    limits of sandboxes, of compiled code, of a worker
 //! memory      the budget that all sandboxes share, and the meter of one
 //! attempt     what an attempt may do until when, its log, its processor time
-//! host        the interfaces of wit/, one file each
+//! host        the interfaces of wit/, one file each; what a store holds
 //! sandbox     runs a guest and judges how it ended
 //! component   inspects, compiles, caches, loads and publishes components
 //! worker      claims, runs and records executions; keeps their leases

@@ -9,7 +9,7 @@ use crate::worker::Counters;
 /// What happened since the start, and what there is now.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Metrics {
-    /// Attempts begun.
+    /// Attempts begun since the start.
     pub attempts_started: u64,
     /// Attempts ended, by `completed`, `recorded`, `lease_lost`, `cancelled`
     /// or the code of the failure. Codes beyond the first 200 count as
@@ -17,13 +17,13 @@ pub struct Metrics {
     pub attempts_ended: BTreeMap<String, u64>,
     /// Attempts whose outcome could not be recorded before the lease ended.
     pub outcomes_unrecorded: u64,
-    /// Claims sent.
+    /// Claims sent since the start.
     pub claims: u64,
-    /// Claims that failed.
+    /// Claims that failed since the start.
     pub claim_faults: u64,
-    /// Leases renewed.
+    /// Renewals of leases since the start.
     pub leases_renewed: u64,
-    /// Sandboxes open now.
+    /// Sandboxes that are open now.
     pub sandboxes_live: u64,
     /// Most sandboxes open at once.
     pub sandboxes_max: u64,
@@ -39,17 +39,17 @@ pub struct Metrics {
     pub memory_bytes_max: u64,
     /// Most memory that closed sandboxes leave in the pool, beside that.
     pub memory_kept_bytes_max: u64,
-    /// Services running now.
+    /// Services that are running now.
     pub services_running: u64,
     /// Services that ended by themselves and were started again.
     pub service_restarts: u64,
-    /// Components compiled.
+    /// Components compiled since the start.
     pub compiles: u64,
     /// Components being compiled or waiting for it.
     pub compiling: u64,
-    /// Components being published.
+    /// Components that are being published now.
     pub publishing: u64,
-    /// Components in memory.
+    /// Components that are in memory now.
     pub components_loaded: u64,
     /// Bytes of their compiled code.
     pub code_loaded_bytes: u64,

@@ -19,7 +19,7 @@ use crate::service;
 use crate::settings::{RuntimeSettings, WorkerSettings};
 use crate::worker::{Counters, Worker, WorkerHandle};
 
-/// Runs handlers on this host. Cheap to clone.
+/// Runs the handlers and services of this host. Cheap to clone.
 #[derive(Clone)]
 pub struct Runtime {
     inner: Arc<Inner>,
@@ -35,7 +35,7 @@ struct Inner {
 }
 
 impl Runtime {
-    /// Starts a runtime. Must be called on the runtime the engine lives on.
+    /// Starts a runtime. Must be called on the runtime the engine was started on.
     ///
     /// # Errors
     ///
@@ -84,7 +84,7 @@ impl Runtime {
         })
     }
 
-    /// Looks at a component and begins to publish it: to compile it for this
+    /// Inspects a component and begins to publish it: to compile it for this
     /// host, store it, and route to it each kind of `routes` with the weight
     /// given. Returns its digest, by which [`Self::publication`] tells how far
     /// that is.
@@ -117,7 +117,7 @@ impl Runtime {
         Ok(Ok(digest))
     }
 
-    /// Returns where publishing a component stands, waiting up to `wait_max`
+    /// Returns how far publishing a component is, waiting up to `wait_max`
     /// for its end; `None` if this host does not publish it and did not lately.
     pub async fn publication(&self, digest: &Digest, wait_max: Duration) -> Option<Publication> {
         self.inner.publications.wait(digest, wait_max).await
@@ -142,7 +142,7 @@ impl Runtime {
             match self.publication(&digest, Duration::from_secs(60)).await {
                 Some(Publication::Ended(end)) => return Ok(Ok(end)),
                 Some(Publication::InProgress(_)) => {}
-                None => return Err(Error::Unavailable("its publishing is forgotten".to_owned())),
+                None => return Err(Error::Unavailable("its end is forgotten".to_owned())),
             }
         }
     }

@@ -1,5 +1,5 @@
 //! Handlers that wait, through `invoke`: a suspension ends the attempt, what was
-//! asked for wrongly is refused by name, and a handler goes on with what it is
+//! asked for wrongly is refused by name, and a handler resumes with what it is
 //! given.
 
 use engine::{Payload, ReceivedSignal, Resumption};
@@ -120,8 +120,8 @@ async fn a_handler_goes_on_with_its_state_and_the_signals_that_came() {
 }
 
 #[tokio::test]
-async fn wishes_that_make_no_sense_are_refused_by_name() {
-    for (wish, name) in [
+async fn requests_that_make_no_sense_are_refused_by_name() {
+    for (request, name) in [
         ("empty", "flat_empty"),
         ("dangling", "flat_index_dangling"),
         ("cycle", "flat_cycle"),
@@ -140,8 +140,8 @@ async fn wishes_that_make_no_sense_are_refused_by_name() {
             "256: SuspendError::WaitpointLimitExceeded(256)",
         ),
     ] {
-        let answer = answer(wish).await;
-        assert!(answer.contains(name), "{wish}: {answer}");
+        let answer = answer(request).await;
+        assert!(answer.contains(name), "{request}: {answer}");
     }
 }
 
@@ -160,8 +160,8 @@ async fn only_the_first_end_counts() {
 
 #[tokio::test]
 async fn without_an_engine_nothing_is_sent() {
-    for wish in ["forge", "flood"] {
-        let answer = answer(wish).await;
-        assert!(answer.contains("no engine"), "{wish}: {answer}");
+    for request in ["forge", "flood"] {
+        let answer = answer(request).await;
+        assert!(answer.contains("no engine"), "{request}: {answer}");
     }
 }

@@ -19,9 +19,9 @@ const LINE_BYTES_MAX: usize = 4096;
 pub(crate) enum LogSource {
     /// The interface `log`, at a level named so.
     Level(&'static str),
-    /// Standard output.
+    /// The standard output of the guest.
     Stdout,
-    /// Standard error.
+    /// The standard error of the guest.
     Stderr,
 }
 
@@ -121,9 +121,9 @@ impl AttemptLog {
         &self.text
     }
 
-    /// Forgets the lines kept so far, so that the bounds count anew, and
-    /// returns how many records were dropped. Unfinished lines stay.
-    pub(crate) fn begin_anew(&mut self) -> u32 {
+    /// Discards the finished lines, so that the bounds apply to later ones alone, and
+    /// returns how many records were dropped.
+    pub(crate) fn reset(&mut self) -> u32 {
         self.text.clear();
         self.records = 0;
         self.dropped_bytes = 0;

@@ -5,10 +5,10 @@
 //! was *sent*, so that a lease never looks longer here than in the database.
 
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use model::{Fence, LeaseRefusal, Outcome};
+use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use super::{AttemptLog, CpuMeter, Stop};
@@ -18,7 +18,7 @@ const RUNNING: u8 = 0;
 const CANCELLED: u8 = 1;
 const LOST: u8 = 2;
 
-/// The shared side of one attempt.
+/// One attempt, as its guest, the keeper and the worker share it.
 #[derive(Debug)]
 pub struct Attempt {
     /// The lease it runs under.
@@ -76,7 +76,7 @@ impl Attempt {
         self.lease_until_us.fetch_max(until, Ordering::Relaxed);
     }
 
-    /// Has the guest stopped within a tick: the lease does not hold any more.
+    /// Has the guest stopped within a tick, because the lease does not hold any more.
     pub fn lose(&self) {
         if self.flag.fetch_max(LOST, Ordering::Relaxed) != LOST {
             self.changed.notify_one();
@@ -116,8 +116,8 @@ impl Attempt {
         self.flag.load(Ordering::Relaxed) == CANCELLED
     }
 
-    /// Notes that the guest recorded the outcome itself, so that a lease that
-    /// is gone is no loss, and has a handler stopped after the grace.
+    /// Notes that the guest recorded the outcome itself, so that the missing lease is not
+    /// taken for lost, and has a handler stopped after the grace.
     pub fn record(&self) {
         let stop_at = self.now_us().saturating_add(self.outcome_grace_us);
         self.stop_at_us.fetch_min(stop_at, Ordering::Relaxed);
@@ -177,7 +177,7 @@ impl Attempt {
 
     /// Waits until the guest must stop, and says why.
     ///
-    /// Meant for a guest that waits in the host, where no epoch reaches it.
+    /// For a guest that waits in the host, where no epoch interrupts it.
     pub(crate) async fn stopped(&self) -> Stop {
         loop {
             if let Some(stop) = self.due() {
@@ -202,10 +202,7 @@ impl Attempt {
     /// Gives access to the log, with the present time in it.
     pub(crate) fn with_log<T>(&self, f: impl FnOnce(&mut AttemptLog, u64) -> T) -> T {
         let at_ms = self.elapsed_ms();
-        f(
-            &mut self.log.lock().unwrap_or_else(PoisonError::into_inner),
-            at_ms,
-        )
+        f(&mut self.log.lock(), at_ms)
     }
 
     fn now_us(&self) -> u64 {
@@ -250,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lost_lease_stops_at_once_and_a_cancellation_after_its_grace() {
+    fn a_lost_lease_stops_immediately_and_a_cancellation_after_its_grace() {
         let cancelled = attempt(60_000, None);
         cancelled.cancel();
         assert!(cancelled.is_stopping());
@@ -261,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lease_that_ran_out_stops_the_guest_unless_it_recorded_its_end() {
+    fn an_expired_lease_stops_the_guest_unless_it_recorded_its_end() {
         let attempt = attempt(0, None);
         assert_eq!(attempt.due(), Some(Stop::LeaseLost));
         attempt.record();

@@ -17,10 +17,10 @@ pub enum Error {
         "{components} components are being published, which is all this host takes on; ask again when some are done"
     )]
     Busy {
-        /// How many.
+        /// Components being published now.
         components: usize,
     },
-    /// The engine failed.
+    /// A call of the engine failed.
     #[error(transparent)]
     Engine(#[from] engine::Error),
 }

@@ -64,9 +64,9 @@ pub(crate) struct SandboxBudget {
 pub(crate) enum Admission {
     /// Sandboxes of any size.
     All,
-    /// Small sandboxes.
+    /// Small sandboxes, but no big ones.
     Small,
-    /// No sandboxes.
+    /// No sandboxes of any size.
     None,
 }
 

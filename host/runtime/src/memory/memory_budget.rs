@@ -23,7 +23,7 @@ impl MemoryBudget {
         }
     }
 
-    /// Returns the bytes.
+    /// Returns the budget in bytes.
     pub const fn bytes(self) -> u64 {
         match self {
             Self::Set(bytes) | Self::OfCgroup(bytes) | Self::OfMachine(bytes) => bytes,

@@ -16,9 +16,9 @@ pub enum AttemptEnd {
     TimedOut(Failure),
     /// With an outcome the guest recorded itself.
     Recorded,
-    /// Without the right to record anything.
+    /// Without an outcome, because the lease is gone or the execution was cancelled.
     Abandoned(Stop),
-    /// Before it began: no sandbox was free. The lease is given back.
+    /// It never began, because no sandbox could be opened. The lease is returned.
     NotOpened(String),
 }
 
@@ -39,19 +39,19 @@ impl AttemptEnd {
 /// How an attempt ended, what it used and what it said.
 #[derive(Debug, Clone)]
 pub struct Verdict {
-    /// How it ended.
+    /// How the attempt ended.
     pub outcome: AttemptEnd,
-    /// What it used.
+    /// Processor time, memory and calls it used.
     pub usage: Usage,
-    /// Its log, if it has one.
+    /// Its log; absent if nothing was logged.
     pub log: Option<Vec<u8>>,
 }
 
 /// How far an attempt came before an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Phase {
-    /// Its component was being instantiated.
+    /// The component was being instantiated.
     Opening,
-    /// The guest ran.
+    /// The guest was running.
     Running,
 }

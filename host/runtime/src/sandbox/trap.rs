@@ -97,8 +97,8 @@ fn explain(error: &wasmtime::Error, phase: Phase) -> (FailureClass, &'static str
         let message = format!("the component could not be instantiated: {text}");
         return (InfraCrash, "component_unavailable", message);
     }
-    // What is left has no type in wasmtime: handles, pointers, texts and variants
-    // that are none.
+    // What is left has no type in wasmtime: handles, pointers, texts and variants that
+    // are not valid.
     let message = format!("the guest passed something to the host that it could not take: {text}");
     (Transient, "guest_trap", message)
 }

@@ -3,8 +3,8 @@
 //!
 //! | what happened | code | class |
 //! | --- | --- | --- |
-//! | the guest reported a failure | as it said; `guest_failure` for a code that is none | as it said |
-//! | it trapped, called `exit`, or passed on what is no handle, pointer, text or variant | `guest_trap` | transient |
+//! | the guest reported a failure | as it said; `guest_failure` for a code that is not valid | as it said |
+//! | it trapped, called `exit`, or passed on something that is not a valid handle, pointer, text or variant | `guest_trap` | transient |
 //! | its stack overflowed | `stack_overflow` | permanent |
 //! | it ran into a bound | `memory_limit`, `table_limit`, `handle_limit`, `host_call_limit`, `random_limit`, `result_too_large` | permanent |
 //! | its result or failure cannot be stored | `result_invalid`, `failure_invalid` | permanent, as it said |
@@ -18,7 +18,7 @@
 //! A service that ends has failed what it still held: with the code above if it
 //! trapped or ran into a bound, with `service_ended` if it returned, with
 //! `service_stopped` if it was stopped. The class is always infra_crash: what a
-//! service built up in its life is not the fault of one execution.
+//! service built up while it ran is not the fault of one execution.
 
 use model::{EngineCode, Failure, FailureClass};
 
@@ -96,7 +96,7 @@ pub(crate) fn of_service(
     }
 }
 
-/// A service was told to end before there was room for its sandbox.
+/// Builds the failure of a service that was told to end while it waited for its sandbox.
 pub(crate) fn never_served() -> Failure {
     Failure::new(
         FailureClass::InfraCrash,
@@ -105,7 +105,7 @@ pub(crate) fn never_served() -> Failure {
     )
 }
 
-/// The host failed while a service ran.
+/// Builds the failure of a service that ended because the host failed.
 pub(crate) fn host_fault(why: &str) -> Failure {
     tracing::error!(why, "the host failed while it ran a service");
     Failure::new(

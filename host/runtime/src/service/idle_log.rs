@@ -1,4 +1,4 @@
-//! What a service says while it holds no lease: it goes to the log of the host,
+//! The log of a service while it holds no lease: it is copied to the log of the host,
 //! within the bounds of an attempt's log for each minute.
 
 use std::time::{Duration, Instant};
@@ -10,12 +10,12 @@ use crate::settings::SandboxLimits;
 
 const WINDOW: Duration = Duration::from_secs(60);
 
-/// Passes records on to the log of the host.
+/// Copies records to the log of the host.
 #[derive(Debug)]
 pub(crate) struct IdleLog {
     component: Digest,
     log: AttemptLog,
-    /// Bytes of it that were passed on.
+    /// Bytes of `log` that were copied already.
     shown: usize,
     opened: Instant,
     since: Instant,
@@ -34,22 +34,21 @@ impl IdleLog {
     }
 
     /// Gives access to the log, with the time since the sandbox was opened, and
-    /// passes on what was added.
+    /// copies what was added to the log of the host.
     pub(crate) fn with(&mut self, f: impl FnOnce(&mut AttemptLog, u64)) {
         if self.since.elapsed() >= WINDOW {
             self.since = Instant::now();
             self.shown = 0;
-            let dropped = self.log.begin_anew();
+            let dropped = self.log.reset();
             if dropped > 0 {
-                tracing::warn!(component = %self.component, dropped, "a service said more than may be kept");
+                tracing::warn!(component = %self.component, dropped, "a service logged more than its bounds allow");
             }
         }
         let at_ms = u64::try_from(self.opened.elapsed().as_millis()).unwrap_or(u64::MAX);
         f(&mut self.log, at_ms);
         let added = String::from_utf8_lossy(&self.log.text()[self.shown..]);
         for line in added.lines() {
-            // Control characters are the guest's to send and not the reader's
-            // to obey.
+            // A guest may send control characters, and no terminal should obey them.
             tracing::info!(component = %self.component, "a service says:{}", line.escape_debug());
         }
         self.shown = self.log.text().len();

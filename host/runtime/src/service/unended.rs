@@ -65,7 +65,7 @@ impl ServiceRun {
         match end {
             LeaseEnd::Returned => {
                 return_lease(&self.worker, held, report).await;
-                self.close(held, lease.slot, "given_back");
+                self.close(held, lease.slot, "returned");
             }
             LeaseEnd::Failed(failure) => {
                 self.record(held, report, AttemptEnd::Failed(failure), lease.slot)

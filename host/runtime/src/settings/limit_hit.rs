@@ -41,7 +41,7 @@ pub enum LimitHit {
         /// What it may hold.
         max: u64,
     },
-    /// Tables.
+    /// Elements of all tables together.
     #[error(
         "the guest wanted {wanted} table elements; {max} are allowed (sandbox.table_elements_max)"
     )]
@@ -51,13 +51,13 @@ pub enum LimitHit {
         /// What it may hold.
         max: u64,
     },
-    /// Resource handles.
+    /// Resource handles held at the same time.
     #[error("the guest wanted more than {max} resource handles at once (sandbox.handles_max)")]
     Handles {
         /// What it may hold.
         max: u32,
     },
-    /// Random bytes.
+    /// Random bytes asked for in one call.
     #[error(
         "the guest wanted {wanted} random bytes in one call; {max} are allowed (sandbox.random_bytes_max)"
     )]

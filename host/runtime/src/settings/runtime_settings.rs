@@ -6,10 +6,10 @@ use serde::{Deserialize, Serialize};
 
 use super::{CodeLimits, CompileIn, SandboxLimits};
 
-/// How handlers are run on this host.
+/// How handlers and services are run on this host.
 #[derive(Debug, Clone)]
 pub struct RuntimeSettings {
-    /// Where compiled code is kept; nobody else should be able to write there.
+    /// Directory of compiled code; no other user should be able to write there.
     pub cache_dir: PathBuf,
     /// Where components are compiled.
     pub compiler: CompileIn,

@@ -12,11 +12,11 @@ pub struct SandboxLimits {
     pub memory_bytes_max: u64,
     /// Most elements, all tables together.
     pub table_elements_max: u32,
-    /// Most core instances.
+    /// Most core instances at the same time.
     pub instances_max: u32,
-    /// Most tables.
+    /// Most tables at the same time.
     pub tables_max: u32,
-    /// Most linear memories.
+    /// Most linear memories at the same time.
     pub memories_max: u32,
     /// Most resource handles of the engine's interfaces held at once, and as many
     /// of WASI's.
@@ -42,7 +42,7 @@ pub struct SandboxLimits {
     /// (through `complete` or `suspend`) and the stop of the handler, in
     /// milliseconds.
     pub outcome_grace_ms: u32,
-    /// Longest attempt, whatever its policy says, in milliseconds.
+    /// Longest attempt, in milliseconds, also if its policy allows more.
     pub attempt_ms_max: u32,
 }
 

@@ -3,31 +3,31 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-/// What addresses of callbacks begin with when nobody says otherwise: the route
-/// of this host, relative to wherever it is reached.
+/// Beginning of callback URLs unless the operator sets another: the route of this host,
+/// as a relative URL.
 pub const CALLBACK_PREFIX: &str = "/v1/callbacks/";
 
 /// What one worker does.
 #[derive(Debug, Clone)]
 pub struct WorkerSettings {
-    /// Names the worker in leases and events.
+    /// Name of the worker in leases and events.
     pub instance_id: String,
     /// Lanes it claims from; every lane if empty.
     pub lanes: Vec<String>,
-    /// Attempts it runs at once.
+    /// Attempts it runs at the same time.
     pub slots: u32,
-    /// Life of a lease, in milliseconds.
+    /// TTL of a lease, in milliseconds.
     pub lease_ttl_ms: u32,
-    /// What it offers to executions that require capabilities.
+    /// Capabilities it has, for executions that require some.
     pub capabilities: BTreeSet<String>,
     /// Sandboxes of each component of the world `worker`.
     pub services_per_component: u32,
     /// Sandboxes of such components, all together.
     pub services_max: u32,
-    /// Leases one of them may hold at once.
+    /// Leases that the sandbox of a service may hold at the same time.
     pub service_leases_max: u32,
-    /// What the addresses begin with at which a request from outside becomes a
-    /// signal; the token follows.
+    /// Beginning of callback URLs, at which a request from outside becomes a signal; the
+    /// token follows.
     pub callback_prefix: Arc<str>,
 }
 

@@ -47,7 +47,7 @@ pub(crate) struct LeaseSlot {
 
 impl Worker {
     /// Has the keeper renew the lease of an execution claimed with a claim sent at
-    /// `sent`, for as long as the slot returned lives.
+    /// `sent`, until the slot returned is dropped.
     pub(crate) fn keep_lease(
         self: &Arc<Self>,
         claimed: &Claimed,

@@ -29,7 +29,7 @@ const PAUSES: ExponentialBuilder = ExponentialBuilder::new()
 /// outcome is replaced.
 const FAULTS_MAX: u32 = 5;
 
-/// Records an outcome, or returns the lease if there is none.
+/// Records an outcome; without one, returns the lease or abandons it.
 pub(crate) async fn record(worker: &Worker, held: &HeldLease, report: Report, end: AttemptEnd) {
     let mut recorder = Recorder {
         worker,

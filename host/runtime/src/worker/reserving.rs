@@ -82,8 +82,8 @@ async fn wait(
     if let Some(reservation) = reserving.as_mut().now_or_never() {
         return Ok(reservation);
     }
-    // It waits in the queue now, and the next claim decides anew for which kinds this
-    // worker is idle.
+    // It waits in the queue now; the next claim decides again which kinds this worker takes
+    // directly.
     if let Some(standby) = worker.standby.get() {
         standby.close();
     }

@@ -24,7 +24,7 @@ pub(crate) struct RouteTarget {
 pub(crate) struct ServiceRoute {
     pub(crate) component_id: i32,
     pub(crate) loaded: Arc<Loaded>,
-    /// Sorted.
+    /// The kinds routed to it, sorted.
     pub(crate) kinds: Vec<String>,
 }
 
@@ -37,7 +37,7 @@ impl PartialEq for ServiceRoute {
 /// Whether a component can be run.
 #[derive(Clone)]
 pub(crate) enum Readiness {
-    /// It is loaded.
+    /// It is loaded and can be run.
     Ready(Arc<Loaded>),
     /// It is being loaded, or will be tried again.
     Pending,
@@ -179,7 +179,7 @@ fn pick(weights: impl Iterator<Item = u32> + Clone, id: ExecutionId) -> Option<u
     None
 }
 
-/// The finaliser of SplitMix64: spreads the random half of an id evenly.
+/// The finalizer of SplitMix64: spreads the random half of an id evenly.
 const fn mix(mut x: u64) -> u64 {
     x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);

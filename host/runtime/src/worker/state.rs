@@ -40,7 +40,7 @@ pub(crate) struct Worker {
     /// The attempts whose leases the keeper renews.
     pub(super) attempts: Mutex<HashMap<LeaseId, Arc<Attempt>>>,
     pub(super) routes: RwLock<Arc<Routes>>,
-    /// Its place among those that take executions as they become ready.
+    /// Its entry among the workers that take executions as they become ready.
     pub(super) standby: OnceLock<Standby>,
     pub(super) open_failures: reserving::OpenFailures,
     draining: AtomicBool,

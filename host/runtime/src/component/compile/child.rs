@@ -9,9 +9,9 @@
 //! the first few kilobytes ◀── standard error ─ what is wrong
 //! ```
 //!
-//! The host knows the length before it makes room, and never reads more than it
-//! allows. Only exit code [`REFUSED`] is a word about the component: everything
-//! else a child can die of may be the host's doing.
+//! The host knows the length before it allocates, and never reads more than it allows.
+//! Only exit code [`REFUSED`] is a verdict on the component: everything else a child can
+//! die of may be caused by the host.
 
 use std::io::{Read as _, Write as _};
 use std::path::Path;
@@ -30,12 +30,12 @@ use crate::component::wasm;
 /// The argument that makes the program compile and nothing else.
 pub const COMPILE_ARGUMENT: &str = "__compile";
 
-/// How much longer than its processor time a child lives before the system kills
+/// How much longer than its processor time a child runs before the system kills
 /// it without asking.
 const CPU_SLACK_SECONDS: u64 = 5;
 const NICENESS: i32 = 10;
 /// Most bytes of standard error that are kept.
-const SAID_BYTES_MAX: u64 = 8 << 10;
+const STDERR_BYTES_MAX: u64 = 8 << 10;
 
 /// Exit code: the compiler refused the component.
 const REFUSED: u8 = 3;
@@ -83,9 +83,9 @@ pub(super) async fn compile(
     };
     let work = async {
         // A child that writes too much is not waited for: dropping it kills it.
-        let (code, said, ()) = tokio::try_join!(
+        let (code, stderr, ()) = tokio::try_join!(
             read(output, allowed),
-            async { Ok(hear(errors).await) },
+            async { Ok(read_stderr(errors).await) },
             async {
                 feed.await;
                 Ok(())
@@ -94,7 +94,7 @@ pub(super) async fn compile(
         let status = child.wait().await.map_err(unable)?;
         match code {
             Some(code) if status.success() => Ok(code),
-            _ => Err(verdict(status, said.trim(), allowed)),
+            _ => Err(judge(status, stderr.trim(), allowed)),
         }
     };
     tokio::time::timeout(allowed.wall, work)
@@ -137,27 +137,26 @@ pub(super) fn check_output(bytes: u64, allowed: CompileLimits) -> Result<(), Com
             allowed.output_bytes
         ),
         setting: "compiled_bytes_max",
-        fix: "Build it optimised for size, without tables or data it does not need",
+        fix: "Build it optimized for size, without tables or data it does not need",
     }))
 }
 
 /// Reads the first few kilobytes and throws the rest away.
-async fn hear(mut errors: impl AsyncRead + Unpin) -> String {
-    let mut said = Vec::new();
+async fn read_stderr(mut errors: impl AsyncRead + Unpin) -> String {
+    let mut stderr = Vec::new();
     // What was read counts, also if the rest cannot be.
     let _ = (&mut errors)
-        .take(SAID_BYTES_MAX)
-        .read_to_end(&mut said)
+        .take(STDERR_BYTES_MAX)
+        .read_to_end(&mut stderr)
         .await;
     let _ = tokio::io::copy(&mut errors, &mut tokio::io::sink()).await;
-    String::from_utf8_lossy(&said).into_owned()
+    String::from_utf8_lossy(&stderr).into_owned()
 }
 
-/// Tells what the compiler said about the component from what happened to the
-/// compiler.
-fn verdict(status: ExitStatus, said: &str, allowed: CompileLimits) -> CompileError {
+/// Judges the component by how the compiler ended.
+fn judge(status: ExitStatus, stderr: &str, allowed: CompileLimits) -> CompileError {
     use std::os::unix::process::ExitStatusExt as _;
-    let said = shown(said, SHOWN_TEXT_BYTES_MAX);
+    let stderr = shown(stderr, SHOWN_TEXT_BYTES_MAX);
     let memory = || {
         CompileError::Undecided(PublishRefusal::CompilesTooLong {
             what: format!(
@@ -170,11 +169,13 @@ fn verdict(status: ExitStatus, said: &str, allowed: CompileLimits) -> CompileErr
     };
     let crashed = || {
         CompileError::Undecided(PublishRefusal::DoesNotCompile(format!(
-            "the compiler failed: {said}"
+            "the compiler failed: {stderr}"
         )))
     };
     match (status.code(), status.signal()) {
-        (Some(code), _) if code == i32::from(REFUSED) => CompileError::Rejected(said.into_owned()),
+        (Some(code), _) if code == i32::from(REFUSED) => {
+            CompileError::Rejected(stderr.into_owned())
+        }
         (Some(code), _) if code == i32::from(MEMORY) => memory(),
         (_, Some(libc::SIGXCPU)) => CompileError::Undecided(PublishRefusal::CompilesTooLong {
             what: format!(
@@ -182,15 +183,15 @@ fn verdict(status: ExitStatus, said: &str, allowed: CompileLimits) -> CompileErr
                 allowed.cpu_seconds
             ),
             setting: "compile_cpu_ms_max",
-            fix: "Split its largest functions, or build it optimised",
+            fix: "Split its largest functions, or build it optimized",
         }),
-        (_, Some(libc::SIGABRT)) if said.contains("memory allocation of") => memory(),
+        (_, Some(libc::SIGABRT)) if stderr.contains("memory allocation of") => memory(),
         (_, Some(libc::SIGABRT | libc::SIGSEGV | libc::SIGBUS | libc::SIGILL)) => crashed(),
-        _ if said.contains("panicked at") => crashed(),
+        _ if stderr.contains("panicked at") => crashed(),
         (_, Some(libc::SIGKILL)) => CompileError::Unable(
             "the system killed it, most likely because this machine ran out of memory".to_owned(),
         ),
-        _ => CompileError::Unable(format!("it ended with {status}: {said}")),
+        _ => CompileError::Unable(format!("it ended with {status}: {stderr}")),
     }
 }
 
@@ -198,7 +199,7 @@ fn verdict(status: ExitStatus, said: &str, allowed: CompileLimits) -> CompileErr
 /// program when it is started with [`COMPILE_ARGUMENT`].
 pub fn compile_main() -> ExitCode {
     let fail = |code: u8, error: &dyn std::fmt::Display| {
-        // The host reads this; there is no other place to report to.
+        // The host reads this; the child has no other way to report.
         let _ = writeln!(std::io::stderr(), "{error:#}");
         ExitCode::from(code)
     };
@@ -278,7 +279,7 @@ fn restrict() -> std::io::Result<()> {
             return Err(std::io::Error::last_os_error());
         }
     }
-    // SAFETY: takes no pointers. Failing to be nice is no reason not to work.
+    // SAFETY: takes no pointers. A child that keeps its priority works as well.
     unsafe { libc::nice(NICENESS) };
     Ok(())
 }

@@ -12,34 +12,33 @@ use super::queue::CompileQueue;
 use crate::component::inspect::PublishRefusal;
 use crate::settings::{CodeLimits, CompileIn};
 
-/// Most bytes of a component that is compiled in the lane of small ones. What
-/// compilers of Rust and C make is far below, interpreters are above.
+/// Most bytes of a component that enters the queue of small ones. What compilers of Rust
+/// and C make is far below, interpreters are above.
 pub(crate) const SMALL_BYTES_MAX: usize = 1 << 20;
-/// What the lane of small components gives to each before it sends it to the
-/// other.
+/// Processor time in the queue of small components; one that exceeds it moves to the other.
 const SMALL_CPU_SECONDS: u64 = 5;
 const SMALL_WALL: Duration = Duration::from_secs(15);
 const SMALL_MEMORY_BYTES: u64 = 1 << 30;
 
-/// Why there is no compiled code.
+/// Why a component was not compiled.
 #[derive(Debug, Clone, thiserror::Error)]
 pub(crate) enum CompileError {
-    /// What the compiler said about the component: it will say so again.
+    /// The compiler refused the component, and will again.
     #[error("{0}")]
     Rejected(String),
-    /// It took more than this host gives, or brought the compiler down: so it
-    /// was this time, on this host.
+    /// It took more than this host gives, or crashed the compiler; another try may end
+    /// otherwise.
     #[error("{0}")]
     Undecided(PublishRefusal),
     /// This host was too busy to finish it in time.
-    #[error("the compiler was given up: {0}")]
+    #[error("the compiler was stopped: {0}")]
     Slow(String),
-    /// The host's fault.
+    /// This host failed to run the compiler.
     #[error("the compiler could not be run: {0}")]
     Unable(String),
 }
 
-/// Compiles components, one at a time in each lane.
+/// Compiles components, one at a time in each queue.
 #[derive(Debug)]
 pub(crate) struct Compiler {
     place: CompileIn,
@@ -86,7 +85,7 @@ impl Compiler {
         self.run(engine, wasm, self.allowed).await
     }
 
-    /// Returns where a component stands that is to be compiled.
+    /// Returns how far a component is that is to be compiled.
     pub(crate) fn progress(&self, digest: &Digest) -> Option<CompileProgress> {
         self.large
             .progress(digest)

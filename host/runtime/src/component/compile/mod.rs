@@ -3,7 +3,7 @@
 //! A compiler can be made to use minutes and gigabytes by a small file, so it
 //! runs where it can be stopped: in a process of its own that sees neither the
 //! environment nor the database, after everything else, one component at a time
-//! in each of two lanes.
+//! in each of two queues.
 
 mod child;
 mod compiler;

@@ -1,34 +1,34 @@
-//! Turns at the compiler: two lanes, each first come, first served.
+//! The queues of the compiler: two, each first come, first served.
 //!
-//! Small components have a lane of their own, so that none waits for an
-//! interpreter to be compiled; within a lane nothing overtakes, so none starves. A
-//! small file can still take long to compile: what does not get done within the
-//! small lane's allowance starts over in the other.
+//! Small components have a queue of their own, so that none waits for an interpreter to be
+//! compiled; within a queue nothing overtakes, so none starves. A small file can still take
+//! long to compile: one that exceeds the limits of the small queue starts over in the
+//! other.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use model::Digest;
+use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-/// Where a component stands that is to be compiled.
+/// How far a component is that is to be compiled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CompileProgress {
-    /// Whether it is being compiled; else it waits for its turn.
+    /// Whether it is being compiled; if not, it waits.
     pub compiling: bool,
-    /// How many are before it.
+    /// Components in the queue before it.
     pub ahead: u32,
-    /// The one that is being compiled now in its lane.
+    /// The component that is being compiled now, if it waits for that one.
     pub behind: Option<Digest>,
-    /// Time since it was put into its lane.
+    /// Time since it entered its queue.
     pub elapsed: Duration,
 }
 
-/// A lane: one turn at a time.
+/// A queue, of which one component at a time is compiled.
 #[derive(Debug)]
 pub(super) struct CompileQueue {
     turn: Semaphore,
-    /// In the order of their turns; the first has it.
+    /// In the order in which they are compiled; the first has its turn.
     entries: Mutex<Vec<Entry>>,
 }
 
@@ -39,10 +39,10 @@ struct Entry {
     compiling: bool,
 }
 
-/// A place in a lane, given up when dropped.
+/// A place in a queue, given up when dropped.
 #[derive(Debug)]
 pub(super) struct CompileTurn<'a> {
-    lane: &'a CompileQueue,
+    queue: &'a CompileQueue,
     digest: Digest,
     permit: Option<SemaphorePermit<'a>>,
 }
@@ -55,7 +55,7 @@ impl CompileQueue {
         }
     }
 
-    /// Waits for a turn. A digest stands in a lane once at most.
+    /// Waits for a turn. A digest may be in a queue once at most.
     pub(super) async fn turn(&self, digest: Digest) -> CompileTurn<'_> {
         self.entries().push(Entry {
             digest,
@@ -63,7 +63,7 @@ impl CompileQueue {
             compiling: false,
         });
         let mut turn = CompileTurn {
-            lane: self,
+            queue: self,
             digest,
             permit: None,
         };
@@ -75,7 +75,7 @@ impl CompileQueue {
         turn
     }
 
-    /// Returns where a component stands, if it is in this lane.
+    /// Returns how far a component is, if it is in this queue.
     pub(super) fn progress(&self, digest: &Digest) -> Option<CompileProgress> {
         let entries = self.entries();
         let at = entries.iter().position(|it| it.digest == *digest)?;
@@ -90,21 +90,20 @@ impl CompileQueue {
         })
     }
 
-    /// Returns how many stand in this lane.
+    /// Returns how many components are in this queue.
     pub(super) fn len(&self) -> usize {
         self.entries().len()
     }
 
     fn entries(&self) -> MutexGuard<'_, Vec<Entry>> {
-        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+        self.entries.lock()
     }
 }
 
 impl Drop for CompileTurn<'_> {
     fn drop(&mut self) {
-        self.lane.entries().retain(|it| it.digest != self.digest);
-        // The permit is given back after that, so that the next one finds
-        // itself the first.
+        self.queue.entries().retain(|it| it.digest != self.digest);
+        // The permit is released after that, so that the next one finds itself first.
         self.permit.take();
     }
 }
@@ -120,24 +119,24 @@ mod tests {
 
     #[tokio::test]
     async fn turns_come_in_order_and_say_who_is_ahead() {
-        let lane = CompileQueue::new();
-        let first = lane.turn(digest(1)).await;
-        let mut second = Box::pin(lane.turn(digest(2)));
-        let mut third = Box::pin(lane.turn(digest(3)));
+        let queue = CompileQueue::new();
+        let first = queue.turn(digest(1)).await;
+        let mut second = Box::pin(queue.turn(digest(2)));
+        let mut third = Box::pin(queue.turn(digest(3)));
         assert!((&mut second).now_or_never().is_none());
         assert!((&mut third).now_or_never().is_none());
-        let waits = lane.progress(&digest(3)).expect("in the lane");
+        let waits = queue.progress(&digest(3)).expect("in the queue");
         assert_eq!((waits.compiling, waits.ahead), (false, 2));
         assert_eq!(waits.behind, Some(digest(1)));
-        let runs = lane.progress(&digest(1)).expect("in the lane");
+        let runs = queue.progress(&digest(1)).expect("in the queue");
         assert_eq!((runs.compiling, runs.behind), (true, None));
         // One that gives up leaves no gap.
         drop(second);
         drop(first);
         let third = (&mut third).now_or_never().expect("its turn");
-        let runs = lane.progress(&digest(3)).expect("in the lane");
+        let runs = queue.progress(&digest(3)).expect("in the queue");
         assert_eq!((runs.compiling, runs.ahead), (true, 0));
         drop(third);
-        assert_eq!(lane.len(), 0);
+        assert_eq!(queue.len(), 0);
     }
 }

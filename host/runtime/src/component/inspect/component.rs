@@ -15,11 +15,11 @@ const WORLDS: &[(&str, &str)] = &[("attempt", WORLD_HANDLER), ("service", WORLD_
 /// What a component is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Inspected {
-    /// Its identity.
+    /// Digest of its bytes.
     pub digest: Digest,
     /// The world it fits.
     pub world: &'static str,
-    /// What it imports, sorted.
+    /// Names of the interfaces it imports, sorted.
     pub imports: Vec<String>,
 }
 
@@ -28,7 +28,7 @@ pub fn digest(bytes: &[u8]) -> Digest {
     Digest(Sha256::digest(bytes).into())
 }
 
-/// Looks at a component.
+/// Inspects a component.
 pub fn inspect(bytes: &[u8], limits: &Limits) -> Result<Inspected, PublishRefusal> {
     if bytes.len() > limits.component_bytes_max as usize {
         return Err(PublishRefusal::TooLarge {
@@ -52,7 +52,7 @@ pub fn inspect(bytes: &[u8], limits: &Limits) -> Result<Inspected, PublishRefusa
     })
 }
 
-/// Tells the world from what a component exports.
+/// Finds the world of a component by its exports.
 fn world(exports: &[&str]) -> Result<&'static str, PublishRefusal> {
     let mut fits = WORLDS
         .iter()
@@ -66,7 +66,7 @@ fn world(exports: &[&str]) -> Result<&'static str, PublishRefusal> {
     }
 }
 
-/// Recognises what people publish by mistake.
+/// Recognizes files that people publish by mistake.
 fn something_else(bytes: &[u8]) -> Option<(&'static str, &'static str)> {
     const BUILD: &str = "Build one with `cargo build --target wasm32-wasip2`, or see guest-examples/ for other languages";
     if bytes.is_empty() {
@@ -120,7 +120,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_no_component_is_named() {
+    fn a_file_that_is_not_a_component_is_named() {
         let found = |bytes: &[u8]| match inspect(bytes, &Limits::default()) {
             Err(PublishRefusal::NotAComponent { found, .. }) => found,
             other => panic!("{other:?}"),

@@ -58,7 +58,7 @@ pub(super) enum Fault {
     Track,
     /// Of our package, which has no such interface.
     Interface,
-    /// HTTP.
+    /// HTTP, of any version.
     Http,
     /// WASI 0.2 before it was released.
     WasiDraft,

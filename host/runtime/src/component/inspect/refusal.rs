@@ -9,20 +9,20 @@ use super::{PACKAGE, VERSION};
 pub enum PublishRefusal {
     /// It has too many bytes.
     #[error(
-        "the component has {bytes} bytes; at most {max} are allowed (limits.component_bytes_max). Build it optimised for size and without debug information, or ask the operator for more"
+        "the component has {bytes} bytes; at most {max} are allowed (limits.component_bytes_max). Build it optimized for size and without debug information, or ask the operator for more"
     )]
     TooLarge {
-        /// What it has.
+        /// Bytes that it has.
         bytes: usize,
-        /// What it may have.
+        /// Most bytes that it may have.
         max: u32,
     },
-    /// It is no component at all.
+    /// It is not a component at all.
     #[error("this is {found}, not a WebAssembly component. {fix}")]
     NotAComponent {
-        /// What it is instead.
+        /// What kind of file it is instead.
         found: &'static str,
-        /// What to do.
+        /// What the publisher can do.
         fix: &'static str,
     },
     /// Its structure is broken.
@@ -37,7 +37,7 @@ pub enum PublishRefusal {
     TooManyParts {
         /// What it has too many of.
         what: &'static str,
-        /// What it may have.
+        /// Most that a component may have.
         max: u32,
     },
     /// It imports what this host does not offer.
@@ -66,7 +66,7 @@ pub enum PublishRefusal {
         what: String,
         /// The key in section `[runtime]`.
         setting: &'static str,
-        /// What else to do.
+        /// What the publisher can do instead.
         fix: &'static str,
     },
     /// It needs more than a sandbox may use.
@@ -76,9 +76,9 @@ pub enum PublishRefusal {
     ExceedsSandbox {
         /// What it needs too much of.
         what: &'static str,
-        /// What it needs.
+        /// How much of it the component needs.
         has: u64,
-        /// What a sandbox may have.
+        /// How much of it a sandbox may have.
         max: u64,
         /// The key in section `[sandbox]`.
         setting: &'static str,

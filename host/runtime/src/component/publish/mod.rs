@@ -1,4 +1,4 @@
-//! Publishing: a component is looked at, compiled for this host, stored and
+//! Publishing: a component is inspected, compiled for this host, stored and
 //! routed to, in a task of the host.
 //!
 //! ```text
@@ -7,9 +7,9 @@
 //!
 //! Compiling may take minutes, longer than a client waits or a proxy lets it. So
 //! the task belongs to the component, not to a request: requests with the same
-//! bytes join it, and what came of it can be asked for afterwards. It lives in
-//! the memory of this host: a host that ends takes it along, and a request has to
-//! be made again.
+//! bytes join it, and what came of it can be asked for afterwards. It exists only
+//! in the memory of this host: it ends with the host, and the request has to be made
+//! again.
 
 mod publications;
 

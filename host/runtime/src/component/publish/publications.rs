@@ -13,7 +13,7 @@ use tokio::task::AbortHandle;
 use crate::component::Error;
 use crate::component::compile::CompileProgress;
 use crate::component::inspect::{Inspected, PublishRefusal};
-use crate::component::registry::{ComponentSource, LoadError, Registry};
+use crate::component::registry::{ComponentSource, Registry};
 
 /// Most components being published at once.
 const PUBLISHING_MAX: usize = 64;
@@ -25,13 +25,13 @@ const ENDS_MAX: usize = 256;
 /// What publishing did.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Published {
-    /// The component's identity.
+    /// Digest of the component.
     pub digest: Digest,
     /// Whether these bytes were not published before.
     pub new: bool,
-    /// What it imports.
+    /// Names of the interfaces it imports, sorted.
     pub imports: Vec<String>,
-    /// Kinds routed to it.
+    /// Kinds that are routed to it now by this request.
     pub kinds: Vec<String>,
 }
 
@@ -49,12 +49,12 @@ pub enum NotPublished {
 /// How publishing ended.
 pub type PublishEnd = Arc<Result<Result<Published, NotPublished>, Error>>;
 
-/// Where publishing a component stands.
+/// How far publishing a component is.
 #[derive(Debug, Clone)]
 pub enum Publication {
     /// It has not ended.
     InProgress(PublishProgress),
-    /// It has ended.
+    /// It has ended, in one way or another.
     Ended(PublishEnd),
 }
 
@@ -65,7 +65,7 @@ pub struct PublishProgress {
     pub digest: Digest,
     /// Time since it was asked for.
     pub elapsed: Duration,
-    /// Where it stands at the compiler; `None` before and after.
+    /// How far the compiler is; `None` before and after.
     pub compiler: Option<CompileProgress>,
 }
 
@@ -100,7 +100,7 @@ impl Publications {
         }
     }
 
-    /// Begins to publish a component that was looked at, or joins the task that
+    /// Begins to publish a component that was inspected, or joins the task that
     /// does; each of `routes` is a kind and the weight its route shall have.
     pub(crate) fn begin(
         self: &Arc<Self>,
@@ -122,7 +122,7 @@ impl Publications {
                 components: jobs.working.len(),
             });
         }
-        // What came of an earlier try is no answer to this one.
+        // The end of an earlier try does not answer this one.
         jobs.ended.retain(|(ended, _)| *ended != digest);
         let job = Arc::new(Job {
             since: Instant::now(),
@@ -142,7 +142,7 @@ impl Publications {
         Ok(())
     }
 
-    /// Returns where publishing a component stands, waiting up to `wait_max`
+    /// Returns how far publishing a component is, waiting up to `wait_max`
     /// for its end; `None` if this host does not publish it and did not lately.
     pub(crate) async fn wait(&self, digest: &Digest, wait_max: Duration) -> Option<Publication> {
         let job = {
@@ -154,7 +154,7 @@ impl Publications {
             job.clone()
         };
         let mut end = job.end.subscribe();
-        // The sender lives in `job`, so this ends with the time or the end.
+        // `job` owns the sender, so this returns at the end or when the time is over.
         let _ = tokio::time::timeout(wait_max, end.wait_for(Option::is_some)).await;
         let end = job.end.borrow().clone();
         Some(match end {
@@ -189,14 +189,8 @@ impl Publications {
     ) -> Result<Result<Published, NotPublished>, Error> {
         let digest = inspected.digest;
         let source = ComponentSource::Bytes(bytes.clone());
-        match self.registry.load(digest, source).await {
-            Ok(_loaded) => {}
-            Err(LoadError::Rejected(refusal) | LoadError::Refused(refusal)) => {
-                return Ok(Err(refusal.into()));
-            }
-            Err(error @ LoadError::Unavailable(..)) => {
-                return Err(Error::Unavailable(error.to_string()));
-            }
+        if let Err(error) = self.registry.load(digest, source).await {
+            return Ok(Err(error.refusal()?.into()));
         }
         let component = NewComponent {
             digest,

@@ -1,13 +1,13 @@
 //! Compiled code file on disk, authenticated with a key of this host.
 //!
-//! Compiled code is native code: whoever can make the host load a file of
-//! their own owns the host. So each file ends with an HMAC-SHA-256 over digest,
-//! compatibility and code, and only bytes that were checked are loaded. A file
-//! that is not as it was written is dropped, and the component compiled again.
+//! Compiled code is native code: a person who can make the host load a file of their own
+//! owns the host. So each file ends with a MAC ([`CodeMac`]), and only bytes that were
+//! checked are loaded. A file that was changed is removed, and the component compiled
+//! again.
 //!
-//! The files together stay within a budget of bytes. When room is needed, those
-//! go first that this build cannot run, then those used least recently; a file's
-//! time of modification is that of its last use.
+//! The files together stay within a budget of bytes. To stay within it, those that this
+//! build cannot run are removed first, then those used least recently; a file's time of
+//! modification is that of its last use.
 //!
 //! ```text
 //! <dir>/key                                   32 random bytes, mode 0600
@@ -15,32 +15,28 @@
 //! ```
 
 use std::fs::{File, OpenOptions};
-use std::hash::{Hash as _, Hasher};
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
-use hmac::{Hmac, KeyInit as _, Mac as _};
 use model::Digest;
-use sha2::{Digest as _, Sha256};
 
-const MAC_BYTES: usize = 32;
-const KEY_BYTES: usize = 32;
+use super::code_mac::{CodeMac, MAC_BYTES};
+
 /// Age at which a draft belongs to a process that ended while it wrote.
 const DRAFT_ABANDONED: Duration = Duration::from_secs(600);
-/// Time without use after which code that this build cannot run goes: another
+/// Time without use after which code that this build cannot run is removed: another
 /// build that shares the directory, as during an update, would use it.
 const FOREIGN_STALE: Duration = Duration::from_secs(24 * 3600);
 
-/// The compiled code this host made.
+/// The compiled code of this host on disk.
 pub(crate) struct DiskCache {
     dir: PathBuf,
-    key: [u8; KEY_BYTES],
-    compatibility: String,
+    mac: CodeMac,
     bytes_max: u64,
-    /// What the files had together when they were last looked at.
+    /// Bytes of all files together when they were last listed.
     bytes: AtomicU64,
 }
 
@@ -66,18 +62,17 @@ impl DiskCache {
             std::fs::set_permissions(dir, std::fs::Permissions::from_mode(0o700))?;
         }
         let cache = Self {
-            key: key(&dir.join("key"))?,
-            compatibility: compatibility(engine),
+            mac: CodeMac::open(&dir.join("key"), engine)?,
             dir: compiled,
             bytes_max,
             bytes: AtomicU64::new(0),
         };
         cache.tidy(file_time())?;
-        cache.make_room(0)?;
+        cache.shrink_for(0)?;
         Ok(cache)
     }
 
-    /// Returns what the files have together.
+    /// Returns the bytes of all files together.
     pub(crate) fn bytes(&self) -> u64 {
         self.bytes.load(Ordering::Relaxed)
     }
@@ -100,12 +95,10 @@ impl DiskCache {
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes).ok()?;
         let code_bytes = bytes.len().checked_sub(MAC_BYTES);
-        let intact = code_bytes.is_some_and(|end| {
-            let (code, mac) = bytes.split_at(end);
-            self.mac(digest, code).verify_slice(mac).is_ok()
-        });
-        if let (true, Some(end)) = (intact, code_bytes) {
-            // Only the order in which files go depends on it.
+        if let Some(end) = code_bytes
+            && self.mac.verifies(digest, &bytes[..end], &bytes[end..])
+        {
+            // Only the order in which files are removed depends on it.
             let _ = file.set_modified(file_time());
             bytes.truncate(end);
             return Some(bytes);
@@ -115,7 +108,7 @@ impl DiskCache {
         None
     }
 
-    /// Keeps the code of a component, removing others to make room for it.
+    /// Writes the code of a component, removing others so that it fits.
     pub(crate) fn put(&self, digest: &Digest, code: &[u8]) -> io::Result<()> {
         let path = self.path(digest);
         let wanted = (code.len() + MAC_BYTES) as u64;
@@ -125,11 +118,11 @@ impl DiskCache {
                 self.bytes_max
             )));
         }
-        self.make_room(wanted)?;
+        self.shrink_for(wanted)?;
         // Another process may write the same file: each writes its own and
         // the last one to be renamed stays, whole.
         let draft = path.with_extension(format!("{}.new", std::process::id()));
-        let mac = self.mac(digest, code).finalize().into_bytes();
+        let mac = self.mac.compute(digest, code);
         let mut file = OpenOptions::new()
             .write(true)
             .create(true)
@@ -149,9 +142,9 @@ impl DiskCache {
         Ok(())
     }
 
-    /// Drops the code of a component.
+    /// Removes the code of a component.
     pub(crate) fn remove(&self, digest: &Digest) {
-        // What is left behind is refused the next time as well.
+        // A file that cannot be removed fails the check again the next time.
         let _ = remove(&self.path(digest));
     }
 
@@ -174,7 +167,7 @@ impl DiskCache {
     }
 
     /// Removes files until `wanted` more bytes stay within the budget.
-    fn make_room(&self, wanted: u64) -> io::Result<()> {
+    fn shrink_for(&self, wanted: u64) -> io::Result<()> {
         let mut files = self.files()?;
         let mut bytes: u64 = files.iter().map(|file| file.bytes).sum();
         files.sort_unstable_by_key(|file| (file.is_ours, file.used));
@@ -191,7 +184,7 @@ impl DiskCache {
 
     /// Lists the files of the cache.
     fn files(&self) -> io::Result<Vec<CachedFile>> {
-        let ours = format!("-{}.cwasm", self.compatibility);
+        let ours = format!("-{}.cwasm", self.mac.compatibility());
         let mut files = Vec::new();
         for entry in std::fs::read_dir(&self.dir)? {
             let entry = entry?;
@@ -214,23 +207,14 @@ impl DiskCache {
     fn path(&self, digest: &Digest) -> PathBuf {
         let digest = hex::encode(digest.0);
         self.dir
-            .join(format!("{digest}-{}.cwasm", self.compatibility))
-    }
-
-    fn mac(&self, digest: &Digest, code: &[u8]) -> Hmac<Sha256> {
-        let mut mac = Hmac::<Sha256>::new_from_slice(&self.key)
-            .expect("invariant: HMAC takes keys of any length");
-        mac.update(&digest.0);
-        mac.update(self.compatibility.as_bytes());
-        mac.update(code);
-        mac
+            .join(format!("{digest}-{}.cwasm", self.mac.compatibility()))
     }
 }
 
 /// Returns the time files are stamped with.
 #[expect(
     clippy::disallowed_methods,
-    reason = "times of files are of this machine's clock, and only the order in which files go depends on them"
+    reason = "times of files are of this machine's clock, and only the order in which files are removed depends on them"
 )]
 fn file_time() -> SystemTime {
     SystemTime::now()
@@ -242,51 +226,6 @@ fn remove(path: &Path) -> io::Result<()> {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),
     }
-}
-
-/// Reads the key of this host, or makes one.
-fn key(path: &Path) -> io::Result<[u8; KEY_BYTES]> {
-    let mut key = [0; KEY_BYTES];
-    let made = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path);
-    match made {
-        Ok(mut file) => {
-            File::open("/dev/urandom")?.read_exact(&mut key)?;
-            file.write_all(&key)?;
-        }
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-            let read = File::open(path)?.read_exact(&mut key);
-            // Cut short by a crash, or being written by another process right
-            // now: without a whole key nothing in the cache counts.
-            if read.is_err() {
-                std::fs::remove_file(path)?;
-                return self::key(path);
-            }
-        }
-        Err(error) => return Err(error),
-    }
-    Ok(key)
-}
-
-/// Names what compiled code depends on: the version and settings of wasmtime
-/// and the processor.
-fn compatibility(engine: &wasmtime::Engine) -> String {
-    struct Sha(Sha256);
-    impl Hasher for Sha {
-        fn write(&mut self, bytes: &[u8]) {
-            self.0.update(bytes);
-        }
-        fn finish(&self) -> u64 {
-            0
-        }
-    }
-    let mut sha = Sha(Sha256::new());
-    engine.precompile_compatibility_hash().hash(&mut sha);
-    let full: [u8; 32] = sha.0.finalize().into();
-    hex::encode(&full[..8])
 }
 
 #[cfg(test)]
@@ -312,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn the_files_stay_within_the_budget_and_the_least_recently_used_go() {
+    fn the_files_stay_within_the_budget_by_removing_the_least_recently_used() {
         let (dir, _) = cache();
         let cache = open(&dir, 3 * (100 + 32));
         let code = [7; 100];
@@ -352,7 +291,7 @@ mod tests {
         let cache = open(&dir, 1 << 20);
         assert!(!draft.exists() && !old.exists());
         assert!(busy.exists() && recent.exists());
-        // What this build cannot run goes first.
+        // Code that this build cannot run is removed first.
         let cache_bytes = cache.bytes();
         let cache = open(&dir, cache_bytes - 1);
         assert!(!recent.exists() || !busy.exists());
@@ -370,7 +309,7 @@ mod tests {
         assert_eq!(
             cache.get(&two),
             None,
-            "a file under another name is no code of that name"
+            "a file under another name is not code of that name"
         );
     }
 
@@ -404,12 +343,9 @@ mod tests {
     }
 
     #[test]
-    fn nobody_else_can_read_the_key() {
-        let (dir, cache) = cache();
-        let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
-        assert_eq!(mode(&dir.path().join("cache")), 0o700);
-        assert_eq!(mode(&dir.path().join("cache/key")), 0o600);
-        let again = key(&dir.path().join("cache/key")).unwrap();
-        assert_eq!(again, cache.key);
+    fn only_this_user_can_read_the_directory() {
+        let (dir, _cache) = cache();
+        let metadata = std::fs::metadata(dir.path().join("cache")).unwrap();
+        assert_eq!(metadata.permissions().mode() & 0o777, 0o700);
     }
 }

@@ -18,6 +18,7 @@ use super::Loaded;
 use super::disk_cache::DiskCache;
 use super::load_failures::LoadFailures;
 use super::memory_cache::{MemoryCache, MemoryCacheFull};
+use crate::component::Error;
 use crate::component::compile::{CompileError, CompileProgress, Compiler, SMALL_BYTES_MAX};
 use crate::component::inspect::{PublishRefusal, digest};
 use crate::component::wasm::WasmEngine;
@@ -47,11 +48,25 @@ pub(crate) enum LoadError {
     Unavailable(Digest, String),
 }
 
+impl LoadError {
+    /// Returns why the component is refused.
+    ///
+    /// # Errors
+    ///
+    /// If the host or the database failed.
+    pub(crate) fn refusal(self) -> Result<PublishRefusal, Error> {
+        match self {
+            Self::Rejected(refusal) | Self::Refused(refusal) => Ok(refusal),
+            Self::Unavailable(..) => Err(Error::Unavailable(self.to_string())),
+        }
+    }
+}
+
 /// Where a component's bytes are.
 pub(crate) enum ComponentSource {
-    /// Here.
+    /// They were given with the request.
     Bytes(Arc<[u8]>),
-    /// In the database.
+    /// They are read from the database.
     Database(Engine),
 }
 
@@ -85,8 +100,7 @@ pub(crate) struct Registry {
 }
 
 impl Registry {
-    /// Opens a registry of components whose sandboxes have `limits` and take their
-    /// part of `room`; without a directory nothing is kept on disk.
+    /// Opens a registry of components whose sandboxes have `limits` and share `budget`; without a directory nothing is kept on disk.
     pub(crate) fn open(
         wasm: WasmEngine,
         budget: Arc<SandboxBudget>,
@@ -149,7 +163,7 @@ impl Registry {
         self.failures.lock().current(digest).cloned()
     }
 
-    /// Returns where a component stands that is to be compiled.
+    /// Returns how far a component is that is to be compiled.
     pub(crate) fn progress(&self, digest: &Digest) -> Option<CompileProgress> {
         self.compiler.progress(digest)
     }
@@ -166,7 +180,7 @@ impl Registry {
         let loaded = self
             .load(wanted, ComponentSource::Database(engine.clone()))
             .await?;
-        // Not kept if there was no room, or dropped again in the meantime.
+        // Not kept if it did not fit, or dropped again in the meantime.
         if self.ready(&wanted).is_none() {
             self.keep(&loaded)?;
         }
@@ -230,7 +244,7 @@ impl Registry {
     fn note(&self, digest: Digest, loaded: &Result<Arc<Loaded>, LoadError>) {
         let mut failures = self.failures.lock();
         match loaded {
-            // Not if it was only checked and found no room to stay.
+            // Not if it was only checked and did not fit.
             Ok(_) if self.ready(&digest).is_some() => failures.clear(&digest),
             Ok(_) => {}
             Err(error) => {
@@ -328,8 +342,7 @@ impl Registry {
         Ok(self.keep_if_it_fits(loaded))
     }
 
-    /// Keeps a component in memory if there is room: one that is only checked
-    /// need not stay.
+    /// Keeps a component in memory if it fits: one that is only checked need not stay.
     fn keep_if_it_fits(&self, loaded: Loaded) -> Arc<Loaded> {
         let loaded = Arc::new(loaded);
         if let Err(full) = self.in_memory.lock().put(loaded.clone()) {
@@ -348,7 +361,7 @@ impl Registry {
         if self.ready(&digest).is_some() {
             return Ok(());
         }
-        let fits = self.in_memory.lock().could_take(bytes);
+        let fits = self.in_memory.lock().check_fits(bytes);
         fits.map_err(|full| self.memory_full(digest, full))
     }
 

@@ -1,8 +1,7 @@
-//! What did not work and when it is tried again.
+//! Components that could not be loaded, and when they are tried again.
 //!
-//! What the compiler said about a component holds for good. All else may have
-//! been the host, so it is tried again: later each time, and never more than an
-//! hour later.
+//! A refusal by the compiler is final. Every other failure may be caused by the host, so
+//! the component is tried again: later each time, and within an hour at most.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -14,12 +13,13 @@ use super::LoadError;
 /// Most components remembered, each kind by itself.
 const REMEMBERED_MAX: usize = 1024;
 
-/// The host's fault, or the database's.
+/// First and longest pause after a fault of the host or the database.
 const FAULT: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
-/// Compiling took more than this host gives: trying costs that much again.
+/// First and longest pause after compiling took more than this host gives, since trying
+/// again costs as much.
 const EXCESS: (Duration, Duration) = (Duration::from_secs(60), Duration::from_secs(3600));
 
-/// What did not work.
+/// Components that could not be loaded.
 #[derive(Default)]
 pub(super) struct LoadFailures(HashMap<Digest, LoadFailure>);
 
@@ -67,7 +67,7 @@ impl LoadFailures {
         stands.then_some(&failure.error)
     }
 
-    /// Gives up what is tried again soonest, or else any.
+    /// Removes the failure that is tried again soonest, or else any.
     fn forget_one(&mut self) {
         let soonest = self
             .0

@@ -1,8 +1,8 @@
 //! Components in memory, within a budget of bytes.
 //!
-//! What nothing holds is dropped, least recently used first, when room is
-//! needed. What a route or a running sandbox holds stays: dropping it here would
-//! free nothing. If all that is left is held, there is no room.
+//! Components that no route and no running sandbox holds are dropped, least recently used
+//! first, to stay within the budget. The others stay: dropping them here would free
+//! nothing. If they fill the budget, no further component is accepted.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use model::Digest;
 
 use super::Loaded;
 
-/// Components in memory.
+/// The components in memory, within a budget of bytes.
 pub(super) struct MemoryCache {
     entries: HashMap<Digest, Entry>,
     bytes: u64,
@@ -24,7 +24,7 @@ struct Entry {
     used: u64,
 }
 
-/// All room is taken by components in use.
+/// Components in use fill the budget.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "its compiled code of {bytes} bytes finds no room: {held} of {max} are held by components that are routed to or run (runtime.loaded_bytes_max). Route fewer components to kinds, or raise the setting"
@@ -53,8 +53,8 @@ impl MemoryCache {
         Some(entry.component.clone())
     }
 
-    /// Says whether `bytes` would find room, were all that is not held dropped.
-    pub(super) fn could_take(&self, bytes: u64) -> Result<(), MemoryCacheFull> {
+    /// Checks that `bytes` fit beside the components in use.
+    pub(super) fn check_fits(&self, bytes: u64) -> Result<(), MemoryCacheFull> {
         let held = self
             .entries
             .values()
@@ -71,12 +71,12 @@ impl MemoryCache {
         })
     }
 
-    /// Keeps a component, dropping what it takes to make room.
+    /// Adds a component, dropping unused ones as needed.
     pub(super) fn put(&mut self, component: Arc<Loaded>) -> Result<(), MemoryCacheFull> {
         if self.entries.contains_key(&component.digest) {
             return Ok(());
         }
-        self.could_take(component.bytes)?;
+        self.check_fits(component.bytes)?;
         while self.bytes.saturating_add(component.bytes) > self.bytes_max {
             let oldest = self
                 .entries
@@ -85,7 +85,7 @@ impl MemoryCache {
                 .min_by_key(|(_, entry)| entry.used)
                 .map(|(digest, _)| *digest);
             let Some(oldest) = oldest.and_then(|digest| self.entries.remove(&digest)) else {
-                return self.could_take(component.bytes);
+                return self.check_fits(component.bytes);
             };
             self.bytes -= oldest.component.bytes;
         }

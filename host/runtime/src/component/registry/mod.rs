@@ -1,10 +1,10 @@
 //! Components this host can run, by digest.
 //!
 //! ```text
-//!             ready?        cached code        bytes of the component
-//!  wanted ──▶ shelf ──no──▶ cache ────no────▶ compiler ──▶ cache
-//!               ▲             └────────┬─────────┘
-//!               └── kept, within its budget ◀── linked and checked
+//!               cached?              cached?           bytes of the component
+//!  wanted ──▶ memory cache ──no──▶ disk cache ──no──▶ compiler ──▶ disk cache
+//!               ▲                      └───────┬────────┘
+//!               └── within its budget ◀── linked and checked
 //! ```
 //!
 //! Bytes come from the database and are hashed again; compiled code comes from
@@ -12,6 +12,7 @@
 //! the host, one for each digest. No caller owns it: it continues when the callers
 //! that wait for it leave, and later callers join it.
 
+mod code_mac;
 mod disk_cache;
 mod link;
 mod load;

@@ -37,8 +37,8 @@ struct Ticker {
 impl WasmEngine {
     /// Builds the engine and starts its ticker.
     ///
-    /// A pool for which the system has not the addresses is made smaller; what is left
-    /// says [`Self::size`].
+    /// A pool for which the system lacks addresses is made smaller; [`Self::size`] returns
+    /// the result.
     ///
     /// # Errors
     ///
@@ -71,7 +71,7 @@ impl WasmEngine {
         })
     }
 
-    /// Returns the engine.
+    /// Returns the engine of wasmtime.
     pub fn engine(&self) -> &Engine {
         &self.engine
     }
@@ -81,7 +81,7 @@ impl WasmEngine {
         self.pooled
     }
 
-    /// Returns how large the pool is, or what takes its place if there is none.
+    /// Returns how large the pool is; without one, how large it would be.
     pub fn size(&self) -> PoolSize {
         self.size
     }
@@ -121,8 +121,7 @@ fn pooled(size: &PoolSize, limits: &SandboxLimits) -> wasmtime::Result<Engine> {
     let bytes = |bytes: u64| usize::try_from(bytes).unwrap_or(usize::MAX);
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(size.sandboxes)
-        // They are only counted, and what they take of memory is part of what a
-        // component needs.
+        // They are only counted; their memory is part of the footprint of a component.
         .total_core_instances(size.sandboxes.saturating_mul(limits.instances_max))
         .total_memories(size.memories)
         .total_tables(size.tables)
