@@ -99,7 +99,7 @@ async fn a_guest_that_hoards_memory_is_stopped() {
 }
 
 #[tokio::test]
-async fn a_trap_carries_its_backtrace_and_what_the_guest_said() {
+async fn a_trap_carries_its_backtrace_and_standard_error() {
     let failure = failure("trapper", "panic", InvokeSettings::default()).await;
     assert_eq!(
         (failure.class, failure.code.as_str()),
@@ -116,7 +116,7 @@ async fn a_trap_carries_its_backtrace_and_what_the_guest_said() {
 }
 
 #[tokio::test]
-async fn a_stack_that_overflows_is_no_ordinary_trap() {
+async fn a_stack_overflow_is_told_apart_from_other_traps() {
     let failure = failure("deep-recursion", "", InvokeSettings::default()).await;
     assert_eq!(
         (failure.class, failure.code.as_str()),
@@ -125,7 +125,7 @@ async fn a_stack_that_overflows_is_no_ordinary_trap() {
 }
 
 #[tokio::test]
-async fn a_result_above_the_bound_is_refused_whatever_stops_it() {
+async fn a_result_above_any_of_the_bounds_is_refused() {
     for bytes in ["2097152", "8388608"] {
         let failure = failure("giant-result", bytes, InvokeSettings::default()).await;
         assert_eq!(failure.code, "result_too_large", "{}", failure.message);
@@ -170,7 +170,7 @@ async fn a_component_of_another_world_is_refused_by_name() {
 }
 
 #[tokio::test]
-async fn a_service_is_not_invoked_and_it_is_said_how_to_run_it() {
+async fn a_service_is_not_invoked_and_the_refusal_explains_how_to_run_it() {
     let refusal = invoke(
         InvokeSettings::default(),
         &testkit::guest("spelling"),

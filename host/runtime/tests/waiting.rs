@@ -67,7 +67,7 @@ fn resumption(reason: SuspensionCloseReason, signals: Vec<ReceivedSignal>) -> Re
 }
 
 #[tokio::test]
-async fn a_suspension_ends_the_attempt_and_says_what_it_waits_for() {
+async fn a_suspension_ends_the_attempt_and_reports_its_waitpoints() {
     let input = r#"{"service": "payments", "version": "1.4.2"}"#;
     let report = run("approval", input, None).await;
     assert_eq!(report.outcome, AttemptEnd::Recorded);
@@ -86,7 +86,7 @@ async fn a_suspension_ends_the_attempt_and_says_what_it_waits_for() {
 }
 
 #[tokio::test]
-async fn a_handler_goes_on_with_its_state_and_the_signals_that_came() {
+async fn a_handler_resumes_with_its_state_and_the_signals_received() {
     let input = r#"{"service": "payments", "version": "1.4.2"}"#;
     let decided = async |resumption| -> Value {
         let result = completed("approval", input, Some(resumption)).await;

@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn what_exceeds_the_bounds_is_counted_in_one_closing_line() {
+    fn records_beyond_the_bounds_are_counted_in_one_closing_line() {
         let mut log = AttemptLog::new(4096, 2);
         for _ in 0..5 {
             log.record(0, LogSource::Level("info"), b"abc");
@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn no_more_is_kept_of_a_flood_than_of_its_lines() {
+    fn a_flood_is_bounded_in_memory_as_well() {
         let mut log = AttemptLog::new(64 << 10, 2000);
         for _ in 0..4 {
             for source in [LogSource::Stdout, LogSource::Stderr] {

@@ -233,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn memory_tables_and_what_the_host_keeps_have_one_bound() {
+    fn memories_tables_and_host_objects_have_one_bound() {
         let mut meter = Meter::new(SandboxLimits::default());
         assert!(grow(&mut meter, 0, 60 * MIB).unwrap());
         assert!(meter.grow_table(0, 1_000).unwrap());

@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_asked_for_is_had_if_the_machine_can_hold_it() {
+    fn the_requested_size_is_used_if_the_machine_can_hold_it() {
         let size = size(312, 12 << 30);
         assert_eq!((size.sandboxes, size.bound), (312, PoolBound::Asked));
         assert_eq!((size.memories, size.tables), (1248, 2496));
@@ -181,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_pool_keeps_is_less_than_half_of_the_budget() {
+    fn the_pool_keeps_less_than_half_of_the_budget() {
         for memory_bytes in [128 << 20, 512 << 20, 4 << 30, 64 << 30] {
             for asked in [1, 16, 312, 10_000] {
                 let size = size(asked, memory_bytes);
@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sandbox_that_has_all_it_may_have_fits_into_the_smallest_pool() {
+    fn the_largest_sandbox_fits_into_the_smallest_pool() {
         let limits = SandboxLimits::default();
         let size = size(1, 64 << 20);
         assert!(size.memories / 4 * 3 >= limits.memories_max);

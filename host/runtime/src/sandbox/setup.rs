@@ -12,11 +12,11 @@ use crate::settings::SandboxLimits;
 
 /// What a sandbox is opened with.
 pub(crate) struct SandboxSetup {
-    /// What the guest's calls reach.
+    /// The engine, or what takes its place.
     pub(crate) backend: Backend,
-    /// What it may use.
+    /// Limits of the sandbox.
     pub(crate) limits: SandboxLimits,
-    /// Bounds of the instance: on inputs and results.
+    /// Limits of the instance: on inputs and results.
     pub(crate) instance_limits: Limits,
     /// Its part of the budget of the host.
     pub(crate) reservation: Arc<Reservation>,

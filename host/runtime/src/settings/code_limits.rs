@@ -1,8 +1,8 @@
-//! What compiling components and keeping their code may take, and where it happens.
+//! Limits of compiling and of compiled code, and where components are compiled.
 
 use std::path::PathBuf;
 
-/// What compiling and keeping compiled code may take.
+/// Limits of compiling and of compiled code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CodeLimits {
     /// Most bytes one component compiles to.
@@ -15,7 +15,7 @@ pub struct CodeLimits {
     /// Most processor time one component takes to compile, in milliseconds,
     /// rounded up to whole seconds.
     pub compile_cpu_ms_max: u32,
-    /// Most address space of the process that compiles one.
+    /// Most address space of the process that compiles one, in bytes.
     pub compile_memory_bytes_max: u64,
 }
 

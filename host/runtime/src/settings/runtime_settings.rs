@@ -1,4 +1,4 @@
-//! How guests are run on this host.
+//! Settings of the runtime of a host.
 
 use std::path::PathBuf;
 
@@ -6,16 +6,16 @@ use serde::{Deserialize, Serialize};
 
 use super::{CodeLimits, CompileIn, SandboxLimits};
 
-/// How handlers and services are run on this host.
+/// Settings of the runtime of a host.
 #[derive(Debug, Clone)]
 pub struct RuntimeSettings {
     /// Directory of compiled code; no other user should be able to write there.
     pub cache_dir: PathBuf,
-    /// Where components are compiled.
+    /// Whether components are compiled in a child process.
     pub compiler: CompileIn,
-    /// What compiling and keeping compiled code may take.
+    /// Limits of compiling and of compiled code.
     pub code: CodeLimits,
-    /// What one sandbox may use.
+    /// Limits of one sandbox.
     pub limits: SandboxLimits,
     /// Where sandboxes get their memory from.
     pub pooling: Pooling,

@@ -1,8 +1,8 @@
-//! What one sandbox may use.
+//! Limits of one sandbox.
 
 use serde::{Deserialize, Serialize};
 
-/// Bounds of one sandbox.
+/// Limits of one sandbox.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct SandboxLimits {

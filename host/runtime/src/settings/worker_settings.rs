@@ -1,4 +1,4 @@
-//! What one worker does.
+//! Settings of one worker.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -7,12 +7,12 @@ use std::sync::Arc;
 /// as a relative URL.
 pub const CALLBACK_PREFIX: &str = "/v1/callbacks/";
 
-/// What one worker does.
+/// Settings of one worker.
 #[derive(Debug, Clone)]
 pub struct WorkerSettings {
     /// Name of the worker in leases and events.
     pub instance_id: String,
-    /// Lanes it claims from; every lane if empty.
+    /// Lanes it claims from; all lanes if empty.
     pub lanes: Vec<String>,
     /// Attempts it runs at the same time.
     pub slots: u32,

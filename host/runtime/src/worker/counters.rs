@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 /// Powers of two of microseconds: the last one is above an hour.
 const BUCKETS: usize = 32;
 
-/// What happened since the start.
+/// Counts since the start of the runtime.
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
     pub(crate) started: AtomicU64,

@@ -37,7 +37,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn of_many_lines_of_a_kind_one_is_logged() {
+    fn one_of_many_lines_of_a_kind_is_logged() {
         let throttle = LogThrottle::default();
         assert_eq!(throttle.allow(), Some(0));
         let allowed = (0..1000).filter(|_| throttle.allow().is_some()).count();

@@ -44,7 +44,7 @@ const UNABLE: u8 = 4;
 /// Exit code: the memory was used up.
 const MEMORY: u8 = 5;
 
-/// What compiling one component may take.
+/// Limits of compiling one component.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct CompileLimits {
     pub(crate) cpu_seconds: u64,
@@ -342,7 +342,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn only_what_the_compiler_said_is_the_components_fault() {
+    async fn only_a_verdict_of_the_compiler_is_the_components_fault() {
         let of = async |script: &str| by_script(script, ALLOWED).await.unwrap_err();
         for (script, expected) in [
             ("echo no >&2; exit 3", "rejected"),
@@ -367,7 +367,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_the_compiler_says_is_cut() {
+    async fn the_output_of_the_compiler_is_cut() {
         let script = "head -c 50000000 /dev/zero | tr '\\0' x >&2; exit 3";
         let said = by_script(script, ALLOWED).await.unwrap_err().to_string();
         assert!(said.len() < 3000, "{} bytes", said.len());

@@ -201,7 +201,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn needs_are_found_behind_the_code_they_were_put_behind() {
+    fn a_footprint_is_read_back_from_behind_the_code() {
         let footprint = Footprint {
             core_instances: 34,
             memories: 2,

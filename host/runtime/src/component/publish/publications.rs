@@ -61,7 +61,7 @@ pub enum Publication {
 /// Publishing that has not ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PublishProgress {
-    /// What is being published.
+    /// Digest of the component that is being published.
     pub digest: Digest,
     /// Time since it was asked for.
     pub elapsed: Duration,
@@ -69,7 +69,7 @@ pub struct PublishProgress {
     pub compiler: Option<CompileProgress>,
 }
 
-/// What this host publishes, and what it published lately.
+/// The components this host publishes now, and the ends of the latest ones.
 pub(crate) struct Publications {
     engine: Engine,
     registry: Arc<Registry>,
@@ -85,7 +85,7 @@ struct Jobs {
 struct Job {
     since: Instant,
     bytes: usize,
-    /// What waits to be routed.
+    /// Kinds and weights that are yet to be routed.
     routes: Mutex<Vec<(String, u32)>>,
     task: Mutex<Option<AbortHandle>>,
     end: watch::Sender<Option<PublishEnd>>,

@@ -62,7 +62,7 @@ impl LoadError {
     }
 }
 
-/// Where a component's bytes are.
+/// Source of the bytes of a component.
 pub(crate) enum ComponentSource {
     /// They were given with the request.
     Bytes(Arc<[u8]>),
@@ -72,7 +72,7 @@ pub(crate) enum ComponentSource {
 
 type Loading = Shared<BoxFuture<'static, Result<Arc<Loaded>, LoadError>>>;
 
-/// What the registry does and holds, at one moment.
+/// Counts of what the registry did and has.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct RegistryStats {
     pub(crate) compiles: u64,

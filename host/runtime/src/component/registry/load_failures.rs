@@ -87,7 +87,7 @@ mod tests {
     const ONE: Digest = Digest([1; 32]);
 
     #[test]
-    fn only_a_rejection_is_remembered_for_good() {
+    fn only_a_rejection_is_remembered_for_ever() {
         let mut failures = LoadFailures::default();
         let rejected = LoadError::Rejected(PublishRefusal::TwoWorlds);
         assert_eq!(failures.note(ONE, &rejected), None);
@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_remembered_is_bounded() {
+    fn the_number_of_remembered_failures_is_bounded() {
         let mut failures = LoadFailures::default();
         for n in 0..2 * REMEMBERED_MAX {
             let mut bytes = [0; 32];

@@ -84,7 +84,7 @@ async fn imports_of_another_type_are_refused_by_name() {
 }
 
 #[tokio::test]
-async fn what_exceeds_a_sandbox_names_the_setting_and_raising_it_helps() {
+async fn a_component_too_large_for_a_sandbox_fits_once_the_named_setting_is_raised() {
     let default = SandboxLimits::default;
     let cases = [
         (
@@ -241,7 +241,7 @@ async fn every_interface_that_may_be_imported_is_linked() {
 }
 
 #[tokio::test]
-async fn data_far_apart_compiles_to_little() {
+async fn sparse_data_compiles_to_little() {
     let component = HandmadeComponent {
         instances: vec![256; 3],
         far_data: true,
@@ -285,7 +285,7 @@ async fn one_component_is_compiled_once_however_many_ask() {
 }
 
 #[test]
-fn memory_is_kept_within_its_budget_and_what_is_held_stays() {
+fn the_memory_cache_stays_within_its_budget_and_keeps_components_in_use() {
     let of = |n: u8, bytes| Arc::new(Loaded::of_size(Digest([n; 32]), bytes));
     let mut cache = MemoryCache::new(300);
     for n in 1..=3 {

@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_kept_is_charged_until_its_handle_is_dropped() {
+    fn an_entry_is_charged_until_its_handle_is_dropped() {
         let (mut meter, mut handles) = (meter(), Handles::new(100));
         for _ in 0..1000 {
             let handle = handles.push(&mut meter, text(3 * MIB)).unwrap();
