@@ -16,6 +16,7 @@ use super::bindings::flowhost::engine::executions::{
 };
 use super::bindings::flowhost::engine::types::Payload;
 use super::convert::{Bounds, check_text, given, payload, payload_bytes, text_bytes, timestamp_ms};
+use super::setters::setters;
 use super::store::{Caller, HostResource};
 use super::{ExecutionsCallError, State};
 
@@ -115,33 +116,16 @@ impl HostRequest for State {
         })
     }
 
-    fn set_lane(&mut self, request: Resource<Request>, lane: String) -> wasmtime::Result<()> {
-        self.called(lane.len())?;
-        self.change(&request, |request| {
+    setters! { Request:
+        set_lane(lane: String, lane.len()) request => {
             request.lane = request.bounds.hold(model::lane_name(&lane).map(|()| lane));
-        })
-    }
-
-    fn set_priority(&mut self, request: Resource<Request>, priority: u16) -> wasmtime::Result<()> {
-        self.called(0)?;
-        self.change(&request, |request| request.priority = priority)
-    }
-
-    fn set_idempotency_key(
-        &mut self,
-        request: Resource<Request>,
-        key: String,
-    ) -> wasmtime::Result<()> {
-        self.called(key.len())?;
-        self.change(&request, |request| {
+        };
+        set_priority(priority: u16, 0) request => request.priority = priority;
+        set_idempotency_key(key: String, key.len()) request => {
             let max = Limits::KEY_BYTES_MAX;
             request.idempotency_key = request.bounds.text("idempotency_key", key, max);
-        })
-    }
-
-    fn set_delay_ms(&mut self, request: Resource<Request>, delay_ms: u32) -> wasmtime::Result<()> {
-        self.called(0)?;
-        self.change(&request, |request| request.delay_ms = Some(delay_ms))
+        };
+        set_delay_ms(delay_ms: u32, 0) request => request.delay_ms = Some(delay_ms);
     }
 
     fn set_tag(

@@ -12,6 +12,7 @@ mod complete;
 pub(crate) mod convert;
 mod executions;
 mod log;
+mod setters;
 mod signal;
 mod store;
 mod suspend;

@@ -13,6 +13,7 @@ use super::bindings::flowhost::engine::signal::{
 };
 use super::bindings::flowhost::engine::types;
 use super::convert::{Bounds, payload, payload_bytes, received, signals_bytes, text_bytes};
+use super::setters::setters;
 use super::store::{HostResource, refused};
 use super::{LeaseCallError, LeaseHandle, SignalCallError, State};
 
@@ -85,57 +86,24 @@ impl HostSignal for State {
         })
     }
 
-    fn set_payload(
-        &mut self,
-        signal: Resource<Signal>,
-        payload: types::Payload,
-    ) -> wasmtime::Result<()> {
-        self.called(payload_bytes(&payload))?;
-        self.change(&signal, |signal| {
+    setters! { Signal:
+        set_payload(payload: types::Payload, payload_bytes(&payload)) signal => {
             let max = Limits::SIGNAL_BYTES_MAX;
             signal.payload = signal.bounds.payload("payload", payload, max);
-        })
-    }
-
-    fn set_category(&mut self, signal: Resource<Signal>, category: String) -> wasmtime::Result<()> {
-        self.called(category.len())?;
-        self.change(&signal, |signal| {
+        };
+        set_category(category: String, category.len()) signal => {
             let max = Limits::SIGNAL_TEXT_BYTES_MAX;
             signal.category = signal.bounds.text("category", category, max);
-        })
-    }
-
-    fn set_correlation_id(
-        &mut self,
-        signal: Resource<Signal>,
-        correlation_id: String,
-    ) -> wasmtime::Result<()> {
-        self.called(correlation_id.len())?;
-        self.change(&signal, |signal| {
+        };
+        set_correlation_id(id: String, id.len()) signal => {
             let max = Limits::SIGNAL_TEXT_BYTES_MAX;
-            signal.correlation_id = signal.bounds.text("correlation_id", correlation_id, max);
-        })
-    }
-
-    fn set_idempotency_key(
-        &mut self,
-        signal: Resource<Signal>,
-        key: String,
-    ) -> wasmtime::Result<()> {
-        self.called(key.len())?;
-        self.change(&signal, |signal| {
+            signal.correlation_id = signal.bounds.text("correlation_id", id, max);
+        };
+        set_idempotency_key(key: String, key.len()) signal => {
             let max = Limits::KEY_BYTES_MAX;
             signal.idempotency_key = signal.bounds.text("idempotency_key", key, max);
-        })
-    }
-
-    fn set_dedup_ttl_ms(
-        &mut self,
-        signal: Resource<Signal>,
-        dedup_ttl_ms: u32,
-    ) -> wasmtime::Result<()> {
-        self.called(0)?;
-        self.change(&signal, |signal| signal.dedup_ttl_ms = Some(dedup_ttl_ms))
+        };
+        set_dedup_ttl_ms(ttl_ms: u32, 0) signal => signal.dedup_ttl_ms = Some(ttl_ms);
     }
 
     async fn deliver(

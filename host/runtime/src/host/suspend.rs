@@ -21,6 +21,7 @@ use super::bindings::flowhost::engine::suspend::{
 };
 use super::bindings::flowhost::engine::types::Payload;
 use super::convert::{self, Bounds, payload_bytes, resumption_bytes, text_bytes, texts_bytes};
+use super::setters::setters;
 use super::store::{HostResource, refused};
 use super::{HeldLease, LeaseHandle, State, SuspendCallError};
 
@@ -125,107 +126,36 @@ impl HostRequest for State {
         })
     }
 
-    fn set_reason(
-        &mut self,
-        request: Resource<SuspendRequest>,
-        reason: wit::Reason,
-    ) -> wasmtime::Result<()> {
-        self.called(0)?;
-        self.change(&request, |request| {
-            request.reason = convert::suspension_reason(reason)
-        })
-    }
-
-    fn set_timeout_ms(
-        &mut self,
-        request: Resource<SuspendRequest>,
-        timeout_ms: u32,
-    ) -> wasmtime::Result<()> {
-        self.called(0)?;
-        let timeout = SuspensionTimeout::InMs(u64::from(timeout_ms));
-        self.change(&request, |request| request.timeout = Some(timeout))
-    }
-
-    fn set_timeout_at(
-        &mut self,
-        request: Resource<SuspendRequest>,
-        timeout_at: f64,
-    ) -> wasmtime::Result<()> {
-        self.called(0)?;
-        self.change(&request, |request| {
-            let at = request
-                .bounds
-                .hold(convert::time_of("timeout_at", timeout_at));
+    setters! { SuspendRequest:
+        set_reason(reason: wit::Reason, 0) request => {
+            request.reason = convert::suspension_reason(reason);
+        };
+        set_timeout_ms(timeout_ms: u32, 0) request => {
+            request.timeout = Some(SuspensionTimeout::InMs(u64::from(timeout_ms)));
+        };
+        set_timeout_at(timeout_at: f64, 0) request => {
+            let at = request.bounds.hold(convert::time_of("timeout_at", timeout_at));
             request.timeout = at.map(SuspensionTimeout::At);
-        })
-    }
-
-    fn set_timeout_behavior(
-        &mut self,
-        request: Resource<SuspendRequest>,
-        behavior: wit::TimeoutBehavior,
-    ) -> wasmtime::Result<()> {
-        self.called(0)?;
-        let behavior = convert::timeout_behavior(behavior);
-        self.change(&request, |request| {
-            request.timeout_behavior = Some(behavior)
-        })
-    }
-
-    fn set_idempotency_key(
-        &mut self,
-        request: Resource<SuspendRequest>,
-        key: String,
-    ) -> wasmtime::Result<()> {
-        self.called(key.len())?;
-        self.change(&request, |request| {
+        };
+        set_timeout_behavior(behavior: wit::TimeoutBehavior, 0) request => {
+            request.timeout_behavior = Some(convert::timeout_behavior(behavior));
+        };
+        set_idempotency_key(key: String, key.len()) request => {
             let max = Limits::KEY_BYTES_MAX;
             request.idempotency_key = request.bounds.text("idempotency_key", key, max);
-        })
-    }
-
-    fn set_resume_delay_ms(
-        &mut self,
-        request: Resource<SuspendRequest>,
-        delay_ms: u32,
-    ) -> wasmtime::Result<()> {
-        self.called(0)?;
-        self.change(&request, |request| {
+        };
+        set_resume_delay_ms(delay_ms: u32, 0) request => {
             request.policy.resume_delay_ms = Some(u64::from(delay_ms));
-        })
-    }
-
-    fn set_consume_matched_signals(
-        &mut self,
-        request: Resource<SuspendRequest>,
-        consume: bool,
-    ) -> wasmtime::Result<()> {
-        self.called(0)?;
-        self.change(&request, |request| {
+        };
+        set_consume_matched_signals(consume: bool, 0) request => {
             request.policy.consume_matched_signals = consume;
-        })
-    }
-
-    fn set_retain_signal_buffer(
-        &mut self,
-        request: Resource<SuspendRequest>,
-        retain: bool,
-    ) -> wasmtime::Result<()> {
-        self.called(0)?;
-        self.change(&request, |request| {
+        };
+        set_retain_signal_buffer(retain: bool, 0) request => {
             request.policy.retain_signal_buffer_until_closed = retain;
-        })
-    }
-
-    fn set_close_waitpoint_on_resume(
-        &mut self,
-        request: Resource<SuspendRequest>,
-        close: bool,
-    ) -> wasmtime::Result<()> {
-        self.called(0)?;
-        self.change(&request, |request| {
+        };
+        set_close_waitpoint_on_resume(close: bool, 0) request => {
             request.policy.close_waitpoint_on_resume = close;
-        })
+        };
     }
 
     async fn suspend(
