@@ -62,14 +62,10 @@ impl SandboxBudget {
                 reservation,
                 more,
                 answer,
-                is_done: false,
             }
         };
         match tokio::time::timeout(self.growth_wait_max, &mut entry.answer).await {
-            Ok(Ok(answer)) => {
-                entry.is_done = true;
-                answer
-            }
+            Ok(Ok(answer)) => answer,
             Ok(Err(_closed)) => Err(GrowthRefusal::BudgetExhausted),
             Err(_elapsed) => {
                 self.mark_stopping(&mut self.queue(), reservation.state());
@@ -118,20 +114,17 @@ impl SandboxBudget {
     }
 }
 
-/// The place of a waiting growth in the queue, given up when dropped.
+/// The place of a waiting growth in the queue, given up when dropped, unless the answer
+/// was received.
 struct QueueEntry<'a> {
     budget: &'a SandboxBudget,
     reservation: &'a Reservation,
     more: u64,
     answer: oneshot::Receiver<Result<(), GrowthRefusal>>,
-    is_done: bool,
 }
 
 impl Drop for QueueEntry<'_> {
     fn drop(&mut self) {
-        if self.is_done {
-            return;
-        }
         let mut queue = self.budget.queue();
         if let Ok(Ok(())) = self.answer.try_recv() {
             drop(queue);

@@ -42,33 +42,25 @@ impl SandboxBudget {
                 ticket,
                 resources,
                 number,
-                is_done: false,
             }
         };
-        match (&mut entry.number).await {
-            Ok(number) => {
-                entry.is_done = true;
-                Reservation::new(self.clone(), number, resources, demand)
-            }
-            Err(_closed) => unreachable!("invariant: the queue outlives what waits in it"),
-        }
+        let number = (&mut entry.number).await;
+        let number = number.expect("invariant: the queue outlives what waits in it");
+        Reservation::new(self.clone(), number, resources, demand)
     }
 }
 
-/// The place of a waiting opening in the queue, given up when dropped.
+/// The place of a waiting opening in the queue, given up when dropped, unless the number
+/// was received.
 struct QueueEntry<'a> {
     budget: &'a SandboxBudget,
     ticket: u64,
     resources: Resources,
     number: oneshot::Receiver<u64>,
-    is_done: bool,
 }
 
 impl Drop for QueueEntry<'_> {
     fn drop(&mut self) {
-        if self.is_done {
-            return;
-        }
         let mut queue = self.budget.queue();
         let shares = self.resources.shares();
         if self.number.try_recv().is_ok() {

@@ -1,11 +1,10 @@
 //! Runs a handler for one attempt.
 
-use std::pin::pin;
 use std::sync::Arc;
 
-use super::setup::open;
+use super::setup::{call, open};
 use super::{AttemptEnd, Phase, SandboxSetup, Verdict, trap, verdict};
-use crate::attempt::{Attempt, Metered, Stop};
+use crate::attempt::{Attempt, Stop};
 use crate::host::bindings::HandlerPre;
 use crate::host::bindings::flowhost::engine::types::{Failure, Outcome};
 use crate::host::{HeldLease, Role, State};
@@ -23,26 +22,16 @@ pub(crate) async fn run(
     let _reservation = setup.reservation.clone();
     let mut store = open(handler.engine(), Role::Handler(held.clone()), setup);
     let mut phase = Phase::Opening;
-    let answer = {
-        let call = pin!(async {
-            store.data_mut().charge_task()?;
-            let handler = handler.instantiate_async(&mut store).await?;
-            phase = Phase::Running;
-            handler
-                .flowhost_engine_attempt()
-                .call_run(&mut store, &held.task)
-                .await
-        });
-        let call = Metered {
-            call,
-            cpu: &attempt.cpu,
-        };
-        tokio::select! {
-            biased;
-            answer = call => Ok(answer),
-            stop = attempt.stopped() => Err(stop),
-        }
+    let run = async {
+        store.data_mut().charge_task()?;
+        let handler = handler.instantiate_async(&mut store).await?;
+        phase = Phase::Running;
+        handler
+            .flowhost_engine_attempt()
+            .call_run(&mut store, &held.task)
+            .await
     };
+    let answer = call(run, &attempt.cpu, attempt.stopped()).await;
     let outcome = if attempt.is_recorded() {
         AttemptEnd::Recorded
     } else {

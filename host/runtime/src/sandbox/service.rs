@@ -1,11 +1,9 @@
 //! Runs a service until it ends.
 
-use std::pin::pin;
 use std::sync::Arc;
 
-use super::setup::open;
+use super::setup::{call, open};
 use super::{Phase, SandboxSetup};
-use crate::attempt::Metered;
 use crate::host::bindings::worker::WorkerPre;
 use crate::host::{Role, SandboxUsage, ServiceHost, State};
 
@@ -28,22 +26,13 @@ pub(crate) async fn serve(
     let _reservation = setup.reservation.clone();
     let mut store = open(component.engine(), Role::Service(service.clone()), setup);
     let mut phase = Phase::Opening;
-    let answer = {
-        let call = pin!(async {
-            let guest = component.instantiate_async(&mut store).await?;
-            phase = Phase::Running;
-            guest.flowhost_engine_service().call_serve(&mut store).await
-        });
-        let call = Metered {
-            call,
-            cpu: service.cpu(),
-        };
-        tokio::select! {
-            biased;
-            answer = call => answer,
-            stop = service.stopped() => Err(stop.into()),
-        }
+    let serve = async {
+        let guest = component.instantiate_async(&mut store).await?;
+        phase = Phase::Running;
+        guest.flowhost_engine_service().call_serve(&mut store).await
     };
+    let answer = call(serve, service.cpu(), service.stopped()).await;
+    let answer = answer.unwrap_or_else(|stop| Err(stop.into()));
     ServiceExit {
         answer,
         phase,

@@ -1,11 +1,12 @@
 //! Opens a sandbox, and interrupts its guest at each tick.
 
+use std::pin::pin;
 use std::sync::Arc;
 
 use model::Limits;
 use wasmtime::{Store, StoreContextMut, UpdateDeadline};
 
-use crate::attempt::{Attempt, Stop};
+use crate::attempt::{Attempt, CpuMeter, Metered, Stop};
 use crate::host::{Backend, Role, State};
 use crate::memory::Reservation;
 use crate::settings::SandboxLimits;
@@ -37,6 +38,21 @@ pub(super) fn open(engine: &wasmtime::Engine, role: Role, setup: SandboxSetup) -
     store.set_epoch_deadline(1);
     store.epoch_deadline_callback(on_tick);
     store
+}
+
+/// Runs a call of a guest, whose processor time is charged to `cpu`, until it returns or
+/// the guest must stop.
+pub(super) async fn call<T, S>(
+    call: impl Future<Output = T>,
+    cpu: &CpuMeter,
+    stopped: impl Future<Output = S>,
+) -> Result<T, S> {
+    let call = pin!(call);
+    tokio::select! {
+        biased;
+        answer = (Metered { call, cpu }) => Ok(answer),
+        stop = stopped => Err(stop),
+    }
 }
 
 /// Decides at each tick whether the guest continues.

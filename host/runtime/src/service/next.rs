@@ -106,7 +106,7 @@ impl ServiceRun {
 async fn slot(worker: &Worker) -> Result<Slot, AcquireError> {
     let share = worker.service_slots.clone().acquire_owned().await?;
     let slot = worker.slots.clone().acquire_owned().await?;
-    Ok(Slot::of_service(slot, share))
+    Ok(vec![slot, share])
 }
 
 /// Answers a claim whose time has passed, without work or without an answer of the engine.

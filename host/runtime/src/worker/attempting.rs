@@ -11,7 +11,7 @@ use model::{Failure, FailureClass};
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::routes::Readiness;
-use super::{Slot, Worker, recording, reserving};
+use super::{Worker, recording, reserving};
 use crate::attempt::Attempt;
 use crate::component::registry::Loaded;
 use crate::host::bindings::HandlerPre;
@@ -25,7 +25,7 @@ pub(super) fn begin(
     sent: Instant,
     slot: OwnedSemaphorePermit,
 ) {
-    let (attempt, slot) = worker.keep_lease(&claimed, sent, Slot::of_handler(slot));
+    let (attempt, slot) = worker.keep_lease(&claimed, sent, vec![slot]);
     let worker = worker.clone();
     // All of it where the guest runs: every change of threads costs as much as
     // a fresh sandbox. The engine does its input and output elsewhere.

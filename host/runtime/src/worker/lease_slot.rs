@@ -11,30 +11,9 @@ use tokio::sync::OwnedSemaphorePermit;
 use super::Worker;
 use crate::attempt::Attempt;
 
-/// A slot of the worker.
-pub(crate) struct Slot {
-    _slot: OwnedSemaphorePermit,
-    /// For a service: its share of the slots that services may have together.
-    _share: Option<OwnedSemaphorePermit>,
-}
-
-impl Slot {
-    /// Wraps a slot for a handler.
-    pub(crate) fn of_handler(slot: OwnedSemaphorePermit) -> Self {
-        Self {
-            _slot: slot,
-            _share: None,
-        }
-    }
-
-    /// Wraps a slot for a service, and the service's share.
-    pub(crate) fn of_service(slot: OwnedSemaphorePermit, share: OwnedSemaphorePermit) -> Self {
-        Self {
-            _slot: slot,
-            _share: Some(share),
-        }
-    }
-}
+/// A slot of the worker; for a service together with its share of the slots that services
+/// may have.
+pub(crate) type Slot = Vec<OwnedSemaphorePermit>;
 
 /// A lease that the keeper renews, and its slot. Dropping it ends both, also after a
 /// panic: otherwise the keeper would renew a lease for ever that no guest holds. It
@@ -42,7 +21,7 @@ impl Slot {
 pub(crate) struct LeaseSlot {
     worker: Arc<Worker>,
     lease_id: LeaseId,
-    slot: Option<Slot>,
+    slot: Slot,
 }
 
 impl Worker {
@@ -67,7 +46,7 @@ impl Worker {
         let slot = LeaseSlot {
             worker: self.clone(),
             lease_id,
-            slot: Some(slot),
+            slot,
         };
         (attempt, slot)
     }
@@ -76,7 +55,7 @@ impl Worker {
 impl Drop for LeaseSlot {
     fn drop(&mut self) {
         self.worker.attempts.lock().remove(&self.lease_id);
-        drop(self.slot.take());
+        self.slot.clear();
         self.worker.close_if_done();
     }
 }

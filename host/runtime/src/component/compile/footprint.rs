@@ -52,57 +52,50 @@ impl Footprint {
         }
     }
 
-    /// Returns why no sandbox of such a component can be opened under `limits`.
-    pub(crate) fn exceed(&self, limits: &SandboxLimits) -> Option<PublishRefusal> {
-        let bounded = [
-            (
-                "core instances",
-                self.core_instances,
-                u64::from(limits.instances_max),
-                "instances_max",
-            ),
-            (
-                "linear memories",
-                self.memories,
-                limits.memories_max.into(),
-                "memories_max",
-            ),
-            (
-                "tables",
-                self.tables,
-                limits.tables_max.into(),
-                "tables_max",
-            ),
-            (
-                "elements of tables to begin with",
-                self.table_elements,
-                limits.table_elements_max.into(),
-                "table_elements_max",
-            ),
-            (
-                "bytes of memory and tables to begin with",
-                self.memory_bytes,
-                limits.memory_bytes_max,
-                "memory_bytes_max",
-            ),
-        ];
-        bounded
-            .into_iter()
-            .find(|(_, has, max, _)| has > max)
-            .map(|(what, has, max, setting)| PublishRefusal::ExceedsSandbox {
+    /// Checks that a sandbox of such a component can be opened under `limits`.
+    pub(crate) fn check(&self, limits: &SandboxLimits) -> Result<(), PublishRefusal> {
+        let check = |what, has: u64, max: u64, setting| {
+            if has <= max {
+                return Ok(());
+            }
+            Err(PublishRefusal::ExceedsSandbox {
                 what,
                 has,
                 max,
                 setting,
             })
-            .or_else(|| {
-                (self.instance_bytes > INSTANCE_BYTES_MAX).then(|| {
-                    PublishRefusal::DoesNotFit(format!(
-                        "its instances take {} bytes, without memories and tables; {INSTANCE_BYTES_MAX} are allowed",
-                        self.instance_bytes
-                    ))
-                })
-            })
+        };
+        let (instances, memories) = (limits.instances_max.into(), limits.memories_max.into());
+        check(
+            "core instances",
+            self.core_instances,
+            instances,
+            "instances_max",
+        )?;
+        check("linear memories", self.memories, memories, "memories_max")?;
+        check(
+            "tables",
+            self.tables,
+            limits.tables_max.into(),
+            "tables_max",
+        )?;
+        let (what, max) = (
+            "elements of tables to begin with",
+            limits.table_elements_max,
+        );
+        check(what, self.table_elements, max.into(), "table_elements_max")?;
+        let (what, max) = (
+            "bytes of memory and tables to begin with",
+            limits.memory_bytes_max,
+        );
+        check(what, self.memory_bytes, max, "memory_bytes_max")?;
+        if self.instance_bytes > INSTANCE_BYTES_MAX {
+            return Err(PublishRefusal::DoesNotFit(format!(
+                "its instances take {} bytes, without memories and tables; {INSTANCE_BYTES_MAX} are allowed",
+                self.instance_bytes
+            )));
+        }
+        Ok(())
     }
 
     fn fields(&self) -> [u64; FIELDS] {
@@ -230,7 +223,7 @@ mod tests {
             memory_bytes: limits.memory_bytes_max,
             instance_bytes: INSTANCE_BYTES_MAX,
         };
-        assert_eq!(fits.exceed(&limits), None);
+        assert_eq!(fits.check(&limits), Ok(()));
         let cases = [
             (
                 Footprint {
@@ -276,7 +269,7 @@ mod tests {
             ),
         ];
         for (footprint, word) in cases {
-            let why = footprint.exceed(&limits).expect("too much").to_string();
+            let why = footprint.check(&limits).expect_err("too much").to_string();
             assert!(why.contains(word), "{why}");
         }
     }

@@ -21,9 +21,7 @@ impl Registry {
         };
         let (code, footprint) = compile::split(bytes)
             .ok_or_else(|| unusable("it does not end with the footprint of the component"))?;
-        if let Some(refusal) = self.never_opens(&footprint) {
-            return Err(LoadError::Rejected(refusal));
-        }
+        self.check_opens(&footprint).map_err(LoadError::Rejected)?;
         // SAFETY: these bytes were made by `precompile_component` on behalf of
         // this host: they come straight from its compiler, or from a file
         // whose MAC under this host's key was checked on these very bytes.
@@ -36,13 +34,10 @@ impl Registry {
             .map_err(LoadError::Rejected)
     }
 
-    /// Returns why no sandbox of a component with this footprint could ever be opened.
-    fn never_opens(&self, footprint: &Footprint) -> Option<PublishRefusal> {
-        footprint.exceed(&self.limits).or_else(|| {
-            let wanted = footprint.demand(&self.limits, 0);
-            self.budget
-                .never_fits(&wanted)
-                .map(PublishRefusal::DoesNotFit)
-        })
+    /// Checks that a sandbox of a component with this footprint can be opened at all.
+    fn check_opens(&self, footprint: &Footprint) -> Result<(), PublishRefusal> {
+        footprint.check(&self.limits)?;
+        let never_fits = self.budget.never_fits(&footprint.demand(&self.limits, 0));
+        never_fits.map_or(Ok(()), |why| Err(PublishRefusal::DoesNotFit(why)))
     }
 }
