@@ -74,7 +74,7 @@ impl SuspendRequest {
     }
 
     /// Builds the request to the engine for a suspension under a lease.
-    fn ask(
+    fn build(
         &self,
         held: &HeldLease,
         state: Option<Payload>,

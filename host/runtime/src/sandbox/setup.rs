@@ -48,9 +48,10 @@ pub(super) async fn call<T, S>(
     stopped: impl Future<Output = S>,
 ) -> Result<T, S> {
     let call = pin!(call);
+    let metered = Metered { call, cpu };
     tokio::select! {
         biased;
-        answer = (Metered { call, cpu }) => Ok(answer),
+        answer = metered => Ok(answer),
         stop = stopped => Err(stop),
     }
 }
