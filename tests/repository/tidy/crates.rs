@@ -21,8 +21,8 @@ fn sql_stays_in_the_engine() {
 #[test]
 fn no_interface_keeps_anything_that_is_not_charged() {
     let homes = [
-        "host/runtime/src/host/handles.rs",
-        "host/runtime/src/host/wasi.rs",
+        "host/runtime/src/host/store/handles.rs",
+        "host/runtime/src/host/store/wasi.rs",
         // Judges its errors.
         "host/runtime/src/sandbox/trap.rs",
     ];
