@@ -7,10 +7,12 @@
 
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use backon::{BackoffBuilder as _, ExponentialBackoff, ExponentialBuilder};
 use futures::FutureExt as _;
+use parking_lot::Mutex;
 
 use super::Worker;
 use super::log_throttle::LogThrottle;
@@ -18,13 +20,19 @@ use crate::attempt::{Attempt, Stop};
 use crate::component::registry::Loaded;
 use crate::memory::{Demand, Reservation};
 
-const PAUSE_MIN: Duration = Duration::from_millis(100);
 const PAUSE_MAX: Duration = Duration::from_secs(30);
+const PAUSES: ExponentialBuilder = ExponentialBuilder::new()
+    .with_min_delay(Duration::from_millis(100))
+    .with_max_delay(PAUSE_MAX)
+    .without_max_times();
 
 /// Sandboxes that could not be opened lately, and how often the log said so.
 #[derive(Debug, Default)]
 pub(super) struct OpenFailures {
-    in_a_row: AtomicU32,
+    /// Whether the latest sandbox could not be opened.
+    is_failing: AtomicBool,
+    /// The pauses that follow; absent while sandboxes are opened.
+    pauses: Mutex<Option<ExponentialBackoff>>,
     waits: LogThrottle,
     failures: LogThrottle,
 }
@@ -32,17 +40,20 @@ pub(super) struct OpenFailures {
 impl OpenFailures {
     /// Notes that a sandbox was opened.
     pub(super) fn clear(&self) {
-        // Read first: it is zero nearly always, and shared by all threads.
-        if self.in_a_row.load(Ordering::Relaxed) > 0 {
-            self.in_a_row.store(0, Ordering::Relaxed);
+        // Read first: it is unset nearly always, and shared by all threads.
+        if self.is_failing.load(Ordering::Relaxed) {
+            self.is_failing.store(false, Ordering::Relaxed);
+            *self.pauses.lock() = None;
         }
     }
 
     /// Counts a sandbox that could not be opened; returns the pause before the next try,
     /// which doubles each time.
     fn count(&self) -> Duration {
-        let before = self.in_a_row.fetch_add(1, Ordering::Relaxed);
-        PAUSE_MIN.saturating_mul(1 << before.min(16)).min(PAUSE_MAX)
+        self.is_failing.store(true, Ordering::Relaxed);
+        let mut pauses = self.pauses.lock();
+        let pauses = pauses.get_or_insert_with(|| PAUSES.build());
+        pauses.next().unwrap_or(PAUSE_MAX)
     }
 }
 

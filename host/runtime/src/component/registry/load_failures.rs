@@ -4,8 +4,10 @@
 //! the component is tried again: later each time, and within an hour at most.
 
 use std::collections::HashMap;
+use std::mem::discriminant;
 use std::time::{Duration, Instant};
 
+use backon::{BackoffBuilder as _, ExponentialBackoff, ExponentialBuilder};
 use model::Digest;
 
 use super::LoadError;
@@ -13,11 +15,17 @@ use super::LoadError;
 /// Most components remembered, each kind by itself.
 const REMEMBERED_MAX: usize = 1024;
 
-/// First and longest pause after a fault of the host or the database.
-const FAULT: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
-/// First and longest pause after compiling took more than this host gives, since trying
-/// again costs as much.
-const EXCESS: (Duration, Duration) = (Duration::from_secs(60), Duration::from_secs(3600));
+/// Pauses after faults of the host or the database.
+const FAULT_PAUSES: ExponentialBuilder = pauses(1, 30);
+/// Pauses after compiling took more than this host gives, since trying again costs as much.
+const EXCESS_PAUSES: ExponentialBuilder = pauses(60, 3600);
+
+const fn pauses(min_s: u64, max_s: u64) -> ExponentialBuilder {
+    ExponentialBuilder::new()
+        .with_min_delay(Duration::from_secs(min_s))
+        .with_max_delay(Duration::from_secs(max_s))
+        .without_max_times()
+}
 
 /// Components that could not be loaded.
 #[derive(Default)]
@@ -25,7 +33,8 @@ pub(super) struct LoadFailures(HashMap<Digest, LoadFailure>);
 
 struct LoadFailure {
     error: LoadError,
-    pause: Duration,
+    /// The pauses that follow; absent if the component is not tried again.
+    pauses: Option<ExponentialBackoff>,
     until: Option<Instant>,
 }
 
@@ -33,14 +42,19 @@ impl LoadFailures {
     /// Remembers that a component could not be loaded; returns after what time it
     /// is tried again, if it is.
     pub(super) fn note(&mut self, digest: Digest, error: &LoadError) -> Option<Duration> {
-        let last = self.0.remove(&digest).map(|it| it.pause);
-        let pause = match error {
+        let builder = match error {
             LoadError::Rejected(_) => None,
-            LoadError::Refused(_) => Some(EXCESS),
-            LoadError::Unavailable(..) => Some(FAULT),
+            LoadError::Refused(_) => Some(EXCESS_PAUSES),
+            LoadError::Unavailable(..) => Some(FAULT_PAUSES),
         };
-        let pause = pause
-            .map(|(first, longest)| last.map_or(first, |last| (last * 2).clamp(first, longest)));
+        // Pauses keep growing while the component fails in the same way.
+        let last = self.0.remove(&digest);
+        let last = last.filter(|last| discriminant(&last.error) == discriminant(error));
+        let mut pauses = match last {
+            Some(last) => last.pauses,
+            None => builder.map(|builder| builder.build()),
+        };
+        let pause = pauses.as_mut().and_then(Iterator::next);
         if self.0.len() >= REMEMBERED_MAX {
             self.forget_one();
         }
@@ -48,7 +62,7 @@ impl LoadFailures {
             digest,
             LoadFailure {
                 error: error.clone(),
-                pause: pause.unwrap_or_default(),
+                pauses,
                 until: pause.map(|pause| Instant::now() + pause),
             },
         );
@@ -104,7 +118,7 @@ mod tests {
         failures.clear(&ONE);
         assert!(failures.current(&ONE).is_none());
         let excess = LoadError::Refused(PublishRefusal::TwoWorlds);
-        assert_eq!(failures.note(ONE, &excess), Some(EXCESS.0));
+        assert_eq!(failures.note(ONE, &excess), Some(Duration::from_secs(60)));
     }
 
     #[test]
