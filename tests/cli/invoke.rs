@@ -160,7 +160,10 @@ async fn an_impossible_resumption_is_refused_by_name() {
     let (state, brings) = (format!("@{}", text(&large)), format!("x=@{}", text(&large)));
     let many = vec!["--signal=x"; 257];
     let cases: [(&[&str], &str); 15] = [
-        (&["--resume-state", "hello"], "--resume-state is no JSON"),
+        (
+            &["--resume-state", "hello"],
+            "--resume-state is not valid JSON",
+        ),
         (&["--resume-state", "@nowhere"], "nowhere"),
         (&["--resume-state", &state], "limits.result_bytes_max"),
         (
@@ -173,7 +176,7 @@ async fn an_impossible_resumption_is_refused_by_name() {
             "leave out --signal",
         ),
         (&["--signal", ""], "signal_name"),
-        (&["--signal", "x=hello"], "is no JSON"),
+        (&["--signal", "x=hello"], "is not valid JSON"),
         (&["--signal", &brings], "payload: 1048577 bytes"),
         (&["--signal", "{}"], "signal_name"),
         (

@@ -38,7 +38,7 @@ async fn people_wait_approve_and_resume_on_the_command_line() {
     .await;
     assert_eq!(
         (code, out.as_str()),
-        (0, "accepted; the execution goes on\n"),
+        (0, "accepted; the execution resumes\n"),
         "{err}"
     );
     let (_, out, _) = flowhost(&api, &["show", &id]).await;

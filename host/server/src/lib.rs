@@ -16,8 +16,6 @@ pub mod config;
 pub mod duration;
 pub mod host;
 pub mod http;
-pub mod lifecycle;
-mod presence;
 pub mod stopwatch;
 pub mod telemetry;
 

@@ -1,14 +1,14 @@
-//! The one place of this crate that reads a clock: elapsed local time, for
-//! progress lines and measurements. What is durable is timed by the database.
+//! Elapsed local time, for progress lines and measurements; nothing else of this crate
+//! reads a clock. What is durable is timed by the database.
 
 use std::time::{Duration, Instant};
 
-/// Measures from its start.
+/// Measures the time since its start.
 #[derive(Debug, Clone, Copy)]
 pub struct Stopwatch(Instant);
 
 impl Stopwatch {
-    /// Starts one.
+    /// Starts to measure now.
     pub fn start() -> Self {
         Self(Instant::now())
     }
@@ -18,7 +18,7 @@ impl Stopwatch {
         self.0.elapsed()
     }
 
-    /// Returns the time from the start until then; nothing if it was before.
+    /// Returns the time from the start until then; `None` if that was before.
     pub fn until(self, then: Instant) -> Option<Duration> {
         then.checked_duration_since(self.0)
     }

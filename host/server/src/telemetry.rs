@@ -9,9 +9,9 @@ use crate::config::Telemetry;
 
 /// Installs the process's subscriber. Later calls change nothing.
 ///
-/// A filter that cannot be read is replaced by the default, and said so.
+/// A filter that cannot be parsed is replaced by the default, with a warning.
 pub fn install(settings: &Telemetry) {
-    let (filter, complaint) = match EnvFilter::try_new(&settings.log) {
+    let (filter, wrong) = match EnvFilter::try_new(&settings.log) {
         Ok(filter) => (filter, None),
         Err(error) => (EnvFilter::new(Telemetry::default().log), Some(error)),
     };
@@ -19,16 +19,16 @@ pub fn install(settings: &Telemetry) {
     let installed = if settings.log_json {
         builder.json().flatten_event(true).try_init()
     } else {
-        let colours = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+        let colors = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
         builder
-            .with_ansi(colours)
+            .with_ansi(colors)
             .with_target(false)
             .compact()
             .try_init()
     };
     if installed.is_ok()
-        && let Some(error) = complaint
+        && let Some(error) = wrong
     {
-        tracing::warn!(%error, "telemetry.log is no filter; the default is used");
+        tracing::warn!(%error, "telemetry.log is not a valid filter; the default is used");
     }
 }

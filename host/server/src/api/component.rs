@@ -69,7 +69,7 @@ pub enum PublishingState {
 }
 
 lists! {
-    /// The published components.
+    /// The components that were published.
     Components of engine::ComponentRow {
         /// The components, the last published first.
         components: Vec<Component>,
@@ -83,16 +83,16 @@ lists! {
 }
 
 answers! {
-    /// A published component.
+    /// A component that was published.
     Component(row: engine::ComponentRow) {
         /// Number of the component within this instance.
         id: i32,
         /// Identity of the component: `sha256:` and 64 hexadecimal digits.
         #[schema(value_type = String)]
         digest: Digest,
-        /// Size in bytes.
+        /// Size of the component in bytes.
         size: i64,
-        /// World it targets.
+        /// WIT world that it targets.
         world: String,
         /// Interfaces the component imports.
         imports: Vec<String>,
@@ -150,7 +150,7 @@ pub struct SetRoutes {
 #[derive(Debug, Clone, Copy, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SetRoute {
-    /// A published component.
+    /// A component that was published.
     #[schema(value_type = String)]
     pub digest: Digest,
     /// Its share of the executions, 0 to 10000, against that of other routes; 1 when

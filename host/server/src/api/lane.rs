@@ -17,7 +17,7 @@ pages! {
 }
 
 answers! {
-    /// A queue.
+    /// A lane, which is a queue of executions.
     Lane(lane: engine::Lane) {
         /// Name of the lane.
         name: String,

@@ -6,8 +6,8 @@ use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-/// Reads a field that may hold any JSON. `null` is a value like any other; only an absent
-/// field is none.
+/// Reads a field that may hold any JSON. `null` is a value like any other; only a field
+/// that is absent is `None`.
 pub(crate) fn present<'de, D: Deserializer<'de>>(d: D) -> Result<Option<Box<RawValue>>, D::Error> {
     Box::<RawValue>::deserialize(d).map(Some)
 }

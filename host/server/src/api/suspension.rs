@@ -152,7 +152,7 @@ answers! {
         /// Why it is over: `satisfied`, `operator_resume` or `timed_out_auto_resume`.
         #[schema(value_type = String)]
         reason: SuspensionCloseReason,
-        /// Time it ended.
+        /// Time the suspension ended.
         #[serde(with = "rfc3339")]
         closed_at: OffsetDateTime,
         /// Media type of the state that was saved; absent without one.
@@ -221,7 +221,7 @@ asks! {
 }
 
 answers! {
-    /// A suspension.
+    /// A suspension of an execution.
     Suspension(info: engine::SuspensionInfo) {
         /// Id of the suspension.
         #[schema(value_type = String)]
@@ -256,7 +256,7 @@ answers! {
         /// Idempotency key its handler gave; absent without one.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         idempotency_key: Option<String>,
-        /// Time it began.
+        /// Time the suspension began.
         #[serde(with = "rfc3339")]
         suspended_at: OffsetDateTime = info.created_at,
         /// Time it ended; absent while it is open.

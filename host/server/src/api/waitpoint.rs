@@ -10,7 +10,7 @@ use super::answer::{answers, lists, pages};
 use super::execution::asks;
 
 answers! {
-    /// A waitpoint.
+    /// A waitpoint of an execution.
     Waitpoint(info: engine::WaitpointInfo) {
         /// Id of the waitpoint.
         #[schema(value_type = String)]

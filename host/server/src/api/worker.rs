@@ -46,7 +46,7 @@ pub struct RegisterNativeWorker {
     pub version: Option<String>,
 }
 
-/// What registering did.
+/// What registering a worker did.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct RegisteredWorker {
     /// Name of the process that registered.
@@ -98,7 +98,7 @@ pages! {
 }
 
 answers! {
-    /// A worker.
+    /// A worker in the registry.
     Worker(info: engine::WorkerInfo) {
         /// Name of its process, new at each start.
         worker_instance_id: String,
@@ -121,7 +121,7 @@ answers! {
         version: Option<String>,
         /// Time after each heartbeat during which it counts as live, in milliseconds.
         liveness_ttl_ms: u32,
-        /// Time it registered.
+        /// Time the worker registered.
         #[serde(with = "rfc3339")]
         registered_at: OffsetDateTime,
         /// Time of its last heartbeat.

@@ -4,19 +4,17 @@ use clap::{Args, Subcommand, ValueEnum};
 use model::LaneState;
 use reqwest::Method;
 
-use super::Context;
-use super::client::path_of;
-use super::exit::{Exit, Failure};
-use super::list::hidden;
-use super::terminal::{Paint, neutralise, when};
 use crate::api::{Lanes, SetLane};
+use crate::cli::io::{
+    Context, Exit, Failure, Paint, escape, format_time, name_unreadable, path_of,
+};
 
-/// What to do with lanes.
+/// What is done to lanes.
 #[derive(Debug, Subcommand)]
 pub enum LaneCommand {
     /// List lanes with their state, share and load
     List,
-    /// Set the state and the share of a lane; makes the lane if it is new
+    /// Set the state and the share of a lane; defines the lane if it is new
     Set(SetArgs),
 }
 
@@ -24,7 +22,7 @@ pub enum LaneCommand {
 #[derive(Debug, Args)]
 #[group(required = true, multiple = true, args = ["state", "weight"])]
 pub struct SetArgs {
-    /// The lane
+    /// Name of the lane
     name: String,
     /// Whether it takes and serves work
     #[arg(long, value_name = "STATE")]
@@ -71,8 +69,7 @@ async fn list(context: &Context) -> Result<Exit, Failure> {
         .client()?
         .get("/v1/lanes", vec![("limit", "1000".to_owned())])
         .await?;
-    if context.json {
-        context.terminal.json(&answer.text());
+    if context.prints_json(&answer) {
         return Ok(Exit::Ok);
     }
     let page: Lanes = answer.read()?;
@@ -86,18 +83,18 @@ async fn list(context: &Context) -> Result<Exit, Failure> {
                 LaneState::Disabled => Paint::Red,
             };
             vec![
-                (Paint::Bold, neutralise(&lane.name)),
+                (Paint::Bold, escape(&lane.name)),
                 (paint, lane.state.as_str().to_owned()),
                 (Paint::Plain, lane.weight.to_string()),
                 (Paint::Plain, lane.waiting.to_string()),
                 (Paint::Plain, lane.active.to_string()),
-                (Paint::Dim, when(lane.created_at)),
+                (Paint::Dim, format_time(lane.created_at)),
             ]
         })
         .collect();
     let header = ["LANE", "STATE", "WEIGHT", "WAITING", "ACTIVE", "CREATED"];
     context.terminal.table(&header, &rows);
-    hidden(&page.unreadable);
+    name_unreadable(&page.unreadable);
     Ok(Exit::Ok)
 }
 
@@ -110,12 +107,8 @@ async fn set(context: &Context, args: SetArgs) -> Result<Exit, Failure> {
         .client()?
         .send_json(Method::PUT, &path_of("/v1/lanes", &args.name), &request)
         .await?;
-    if context.json {
-        context.terminal.json(&answer.text());
-    } else {
-        context
-            .terminal
-            .line("set; every host knows within a second");
+    if !context.prints_json(&answer) {
+        context.line("set; every host applies it within a second");
     }
     Ok(Exit::Ok)
 }

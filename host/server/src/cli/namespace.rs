@@ -3,13 +3,10 @@
 use clap::{Args, Subcommand};
 use reqwest::Method;
 
-use super::Context;
-use super::client::path_of;
-use super::exit::{Exit, Failure};
-use super::terminal::{Paint, neutralise};
 use crate::api::{Namespaces, SetNamespace};
+use crate::cli::io::{Context, Exit, Failure, Paint, escape, path_of};
 
-/// What to do with namespaces.
+/// What is done to namespaces.
 #[derive(Debug, Subcommand)]
 pub enum NamespaceCommand {
     /// List the namespaces that have a share of their own
@@ -21,7 +18,7 @@ pub enum NamespaceCommand {
 /// Arguments of `namespace set`.
 #[derive(Debug, Args)]
 pub struct SetArgs {
-    /// The namespace
+    /// Name of the namespace
     name: String,
     /// Its share of a lane against that of other namespaces that have work there
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1000))]
@@ -38,20 +35,19 @@ pub async fn run(context: &Context, command: NamespaceCommand) -> Result<Exit, F
 
 async fn list(context: &Context) -> Result<Exit, Failure> {
     let answer = context.client()?.get("/v1/namespaces", Vec::new()).await?;
-    if context.json {
-        context.terminal.json(&answer.text());
+    if context.prints_json(&answer) {
         return Ok(Exit::Ok);
     }
     let namespaces = answer.read::<Namespaces>()?.namespaces;
     if namespaces.is_empty() {
-        context.terminal.line("every namespace has a weight of 100");
+        context.line("every namespace has a weight of 100");
         return Ok(Exit::Ok);
     }
     let rows: Vec<_> = namespaces
         .into_iter()
         .map(|it| {
             vec![
-                (Paint::Bold, neutralise(&it.name)),
+                (Paint::Bold, escape(&it.name)),
                 (Paint::Plain, it.weight.to_string()),
             ]
         })
@@ -69,12 +65,8 @@ async fn set(context: &Context, args: SetArgs) -> Result<Exit, Failure> {
         .client()?
         .send_json(Method::PUT, &path, &request)
         .await?;
-    if context.json {
-        context.terminal.json(&answer.text());
-    } else {
-        context
-            .terminal
-            .line("set; every host knows within a second");
+    if !context.prints_json(&answer) {
+        context.line("set; every host applies it within a second");
     }
     Ok(Exit::Ok)
 }

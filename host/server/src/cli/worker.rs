@@ -3,14 +3,12 @@
 use clap::{Args, Subcommand};
 use reqwest::Method;
 
-use super::Context;
-use super::client::Client;
-use super::exit::{Exit, Failure};
-use super::list::hidden;
-use super::terminal::{Paint, neutralise, when};
 use crate::api::{DeadWorker, MarkWorkerDead, Worker, WorkerPage};
+use crate::cli::io::{
+    Client, Context, Exit, Failure, Paint, escape, format_time, name_unreadable, path_of,
+};
 
-/// What to do with workers.
+/// What is done to workers.
 #[derive(Debug, Subcommand)]
 pub enum WorkerCommand {
     /// List workers by the names of their instances
@@ -24,19 +22,19 @@ pub enum WorkerCommand {
 /// Arguments of `worker list`.
 #[derive(Debug, Args)]
 pub struct ListArgs {
-    /// That work for this namespace
+    /// Only those that work for this namespace
     #[arg(long, value_name = "NAME")]
     namespace: Option<String>,
-    /// That serve this lane
+    /// Only those that serve this lane
     #[arg(long, value_name = "LANE")]
     lane: Option<String>,
     /// Also those that are dead
     #[arg(long)]
     all: bool,
-    /// Rows to show
+    /// Number of rows to show
     #[arg(long, short = 'n', value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1000))]
     limit: u32,
-    /// Go on where the page before ended
+    /// Continue after the page before
     #[arg(long, value_name = "CURSOR")]
     after: Option<String>,
 }
@@ -44,16 +42,16 @@ pub struct ListArgs {
 /// Arguments of `worker show`.
 #[derive(Debug, Args)]
 pub struct ShowArgs {
-    /// The instance
+    /// Name of the worker instance
     instance: String,
 }
 
 /// Arguments of `worker dead`.
 #[derive(Debug, Args)]
 pub struct DeadArgs {
-    /// The instance
+    /// Name of the worker instance
     instance: String,
-    /// Why, for people
+    /// Why, in words for people
     #[arg(long, value_name = "TEXT")]
     reason: String,
     /// End its leases now, so that others take over at once
@@ -81,12 +79,11 @@ async fn list(context: &Context, client: &Client, args: ListArgs) -> Result<Exit
         query.push(("live", "true".to_owned()));
     }
     let answer = client.get("/v1/workers", query).await?;
-    if context.json {
-        terminal.json(&answer.text());
+    if context.prints_json(&answer) {
         return Ok(Exit::Ok);
     }
     let page: WorkerPage = answer.read()?;
-    hidden(&page.unreadable);
+    name_unreadable(&page.unreadable);
     if page.workers.is_empty() {
         terminal.line("no workers");
         return Ok(Exit::Ok);
@@ -96,33 +93,36 @@ async fn list(context: &Context, client: &Client, args: ListArgs) -> Result<Exit
         .iter()
         .map(|worker| {
             vec![
-                (Paint::Plain, neutralise(&worker.worker_instance_id)),
-                (Paint::Plain, neutralise(&worker.worker_id)),
+                (Paint::Plain, escape(&worker.worker_instance_id)),
+                (Paint::Plain, escape(&worker.worker_id)),
                 (Paint::Plain, worker.worker_type.to_string()),
                 state(worker),
                 (Paint::Bold, listed(&worker.kinds, "none")),
                 (Paint::Plain, listed(&worker.lanes, "all")),
                 (Paint::Plain, worker.leases.to_string()),
-                (Paint::Dim, when(worker.heartbeat_at)),
+                (Paint::Dim, format_time(worker.heartbeat_at)),
             ]
         })
         .collect();
     let header = [
-        "INSTANCE", "WORKER", "TYPE", "STATE", "KINDS", "LANES", "LEASES", "HEARD",
+        "INSTANCE",
+        "WORKER",
+        "TYPE",
+        "STATE",
+        "KINDS",
+        "LANES",
+        "LEASES",
+        "HEARTBEAT",
     ];
     terminal.table(&header, &rows);
-    if let Some(next) = page.next_cursor {
-        let more = format!("more with --after {}", neutralise(&next));
-        terminal.line(&terminal.paint(Paint::Dim, &more));
-    }
+    context.next_page(page.next_cursor.as_deref());
     Ok(Exit::Ok)
 }
 
 async fn show(context: &Context, client: &Client, instance: &str) -> Result<Exit, Failure> {
     let terminal = context.terminal;
     let answer = client.get(&path(instance), Vec::new()).await?;
-    if context.json {
-        terminal.json(&answer.text());
+    if context.prints_json(&answer) {
         return Ok(Exit::Ok);
     }
     let worker: Worker = answer.read()?;
@@ -131,28 +131,28 @@ async fn show(context: &Context, client: &Client, instance: &str) -> Result<Exit
         terminal.line(&format!("{name} {value}"));
     };
     let (paint, text) = state(&worker);
-    field("instance", &neutralise(&worker.worker_instance_id));
-    field("worker", &neutralise(&worker.worker_id));
+    field("instance", &escape(&worker.worker_instance_id));
+    field("worker", &escape(&worker.worker_id));
     field("type", worker.worker_type.as_str());
     field("state", &terminal.paint(paint, &text));
     if let Some(reason) = &worker.dead_reason {
-        field("because", &neutralise(reason));
+        field("because", &escape(reason));
     }
     let namespace = worker.namespace.as_deref().unwrap_or("all");
-    field("namespace", &neutralise(namespace));
+    field("namespace", &escape(namespace));
     field("kinds", &listed(&worker.kinds, "none"));
     field("lanes", &listed(&worker.lanes, "all"));
     field("capabilities", &listed(&worker.capabilities, "none"));
     field("leases", &worker.leases.to_string());
     for (name, value) in [("host", &worker.host), ("version", &worker.version)] {
         if let Some(value) = value {
-            field(name, &neutralise(value));
+            field(name, &escape(value));
         }
     }
-    field("registered", &when(worker.registered_at));
-    field("heard", &when(worker.heartbeat_at));
+    field("registered", &format_time(worker.registered_at));
+    field("heartbeat", &format_time(worker.heartbeat_at));
     if worker.live {
-        field("believed", &format!("until {}", when(worker.expires_at)));
+        field("live until", &format_time(worker.expires_at));
     }
     Ok(Exit::Ok)
 }
@@ -164,8 +164,7 @@ async fn dead(context: &Context, client: &Client, args: DeadArgs) -> Result<Exit
     };
     let path = format!("{}/dead", path(&args.instance));
     let answer = client.send_json(Method::POST, &path, &body).await?;
-    if context.json {
-        context.terminal.json(&answer.text());
+    if context.prints_json(&answer) {
         return Ok(Exit::Ok);
     }
     let dead: DeadWorker = answer.read()?;
@@ -176,26 +175,17 @@ async fn dead(context: &Context, client: &Client, args: DeadArgs) -> Result<Exit
     };
     let leases = match dead.revoked {
         0 if body.revoke_leases => "; it held no leases".to_owned(),
-        0 => "; its leases lapse by themselves".to_owned(),
+        0 => "; its leases expire by themselves".to_owned(),
         1 => "; one lease revoked".to_owned(),
         count => format!("; {count} leases revoked"),
     };
-    context.terminal.line(&format!("{marked}{leases}"));
+    context.line(&format!("{marked}{leases}"));
     Ok(Exit::Ok)
 }
 
-/// Returns the path of a worker; names may hold what a path may not.
+/// Returns the path of a worker. Dots are escaped too, since `..` leads up in a path.
 fn path(instance: &str) -> String {
-    use std::fmt::Write as _;
-    let mut path = "/v1/workers/".to_owned();
-    for byte in instance.bytes() {
-        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'~') {
-            path.push(char::from(byte));
-        } else {
-            let _ = write!(path, "%{byte:02X}");
-        }
-    }
-    path
+    path_of("/v1/workers", instance).replace('.', "%2E")
 }
 
 fn state(worker: &Worker) -> (Paint, String) {
@@ -212,7 +202,7 @@ fn listed(names: &[String], none: &str) -> String {
     if names.is_empty() {
         return none.to_owned();
     }
-    neutralise(&names.join(", "))
+    escape(&names.join(", "))
 }
 
 #[cfg(test)]

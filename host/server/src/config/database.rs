@@ -1,30 +1,30 @@
-//! Section `[database]`: somebody's Postgres, or the host's own.
+//! Section `[database]`: a Postgres that is named, or the host's own.
 
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-/// Where truth is kept.
+/// The database of the instance.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Database {
-    /// A Postgres to use, such as `postgres://user:password@host/database`;
-    /// absent, the host runs its own. `DATABASE_URL` sets it too.
+    /// A Postgres to use, such as `postgres://user:password@host/database`; when absent,
+    /// the host runs its own. `DATABASE_URL` sets it too.
     pub url: Option<String>,
-    /// Where to listen for wake-ups, if not through `url`: the server itself, when
-    /// `url` leads through a pooler that does not pass notifications on.
+    /// Server to listen at for wake-ups, if `url` leads through a pooler that does not
+    /// forward notifications; `url` when absent.
     pub listen_url: Option<String>,
-    /// Whether hosts wake each other when work is ready; without, they poll, up to a
-    /// second later.
+    /// Whether hosts wake each other when work is ready; otherwise they poll, and begin
+    /// up to a second later.
     pub wake_ups: bool,
-    /// Where the host's own cluster lives; absent, `/var/lib/flowhost` for root
-    /// and a directory below the home directory for others.
+    /// Data directory of the host's own cluster; `/var/lib/flowhost` for root and a
+    /// directory below the home directory for other users when absent.
     pub data_dir: Option<PathBuf>,
-    /// A directory with `postgres` and `initdb` to use for it, and no other.
+    /// Directory with the `postgres` and `initdb` to use for it; searched for when absent.
     pub bin_dir: Option<PathBuf>,
     /// Page cache of the host's own cluster, in megabytes.
     pub shared_buffers_mb: u32,
-    /// Connections the host's own cluster accepts.
+    /// Most connections that the host's own cluster accepts.
     pub max_connections: u32,
     /// Write-ahead log kept between checkpoints by the host's own cluster, in
     /// megabytes.
@@ -61,7 +61,7 @@ impl Database {
     /// Returns the settings of the host's own cluster.
     ///
     /// # Errors
-    /// No data directory is given, and none follows from the environment.
+    /// No data directory is configured, and none follows from the environment.
     pub fn cluster(&self) -> Result<pgserver::Settings, pgserver::Error> {
         let data_dir = match &self.data_dir {
             Some(dir) => dir.clone(),
@@ -77,18 +77,19 @@ impl Database {
         })
     }
 
-    /// Returns the URL without its password, for people to read.
-    pub fn shown_url(&self) -> Option<String> {
-        self.url.as_deref().and_then(shown)
+    /// Returns `url` without its password, for people to read.
+    pub fn redacted_url(&self) -> Option<String> {
+        self.url.as_deref().and_then(redacted)
     }
 
-    /// Returns where it listens without the password.
-    pub fn shown_listen_url(&self) -> Option<String> {
-        self.listen_url.as_deref().and_then(shown)
+    /// Returns `listen_url` without its password.
+    pub fn redacted_listen_url(&self) -> Option<String> {
+        self.listen_url.as_deref().and_then(redacted)
     }
 }
 
-fn shown(url: &str) -> Option<String> {
+/// Replaces the password of a URL.
+fn redacted(url: &str) -> Option<String> {
     let Some((scheme, rest)) = url.split_once("://") else {
         return Some("(set, not a URL)".to_owned());
     };
@@ -130,7 +131,7 @@ mod tests {
                 url: Some(url.to_owned()),
                 ..Database::default()
             };
-            assert_eq!(database.shown_url().as_deref(), Some(shown));
+            assert_eq!(database.redacted_url().as_deref(), Some(shown));
         }
     }
 }

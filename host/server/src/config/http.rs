@@ -4,18 +4,19 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use axum::http::Uri;
+use model::Invalid;
 use serde::{Deserialize, Serialize};
 
 use crate::http::{host_of, origin_of};
 
-/// The API.
+/// The HTTP API of the host.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Http {
     /// Address and port to listen on; port 0 lets the system choose.
     pub listen: SocketAddr,
-    /// What callback URLs begin with: where outsiders reach this API, such as
-    /// `https://flow.example.com`; absent, `http://` and the address it listens on.
+    /// Beginning of callback URLs: where outsiders reach this API, such as
+    /// `https://flow.example.com`; `http://` and the address it listens on when absent.
     pub public_url: Option<String>,
     /// Further names this API may be called by in a browser, without a port; `*` is
     /// any. On loopback these are `localhost` and the host of `public_url`; on other
@@ -32,8 +33,8 @@ pub struct Http {
     /// Longest a connection may take to send the head of a request, or idle
     /// between two, in milliseconds.
     pub head_timeout_ms: u32,
-    /// Most bytes of a body that holds many things: `POST /v1/executions/batch`
-    /// and what is asked about leases.
+    /// Most bytes of a body with many items: of `POST /v1/executions/batch` and of
+    /// requests about leases.
     pub batch_bytes_max: u32,
 }
 
@@ -56,7 +57,7 @@ impl Default for Http {
 const PUBLIC_URL_BYTES_MAX: usize = 512;
 
 impl Http {
-    /// Returns what callback URLs begin with: a token follows. `bound` is the
+    /// Returns the beginning of callback URLs, which a token follows. `bound` is the
     /// address the API listens on.
     pub fn callback_prefix(&self, bound: SocketAddr) -> String {
         let here = format!("http://{bound}");
@@ -64,11 +65,23 @@ impl Http {
         format!("{}{}", public.trim_end_matches('/'), crate::http::CALLBACKS)
     }
 
+    /// Checks every value against its bounds.
+    pub(super) fn check(&self) -> Result<(), Invalid> {
+        for (key, checked) in [
+            ("http.public_url", self.check_public_url()),
+            ("http.allowed_hosts", self.check_allowed_hosts()),
+            ("http.allowed_origins", self.check_allowed_origins()),
+        ] {
+            checked.map_err(|detail| Invalid::new(key, detail))?;
+        }
+        if self.request_timeout_ms == 0 || self.head_timeout_ms == 0 {
+            return Err(Invalid::new("http", "timeouts must be above zero"));
+        }
+        Ok(())
+    }
+
     /// Checks `public_url`: `http` or `https`, a host, and perhaps a path.
-    ///
-    /// # Errors
-    /// What is wrong with it.
-    pub fn check_public_url(&self) -> Result<(), String> {
+    fn check_public_url(&self) -> Result<(), String> {
         let Some(url) = &self.public_url else {
             return Ok(());
         };
@@ -82,11 +95,11 @@ impl Http {
             ))
         };
         let Ok(parsed) = url.parse::<Uri>() else {
-            return wrong("is no URL");
+            return wrong("is not a valid URL");
         };
         match (parsed.scheme_str(), parsed.host()) {
             (Some("http" | "https"), Some(host)) if !host.is_empty() => {}
-            _ => return wrong("is no http or https URL of a host"),
+            _ => return wrong("is not an http or https URL of a host"),
         }
         if parsed
             .authority()
@@ -231,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn what_nobody_can_call_is_no_public_url() {
+    fn a_public_url_is_one_that_can_be_called() {
         for wrong in [
             "",
             "/",

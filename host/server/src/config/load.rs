@@ -11,11 +11,11 @@ use super::Config;
 /// Where a value came from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Origin {
-    /// Built in.
+    /// The default of the key.
     Default,
-    /// The configuration file.
+    /// The configuration file set it.
     File,
-    /// This environment variable.
+    /// This environment variable set it.
     Environment(String),
     /// A flag of the command line.
     Flag,
@@ -38,38 +38,38 @@ pub enum ConfigError {
     /// The file cannot be read.
     #[error("cannot read the configuration file {}: {source}", path.display())]
     Read {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// Why.
+        /// Why the system cannot read it.
         source: std::io::Error,
     },
-    /// The file is wrong.
+    /// The file is not a valid configuration.
     #[error("{}: {detail}", path.display())]
     File {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// What is wrong, with its place.
+        /// What is wrong, with its place in the file.
         detail: String,
     },
-    /// An environment variable is wrong.
+    /// An environment variable is not valid.
     #[error("environment variable {name}: {detail}")]
     Environment {
-        /// Its name.
+        /// Name of the variable.
         name: String,
-        /// What is wrong.
+        /// What is wrong with its value.
         detail: String,
     },
-    /// The values together are wrong.
+    /// A value is not valid, as a flag set it.
     #[error("configuration: {0}")]
     Value(String),
 }
 
-/// What the configuration is made from.
+/// The sources of the configuration.
 #[derive(Debug, Clone, Default)]
 pub struct Sources {
-    /// The file, if one was named.
+    /// The configuration file; none when absent.
     pub file: Option<PathBuf>,
-    /// The environment.
+    /// Names and values of the environment variables.
     pub environment: Vec<(String, String)>,
     /// `section.key` and value of each flag given.
     pub flags: Vec<(&'static str, Value)>,
@@ -78,7 +78,7 @@ pub struct Sources {
 /// The configuration and where each of its values came from.
 #[derive(Debug, Clone)]
 pub struct Loaded {
-    /// The effective values.
+    /// The value that is effective for each key.
     pub config: Config,
     /// By `section.key`; a key that is absent is a default.
     pub origins: BTreeMap<String, Origin>,
@@ -95,7 +95,7 @@ const ALIASES: [(&str, &str); 4] = [
 impl Sources {
     /// Takes the environment of the process.
     pub fn of_process(file: Option<PathBuf>, flags: Vec<(&'static str, Value)>) -> Self {
-        // A variable that is no Unicode can name no key of ours.
+        // A variable that is not Unicode names no key.
         let environment = std::env::vars_os()
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
             .collect();
@@ -223,7 +223,7 @@ fn typed(text: &str, default: Option<&Value>) -> Result<Value, String> {
     Ok(match default {
         Some(Value::Integer(_)) => Value::Integer(
             text.parse()
-                .map_err(|_| format!("`{text}` is no whole number"))?,
+                .map_err(|_| format!("`{text}` is not a whole number"))?,
         ),
         Some(Value::Boolean(_)) => match text {
             "1" | "true" | "on" | "yes" => Value::Boolean(true),
@@ -290,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_nobody_knows_is_an_error_wherever_it_stands() {
+    fn an_unknown_key_is_an_error_in_every_source() {
         let (_dir, path) = file("[worker]\nslot = 1\n");
         let wrong_file = Sources {
             file: Some(path),

@@ -1,9 +1,10 @@
 //! The configuration: one struct per section, each with its units and defaults.
 //!
 //! A value comes from the first of: a flag, the environment
-//! (`FLOWHOST_<SECTION>_<KEY>`), the file, the default. A key nobody knows is an
-//! error, wherever it stands.
+//! (`FLOWHOST_<SECTION>_<KEY>`), the file, the default. An unknown key is an error
+//! in every source.
 
+mod check;
 mod database;
 mod http;
 mod load;
@@ -22,26 +23,26 @@ pub use secrets::Secrets;
 pub use telemetry::Telemetry;
 pub use worker::Worker;
 
-/// Everything an operator may decide.
+/// Everything that an operator may configure.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// Where truth is kept.
+    /// The database of the instance.
     pub database: Database,
-    /// What encrypts secrets in it.
+    /// Keys that encrypt secrets in the database.
     pub secrets: Secrets,
-    /// The API.
+    /// The HTTP API of the host.
     pub http: Http,
-    /// What this host runs itself.
+    /// The attempts and services this host runs.
     pub worker: Worker,
-    /// How guests are compiled and held.
+    /// How components are compiled and kept in memory.
     pub runtime: Runtime,
-    /// What one attempt of a guest may use.
+    /// What one sandbox may use.
     pub sandbox: ::runtime::SandboxLimits,
-    /// Sizes of what is stored.
+    /// Largest sizes of what is stored.
     pub limits: model::Limits,
-    /// How long what has ended is kept.
+    /// How long ended executions and events are kept.
     pub retention: model::Retention,
-    /// Logs.
+    /// What is logged, and how.
     pub telemetry: Telemetry,
 }

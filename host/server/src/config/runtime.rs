@@ -3,28 +3,29 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use model::Invalid;
 use runtime::{CodeLimits, CompileIn, Pooling};
 use serde::{Deserialize, Serialize};
 
 use super::Config;
 
-/// Least address space a compiler starts in.
+/// Least address space that a compiler starts in, in bytes.
 const COMPILE_MEMORY_BYTES_MIN: u64 = 512 << 20;
-/// What a file of the cache has beside code.
+/// Bytes of a file of the cache besides code.
 const CACHE_FILE_EXTRA_BYTES: u64 = 64;
 
 /// How guests are compiled and held.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Runtime {
-    /// Where compiled code is kept; absent, in the data directory if one is
-    /// named, else where the system keeps caches.
+    /// Directory for compiled code; when absent, one in the data directory if that is
+    /// configured, else one in the cache directory of the system.
     pub cache_dir: Option<PathBuf>,
     /// Where sandboxes get their memory from: `auto` (a pool reserved at start,
     /// the system if that fails), `required` (a pool) or `off` (the system).
     pub pooling: Pooling,
-    /// Most sandboxes open at once, as far as the machine can hold them; 0 for the worker's slots, an eighth more for
-    /// those that are just closing, and its services.
+    /// Most sandboxes open at once, as far as the machine can hold them; 0 for the
+    /// worker's slots, an eighth more for those that are closing, and its services.
     pub sandboxes_max: u32,
     /// Most memory all sandboxes hold together, in bytes; 0 for half of what this
     /// process may use: of its control group's limit, or else of the machine's memory.
@@ -62,27 +63,23 @@ impl Default for Runtime {
 }
 
 impl Runtime {
-    /// Checks what the types cannot: a component that may be compiled must find
-    /// room in memory and on disk.
-    ///
-    /// # Errors
-    /// The key and what is wrong with it.
-    pub fn check(&self) -> Result<(), (&'static str, String)> {
+    /// Checks that a component that may be compiled has room in memory and on disk.
+    pub(super) fn check(&self) -> Result<(), Invalid> {
         for (key, value) in [
             ("runtime.compiled_bytes_max", self.compiled_bytes_max),
             ("runtime.compile_cpu_ms_max", self.compile_cpu_ms_max.into()),
         ] {
             if value == 0 {
-                return Err((key, "must be above zero".to_owned()));
+                return Err(Invalid::new(key, "must be above zero"));
             }
         }
-        // Less, and the compiler does not even start.
+        // With less the compiler does not start.
         if self.compile_memory_bytes_max < COMPILE_MEMORY_BYTES_MIN {
             let detail = format!(
                 "{} is out of range: at least {COMPILE_MEMORY_BYTES_MIN}",
                 self.compile_memory_bytes_max
             );
-            return Err(("runtime.compile_memory_bytes_max", detail));
+            return Err(Invalid::new("runtime.compile_memory_bytes_max", detail));
         }
         for (key, value) in [
             ("runtime.loaded_bytes_max", self.loaded_bytes_max),
@@ -95,7 +92,7 @@ impl Runtime {
                 let detail = format!(
                     "{value} is out of range: at least {least}, which one component may take (runtime.compiled_bytes_max)"
                 );
-                return Err((key, detail));
+                return Err(Invalid::new(key, detail));
             }
         }
         Ok(())
@@ -103,7 +100,7 @@ impl Runtime {
 }
 
 impl Config {
-    /// Returns where compiled code is kept.
+    /// Returns the directory for compiled code.
     pub fn code_dir(&self) -> PathBuf {
         let named = self.runtime.cache_dir.clone();
         let below_data = || Some(self.database.data_dir.as_ref()?.join("compiled"));

@@ -5,6 +5,7 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use engine::SecretsKeys;
+use model::Invalid;
 use serde::{Deserialize, Serialize, Serializer};
 
 /// What encrypts secrets in the database; the same on every host.
@@ -14,25 +15,24 @@ pub struct Secrets {
     /// 64 hexadecimal digits; several keys are separated by commas, of which the
     /// first encrypts and all decrypt. Better in the environment, as
     /// `FLOWHOST_SECRETS_KEY`, than in a file that others read.
-    pub key: Option<Hidden>,
-    /// A file with such keys, one on each line. Absent as well, a host that runs
-    /// its own Postgres keeps one beside it, and one on another Postgres has
-    /// none.
+    pub key: Option<Redacted>,
+    /// A file with such keys, one on each line. When both are absent, a host that runs
+    /// its own Postgres keeps a key beside that, and a host on another Postgres has none.
     pub key_file: Option<PathBuf>,
 }
 
-/// A text that is never shown.
+/// A text that is redacted wherever it is printed.
 #[derive(Clone, PartialEq, Eq, Deserialize)]
 #[serde(transparent)]
-pub struct Hidden(String);
+pub struct Redacted(String);
 
-impl Serialize for Hidden {
+impl Serialize for Redacted {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str("***")
     }
 }
 
-impl std::fmt::Debug for Hidden {
+impl std::fmt::Debug for Redacted {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("***")
     }
@@ -42,35 +42,35 @@ impl std::fmt::Debug for Hidden {
 const FILE: &str = "secrets.key";
 
 impl Secrets {
-    /// Returns the keys of a host; `None` if it has none. `own` is the data
-    /// directory of the host's own Postgres, beside which a key is made if there
-    /// is none yet.
+    /// Returns the keys of a host; `None` if it has none. `own` is the data directory of
+    /// the host's own Postgres; a key is written beside it the first time.
     ///
     /// # Errors
     /// The setting that is wrong, and why.
-    pub fn keys(&self, own: Option<&Path>) -> Result<Option<SecretsKeys>, (&'static str, String)> {
+    pub fn keys(&self, own: Option<&Path>) -> Result<Option<SecretsKeys>, Invalid> {
         const KEY_FILE: &str = "secrets.key_file";
         let from_file = |path: &Path| {
-            let wrong = |why: String| (KEY_FILE, format!("{}: {why}", path.display()));
+            let wrong = |why: String| Invalid::new(KEY_FILE, format!("{}: {why}", path.display()));
             let text = std::fs::read_to_string(path).map_err(|error| wrong(error.to_string()))?;
             let keys = SecretsKeys::parse(&text).map_err(|error| wrong(error.to_string()))?;
             Ok(Some(keys))
         };
         match (&self.key, &self.key_file, own) {
-            (Some(_), Some(_), _) => Err((
+            (Some(_), Some(_), _) => Err(Invalid::new(
                 KEY_FILE,
-                "secrets.key is set too; set one of them".to_owned(),
+                "secrets.key is set too; set one of them",
             )),
-            (Some(Hidden(text)), None, _) => SecretsKeys::parse(&text.replace(',', "\n"))
+            (Some(Redacted(text)), None, _) => SecretsKeys::parse(&text.replace(',', "\n"))
                 .map(Some)
-                .map_err(|error| ("secrets.key", error.to_string())),
+                .map_err(|error| Invalid::new("secrets.key", error.to_string())),
             (None, Some(path), _) => from_file(path),
             (None, None, None) => Ok(None),
             (None, None, Some(own)) => {
                 let path = own.join(FILE);
                 if !path.exists() {
-                    make(&path)
-                        .map_err(|error| (KEY_FILE, format!("{}: {error}", path.display())))?;
+                    make(&path).map_err(|error| {
+                        Invalid::new(KEY_FILE, format!("{}: {error}", path.display()))
+                    })?;
                 }
                 from_file(&path)
             }
@@ -78,7 +78,7 @@ impl Secrets {
     }
 }
 
-/// Makes a file with a key: whole or not at all, for nobody else to read.
+/// Writes a file with a new key: whole or not at all, and for no other user to read.
 fn make(path: &Path) -> std::io::Result<()> {
     let draft = path.with_extension("new");
     let mut file = std::fs::OpenOptions::new()
@@ -105,7 +105,7 @@ mod tests {
 
     fn with(key: Option<&str>, key_file: Option<PathBuf>) -> Secrets {
         Secrets {
-            key: key.map(|key| Hidden(key.to_owned())),
+            key: key.map(|key| Redacted(key.to_owned())),
             key_file,
         }
     }
@@ -126,14 +126,14 @@ mod tests {
         assert_eq!(std::fs::read_to_string(&path).expect("a key"), first);
         // What cannot be read is not replaced: secrets depend on it.
         std::fs::write(&path, "").expect("spoilt");
-        let (key, why) = secrets.keys(Some(dir.path())).expect_err("no key");
-        assert_eq!(key, "secrets.key_file");
-        assert!(why.contains(FILE), "{why}");
+        let wrong = secrets.keys(Some(dir.path())).expect_err("no key");
+        assert_eq!(wrong.field, "secrets.key_file");
+        assert!(wrong.detail.contains(FILE), "{wrong}");
         assert_eq!(secrets.keys(None).map(|keys| keys.is_some()), Ok(false));
     }
 
     #[test]
-    fn a_wrong_setting_is_named_and_no_key_shown() {
+    fn a_wrong_setting_is_named_and_keys_are_redacted() {
         let key = "ab".repeat(32);
         assert!(with(Some(&format!("{key},{key}")), None).keys(None).is_ok());
         for (secrets, setting) in [
@@ -144,9 +144,9 @@ mod tests {
                 "secrets.key_file",
             ),
         ] {
-            let (named, why) = secrets.keys(None).expect_err("wrong");
-            assert_eq!(named, setting);
-            assert!(!why.contains("s3cret"), "{why}");
+            let wrong = secrets.keys(None).expect_err("wrong");
+            assert_eq!(wrong.field, setting);
+            assert!(!wrong.detail.contains("s3cret"), "{wrong}");
         }
         let shown = format!(
             "{:?} {}",

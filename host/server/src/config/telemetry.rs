@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Logs.
+/// What is logged, and how.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Telemetry {

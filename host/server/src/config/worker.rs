@@ -1,36 +1,33 @@
-//! Section `[worker]`: what this host runs itself.
+//! Section `[worker]`: the attempts and services this host runs.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// What this host runs itself.
+/// The attempts and services this host runs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Worker {
-    /// Attempts that run at once; 0 makes a host that only serves the API.
+    /// Most attempts that run at once; 0 makes a host that only serves the API.
     pub slots: u32,
     /// Lanes to serve; empty serves every lane.
     pub lanes: Vec<String>,
-    /// What this host can do, held against the capabilities an execution
-    /// requires.
+    /// Capabilities of this host; it claims only executions that require no others.
     pub capabilities: BTreeSet<String>,
     /// How long a lease lasts without renewal, in milliseconds, 1,000 to
     /// 3,600,000.
     pub lease_ttl_ms: u32,
-    /// How long running attempts may go on once the host was asked to end, in
-    /// milliseconds. What is left then is given back.
+    /// How long running attempts may take to finish once the host is asked to end, in
+    /// milliseconds. Then their executions are returned.
     pub drain_grace_ms: u32,
-    /// Sandboxes of each component of the world `worker` that is routed to.
+    /// Number of sandboxes of each service component that is routed to.
     pub services_per_component: u32,
-    /// Sandboxes of such components, all together.
+    /// Most sandboxes of all service components together.
     pub services_max: u32,
-    /// Leases one of them may hold at once, 1 and more; each takes one of the
-    /// slots.
+    /// Most leases one of them may hold at once, at least 1; each takes one slot.
     pub service_leases_max: u32,
-    /// Name of this host in leases and histories; absent, one is made up at
-    /// each start.
+    /// Name of this host in leases and histories; a new one at each start when absent.
     pub instance_id: Option<String>,
 }
 
@@ -51,12 +48,12 @@ impl Default for Worker {
 }
 
 impl Worker {
-    /// Returns how long running attempts may go on at the end.
+    /// Returns how long running attempts may take to finish at the end.
     pub fn drain_grace(&self) -> Duration {
         Duration::from_millis(self.drain_grace_ms.into())
     }
 
-    /// Returns the configured name, or makes one up: `host-pid-random`.
+    /// Returns the configured name, or a new one: `host-pid-random`.
     pub fn instance_name(&self) -> String {
         self.instance_id.clone().unwrap_or_else(|| {
             let host = Self::hostname().unwrap_or_else(|| "host".to_owned());
@@ -65,7 +62,7 @@ impl Worker {
         })
     }
 
-    /// Returns the name of this machine, as far as it is plain.
+    /// Returns the plain characters of this machine's name, if there are any.
     pub fn hostname() -> Option<String> {
         let host = std::fs::read_to_string("/proc/sys/kernel/hostname").ok()?;
         let host: String = host

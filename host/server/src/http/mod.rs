@@ -38,4 +38,3 @@ pub use routes::{ROUTES, router};
 pub use signals::callbacks::PATH as CALLBACKS;
 pub(crate) use transport::browsers::{host_of, origin_of};
 pub use transport::listen::Server;
-pub(crate) use transport::text::shorten;

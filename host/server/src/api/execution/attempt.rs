@@ -38,7 +38,7 @@ answers! {
 
     /// One lease of an attempt.
     AttemptLease(lease: engine::AttemptLease) {
-        /// Generation of ownership.
+        /// Generation of ownership it had.
         epoch: u64,
         /// Id of the lease.
         #[schema(value_type = String)]
@@ -84,7 +84,7 @@ answers! {
 
     /// One thing that happened to an execution.
     HistoryEntry(entry: engine::HistoryEntry) {
-        /// Time it happened.
+        /// Time at which it happened.
         #[serde(with = "rfc3339")]
         at: OffsetDateTime,
         /// `created`, `acquired`, how a lease ended, an operator's verb, or the outcome.
@@ -95,7 +95,7 @@ answers! {
         epoch: Option<u64>,
         /// Worker instance concerned; null when it concerns none.
         worker_instance_id: Option<String>,
-        /// More about it, for people; null when there is no more.
+        /// Details for people; null when there are none.
         detail: Option<String>,
     }
 }

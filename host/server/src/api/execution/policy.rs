@@ -63,7 +63,7 @@ pub struct RetryPolicy {
 pub enum Backoff {
     /// The same delay before each retry.
     Fixed {
-        /// Delay in milliseconds.
+        /// Delay before each, in milliseconds.
         delay_ms: u64,
     },
     /// A delay that grows with each retry, up to a bound.

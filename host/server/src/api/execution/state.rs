@@ -13,7 +13,7 @@ use crate::api::answer::answers;
 use crate::api::{OpenSuspension, Unreadable};
 
 answers! {
-    /// One execution.
+    /// An execution and its state.
     Execution(info: engine::ExecutionInfo) {
         /// Id of the execution.
         #[schema(value_type = String)]
@@ -131,7 +131,7 @@ answers! {
         /// Id of the lease.
         #[schema(value_type = String)]
         lease_id: LeaseId,
-        /// Generation of ownership.
+        /// Generation of ownership it has.
         epoch: u64,
         /// Instance of the worker that holds it.
         worker_instance_id: String,

@@ -1,4 +1,4 @@
-//! Whole lives of executions: create → claim → fresh sandbox → complete.
+//! Whole lifecycles of executions: create → claim → fresh sandbox → complete.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -9,19 +9,20 @@ use engine::bench::server_stats;
 use engine::{Create, Engine, Payload};
 use model::ExecutionId;
 
-use super::KIND;
 use super::measure::{cpu_us_of_server, used};
 use super::report::Lifecycles;
 use crate::Host;
-use crate::cli::exit::{Exit, Failure};
+use crate::cli::io::{Exit, Failure};
 use crate::stopwatch::Stopwatch;
 
+/// Kind of the executions that are measured.
+pub const KIND: &str = "bench-echo";
 /// Longest one execution may take.
-pub const PATIENCE: Duration = Duration::from_secs(60);
-/// The server's counters of its log lag behind by so much.
+pub const EXECUTION_MAX: Duration = Duration::from_secs(60);
+/// How far the server's counters of its log lag behind.
 const STATS_LAG: Duration = Duration::from_millis(1100);
 
-/// Returns what each execution is given.
+/// Returns the input of each execution.
 pub fn input() -> Payload {
     Payload {
         content_type: "text/plain".to_owned(),
@@ -32,20 +33,27 @@ pub fn input() -> Payload {
 /// Runs one execution to its end.
 pub async fn one(engine: &Engine) -> Result<ExecutionId, Failure> {
     let (created, finished) = engine
-        .create_and_wait(Create::new(KIND, input()), PATIENCE, std::future::pending())
+        .create_and_wait(
+            Create::new(KIND, input()),
+            EXECUTION_MAX,
+            std::future::pending(),
+        )
         .await?
         .map_err(|refusal| Failure::new(Exit::Failed, refusal.to_string()))?;
     let id = created.id();
     if finished {
         Ok(id)
     } else {
-        let message = format!("execution {id} did not end within {} s", PATIENCE.as_secs());
+        let message = format!(
+            "execution {id} did not end within {} s",
+            EXECUTION_MAX.as_secs()
+        );
         Err(Failure::new(Exit::Failed, message))
     }
 }
 
-/// Keeps `in_flight` executions going for `span`; counts those that end within
-/// it.
+/// Runs executions for `span`, `in_flight` of them at any time; counts those that end
+/// within it.
 pub async fn run(host: &Host, in_flight: usize, span: Duration) -> Result<Lifecycles, Failure> {
     let engine = host.engine();
     let data_dir = host.database().embedded().map(|(_, dir)| dir.to_owned());

@@ -3,15 +3,15 @@
 use serde::Serialize;
 
 use super::measure::median;
-use crate::cli::terminal::{Paint, Terminal, size};
+use crate::cli::io::{Paint, Terminal, format_bytes};
 
 /// Everything that was measured.
 #[derive(Debug, Serialize)]
 pub struct Report {
     /// Version of this program.
     pub version: &'static str,
-    /// Whether this is an optimised build: others say little.
-    pub optimised: bool,
+    /// Whether this is an optimized build; numbers of others mean little.
+    pub optimized: bool,
     /// Cores of the machine, shared by host and server.
     pub cores: usize,
     /// Attempts that ran at once.
@@ -45,32 +45,32 @@ pub struct Report {
 /// Lifecycles at one number in flight; costs are per lifecycle.
 #[derive(Debug, Clone, Serialize)]
 pub struct Lifecycles {
-    /// Executions in flight.
+    /// Number of executions in flight.
     pub in_flight: usize,
-    /// Executions that ended.
+    /// Executions that ended, per second.
     pub per_second: f64,
     /// The same, as a ratio to the baseline.
     pub ratio: f64,
-    /// Processor time of the host, guests included.
+    /// Processor time of the host and its guests, in microseconds.
     pub cpu_host_us: f64,
-    /// Processor time of the server, if it was the host's own.
+    /// Processor time of the server in microseconds, if it was the host's own.
     pub cpu_server_us: Option<f64>,
-    /// Bytes of write-ahead log.
+    /// Bytes of write-ahead log written.
     pub wal_bytes: f64,
-    /// Syncs of the log.
+    /// Number of syncs of that log.
     pub fsyncs: f64,
 }
 
 /// Times from create to the end.
 #[derive(Debug, Serialize)]
 pub struct Idle {
-    /// Half took less.
+    /// Median time, in microseconds.
     pub p50_us: f64,
-    /// One in a hundred took longer.
+    /// 99th percentile, in microseconds.
     pub p99_us: f64,
-    /// One durable commit of one row by one connection.
+    /// Median time of one durable commit of one row, in microseconds.
     pub commit_us: f64,
-    /// The first as a multiple of the third.
+    /// The median as a multiple of a commit.
     pub p50_in_commits: f64,
 }
 
@@ -78,58 +78,58 @@ pub struct Idle {
 /// the signal it needs is recorded, and it has a lease again and a sandbox opens.
 #[derive(Debug, Serialize)]
 pub struct Waiting {
-    /// Half took less.
+    /// Median time, in microseconds.
     pub p50_us: f64,
-    /// One in a hundred took longer.
+    /// 99th percentile, in microseconds.
     pub p99_us: f64,
-    /// From the signal until the result of the handler is recorded, half took less.
+    /// Median time from the signal until the result is recorded, in microseconds.
     pub result_p50_us: f64,
-    /// One durable commit of one row by one connection, half took less.
+    /// Median time of one durable commit of one row, in microseconds.
     pub commit_us: f64,
-    /// One in a hundred of those took longer.
+    /// 99th percentile of those commits, in microseconds.
     pub commit_p99_us: f64,
-    /// The first as a multiple of `commit_us`.
+    /// The median as a multiple of `commit_us`.
     pub p50_in_commits: f64,
-    /// The second as a multiple of `commit_us`.
+    /// The 99th percentile as a multiple of `commit_us`.
     pub p99_in_commits: f64,
 }
 
-/// Executions that wait, many of them.
+/// What many suspended executions cost.
 #[derive(Debug, Serialize)]
 pub struct Suspended {
-    /// How many.
+    /// Number of suspended executions.
     pub suspended: u64,
-    /// Bytes of each in tables and indexes.
+    /// Bytes each takes in tables and indexes.
     pub bytes_each: f64,
-    /// Memory of the host with them.
+    /// Memory of the host with them, in bytes.
     pub rss_bytes: u64,
-    /// And just before.
+    /// Memory of the host before them, in bytes.
     pub rss_before_bytes: u64,
-    /// Of looks for time limits that have passed, half took less.
+    /// Median time of a search for expired ones, in microseconds.
     pub find_due_p50_us: f64,
-    /// One in a hundred took longer.
+    /// 99th percentile, in microseconds.
     pub find_due_p99_us: f64,
 }
 
 /// Memory of the host.
 #[derive(Debug, Serialize)]
 pub struct Memory {
-    /// After the start.
+    /// In bytes, after the start.
     pub idle_rss_bytes: u64,
-    /// After the lifecycles.
+    /// In bytes, after the lifecycles.
     pub busy_rss_bytes: u64,
-    /// With the longest backlog waiting.
+    /// In bytes, with the longest backlog waiting.
     pub backlog_rss_bytes: u64,
 }
 
 /// Claims of 50 against a queue.
 #[derive(Debug, Serialize)]
 pub struct Backlog {
-    /// Executions ready.
+    /// Number of ready executions.
     pub ready: u64,
-    /// Half took less.
+    /// Median time, in microseconds.
     pub claim_p50_us: f64,
-    /// One in a hundred took longer.
+    /// 99th percentile, in microseconds.
     pub claim_p99_us: f64,
     /// The median as a ratio to that of the shortest queue.
     pub ratio: f64,
@@ -138,11 +138,11 @@ pub struct Backlog {
 /// Delays that are due in one moment.
 #[derive(Debug, Serialize)]
 pub struct Delays {
-    /// How many.
+    /// Number of delays due at once.
     pub due: u64,
-    /// Until the last of them was ready.
+    /// Time until the last of them was ready, in milliseconds.
     pub promoted_ms: f64,
-    /// Of claims of 50 from another lane meanwhile, one in a hundred took longer.
+    /// 99th percentile of claims of 50 from another lane meanwhile, in microseconds.
     pub claim_p99_us: f64,
     /// The same as a ratio to that of claims when nothing is due.
     pub ratio: f64,
@@ -151,13 +151,13 @@ pub struct Delays {
 /// Leases of attempts that run long.
 #[derive(Debug, Serialize)]
 pub struct Leases {
-    /// How many were renewed together.
+    /// Number of leases renewed together.
     pub leases: u64,
     /// Statements it took: one for each partition.
     pub statements: f64,
-    /// Half of the renewals of them all took less.
+    /// Median time to renew them all, in milliseconds.
     pub p50_ms: f64,
-    /// None took longer.
+    /// Longest time to renew them all, in milliseconds.
     pub max_ms: f64,
 }
 
@@ -180,12 +180,12 @@ impl Lifecycles {
 }
 
 impl Report {
-    /// Writes tables.
+    /// Writes the report as tables.
     pub fn show(&self, terminal: Terminal) {
         let plain = |text: String| (Paint::Plain, text);
-        if !self.optimised {
+        if !self.optimized {
             let warning =
-                "this build is not optimised: measure with `cargo run --release -- bench`";
+                "this build is not optimized: measure with `cargo run --release -- bench`";
             terminal.line(&terminal.paint(Paint::Yellow, warning));
         }
         let server = self.postgres.as_deref().unwrap_or("elsewhere");
@@ -253,9 +253,9 @@ impl Report {
         ));
         terminal.line(&format!(
             "memory: {} idle, {} after the load, {} with the backlog",
-            size(self.memory.idle_rss_bytes),
-            size(self.memory.busy_rss_bytes),
-            size(self.memory.backlog_rss_bytes)
+            format_bytes(self.memory.idle_rss_bytes),
+            format_bytes(self.memory.busy_rss_bytes),
+            format_bytes(self.memory.backlog_rss_bytes)
         ));
         terminal.line("");
         let rows: Vec<_> = self
@@ -291,10 +291,10 @@ impl Report {
             "leases: {leases} renewed by {statements:.1} statements in {p50_ms:.0} ms, at most {max_ms:.0} ms"
         ));
         terminal.line(&format!(
-            "suspended: {} take {:.0} bytes of disk each, and {} of memory in all; those past their time are found in p50 {:.0} µs, p99 {:.0} µs",
+            "suspended: {} take {:.0} bytes of disk each, and {} of memory in all; expired ones are found in p50 {:.0} µs, p99 {:.0} µs",
             self.suspended.suspended,
             self.suspended.bytes_each,
-            size(self.suspended.rss_bytes.saturating_sub(self.suspended.rss_before_bytes)),
+            format_bytes(self.suspended.rss_bytes.saturating_sub(self.suspended.rss_before_bytes)),
             self.suspended.find_due_p50_us,
             self.suspended.find_due_p99_us
         ));

@@ -1,20 +1,18 @@
-//! How long a host that starts takes to its first finished execution: another
-//! process of this program on the server that runs already, its component
-//! compiled before.
+//! How long a starting host takes until its first execution finishes: another process of
+//! this program, on the server that runs already and with the component compiled before.
 
 use std::process::Stdio;
 use std::time::Duration;
 
 use engine::Create;
 
-use super::KIND;
-use super::lifecycles::{PATIENCE, input};
+use super::lifecycles::{EXECUTION_MAX, KIND, input};
 use super::measure::percentile;
 use crate::Host;
-use crate::cli::exit::{Exit, Failure};
+use crate::cli::io::{Exit, Failure, this_binary};
 use crate::config::Config;
 
-/// Served by the host that starts and by no other.
+/// Lane that only the starting host serves.
 const LANE: &str = "bench-start";
 const STARTS: usize = 9;
 
@@ -41,7 +39,7 @@ async fn one(host: &Host, config: &Config) -> Result<Duration, Failure> {
     let failed = |error: std::io::Error| {
         Failure::new(Exit::Failed, format!("cannot start another host: {error}"))
     };
-    let mut child = tokio::process::Command::new(crate::cli::this_binary()?)
+    let mut child = tokio::process::Command::new(this_binary()?)
         .arg("serve")
         .args(["--database-url", host.database().url()])
         .args(["--listen", "127.0.0.1:0", "--lane", LANE, "--log", "error"])
@@ -52,7 +50,7 @@ async fn one(host: &Host, config: &Config) -> Result<Duration, Failure> {
         .kill_on_drop(true)
         .spawn()
         .map_err(failed)?;
-    let finished = engine.wait_finished(id, PATIENCE).await?;
+    let finished = engine.wait_finished(id, EXECUTION_MAX).await?;
     child.kill().await.map_err(failed)?;
     let info = engine.get(id, None).await?;
     let took = info.and_then(|info| Some(info.finished_at? - info.created_at));

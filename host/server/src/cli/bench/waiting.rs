@@ -1,6 +1,6 @@
-//! Executions that wait: how long it takes to suspend one, from the signal that is the
-//! last one needed until the handler runs again, and until its result is there; and
-//! what a million of them cost.
+//! Suspended executions: how long it takes to suspend one, from the last signal it needs
+//! until its handler runs again, and until its result is recorded; and what a million of
+//! them cost.
 
 use std::time::Duration;
 
@@ -10,25 +10,26 @@ use engine::{
 };
 use model::{ExecutionId, PublicState, SignalEffect};
 
-use super::lifecycles::PATIENCE;
+use super::idle::PAUSE;
+use super::lifecycles::{EXECUTION_MAX, KIND};
 use super::measure::{percentile, rss_bytes};
+use super::queues::HERD_LANE;
 use super::report::{Suspended, Waiting};
-use super::{HERD_LANE, IDLE_PAUSE, KIND, complain};
 use crate::Host;
-use crate::cli::exit::{Exit, Failure};
+use crate::cli::io::{Exit, Failure, to_stderr};
 use crate::stopwatch::Stopwatch;
 
-/// Kind of the executions that wait.
+/// Kind of the executions that are suspended.
 pub const KIND_WAITING: &str = "bench-waiting";
-/// Executions that are resumed.
+/// Number of executions that are resumed.
 const RUNS: usize = 200;
-/// Looks for time limits that have passed.
-const LOOKS: u32 = 1000;
-/// Longest between two looks whether an execution has been suspended.
-const LOOK_PAUSE: Duration = Duration::from_millis(1);
+/// Number of searches for expired suspensions.
+const SEARCHES: u32 = 1000;
+/// Pause between two checks whether an execution is suspended.
+const CHECK_PAUSE: Duration = Duration::from_millis(1);
 
-/// Suspends and resumes executions one at a time on a host with nothing else to do,
-/// and takes one commit at a time in turns with them.
+/// Measures executions that are suspended and resumed one at a time on a host with
+/// nothing else to do, alternating with single commits.
 pub async fn resumed(host: &Host, baseline: &Baseline) -> Result<Waiting, Failure> {
     let engine = host.engine();
     let mut single = baseline.single(engine).await?;
@@ -36,17 +37,22 @@ pub async fn resumed(host: &Host, baseline: &Baseline) -> Result<Waiting, Failur
     let mut commits = Vec::with_capacity(RUNS);
     for _ in 0..RUNS {
         let (id, last) = suspended(engine).await?;
-        tokio::time::sleep(IDLE_PAUSE).await;
+        tokio::time::sleep(PAUSE).await;
         let watch = Stopwatch::start();
         single.insert().await?;
         commits.push(watch.elapsed());
-        tokio::time::sleep(IDLE_PAUSE).await;
+        tokio::time::sleep(PAUSE).await;
         let suspended = bench::suspend_one(engine, HERD_LANE, KIND).await?;
-        tokio::time::sleep(IDLE_PAUSE).await;
+        tokio::time::sleep(PAUSE).await;
         let watch = Stopwatch::start();
         let waiter = tokio::spawn({
             let engine = engine.clone();
-            async move { (engine.wait_finished(id, PATIENCE).await, watch.elapsed()) }
+            async move {
+                (
+                    engine.wait_finished(id, EXECUTION_MAX).await,
+                    watch.elapsed(),
+                )
+            }
         });
         let delivered = engine.signal(last).await;
         let gone = |error: tokio::task::JoinError| Failure::new(Exit::Failed, error.to_string());
@@ -81,7 +87,7 @@ pub async fn resumed(host: &Host, baseline: &Baseline) -> Result<Waiting, Failur
     })
 }
 
-/// Begins an execution that waits for two approvals, and gives it one; returns the
+/// Creates an execution that waits for two approvals, and sends it one; returns the
 /// other.
 async fn suspended(engine: &Engine) -> Result<(ExecutionId, Deliver), Failure> {
     let failed = |text: String| Failure::new(Exit::Failed, text);
@@ -93,12 +99,12 @@ async fn suspended(engine: &Engine) -> Result<(ExecutionId, Deliver), Failure> {
         let state = engine.get(id, None).await?.map(|info| info.public_state);
         match state {
             Some(PublicState::Suspended) => break,
-            Some(state) if state.is_terminal() || watch.elapsed() > PATIENCE => {
+            Some(state) if state.is_terminal() || watch.elapsed() > EXECUTION_MAX => {
                 return Err(failed(format!(
                     "execution {id} is {state} instead of suspended"
                 )));
             }
-            _ => tokio::time::sleep(LOOK_PAUSE).await,
+            _ => tokio::time::sleep(CHECK_PAUSE).await,
         }
     }
     let operate = Operate {
@@ -133,13 +139,13 @@ async fn suspended(engine: &Engine) -> Result<(ExecutionId, Deliver), Failure> {
     Ok((id, approval("second")))
 }
 
-/// Has many executions wait.
+/// Measures what many suspended executions cost.
 pub async fn many(host: &Host, count: u64) -> Result<Suspended, Failure> {
     let engine = host.engine();
-    complain(&format!("{count} suspended executions"));
+    to_stderr(&format!("{count} suspended executions"));
     let before = rss_bytes();
     let bytes_each = bench::suspend(engine, HERD_LANE, KIND, count).await?;
-    let mut looks = bench::due_suspensions(engine, LOOKS).await?;
+    let mut searches = bench::due_suspensions(engine, SEARCHES).await?;
     let rss = rss_bytes();
     bench::clear(engine, HERD_LANE).await?;
     Ok(Suspended {
@@ -147,7 +153,7 @@ pub async fn many(host: &Host, count: u64) -> Result<Suspended, Failure> {
         bytes_each,
         rss_bytes: rss,
         rss_before_bytes: before,
-        find_due_p50_us: percentile(&mut looks, 0.5).as_micros() as f64,
-        find_due_p99_us: percentile(&mut looks, 0.99).as_micros() as f64,
+        find_due_p50_us: percentile(&mut searches, 0.5).as_micros() as f64,
+        find_due_p99_us: percentile(&mut searches, 0.99).as_micros() as f64,
     })
 }

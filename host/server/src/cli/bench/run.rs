@@ -1,0 +1,233 @@
+//! The order of the measurements, and their arguments.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::Args;
+use engine::bench::Baseline;
+use model::PublicState;
+
+use super::lifecycles::{self, KIND};
+use super::measure::{median, rss_bytes};
+use super::report::{Lifecycles, Memory, Report};
+use super::{idle, queues, start, waiting};
+use crate::cli::execution::watch::failure_text;
+use crate::cli::host::{ConfigArgs, publish_file};
+use crate::cli::io::{Context, Exit, Failure, this_binary, to_stderr};
+use crate::config::Config;
+use crate::{Host, duration, telemetry};
+
+/// Connections of the baseline.
+const BASELINE_CONNECTIONS: u32 = 16;
+/// Calls of the sandbox measurement.
+const SANDBOX_CALLS: u32 = 2000;
+
+/// Arguments of `bench`.
+#[derive(Debug, Args)]
+pub struct BenchArgs {
+    /// The component to run: one that returns its input
+    #[arg(
+        long,
+        value_name = "FILE",
+        default_value = "guest-examples/out/echo.wasm"
+    )]
+    component: PathBuf,
+    /// The component to suspend: one that waits for two approvals
+    #[arg(
+        long,
+        value_name = "FILE",
+        default_value = "guest-examples/out/approval.wasm"
+    )]
+    waiting: PathBuf,
+    /// How long each measurement lasts
+    #[arg(long, value_name = "DURATION", value_parser = duration::parse, default_value = "5s")]
+    span: Duration,
+    /// How often the measurements are repeated; the median counts
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=100))]
+    rounds: u32,
+    /// Executions in flight, one measurement each; separated by spaces or commas
+    #[arg(long, value_name = "N", num_args = 1.., value_delimiter = ',', default_values_t = [1, 64, 512, 2048])]
+    in_flight: Vec<usize>,
+    /// Ready executions that claims are measured against; separated by spaces or commas
+    #[arg(long, value_name = "N", num_args = 1.., value_delimiter = ',', default_values_t = [1_000, 100_000, 1_000_000])]
+    backlog: Vec<u64>,
+    /// Suspended executions among which expired ones are searched
+    #[arg(long, value_name = "N", default_value_t = 1_000_000)]
+    suspended: u64,
+    /// Attempts that run at once
+    #[arg(long, value_name = "N", default_value_t = 2048, value_parser = clap::value_parser!(u32).range(1..=65_536))]
+    slots: u32,
+    /// One short round and small backlogs
+    #[arg(long)]
+    quick: bool,
+    #[command(flatten)]
+    config: ConfigArgs,
+}
+
+/// Runs the command.
+pub async fn run(context: &Context, args: BenchArgs) -> Result<Exit, Failure> {
+    let mut args = args;
+    if args.quick {
+        args.rounds = 1;
+        args.span = args.span.min(Duration::from_secs(2));
+        args.backlog = vec![1_000, 20_000];
+        args.suspended = 20_000;
+    }
+    let mut loaded = args.config.clone().load()?;
+    if !loaded.origins.contains_key("telemetry.log") {
+        loaded.config.telemetry.log = "warn,sqlx=error".to_owned();
+    }
+    let mut config = loaded.config;
+    telemetry::install(&config.telemetry);
+    config.http.listen = SocketAddr::from(([127, 0, 0, 1], 0));
+    config.worker.lanes = vec![model::LANE_DEFAULT.to_owned()];
+    config.worker.slots = args.slots;
+    // Removed when this function ends, after the host has stopped.
+    let scratch = scratch(&mut config)?;
+    let host = Host::start(&config, this_binary()?).await?;
+    // Spawned, because a future polled by `block_on` outside the pool pays for a thread
+    // that wakes up with each answer. Requests are served in tasks too.
+    let its_context = context.clone();
+    let measuring = tokio::spawn(async move {
+        let measured = measure(&its_context, &args, &config, &host).await;
+        host.stop(Duration::from_secs(5), None).await;
+        measured
+    });
+    let measured = measuring.await;
+    let measured = measured.map_err(|error| Failure::new(Exit::Failed, error.to_string()))?;
+    drop(scratch);
+    let report = measured?;
+    if context.json {
+        let text = serde_json::to_string_pretty(&report);
+        context
+            .terminal
+            .json(&text.map_err(|error| Failure::new(Exit::Failed, error.to_string()))?);
+    } else {
+        report.show(context.terminal);
+    }
+    Ok(Exit::Ok)
+}
+
+/// Makes a directory for a cluster of its own, unless a database is named. The usual
+/// place for temporary files may be memory, where a sync costs nothing.
+fn scratch(config: &mut Config) -> Result<Option<tempfile::TempDir>, Failure> {
+    if config.database.url.is_some() || config.database.data_dir.is_some() {
+        return Ok(None);
+    }
+    let base = Some(Path::new("/var/tmp")).filter(|dir| dir.is_dir());
+    let base = base.map_or_else(std::env::temp_dir, Path::to_path_buf);
+    let dir = tempfile::Builder::new()
+        .prefix("flowhost-bench-")
+        .tempdir_in(&base);
+    let dir = dir.map_err(|error| Failure::file("make a directory in", &base, &error))?;
+    config.database.data_dir = Some(dir.path().to_owned());
+    // What was compiled before need not be compiled again.
+    let usual = Config {
+        database: crate::config::Database::default(),
+        ..config.clone()
+    };
+    config.runtime.cache_dir = Some(usual.code_dir());
+    Ok(Some(dir))
+}
+
+async fn measure(
+    context: &Context,
+    args: &BenchArgs,
+    config: &Config,
+    host: &Host,
+) -> Result<Report, Failure> {
+    let idle_rss = rss_bytes();
+    publish_file(context, host, KIND, &args.component).await?;
+    publish_file(context, host, waiting::KIND_WAITING, &args.waiting).await?;
+    to_stderr("warming up");
+    lifecycles::run(host, 16, Duration::from_millis(500)).await?;
+    completes(host).await?;
+    let baseline = Baseline::prepare(host.engine()).await?;
+    to_stderr("idle latency");
+    let idle = idle::measure(host, &baseline).await?;
+    to_stderr("signals");
+    let waiting = waiting::resumed(host, &baseline).await?;
+    let mut baselines = Vec::new();
+    let mut runs: Vec<Vec<Lifecycles>> = vec![Vec::new(); args.in_flight.len()];
+    for round in 1..=args.rounds {
+        let mut before = inserts(args, host, &baseline).await?;
+        baselines.push(before);
+        for (at, &in_flight) in args.in_flight.iter().enumerate() {
+            to_stderr(&format!(
+                "round {round} of {}: {in_flight} in flight",
+                args.rounds
+            ));
+            let mut run = lifecycles::run(host, in_flight, args.span).await?;
+            let after = inserts(args, host, &baseline).await?;
+            run.ratio = run.per_second / f64::midpoint(before, after);
+            runs[at].push(run);
+            baselines.push(after);
+            before = after;
+        }
+    }
+    to_stderr("starts");
+    let start = start::measure(host, config).await?;
+    to_stderr("sandboxes");
+    let component = std::fs::read(&args.component)
+        .map_err(|error| Failure::file("read", &args.component, &error))?;
+    let sandbox = runtime::sandbox_cost(&component, &lifecycles::input(), SANDBOX_CALLS)
+        .await?
+        .map_err(|refusal| Failure::usage(refusal.to_string()))?;
+    let busy_rss = rss_bytes();
+    let (backlog, backlog_rss) = queues::backlogs(host, &args.backlog, args.span).await?;
+    let delays = queues::delays(host, args.rounds, args.span).await?;
+    let leases = queues::leases(host).await?;
+    let suspended = waiting::many(host, args.suspended).await?;
+    Ok(Report {
+        version: env!("CARGO_PKG_VERSION"),
+        optimized: !cfg!(debug_assertions),
+        cores: std::thread::available_parallelism().map_or(0, std::num::NonZero::get),
+        slots: config.worker.slots,
+        postgres: host
+            .database()
+            .embedded()
+            .map(|(version, _)| version.to_owned()),
+        inserts_per_second: median(&mut baselines),
+        lifecycles: runs.iter().map(|runs| Lifecycles::median(runs)).collect(),
+        idle,
+        waiting,
+        start_us: start.as_micros() as f64,
+        sandbox,
+        memory: Memory {
+            idle_rss_bytes: idle_rss,
+            busy_rss_bytes: busy_rss,
+            backlog_rss_bytes: backlog_rss,
+        },
+        backlog,
+        delays,
+        leases,
+        suspended,
+    })
+}
+
+async fn inserts(args: &BenchArgs, host: &Host, baseline: &Baseline) -> Result<f64, Failure> {
+    let rate = baseline
+        .single_row_inserts(host.engine(), BASELINE_CONNECTIONS, args.span)
+        .await?;
+    Ok(rate.per_second)
+}
+
+/// Fails unless an execution completes: a benchmark of failures would be a fast one.
+async fn completes(host: &Host) -> Result<(), Failure> {
+    let id = lifecycles::one(host.engine()).await?;
+    let info = host.engine().get(id, None).await?;
+    match info {
+        Some(info) if info.public_state == PublicState::Completed => Ok(()),
+        Some(info) => {
+            let info = info.into();
+            let why = failure_text(&info);
+            let message = format!(
+                "the component does not return its input: {}{why}",
+                info.public_state
+            );
+            Err(Failure::new(Exit::Failed, message))
+        }
+        None => Err(Failure::new(Exit::Failed, "the execution is gone")),
+    }
+}

@@ -1,0 +1,190 @@
+//! The commands and their order in the help.
+
+use clap::{Parser, Subcommand};
+
+use super::io::URL_DEFAULT;
+use super::{
+    bench, component, doctor, execution, host, invoke, lane, namespace, waitpoint, worker,
+};
+
+/// A durable execution engine over Postgres whose worker handlers are
+/// WebAssembly components.
+#[derive(Debug, Parser)]
+#[command(
+    name = "flowhost",
+    version,
+    propagate_version = true,
+    max_term_width = 100
+)]
+pub struct Cli {
+    /// URL of the host to send requests to
+    #[arg(long, global = true, env = "FLOWHOST_URL", value_name = "URL", default_value = URL_DEFAULT, hide_default_value = false)]
+    pub url: String,
+    /// Print JSON for programs, as the API answers it
+    #[arg(long, global = true)]
+    pub json: bool,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What the process is asked to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run a host for development, with its own Postgres
+    Dev(host::dev::DevArgs),
+    /// Run a host
+    Serve(host::serve::ServeArgs),
+    /// Bring the schema of the database up to date
+    Migrate(host::migrate::MigrateArgs),
+    /// Create an execution
+    Submit(execution::submit::SubmitArgs),
+    /// Show an execution with its attempts and logs
+    Show(execution::show::ShowArgs),
+    /// Print the result of an execution that completed
+    Result(execution::result::ResultArgs),
+    /// List executions, newest first
+    List(execution::list::ListArgs),
+    /// Follow an execution until it ends, or the host as a whole
+    Watch(execution::watch::WatchArgs),
+    /// End an execution, also one that runs
+    Cancel(execution::cancel::CancelArgs),
+    /// Send a signal to an execution that waits for it
+    Signal(waitpoint::signal::SignalArgs),
+    /// Approve or reject an execution that waits for approval
+    Approve(waitpoint::approve::ApproveArgs),
+    /// Resume a suspended execution without the signals it waits for
+    Resume(execution::operate::ResumeArgs),
+    /// List and close waitpoints, where signals arrive, and mint tokens for them
+    #[command(visible_alias = "waitpoint")]
+    Waitpoints(waitpoint::list::WaitpointsArgs),
+    /// Run a finished execution again
+    Replay(execution::operate::Which),
+    /// Hold a waiting execution
+    Hold(execution::operate::Which),
+    /// Release an execution that was held
+    Unhold(execution::operate::Which),
+    /// Change the priority of an execution that is not running
+    Priority(execution::operate::PriorityArgs),
+    /// Revoke the lease of a running execution; it is run again
+    Revoke(execution::operate::RevokeArgs),
+    /// End an execution as expired
+    Expire(execution::operate::Which),
+    /// Block a waiting execution, for a reason
+    Block(execution::operate::BlockArgs),
+    /// Return a blocked execution to its queue
+    Unblock(execution::operate::UnblockArgs),
+    /// Show, set and remove the labels of an execution
+    Tag(execution::tag::TagArgs),
+    /// Complete, fail or delay a running execution instead of its holder
+    #[command(subcommand)]
+    Override(execution::overrides::OverrideCommand),
+    /// Publish, list and show components
+    #[command(subcommand)]
+    Component(component::ComponentCommand),
+    /// List and show workers, and mark them dead
+    #[command(subcommand)]
+    Worker(worker::WorkerCommand),
+    /// List lanes, and set what they take and serve
+    #[command(subcommand)]
+    Lane(lane::LaneCommand),
+    /// List and set the shares of namespaces
+    #[command(subcommand)]
+    Namespace(namespace::NamespaceCommand),
+    /// List, rotate and retire the keys that waitpoint tokens are signed with
+    #[command(subcommand)]
+    WaitpointKey(waitpoint::key::WaitpointKeyCommand),
+    /// Run a component once, without a host or a database
+    Invoke(invoke::InvokeArgs),
+    /// Measure this machine and this build
+    Bench(bench::BenchArgs),
+    /// Show the configuration and check whether everything is in place
+    Doctor(doctor::DoctorArgs),
+    /// Compile a component from standard input (run by a host)
+    #[command(name = "__compile", hide = true)]
+    Compile,
+}
+
+impl Command {
+    /// Whether it runs a host until that is asked to end.
+    pub const fn is_host(&self) -> bool {
+        matches!(self, Self::Dev(_) | Self::Serve(_))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_has_a_help() {
+        for command in Cli::command().get_subcommands_mut() {
+            let name = command.get_name().to_owned();
+            assert!(command.get_about().is_some(), "{name}");
+            assert!(!command.render_long_help().to_string().is_empty(), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_signal_is_sent_with_a_token_or_as_an_operator() {
+        let id = "00000000-0000-7000-8000-000000000000";
+        for wrong in [
+            format!("flowhost signal {id} --name x"),
+            format!("flowhost signal {id} --name x --token t --operator"),
+            format!("flowhost signal {id} --name x --token t --as alice"),
+            format!("flowhost signal {id} --token t"),
+            format!("flowhost waitpoints {id} close"),
+        ] {
+            assert!(Cli::try_parse_from(wrong.split(' ')).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn the_commands_of_the_documentation_are_read() {
+        for line in [
+            "flowhost dev --load out --demo samples.toml --results r",
+            "flowhost serve --database-url postgres:///x --listen 0.0.0.0:80 --slots 5",
+            "flowhost submit thumbnail --file a.png --wait --output b.png --tag app.a=b --delay 5s",
+            "flowhost list --state failed --limit 5 --json",
+            "flowhost watch",
+            "flowhost migrate --partitions 16",
+            "flowhost result 00000000-0000-7000-8000-000000000000 --output r",
+            "flowhost component publish a.wasm --kind a",
+            "flowhost worker list --lane default --all",
+            "flowhost worker dead w-1 --reason gone --revoke-leases",
+            "flowhost lane list",
+            "flowhost lane set night --state paused --weight 300",
+            "flowhost namespace set acme --weight 50",
+            "flowhost invoke a.wasm --input {}",
+            "flowhost bench --quick --component echo.wasm",
+            "flowhost --url http://h:1 doctor",
+            "flowhost priority 00000000-0000-7000-8000-000000000000 9000 --reason urgent",
+            "flowhost override fail 00000000-0000-7000-8000-000000000000 hopeless",
+            "flowhost override delay 00000000-0000-7000-8000-000000000000 90s",
+            "flowhost signal 00000000-0000-7000-8000-000000000000 --token v1.a.b.c --name approved",
+            "flowhost signal 00000000-0000-7000-8000-000000000000 --token-file - --name x --input {} --key k",
+            "flowhost signal 00000000-0000-7000-8000-000000000000 --operator --as alice --waitpoint w --name x",
+            "flowhost approve 00000000-0000-7000-8000-000000000000 --as alice --reject --reason no",
+            "flowhost resume 00000000-0000-7000-8000-000000000000 --delay 5m",
+            "flowhost waitpoints --pending --limit 5",
+            "flowhost waitpoints 00000000-0000-7000-8000-000000000000 --json",
+            "flowhost waitpoints close 00000000-0000-7000-8000-000000000000 approval",
+            "flowhost waitpoint token 00000000-0000-7000-8000-000000000000 approval --signal approved --expires-in 1h",
+            "flowhost waitpoint-key rotate k2 --grace 1h --secret-file -",
+            "flowhost waitpoint-key retire k1 --json",
+            "flowhost tag 00000000-0000-7000-8000-000000000000 app.a=b app.c-",
+        ] {
+            let parsed = Cli::try_parse_from(line.split(' '));
+            assert!(
+                parsed.is_ok(),
+                "{line}: {}",
+                parsed.expect_err("just checked")
+            );
+        }
+    }
+}

@@ -1,0 +1,28 @@
+//! The commands of `flowhost component`.
+
+use clap::Subcommand;
+
+use super::list::{self, ShowArgs};
+use super::publish::{self, PublishArgs};
+use crate::cli::io::{Context, Exit, Failure};
+
+/// What is done to components.
+#[derive(Debug, Subcommand)]
+pub enum ComponentCommand {
+    /// Publish a component and route kinds to it
+    Publish(PublishArgs),
+    /// List components and the kinds they handle
+    List,
+    /// Show a component
+    Show(ShowArgs),
+}
+
+/// Runs the command.
+pub async fn run(context: &Context, command: ComponentCommand) -> Result<Exit, Failure> {
+    let client = context.client()?;
+    match command {
+        ComponentCommand::Publish(args) => publish::publish(context, &client, args).await,
+        ComponentCommand::List => list::list(context, &client).await,
+        ComponentCommand::Show(args) => list::show(context, &client, &args).await,
+    }
+}

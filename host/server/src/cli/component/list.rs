@@ -1,0 +1,126 @@
+//! `flowhost component list` and `show`: lists components and the kinds they handle.
+
+use std::collections::BTreeMap;
+
+use clap::Args;
+use model::Digest;
+
+use crate::api::{Components, Kinds};
+use crate::cli::io::{
+    Client, Context, Exit, Failure, Paint, escape, format_bytes, format_time, name_unreadable_as,
+};
+
+/// Arguments of `component show`.
+#[derive(Debug, Args)]
+pub struct ShowArgs {
+    /// Digest of the component; the first digits suffice
+    digest: String,
+}
+
+/// Returns the kinds each component handles.
+async fn kinds_of(client: &Client) -> Result<BTreeMap<Digest, Vec<String>>, Failure> {
+    let kinds: Kinds = client.get("/v1/kinds", Vec::new()).await?.read()?;
+    name_unreadable_as("kind", &kinds.unreadable);
+    let mut by_digest: BTreeMap<Digest, Vec<String>> = BTreeMap::new();
+    for kind in kinds.kinds {
+        for route in kind.routes {
+            by_digest
+                .entry(route.digest)
+                .or_default()
+                .push(kind.name.clone());
+        }
+    }
+    Ok(by_digest)
+}
+
+/// Lists the components, and the kinds each handles.
+pub(super) async fn list(context: &Context, client: &Client) -> Result<Exit, Failure> {
+    let answer = client.get("/v1/components", Vec::new()).await?;
+    if context.prints_json(&answer) {
+        return Ok(Exit::Ok);
+    }
+    let components: Components = answer.read()?;
+    name_unreadable_as("component", &components.unreadable);
+    if components.components.is_empty() && components.unreadable.is_empty() {
+        context
+            .line("no components; publish one with `flowhost component publish FILE --kind KIND`");
+        return Ok(Exit::Ok);
+    }
+    let kinds = kinds_of(client).await?;
+    let rows: Vec<_> = components
+        .components
+        .iter()
+        .map(|component| {
+            let handles = kinds.get(&component.digest).map(|kinds| kinds.join(", "));
+            vec![
+                (Paint::Plain, component.digest.short()),
+                (Paint::Bold, escape(&handles.unwrap_or_default())),
+                (Paint::Plain, escape(&component.world)),
+                (Paint::Plain, format_bytes(component.size.unsigned_abs())),
+                (Paint::Dim, format_time(component.published_at)),
+            ]
+        })
+        .collect();
+    context
+        .terminal
+        .table(&["DIGEST", "KINDS", "WORLD", "SIZE", "PUBLISHED"], &rows);
+    Ok(Exit::Ok)
+}
+
+/// Shows the one component whose digest begins so.
+pub(super) async fn show(
+    context: &Context,
+    client: &Client,
+    args: &ShowArgs,
+) -> Result<Exit, Failure> {
+    let prefix = args.digest.as_str();
+    let components: Components = client.get("/v1/components", Vec::new()).await?.read()?;
+    name_unreadable_as("component", &components.unreadable);
+    let digits = prefix
+        .strip_prefix("sha256:")
+        .unwrap_or(prefix)
+        .to_ascii_lowercase();
+    let mut found = components
+        .components
+        .into_iter()
+        .filter(|component| component.digest.to_string()[7..].starts_with(&digits));
+    let component = match (found.next(), found.next()) {
+        (Some(component), None) => component,
+        (None, _) => {
+            return Err(Failure::new(
+                Exit::NotFound,
+                format!("there is no component {prefix}"),
+            ));
+        }
+        (Some(_), Some(_)) => {
+            return Err(Failure::usage(format!(
+                "several components begin with {prefix}"
+            )));
+        }
+    };
+    if context.json {
+        context.terminal.json_of(&component)?;
+        return Ok(Exit::Ok);
+    }
+    let kinds = kinds_of(client).await?;
+    let handles = kinds
+        .get(&component.digest)
+        .map(|kinds| kinds.join(", "))
+        .unwrap_or_default();
+    let terminal = context.terminal;
+    terminal.line(&component.digest.to_string());
+    terminal.line(&format!("handles    {}", escape(&handles)));
+    terminal.line(&format!("world      {}", escape(&component.world)));
+    terminal.line(&format!(
+        "size       {}",
+        format_bytes(component.size.unsigned_abs())
+    ));
+    terminal.line(&format!(
+        "published  {}",
+        format_time(component.published_at)
+    ));
+    for import in &component.imports {
+        terminal.line(&format!("imports    {}", escape(import)));
+    }
+    Ok(Exit::Ok)
+}

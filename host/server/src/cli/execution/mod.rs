@@ -1,0 +1,11 @@
+//! Executions: created, followed, read, and operated on.
+
+pub mod cancel;
+pub mod list;
+pub mod operate;
+pub mod overrides;
+pub mod result;
+pub mod show;
+pub mod submit;
+pub mod tag;
+pub mod watch;

@@ -1,0 +1,75 @@
+//! `flowhost override`: an operator completes, fails or delays a running execution
+//! instead of the holder of its lease.
+
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use clap::Subcommand;
+use model::FailureClass;
+use reqwest::Method;
+use serde_json::json;
+
+use super::operate::{Which, ask};
+use crate::cli::io::{Context, Exit, Failure, InputArgs};
+use crate::duration;
+
+/// What is done to the attempt instead of its holder.
+#[derive(Debug, Subcommand)]
+pub enum OverrideCommand {
+    /// Finish a running execution with a result
+    Complete {
+        #[command(flatten)]
+        which: Which,
+        #[command(flatten)]
+        result: InputArgs,
+    },
+    /// End the attempt of a running execution as failed
+    Fail {
+        #[command(flatten)]
+        which: Which,
+        /// transient, permanent, infra_crash, timeout or cancelled
+        #[arg(long, default_value = "permanent")]
+        class: FailureClass,
+        /// A stable name for programs
+        #[arg(long, default_value = "failed_by_operator")]
+        code: String,
+        /// A sentence for people
+        message: String,
+    },
+    /// Delay a running execution, and end its lease
+    Delay {
+        #[command(flatten)]
+        which: Which,
+        /// For how long, such as 90s or 2h
+        #[arg(value_parser = duration::parse)]
+        delay: Duration,
+    },
+}
+
+/// Runs the command.
+pub async fn run(context: &Context, command: OverrideCommand) -> Result<Exit, Failure> {
+    let (verb, which, body) = match command {
+        OverrideCommand::Complete { which, result } => {
+            let (content_type, data) = result.read()?;
+            let data = STANDARD.encode(data);
+            let body = json!({"content_type": content_type, "result_base64": data});
+            ("complete", which, body)
+        }
+        OverrideCommand::Fail {
+            which,
+            class,
+            code,
+            message,
+        } => {
+            let body = json!({"class": class, "code": code, "message": message});
+            ("fail", which, body)
+        }
+        OverrideCommand::Delay { which, delay } => (
+            "delay",
+            which,
+            json!({"delay_ms": delay.as_millis() as u64}),
+        ),
+    };
+    ask(context, Method::POST, verb, which, body).await
+}

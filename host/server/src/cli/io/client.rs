@@ -1,0 +1,227 @@
+//! Sends requests to the API of a host.
+
+use std::time::Duration;
+
+use reqwest::header::HeaderValue;
+use reqwest::{Method, StatusCode};
+use serde::de::DeserializeOwned;
+
+use super::url::{self, is_loopback};
+use super::{Exit, Failure};
+
+/// Longest to wait for a connection.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// Longest to wait for an answer; above the host's longest wait.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(90);
+
+/// A client of one host.
+#[derive(Debug, Clone)]
+pub struct Client {
+    http: reqwest::Client,
+    base: String,
+}
+
+/// Most bytes of an answer; a result that is larger is read with another program.
+const ANSWER_BYTES_MAX: usize = 1 << 30;
+/// Most bytes of an answer that is a problem.
+const PROBLEM_BYTES_MAX: usize = 1 << 20;
+
+/// Headers whose values are arguments of the command line, and which.
+const OF_ARGUMENTS: [(&str, &str); 2] = [
+    ("idempotency-key", "--key"),
+    ("content-type", "--content-type"),
+];
+
+/// An answer that is not a problem.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    /// Status of the answer.
+    pub status: StatusCode,
+    /// Media type of the body.
+    pub content_type: String,
+    /// Bytes of the body.
+    pub body: Vec<u8>,
+}
+
+/// What a request carries.
+#[derive(Debug, Clone, Default)]
+pub struct Request {
+    /// Parameters of the query.
+    pub query: Vec<(&'static str, String)>,
+    /// Headers besides the usual ones.
+    pub headers: Vec<(&'static str, String)>,
+    /// Media type and bytes of the body; absent without one.
+    pub body: Option<(String, Vec<u8>)>,
+}
+
+impl Client {
+    /// Makes a client of the host at `url`.
+    pub fn new(url: &str) -> Result<Self, Failure> {
+        // Fails only if a provider is installed already, which serves as well.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let parsed = url::parse(url)?;
+        let mut builder = reqwest::Client::builder()
+            .connect_timeout(CONNECT_TIMEOUT)
+            .timeout(ANSWER_TIMEOUT);
+        // A proxy cannot reach this machine under these names.
+        if parsed.host_str().is_some_and(is_loopback) {
+            builder = builder.no_proxy();
+        }
+        let http = builder
+            .build()
+            .map_err(|error| Failure::new(Exit::Failed, reason(&error)))?;
+        Ok(Self {
+            http,
+            base: url.trim_end_matches('/').to_owned(),
+        })
+    }
+
+    /// Sends a request. An answer that is a problem is a failure.
+    pub async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        request: Request,
+    ) -> Result<Answer, Failure> {
+        let mut builder = self
+            .http
+            .request(method, format!("{}{path}", self.base))
+            .query(&request.query);
+        for (name, value) in request.headers {
+            builder = builder.header(name, header_value(name, &value)?);
+        }
+        if let Some((content_type, body)) = request.body {
+            let content_type = header_value("content-type", &content_type)?;
+            builder = builder.header("content-type", content_type).body(body);
+        }
+        let unreachable = |error: reqwest::Error| {
+            Failure::new(
+                Exit::Unavailable,
+                format!(
+                    "cannot reach a host at {}: {}; start one with `flowhost dev`, or name one with --url",
+                    self.base,
+                    reason(&error)
+                ),
+            )
+        };
+        let mut response = builder.send().await.map_err(unreachable)?;
+        let status = response.status();
+        let content_type = response
+            .headers()
+            .get("content-type")
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or("application/octet-stream")
+            .to_owned();
+        if !status.is_success() {
+            let body = beginning(response).await.map_err(unreachable)?;
+            return Err(Failure::answered(
+                status.as_u16(),
+                serde_json::from_slice(&body).ok(),
+            ));
+        }
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(unreachable)? {
+            if body.len() + chunk.len() > ANSWER_BYTES_MAX {
+                let message = format!("the host's answer is larger than {ANSWER_BYTES_MAX} bytes");
+                return Err(Failure::new(Exit::Failed, message));
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(Answer {
+            status,
+            content_type,
+            body,
+        })
+    }
+
+    /// Sends a `GET` request.
+    pub async fn get(
+        &self,
+        path: &str,
+        query: Vec<(&'static str, String)>,
+    ) -> Result<Answer, Failure> {
+        let request = Request {
+            query,
+            ..Request::default()
+        };
+        self.send(Method::GET, path, request).await
+    }
+
+    /// Sends a request with a body in JSON.
+    pub async fn send_json(
+        &self,
+        method: Method,
+        path: &str,
+        body: &impl serde::Serialize,
+    ) -> Result<Answer, Failure> {
+        let body = serde_json::to_vec(body)
+            .map_err(|error| Failure::new(Exit::Failed, error.to_string()))?;
+        let request = Request {
+            body: Some(("application/json".to_owned(), body)),
+            ..Request::default()
+        };
+        self.send(method, path, request).await
+    }
+}
+
+impl Answer {
+    /// Reads the body as JSON.
+    pub fn read<T: DeserializeOwned>(&self) -> Result<T, Failure> {
+        serde_json::from_slice(&self.body).map_err(|error| {
+            let error = error.to_string();
+            let message = format!(
+                "the host's answer cannot be read; is it another version? {}",
+                model::shown(&error, model::SHOWN_TEXT_BYTES_MAX)
+            );
+            Failure::new(Exit::Failed, message)
+        })
+    }
+
+    /// Returns the body as text.
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+}
+
+/// Reads a problem, and no more of it than a problem has.
+async fn beginning(mut response: reqwest::Response) -> Result<Vec<u8>, reqwest::Error> {
+    let mut body = Vec::new();
+    while body.len() < PROBLEM_BYTES_MAX
+        && let Some(chunk) = response.chunk().await?
+    {
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
+}
+
+fn header_value(name: &str, value: &str) -> Result<HeaderValue, Failure> {
+    HeaderValue::from_str(value).map_err(|_| {
+        let argument = OF_ARGUMENTS.iter().find(|(header, _)| *header == name);
+        let argument = argument.map_or(name, |(_, argument)| argument);
+        Failure::usage(format!(
+            "{argument} holds control characters: `{}`",
+            value.escape_debug()
+        ))
+    })
+}
+
+/// The innermost reason: the outer ones repeat the URL.
+fn reason(error: &reqwest::Error) -> String {
+    let mut reason: &dyn std::error::Error = error;
+    while let Some(source) = reason.source() {
+        reason = source;
+    }
+    reason.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_argument_that_no_header_can_hold_is_named() {
+        let failure = header_value("idempotency-key", "a\nb").expect_err("a line end");
+        assert_eq!(failure.message, "--key holds control characters: `a\\nb`");
+        assert!(header_value("idempotency-key", "größe").is_ok());
+    }
+}

@@ -1,0 +1,51 @@
+//! What every command has at hand.
+
+use std::path::PathBuf;
+
+use super::{Answer, Client, Exit, Failure, Paint, Terminal, escape};
+
+/// What every command has at hand.
+#[derive(Debug, Clone)]
+pub struct Context {
+    /// URL of the host to send requests to.
+    pub url: String,
+    /// Whether JSON is printed, for programs.
+    pub json: bool,
+    /// Standard output, as people or programs read it.
+    pub terminal: Terminal,
+}
+
+impl Context {
+    /// Makes a client of the host.
+    pub fn client(&self) -> Result<Client, Failure> {
+        Client::new(&self.url)
+    }
+
+    /// Writes a line for people.
+    pub fn line(&self, text: &str) {
+        self.terminal.line(text);
+    }
+
+    /// Prints an answer for programs, if they are to read it; returns whether they are.
+    pub fn prints_json(&self, answer: &Answer) -> bool {
+        if self.json {
+            self.terminal.json(&answer.text());
+        }
+        self.json
+    }
+
+    /// Says how to read the page that follows, if there is one.
+    pub fn next_page(&self, cursor: Option<&str>) {
+        if let Some(cursor) = cursor {
+            let more = format!("more with --after {}", escape(cursor));
+            let line = self.terminal.paint(Paint::Dim, &more);
+            self.terminal.line(&line);
+        }
+    }
+}
+
+/// Returns the path of this binary, which also compiles components and runs hosts.
+pub fn this_binary() -> Result<PathBuf, Failure> {
+    let failed = |error| Failure::new(Exit::Failed, format!("cannot find this program: {error}"));
+    std::env::current_exe().map_err(failed)
+}

@@ -1,0 +1,85 @@
+//! The URL of a host.
+
+use super::Failure;
+use crate::http::host_of;
+
+/// URL of the host that requests are sent to unless another is named.
+pub const URL_DEFAULT: &str = "http://127.0.0.1:7070";
+
+/// Checks the URL of a host.
+pub(super) fn parse(url: &str) -> Result<reqwest::Url, Failure> {
+    let wrong = |what: &str| {
+        Failure::usage(format!(
+            "--url (or FLOWHOST_URL): `{}` {what}; write it like {URL_DEFAULT}",
+            url.escape_debug()
+        ))
+    };
+    // The parser would take them out without a word.
+    if url.contains(|c: char| c.is_control() || c.is_whitespace()) {
+        return Err(wrong("holds spaces or control characters"));
+    }
+    let parsed = reqwest::Url::parse(url).map_err(|_| wrong("is not a URL"))?;
+    if !matches!(parsed.scheme(), "http" | "https") || parsed.host_str().is_none() {
+        return Err(wrong("is not an http or https URL of a host"));
+    }
+    if parsed.query().is_some() || parsed.fragment().is_some() {
+        return Err(wrong("has more than a path"));
+    }
+    Ok(parsed)
+}
+
+/// Whether the host of a URL is this machine, under any name for it.
+pub(super) fn is_loopback(host: &str) -> bool {
+    let host = host_of(host);
+    let address = host.parse::<std::net::IpAddr>();
+    host == "localhost" || address.is_ok_and(|it| it.to_canonical().is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::io::Exit;
+
+    #[test]
+    fn what_is_wrong_with_a_url_is_said_before_it_is_used() {
+        for good in [
+            URL_DEFAULT,
+            "https://h",
+            "http://h:1/prefix/",
+            "http://[::1]:1",
+        ] {
+            assert!(parse(good).is_ok(), "{good}");
+        }
+        for wrong in [
+            "",
+            "h:1",
+            "h",
+            "ftp://h",
+            "http://",
+            "http://h\n",
+            "http://a b",
+            "http://h?x",
+            "http://h#x",
+        ] {
+            let failure = parse(wrong).expect_err(wrong);
+            assert_eq!(failure.exit, Exit::Usage);
+            assert!(failure.message.starts_with("--url"), "{}", failure.message);
+        }
+    }
+
+    #[test]
+    fn proxies_are_passed_by_for_this_machine_only() {
+        for here in [
+            "localhost",
+            "127.0.0.1",
+            "127.1.2.3",
+            "[::1]",
+            "[::ffff:127.0.0.1]",
+        ] {
+            assert!(is_loopback(here), "{here}");
+        }
+        for elsewhere in ["example.com", "10.0.0.1", "localhost.example.com", "[::2]"] {
+            assert!(!is_loopback(elsewhere), "{elsewhere}");
+        }
+    }
+}

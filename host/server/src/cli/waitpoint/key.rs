@@ -1,0 +1,133 @@
+//! `flowhost waitpoint-key`: lists, rotates and retires the keys that sign waitpoint
+//! tokens.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Subcommand};
+use reqwest::Method;
+
+use crate::api::{
+    RetireWaitpointKey, RotateWaitpointKey, RotatedWaitpointKey, WaitpointKey, WaitpointKeys,
+};
+use crate::cli::io::{
+    Context, Exit, Failure, Paint, actor, escape, format_time, name_unreadable, read_secret,
+};
+use crate::duration;
+
+/// What is done to keys.
+#[derive(Debug, Subcommand)]
+pub enum WaitpointKeyCommand {
+    /// List the keys; never their secrets
+    List,
+    /// Sign with a new key, and accept tokens of the old one for a while
+    Rotate(RotateArgs),
+    /// Refuse tokens of an old key from now on
+    Retire {
+        /// Id of the key
+        kid: String,
+    },
+}
+
+/// Arguments of `waitpoint-key rotate`.
+#[derive(Debug, Args)]
+pub struct RotateArgs {
+    /// Id of the new key [default: random]
+    kid: Option<String>,
+    /// A file with its secret in hexadecimal digits, - for standard input [default: random]
+    #[arg(long, value_name = "FILE")]
+    secret_file: Option<PathBuf>,
+    /// How long tokens of the old key are accepted [default: 1d]
+    #[arg(long, value_name = "DURATION", value_parser = duration::parse)]
+    grace: Option<Duration>,
+}
+
+/// Runs the command.
+pub async fn run(context: &Context, command: WaitpointKeyCommand) -> Result<Exit, Failure> {
+    match command {
+        WaitpointKeyCommand::List => list(context).await,
+        WaitpointKeyCommand::Rotate(args) => rotate(context, args).await,
+        WaitpointKeyCommand::Retire { kid } => retire(context, &kid).await,
+    }
+}
+
+async fn list(context: &Context) -> Result<Exit, Failure> {
+    let answer = context
+        .client()?
+        .get("/v1/waitpoint-keys", Vec::new())
+        .await?;
+    if context.prints_json(&answer) {
+        return Ok(Exit::Ok);
+    }
+    let WaitpointKeys { keys, unreadable } = answer.read()?;
+    name_unreadable(&unreadable);
+    if keys.is_empty() && unreadable.is_empty() {
+        context.line("no keys; the first token creates one");
+        return Ok(Exit::Ok);
+    }
+    let rows: Vec<_> = keys.iter().map(row).collect();
+    context
+        .terminal
+        .table(&["KID", "STATE", "UNTIL", "CREATED", "BY"], &rows);
+    Ok(Exit::Ok)
+}
+
+fn row(key: &WaitpointKey) -> Vec<(Paint, String)> {
+    let (paint, state) = match (key.not_after.is_some(), key.accepted) {
+        (false, _) => (Paint::Green, "signs"),
+        (true, true) => (Paint::Yellow, "accepted"),
+        (true, false) => (Paint::Dim, "refused"),
+    };
+    vec![
+        (Paint::Bold, escape(&key.kid)),
+        (paint, state.to_owned()),
+        (
+            Paint::Plain,
+            key.not_after.map_or_else(|| "-".to_owned(), format_time),
+        ),
+        (Paint::Dim, format_time(key.created_at)),
+        (Paint::Dim, escape(&key.created_by)),
+    ]
+}
+
+async fn rotate(context: &Context, args: RotateArgs) -> Result<Exit, Failure> {
+    let body = RotateWaitpointKey {
+        new_kid: args.kid,
+        new_secret_hex: args.secret_file.as_deref().map(read_secret).transpose()?,
+        grace_ms: args.grace.map(|grace| grace.as_millis() as u64),
+        actor: actor(),
+    };
+    let answer = context
+        .client()?
+        .send_json(Method::POST, "/v1/waitpoint-keys/rotate", &body)
+        .await?;
+    if context.prints_json(&answer) {
+        return Ok(Exit::Ok);
+    }
+    let rotated: RotatedWaitpointKey = answer.read()?;
+    let kid = escape(&rotated.kid);
+    context.line(&match (&*rotated.outcome, &rotated.previous_kid) {
+        ("noop", _) => format!("{kid} signs already"),
+        (_, Some(previous)) => format!("{kid} signs; {} did before", escape(previous)),
+        (_, None) => format!("{kid} signs; it is the first"),
+    });
+    Ok(Exit::Ok)
+}
+
+async fn retire(context: &Context, kid: &str) -> Result<Exit, Failure> {
+    // An id that is not valid could lead to another path.
+    model::waitpoint_kid(kid).map_err(|invalid| Failure::usage(invalid.to_string()))?;
+    let body = RetireWaitpointKey { actor: actor() };
+    let answer = context
+        .client()?
+        .send_json(
+            Method::POST,
+            &format!("/v1/waitpoint-keys/{kid}/retire"),
+            &body,
+        )
+        .await?;
+    if !context.prints_json(&answer) {
+        context.line(&format!("tokens of {kid} are refused"));
+    }
+    Ok(Exit::Ok)
+}

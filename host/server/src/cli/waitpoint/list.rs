@@ -1,0 +1,136 @@
+//! `flowhost waitpoints`: lists waitpoints, where signals arrive.
+
+use clap::Args;
+use model::{ExecutionId, WaitpointState};
+
+use super::manage::{WaitpointCommand, close, token};
+use crate::api::{PendingWaitpoints, Waitpoint};
+use crate::cli::io::{Context, Exit, Failure, Paint, escape, format_time, name_unreadable};
+
+/// Arguments of `waitpoints`.
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct WaitpointsArgs {
+    #[command(flatten)]
+    list: ListArgs,
+    #[command(subcommand)]
+    command: Option<WaitpointCommand>,
+}
+
+/// Which waitpoints to list.
+#[derive(Debug, Args)]
+struct ListArgs {
+    /// Those of this execution [default: the pending ones of all]
+    execution: Option<ExecutionId>,
+    /// Only those that no suspension is bound to yet
+    #[arg(long)]
+    pending: bool,
+    /// Only those in this namespace
+    #[arg(long, value_name = "NAME")]
+    namespace: Option<String>,
+    /// Number of rows to show of the pending ones
+    #[arg(long, short = 'n', value_name = "N", default_value_t = 20, conflicts_with = "execution", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    limit: u32,
+    /// Continue after the page before
+    #[arg(long, value_name = "CURSOR", conflicts_with = "execution")]
+    after: Option<String>,
+}
+
+/// Runs the command.
+pub async fn run(context: &Context, args: WaitpointsArgs) -> Result<Exit, Failure> {
+    match args.command {
+        Some(WaitpointCommand::Close { which }) => close(context, which).await,
+        Some(WaitpointCommand::Token(args)) => token(context, args).await,
+        None => list(context, args.list).await,
+    }
+}
+
+async fn list(context: &Context, args: ListArgs) -> Result<Exit, Failure> {
+    let terminal = context.terminal;
+    let mut query: Vec<_> = args
+        .namespace
+        .into_iter()
+        .map(|it| ("namespace", it))
+        .collect();
+    let path = match args.execution {
+        Some(id) => format!("/v1/executions/{id}/waitpoints"),
+        None => {
+            query.push(("limit", args.limit.to_string()));
+            query.extend(args.after.map(|it| ("after", it)));
+            "/v1/waitpoints".to_owned()
+        }
+    };
+    // The answers differ only in their cursor.
+    let mut page: PendingWaitpoints = context.client()?.get(&path, query).await?.read()?;
+    if args.pending {
+        page.waitpoints
+            .retain(|waitpoint| waitpoint.state == WaitpointState::Pending);
+    }
+    if context.json {
+        terminal.json_of(&page)?;
+        return Ok(Exit::Ok);
+    }
+    if page.waitpoints.is_empty() {
+        terminal.line("no waitpoints");
+    } else if args.execution.is_some() {
+        for line in lines(context, &page.waitpoints) {
+            terminal.line(&line);
+        }
+    } else {
+        pending(context, &page.waitpoints);
+    }
+    name_unreadable(&page.unreadable);
+    context.next_page(page.next_cursor.as_deref());
+    Ok(Exit::Ok)
+}
+
+fn pending(context: &Context, waitpoints: &[Waitpoint]) {
+    let rows: Vec<_> = waitpoints
+        .iter()
+        .map(|waitpoint| {
+            vec![
+                (Paint::Plain, waitpoint.execution_id.to_string()),
+                (Paint::Bold, escape(&waitpoint.waitpoint_key)),
+                (Paint::Plain, escape(&waitpoint.namespace)),
+                (Paint::Plain, waitpoint.signals.to_string()),
+                (Paint::Dim, optional(waitpoint.expires_at)),
+            ]
+        })
+        .collect();
+    let header = ["EXECUTION", "KEY", "NAMESPACE", "SIGNALS", "EXPIRES"];
+    context.terminal.table(&header, &rows);
+}
+
+/// Lays the waitpoints of an execution out as a table.
+pub fn lines(context: &Context, waitpoints: &[Waitpoint]) -> Vec<String> {
+    let rows: Vec<_> = waitpoints.iter().map(row).collect();
+    let header = ["KEY", "STATE", "SIGNALS", "LAST", "UNTIL", "ID"];
+    context.terminal.table_lines(&header, &rows)
+}
+
+fn row(waitpoint: &Waitpoint) -> Vec<(Paint, String)> {
+    let paint = match waitpoint.state {
+        WaitpointState::Pending => Paint::Yellow,
+        WaitpointState::Active => Paint::Cyan,
+        WaitpointState::Closed | WaitpointState::Expired => Paint::Dim,
+    };
+    let state = match waitpoint.close_reason {
+        Some(reason) => format!("{} ({reason})", waitpoint.state),
+        None => waitpoint.state.to_string(),
+    };
+    vec![
+        (Paint::Bold, escape(&waitpoint.waitpoint_key)),
+        (paint, state),
+        (Paint::Plain, waitpoint.signals.to_string()),
+        (Paint::Dim, optional(waitpoint.last_signal_at)),
+        (
+            Paint::Dim,
+            optional(waitpoint.closed_at.or(waitpoint.expires_at)),
+        ),
+        (Paint::Plain, waitpoint.waitpoint_id.to_string()),
+    ]
+}
+
+fn optional(at: Option<time::OffsetDateTime>) -> String {
+    at.map_or_else(|| "-".to_owned(), format_time)
+}

@@ -1,0 +1,93 @@
+//! `flowhost waitpoints close` and `token`: closes a waitpoint, and mints a token for it.
+
+use std::time::Duration;
+
+use clap::{Args, Subcommand};
+use model::ExecutionId;
+use reqwest::Method;
+
+use crate::api::{Execution, MintWaitpointToken, MintedWaitpointToken, OperateExecution};
+use crate::cli::io::{Context, Exit, Failure, actor, escape, path_of};
+use crate::duration;
+
+/// What is done to a waitpoint.
+#[derive(Debug, Subcommand)]
+pub enum WaitpointCommand {
+    /// Close a waitpoint, so that it accepts no more signals
+    Close {
+        #[command(flatten)]
+        which: Which,
+    },
+    /// Mint another token for a waitpoint, and the URL to post to
+    Token(TokenArgs),
+}
+
+/// Which waitpoint, and why.
+#[derive(Debug, Args)]
+pub struct Which {
+    /// Id of the execution
+    execution: ExecutionId,
+    /// Its waitpoint, by id or key
+    waitpoint: String,
+    /// Why; kept with the execution
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
+}
+
+/// Arguments of `waitpoints token`.
+#[derive(Debug, Args)]
+pub struct TokenArgs {
+    #[command(flatten)]
+    which: Which,
+    /// Name of the signals it may send; may repeat [default: any]
+    #[arg(long = "signal", value_name = "NAME")]
+    signal_names: Vec<String>,
+    /// How long it holds [default: as long as its waitpoint and its key]
+    #[arg(long, value_name = "DURATION", value_parser = duration::parse)]
+    expires_in: Option<Duration>,
+}
+
+pub(super) async fn close(context: &Context, which: Which) -> Result<Exit, Failure> {
+    let path = which.path("close")?;
+    let body = OperateExecution {
+        actor: actor(),
+        reason: which.reason,
+    };
+    let client = context.client()?;
+    let answer = client.send_json(Method::POST, &path, &body).await?;
+    if !context.prints_json(&answer) {
+        let info: Execution = answer.read()?;
+        context.line(&format!("closed; {} is {}", info.id, info.public_state));
+    }
+    Ok(Exit::Ok)
+}
+
+pub(super) async fn token(context: &Context, args: TokenArgs) -> Result<Exit, Failure> {
+    let path = args.which.path("token")?;
+    let body = MintWaitpointToken {
+        signal_names: args.signal_names,
+        expires_in_ms: args.expires_in.map(|it| it.as_millis() as u64),
+        actor: actor(),
+        reason: args.which.reason,
+    };
+    let client = context.client()?;
+    let answer = client.send_json(Method::POST, &path, &body).await?;
+    if context.prints_json(&answer) {
+        return Ok(Exit::Ok);
+    }
+    let minted: MintedWaitpointToken = answer.read()?;
+    context.line(&escape(&minted.waitpoint_token));
+    context.line(&escape(&minted.callback_url));
+    Ok(Exit::Ok)
+}
+
+impl Which {
+    fn path(&self, verb: &str) -> Result<String, Failure> {
+        // These lead up in a path, however they are written.
+        if matches!(self.waitpoint.as_str(), "" | "." | "..") {
+            return Err(Failure::usage("name this waitpoint by its id"));
+        }
+        let collection = format!("/v1/executions/{}/waitpoints", self.execution);
+        Ok(format!("{}/{verb}", path_of(&collection, &self.waitpoint)))
+    }
+}
