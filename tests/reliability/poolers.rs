@@ -62,8 +62,7 @@ async fn session_settings_do_not_depend_on_defaults_of_the_database() {
             tokio::spawn(async move {
                 for _ in 0..25 {
                     let create = Create::new("echo", Payload::new("text/plain", "x"));
-                    let created = engine.create(create).await;
-                    created.expect("the database is available").expect("valid");
+                    engine.create(create).await.accepted();
                 }
             })
         })
@@ -81,7 +80,7 @@ async fn session_settings_do_not_depend_on_defaults_of_the_database() {
             })
         });
         for done in futures::future::join_all(completing).await {
-            done.expect("the database is available").expect("held");
+            done.accepted();
             completed += 1;
         }
     }

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use model::ExecutionId;
 
-use crate::{Claim, Engine, Error};
+use crate::{Claim, Declined, Engine, Error};
 
 /// Fills the queue of a lane with `count` ready executions of a kind.
 pub async fn backlog(engine: &Engine, lane: &str, kind: &str, count: u64) -> Result<(), Error> {
@@ -65,7 +65,9 @@ pub(super) async fn claim_and_release(engine: &Engine, lane: &str) -> Result<Dur
         .into_iter()
         .map(|claimed| engine.release(claimed.fence, Default::default()));
     for answer in futures::future::join_all(back).await {
-        let _ = answer?;
+        if let Err(Declined::Fault(error)) = answer {
+            return Err(error);
+        }
     }
     Ok(took)
 }

@@ -22,8 +22,8 @@ pub struct ExecutionContext {
 }
 
 impl Engine {
-    /// Reads what an execution was created with; `None` if there is none in the
-    /// namespace.
+    /// Reads what an execution was created with; `None` if the
+    /// namespace has no such execution.
     pub async fn context(
         &self,
         id: ExecutionId,

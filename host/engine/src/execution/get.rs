@@ -23,7 +23,7 @@ pub struct Counts {
 }
 
 impl Engine {
-    /// Reads one execution; `None` if there is none in the namespace.
+    /// Reads one execution; `None` if the namespace has no such execution.
     pub async fn get(
         &self,
         id: ExecutionId,

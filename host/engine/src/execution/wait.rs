@@ -16,7 +16,7 @@ use super::info::ExecutionInfo;
 use crate::coalesce::{Flush, Rider};
 use crate::row::label;
 use crate::statements::Statements;
-use crate::{Answer, Engine, Error};
+use crate::{Declined, Engine, Error};
 
 /// First pause between two probes; it doubles up to [`POLL_MAX`].
 const POLL_MIN: Duration = Duration::from_millis(250);
@@ -24,7 +24,7 @@ const POLL_MAX: Duration = Duration::from_secs(2);
 
 impl Engine {
     /// Waits until an execution is finished or `timeout` has passed and returns
-    /// it as it then is; `None` if there is none in the namespace.
+    /// it as it then is; `None` if the namespace has no such execution.
     pub async fn wait(
         &self,
         id: ExecutionId,
@@ -78,40 +78,32 @@ impl Engine {
         create: Create,
         timeout: Duration,
         enough: impl Future<Output = ()>,
-    ) -> Answer<(Created, bool), CreateRefusal> {
+    ) -> Result<(Created, bool), Declined<CreateRefusal>> {
         let mut enough = pin!(enough);
         let deadline = Instant::now() + timeout;
-        let call = match self.prepare(create).await? {
-            Prepared::Call(call) => call,
-            Prepared::Answered(Err(refused)) => return Ok(Err(refused)),
-            Prepared::Answered(Ok(created)) => {
-                let left = deadline.saturating_duration_since(Instant::now());
-                return tokio::select! {
-                    finished = self.wait_finished(created.id(), left) => Ok(Ok((created, finished?))),
-                    () = enough => Ok(Ok((created, false))),
-                };
+        let created = match self.prepare(create).await? {
+            Prepared::Made(created) => created,
+            Prepared::Call(call) => {
+                let waiter = self.inner.wake.wait_for(call.id);
+                let mut notified = pin!(waiter.notified());
+                notified.as_mut().enable();
+                let created = self.inner.create.call(*call).await??;
+                if let Created::Created { .. } = created {
+                    let probe_at = deadline.min(Instant::now() + POLL_MIN);
+                    tokio::select! {
+                        woken = tokio::time::timeout_at(probe_at, notified) => if woken.is_ok() {
+                            return Ok((created, true));
+                        },
+                        () = &mut enough => return Ok((created, false)),
+                    }
+                }
+                created
             }
         };
-        let waiter = self.inner.wake.wait_for(call.id);
-        let mut notified = pin!(waiter.notified());
-        notified.as_mut().enable();
-        let created = match self.inner.create.call(*call).await?? {
-            Ok(created) => created,
-            Err(refused) => return Ok(Err(refused)),
-        };
-        if let Created::Created { .. } = created {
-            let probe_at = deadline.min(Instant::now() + POLL_MIN);
-            tokio::select! {
-                woken = tokio::time::timeout_at(probe_at, notified) => if woken.is_ok() {
-                    return Ok(Ok((created, true)));
-                },
-                () = &mut enough => return Ok(Ok((created, false))),
-            }
-        }
         let left = deadline.saturating_duration_since(Instant::now());
         tokio::select! {
-            finished = self.wait_finished(created.id(), left) => Ok(Ok((created, finished?))),
-            () = enough => Ok(Ok((created, false))),
+            finished = self.wait_finished(created.id(), left) => Ok((created, finished?)),
+            () = enough => Ok((created, false)),
         }
     }
 }

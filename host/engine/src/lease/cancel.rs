@@ -6,7 +6,7 @@ use model::{Fence, LeaseRefusal, Limits};
 
 use super::{EndLease, Report};
 use crate::checks::text;
-use crate::{Answer, Engine};
+use crate::{Declined, Engine};
 
 /// A holder's request to end its execution as cancelled.
 #[derive(Debug, Clone)]
@@ -24,11 +24,10 @@ impl Engine {
     ///
     /// # Refusals
     /// See [`LeaseRefusal`]; a repeat under the same fence succeeds again.
-    pub async fn cancel_held(&self, cancel: CancelHeld) -> Answer<(), LeaseRefusal> {
-        if let Err(invalid) = text("reason", &cancel.reason, Limits::REASON_BYTES_MAX) {
-            return Ok(Err(invalid.into()));
-        }
+    pub async fn cancel_held(&self, cancel: CancelHeld) -> Result<(), Declined<LeaseRefusal>> {
+        text("reason", &cancel.reason, Limits::REASON_BYTES_MAX)?;
         let call = EndLease::cancelled(cancel.fence, cancel.reason, cancel.report);
-        Ok(self.inner.end_lease.call(call).await?.map(|_| ()))
+        self.inner.end_lease.call(call).await??;
+        Ok(())
     }
 }

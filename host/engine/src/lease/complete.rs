@@ -6,7 +6,7 @@ use model::{Fence, Invalid, LeaseRefusal};
 
 use super::{EndLease, Report};
 use crate::checks::{Payload, content_type, payload_bytes};
-use crate::{Answer, Engine};
+use crate::{Declined, Engine};
 
 /// The holder's result.
 #[derive(Debug, Clone)]
@@ -28,12 +28,10 @@ impl Engine {
     ///
     /// # Errors
     /// [`crate::Error::Unavailable`]: unknown whether it was recorded; ask again.
-    pub async fn complete(&self, complete: Complete) -> Answer<(), LeaseRefusal> {
-        let call = match complete.into_end(self.limits().result_bytes_max) {
-            Ok(call) => call,
-            Err(invalid) => return Ok(Err(invalid.into())),
-        };
-        Ok(self.inner.end_lease.call(call).await?.map(|_| ()))
+    pub async fn complete(&self, complete: Complete) -> Result<(), Declined<LeaseRefusal>> {
+        let call = complete.into_end(self.limits().result_bytes_max)?;
+        self.inner.end_lease.call(call).await??;
+        Ok(())
     }
 }
 

@@ -6,7 +6,7 @@ use model::{Fence, Invalid, LeaseRefusal, Limits};
 use time::OffsetDateTime;
 
 use super::{EndLease, Report};
-use crate::{Answer, Engine, Error};
+use crate::{Declined, Engine, Error};
 
 /// A holder's request to resume later.
 #[derive(Debug, Clone)]
@@ -26,16 +26,11 @@ impl Engine {
     ///
     /// # Refusals
     /// See [`LeaseRefusal`]; a repeat under the same fence succeeds again.
-    pub async fn delay(&self, delay: Delay) -> Answer<OffsetDateTime, LeaseRefusal> {
-        let call = match delay.into_end() {
-            Ok(call) => call,
-            Err(invalid) => return Ok(Err(invalid.into())),
-        };
-        match self.inner.end_lease.call(call).await? {
-            Ok(Some(due_at)) => Ok(Ok(due_at)),
+    pub async fn delay(&self, delay: Delay) -> Result<OffsetDateTime, Declined<LeaseRefusal>> {
+        match self.inner.end_lease.call(delay.into_end()?).await?? {
+            Some(due_at) => Ok(due_at),
             // A repeat that came after the execution was promoted.
-            Ok(None) => Ok(Ok(self.now().await?)),
-            Err(refused) => Ok(Err(refused)),
+            None => Ok(self.now().await?),
         }
     }
 

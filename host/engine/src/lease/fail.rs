@@ -10,7 +10,7 @@ use time::OffsetDateTime;
 use super::{EndLease, Report};
 use crate::checks::text;
 use crate::row::{count, policy};
-use crate::{Answer, Engine, Error};
+use crate::{Declined, Engine, Error};
 
 /// The holder's failure.
 #[derive(Debug, Clone)]
@@ -50,41 +50,38 @@ impl Engine {
     ///
     /// # Refusals
     /// See [`LeaseRefusal`]. A repeat under the same fence with the same failure is
-    /// answered as the first was, whatever became of the execution since.
-    pub async fn fail(&self, mut fail: Fail) -> Answer<Failed, LeaseRefusal> {
+    /// answered as the first was, in whichever state the execution is since.
+    pub async fn fail(&self, mut fail: Fail) -> Result<Failed, Declined<LeaseRefusal>> {
         if fail.timed_out {
             fail.failure = Failure {
                 backtrace: fail.failure.backtrace,
                 ..Failure::by_engine(EngineCode::AttemptTimeout, fail.failure.message)
             };
         }
-        let checked = match fail.timed_out {
-            true => check_message(&fail.failure),
-            false => check_failure(&fail.failure),
-        };
-        if let Err(invalid) = checked {
-            return Ok(Err(invalid.into()));
+        match fail.timed_out {
+            true => check_message(&fail.failure)?,
+            false => check_failure(&fail.failure)?,
         }
         let next = fail.fence.attempt + 1;
-        let Some((policy, retries)) = (match fail.known {
-            Some(known) => Some(known),
-            None => self.policy_and_retries(fail.fence).await?,
-        }) else {
-            return Ok(Err(LeaseRefusal::ExecutionNotFound));
+        let (policy, retries) = match fail.known {
+            Some(known) => known,
+            None => {
+                let read = self.policy_and_retries(fail.fence).await?;
+                read.ok_or(LeaseRefusal::ExecutionNotFound)?
+            }
         };
         let end = match fail.timed_out {
             true => EndLease::timed_out,
             false => EndLease::failed,
         };
         let call = end(fail.fence, fail.failure, fail.report, &policy, retries);
-        let ended = self.inner.end_lease.call(call).await?;
-        Ok(ended.map(|due_at| match due_at {
+        Ok(match self.inner.end_lease.call(call).await?? {
             Some(due_at) => Failed::RetryScheduled {
                 due_at,
                 attempt: next,
             },
             None => Failed::Terminal,
-        }))
+        })
     }
 
     /// Reads the policy of an execution and its failures so far.

@@ -36,7 +36,7 @@ impl Observation {
 }
 
 /// The end of a lease as it was recorded: what a repeat of the verb that brought it about
-/// is compared with and answered from, whatever became of the execution since.
+/// is compared with and answered from, in whichever state the execution is since.
 #[derive(Debug)]
 pub(crate) struct OwnEnd {
     pub(crate) ended: AttemptEnd,

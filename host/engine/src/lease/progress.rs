@@ -11,7 +11,7 @@ use crate::checks::text;
 use crate::coalesce::{Flush, Rider};
 use crate::columns::columns;
 use crate::statements::{Statements, TRIES};
-use crate::{Answer, Engine, Error};
+use crate::{Declined, Engine, Error};
 
 /// One report of progress.
 #[derive(Debug)]
@@ -34,21 +34,18 @@ impl Engine {
         fence: Fence,
         percent: Option<u8>,
         message: Option<String>,
-    ) -> Answer<(), LeaseRefusal> {
+    ) -> Result<(), Declined<LeaseRefusal>> {
         let words = message.as_deref().unwrap_or_default();
-        let checked = match percent {
-            Some(101..) => Err(Invalid::new("percent", "is out of range: 0 to 100")),
-            _ => text("message", words, Limits::REASON_BYTES_MAX),
-        };
-        if let Err(invalid) = checked {
-            return Ok(Err(invalid.into()));
+        if percent.is_some_and(|percent| percent > 100) {
+            return Err(Invalid::new("percent", "is out of range: 0 to 100").into());
         }
+        text("message", words, Limits::REASON_BYTES_MAX)?;
         let call = ProgressCall {
             fence,
             percent: percent.map(i16::from),
             message,
         };
-        self.inner.progress.call(call).await
+        Ok(self.inner.progress.call(call).await??)
     }
 }
 

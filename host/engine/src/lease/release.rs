@@ -5,7 +5,7 @@
 use model::{Fence, LeaseRefusal};
 
 use super::{EndLease, Report};
-use crate::{Answer, Engine};
+use crate::{Declined, Engine};
 
 impl Engine {
     /// Returns an execution to its queue, for a host that shuts down: it is ready again
@@ -13,8 +13,13 @@ impl Engine {
     ///
     /// # Refusals
     /// See [`LeaseRefusal`]; a repeat under the same fence succeeds again.
-    pub async fn release(&self, fence: Fence, report: Report) -> Answer<(), LeaseRefusal> {
+    pub async fn release(
+        &self,
+        fence: Fence,
+        report: Report,
+    ) -> Result<(), Declined<LeaseRefusal>> {
         let call = EndLease::returned(fence, report);
-        Ok(self.inner.end_lease.call(call).await?.map(|_| ()))
+        self.inner.end_lease.call(call).await??;
+        Ok(())
     }
 }

@@ -5,7 +5,7 @@
 use model::{Fence, LeaseRefusal};
 
 use super::{EndLease, Report};
-use crate::{Answer, Engine};
+use crate::{Declined, Engine};
 
 impl Engine {
     /// Parks an execution until it is unblocked, which its flow does when its children
@@ -13,8 +13,13 @@ impl Engine {
     ///
     /// # Refusals
     /// See [`LeaseRefusal`]; a repeat under the same fence succeeds again.
-    pub async fn wait_children(&self, fence: Fence, report: Report) -> Answer<(), LeaseRefusal> {
+    pub async fn wait_children(
+        &self,
+        fence: Fence,
+        report: Report,
+    ) -> Result<(), Declined<LeaseRefusal>> {
         let call = EndLease::waiting_children(fence, report);
-        Ok(self.inner.end_lease.call(call).await?.map(|_| ()))
+        self.inner.end_lease.call(call).await??;
+        Ok(())
     }
 }

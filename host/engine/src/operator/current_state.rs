@@ -33,7 +33,8 @@ pub(crate) struct Held {
 }
 
 impl Engine {
-    /// Reads the state of an execution; `None` if there is none in the namespace.
+    /// Reads the state of an execution; `None` if the namespace has no such
+    /// execution.
     pub(crate) async fn current_state(
         &self,
         id: ExecutionId,

@@ -6,7 +6,7 @@ use model::{CancelSource, EngineCode, OperateRefusal, Outcome, StateKind};
 
 use crate::execution::{FinishCall, FinishGuard, FinishVerdict};
 use crate::operate::Operate;
-use crate::{Answer, Engine};
+use crate::{Declined, Engine};
 
 impl Engine {
     /// Ends an execution as expired, in any state but terminal; returns whether an
@@ -14,15 +14,11 @@ impl Engine {
     ///
     /// # Refusals
     /// `execution_not_active` when it has another outcome.
-    pub async fn expire(&self, operate: Operate) -> Answer<bool, OperateRefusal> {
-        if let Err(invalid) = operate.by.check() {
-            return Ok(Err(invalid.into()));
-        }
-        if !self
-            .exists(operate.id, operate.namespace.as_deref())
-            .await?
-        {
-            return Ok(Err(OperateRefusal::ExecutionNotFound));
+    pub async fn expire(&self, operate: Operate) -> Result<bool, Declined<OperateRefusal>> {
+        operate.by.check()?;
+        let exists = self.exists(operate.id, operate.namespace.as_deref());
+        if !exists.await? {
+            return Err(OperateRefusal::ExecutionNotFound.into());
         }
         let source = CancelSource::OperatorOverride;
         let call = FinishCall {
@@ -30,16 +26,16 @@ impl Engine {
             operation: Some(("expire", operate.by.actor)),
             ..FinishCall::expired(operate.id, FinishGuard::Any, EngineCode::Expired, source)
         };
-        Ok(match self.inner.finish.call(call).await? {
-            FinishVerdict::Finished { was_active } => Ok(was_active),
-            FinishVerdict::Already(Outcome::Expired) => Ok(false),
-            FinishVerdict::Already(outcome) => Err(OperateRefusal::ExecutionNotActive {
-                state: StateKind::Terminal,
-                outcome: Some(outcome),
-            }),
-            FinishVerdict::Missing | FinishVerdict::NotDue => {
-                Err(OperateRefusal::ExecutionNotFound)
-            }
-        })
+        Err(Declined::Refused(
+            match self.inner.finish.call(call).await? {
+                FinishVerdict::Finished { was_active } => return Ok(was_active),
+                FinishVerdict::Already(Outcome::Expired) => return Ok(false),
+                FinishVerdict::Already(outcome) => OperateRefusal::ExecutionNotActive {
+                    state: StateKind::Terminal,
+                    outcome: Some(outcome),
+                },
+                FinishVerdict::Missing | FinishVerdict::NotDue => OperateRefusal::ExecutionNotFound,
+            },
+        ))
     }
 }

@@ -15,7 +15,7 @@ use crate::lease::{Complete, Delay, EndLease, Report, check_failure};
 use crate::operate::{Operate, Operation};
 use crate::row::{count, epoch, label};
 use crate::statements::{TRIES, conflict};
-use crate::{Answer, Engine, Error};
+use crate::{Declined, Engine, Error};
 
 impl Engine {
     /// Finishes a running execution with a result in place of its holder.
@@ -27,18 +27,16 @@ impl Engine {
         &self,
         operate: Operate,
         result: Payload,
-    ) -> Answer<(), LeaseRefusal> {
+    ) -> Result<(), Declined<LeaseRefusal>> {
         let complete = |fence| Complete {
             fence,
             result: result.clone(),
             report: Report::default(),
         };
-        let answer = self
-            .end_held("complete", operate, |held, _| {
-                complete(held.fence).into_end(self.limits().result_bytes_max)
-            })
-            .await?;
-        Ok(answer.map(|_| ()))
+        let max = self.limits().result_bytes_max;
+        let end = |held: Held, _: &ExecutionPolicy| complete(held.fence).into_end(max);
+        self.end_held("complete", operate, end).await?;
+        Ok(())
     }
 
     /// Ends the attempt of a running execution as failed in place of its holder, and
@@ -51,7 +49,7 @@ impl Engine {
         &self,
         operate: Operate,
         failure: Failure,
-    ) -> Answer<Option<OffsetDateTime>, LeaseRefusal> {
+    ) -> Result<Option<OffsetDateTime>, Declined<LeaseRefusal>> {
         self.end_held("fail", operate, |held, policy| {
             check_failure(&failure)?;
             let (failure, report) = (failure.clone(), Report::default());
@@ -75,7 +73,7 @@ impl Engine {
         &self,
         operate: Operate,
         delay_ms: u64,
-    ) -> Answer<Option<OffsetDateTime>, LeaseRefusal> {
+    ) -> Result<Option<OffsetDateTime>, Declined<LeaseRefusal>> {
         self.end_held("delay", operate, |held, _| {
             let delay = Delay {
                 fence: held.fence,
@@ -93,31 +91,24 @@ impl Engine {
         verb: &'static str,
         operate: Operate,
         end: impl Fn(Held, &ExecutionPolicy) -> Result<EndLease, Invalid>,
-    ) -> Answer<Option<OffsetDateTime>, LeaseRefusal> {
-        if let Err(invalid) = operate.by.check() {
-            return Ok(Err(invalid.into()));
-        }
+    ) -> Result<Option<OffsetDateTime>, Declined<LeaseRefusal>> {
+        operate.by.check()?;
         for _ in 0..TRIES {
             let current = self.current_state(operate.id, operate.namespace.as_deref());
-            let Some(current) = current.await? else {
-                return Ok(Err(LeaseRefusal::ExecutionNotFound));
-            };
+            let current = current.await?.ok_or(LeaseRefusal::ExecutionNotFound)?;
             let Some(held) = current.held else {
                 return self.ended_before(verb, &operate, &current, end).await;
             };
-            let call = match end(held, &current.policy) {
-                Ok(call) => call.by_operator(Operation {
-                    verb,
-                    by: operate.by.clone(),
-                }),
-                Err(invalid) => return Ok(Err(invalid.into())),
-            };
+            let call = end(held, &current.policy)?.by_operator(Operation {
+                verb,
+                by: operate.by.clone(),
+            });
             // A refusal: the lease ended meanwhile, or another worker has it.
             if let Ok(due_at) = self.inner.end_lease.call(call).await? {
-                return Ok(Ok(due_at));
+                return Ok(due_at);
             }
         }
-        Err(conflict(operate.id))
+        Err(conflict(operate.id).into())
     }
 
     /// Answers an operator who would end a lease where there is none: if the same
@@ -128,8 +119,8 @@ impl Engine {
         operate: &Operate,
         current: &CurrentState,
         end: impl Fn(Held, &ExecutionPolicy) -> Result<EndLease, Invalid>,
-    ) -> Answer<Option<OffsetDateTime>, LeaseRefusal> {
-        let refused = Ok(Err(current.not_active()));
+    ) -> Result<Option<OffsetDateTime>, Declined<LeaseRefusal>> {
+        let refused = Err(current.not_active().into());
         let last = self.last_operation(operate.id, &[verb]).await?;
         if !last.is_some_and(|last| last.by == operate.by && last.epoch == Some(current.epoch)) {
             return refused;
@@ -148,7 +139,7 @@ impl Engine {
             return refused;
         };
         match observation.own_end {
-            Some(own) if call.brought_about(&own, false) => Ok(Ok(own.due_at)),
+            Some(own) if call.brought_about(&own, false) => Ok(own.due_at),
             _ => refused,
         }
     }

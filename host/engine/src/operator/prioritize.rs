@@ -6,7 +6,7 @@ use model::{Invalid, OperateRefusal, PRIORITY_MAX, StateKind};
 
 use crate::operate::Operate;
 use crate::statements::{TRIES, conflict};
-use crate::{Answer, Engine};
+use crate::{Declined, Engine};
 
 impl Engine {
     /// Changes the priority of an execution that is not running, 0 to 9000; within
@@ -16,27 +16,24 @@ impl Engine {
     ///
     /// # Refusals
     /// `execution_not_eligible` for one that runs or is finished.
-    pub async fn prioritize(&self, operate: Operate, priority: u16) -> Answer<u16, OperateRefusal> {
+    pub async fn prioritize(
+        &self,
+        operate: Operate,
+        priority: u16,
+    ) -> Result<u16, Declined<OperateRefusal>> {
         if priority > PRIORITY_MAX {
-            return Ok(Err(Invalid::new(
-                "priority",
-                format!("{priority} is out of range: 0 to {PRIORITY_MAX}"),
-            )
-            .into()));
+            let detail = format!("{priority} is out of range: 0 to {PRIORITY_MAX}");
+            return Err(Invalid::new("priority", detail).into());
         }
-        if let Err(invalid) = operate.by.check() {
-            return Ok(Err(invalid.into()));
-        }
+        operate.by.check()?;
         for _ in 0..TRIES {
             let current = self.current_state(operate.id, operate.namespace.as_deref());
-            let Some(current) = current.await? else {
-                return Ok(Err(OperateRefusal::ExecutionNotFound));
-            };
+            let current = current.await?.ok_or(OperateRefusal::ExecutionNotFound)?;
             if current.priority == priority {
-                return Ok(Ok(priority));
+                return Ok(priority);
             }
             if matches!(current.state, StateKind::Active | StateKind::Terminal) {
-                return Ok(Err(current.not_eligible()));
+                return Err(current.not_eligible().into());
             }
             let moved = sqlx::query_file!(
                 "src/operator/prioritize.sql",
@@ -49,9 +46,9 @@ impl Engine {
             .fetch_optional(&self.inner.verbs)
             .await?;
             if let Some(moved) = moved {
-                return Ok(Ok(u16::try_from(moved.before).unwrap_or(0)));
+                return Ok(u16::try_from(moved.before).unwrap_or(0));
             }
         }
-        Err(conflict(operate.id))
+        Err(conflict(operate.id).into())
     }
 }

@@ -7,7 +7,7 @@ use model::{OperateRefusal, StateKind};
 
 use crate::operate::Operate;
 use crate::row::{bigint, count, epoch, int};
-use crate::{Answer, Engine};
+use crate::{Declined, Engine};
 
 /// The answer to a replay.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,14 +27,10 @@ impl Engine {
     /// # Refusals
     /// `execution_not_terminal`; `max_replays_exhausted` when the policy allows
     /// no more.
-    pub async fn replay(&self, operate: Operate) -> Answer<Replayed, OperateRefusal> {
-        if let Err(invalid) = operate.by.check() {
-            return Ok(Err(invalid.into()));
-        }
+    pub async fn replay(&self, operate: Operate) -> Result<Replayed, Declined<OperateRefusal>> {
+        operate.by.check()?;
         let current = self.current_state(operate.id, operate.namespace.as_deref());
-        let Some(current) = current.await? else {
-            return Ok(Err(OperateRefusal::ExecutionNotFound));
-        };
+        let current = current.await?.ok_or(OperateRefusal::ExecutionNotFound)?;
         let policy = &current.policy;
         let replayed = sqlx::query_file!(
             "src/operator/replay.sql",
@@ -49,29 +45,25 @@ impl Engine {
         .await?;
         if let Some(replayed) = replayed {
             self.inner.wake.ready();
-            return Ok(Ok(Replayed {
+            return Ok(Replayed {
                 replays: count(replayed.replays),
                 epoch: epoch(replayed.epoch),
-            }));
+            });
         }
         // It was replayed meanwhile or before, or may not be.
-        let Some(current) = self.current_state(operate.id, None).await? else {
-            return Ok(Err(OperateRefusal::ExecutionNotFound));
-        };
+        let current = self.current_state(operate.id, None).await?;
+        let current = current.ok_or(OperateRefusal::ExecutionNotFound)?;
         if current.state == StateKind::Terminal {
-            return Ok(Err(OperateRefusal::MaxReplaysExhausted {
-                replays: current.replays,
-            }));
+            let replays = current.replays;
+            return Err(OperateRefusal::MaxReplaysExhausted { replays }.into());
         }
         let last = self.last_operation(operate.id, &["replay"]).await?;
-        Ok(match last.filter(|last| last.by == operate.by) {
-            Some(last) => Ok(Replayed {
-                replays: current.replays,
-                epoch: last.epoch.unwrap_or(current.epoch),
-            }),
-            None => Err(OperateRefusal::ExecutionNotTerminal {
-                state: current.state,
-            }),
+        let repeated = last.filter(|last| last.by == operate.by);
+        let state = current.state;
+        let last = repeated.ok_or(OperateRefusal::ExecutionNotTerminal { state })?;
+        Ok(Replayed {
+            replays: current.replays,
+            epoch: last.epoch.unwrap_or(current.epoch),
         })
     }
 }

@@ -9,7 +9,7 @@ use super::current_state::CurrentState;
 use crate::lease::EndLease;
 use crate::operate::{Operate, Operation};
 use crate::statements::{TRIES, conflict};
-use crate::{Answer, Engine, Error};
+use crate::{Declined, Engine, Error};
 
 /// A request to take a lease away.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,27 +39,23 @@ impl Engine {
     /// # Refusals
     /// `no_active_lease`; `stale_lease` when another lease is held than the one
     /// expected.
-    pub async fn revoke(&self, revoke: Revoke) -> Answer<Revoked, OperateRefusal> {
+    pub async fn revoke(&self, revoke: Revoke) -> Result<Revoked, Declined<OperateRefusal>> {
         let Revoke {
             operate,
             expected_lease_id: expected,
         } = revoke;
-        if let Err(invalid) = operate.by.check() {
-            return Ok(Err(invalid.into()));
-        }
+        operate.by.check()?;
         for _ in 0..TRIES {
             let current = self.current_state(operate.id, operate.namespace.as_deref());
-            let Some(current) = current.await? else {
-                return Ok(Err(OperateRefusal::ExecutionNotFound));
-            };
+            let current = current.await?.ok_or(OperateRefusal::ExecutionNotFound)?;
             let held = current
                 .held
                 .filter(|held| expected.is_none_or(|id| held.fence.lease_id == id));
             let Some(held) = held else {
                 if let Some(revoked) = self.lost_before(&operate, &current, expected).await? {
-                    return Ok(Ok(revoked));
+                    return Ok(revoked);
                 }
-                return Ok(Err(match current.held {
+                return Err(Declined::Refused(match current.held {
                     Some(_) => OperateRefusal::StaleLease,
                     None => OperateRefusal::NoActiveLease {
                         state: current.state,
@@ -75,14 +71,14 @@ impl Engine {
             });
             // A refusal: the lease ended meanwhile, or another worker has it.
             if self.inner.end_lease.call(call).await?.is_ok() {
-                return Ok(Ok(Revoked {
+                return Ok(Revoked {
                     lease_id: held.fence.lease_id,
                     epoch: held.fence.epoch,
                     already: None,
-                }));
+                });
             }
         }
-        Err(conflict(operate.id))
+        Err(conflict(operate.id).into())
     }
 
     /// Finds the lease that is to be taken away among those that were lost.

@@ -9,7 +9,7 @@ use model::{Invalid, Limits, OperateRefusal, tag_key};
 use crate::checks::text;
 use crate::columns::columns;
 use crate::operate::Operate;
-use crate::{Answer, Engine};
+use crate::{Declined, Engine};
 
 impl Engine {
     /// Sets labels of an execution, and removes those without a value; others stay. All of
@@ -21,10 +21,9 @@ impl Engine {
         &self,
         operate: Operate,
         tags: BTreeMap<String, Option<String>>,
-    ) -> Answer<(), OperateRefusal> {
-        if let Err(invalid) = operate.by.check().and_then(|()| check(&tags)) {
-            return Ok(Err(invalid.into()));
-        }
+    ) -> Result<(), Declined<OperateRefusal>> {
+        operate.by.check()?;
+        check(&tags)?;
         let fits = columns!(
             query_file_scalar!(
                 "src/operator/tag.sql",
@@ -42,15 +41,11 @@ impl Engine {
         )
         .fetch_optional(&self.inner.verbs)
         .await?;
-        Ok(match fits {
-            None => Err(OperateRefusal::ExecutionNotFound),
-            Some(true) => Ok(()),
-            Some(false) => Err(Invalid::new(
-                "tags",
-                format!("more than {} labels would be left", Limits::TAGS_MAX),
-            )
-            .into()),
-        })
+        if fits.ok_or(OperateRefusal::ExecutionNotFound)? {
+            return Ok(());
+        }
+        let detail = format!("more than {} labels would be left", Limits::TAGS_MAX);
+        Err(Invalid::new("tags", detail).into())
     }
 }
 

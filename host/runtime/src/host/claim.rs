@@ -163,7 +163,10 @@ impl HostLease for State {
         let answer = backend.call(&mut self.meter, carries, |engine| async move {
             engine.progress(fence, percent, message).await
         });
-        Ok(answer.await??.map_err(|refusal| refused(&held, refusal))?)
+        match answer.await? {
+            Ok(()) => Ok(()),
+            Err(declined) => Err(refused(&held, declined.refusal()?).into()),
+        }
     }
 
     fn drop(&mut self, lease: Resource<LeaseHandle>) -> wasmtime::Result<()> {

@@ -3,7 +3,7 @@
 //! A recorded end releases the lease: a handler may still tidy up within the grace, a
 //! service takes its next lease.
 
-use engine::{CancelHeld, Complete, Delay, Fail, Failed as EngineFailed};
+use engine::{CancelHeld, Complete, Declined, Delay, Fail, Failed as EngineFailed};
 use model::{Invalid, LeaseRefusal, Limits};
 use wasmtime::component::Resource;
 
@@ -143,11 +143,15 @@ impl State {
     fn ended<T>(
         &self,
         held: &HeldLease,
-        answer: engine::Answer<T, LeaseRefusal>,
+        answer: Result<T, Declined<LeaseRefusal>>,
     ) -> Result<T, LeaseCallError> {
-        let value = answer?.map_err(|refusal| self.not_ended(held, refusal))?;
-        self.recorded(held);
-        Ok(value)
+        match answer {
+            Ok(value) => {
+                self.recorded(held);
+                Ok(value)
+            }
+            Err(declined) => Err(self.not_ended(held, declined.refusal()?).into()),
+        }
     }
 
     /// Checks a payload that is recorded as a result or as the state of a suspension.

@@ -146,15 +146,17 @@ impl HostRequest for State {
         let answer = backend.call(&mut self.meter, carries, |engine| async move {
             engine.create(create).await
         });
-        Ok(match answer.await?? {
-            Ok(EngineCreated::Created { id, .. }) => Created::Created(id.to_string()),
-            Ok(EngineCreated::Duplicate { id }) => Created::Duplicate(id.to_string()),
-            Err(CreateRefusal::IdempotencyConflict { .. }) => {
-                return Err(Error::IdempotencyConflict.into());
-            }
-            Err(CreateRefusal::UnknownKind(_)) => return Err(Error::UnknownKind.into()),
-            Err(other) => return Err(Error::Invalid(other.to_string()).into()),
-        })
+        let declined = match answer.await? {
+            Ok(EngineCreated::Created { id, .. }) => return Ok(Created::Created(id.to_string())),
+            Ok(EngineCreated::Duplicate { id }) => return Ok(Created::Duplicate(id.to_string())),
+            Err(declined) => declined,
+        };
+        let error = match declined.refusal()? {
+            CreateRefusal::IdempotencyConflict { .. } => Error::IdempotencyConflict,
+            CreateRefusal::UnknownKind(_) => Error::UnknownKind,
+            other => Error::Invalid(other.to_string()),
+        };
+        Err(error.into())
     }
 
     fn drop(&mut self, request: Resource<Request>) -> wasmtime::Result<()> {
@@ -223,12 +225,14 @@ impl Host for State {
         let answer = backend.call(&mut self.meter, carries, |engine| async move {
             engine.cancel(request).await
         });
-        match answer.await?? {
-            Ok(_) => Ok(()),
-            Err(CancelRefusal::ExecutionNotFound) => Err(Error::NotFound.into()),
-            Err(CancelRefusal::ExecutionNotActive { .. }) => Err(Error::ExecutionNotActive.into()),
-            Err(CancelRefusal::Invalid(invalid)) => Err(invalid.into()),
-        }
+        let Err(declined) = answer.await? else {
+            return Ok(());
+        };
+        Err(match declined.refusal()? {
+            CancelRefusal::ExecutionNotFound => Error::NotFound.into(),
+            CancelRefusal::ExecutionNotActive { .. } => Error::ExecutionNotActive.into(),
+            CancelRefusal::Invalid(invalid) => invalid.into(),
+        })
     }
 }
 

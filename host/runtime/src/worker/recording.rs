@@ -12,7 +12,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use backon::{BackoffBuilder as _, ExponentialBuilder};
-use engine::{Complete, Fail, Payload, Report};
+use engine::{Complete, Declined, Fail, Payload, Report};
 use model::{Failure, FailureClass, LeaseRefusal};
 
 use super::Worker;
@@ -178,7 +178,7 @@ impl Recorder<'_> {
     /// many faults: one may be that of another call in the same statement.
     async fn write<T, F>(&self, mut write: impl FnMut() -> F) -> Written
     where
-        F: Future<Output = engine::Answer<T, LeaseRefusal>>,
+        F: Future<Output = Result<T, Declined<LeaseRefusal>>>,
     {
         let attempt = &self.held.attempt;
         let id = attempt.fence.execution_id;
@@ -186,9 +186,9 @@ impl Recorder<'_> {
         let mut faults = 0;
         loop {
             let error = match write().await {
-                Ok(Ok(_)) => return Written::Accepted,
-                Ok(Err(refusal)) => return Written::Refused(refusal),
-                Err(error) => error,
+                Ok(_) => return Written::Accepted,
+                Err(Declined::Refused(refusal)) => return Written::Refused(refusal),
+                Err(Declined::Fault(error)) => error,
             };
             if !error.is_unavailable() {
                 faults += 1;

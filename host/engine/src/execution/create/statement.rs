@@ -20,7 +20,7 @@ use crate::lease::Claimed;
 use crate::row::{bigint, int};
 use crate::standby::{Needs, Seat};
 use crate::statements::{Statements, conflict};
-use crate::{Answer, Error};
+use crate::{Declined, Error};
 
 /// A checked request on its way to the statement.
 pub(crate) struct CreateCall {
@@ -34,7 +34,7 @@ pub(crate) struct CreateCall {
 }
 
 /// An error: what was in the way is gone, and the call may be made again.
-pub(crate) type CreateVerdict = Answer<Created, CreateRefusal>;
+pub(crate) type CreateVerdict = Result<Created, Declined<CreateRefusal>>;
 
 /// Two requests of one statement may not share a key; those with one may share an
 /// id, see [`repeats`].
@@ -104,19 +104,20 @@ impl Flush<CreateCall> for Statements {
                         if let (Made::Leased(lease_id, expires_at), Some(seat)) = (made, seat) {
                             seat.take(call.claimed(*lease_id, *expires_at), sent);
                         }
-                        Ok(Ok(Created::Created {
+                        Ok(Created::Created {
                             id: call.id,
                             state: match made {
                                 Made::Queued => PublicState::Waiting,
                                 Made::Delayed => PublicState::Delayed,
                                 Made::Leased(..) => PublicState::Active,
                             },
-                        }))
+                        })
                     }
-                    None => existing
-                        .next()
-                        .and_then(|it| call.made_before(&it, retried))
-                        .ok_or_else(|| conflict(call.id)),
+                    None => {
+                        let existing = existing.next();
+                        let before = existing.and_then(|it| call.made_before(&it, retried));
+                        Ok(before.ok_or_else(|| conflict(call.id))??)
+                    }
                 }
             })
             .collect())

@@ -11,7 +11,7 @@ use super::check::{check, request_digest};
 use super::existing::{self, Existing};
 use super::statement::CreateCall;
 use crate::checks::Payload;
-use crate::{Answer, Engine, Error, mint};
+use crate::{Declined, Engine, Error, mint};
 
 /// A request for one execution.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -108,15 +108,18 @@ impl Engine {
     /// # Errors
     /// [`Error::Unavailable`]: unknown whether it was created; ask again with
     /// the same key or id.
-    pub async fn create(&self, create: Create) -> Answer<Created, CreateRefusal> {
+    pub async fn create(&self, create: Create) -> Result<Created, Declined<CreateRefusal>> {
         match self.prepare(create).await? {
             Prepared::Call(call) => self.inner.create.call(*call).await?,
-            Prepared::Answered(answer) => Ok(answer),
+            Prepared::Made(created) => Ok(created),
         }
     }
 
     /// Creates many executions, each with its own answer, in order.
-    pub async fn create_batch(&self, creates: Vec<Create>) -> Vec<Answer<Created, CreateRefusal>> {
+    pub async fn create_batch(
+        &self,
+        creates: Vec<Create>,
+    ) -> Vec<Result<Created, Declined<CreateRefusal>>> {
         futures::future::join_all(creates.into_iter().map(|create| self.create(create))).await
     }
 
@@ -126,14 +129,11 @@ impl Engine {
     pub(in crate::execution) async fn prepare(
         &self,
         mut create: Create,
-    ) -> Result<Prepared, Error> {
-        let refused = |refusal| Ok(Prepared::Answered(Err(refusal)));
+    ) -> Result<Prepared, Declined<CreateRefusal>> {
         if let Some(field) = create.policy.not_offered() {
-            return refused(CreateRefusal::NotOffered { field });
+            return Err(CreateRefusal::NotOffered { field }.into());
         }
-        if let Err(invalid) = check(&mut create, &self.limits()) {
-            return refused(invalid.into());
-        }
+        check(&mut create, &self.limits())?;
         let partitions = self.instance().partitions;
         let key = create.idempotency_key.as_deref();
         let id = match (create.id, create.flow_id) {
@@ -143,9 +143,7 @@ impl Engine {
                     Some(flow) => Some(("flow_id", flow.partition())),
                     None => of_key.map(|partition| ("idempotency_key", partition)),
                 };
-                if let Err(invalid) = check_id(id, partitions, chosen) {
-                    return refused(invalid.into());
-                }
+                check_id(id, partitions, chosen)?;
                 id
             }
             (None, None) => mint::execution_id(partitions, &create.namespace, key),
@@ -179,19 +177,17 @@ impl Engine {
             let found = existing::find(&self.inner.verbs, id.partition(), &[&call]).await?;
             let before = found.into_iter().next().map(Existing::while_remembered);
             if let Some(answer) = before.and_then(|it| call.made_before(&it, false)) {
-                return Ok(Prepared::Answered(answer));
+                return Ok(Prepared::Made(answer?));
             }
         }
-        refused(refusal)
+        Err(refusal.into())
     }
 }
 
-/// A request that was checked.
+/// A request that may be made, or was made before.
 pub(in crate::execution) enum Prepared {
-    /// It may be made.
     Call(Box<CreateCall>),
-    /// It is refused, or was made before.
-    Answered(Result<Created, CreateRefusal>),
+    Made(Created),
 }
 
 /// Checks an id that a caller made: of the form of this server, on a partition of

@@ -9,7 +9,7 @@ use model::{
 
 use super::statement::{FinishCall, FinishGuard, FinishVerdict};
 use crate::checks::text;
-use crate::{Answer, Engine};
+use crate::{Declined, Engine};
 
 /// A request to end an execution.
 #[derive(Debug, Clone)]
@@ -42,21 +42,17 @@ impl Engine {
     ///
     /// # Refusals
     /// See [`CancelRefusal`].
-    pub async fn cancel(&self, cancel: Cancel) -> Answer<Cancelled, CancelRefusal> {
-        if let Err(invalid) = cancel.source.check() {
-            return Ok(Err(invalid.into()));
-        }
+    pub async fn cancel(&self, cancel: Cancel) -> Result<Cancelled, Declined<CancelRefusal>> {
+        cancel.source.check()?;
         for (field, given) in [
             ("reason", cancel.reason.as_deref()),
             ("source", Some(cancel.source.as_str())),
             ("actor", cancel.actor.as_deref()),
         ] {
-            if let Err(invalid) = text(field, given.unwrap_or_default(), Limits::REASON_BYTES_MAX) {
-                return Ok(Err(invalid.into()));
-            }
+            text(field, given.unwrap_or_default(), Limits::REASON_BYTES_MAX)?;
         }
         if !self.exists(cancel.id, cancel.namespace.as_deref()).await? {
-            return Ok(Err(CancelRefusal::ExecutionNotFound));
+            return Err(CancelRefusal::ExecutionNotFound.into());
         }
         let call = FinishCall {
             id: cancel.id,
@@ -68,17 +64,19 @@ impl Engine {
             close_reason: SuspensionCloseReason::Cancelled,
             operation: cancel.actor.map(|actor| ("cancel", actor)),
         };
-        Ok(match self.inner.finish.call(call).await? {
-            FinishVerdict::Finished { was_active } => Ok(Cancelled {
-                was_active,
-                already: false,
-            }),
-            FinishVerdict::Already(Outcome::Cancelled) => Ok(Cancelled {
-                was_active: false,
-                already: true,
-            }),
-            FinishVerdict::Already(outcome) => Err(CancelRefusal::ExecutionNotActive { outcome }),
-            FinishVerdict::Missing | FinishVerdict::NotDue => Err(CancelRefusal::ExecutionNotFound),
+        let (was_active, already) = match self.inner.finish.call(call).await? {
+            FinishVerdict::Finished { was_active } => (was_active, false),
+            FinishVerdict::Already(Outcome::Cancelled) => (false, true),
+            FinishVerdict::Already(outcome) => {
+                return Err(CancelRefusal::ExecutionNotActive { outcome }.into());
+            }
+            FinishVerdict::Missing | FinishVerdict::NotDue => {
+                return Err(CancelRefusal::ExecutionNotFound.into());
+            }
+        };
+        Ok(Cancelled {
+            was_active,
+            already,
         })
     }
 }

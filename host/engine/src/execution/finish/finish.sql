@@ -1,5 +1,5 @@
--- Finishes executions of one partition from whatever state they are in:
--- waiting, parked or active → finished.
+-- Finishes executions of one partition from outside: waiting, parked or active →
+-- finished.
 --
 -- $1 partition; then arrays, one element per execution, nullable where marked?
 -- executions: $2 ids (sorted, distinct), $3 outcome, $4 failure class, $5 code,

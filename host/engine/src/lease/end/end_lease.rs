@@ -263,7 +263,7 @@ impl EndLease {
                 result: None,
                 source: Some(source),
             };
-            let message = format!("{why}, once more than the policy allows");
+            let message = format!("{why}, more often than the policy allows");
             let failure = Failure::by_engine(EngineCode::MaxReclaimsExceeded, message);
             (next, failure, EventKind::Failed)
         } else {

@@ -5,7 +5,7 @@ use model::{BlockingReason, Invalid, OperateRefusal, StateKind};
 use crate::checks::text;
 use crate::operate::Operate;
 use crate::statements::{TRIES, conflict};
-use crate::{Answer, Engine};
+use crate::{Declined, Engine};
 
 /// A request to take an execution out of its queue.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,37 +42,27 @@ impl Engine {
     ///
     /// # Refusals
     /// `execution_not_eligible` unless it is waiting.
-    pub async fn block(&self, block: Block) -> Answer<(), OperateRefusal> {
+    pub async fn block(&self, block: Block) -> Result<(), Declined<OperateRefusal>> {
         let Block {
             operate,
             reason,
             detail,
         } = block;
-        let Some(state) = parked_for(reason) else {
-            return Ok(Err(Invalid::new(
-                "blocking_reason",
-                format!("`{reason}` is not a reason that blocks"),
-            )
-            .into()));
-        };
+        let state = parked_for(reason).ok_or_else(|| {
+            let detail = format!("`{reason}` is not a reason that blocks");
+            Invalid::new("blocking_reason", detail)
+        })?;
         let detail = detail.or_else(|| operate.by.reason.clone());
-        let checked = operate
-            .by
-            .check()
-            .and_then(|()| text("detail", detail.as_deref().unwrap_or_default(), 1024));
-        if let Err(invalid) = checked {
-            return Ok(Err(invalid.into()));
-        }
+        operate.by.check()?;
+        text("detail", detail.as_deref().unwrap_or_default(), 1024)?;
         for _ in 0..TRIES {
             let current = self.current_state(operate.id, operate.namespace.as_deref());
-            let Some(current) = current.await? else {
-                return Ok(Err(OperateRefusal::ExecutionNotFound));
-            };
+            let current = current.await?.ok_or(OperateRefusal::ExecutionNotFound)?;
             if current.state == state && current.reason == reason {
-                return Ok(Ok(()));
+                return Ok(());
             }
             if current.state != StateKind::Waiting {
-                return Ok(Err(current.not_eligible()));
+                return Err(current.not_eligible().into());
             }
             let blocked = sqlx::query_file_scalar!(
                 "src/operator/block/block.sql",
@@ -87,10 +77,10 @@ impl Engine {
             .fetch_optional(&self.inner.verbs)
             .await?;
             if blocked.is_some() {
-                return Ok(Ok(()));
+                return Ok(());
             }
         }
-        Err(conflict(operate.id))
+        Err(conflict(operate.id).into())
     }
 
     /// Returns an execution to its place in its queue. A repeat by the same operator
@@ -103,15 +93,11 @@ impl Engine {
         &self,
         operate: Operate,
         expected: Option<BlockingReason>,
-    ) -> Answer<(), OperateRefusal> {
-        if let Err(invalid) = operate.by.check() {
-            return Ok(Err(invalid.into()));
-        }
+    ) -> Result<(), Declined<OperateRefusal>> {
+        operate.by.check()?;
         for _ in 0..TRIES {
             let current = self.current_state(operate.id, operate.namespace.as_deref());
-            let Some(current) = current.await? else {
-                return Ok(Err(OperateRefusal::ExecutionNotFound));
-            };
+            let current = current.await?.ok_or(OperateRefusal::ExecutionNotFound)?;
             let blocked = matches!(
                 current.state,
                 StateKind::Blocked | StateKind::RateLimited | StateKind::WaitingChildren
@@ -124,13 +110,13 @@ impl Engine {
                         && last.by == operate.by
                         && (reason.is_none() || last.detail.as_deref() == reason)
                 });
-                return Ok(match repeated {
+                return match repeated {
                     true => Ok(()),
-                    false => Err(current.not_eligible()),
-                });
+                    false => Err(current.not_eligible().into()),
+                };
             }
             if expected.is_some_and(|expected| current.reason != expected) {
-                return Ok(Err(current.not_eligible()));
+                return Err(current.not_eligible().into());
             }
             let unblocked = sqlx::query_file_scalar!(
                 "src/operator/block/unblock.sql",
@@ -144,9 +130,9 @@ impl Engine {
             .await?;
             if unblocked.is_some() {
                 self.inner.wake.ready();
-                return Ok(Ok(()));
+                return Ok(());
             }
         }
-        Err(conflict(operate.id))
+        Err(conflict(operate.id).into())
     }
 }

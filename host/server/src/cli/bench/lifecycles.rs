@@ -38,8 +38,7 @@ pub async fn one(engine: &Engine) -> Result<ExecutionId, Failure> {
             EXECUTION_MAX,
             std::future::pending(),
         )
-        .await?
-        .map_err(|refusal| Failure::new(Exit::Failed, refusal.to_string()))?;
+        .await?;
     let id = created.id();
     if finished {
         Ok(id)

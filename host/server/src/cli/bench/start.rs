@@ -32,10 +32,7 @@ async fn one(host: &Host, config: &Config) -> Result<Duration, Failure> {
         lane: LANE.to_owned(),
         ..Create::new(KIND, input())
     };
-    let created = engine.create(create).await?;
-    let id = created
-        .map_err(|refused| Failure::new(Exit::Failed, refused.to_string()))?
-        .id();
+    let id = engine.create(create).await?.id();
     let failed = |error: std::io::Error| {
         Failure::new(Exit::Failed, format!("cannot start another host: {error}"))
     };

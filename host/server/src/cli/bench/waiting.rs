@@ -93,7 +93,7 @@ async fn suspended(engine: &Engine) -> Result<(ExecutionId, Deliver), Failure> {
     let failed = |text: String| Failure::new(Exit::Failed, text);
     let input = Payload::new("application/json", r#"{"service":"bench","version":"1"}"#);
     let created = engine.create(Create::new(KIND_WAITING, input)).await?;
-    let id = created.map_err(|refusal| failed(refusal.to_string()))?.id();
+    let id = created.id();
     let watch = Stopwatch::start();
     loop {
         let state = engine.get(id, None).await?.map(|info| info.public_state);

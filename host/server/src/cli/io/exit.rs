@@ -167,6 +167,15 @@ impl From<engine::Error> for Failure {
     }
 }
 
+impl<R: std::fmt::Display> From<engine::Declined<R>> for Failure {
+    fn from(declined: engine::Declined<R>) -> Self {
+        match declined {
+            engine::Declined::Refused(refusal) => Self::new(Exit::Failed, refusal.to_string()),
+            engine::Declined::Fault(fault) => fault.into(),
+        }
+    }
+}
+
 impl From<pgserver::Error> for Failure {
     fn from(error: pgserver::Error) -> Self {
         Self::new(Exit::Unavailable, error.to_string())

@@ -78,9 +78,7 @@ pub async fn create_batch(
         let verdict = match refused {
             Some(problem) => Err(problem),
             None => match answers.next() {
-                Some(answer) => answer
-                    .map_err(Problem::from)
-                    .and_then(|it| it.map_err(Problem::from)),
+                Some(answer) => answer.map_err(Problem::from),
                 None => Err(Problem::new(Code::Internal, "the engine gave no verdict")),
             },
         };

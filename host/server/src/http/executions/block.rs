@@ -44,7 +44,7 @@ pub async fn block(
         reason: request.blocking_reason,
         detail: request.detail,
     };
-    app.engine.block(block).await??;
+    app.engine.block(block).await?;
     after(&app, id).await
 }
 
@@ -70,9 +70,7 @@ pub async fn unblock(
     body: Body,
 ) -> Result<Json<api::Execution>, Problem> {
     let (operate, request): (_, UnblockExecution) = asked(&app, id, query, &headers, body).await?;
-    app.engine
-        .unblock(operate, request.expected_reason)
-        .await??;
+    app.engine.unblock(operate, request.expected_reason).await?;
     after(&app, id).await
 }
 
@@ -102,7 +100,7 @@ pub async fn hold(
         reason: BlockingReason::PausedByOperator,
         detail: None,
     };
-    app.engine.block(block).await??;
+    app.engine.block(block).await?;
     after(&app, id).await
 }
 
@@ -129,6 +127,6 @@ pub async fn unhold(
     let (operate, _): (_, OperateExecution) = asked(&app, id, query, &headers, body).await?;
     app.engine
         .unblock(operate, Some(BlockingReason::PausedByOperator))
-        .await??;
+        .await?;
     after(&app, id).await
 }

@@ -51,7 +51,7 @@ pub async fn cancel(
             source,
             actor: Some(operate.by.actor),
         })
-        .await??;
+        .await?;
     Ok(Json(CancelledExecution {
         id,
         was_active: cancelled.was_active,

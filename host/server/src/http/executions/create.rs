@@ -72,12 +72,12 @@ pub async fn create(
     take_headers(&mut create, &headers)?;
     let prefers = prefer::read(&headers);
     let Some(Prefers::Wait(patience)) = prefers else {
-        return Ok(answer(&app.engine.create(create).await??, None));
+        return Ok(answer(&app.engine.create(create).await?, None));
     };
     let (created, _) = app
         .engine
         .create_and_wait(create, patience, app.closed())
-        .await??;
+        .await?;
     let info = app.engine.get(created.id(), None).await?;
     let mut response = answer(&created, info.map(|info| info.public_state));
     prefer::applied(&mut response, prefers);

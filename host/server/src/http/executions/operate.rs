@@ -78,7 +78,7 @@ pub async fn revoke(
         operate,
         expected_lease_id: request.expected_lease_id,
     };
-    let revoked = app.engine.revoke(revoke).await??;
+    let revoked = app.engine.revoke(revoke).await?;
     Ok(Json(RevokedExecution {
         id,
         lease_id: revoked.lease_id,
@@ -138,7 +138,7 @@ pub async fn replay(
     body: Body,
 ) -> Result<Json<api::Execution>, Problem> {
     let (operate, _): (_, OperateExecution) = asked(&app, id, query, &headers, body).await?;
-    app.engine.replay(operate).await??;
+    app.engine.replay(operate).await?;
     after(&app, id).await
 }
 
@@ -163,7 +163,7 @@ pub async fn expire(
     body: Body,
 ) -> Result<Json<api::Execution>, Problem> {
     let (operate, _): (_, OperateExecution) = asked(&app, id, query, &headers, body).await?;
-    app.engine.expire(operate).await??;
+    app.engine.expire(operate).await?;
     after(&app, id).await
 }
 
@@ -189,7 +189,7 @@ pub async fn priority(
 ) -> Result<Json<api::Execution>, Problem> {
     let (operate, request): (_, SetPriority) = asked(&app, id, query, &headers, body).await?;
     let priority = model::priority(request.priority)?;
-    app.engine.prioritize(operate, priority).await??;
+    app.engine.prioritize(operate, priority).await?;
     after(&app, id).await
 }
 

@@ -44,7 +44,7 @@ pub async fn complete(
         content_type: request.content_type.as_deref(),
     };
     let result = forms.read()?;
-    app.engine.complete_override(operate, result).await??;
+    app.engine.complete_override(operate, result).await?;
     after(&app, id).await
 }
 
@@ -71,7 +71,7 @@ pub async fn fail(
 ) -> Result<Json<api::Execution>, Problem> {
     let (operate, request): (_, FailOverride) = asked(&app, id, query, &headers, body).await?;
     let failure = Failure::new(request.class, &request.code, request.message);
-    app.engine.fail_override(operate, failure).await??;
+    app.engine.fail_override(operate, failure).await?;
     after(&app, id).await
 }
 
@@ -97,8 +97,6 @@ pub async fn delay(
     body: Body,
 ) -> Result<Json<api::Execution>, Problem> {
     let (operate, request): (_, DelayOverride) = asked(&app, id, query, &headers, body).await?;
-    app.engine
-        .delay_override(operate, request.delay_ms)
-        .await??;
+    app.engine.delay_override(operate, request.delay_ms).await?;
     after(&app, id).await
 }

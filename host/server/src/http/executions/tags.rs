@@ -56,7 +56,7 @@ pub async fn set(
     body: Body,
 ) -> Result<Json<Tags>, Problem> {
     let (operate, request): (_, SetTags) = asked(&app, id, query, &headers, body).await?;
-    app.engine.tag(operate, request.tags).await??;
+    app.engine.tag(operate, request.tags).await?;
     let tags = existing(&app, id, None).await?.tags;
     Ok(Json(Tags { tags }))
 }

@@ -19,7 +19,7 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::HeaderMap;
-use engine::{Claim, Claimed, Engine, HeldLease, Report, Seals};
+use engine::{Claim, Claimed, Declined, Engine, HeldLease, Report, Seals};
 use tokio::sync::oneshot;
 
 use crate::api::{ClaimWork, ClaimedExecution, ClaimedWork, ProblemBody};
@@ -184,8 +184,8 @@ async fn give_back(engine: &Engine, undelivered: Vec<Claimed>) {
         .iter()
         .map(|claimed| engine.release(claimed.fence, Report::default()));
     for released in futures::future::join_all(released).await {
-        if let Err(error) = released {
-            tracing::warn!(%error, "a lease nobody took could not be given back; it will lapse");
+        if let Err(Declined::Fault(error)) = released {
+            tracing::warn!(%error, "a lease that reached no worker could not be returned; it will expire");
         }
     }
 }

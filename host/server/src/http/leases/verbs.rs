@@ -237,7 +237,7 @@ impl Verb for CompleteLease {
             result: forms.read()?,
             report: report(self.log)?,
         };
-        engine.complete(complete).await??;
+        engine.complete(complete).await?;
         Ok(outcome(&fence, LeaseEffect::Completed))
     }
 }
@@ -255,7 +255,7 @@ impl Verb for FailLease {
             report: report(self.log)?,
             known: None,
         });
-        Ok(match failed.await?? {
+        Ok(match failed.await? {
             Failed::Terminal => outcome(&fence, LeaseEffect::Failed),
             Failed::RetryScheduled { due_at, attempt } => LeaseOutcome {
                 next_attempt_index: Some(attempt),
@@ -276,7 +276,7 @@ impl Verb for DelayLease {
             delay_ms: self.delay_ms,
             report: report(self.log)?,
         };
-        let due_at = engine.delay(delay).await??;
+        let due_at = engine.delay(delay).await?;
         Ok(due(&fence, LeaseEffect::Delayed, due_at))
     }
 }
@@ -287,7 +287,7 @@ impl Verb for ReleaseLease {
     }
 
     async fn apply(self, engine: &Engine, fence: Fence) -> Result<LeaseOutcome, Problem> {
-        engine.release(fence, report(self.log)?).await??;
+        engine.release(fence, report(self.log)?).await?;
         Ok(outcome(&fence, LeaseEffect::Released))
     }
 }
@@ -303,7 +303,7 @@ impl Verb for CancelLease {
             reason: self.reason,
             report: report(self.log)?,
         };
-        engine.cancel_held(cancel).await??;
+        engine.cancel_held(cancel).await?;
         Ok(outcome(&fence, LeaseEffect::Cancelled))
     }
 }
@@ -314,8 +314,7 @@ impl Verb for ProgressLease {
     }
 
     async fn apply(self, engine: &Engine, fence: Fence) -> Result<LeaseOutcome, Problem> {
-        let noted = engine.progress(fence, self.percent, self.message).await?;
-        noted?;
+        engine.progress(fence, self.percent, self.message).await?;
         Ok(outcome(&fence, LeaseEffect::Noted))
     }
 }
