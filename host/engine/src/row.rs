@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use model::ExecutionPolicy;
+use model::{ExecutionId, ExecutionPolicy, Fence, LeaseId};
 use uuid::Uuid;
 
 use crate::Error;
@@ -45,6 +45,16 @@ pub(crate) fn policy(id: Uuid, text: Option<&str>) -> Result<ExecutionPolicy, Er
                 .map_err(|error| Error::corrupt("execution", "policy", id, error))
         },
     )
+}
+
+/// Reads the fence of a lease.
+pub(crate) fn fence(execution_id: Uuid, lease_id: Uuid, at: i64, attempt: i32) -> Fence {
+    Fence {
+        execution_id: ExecutionId::from_uuid(execution_id),
+        lease_id: LeaseId(lease_id),
+        epoch: epoch(at),
+        attempt: count(attempt),
+    }
 }
 
 /// Reads tags from an array of keys and values in turn.

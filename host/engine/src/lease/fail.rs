@@ -70,11 +70,15 @@ impl Engine {
                 read.ok_or(LeaseRefusal::ExecutionNotFound)?
             }
         };
-        let end = match fail.timed_out {
-            true => EndLease::timed_out,
-            false => EndLease::failed,
-        };
-        let call = end(fail.fence, fail.failure, fail.report, &policy, retries);
+        let (failure, timed_out) = (fail.failure, fail.timed_out);
+        let call = EndLease::failed(
+            fail.fence,
+            failure,
+            timed_out,
+            fail.report,
+            &policy,
+            retries,
+        );
         Ok(match self.inner.end_lease.call(call).await?? {
             Some(due_at) => Failed::RetryScheduled {
                 due_at,

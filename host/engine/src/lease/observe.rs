@@ -7,15 +7,15 @@
 use std::collections::HashMap;
 
 use model::{
-    AttemptEnd, ExecutionId, Failure, FailureClass, Fence, LeaseId, LeaseRefusal, Observed,
-    Outcome, Partition, StateKind,
+    AttemptEnd, ExecutionId, Failure, FailureClass, Fence, LeaseRefusal, Observed, Outcome,
+    Partition, StateKind,
 };
 use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::columns::columns;
 use crate::pool::Pool;
-use crate::row::{count, epoch, optional_label, readable};
+use crate::row::{epoch, fence, optional_label, readable};
 use crate::statements::Statements;
 use crate::{Engine, Error};
 
@@ -175,12 +175,13 @@ impl ObservedRow {
 
     /// Returns the lease that is held.
     fn held(&self) -> Option<Fence> {
-        Some(Fence {
-            execution_id: self.id(),
-            lease_id: LeaseId(self.lease_id?),
-            epoch: epoch(self.lease_epoch?),
-            attempt: count(self.lease_attempt?),
-        })
+        let (lease_id, epoch) = (self.lease_id?, self.lease_epoch?);
+        Some(fence(
+            self.execution_id,
+            lease_id,
+            epoch,
+            self.lease_attempt?,
+        ))
     }
 
     fn read(self) -> Result<Observation, Error> {

@@ -44,47 +44,20 @@ impl Engine {
                 }
             }
         }
-        Ok(answers(fences, &observed, |id| renewed.get(&id).copied()))
+        Ok(answers(fences, &observed, |fence| {
+            renewed.get(&fence.execution_id).copied()
+        }))
     }
 
     /// Tells for each lease, in order, whether it still holds; changes nothing.
     pub async fn check(&self, fences: &[Fence]) -> Result<Vec<Result<(), LeaseRefusal>>, Error> {
-        let mut held = HashMap::with_capacity(fences.len());
-        for (partition, part) in by_partition(fences) {
-            let rows = columns!(
-                query_scalar!(
-                    r#"SELECT i.execution_id AS "id!"
-                       FROM unnest($2::uuid[], $3::uuid[], $4::bigint[], $5::integer[])
-                           AS i(execution_id, lease_id, epoch, attempt)
-                       CROSS JOIN LATERAL (
-                           SELECT l.* FROM lease l
-                           WHERE l.partition = $1 AND l.execution_id = i.execution_id OFFSET 0
-                       ) AS l
-                       WHERE l.lease_id = i.lease_id AND l.epoch = i.epoch
-                         AND l.attempt = i.attempt AND l.expires_at > clock_timestamp()"#,
-                    partition.column()
-                );
-                for fence in part => {
-                    ids = fence.execution_id.uuid();
-                    lease_ids = fence.lease_id.0;
-                    epochs = fence.epoch as i64;
-                    attempts = fence.attempt as i32;
-                }
-            )
-            .fetch_all(&self.inner.verbs)
-            .await?;
-            held.extend(rows.into_iter().map(|id| (ExecutionId::from_uuid(id), ())));
-        }
-        let misses: Vec<Fence> = fences
-            .iter()
-            .copied()
-            .filter(|fence| !held.contains_key(&fence.execution_id))
-            .collect();
         let mut observed = HashMap::new();
-        for (partition, part) in by_partition(&misses) {
+        for (partition, part) in by_partition(fences) {
             observed.extend(self.statements().observe_each(partition, &part).await?);
         }
-        Ok(answers(fences, &observed, |id| held.get(&id).copied()))
+        Ok(answers(fences, &observed, |fence| {
+            still_held(&observed, fence).then_some(())
+        }))
     }
 }
 
@@ -117,9 +90,9 @@ impl Statements {
 fn answers<T>(
     fences: &[Fence],
     observed: &HashMap<ExecutionId, Observation>,
-    found: impl Fn(ExecutionId) -> Option<T>,
+    found: impl Fn(&Fence) -> Option<T>,
 ) -> Vec<Result<T, LeaseRefusal>> {
-    let answer = |fence: &Fence| found(fence.execution_id).ok_or_else(|| refusal(observed, fence));
+    let answer = |fence| found(fence).ok_or_else(|| refusal(observed, fence));
     fences.iter().map(answer).collect()
 }
 

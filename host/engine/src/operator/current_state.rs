@@ -1,11 +1,11 @@
 //! The state of one execution, for a verb that needs no fence.
 
 use model::{
-    BlockingReason, ExecutionId, ExecutionPolicy, Fence, LeaseId, LeaseRefusal, OperateRefusal,
-    Outcome, StateKind, SuspensionId,
+    BlockingReason, ExecutionId, ExecutionPolicy, Fence, LeaseRefusal, OperateRefusal, Outcome,
+    StateKind, SuspensionId,
 };
 
-use crate::row::{count, epoch, optional_label, policy};
+use crate::row::{count, epoch, fence, optional_label, policy};
 use crate::{Engine, Error};
 
 /// The state of one execution, for a verb that needs no fence.
@@ -51,12 +51,7 @@ impl Engine {
         let Some(row) = row else { return Ok(None) };
         let held = match (row.lease_id, row.lease_epoch, row.attempt) {
             (Some(lease_id), Some(at), Some(attempt)) => Some(Held {
-                fence: Fence {
-                    execution_id: id,
-                    lease_id: LeaseId(lease_id),
-                    epoch: epoch(at),
-                    attempt: count(attempt),
-                },
+                fence: fence(id.uuid(), lease_id, at, attempt),
                 retries: count(row.retries.unwrap_or(0)),
                 at_reclaim_cap: row.reclaims.unwrap_or(0) >= row.max_reclaims,
             }),

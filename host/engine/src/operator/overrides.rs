@@ -13,7 +13,7 @@ use super::current_state::{CurrentState, Held};
 use crate::checks::Payload;
 use crate::lease::{Complete, Delay, EndLease, Report, check_failure};
 use crate::operate::{Operate, Operation};
-use crate::row::{count, epoch, label};
+use crate::row::{fence, label};
 use crate::statements::{TRIES, conflict};
 use crate::{Declined, Engine, Error};
 
@@ -56,6 +56,7 @@ impl Engine {
             Ok(EndLease::failed(
                 held.fence,
                 failure,
+                false,
                 report,
                 policy,
                 held.retries,
@@ -164,13 +165,11 @@ impl Engine {
         .fetch_optional(&self.inner.verbs)
         .await?;
         row.map(|row| {
-            let fence = Fence {
-                execution_id: id,
-                lease_id: LeaseId(row.lease_id),
-                epoch: epoch(row.epoch),
-                attempt: count(row.attempt),
-            };
-            Ok((fence, label("attempt", "ended", id, &row.ended)?))
+            let ended = label("attempt", "ended", id, &row.ended)?;
+            Ok((
+                fence(id.uuid(), row.lease_id, row.epoch, row.attempt),
+                ended,
+            ))
         })
         .transpose()
     }

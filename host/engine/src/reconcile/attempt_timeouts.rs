@@ -4,12 +4,12 @@
 //! host keeps the lease and does not. Event: `retry_scheduled` or
 //! `execution_expired`.
 
-use model::{EngineCode, ExecutionId, Failure, Fence, LeaseId};
+use model::{EngineCode, Failure};
 
 use super::SWEEP_MAX;
 use super::expired_leases::count_applied;
 use crate::lease::{EndLease, Report};
-use crate::row::{policy, readable};
+use crate::row::{fence, policy, readable};
 use crate::{Engine, Error};
 
 impl Engine {
@@ -34,18 +34,14 @@ impl Engine {
             let Some(policy) = readable(policy) else {
                 continue;
             };
-            let fence = Fence {
-                execution_id: ExecutionId::from_uuid(row.execution_id),
-                lease_id: LeaseId(row.lease_id),
-                epoch: row.epoch.unsigned_abs(),
-                attempt: row.attempt.unsigned_abs(),
-            };
+            let fence = fence(row.execution_id, row.lease_id, row.epoch, row.attempt);
             let failure = Failure::by_engine(
                 EngineCode::AttemptTimeout,
                 "the attempt ran longer than its policy allows",
             );
             let (report, retries) = (Report::default(), row.retries.unsigned_abs());
-            calls.push(EndLease::timed_out(fence, failure, report, &policy, retries).overdue());
+            let call = EndLease::failed(fence, failure, true, report, &policy, retries);
+            calls.push(call.overdue());
         }
         count_applied(self.inner.end_lease.call_all(calls).await)
     }

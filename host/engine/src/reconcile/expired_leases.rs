@@ -2,10 +2,9 @@
 //!
 //! Event: `expired` or `failed`.
 
-use model::{ExecutionId, Fence, LeaseId};
-
 use super::SWEEP_MAX;
 use crate::lease::EndLease;
+use crate::row::fence;
 use crate::{Engine, Error};
 
 impl Engine {
@@ -27,12 +26,7 @@ impl Engine {
         let calls = rows
             .into_iter()
             .map(|row| {
-                let fence = Fence {
-                    execution_id: ExecutionId::from_uuid(row.execution_id),
-                    lease_id: LeaseId(row.lease_id),
-                    epoch: row.epoch.unsigned_abs(),
-                    attempt: row.attempt.unsigned_abs(),
-                };
+                let fence = fence(row.execution_id, row.lease_id, row.epoch, row.attempt);
                 let at_cap = row.reclaims >= row.max_reclaims;
                 EndLease::expired(fence, at_cap)
             })

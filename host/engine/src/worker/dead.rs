@@ -4,11 +4,11 @@
 //! through the statement of every end, and its execution is ready to be
 //! reclaimed, or has failed at its cap. Events: `revoked` or `failed`.
 
-use model::{ExecutionId, Fence, Invalid, LeaseId, Limits, WorkerRefusal};
+use model::{Invalid, Limits, WorkerRefusal};
 
 use super::heartbeat::instance_name;
 use crate::lease::EndLease;
-use crate::row::{count, epoch};
+use crate::row::fence;
 use crate::{Answer, Engine, Error};
 
 /// Leases revoked by one batch.
@@ -99,12 +99,7 @@ impl Engine {
             let calls = rows
                 .into_iter()
                 .map(|row| {
-                    let fence = Fence {
-                        execution_id: ExecutionId::from_uuid(row.execution_id),
-                        lease_id: LeaseId(row.lease_id),
-                        epoch: epoch(row.epoch),
-                        attempt: count(row.attempt),
-                    };
+                    let fence = fence(row.execution_id, row.lease_id, row.epoch, row.attempt);
                     EndLease::revoked(fence, &why, row.at_cap)
                 })
                 .collect();

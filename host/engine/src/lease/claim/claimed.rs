@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use model::{AttemptType, ExecutionId, ExecutionPolicy, Fence, FlowId, LeaseId};
+use model::{AttemptType, ExecutionPolicy, Fence, FlowId};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::Error;
 use crate::checks::Payload;
-use crate::row::{count, epoch, label, policy, readable, tags};
+use crate::row::{count, fence, label, policy, readable, tags};
 use crate::suspension::Resumption;
 
 /// An execution under a lease.
@@ -81,12 +81,7 @@ pub(crate) fn claimed(rows: Vec<ClaimedRow>) -> Vec<Claimed> {
                 Some(text) => Arc::new(policy(id, Some(text))?),
             };
             Ok(Claimed {
-                fence: Fence {
-                    execution_id: ExecutionId::from_uuid(id),
-                    lease_id: LeaseId(row.lease_id),
-                    epoch: epoch(row.epoch),
-                    attempt: count(row.attempt),
-                },
+                fence: fence(id, row.lease_id, row.epoch, row.attempt),
                 lease_expires_at: row.expires_at,
                 namespace: row.namespace,
                 kind: row.kind,

@@ -56,11 +56,26 @@ pub(crate) enum NextState {
 }
 
 impl NextState {
-    const fn finished(outcome: Outcome) -> Self {
+    const fn finished(
+        outcome: Outcome,
+        result: Option<Payload>,
+        source: Option<CancelSource>,
+    ) -> Self {
         Self::Finished {
             outcome,
-            result: None,
-            source: None,
+            result,
+            source,
+        }
+    }
+
+    /// Parked until the same attempt resumes.
+    const fn resuming(state: StateKind, reason: BlockingReason, delay_ms: Option<u64>) -> Self {
+        Self::Parked {
+            state,
+            reason,
+            delay_ms,
+            next_type: None,
+            retries_add: 0,
         }
     }
 }
@@ -82,21 +97,14 @@ pub(crate) struct EndLease {
 impl EndLease {
     /// The holder has a result.
     pub(crate) fn completed(fence: Fence, result: Payload, report: Report) -> Self {
-        let next = NextState::Finished {
-            outcome: Outcome::Success,
-            result: Some(result),
-            source: None,
-        };
+        let next = NextState::finished(Outcome::Success, Some(result), None);
         Self::by_holder(fence, AttemptEnd::Success, next, EventKind::Success, report)
     }
 
     /// The holder ends its execution as cancelled.
     pub(crate) fn cancelled(fence: Fence, reason: String, report: Report) -> Self {
-        let next = NextState::Finished {
-            outcome: Outcome::Cancelled,
-            result: None,
-            source: Some(CancelSource::LeaseHolder),
-        };
+        let source = Some(CancelSource::LeaseHolder);
+        let next = NextState::finished(Outcome::Cancelled, None, source);
         Self {
             failure: Some(Failure::by_engine(EngineCode::Cancelled, reason)),
             ..Self::by_holder(
@@ -111,25 +119,15 @@ impl EndLease {
 
     /// The same attempt resumes after a time.
     pub(crate) fn delayed(fence: Fence, delay_ms: u64, report: Report) -> Self {
-        let next = NextState::Parked {
-            state: StateKind::Delayed,
-            reason: BlockingReason::WaitingForDelay,
-            delay_ms: Some(delay_ms),
-            next_type: None,
-            retries_add: 0,
-        };
+        let (state, reason) = (StateKind::Delayed, BlockingReason::WaitingForDelay);
+        let next = NextState::resuming(state, reason, Some(delay_ms));
         Self::by_holder(fence, AttemptEnd::Delayed, next, EventKind::Delayed, report)
     }
 
     /// The same attempt resumes when the execution is unblocked.
     pub(crate) fn waiting_children(fence: Fence, report: Report) -> Self {
-        let next = NextState::Parked {
-            state: StateKind::WaitingChildren,
-            reason: BlockingReason::WaitingForChildren,
-            delay_ms: None,
-            next_type: None,
-            retries_add: 0,
-        };
+        let reason = BlockingReason::WaitingForChildren;
+        let next = NextState::resuming(StateKind::WaitingChildren, reason, None);
         let (ended, event) = (AttemptEnd::WaitingChildren, EventKind::WaitingChildren);
         Self::by_holder(fence, ended, next, event, report)
     }
@@ -146,42 +144,50 @@ impl EndLease {
         )
     }
 
-    /// The attempt failed: a retry, or the end of the execution.
+    /// The attempt failed, or ran longer than its policy allows: a retry, or the end of
+    /// the execution, which has failed or expired.
     ///
     /// The frozen policy and the number of retries so far decide. Their decision cannot
     /// change while the fence holds, so it is made before the statement.
     pub(crate) fn failed(
         fence: Fence,
         failure: Failure,
+        timed_out: bool,
         report: Report,
         policy: &ExecutionPolicy,
         retries: u32,
     ) -> Self {
-        let terminal = (Outcome::Failed, EventKind::Failed);
-        let (next, event) = after_failure(&failure, policy, retries, terminal);
+        let (ended, outcome, event) = match timed_out {
+            true => (
+                AttemptEnd::Expired,
+                Outcome::Expired,
+                EventKind::ExecutionExpired,
+            ),
+            false => (AttemptEnd::Failure, Outcome::Failed, EventKind::Failed),
+        };
+        let retry = &policy.retry_policy;
+        let (next, event) = match retry.decide(failure.class, retries, mint::unit()) {
+            Retry::After(delay_ms) => {
+                let next = NextState::Parked {
+                    state: StateKind::Delayed,
+                    reason: BlockingReason::WaitingForRetryBackoff,
+                    delay_ms: Some(delay_ms),
+                    next_type: Some(AttemptType::Retry),
+                    retries_add: 1,
+                };
+                (next, EventKind::RetryScheduled)
+            }
+            Retry::NotRetryable | Retry::Exhausted => {
+                (NextState::finished(outcome, None, None), event)
+            }
+        };
         Self {
             failure: Some(failure),
-            ..Self::by_holder(fence, AttemptEnd::Failure, next, event, report)
+            ..Self::by_holder(fence, ended, next, event, report)
         }
     }
 
-    /// The attempt ran longer than its policy allows: a retry, or the execution expires.
-    pub(crate) fn timed_out(
-        fence: Fence,
-        failure: Failure,
-        report: Report,
-        policy: &ExecutionPolicy,
-        retries: u32,
-    ) -> Self {
-        let terminal = (Outcome::Expired, EventKind::ExecutionExpired);
-        let (next, event) = after_failure(&failure, policy, retries, terminal);
-        Self {
-            failure: Some(failure),
-            ..Self::by_holder(fence, AttemptEnd::Expired, next, event, report)
-        }
-    }
-
-    /// The same, found by the sweep because the holder did not stop the attempt.
+    /// The same end, found by the sweep because the holder did not stop the attempt.
     pub(crate) fn overdue(self) -> Self {
         Self {
             guard: LeaseGuard::Overdue,
@@ -258,11 +264,7 @@ impl EndLease {
         at_cap: bool,
     ) -> Self {
         let (next, failure, event) = if at_cap {
-            let next = NextState::Finished {
-                outcome: Outcome::Failed,
-                result: None,
-                source: Some(source),
-            };
+            let next = NextState::finished(Outcome::Failed, None, Some(source));
             let message = format!("{why}, more often than the policy allows");
             let failure = Failure::by_engine(EngineCode::MaxReclaimsExceeded, message);
             (next, failure, EventKind::Failed)
@@ -274,32 +276,6 @@ impl EndLease {
             guard: LeaseGuard::Any,
             failure: Some(failure),
             ..Self::by_holder(fence, ended, next, event, Report::default())
-        }
-    }
-}
-
-/// Applies the retry policy; `terminal` is the end without another attempt.
-fn after_failure(
-    failure: &Failure,
-    policy: &ExecutionPolicy,
-    retries: u32,
-    terminal: (Outcome, EventKind),
-) -> (NextState, EventKind) {
-    let retry = &policy.retry_policy;
-    match retry.decide(failure.class, retries, mint::unit()) {
-        Retry::After(delay_ms) => {
-            let next = NextState::Parked {
-                state: StateKind::Delayed,
-                reason: BlockingReason::WaitingForRetryBackoff,
-                delay_ms: Some(delay_ms),
-                next_type: Some(AttemptType::Retry),
-                retries_add: 1,
-            };
-            (next, EventKind::RetryScheduled)
-        }
-        Retry::NotRetryable | Retry::Exhausted => {
-            let (outcome, event) = terminal;
-            (NextState::finished(outcome), event)
         }
     }
 }
