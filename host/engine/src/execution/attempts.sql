@@ -3,9 +3,9 @@
 -- $1 partition, $2 execution id. Reads the primary keys of attempt, finished and lease.
 SELECT epoch AS "epoch!", attempt AS "attempt!", attempt_type AS "attempt_type!",
        lease_id AS "lease_id!", worker_instance_id AS "worker_instance_id!",
-       acquired_at AS "acquired_at!: StoredTime", released_at AS "released_at: StoredTime", ended, renewals AS "renewals!", digest,
-       failure_class, failure_code, failure_message, backtrace, log, cpu_ticks,
-       memory_peak_bytes, host_calls, bytes_out, wall_us
+       acquired_at AS "acquired_at!: StoredTime", released_at AS "released_at: StoredTime", ended,
+       renewals AS "renewals!", digest, failure_class, failure_code, failure_message, backtrace,
+       log, cpu_ticks, memory_peak_bytes, host_calls, bytes_out, wall_us
 FROM (
     SELECT a.epoch, a.attempt, a.attempt_type::text, a.lease_id, a.worker_instance_id,
            a.acquired_at, a.released_at, a.ended::text, a.renewals, c.digest,

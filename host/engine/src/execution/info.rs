@@ -107,16 +107,16 @@ impl Engine {
         let rows = sqlx::query_file_as!(
             InfoRow,
             "src/execution/info.sql",
+            id.map(|id| id.partition().column()),
             id.map(ExecutionId::uuid),
             filter.namespace,
-            after.map(ExecutionId::uuid),
-            i64::from(limit),
             filter.kind,
             filter.lane,
             filter.state.map(PublicState::as_str),
             tag_key,
             tag_value,
-            id.map(|id| id.partition().column()),
+            after.map(ExecutionId::uuid),
+            i64::from(limit),
         )
         .fetch_all(&self.inner.reads)
         .await?;

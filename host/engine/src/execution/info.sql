@@ -1,8 +1,10 @@
--- Reads executions as others see them: rows of `execution` joined with the one
+-- Reads executions as callers see them: rows of `execution` joined with the one
 -- table that holds their state.
 --
--- $1 id?, $2 namespace?, $3 after (id)?, $4 most rows, $5 kind?, $6 lane?,
--- $7 public state?, $8 label key?, $9 label value?, $10 partition of the id?.
+-- $1 partition of the id?, $2 id?
+-- filter: $3 namespace?, $4 kind?, $5 lane?, $6 public state?, $7 label key?, $8 label value?
+-- page: $9 after (id)?, $10 at most so many rows
+--
 -- Newest first; reads the primary key of one row when an id is given.
 SELECT e.id AS "id!", e.namespace AS "namespace!", e.kind AS "kind!", e.lane AS "lane!",
        (9000 - coalesce(l.rank, r.rank, p.rank,
@@ -47,21 +49,21 @@ LEFT JOIN ready r ON r.partition = e.partition AND r.execution_id = e.id
 LEFT JOIN lease l ON l.partition = e.partition AND l.execution_id = e.id
 LEFT JOIN parked p ON p.partition = e.partition AND p.execution_id = e.id
 LEFT JOIN finished f ON f.partition = e.partition AND f.execution_id = e.id
-WHERE ($10::smallint IS NULL OR e.partition = $10)
-  AND ($1::uuid IS NULL OR e.id = $1)
-  AND ($2::text IS NULL OR e.namespace = $2)
-  AND ($3::uuid IS NULL OR e.id < $3)
-  AND ($5::text IS NULL OR e.kind = $5)
-  AND ($6::text IS NULL OR e.lane = $6)
-  AND ($7::text IS NULL OR $7 = CASE
+WHERE ($1::smallint IS NULL OR e.partition = $1)
+  AND ($2::uuid IS NULL OR e.id = $2)
+  AND ($3::text IS NULL OR e.namespace = $3)
+  AND ($9::uuid IS NULL OR e.id < $9)
+  AND ($4::text IS NULL OR e.kind = $4)
+  AND ($5::text IS NULL OR e.lane = $5)
+  AND ($6::text IS NULL OR $6 = CASE
        WHEN l.execution_id IS NOT NULL THEN 'active'
        WHEN f.execution_id IS NOT NULL THEN
            CASE f.outcome WHEN 'success' THEN 'completed' ELSE f.outcome::text END
        WHEN p.execution_id IS NOT NULL THEN
            CASE p.state WHEN 'blocked' THEN 'waiting' ELSE p.state::text END
        ELSE 'waiting' END)
-  AND ($8::text IS NULL OR EXISTS (
+  AND ($7::text IS NULL OR EXISTS (
        SELECT FROM tag t WHERE t.partition = e.partition AND t.execution_id = e.id
-                           AND t.key = $8 AND t.value = $9))
+                           AND t.key = $7 AND t.value = $8))
 ORDER BY e.id DESC
-LIMIT $4
+LIMIT $10
