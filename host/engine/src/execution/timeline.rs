@@ -19,7 +19,7 @@ use crate::{Engine, Error, Listed};
 pub struct Attempt {
     /// The number of this attempt, from zero.
     pub attempt: u32,
-    /// Why it exists.
+    /// Why this attempt was made.
     pub attempt_type: AttemptType,
     /// Whether it runs or how it ended.
     pub lifecycle: AttemptLifecycle,

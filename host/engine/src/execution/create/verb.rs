@@ -75,7 +75,7 @@ impl Create {
 /// The answer to a creation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Created {
-    /// A new execution.
+    /// The request made a new execution.
     Created {
         /// The id it has been given, or came with.
         id: ExecutionId,

@@ -34,7 +34,7 @@ pub(crate) struct FinishCall {
 /// What must hold of an execution besides that it has not finished.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum FinishGuard {
-    /// Nothing.
+    /// Nothing: it ends in any state.
     Any,
     /// Its deadline has passed.
     PastDeadline,
@@ -95,7 +95,7 @@ pub(crate) enum FinishVerdict {
     Finished { was_active: bool },
     /// The execution had ended.
     Already(Outcome),
-    /// No such execution.
+    /// There is no such execution.
     Missing,
     /// The guard did not hold.
     NotDue,

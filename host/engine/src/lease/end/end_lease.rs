@@ -15,7 +15,7 @@ use crate::operate::Operation;
 pub(crate) enum LeaseGuard {
     /// It has not expired: a write of its holder.
     Held,
-    /// It has expired.
+    /// It has expired: the sweep ends it.
     Expired,
     /// Its attempt has run longer than the policy allows.
     Overdue,
@@ -195,7 +195,7 @@ impl EndLease {
         }
     }
 
-    /// The lease expired.
+    /// The lease expired without a renewal.
     pub(crate) fn expired(fence: Fence, at_cap: bool) -> Self {
         Self {
             guard: LeaseGuard::Expired,
