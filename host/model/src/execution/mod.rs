@@ -1,0 +1,13 @@
+//! Executions: their states, the views derived from a state, and the table of
+//! transitions.
+
+mod cancel_source;
+mod state;
+mod transition;
+
+pub use cancel_source::CancelSource;
+pub use state::{
+    AttemptState, BlockingReason, EligibilityState, LifecyclePhase, Outcome, OwnershipState,
+    PublicState, State, StateKind, StateVector,
+};
+pub use transition::{Rule, Verb, figure, rule};

@@ -1,0 +1,5 @@
+//! Signals: what is sent to a waitpoint, what it did, and why it is refused.
+
+mod effect;
+
+pub use effect::{InvalidToken, KnownSource, SignalEffect, SignalId, SignalRefusal};

@@ -1,0 +1,10 @@
+//! Suspensions: why an execution waits, and what a signal does to one that waits.
+
+mod delivery;
+mod reason;
+
+pub use delivery::{Closing, Heard, Inbox, InboxWaitpoint, Waiting};
+pub use reason::{
+    ResumePolicy, ResumeTarget, SuspendRefusal, SuspensionCloseReason, SuspensionId,
+    SuspensionReason, SuspensionRequester,
+};
