@@ -228,7 +228,7 @@ async fn apply(
             code(engine.revoke(revoke).await)
         }
         Verb::Replay => code(engine.replay(operate(fence.execution_id)).await),
-        Verb::Prioritise => code(engine.prioritize(operate(fence.execution_id), 7).await),
+        Verb::Prioritize => code(engine.prioritize(operate(fence.execution_id), 7).await),
         // For another reason than it is blocked for, which would be a repeat.
         Verb::Block => {
             let block = Block {

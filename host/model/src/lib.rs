@@ -39,8 +39,8 @@ pub use condition::{
 };
 pub use event::{Cursor, CursorError, Event, EventKind, Family};
 pub use execution::{
-    AttemptState, BlockingReason, CancelSource, EligibilityState, LifecyclePhase, Outcome,
-    OwnershipState, PublicState, Rule, State, StateKind, StateVector, Verb, figure, rule,
+    AttemptState, BlockingReason, CancelSource, EligibilityState, INITIAL_STATES, LifecyclePhase,
+    Outcome, OwnershipState, PublicState, Rule, State, StateKind, StateVector, Verb, figure, rule,
 };
 pub use id::{
     Digest, DigestError, ExecutionId, FlowId, IdError, LeaseId, PARTITIONS_MAX, Partition,

@@ -10,4 +10,4 @@ pub use state::{
     AttemptState, BlockingReason, EligibilityState, LifecyclePhase, Outcome, OwnershipState,
     PublicState, State, StateKind, StateVector,
 };
-pub use transition::{Rule, Verb, figure, rule};
+pub use transition::{INITIAL_STATES, Rule, Verb, figure, rule};

@@ -1,7 +1,11 @@
 //! The one table of transitions: every state × every verb.
 //!
-//! The engine's statements are held against it by tests on a real database,
-//! and the figure in ARCHITECTURE.md is printed from it.
+//! An execution enters the active state by a claim, or directly: where a worker of
+//! the same host is idle, the statement that would make the execution ready (create,
+//! and the signal or the resumption that ends a suspension) writes the lease instead.
+//!
+//! Tests drive every pair on a real database, with and without an idle worker, and
+//! the figure in ARCHITECTURE.md is printed from this table.
 
 use crate::StateKind::{
     self, Active, Blocked, Delayed, RateLimited, Suspended, Terminal, Waiting, WaitingChildren,
@@ -11,46 +15,51 @@ use crate::wire::named;
 named! {
     /// What can be asked of an execution.
     pub enum Verb ("verb") {
-        /// A worker takes it under a lease.
+        /// A worker takes the execution under a lease.
         Claim = "claim",
-        /// The holder keeps the lease.
+        /// The holder prolongs its lease.
         Renew = "renew",
-        /// The holder says how far it is.
+        /// The holder reports its progress.
         Progress = "progress",
-        /// The holder finishes it.
+        /// The holder records the result.
         Complete = "complete",
         /// The holder reports a failure.
         Fail = "fail",
-        /// The holder puts it down until a time.
+        /// The holder releases the lease until a time.
         Delay = "delay",
-        /// The holder puts it down until its children finished.
+        /// The holder releases the lease until the execution's children finished.
         WaitChildren = "wait_children",
-        /// The holder puts it down until a signal.
+        /// The holder releases the lease until signals satisfy a condition.
         Suspend = "suspend",
-        /// Its time has come.
+        /// The sweep finds that a delay is over.
         Promote = "promote",
-        /// A signal arrives that satisfies it.
+        /// A caller delivers a signal.
         Signal = "signal",
-        /// An operator wakes it.
+        /// An operator, or the time limit of a suspension that resumes at it, ends
+        /// the suspension.
         Resume = "resume",
-        /// Someone ends it.
+        /// A caller or the holder ends the execution.
         Cancel = "cancel",
-        /// A time limit ends it.
+        /// A time limit or an operator ends the attempt or the execution.
         Expire = "expire",
         /// An operator takes the lease away.
         Revoke = "revoke",
-        /// Its lease lapsed.
+        /// The sweep takes an expired lease back.
         Reclaim = "reclaim",
-        /// An operator runs it again.
+        /// An operator runs a finished execution again.
         Replay = "replay",
-        /// Someone changes its place in the queue.
-        Prioritise = "prioritise",
-        /// Admission or an operator takes it out of the queue.
+        /// An operator changes the execution's place in the queue.
+        Prioritize = "prioritize",
+        /// Admission or an operator takes the execution out of the queue.
         Block = "block",
-        /// Its reason to be blocked is gone.
+        /// The reason to block the execution is gone.
         Unblock = "unblock",
     }
 }
+
+/// States in which an execution begins: ready, delayed by its request, or held by an
+/// idle worker of the host that created it, to which it was handed directly.
+pub const INITIAL_STATES: &[StateKind] = &[Waiting, Delayed, Active];
 
 /// What the table says about a verb in a state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,7 +87,7 @@ pub const fn rule(from: StateKind, verb: Verb) -> Rule {
         (Verb::Fail, Active) => Rule::To(&[Delayed, Terminal]),
         (Verb::Delay, Active) => Rule::To(&[Delayed]),
         (Verb::WaitChildren, Active) => Rule::To(&[WaitingChildren, Waiting]),
-        // A suspension that buffered signals satisfy at once keeps its lease.
+        // A suspension that buffered signals satisfy immediately keeps its lease.
         (Verb::Suspend, Active) => Rule::To(&[Suspended, Active]),
         (
             Verb::Renew
@@ -94,7 +103,7 @@ pub const fn rule(from: StateKind, verb: Verb) -> Rule {
         (Verb::Promote, Delayed) => Rule::To(&[Waiting]),
         (Verb::Promote, _) => NOT_ELIGIBLE,
 
-        (Verb::Signal, Suspended) => Rule::To(&[Suspended, Waiting, Delayed]),
+        (Verb::Signal, Suspended) => Rule::To(&[Suspended, Waiting, Delayed, Active]),
         (Verb::Signal, Terminal) => Rule::Refused("target_not_signalable"),
         // Signals that arrive before the suspension are buffered.
         (Verb::Signal, Waiting) => Rule::To(&[Waiting]),
@@ -104,14 +113,14 @@ pub const fn rule(from: StateKind, verb: Verb) -> Rule {
         (Verb::Signal, Blocked) => Rule::To(&[Blocked]),
         (Verb::Signal, Active) => Rule::To(&[Active]),
 
-        (Verb::Resume, Suspended) => Rule::To(&[Waiting, Delayed]),
+        (Verb::Resume, Suspended) => Rule::To(&[Waiting, Delayed, Active]),
         (Verb::Resume, _) => NOT_SUSPENDED,
 
         (Verb::Cancel, Terminal) => NOT_ACTIVE,
         (Verb::Cancel, _) => Rule::To(&[Terminal]),
 
         (Verb::Expire, Terminal) => NOT_ACTIVE,
-        // An attempt that ran too long goes to the retry policy.
+        // The retry policy decides about an attempt that ran too long.
         (Verb::Expire, Active) => Rule::To(&[Terminal, Delayed]),
         (Verb::Expire, _) => Rule::To(&[Terminal]),
 
@@ -122,13 +131,13 @@ pub const fn rule(from: StateKind, verb: Verb) -> Rule {
         (Verb::Replay, Terminal) => Rule::To(&[Waiting, WaitingChildren]),
         (Verb::Replay, _) => NOT_TERMINAL,
 
-        (Verb::Prioritise, Terminal | Active) => NOT_ELIGIBLE,
-        (Verb::Prioritise, Waiting) => Rule::To(&[Waiting]),
-        (Verb::Prioritise, Delayed) => Rule::To(&[Delayed]),
-        (Verb::Prioritise, RateLimited) => Rule::To(&[RateLimited]),
-        (Verb::Prioritise, WaitingChildren) => Rule::To(&[WaitingChildren]),
-        (Verb::Prioritise, Blocked) => Rule::To(&[Blocked]),
-        (Verb::Prioritise, Suspended) => Rule::To(&[Suspended]),
+        (Verb::Prioritize, Terminal | Active) => NOT_ELIGIBLE,
+        (Verb::Prioritize, Waiting) => Rule::To(&[Waiting]),
+        (Verb::Prioritize, Delayed) => Rule::To(&[Delayed]),
+        (Verb::Prioritize, RateLimited) => Rule::To(&[RateLimited]),
+        (Verb::Prioritize, WaitingChildren) => Rule::To(&[WaitingChildren]),
+        (Verb::Prioritize, Blocked) => Rule::To(&[Blocked]),
+        (Verb::Prioritize, Suspended) => Rule::To(&[Suspended]),
 
         (Verb::Block, Waiting) => Rule::To(&[Blocked, RateLimited]),
         (Verb::Block, _) => NOT_ELIGIBLE,
@@ -142,8 +151,10 @@ pub const fn rule(from: StateKind, verb: Verb) -> Rule {
 /// each pair of states, labelled with the verbs that lead along it.
 pub fn figure() -> String {
     use std::fmt::Write as _;
-    let mut text =
-        String::from("stateDiagram-v2\n    [*] --> waiting: create\n    [*] --> delayed: create\n");
+    let mut text = String::from("stateDiagram-v2\n");
+    for to in INITIAL_STATES {
+        let _ = writeln!(text, "    [*] --> {to}: create");
+    }
     for &from in StateKind::ALL {
         for &to in StateKind::ALL {
             let verbs: Vec<_> = Verb::ALL
@@ -175,17 +186,24 @@ mod tests {
     }
 
     #[test]
-    fn only_a_claim_leads_into_the_active_state() {
+    fn only_a_claim_and_a_direct_hand_off_lead_into_the_active_state() {
+        let mut into = Vec::new();
         for &from in StateKind::ALL {
             for &verb in Verb::ALL {
                 if let Rule::To(states) = rule(from, verb)
                     && states.contains(&Active)
                     && from != Active
                 {
-                    assert_eq!((from, verb), (Waiting, Verb::Claim));
+                    into.push((from, verb));
                 }
             }
         }
+        let expected = [
+            (Waiting, Verb::Claim),
+            (Suspended, Verb::Signal),
+            (Suspended, Verb::Resume),
+        ];
+        assert_eq!(into, expected);
     }
 
     #[test]
