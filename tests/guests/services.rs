@@ -1,4 +1,4 @@
-//! Components of the world `worker` on a real host: what a service may rely on,
+//! Components of the world `service` on a real host: what a service may rely on,
 //! and what one that misbehaves costs whom.
 
 use reqwest::{Method, StatusCode};

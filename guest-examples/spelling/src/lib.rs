@@ -7,7 +7,7 @@
 //! that begin with a capital letter are taken for names. A text that is not
 //! UTF-8 fails for good as `bad_text`.
 
-wit_bindgen::generate!({ path: "../../wit", world: "worker" });
+wit_bindgen::generate!({ path: "../../wit", world: "service" });
 
 mod index;
 

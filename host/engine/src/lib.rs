@@ -50,7 +50,7 @@ mod worker;
 
 pub use checks::Payload;
 pub use component::{
-    ComponentRow, Kind, NewComponent, Route, RouteRefusal, WORLD_HANDLER, WORLD_WORKER,
+    ComponentRow, Kind, NewComponent, Route, RouteRefusal, WORLD_HANDLER, WORLD_SERVICE,
 };
 pub use connect::{Instance, MIGRATOR, Settings};
 pub use declined::Declined;

@@ -4,7 +4,7 @@
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use engine::{Payload, Resumption, WORLD_WORKER};
+use engine::{Payload, Resumption, WORLD_SERVICE};
 use model::{Digest, ExecutionId, Fence, LeaseId, Partition, Usage};
 use uuid::Uuid;
 
@@ -65,7 +65,7 @@ pub enum InvokeRefusal {
     Component(#[from] PublishRefusal),
     /// It claims its executions itself, and there are none here.
     #[error(
-        "the component is a service: it exports `{PACKAGE}/service` (world `worker`) and claims executions from a host, so there is no single attempt to run. Give it to a host with `flowhost component publish FILE --kind KIND`, or start one with `flowhost dev --load DIRECTORY`, and submit work with `flowhost submit KIND`"
+        "the component is a service: it exports `{PACKAGE}/service` (world `service`) and claims executions from a host, so there is no single attempt to run. Give it to a host with `flowhost component publish FILE --kind KIND`, or start one with `flowhost dev --load DIRECTORY`, and submit work with `flowhost submit KIND`"
     )]
     Service,
 }
@@ -90,7 +90,7 @@ pub async fn invoke(
         Ok(inspected) => inspected,
         Err(refusal) => return Ok(Err(refusal.into())),
     };
-    if inspected.world == WORLD_WORKER {
+    if inspected.world == WORLD_SERVICE {
         return Ok(Err(InvokeRefusal::Service));
     }
     let registry = standalone_registry(Pooling::Off, 1, &settings)?;

@@ -1,7 +1,7 @@
 //! A service that does what its inputs say, as JSON: see [`acts`]. Under every
 //! later lease of an execution it completes with `went on`.
 
-wit_bindgen::generate!({ path: "../../../wit", world: "worker" });
+wit_bindgen::generate!({ path: "../../../wit", world: "service" });
 
 #[path = "../../puppet/src/acts.rs"]
 mod acts;

@@ -17,7 +17,7 @@
 //!
 //! Anything else completes with the number of leases taken in this life.
 
-wit_bindgen::generate!({ path: "../../../wit", world: "worker" });
+wit_bindgen::generate!({ path: "../../../wit", world: "service" });
 
 use std::mem::forget;
 use std::thread::sleep;

@@ -16,7 +16,7 @@ pub struct NewComponent {
     pub digest: Digest,
     /// The component.
     pub bytes: Vec<u8>,
-    /// World it targets: [`WORLD_HANDLER`] or [`WORLD_WORKER`].
+    /// World it targets: [`WORLD_HANDLER`] or [`WORLD_SERVICE`].
     pub world: String,
     /// What it imports.
     pub imports: Vec<String>,
@@ -65,7 +65,7 @@ pub struct Route {
 pub const WORLD_HANDLER: &str = "handler";
 /// The world of components that claim their executions themselves. What they
 /// take cannot be chosen by weight.
-pub const WORLD_WORKER: &str = "worker";
+pub const WORLD_SERVICE: &str = "service";
 
 /// Why the routes of a kind were not set.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -73,9 +73,9 @@ pub enum RouteRefusal {
     /// No such component.
     #[error("component {0} is not published")]
     UnknownComponent(Digest),
-    /// A component of the world `worker` would share the kind.
+    /// A component of the world `service` would share the kind.
     #[error(
-        "component {0} is of the world `worker` and claims its executions itself, so it cannot share a kind by weight: route the kind to it alone, or give every other component the weight 0"
+        "component {0} is of the world `service` and claims its executions itself, so it cannot share a kind by weight: route the kind to it alone, or give every other component the weight 0"
     )]
     MixedWorlds(Digest),
     /// An argument breaks a bound.
@@ -140,7 +140,7 @@ impl Engine {
             id: row.id,
             digest,
             size: row.size,
-            world: row.world,
+            world: world(row.world),
             imports: row.imports,
             published_at: row.published_at,
         }))
@@ -161,7 +161,7 @@ impl Engine {
                 id: row.id,
                 digest: digest(row.id, row.digest)?,
                 size: row.size,
-                world: row.world,
+                world: world(row.world),
                 imports: row.imports,
                 published_at: row.published_at.read("component", "published_at", row.id)?,
             })
@@ -301,7 +301,16 @@ impl Engine {
     }
 }
 
-/// Returns a component of the world `worker` that would have a share in a kind
+/// Returns the name of a stored world. Hosts of an earlier version stored `service`
+/// under the name it had then.
+fn world(stored: String) -> String {
+    match stored.as_str() {
+        "worker" => WORLD_SERVICE.to_owned(),
+        _ => stored,
+    }
+}
+
+/// Returns a component of the world `service` that would have a share in a kind
 /// beside another.
 fn shared_service(published: &[ComponentRow], routes: &[(Digest, u32)]) -> Option<Digest> {
     let live: Vec<Digest> = routes
@@ -311,7 +320,7 @@ fn shared_service(published: &[ComponentRow], routes: &[(Digest, u32)]) -> Optio
         .collect();
     published
         .iter()
-        .filter(|row| live.len() > 1 && row.world == WORLD_WORKER)
+        .filter(|row| live.len() > 1 && row.world == WORLD_SERVICE)
         .map(|row| row.digest)
         .find(|digest| live.contains(digest))
 }

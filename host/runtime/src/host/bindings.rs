@@ -1,4 +1,4 @@
-//! What `wit/` says, as Rust: the worlds `handler` and `worker` seen from the
+//! What `wit/` says, as Rust: the worlds `handler` and `service` seen from the
 //! host. They import the same interfaces, so those exist once.
 //!
 //! Functions that wait for the database are async and may trap; the others
@@ -39,11 +39,11 @@ wasmtime::component::bindgen!({
     },
 });
 
-/// The world `worker`.
-pub(crate) mod worker {
+/// The world `service`.
+pub(crate) mod service {
     wasmtime::component::bindgen!({
         path: "../../wit",
-        world: "worker",
+        world: "service",
         exports: { default: async },
         with: {
             "flowhost:engine/types": crate::host::bindings::flowhost::engine::types,

@@ -31,10 +31,10 @@ impl HostResource for LeaseHandle {
     }
 }
 
-/// A worker asked for a lease that only a handler has.
+/// A service asked for a lease that only a handler has.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "`current` was called in the world `worker`, which has no current lease: take one with `next`"
+    "`current` was called in the world `service`, which has no current lease: take one with `next`"
 )]
 pub(crate) struct NoCurrentLease;
 

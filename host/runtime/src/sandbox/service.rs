@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::setup::{call, open};
 use super::{Phase, SandboxSetup};
-use crate::host::bindings::worker::WorkerPre;
+use crate::host::bindings::service::ServicePre;
 use crate::host::{Role, SandboxUsage, ServiceHost, State};
 
 /// How a run of a service ended, and what it used.
@@ -18,7 +18,7 @@ pub(crate) struct ServiceExit {
 ///
 /// Must be polled on a tokio runtime. Dropping the future stops the guest.
 pub(crate) async fn serve(
-    component: &WorkerPre<State>,
+    component: &ServicePre<State>,
     service: &Arc<dyn ServiceHost>,
     setup: SandboxSetup,
 ) -> ServiceExit {

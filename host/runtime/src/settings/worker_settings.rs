@@ -20,7 +20,7 @@ pub struct WorkerSettings {
     pub lease_ttl_ms: u32,
     /// Capabilities it has, for executions that require some.
     pub capabilities: BTreeSet<String>,
-    /// Sandboxes of each component of the world `worker`.
+    /// Sandboxes of each component of the world `service`.
     pub services_per_component: u32,
     /// Sandboxes of such components, all together.
     pub services_max: u32,

@@ -1,6 +1,6 @@
 //! What a component is: its digest, its world and its imports.
 
-use engine::{WORLD_HANDLER, WORLD_WORKER};
+use engine::{WORLD_HANDLER, WORLD_SERVICE};
 use model::{Digest, Limits, shown_name, shown_names};
 use sha2::{Digest as _, Sha256};
 use wasmparser::Parser;
@@ -10,7 +10,7 @@ use super::surface::surface;
 use super::{PublishRefusal, imports};
 
 /// What a component of each world exports.
-const WORLDS: &[(&str, &str)] = &[("attempt", WORLD_HANDLER), ("service", WORLD_WORKER)];
+const WORLDS: &[(&str, &str)] = &[("attempt", WORLD_HANDLER), ("service", WORLD_SERVICE)];
 
 /// What a component is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -137,7 +137,7 @@ mod tests {
     fn the_world_follows_from_the_exports() {
         let of = |names: &[&str]| world(names);
         assert_eq!(of(&["flowhost:engine/attempt@0.1.0"]), Ok("handler"));
-        assert_eq!(of(&["flowhost:engine/service@0.1.3", "x"]), Ok("worker"));
+        assert_eq!(of(&["flowhost:engine/service@0.1.3", "x"]), Ok("service"));
         let both = [
             "flowhost:engine/attempt@0.1.0",
             "flowhost:engine/service@0.1.0",

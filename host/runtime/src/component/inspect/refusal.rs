@@ -45,7 +45,7 @@ pub enum PublishRefusal {
     Imports(String),
     /// It exports what no world asks for.
     #[error(
-        "the component exports neither `{PACKAGE}/attempt@{VERSION}` nor `{PACKAGE}/service@{VERSION}`{found}. Build it against the world `handler` of wit/ and export `attempt.run`, or against `worker` and export `service.serve`"
+        "the component exports neither `{PACKAGE}/attempt@{VERSION}` nor `{PACKAGE}/service@{VERSION}`{found}. Build it against the world `handler` of wit/ and export `attempt.run`, or against `service` and export `service.serve`"
     )]
     NoWorld {
         /// What it exports instead, in words.

@@ -9,7 +9,7 @@ use crate::component::inspect::{PublishRefusal, is_ours};
 use crate::host::State;
 use crate::host::bindings::HandlerPre;
 use crate::host::bindings::flowhost::engine::types::{Failure, Outcome, Task};
-use crate::host::bindings::worker::WorkerPre;
+use crate::host::bindings::service::ServicePre;
 
 /// A component ready to be instantiated.
 pub(crate) struct Loaded {
@@ -26,7 +26,7 @@ pub(crate) struct Loaded {
 /// A component of one of the worlds, with its imports resolved.
 enum Guest {
     Handler(HandlerPre<State>),
-    Service(WorkerPre<State>),
+    Service(ServicePre<State>),
     #[cfg(test)]
     Nothing,
 }
@@ -46,7 +46,7 @@ impl Loaded {
         let is_service = check_export(component)?;
         let pre = linker.instantiate_pre(component).map_err(does_not_link)?;
         let guest = if is_service {
-            Guest::Service(WorkerPre::new(pre).map_err(does_not_link)?)
+            Guest::Service(ServicePre::new(pre).map_err(does_not_link)?)
         } else {
             Guest::Handler(HandlerPre::new(pre).map_err(does_not_link)?)
         };
@@ -68,8 +68,8 @@ impl Loaded {
         }
     }
 
-    /// Returns the component if it is of the world `worker`.
-    pub(crate) fn service(&self) -> Option<&WorkerPre<State>> {
+    /// Returns the component if it is of the world `service`.
+    pub(crate) fn service(&self) -> Option<&ServicePre<State>> {
         match &self.guest {
             Guest::Service(pre) => Some(pre),
             _ => None,

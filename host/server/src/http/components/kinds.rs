@@ -61,7 +61,7 @@ pub async fn define(
 /// Replaces the routes of a kind, defining it if it is new.
 ///
 /// Each execution of the kind goes to one of the components, as often as its
-/// weight says. A component of the world `worker` claims its executions itself:
+/// weight says. A component of the world `service` claims its executions itself:
 /// no other may have a weight above zero beside it.
 #[utoipa::path(
     put, path = "/v1/kinds/{kind}/routes", tag = "kinds",
