@@ -250,7 +250,7 @@ async fn an_execution_is_kept_while_its_idempotency_key_is_remembered() {
             ..create("x")
         };
         keyed.policy.retention_ms = Some(HOUR_MS);
-        keyed.policy.dedup_window_ms = serde_json::from_str("18000000").expect("five hours");
+        keyed.policy.dedup_window_ms = 18_000_000;
         keyed
     };
     let id = engine.create(keyed()).await;

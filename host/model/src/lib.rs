@@ -12,7 +12,9 @@ mod attempt;
 mod condition;
 mod event;
 mod execution;
+mod fnv;
 mod id;
+mod invalid;
 mod lane;
 mod lease;
 mod limits;
@@ -20,9 +22,8 @@ mod list_cursor;
 mod moment;
 mod names;
 mod policy;
+mod quoted;
 mod refusal;
-mod retention;
-mod shown;
 mod signal;
 mod suspension;
 mod waitpoint;
@@ -31,7 +32,7 @@ mod worker;
 
 pub use attempt::{
     AlreadySatisfied, AttemptEnd, AttemptLifecycle, AttemptType, EngineCode, Failure, FailureClass,
-    Usage, is_reserved_code,
+    Usage, failure_code, is_reserved_code,
 };
 pub use condition::{
     CompositeBody, ConditionError, ConditionFault, CountKind, Evaluation, FlatCondition,
@@ -43,28 +44,29 @@ pub use execution::{
     Outcome, OwnershipState, PublicState, Rule, State, StateKind, StateVector, Verb, figure, rule,
 };
 pub use id::{
-    Digest, DigestError, ExecutionId, FlowId, IdError, LeaseId, PARTITIONS_MAX, Partition,
+    Digest, DigestError, ExecutionId, Fence, FlowId, IdError, LeaseId, PARTITIONS_MAX, Partition,
     Partitions,
 };
+pub use invalid::{Invalid, check_range};
 pub use lane::LaneState;
-pub use lease::{Fence, GrantKind, GrantRefusal, GrantSight, Observed, RedeemRefusal};
+pub use lease::{GrantKind, GrantRefusal, GrantSight, Observed, RedeemRefusal};
 pub use limits::Limits;
 pub use list_cursor::{ListCursorError, ListScope};
 pub use moment::{Moment, MomentError};
 pub use names::{
-    Invalid, LANE_DEFAULT, NAMESPACE_DEFAULT, failure_code, idempotency_key, kind_name, lane_name,
-    media_type, namespace_name, priority, signal_name, tag_key, waitpoint_key, worker_name,
+    LANE_DEFAULT, NAMESPACE_DEFAULT, idempotency_key, kind_name, lane_name, media_type,
+    namespace_name, signal_name, tag_key, waitpoint_key, worker_name,
 };
 pub use policy::{
-    Backoff, ExecutionPolicy, NotOffered, PRIORITY_MAX, Retry, RetryPolicy, RoutingRequirements,
-    SuspensionPolicy, TimeoutBehavior, TimeoutPolicy, capabilities,
+    Backoff, ExecutionPolicy, NotOffered, PRIORITY_MAX, Retention, Retry, RetryPolicy,
+    RoutingRequirements, SuspensionPolicy, TimeoutBehavior, TimeoutPolicy, capabilities, priority,
+};
+pub use quoted::{
+    QUOTED_EXAMPLES_MAX, QUOTED_NAME_BYTES_MAX, QUOTED_TEXT_BYTES_MAX, quoted, quoted_list,
+    truncated,
 };
 pub use refusal::{
     CancelRefusal, CreateRefusal, EventsRefusal, LeaseRefusal, OperateRefusal, Refusal,
-};
-pub use retention::Retention;
-pub use shown::{
-    SHOWN_EXAMPLES_MAX, SHOWN_NAME_BYTES_MAX, SHOWN_TEXT_BYTES_MAX, shown, shown_name, shown_names,
 };
 pub use signal::{InvalidToken, KnownSource, SignalEffect, SignalId, SignalRefusal};
 pub use suspension::{

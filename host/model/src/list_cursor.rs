@@ -1,20 +1,22 @@
 //! Cursors into lists: opaque to clients, and bound to the list they came from.
 //!
-//! A cursor holds a place, and a check over the place and everything it belongs to:
-//! the instance, its generation and number of partitions, the list and its filter. So
-//! one that was cut, changed or taken to another list is recognized, rather than read
-//! as a place where nothing was. The check keeps mistakes out, not people: a cursor
-//! grants nothing, and another place in a list can be had by reading the list.
+//! A cursor holds a place, and a check over the place, the instance, its generation
+//! and number of partitions, the list and its filter. So a cursor that was cut, changed
+//! or given to another list is refused, rather than read as a place in this one. The
+//! check guards against mistakes and not against people: a cursor grants nothing, and
+//! anyone who may read the list can read any place of it.
 
 use std::fmt::Write as _;
 
 use uuid::Uuid;
 
-/// What every cursor of this form begins with.
+use crate::fnv::Fnv;
+
+/// Prefix of every cursor of this form.
 const VERSION: &str = "l1";
 /// Digits of the check.
 const CHECK_DIGITS: usize = 16;
-/// Longest cursor that is read.
+/// Longest cursor that is read; a longer text is refused unread.
 const CURSOR_BYTES_MAX: usize = 2048;
 
 /// A text that is not a cursor of the list it was given to.
@@ -24,7 +26,7 @@ const CURSOR_BYTES_MAX: usize = 2048;
 )]
 pub struct ListCursorError;
 
-/// What a cursor belongs to.
+/// The list a cursor belongs to, as a hash.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ListScope(u64);
 
@@ -39,14 +41,14 @@ impl ListScope {
     ) -> Self {
         let mut filter: Vec<_> = filter.iter().collect();
         filter.sort_unstable();
-        let mut check = Check::new();
-        check.part(instance.as_bytes());
-        check.part(&generation.to_be_bytes());
-        check.part(&partitions.to_be_bytes());
-        check.part(path.as_bytes());
+        let mut check = Fnv::new();
+        check.write_part(instance.as_bytes());
+        check.write_part(&generation.to_be_bytes());
+        check.write_part(&partitions.to_be_bytes());
+        check.write_part(path.as_bytes());
         for (name, value) in filter {
-            check.part(name.as_bytes());
-            check.part(value.as_bytes());
+            check.write_part(name.as_bytes());
+            check.write_part(value.as_bytes());
         }
         Self(check.0)
     }
@@ -65,7 +67,7 @@ impl ListScope {
     pub fn place(self, cursor: &str) -> Result<String, ListCursorError> {
         let read = || {
             let digits = cursor.strip_prefix(VERSION)?;
-            // One spelling of each cursor.
+            // Lower case only, so that each cursor has one spelling.
             let known = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
             if cursor.len() > CURSOR_BYTES_MAX || !digits.bytes().all(known) {
                 return None;
@@ -86,26 +88,10 @@ impl ListScope {
     }
 
     fn check(self, place: &str) -> u64 {
-        let mut check = Check::new();
-        check.part(&self.0.to_be_bytes());
-        check.part(place.as_bytes());
+        let mut check = Fnv::new();
+        check.write_part(&self.0.to_be_bytes());
+        check.write_part(place.as_bytes());
         check.0
-    }
-}
-
-/// FNV-1a, 64 bits (<http://www.isthe.com/chongo/tech/comp/fnv/>).
-struct Check(u64);
-
-impl Check {
-    const fn new() -> Self {
-        Self(0xcbf2_9ce4_8422_2325)
-    }
-
-    /// Adds a part and its length, so that parts cannot run into each other.
-    fn part(&mut self, bytes: &[u8]) {
-        for byte in bytes.iter().chain(&(bytes.len() as u64).to_be_bytes()) {
-            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3);
-        }
     }
 }
 

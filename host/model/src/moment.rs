@@ -1,31 +1,37 @@
-//! Points in time that callers name.
+//! Points in time that callers give.
 //!
-//! A text with an offset can name a time that no calendar in UTC holds, such as
-//! `9999-12-31T23:59:59-01:00`; converting it then panics, and years before 0 or
-//! after 9999 cannot be written as RFC 3339 again. So no time of a caller travels
-//! as anything but a [`Moment`], which can hold neither.
+//! A text with an offset can name a time outside the calendar that UTC has here, such
+//! as `9999-12-31T23:59:59-01:00`; converting it then panics, and years before 0 or
+//! after 9999 cannot be written as RFC 3339 again. So every time that a caller gives is
+//! a [`Moment`], which can hold neither.
 
 use std::fmt;
 use std::str::FromStr;
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use time::format_description::well_known::Rfc3339;
 use time::{OffsetDateTime, UtcOffset};
 
-use crate::{Invalid, Limits};
+use crate::wire::serialize_as_text;
+use crate::{Invalid, Limits, quoted};
+
+impl Limits {
+    /// Years, in UTC, of a time that a caller gives: from 1970, the first that a count of
+    /// milliseconds can name, to the last that RFC 3339 can write.
+    pub const YEARS: std::ops::RangeInclusive<i32> = 1970..=9999;
+}
 
 /// A point in time from 1970 to 9999, in UTC.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Moment(OffsetDateTime);
 
-/// Why a text or a number is not a [`Moment`].
+/// Why a text or a number is not a [`Moment`]; each variant quotes it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum MomentError {
-    /// Not RFC 3339.
-    #[error("`{0}` is not a time; write it as RFC 3339 has it, such as 2030-01-31T12:00:00Z")]
+    /// It is not written as in RFC 3339.
+    #[error("{0} is not a valid time; write it as in RFC 3339, such as 2030-01-31T12:00:00Z")]
     Malformed(String),
-    /// Outside the years that can be stored and shown.
-    #[error("`{0}` is out of range: 1970 to 9999, in UTC")]
+    /// It is outside the years that can be stored and written again.
+    #[error("{0} is out of range: 1970 to 9999, in UTC")]
     OutOfRange(String),
 }
 
@@ -35,14 +41,14 @@ impl Moment {
         at.checked_to_offset(UtcOffset::UTC)
             .filter(|utc| Limits::YEARS.contains(&utc.year()))
             .map(Self)
-            .ok_or_else(|| MomentError::OutOfRange(at.to_string()))
+            .ok_or_else(|| MomentError::OutOfRange(format!("`{at}`")))
     }
 
-    /// Returns the time that is so many milliseconds after 1970 began; what is
-    /// finer is cut off.
+    /// Returns the time that is `ms` milliseconds after the beginning of 1970, rounded
+    /// down to a whole millisecond.
     pub fn from_unix_ms(ms: f64) -> Result<Self, MomentError> {
         let out = || MomentError::OutOfRange(format!("{ms} ms since 1970"));
-        // What is not a number is in no range. The cast saturates.
+        // No range contains NaN. The cast saturates.
         if !(0.0..1e15).contains(&ms) {
             return Err(out());
         }
@@ -51,14 +57,14 @@ impl Moment {
             .and_then(|at| Self::new(at).map_err(|_| out()))
     }
 
-    /// Reads the argument called `field`, if it is given.
+    /// Parses the argument called `field`; `None` if it is absent.
     pub fn of_field(field: &'static str, text: Option<&str>) -> Result<Option<Self>, Invalid> {
         text.map(str::parse)
             .transpose()
             .map_err(|error: MomentError| Invalid::new(field, error.to_string()))
     }
 
-    /// Returns the time as the database takes it.
+    /// Returns the time as a database parameter.
     pub const fn utc(self) -> OffsetDateTime {
         self.0
     }
@@ -68,10 +74,9 @@ impl FromStr for Moment {
     type Err = MomentError;
 
     fn from_str(text: &str) -> Result<Self, MomentError> {
-        let shown = || text.escape_debug().take(80).collect::<String>();
-        let at =
-            OffsetDateTime::parse(text, &Rfc3339).map_err(|_| MomentError::Malformed(shown()))?;
-        Self::new(at).map_err(|_| MomentError::OutOfRange(shown()))
+        let at = OffsetDateTime::parse(text, &Rfc3339)
+            .map_err(|_| MomentError::Malformed(quoted(text)))?;
+        Self::new(at).map_err(|_| MomentError::OutOfRange(quoted(text)))
     }
 }
 
@@ -82,18 +87,7 @@ impl fmt::Display for Moment {
     }
 }
 
-impl Serialize for Moment {
-    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
-        s.collect_str(self)
-    }
-}
-
-impl<'de> Deserialize<'de> for Moment {
-    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-        let text = <std::borrow::Cow<'de, str>>::deserialize(d)?;
-        text.parse().map_err(serde::de::Error::custom)
-    }
-}
+serialize_as_text!(Moment);
 
 #[cfg(test)]
 mod tests {
@@ -124,7 +118,7 @@ mod tests {
             "1969-12-31T23:59:59Z",
         ] {
             let refused = text.parse::<Moment>().expect_err(text);
-            assert_eq!(refused, MomentError::OutOfRange(text.to_owned()));
+            assert_eq!(refused, MomentError::OutOfRange(format!("`{text}`")));
             let refused = Moment::of_field("deadline_at", Some(text)).expect_err(text);
             assert_eq!(refused.field, "deadline_at");
         }

@@ -1,31 +1,22 @@
-//! Names people give: namespaces, lanes, kinds, labels, signals, waitpoints.
+//! Names that callers choose: namespaces, lanes, kinds, labels, signals, waitpoints.
 
-use crate::Limits;
+use crate::{Invalid, Limits, quoted};
 
-/// The namespace of whoever names none.
+impl Limits {
+    /// Most labels on one execution.
+    pub const TAGS_MAX: usize = 32;
+    /// Most bytes of a label's value.
+    pub const TAG_VALUE_BYTES_MAX: usize = 256;
+    /// Most bytes of an idempotency key.
+    pub const KEY_BYTES_MAX: usize = 255;
+    /// Most bytes of a media type.
+    pub const CONTENT_TYPE_BYTES_MAX: usize = 255;
+}
+
+/// The namespace of a request that names none.
 pub const NAMESPACE_DEFAULT: &str = "default";
-/// The lane of whoever names none.
+/// The lane of a request that names none.
 pub const LANE_DEFAULT: &str = "default";
-
-/// An argument that breaks a documented bound.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{field}: {detail}")]
-pub struct Invalid {
-    /// The argument, as it is called on the wire.
-    pub field: &'static str,
-    /// What is wrong with it and what would be right.
-    pub detail: String,
-}
-
-impl Invalid {
-    /// Builds one.
-    pub fn new(field: &'static str, detail: impl Into<String>) -> Self {
-        Self {
-            field,
-            detail: detail.into(),
-        }
-    }
-}
 
 /// Checks a lane name: 1 to 64 bytes of printable ASCII.
 pub fn lane_name(text: &str) -> Result<(), Invalid> {
@@ -51,7 +42,7 @@ pub fn worker_name(field: &'static str, text: &str) -> Result<(), Invalid> {
 }
 
 /// Checks a label's key: `^[a-z][a-z0-9_]*\.[a-z0-9_][a-z0-9_.]*$`, at most 128
-/// bytes. The part before the dot names whoever owns the label.
+/// bytes. The part before the dot names the owner of the label.
 pub fn tag_key(text: &str) -> Result<(), Invalid> {
     let word = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'_';
     let ok = text.len() <= 128
@@ -67,30 +58,11 @@ pub fn tag_key(text: &str) -> Result<(), Invalid> {
         Err(Invalid::new(
             "tags",
             format!(
-                "`{}` is no label key; write owner.name in lower case, such as app.customer",
-                text.escape_debug().take(80).collect::<String>()
+                "{} is not a valid label key; write owner.name in lower case, such as app.customer",
+                quoted(text)
             ),
         ))
     }
-}
-
-/// Checks the code of a failure that a caller gives, a stable name for programs: 1 to 64
-/// characters of `a-z`, `0-9` and `_`, and not one that only the engine gives, see
-/// [`EngineCode`](crate::EngineCode).
-pub fn failure_code(text: &str) -> Result<(), Invalid> {
-    let word = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'_';
-    if !(1..=64).contains(&text.len()) || !text.bytes().all(word) {
-        let detail = format!(
-            "`{}` is not the code of a failure: it must be 1 to 64 characters of a-z, 0-9 and '_'",
-            text.escape_debug().take(80).collect::<String>()
-        );
-        return Err(Invalid::new("code", detail));
-    }
-    if crate::is_reserved_code(text) {
-        let detail = format!("`{text}` is reserved: only the engine gives that code");
-        return Err(Invalid::new("code", detail));
-    }
-    Ok(())
 }
 
 /// Checks an idempotency key: 1 to 255 bytes without U+0000.
@@ -106,18 +78,6 @@ pub fn idempotency_key(text: &str) -> Result<(), Invalid> {
         return Ok(());
     };
     Err(Invalid::new("idempotency_key", detail))
-}
-
-/// Checks a priority, which is given as any whole number: 0 to
-/// [`PRIORITY_MAX`](crate::PRIORITY_MAX).
-pub fn priority(number: i64) -> Result<u16, Invalid> {
-    u16::try_from(number)
-        .ok()
-        .filter(|priority| *priority <= crate::PRIORITY_MAX)
-        .ok_or_else(|| {
-            let detail = format!("{number} is out of range: 0 to {}", crate::PRIORITY_MAX);
-            Invalid::new("priority", detail)
-        })
 }
 
 /// Checks a signal's name: 1 to 128 bytes without control characters.
@@ -195,27 +155,6 @@ mod tests {
             "", ".", "a", "a.", ".a", "1a.b", "A.b", "a.B", "a..b", "a b.c", "a.b\0",
         ] {
             assert!(tag_key(bad).is_err(), "{bad}");
-        }
-    }
-
-    #[test]
-    fn codes_of_failures_are_words_for_programs() {
-        for good in ["a", "bad_image", "http_503", "_", &"x".repeat(64)] {
-            assert_eq!(failure_code(good), Ok(()), "{good}");
-        }
-        for bad in ["", "Bad Code", "a-b", "a.b", "ä", "a\0", &"x".repeat(65)] {
-            let refused = failure_code(bad).expect_err(bad);
-            assert_eq!(refused.field, "code");
-        }
-    }
-
-    #[test]
-    fn a_priority_out_of_range_is_refused_and_not_clamped() {
-        assert_eq!(priority(0), Ok(0));
-        assert_eq!(priority(9000), Ok(9000));
-        for bad in [-1, 9001, 65_536, i64::MIN, i64::MAX] {
-            let refused = priority(bad).expect_err("out of range");
-            assert!(refused.to_string().contains("0 to 9000"), "{refused}");
         }
     }
 

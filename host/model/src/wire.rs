@@ -1,14 +1,15 @@
-//! Enums whose values have one name each, shared by the wire and the database.
+//! Types that travel as text: enums whose values have one name each, shared by the
+//! wire and the database, and types that are written and parsed.
 
 /// A string that names no value of the enum it was read as.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{given}` is no {what}; it is one of {known}")]
+#[error("{given} is not a valid {what}; valid are {known}")]
 pub struct UnknownName {
     /// What was expected, such as `outcome`.
     pub what: &'static str,
-    /// What was given instead.
+    /// What was given instead, quoted.
     pub given: String,
-    /// Every name there is, separated by commas.
+    /// Every valid name, separated by commas.
     pub known: String,
 }
 
@@ -47,7 +48,7 @@ macro_rules! named {
                     $($text => Ok(Self::$variant),)+
                     _ => Err($crate::wire::UnknownName {
                         what: $what,
-                        given: text.to_owned(),
+                        given: $crate::quoted(text),
                         known: [$($text),+].join(", "),
                     }),
                 }
@@ -60,6 +61,26 @@ macro_rules! named {
             }
         }
 
+        $crate::wire::deserialize_by_parsing!($name);
+    };
+}
+
+/// Serializes a type as its `Display` and deserializes it by its `FromStr`.
+macro_rules! serialize_as_text {
+    ($name:ident) => {
+        impl serde::Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+                s.collect_str(self)
+            }
+        }
+
+        $crate::wire::deserialize_by_parsing!($name);
+    };
+}
+
+/// Deserializes a type by its `FromStr`.
+macro_rules! deserialize_by_parsing {
+    ($name:ident) => {
         impl<'de> serde::Deserialize<'de> for $name {
             fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
                 let text = <std::borrow::Cow<'de, str> as serde::Deserialize>::deserialize(d)?;
@@ -69,4 +90,4 @@ macro_rules! named {
     };
 }
 
-pub(crate) use named;
+pub(crate) use {deserialize_by_parsing, named, serialize_as_text};

@@ -1,7 +1,19 @@
 //! Workers as the registry knows them, and the refusals of its verbs.
 
-use crate::Invalid;
 use crate::wire::named;
+use crate::{Invalid, Limits};
+
+impl Limits {
+    /// Most bytes of the name of a worker or of its instance.
+    pub const WORKER_NAME_BYTES_MAX: usize = 128;
+    /// Most lanes, and most kinds, that one worker may name.
+    pub const WORKER_NAMES_MAX: usize = 1000;
+    /// Bounds of the time after a heartbeat at which a worker is taken for dead, in
+    /// milliseconds.
+    pub const LIVENESS_TTL_MS: std::ops::RangeInclusive<u32> = 1_000..=3_600_000;
+    /// Most bytes of the reason why a worker is dead.
+    pub const DEAD_REASON_BYTES_MAX: usize = 256;
+}
 
 named! {
     /// What a worker is. Labels of the Postgres enum `worker_type`.

@@ -14,7 +14,7 @@ async fn a_finished_execution_is_replayed_as_a_new_attempt() {
     let (database, engine) = setup().await;
     let mut request = create("x");
     request.policy.retry_policy.max_retries = 0;
-    request.policy.max_replay_count.0 = 2;
+    request.policy.max_replay_count = 2;
     let id = created(&engine, request).await;
     let first = claim_one(&engine).await;
     let answer = engine
@@ -109,7 +109,7 @@ async fn a_changed_priority_outlives_the_end_and_the_replay() {
 async fn signals_before_a_replay_do_not_count_against_its_limit() {
     let (database, engine) = setup().await;
     let mut request = create("x");
-    request.policy.max_signals_per_execution.0 = 2;
+    request.policy.max_signals_per_execution = 2;
     let id = created(&engine, request).await;
     for life in 0..3 {
         let fence = claim_one(&engine).await.fence;

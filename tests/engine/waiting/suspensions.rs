@@ -123,7 +123,7 @@ async fn the_policy_of_an_execution_sets_time_limit_and_number_of_signals() {
     let mut request = create("x");
     request.policy.suspension_policy.default_timeout_ms = Some(60_000);
     request.policy.suspension_policy.timeout_behavior = TimeoutBehavior::Cancel;
-    request.policy.max_signals_per_execution.0 = 2;
+    request.policy.max_signals_per_execution = 2;
     engine.create(request).await.accepted();
     let claimed = claim_one(&engine).await;
     let suspension = suspended(

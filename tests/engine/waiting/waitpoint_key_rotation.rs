@@ -116,7 +116,7 @@ async fn signals_are_accepted_until_the_grace_of_their_key_ends() {
     let database = database().await;
     let hosts = [database.engine().await, database.engine().await];
     let mut request = create("x");
-    request.policy.max_signals_per_execution.0 = 1_000_000;
+    request.policy.max_signals_per_execution = 1_000_000;
     let created = hosts[0].create(request).await.answered();
     let id = created.expect("created").id();
     let fence = claim_one(&hosts[0]).await.fence;

@@ -36,7 +36,7 @@ impl Engine {
             "src/operator/replay.sql",
             operate.id.partition().column(),
             operate.id.uuid(),
-            int(policy.max_replay_count.0),
+            int(policy.max_replay_count),
             policy.timeout_policy.execution_deadline_ms.map(bigint),
             operate.by.actor,
             operate.by.reason,

@@ -284,7 +284,7 @@ impl InboxRow {
                 waiting,
                 waitpoints,
                 accepted: u32::try_from(row.accepted).unwrap_or(u32::MAX),
-                accepted_max: policy.max_signals_per_execution.0,
+                accepted_max: policy.max_signals_per_execution,
             },
             policy,
         }))

@@ -1,27 +1,28 @@
-//! Codes of failures that the engine gives by itself. They are reserved: callers
-//! cannot give them, and nothing is decided by reading one back.
+//! Codes of failures that only the engine gives. Callers cannot use them, and no
+//! decision depends on a code that was stored.
 
-use crate::FailureClass;
+use super::FailureClass;
 use crate::wire::named;
+use crate::{Invalid, quoted};
 
 named! {
-    /// What the engine calls the failure of an attempt or an execution that it ended.
+    /// The code of a failure with which the engine ended an attempt or an execution.
     pub enum EngineCode ("engine code") {
         /// The attempt ran longer than its policy allows.
         AttemptTimeout = "attempt_timeout",
         /// The execution was not finished by its deadline.
         ExecutionDeadline = "execution_deadline",
-        /// What the execution waited for did not come in time.
+        /// The time limit of its suspension passed.
         SuspensionTimeout = "suspension_timeout",
         /// An operator expired the execution.
         Expired = "expired",
         /// The execution was cancelled.
         Cancelled = "cancelled",
-        /// The lease lapsed.
+        /// The lease expired.
         LeaseExpired = "lease_expired",
         /// The lease was revoked.
         LeaseRevoked = "lease_revoked",
-        /// The lease was lost once more than the policy allows.
+        /// More leases were lost than the policy allows.
         MaxReclaimsExceeded = "max_reclaims_exceeded",
     }
 }
@@ -47,10 +48,27 @@ pub fn is_reserved_code(code: &str) -> bool {
     code.parse::<EngineCode>().is_ok()
 }
 
+/// Checks the code of a failure that a caller gives, a stable name for programs: 1 to 64
+/// characters of `a-z`, `0-9` and `_`, and not an [`EngineCode`].
+pub fn failure_code(text: &str) -> Result<(), Invalid> {
+    let word = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'_';
+    if !(1..=64).contains(&text.len()) || !text.bytes().all(word) {
+        let detail = format!(
+            "{} is not a valid failure code: it must be 1 to 64 characters of a-z, 0-9 and '_'",
+            quoted(text)
+        );
+        return Err(Invalid::new("code", detail));
+    }
+    if is_reserved_code(text) {
+        let detail = format!("`{text}` is reserved: only the engine gives that code");
+        return Err(Invalid::new("code", detail));
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::failure_code;
 
     #[test]
     fn every_code_of_the_engine_is_reserved_and_named_in_the_refusal() {
@@ -58,9 +76,20 @@ mod tests {
             let refused = failure_code(code.as_str()).expect_err("it is reserved");
             assert!(refused.to_string().contains(code.as_str()), "{refused}");
         }
-        // What a host calls its own findings is free: nothing follows from it.
+        // Codes of hosts are not reserved: nothing depends on them.
         for free in ["busy", "memory_limit", "guest_trap", "timeout"] {
-            failure_code(free).expect("anybody may say so");
+            failure_code(free).expect("callers may use it");
+        }
+    }
+
+    #[test]
+    fn codes_of_failures_are_words_for_programs() {
+        for good in ["a", "bad_image", "http_503", "_", &"x".repeat(64)] {
+            assert_eq!(failure_code(good), Ok(()), "{good}");
+        }
+        for bad in ["", "Bad Code", "a-b", "a.b", "ä", "a\0", &"x".repeat(65)] {
+            let refused = failure_code(bad).expect_err(bad);
+            assert_eq!(refused.field, "code");
         }
     }
 }

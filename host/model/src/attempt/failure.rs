@@ -1,35 +1,31 @@
-//! Failures and what an attempt used up.
+//! Failures of attempts.
 
 use serde::{Deserialize, Serialize};
 
 use crate::wire::named;
-use crate::{EngineCode, Outcome};
+use crate::{EngineCode, Limits};
+
+impl Limits {
+    /// Most bytes of a failure message.
+    pub const MESSAGE_BYTES_MAX: usize = 4096;
+    /// Most bytes of a guest backtrace.
+    pub const BACKTRACE_BYTES_MAX: usize = 16 * 1024;
+}
 
 named! {
     /// How a failure is treated by the retry policy. Labels of the Postgres
     /// enum `failure_class`.
     pub enum FailureClass ("failure class") {
-        /// May succeed if tried again.
+        /// Another attempt may succeed.
         Transient = "transient",
-        /// Will fail the same way again.
+        /// Another attempt would fail the same way.
         Permanent = "permanent",
         /// The host or its environment failed.
         InfraCrash = "infra_crash",
         /// A time limit passed.
         Timeout = "timeout",
-        /// Abandoned on request.
+        /// A caller asked to abandon the work.
         Cancelled = "cancelled",
-    }
-}
-
-impl FailureClass {
-    /// Returns the class of an end that was recorded without one, by a host that did not
-    /// write it yet: of an execution that a time limit or an operator ended.
-    pub const fn of_end(outcome: Outcome) -> Self {
-        match outcome {
-            Outcome::Failed | Outcome::Expired => Self::Timeout,
-            Outcome::Success | Outcome::Cancelled | Outcome::Skipped => Self::Cancelled,
-        }
     }
 }
 
@@ -38,11 +34,11 @@ impl FailureClass {
 pub struct Failure {
     /// Decides whether another attempt is made.
     pub class: FailureClass,
-    /// A stable name for programs, 1 to 64 characters of `a-z0-9_`.
+    /// A stable name for programs: 1 to 64 characters of `a-z`, `0-9` and `_`.
     pub code: String,
-    /// A sentence for people, at most [`crate::Limits::MESSAGE_BYTES_MAX`].
+    /// A sentence for people: at most [`Limits::MESSAGE_BYTES_MAX`] bytes.
     pub message: String,
-    /// Where in the guest it happened, if the guest trapped.
+    /// The guest's stack where it trapped; absent for any other failure.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub backtrace: Option<String>,
 }
@@ -51,7 +47,7 @@ impl Failure {
     /// Builds a failure, cutting a message that is too long.
     pub fn new(class: FailureClass, code: &str, message: impl Into<String>) -> Self {
         let mut message = message.into();
-        crate::limits::cut(&mut message, crate::Limits::MESSAGE_BYTES_MAX);
+        message.truncate(message.floor_char_boundary(Limits::MESSAGE_BYTES_MAX));
         Self {
             class,
             code: code.to_owned(),
@@ -60,30 +56,14 @@ impl Failure {
         }
     }
 
-    /// Builds a failure that the engine found by itself.
+    /// Builds a failure that the engine detected.
     pub fn by_engine(code: EngineCode, message: impl Into<String>) -> Self {
         Self::new(code.class(), code.as_str(), message)
     }
 
-    /// Whether another failure says the same, as a repeated report does.
+    /// Whether another failure has the same class, code and message, as the report
+    /// that repeats it has.
     pub fn says_the_same(&self, other: &Self) -> bool {
         (self.class, &self.code, &self.message) == (other.class, &other.code, &other.message)
     }
-}
-
-/// What an attempt used up, as metered by the host.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Usage {
-    /// Epoch ticks spent in guest code (10 ms each).
-    pub cpu_ticks: u32,
-    /// Most memory held at once, in bytes: linear memory, tables, and what the host
-    /// kept for the guest.
-    pub memory_peak_bytes: u64,
-    /// Calls the guest made into the host.
-    pub host_calls: u32,
-    /// Bytes of log, result and requests the guest produced.
-    pub bytes_out: u64,
-    /// Time from opening the sandbox to its end, in microseconds.
-    pub wall_us: u64,
 }

@@ -3,7 +3,9 @@
 mod engine_code;
 mod failure;
 mod lifecycle;
+mod usage;
 
-pub use engine_code::{EngineCode, is_reserved_code};
-pub use failure::{Failure, FailureClass, Usage};
+pub use engine_code::{EngineCode, failure_code, is_reserved_code};
+pub use failure::{Failure, FailureClass};
 pub use lifecycle::{AlreadySatisfied, AttemptEnd, AttemptLifecycle, AttemptType};
+pub use usage::Usage;

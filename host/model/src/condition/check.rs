@@ -10,6 +10,15 @@ use super::structure::check_key;
 use super::{ConditionError, ConditionFault, ResumeCondition};
 use crate::Limits;
 
+impl Limits {
+    /// Most composite conditions within each other; FlowFabric's `MAX_COMPOSITE_DEPTH`.
+    pub const COMPOSITE_DEPTH_MAX: usize = 4;
+    /// Most nodes of a condition.
+    pub const CONDITION_NODES_MAX: usize = 256;
+    /// Most mentions of waitpoints in a condition; repeated ones count.
+    pub const CONDITION_MENTIONS_MAX: usize = 1024;
+}
+
 impl ResumeCondition {
     /// Checks a condition together with the keys of the waitpoints bound for it,
     /// the primary one first, and whether the suspension has a time limit.

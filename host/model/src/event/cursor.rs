@@ -3,17 +3,18 @@
 //!
 //! Events are ordered by (transaction id, sequence, position in the batch) and
 //! read only below the oldest transaction still running, so that none is
-//! skipped. Transaction ids start anew when a database is restored elsewhere;
+//! skipped. Transaction ids start again when a database is restored elsewhere;
 //! the generation tells such cursors apart.
 
-use serde::{Deserialize, Serialize};
+use crate::quoted;
+use crate::wire::serialize_as_text;
 
 /// A place in the event log: everything up to and including it was read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Cursor {
-    /// Generation of the instance.
+    /// Generation of the instance, raised when a database is restored elsewhere.
     pub generation: u32,
-    /// Transaction that wrote the batch.
+    /// Id of the transaction that wrote the batch.
     pub xid: u64,
     /// Sequence number of the batch.
     pub seq: u64,
@@ -21,9 +22,9 @@ pub struct Cursor {
     pub position: u32,
 }
 
-/// Why a text is no cursor.
+/// A text that is not a cursor of the event log; it is quoted.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no cursor of this server")]
+#[error("{0} is not a valid cursor of the event log")]
 pub struct CursorError(String);
 
 impl Cursor {
@@ -51,7 +52,7 @@ impl std::fmt::Display for Cursor {
 impl std::str::FromStr for Cursor {
     type Err = CursorError;
     fn from_str(text: &str) -> Result<Self, CursorError> {
-        let error = || CursorError(text.chars().take(80).collect());
+        let error = || CursorError(quoted(text));
         let mut parts = text.strip_prefix('e').ok_or_else(error)?.split('.');
         let mut next = || {
             parts
@@ -73,18 +74,7 @@ impl std::str::FromStr for Cursor {
     }
 }
 
-impl Serialize for Cursor {
-    fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
-        s.collect_str(self)
-    }
-}
-
-impl<'de> Deserialize<'de> for Cursor {
-    fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-        let text = <std::borrow::Cow<'de, str>>::deserialize(d)?;
-        text.parse().map_err(serde::de::Error::custom)
-    }
-}
+serialize_as_text!(Cursor);
 
 #[cfg(test)]
 mod tests {

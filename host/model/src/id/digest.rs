@@ -1,14 +1,15 @@
 //! The identity of bytes: SHA-256.
 
-use serde::{Deserialize, Serialize};
+use crate::quoted;
+use crate::wire::serialize_as_text;
 
 /// The SHA-256 of some bytes; written `sha256:` and 64 hexadecimal digits.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Digest(pub [u8; 32]);
 
-/// Why a text is no digest.
+/// A text that is not a digest; it is quoted.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no digest: expected sha256: and 64 hexadecimal digits")]
+#[error("{0} is not a valid digest: expected sha256: and 64 hexadecimal digits")]
 pub struct DigestError(String);
 
 impl Digest {
@@ -34,7 +35,7 @@ impl std::fmt::Debug for Digest {
 impl std::str::FromStr for Digest {
     type Err = DigestError;
     fn from_str(text: &str) -> Result<Self, DigestError> {
-        let error = || DigestError(text.chars().take(80).collect());
+        let error = || DigestError(quoted(text));
         let digits = text.strip_prefix("sha256:").unwrap_or(text);
         if digits.len() != 64 || !digits.bytes().all(|b| b.is_ascii_hexdigit()) {
             return Err(error());
@@ -47,18 +48,7 @@ impl std::str::FromStr for Digest {
     }
 }
 
-impl Serialize for Digest {
-    fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
-        s.collect_str(self)
-    }
-}
-
-impl<'de> Deserialize<'de> for Digest {
-    fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-        let text = <std::borrow::Cow<'de, str>>::deserialize(d)?;
-        text.parse().map_err(serde::de::Error::custom)
-    }
-}
+serialize_as_text!(Digest);
 
 #[cfg(test)]
 mod tests {

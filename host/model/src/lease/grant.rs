@@ -1,8 +1,14 @@
 //! Grants: promises of a ready execution to one worker, made by a scheduler
 //! outside and turned into a lease by the worker.
 
+use crate::Limits;
 use crate::wire::named;
 use crate::{Invalid, Outcome, StateKind};
+
+impl Limits {
+    /// Bounds of a grant's time to live, in milliseconds.
+    pub const GRANT_TTL_MS: std::ops::RangeInclusive<u32> = 1..=60_000;
+}
 
 named! {
     /// What a grant may be turned into.

@@ -4,4 +4,4 @@ mod grant;
 mod observed;
 
 pub use grant::{GrantKind, GrantRefusal, GrantSight, RedeemRefusal};
-pub use observed::{Fence, Observed};
+pub use observed::Observed;

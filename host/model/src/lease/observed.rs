@@ -1,23 +1,16 @@
 //! Who may write: the fence, and the refusals of whoever may not.
 
-use serde::{Deserialize, Serialize};
+use crate::{Fence, LeaseRefusal, Limits, Outcome, StateKind};
 
-use crate::{ExecutionId, LeaseId, LeaseRefusal, Outcome, StateKind};
-
-/// The execution-scoped fence that every write of a worker carries.
-///
-/// The epoch grows with every grant and with every involuntary release, so a
-/// worker that lost its lease can never match again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Fence {
-    /// The execution.
-    pub execution_id: ExecutionId,
-    /// This grant.
-    pub lease_id: LeaseId,
-    /// Generation of ownership, starting at 1.
-    pub epoch: u64,
-    /// Number of the attempt, from zero.
-    pub attempt: u32,
+impl Limits {
+    /// Bounds of a lease's time to live, in milliseconds.
+    pub const LEASE_TTL_MS: std::ops::RangeInclusive<u32> = 1_000..=3_600_000;
+    /// Most executions of one claim over HTTP, whose answer holds all their inputs.
+    pub const CLAIM_MAX: u32 = 100;
+    /// Most leases that one request may name.
+    pub const LEASES_MAX: usize = 500;
+    /// Most bytes of log that a native worker may send with the end of a lease.
+    pub const LOG_BYTES_MAX: usize = 64 << 10;
 }
 
 /// What a second look found after a guarded write matched nothing.
@@ -86,7 +79,7 @@ impl Observed {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Partition;
+    use crate::{ExecutionId, LeaseId, Partition};
     use uuid::Uuid;
 
     fn fence(epoch: u64) -> Fence {

@@ -1,12 +1,23 @@
-//! The policy of an execution: how it is retried, bounded and routed.
+//! Policies: how an execution is retried, bounded and routed, and how long an instance
+//! keeps what has ended.
 
+mod backoff;
+mod duration;
 mod execution;
 mod not_offered;
+mod priority;
+mod retention;
 mod retry;
+mod routing;
+mod suspension;
+mod timeout;
 
-pub use execution::{
-    Backoff, ExecutionPolicy, PRIORITY_MAX, RetryPolicy, RoutingRequirements, SuspensionPolicy,
-    TimeoutBehavior, TimeoutPolicy, capabilities,
-};
+pub use backoff::Backoff;
+pub use execution::ExecutionPolicy;
 pub use not_offered::NotOffered;
-pub use retry::Retry;
+pub use priority::{PRIORITY_MAX, priority};
+pub use retention::Retention;
+pub use retry::{Retry, RetryPolicy};
+pub use routing::{RoutingRequirements, capabilities};
+pub use suspension::{SuspensionPolicy, TimeoutBehavior};
+pub use timeout::TimeoutPolicy;

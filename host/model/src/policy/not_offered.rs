@@ -1,16 +1,15 @@
-//! Members of a request that the contract names and this version does not act on.
+//! Members of a request that the contract has and this version does not offer.
 
 use std::fmt;
 
 use serde::de::{IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
-/// Whether a request says anything in a member that is not offered: `null`, `[]`
-/// and `{}` ask for nothing. The member is read so that the refusal can name it,
-/// and written nowhere.
+/// Whether a member that is not offered is given: `null`, `[]` and `{}` count as
+/// absent. The member is read so that the refusal can name it, and is not stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct NotOffered {
-    /// Whether it does.
+    /// Whether the member is given.
     pub given: bool,
 }
 
@@ -75,7 +74,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_asks_for_nothing_is_not_given() {
+    fn null_and_empty_values_count_as_absent() {
         for (text, given) in [
             ("null", false),
             ("[]", false),

@@ -2,7 +2,25 @@
 
 use crate::id::random_id;
 use crate::wire::named;
-use crate::{Invalid, Outcome, WaitpointCloseReason};
+use crate::{Invalid, Limits, Outcome, WaitpointCloseReason};
+
+impl Limits {
+    /// Most bytes of a signal's payload.
+    pub const SIGNAL_BYTES_MAX: u32 = 64 << 10;
+    /// Most bytes of each of a signal's texts: category, source type, source identity,
+    /// correlation id.
+    pub const SIGNAL_TEXT_BYTES_MAX: usize = 255;
+    /// Most bytes of a signal's name.
+    pub const SIGNAL_NAME_BYTES_MAX: usize = 128;
+    /// Milliseconds for which a signal's idempotency key is remembered, unless its sender
+    /// sets another time.
+    pub const SIGNAL_DEDUP_MS_DEFAULT: u64 = 24 * 3600 * 1000;
+    /// Most signals in one answer.
+    pub const SIGNALS_MAX: u32 = 256;
+    /// Most bytes of the payloads in one answer together; the first signal is always in
+    /// it.
+    pub const SIGNALS_BYTES_MAX: u32 = 1 << 20;
+}
 
 random_id! {
     /// Names a signal.

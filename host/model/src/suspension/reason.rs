@@ -10,6 +10,11 @@ use crate::{
     WaitpointState,
 };
 
+impl Limits {
+    /// Most waitpoints of one suspension.
+    pub const WAITPOINTS_MAX: usize = 64;
+}
+
 random_id! {
     /// Names a suspension.
     SuspensionId

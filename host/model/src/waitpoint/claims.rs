@@ -6,6 +6,20 @@ use crate::id::random_id;
 use crate::wire::named;
 use crate::{ExecutionId, Invalid, Limits, names};
 
+impl Limits {
+    /// Most bytes of a waitpoint's key within its suspension.
+    pub const WAITPOINT_KEY_BYTES_MAX: usize = 128;
+    /// Most open waitpoints of one execution.
+    pub const WAITPOINTS_OPEN_MAX: usize = 256;
+    /// Milliseconds after which a pending waitpoint expires, unless its maker sets
+    /// another time.
+    pub const WAITPOINT_PENDING_MS_DEFAULT: u64 = 24 * 3600 * 1000;
+    /// Most signal names that a waitpoint token may list.
+    pub const TOKEN_SIGNAL_NAMES_MAX: usize = 16;
+    /// Most bytes of a waitpoint token; a longer text is refused unread.
+    pub const TOKEN_BYTES_MAX: usize = 3072;
+}
+
 random_id! {
     /// Names a waitpoint.
     WaitpointId

@@ -4,6 +4,20 @@
 use crate::wire::named;
 use crate::{Invalid, Limits};
 
+impl Limits {
+    /// Most bytes of the id of a waitpoint key.
+    pub const KID_BYTES_MAX: usize = 32;
+    /// Length of the secret of a waitpoint key, in bytes.
+    pub const KEY_SECRET_BYTES: std::ops::RangeInclusive<usize> = 32..=64;
+    /// Longest time in milliseconds for which tokens of a waitpoint key are accepted after
+    /// its successor became active: 366 days.
+    pub const KEY_GRACE_MS_MAX: u64 = 366 * 24 * 3600 * 1000;
+    /// That time unless the operator sets another: 24 hours.
+    pub const KEY_GRACE_MS_DEFAULT: u64 = 24 * 3600 * 1000;
+    /// Most waitpoint keys whose tokens are accepted at a time.
+    pub const KEYS_MAX: usize = 100;
+}
+
 named! {
     /// What a key is good for. Labels of the Postgres enum `waitpoint_key_state`.
     pub enum WaitpointKeyState ("waitpoint key state") {

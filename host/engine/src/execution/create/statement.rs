@@ -209,7 +209,7 @@ impl Statements {
                 reclaims_max = int(call.create.policy.timeout_policy.max_reclaim_count);
                 idempotency_keys as Option<&str> = call.create.idempotency_key.as_deref();
                 digests as Option<&[u8]> = call.digest.as_deref();
-                dedup_windows_ms = bigint(call.create.policy.dedup_window_ms.0);
+                dedup_windows_ms = bigint(call.create.policy.dedup_window_ms);
                 delays_ms as Option<i64> = call.create.delay_ms.map(bigint);
                 due_at as Option<OffsetDateTime> = call.create.delay_until.map(Moment::utc);
                 deadlines_ms as Option<i64> =

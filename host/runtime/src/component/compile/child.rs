@@ -18,7 +18,7 @@ use std::path::Path;
 use std::process::{ExitCode, ExitStatus, Stdio};
 use std::time::Duration;
 
-use model::{SHOWN_TEXT_BYTES_MAX, shown};
+use model::{QUOTED_TEXT_BYTES_MAX, truncated};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::Command;
 use wasmtime::Engine;
@@ -156,7 +156,7 @@ async fn read_stderr(mut errors: impl AsyncRead + Unpin) -> String {
 /// Judges the component by how the compiler ended.
 fn judge(status: ExitStatus, stderr: &str, allowed: CompileLimits) -> CompileError {
     use std::os::unix::process::ExitStatusExt as _;
-    let stderr = shown(stderr, SHOWN_TEXT_BYTES_MAX);
+    let stderr = truncated(stderr, QUOTED_TEXT_BYTES_MAX);
     let memory = || {
         CompileError::Undecided(PublishRefusal::CompilesTooLong {
             what: format!(

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use model::{Digest, SHOWN_TEXT_BYTES_MAX, shown};
+use model::{Digest, QUOTED_TEXT_BYTES_MAX, truncated};
 use wasmtime::Engine;
 
 use super::CompileProgress;
@@ -122,7 +122,7 @@ impl Compiler {
                         .map_err(|panicked| CompileError::Unable(panicked.to_string()))?;
                 let code = compiled.map_err(|error| {
                     let why = format!("{error:#}");
-                    CompileError::Rejected(shown(&why, SHOWN_TEXT_BYTES_MAX).into_owned())
+                    CompileError::Rejected(truncated(&why, QUOTED_TEXT_BYTES_MAX).into_owned())
                 })?;
                 child::check_output(code.len() as u64, allowed)?;
                 Ok(code)

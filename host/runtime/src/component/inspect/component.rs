@@ -1,7 +1,7 @@
 //! What a component is: its digest, its world and its imports.
 
 use engine::{WORLD_HANDLER, WORLD_SERVICE};
-use model::{Digest, Limits, shown_name, shown_names};
+use model::{Digest, Limits, quoted, quoted_list};
 use sha2::{Digest as _, Sha256};
 use wasmparser::Parser;
 
@@ -106,11 +106,11 @@ fn something_else(bytes: &[u8]) -> Option<(&'static str, &'static str)> {
 /// Says what is exported in place of what a world asks for.
 fn exported_instead(exports: &[&str]) -> String {
     if let Some(other) = exports.iter().find(|name| split(name).0 == PACKAGE) {
-        format!(" but {}", shown_name(other))
+        format!(" but {}", quoted(other))
     } else if exports.is_empty() {
         String::new()
     } else {
-        format!("; it exports {}", shown_names(exports.iter().copied()))
+        format!("; it exports {}", quoted_list(exports.iter().copied()))
     }
 }
 

@@ -1,6 +1,6 @@
 //! What a component may import, and what to do about what it may not.
 
-use model::shown_names;
+use model::quoted_list;
 
 use super::names::{PACKAGE, VERSION, same_track, split};
 
@@ -124,7 +124,7 @@ pub(super) fn refuse(imports: &[&str]) -> Option<String> {
                     .filter(|name| judge(name) == Some(*fault))
             };
             names().next()?;
-            Some(format!("{}, {}", shown_names(names()), fault.advice()))
+            Some(format!("{}, {}", quoted_list(names()), fault.advice()))
         })
         .collect();
     (!groups.is_empty()).then(|| groups.join("; and "))

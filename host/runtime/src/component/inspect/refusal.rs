@@ -1,6 +1,6 @@
 //! Why a component is not published, in sentences of a bounded length.
 
-use model::{SHOWN_TEXT_BYTES_MAX, shown};
+use model::{QUOTED_TEXT_BYTES_MAX, truncated};
 
 use super::{PACKAGE, VERSION};
 
@@ -98,12 +98,12 @@ pub enum PublishRefusal {
 impl PublishRefusal {
     /// Builds the refusal of a component whose structure is broken.
     pub(crate) fn malformed(why: &str) -> Self {
-        Self::Malformed(shown(why, SHOWN_TEXT_BYTES_MAX).into_owned())
+        Self::Malformed(truncated(why, QUOTED_TEXT_BYTES_MAX).into_owned())
     }
 
     /// Builds the refusal of a component that does not fit the interfaces.
     pub(crate) fn does_not_link(why: &str) -> Self {
-        Self::DoesNotLink(shown(why, SHOWN_TEXT_BYTES_MAX).into_owned())
+        Self::DoesNotLink(truncated(why, QUOTED_TEXT_BYTES_MAX).into_owned())
     }
 
     /// Returns the stable code.

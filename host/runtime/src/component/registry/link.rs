@@ -1,6 +1,6 @@
 //! Turns compiled code into a component that can be instantiated.
 
-use model::{Digest, SHOWN_TEXT_BYTES_MAX, shown};
+use model::{Digest, QUOTED_TEXT_BYTES_MAX, truncated};
 use wasmtime::component::Component;
 
 use super::{LoadError, Loaded, Registry};
@@ -16,7 +16,7 @@ impl Registry {
     /// compiler this host started.
     pub(super) fn link(&self, digest: Digest, bytes: &[u8]) -> Result<Loaded, LoadError> {
         let unusable = |why: &str| {
-            let why = shown(why, SHOWN_TEXT_BYTES_MAX);
+            let why = truncated(why, QUOTED_TEXT_BYTES_MAX);
             LoadError::Unavailable(digest, format!("its code does not load: {why}"))
         };
         let (code, footprint) = compile::split(bytes)

@@ -171,7 +171,7 @@ impl Answer {
             let error = error.to_string();
             let message = format!(
                 "the host's answer cannot be read; is it another version? {}",
-                model::shown(&error, model::SHOWN_TEXT_BYTES_MAX)
+                model::truncated(&error, model::QUOTED_TEXT_BYTES_MAX)
             );
             Failure::new(Exit::Failed, message)
         })

@@ -113,8 +113,8 @@ impl Failure {
         let message = match (text("detail"), text("code")) {
             (Some(detail), Some(code)) => format!(
                 "{} ({})",
-                model::shown(detail, DETAIL_BYTES_MAX),
-                model::shown(code, model::SHOWN_NAME_BYTES_MAX)
+                model::truncated(detail, DETAIL_BYTES_MAX),
+                model::truncated(code, model::QUOTED_NAME_BYTES_MAX)
             ),
             _ => format!("the host answered with status {status}"),
         };

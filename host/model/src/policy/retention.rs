@@ -1,23 +1,23 @@
-//! How long what has ended is kept.
+//! How long executions are kept after their end, and events.
 
 use serde::{Deserialize, Serialize};
 
 use crate::{Invalid, Limits};
 
-/// How long what has ended is kept; every host of an instance should be given
-/// the same, for the shortest prevails.
+/// How long executions are kept after their end, and events. Every host of an
+/// instance should be configured alike, since the shortest time takes effect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Retention {
     /// How long an execution is kept after its end, in milliseconds, at most ten
-    /// years; 0 keeps it for ever. The `retention_ms` of its policy goes before.
+    /// years; 0 keeps it forever. The `retention_ms` of its policy takes precedence.
     pub finished_ms: u64,
     /// How long an event is kept, in milliseconds, 1 hour to ten years; 0 keeps
-    /// it for ever.
+    /// it forever.
     pub events_ms: u64,
 }
 
-/// Shortest time events are kept, so that a follower may be away for a while.
+/// Shortest time events are kept, so that a reader may stop for a while.
 const EVENTS_MS_MIN: u64 = 3_600_000;
 const DAY_MS: u64 = 86_400_000;
 
@@ -39,19 +39,19 @@ impl Retention {
             ("retention.events_ms", self.events_ms, EVENTS_MS_MIN),
         ] {
             if value != 0 && !(min..=max).contains(&value) {
-                let detail = format!("{value} is out of range: 0 for ever, or {min} to {max}");
+                let detail = format!("{value} is out of range: 0 for forever, or {min} to {max}");
                 return Err(Invalid::new(field, detail));
             }
         }
         Ok(())
     }
 
-    /// Returns how long executions are kept as the database takes it.
+    /// Returns `finished_ms` as a database parameter: `None` keeps executions forever.
     pub const fn finished_column(&self) -> Option<i64> {
         column(self.finished_ms)
     }
 
-    /// Returns how long events are kept as the database takes it.
+    /// Returns `events_ms` as a database parameter: `None` keeps events forever.
     pub const fn events_column(&self) -> Option<i64> {
         column(self.events_ms)
     }
@@ -69,7 +69,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn zero_is_for_ever_and_bounds_are_named() {
+    fn zero_is_forever_and_bounds_are_named() {
         assert_eq!(Retention::default().check(), Ok(()));
         let forever = Retention {
             finished_ms: 0,
