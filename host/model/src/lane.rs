@@ -1,29 +1,29 @@
-//! Whether a lane takes and serves work.
+//! Lanes: whether they accept and serve executions.
 
 use crate::wire::named;
 
 named! {
-    /// Whether a lane takes and serves work. Labels of the Postgres enum
+    /// Whether a lane accepts and serves executions. Labels of the Postgres enum
     /// `lane_state`.
     pub enum LaneState ("lane state") {
-        /// Takes work and serves it.
+        /// It accepts new executions and serves them.
         Active = "active",
-        /// Takes work and does not serve it.
+        /// It accepts new executions and serves none.
         Paused = "paused",
-        /// Takes no new work and serves what it has.
+        /// It accepts no new executions and serves those it has.
         Draining = "draining",
-        /// Takes no new work and serves none.
+        /// It accepts no new executions and serves none.
         Disabled = "disabled",
     }
 }
 
 impl LaneState {
-    /// Returns whether executions are served.
+    /// Returns whether its executions are claimed.
     pub const fn serves(self) -> bool {
         matches!(self, Self::Active | Self::Draining)
     }
 
-    /// Returns whether new executions are taken.
+    /// Returns whether it accepts new executions.
     pub const fn takes_work(self) -> bool {
         matches!(self, Self::Active | Self::Paused)
     }

@@ -49,7 +49,7 @@ pub use id::{
 };
 pub use invalid::{Invalid, check_range};
 pub use lane::LaneState;
-pub use lease::{GrantKind, GrantRefusal, GrantSight, Observed, RedeemRefusal};
+pub use lease::{GrantKind, GrantProbe, GrantRefusal, Observed, RedeemRefusal};
 pub use limits::Limits;
 pub use list_cursor::{ListCursorError, ListScope};
 pub use moment::{Moment, MomentError};

@@ -1,4 +1,4 @@
-//! Workers as the registry knows them, and the refusals of its verbs.
+//! Registered workers, and the refusals of the registry.
 
 use crate::wire::named;
 use crate::{Invalid, Limits};
@@ -20,7 +20,7 @@ named! {
     pub enum WorkerType ("worker type") {
         /// A host of this instance, which runs components.
         Host = "host",
-        /// A program that speaks to the API.
+        /// A program that claims over HTTP.
         Native = "native",
     }
 }
@@ -28,7 +28,7 @@ named! {
 /// Why a worker was not registered.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RegisterRefusal {
-    /// The instance belongs to another worker.
+    /// The instance is registered under another worker id.
     #[error(
         "instance_id reassigned: this instance is registered under another worker_id; a new process takes a new instance id"
     )]
@@ -48,11 +48,13 @@ impl RegisterRefusal {
     }
 }
 
-/// Why something about a worker was not done.
+/// Why a request about a registered worker was refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum WorkerRefusal {
-    /// It never registered, was forgotten, or its time has passed.
-    #[error("no such worker is registered, or its time has passed and it registers again")]
+    /// The worker never registered, was removed, or its last heartbeat is too old.
+    #[error(
+        "no such worker is registered, or its registration has expired and it must register again"
+    )]
     NotRegistered,
     /// An argument breaks a bound.
     #[error(transparent)]

@@ -166,7 +166,7 @@ impl Engine {
         match until {
             Some(until) => Ok(Ok(self.granted(id, kind, grant_id, wanted, until).await?)),
             None => Ok(Err(match self.look_at(id, &wanted.capabilities).await? {
-                Some(sight) => sight.refusal(kind),
+                Some(probe) => probe.refusal(kind),
                 None => GrantRefusal::ExecutionNotFound,
             })),
         }

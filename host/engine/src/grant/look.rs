@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use model::{ExecutionId, Fence, GrantSight, LeaseId, Outcome, StateKind};
+use model::{ExecutionId, Fence, GrantProbe, LeaseId, Outcome, StateKind};
 
 use crate::row::{count, epoch, label};
 use crate::{Engine, Error};
@@ -14,7 +14,7 @@ impl Engine {
         &self,
         id: ExecutionId,
         offered: &BTreeSet<String>,
-    ) -> Result<Option<GrantSight>, Error> {
+    ) -> Result<Option<GrantProbe>, Error> {
         let row = sqlx::query!(
             r#"SELECT e.required_capabilities, l.execution_id IS NOT NULL AS "active!",
                       p.state::text AS parked, f.outcome::text AS outcome,
@@ -52,7 +52,7 @@ impl Engine {
             .iter()
             .flat_map(|text| text.split(','))
             .collect();
-        Ok(Some(GrantSight {
+        Ok(Some(GrantProbe {
             state,
             outcome,
             at_cap: row.at_cap,

@@ -84,7 +84,7 @@ impl Engine {
         let now = self.now().await?.unix_timestamp_nanos() / 1000;
         let lapsed = i128::from(held.expires_at_us) <= now;
         Ok(Err(match self.look_at(id, &Default::default()).await? {
-            Some(sight) => sight.redeem_refusal(kind, lapsed),
+            Some(probe) => probe.redeem_refusal(kind, lapsed),
             None if kind == GrantKind::Claim => {
                 RedeemRefusal::InvalidClaimGrant("its execution is gone".to_owned())
             }

@@ -1,19 +1,19 @@
-//! Attempts: numbered tries at an execution.
+//! Why an attempt exists, and how its leases end.
 
 use crate::wire::named;
 
 named! {
     /// Why an attempt exists. Labels of the Postgres enum `attempt_type`.
     pub enum AttemptType ("attempt type") {
-        /// The first.
+        /// It is the first attempt.
         Initial = "initial",
-        /// After a failure the retry policy allowed.
+        /// The last one failed, and the retry policy allowed another.
         Retry = "retry",
-        /// After a lease that ended without an outcome.
+        /// The last lease ended without an outcome.
         Reclaim = "reclaim",
-        /// After an operator replayed a finished execution.
+        /// An operator replayed the finished execution.
         Replay = "replay",
-        /// After a fallback tier took over.
+        /// A fallback tier took over.
         Fallback = "fallback",
     }
 }
@@ -22,55 +22,55 @@ named! {
     /// How a lease on an attempt ended. Labels of the Postgres enum
     /// `attempt_end`.
     ///
-    /// An attempt that is put down and taken up again has one row per lease;
+    /// An attempt that is interrupted and continued has one row for each lease;
     /// `Delayed`, `WaitingChildren` and `Suspended` end a lease and not the
     /// attempt.
     pub enum AttemptEnd ("attempt end") {
-        /// With a result.
+        /// The holder recorded a result.
         Success = "success",
-        /// With a failure.
+        /// The attempt failed.
         Failure = "failure",
-        /// By a cancellation.
+        /// The execution was cancelled.
         Cancelled = "cancelled",
-        /// By a time limit.
+        /// A time limit passed.
         Expired = "expired",
-        /// The lease lapsed.
+        /// The lease expired.
         LeaseExpired = "lease_expired",
         /// The lease was revoked.
         LeaseRevoked = "lease_revoked",
-        /// The host gave the work back untouched.
+        /// The host returned the execution without running it.
         Released = "released",
-        /// Put down until a time.
+        /// The holder delayed the execution.
         Delayed = "delayed",
-        /// Put down until other executions finished.
+        /// The holder lets the execution wait for its children.
         WaitingChildren = "waiting_children",
-        /// Put down until a signal.
+        /// The holder suspended the execution.
         Suspended = "suspended",
     }
 }
 
 named! {
-    /// Why a lease that is to be taken away is gone already.
+    /// Why a lease that is to be revoked is gone already.
     pub enum AlreadySatisfied ("already satisfied") {
-        /// It was revoked before.
+        /// The lease was revoked before.
         AlreadyRevoked = "already_revoked",
-        /// It lapsed and was taken back.
+        /// The lease expired and was taken back.
         AlreadyExpired = "already_expired",
     }
 }
 
 named! {
-    /// Where one attempt stands.
+    /// The state of one attempt.
     pub enum AttemptLifecycle ("attempt lifecycle") {
-        /// Runs.
+        /// The attempt runs.
         Started = "started",
-        /// Put down, goes on later.
+        /// It was interrupted and continues later.
         Suspended = "suspended",
-        /// Ended with a result.
+        /// It ended with a result.
         EndedSuccess = "ended_success",
-        /// Ended with a failure or by a time limit.
+        /// It ended with a failure or at a time limit.
         EndedFailure = "ended_failure",
-        /// Ended by a cancellation.
+        /// It ended by a cancellation.
         EndedCancelled = "ended_cancelled",
         /// Its lease ended without an outcome.
         InterruptedReclaimed = "interrupted_reclaimed",
@@ -78,7 +78,8 @@ named! {
 }
 
 impl AttemptEnd {
-    /// Returns why a lease that ended so cannot be taken away any more, if it was lost.
+    /// Returns why a lease that ended so cannot be revoked any more; `None` unless it
+    /// was lost.
     pub const fn already(self) -> Option<AlreadySatisfied> {
         match self {
             Self::LeaseRevoked => Some(AlreadySatisfied::AlreadyRevoked),
@@ -87,7 +88,7 @@ impl AttemptEnd {
         }
     }
 
-    /// Returns where the attempt stands after its lease ended so.
+    /// Returns the state of the attempt after its lease ended so.
     pub const fn lifecycle(self) -> AttemptLifecycle {
         match self {
             Self::Success => AttemptLifecycle::EndedSuccess,

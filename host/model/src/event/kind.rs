@@ -1,25 +1,24 @@
-//! Facts announced to the outside, in four typed families and one for
-//! operators.
+//! Events: facts that subscribers read, in four families, and one more for operators.
 
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
 use crate::wire::named;
-use crate::{Cursor, ExecutionId};
+use crate::{Cursor, ExecutionId, LeaseId, SignalId};
 
 named! {
-    /// A family of events one subscribes to. Labels of the Postgres enum
+    /// A family of events, which is what a reader subscribes to. Labels of the Postgres enum
     /// `event_family`.
     pub enum Family ("event family") {
-        /// Who held what, from when to when.
+        /// Leases: who held which execution, from when to when.
         LeaseHistory = "lease_history",
-        /// Executions that came into being, waited or ended.
+        /// Executions that were created, waited or ended.
         Completion = "completion",
-        /// Signals and what they did.
+        /// Signals and their effects.
         SignalDelivery = "signal_delivery",
-        /// Labels that changed.
+        /// Changes of labels.
         InstanceTags = "instance_tags",
-        /// What operators did.
+        /// Requests of operators, and questions to them.
         Operator = "operator",
     }
 }
@@ -33,17 +32,17 @@ named! {
         Acquired = "acquired",
         /// A lease was renewed.
         Renewed = "renewed",
-        /// A lease ended with an outcome or was put down.
+        /// A holder ended its lease, with or without an outcome.
         Released = "released",
-        /// A lease lapsed.
+        /// A lease expired.
         Expired = "expired",
-        /// An execution was granted anew after a lost lease.
+        /// An execution was claimed again after a lost lease.
         Reclaimed = "reclaimed",
-        /// A lease was taken away.
+        /// An operator revoked a lease.
         Revoked = "revoked",
         /// A retry was scheduled.
         RetryScheduled = "retry_scheduled",
-        /// The execution was put down until a time.
+        /// The execution was delayed until a time.
         Delayed = "delayed",
         /// The execution became ready.
         Promoted = "promoted",
@@ -57,23 +56,24 @@ named! {
         ExecutionExpired = "execution_expired",
         /// The execution ended as skipped.
         Skipped = "skipped",
-        /// The execution was put down until its children finished.
+        /// The execution began to wait for its children.
         WaitingChildren = "waiting_children",
         /// The execution was taken out of its queue.
         Blocked = "blocked",
-        /// The execution was put back into its queue.
+        /// The execution was returned to its queue.
         Unblocked = "unblocked",
-        /// The execution changed its place in the queue.
-        Prioritised = "prioritised",
+        /// An operator changed the execution's priority.
+        Prioritized = "prioritised",
         /// A finished execution was made ready again.
         Replayed = "replayed",
-        /// Its labels changed.
+        /// The labels of the execution changed.
         Tagged = "tagged",
-        /// The execution was put down to wait for signals.
+        /// The execution was suspended.
         Suspended = "suspended",
-        /// What it waited for came, its time passed, or an operator woke it.
+        /// A suspension ended by signals, at its time limit or by an operator, and the
+        /// execution resumes.
         Resumed = "resumed",
-        /// Its time passed, and an operator is asked.
+        /// The time limit of a suspension passed, and operators are asked for a review.
         Escalated = "escalated",
         /// A signal was accepted.
         Signalled = "signalled",
@@ -107,7 +107,7 @@ impl EventKind {
             | Self::Resumed => Family::Completion,
             Self::Signalled => Family::SignalDelivery,
             Self::Tagged => Family::InstanceTags,
-            Self::Prioritised | Self::Escalated => Family::Operator,
+            Self::Prioritized | Self::Escalated => Family::Operator,
         }
     }
 }
@@ -115,29 +115,29 @@ impl EventKind {
 /// One event as a subscriber sees it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Event {
-    /// Where to go on after this event.
+    /// The cursor after this event, from which a reader continues.
     pub cursor: Cursor,
-    /// What happened.
+    /// What happened to the execution.
     pub kind: EventKind,
-    /// To which execution.
+    /// The execution it happened to.
     pub execution_id: ExecutionId,
-    /// In which namespace.
+    /// The namespace of the execution.
     pub namespace: String,
-    /// Epoch of the execution after the event.
+    /// The epoch of the execution after the event.
     pub epoch: u64,
-    /// Attempt concerned, from zero; absent before the first.
+    /// The attempt concerned, counted from zero; absent before the first.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub attempt: Option<u32>,
-    /// Lease concerned.
+    /// The lease concerned; absent if none is.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub lease_id: Option<crate::LeaseId>,
-    /// Worker instance concerned.
+    pub lease_id: Option<LeaseId>,
+    /// The worker instance concerned; absent if none is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub worker_instance_id: Option<String>,
-    /// Signal concerned.
+    /// The signal concerned; absent if none is.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub signal_id: Option<crate::SignalId>,
-    /// When, by the database's clock.
+    pub signal_id: Option<SignalId>,
+    /// When it happened, by the database's clock.
     #[serde(with = "time::serde::rfc3339")]
     pub at: OffsetDateTime,
 }

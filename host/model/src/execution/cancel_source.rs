@@ -1,23 +1,23 @@
-//! On whose behalf an execution is ended.
+//! On whose behalf an execution is cancelled.
 
 use std::fmt;
 
 use crate::Invalid;
 
-/// On whose behalf an execution is ended; the ancestor's words, and room for
-/// others.
+/// On whose behalf an execution is cancelled: FlowFabric's names, and names that
+/// callers choose.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum CancelSource {
-    /// Somebody outside, who needs no fence.
+    /// A caller that holds no lease on it.
     #[default]
     OperatorOverride,
-    /// Whoever runs it, under its fence.
+    /// The holder of its lease, under its fence.
     LeaseHolder,
     /// Its flow was cancelled.
     FlowCascade,
-    /// A time limit.
+    /// A time limit passed.
     SystemTimeout,
-    /// Somebody else, by a name of 1 to 64 characters of `a-z`, `0-9`, `_`, `-`,
+    /// A source that the caller named, in 1 to 64 characters of `a-z`, `0-9`, `_`, `-`,
     /// `.` and `:`.
     Custom(String),
 }
@@ -40,15 +40,15 @@ impl CancelSource {
         Ok(source)
     }
 
-    /// Checks that a caller may end an execution on behalf of this: what follows
-    /// from a fence, a flow or a clock is said by the engine alone.
+    /// Checks that a caller may cancel on behalf of this source: only the engine
+    /// records the holder of a lease, a flow or a time limit.
     pub fn check(&self) -> Result<(), Invalid> {
-        let word = self.as_str();
-        if ["lease_holder", "flow_cascade", "system_timeout"].contains(&word) {
+        let name = self.as_str();
+        if ["lease_holder", "flow_cascade", "system_timeout"].contains(&name) {
             return Err(Invalid::new(
                 "source",
                 format!(
-                    "`{word}` is recorded by the engine alone: leave the source out, or name a source of your own; a holder cancels under its lease"
+                    "`{name}` is recorded by the engine alone: leave the source out, or name a source of your own; a holder cancels under its lease"
                 ),
             ));
         }
@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn a_caller_cannot_speak_for_the_engine() {
+    fn a_caller_cannot_use_the_engines_sources() {
         for source in [
             CancelSource::LeaseHolder,
             CancelSource::FlowCascade,

@@ -148,7 +148,7 @@ pub const fn rule(from: StateKind, verb: Verb) -> Rule {
 }
 
 /// Prints the allowed transitions as a Mermaid state diagram, one arrow for
-/// each pair of states, labelled with the verbs that lead along it.
+/// each pair of states, labeled with the verbs that lead along it.
 pub fn figure() -> String {
     use std::fmt::Write as _;
     let mut text = String::from("stateDiagram-v2\n");

@@ -10,7 +10,7 @@ use super::{ExecutionId, LeaseId};
 /// worker that lost its lease can never match again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Fence {
-    /// The execution.
+    /// The execution it is about.
     pub execution_id: ExecutionId,
     /// The grant of the lease.
     pub lease_id: LeaseId,

@@ -1,5 +1,5 @@
-//! Grants: promises of a ready execution to one worker, made by a scheduler
-//! outside and turned into a lease by the worker.
+//! Grants: promises of a ready execution to one worker, issued to an external
+//! scheduler and redeemed for a lease by the worker.
 
 use crate::Limits;
 use crate::wire::named;
@@ -11,11 +11,11 @@ impl Limits {
 }
 
 named! {
-    /// What a grant may be turned into.
+    /// What a grant may be redeemed for.
     pub enum GrantKind ("grant kind") {
-        /// A lease on an execution that waits.
+        /// A lease on a waiting execution.
         Claim = "claim",
-        /// A lease on an execution whose last holder was lost.
+        /// A lease on an execution whose last lease was lost.
         Reclaim = "reclaim",
     }
 }
@@ -26,28 +26,29 @@ pub enum GrantRefusal {
     /// No such execution.
     #[error("no such execution")]
     ExecutionNotFound,
-    /// It does not wait for a worker, or its lane does not serve.
+    /// The execution does not wait for a worker, or its lane does not serve; the text
+    /// says which.
     #[error("the execution cannot be claimed now: {0}")]
     ExecutionNotEligible(String),
-    /// Its last holder was not lost.
+    /// The last lease of the execution was not lost; the text says what it does.
     #[error("the execution cannot be reclaimed: {0}")]
     NotReclaimable(String),
-    /// It was lost as often as its policy allows, and has failed.
+    /// The execution lost as many leases as its policy allows, and has failed.
     #[error("the execution was lost {reclaim_count} times, as often as its policy allows")]
     ReclaimCapExceeded {
-        /// How often.
+        /// The number of leases it lost.
         reclaim_count: u32,
     },
-    /// Another grant on it has not lapsed.
+    /// Another grant on the execution has not expired.
     #[error("the execution is granted to worker `{worker_instance_id}`")]
     GrantAlreadyExists {
-        /// To whom.
+        /// The worker that holds it.
         worker_instance_id: String,
     },
-    /// It requires what the worker does not offer.
+    /// The execution requires capabilities that the worker does not offer.
     #[error("the worker lacks {}", missing.join(","))]
     CapabilityMismatch {
-        /// What, sorted.
+        /// The missing capabilities, sorted.
         missing: Vec<String>,
     },
     /// An argument breaks a bound.
@@ -73,26 +74,27 @@ impl GrantRefusal {
 /// Why a grant was not turned into a lease.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RedeemRefusal {
-    /// It is no claim grant of this instance, was used, or its execution does
-    /// not wait any more.
-    #[error("that is no claim grant that can be used: {0}")]
+    /// The text is not a claim grant of this instance, the grant was used, or its
+    /// execution does not wait any more.
+    #[error("the claim grant is not valid: {0}")]
     InvalidClaimGrant(String),
-    /// It lapsed.
+    /// The grant has expired.
     #[error("the claim grant has expired")]
     ClaimGrantExpired,
-    /// The worker offers something else than what the grant was issued for.
+    /// The worker offers other capabilities than those the grant was issued for.
     #[error("the grant was issued for other capabilities than the worker's; ask for another")]
     CapabilityMismatch,
-    /// It is no reclaim grant of this instance, was used or lapsed.
-    #[error("there is no such reclaim grant: {0}")]
+    /// The text is not a reclaim grant of this instance, or the grant was used or has
+    /// expired.
+    #[error("the reclaim grant is not valid: {0}")]
     GrantNotFound(String),
     /// The execution does not wait to be reclaimed any more.
     #[error("the execution cannot be reclaimed: {0}")]
     NotReclaimable(String),
-    /// The execution was lost as often as its policy allows, and has failed.
+    /// The execution lost as many leases as its policy allows, and has failed.
     #[error("the execution was lost {reclaim_count} times, as often as its policy allows")]
     ReclaimCapExceeded {
-        /// How often.
+        /// The number of leases it lost.
         reclaim_count: u32,
     },
 }
@@ -111,40 +113,40 @@ impl RedeemRefusal {
     }
 }
 
-/// What a second look found after a grant could be neither issued nor used.
+/// What a probe found after a grant was neither issued nor redeemed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct GrantSight {
-    /// What the execution does.
+pub struct GrantProbe {
+    /// The state of the execution.
     pub state: StateKind,
-    /// How it ended, if it did.
+    /// How it ended; absent unless it is finished.
     pub outcome: Option<Outcome>,
-    /// Whether it ended because it was lost too often.
+    /// Whether it failed because it lost as many leases as its policy allows.
     pub at_cap: bool,
-    /// How often it was lost.
+    /// The number of leases it lost.
     pub reclaims: u32,
-    /// Whether the next attempt follows a lost one.
+    /// Whether its next attempt follows a lost lease.
     pub reclaimable: bool,
-    /// Whether its lane serves.
+    /// Whether executions of its lane are claimed.
     pub lane_serves: bool,
-    /// To whom it is granted now.
+    /// The worker that holds a grant on it; absent without one.
     pub granted_to: Option<String>,
-    /// What it requires that the worker does not offer, sorted.
+    /// Capabilities it requires and the worker does not offer, sorted.
     pub missing: Vec<String>,
 }
 
-impl GrantSight {
-    /// Names the refusal to issue a grant of this kind.
+impl GrantProbe {
+    /// Returns the refusal to issue a grant of this kind.
     pub fn refusal(self, kind: GrantKind) -> GrantRefusal {
-        let shown = self.shown();
+        let state = self.describe();
         match kind {
             GrantKind::Reclaim if self.at_cap => GrantRefusal::ReclaimCapExceeded {
                 reclaim_count: self.reclaims,
             },
             GrantKind::Reclaim if self.state != StateKind::Waiting || !self.reclaimable => {
-                GrantRefusal::NotReclaimable(shown)
+                GrantRefusal::NotReclaimable(state)
             }
             GrantKind::Claim if self.state != StateKind::Waiting => {
-                GrantRefusal::ExecutionNotEligible(shown)
+                GrantRefusal::ExecutionNotEligible(state)
             }
             _ if !self.lane_serves => {
                 GrantRefusal::ExecutionNotEligible("its lane does not serve".to_owned())
@@ -154,27 +156,29 @@ impl GrantSight {
                 None if !self.missing.is_empty() => GrantRefusal::CapabilityMismatch {
                     missing: self.missing,
                 },
-                // Nothing stands in the way now: it moved between the two looks.
-                None => GrantRefusal::ExecutionNotEligible("it moved; ask again".to_owned()),
+                // The obstacle went away between the statement and the probe.
+                None => GrantRefusal::ExecutionNotEligible(
+                    "it changed at the same time; ask again".to_owned(),
+                ),
             },
         }
     }
 
-    /// Names the refusal to use a grant of this kind; `lapsed` tells whether its
-    /// own time is over.
+    /// Returns the refusal to redeem a grant of this kind; `lapsed` says whether the
+    /// grant has expired.
     pub fn redeem_refusal(self, kind: GrantKind, lapsed: bool) -> RedeemRefusal {
-        let used = "it was used, or the execution waits on without it";
+        let used = "it was used, or the execution waits without it";
         match kind {
             GrantKind::Claim if lapsed => RedeemRefusal::ClaimGrantExpired,
             GrantKind::Claim if self.state != StateKind::Waiting => {
-                RedeemRefusal::InvalidClaimGrant(self.shown())
+                RedeemRefusal::InvalidClaimGrant(self.describe())
             }
             GrantKind::Claim => RedeemRefusal::InvalidClaimGrant(used.to_owned()),
             GrantKind::Reclaim if self.at_cap => RedeemRefusal::ReclaimCapExceeded {
                 reclaim_count: self.reclaims,
             },
             GrantKind::Reclaim if self.state != StateKind::Waiting || !self.reclaimable => {
-                RedeemRefusal::NotReclaimable(self.shown())
+                RedeemRefusal::NotReclaimable(self.describe())
             }
             GrantKind::Reclaim if lapsed => {
                 RedeemRefusal::GrantNotFound("it has expired".to_owned())
@@ -183,10 +187,10 @@ impl GrantSight {
         }
     }
 
-    fn shown(&self) -> String {
+    fn describe(&self) -> String {
         match (self.state, self.outcome) {
             (_, Some(outcome)) => format!("it has ended as {outcome}"),
-            (StateKind::Waiting, None) => "it waits, but not because a holder was lost".to_owned(),
+            (StateKind::Waiting, None) => "it waits, but not because a lease was lost".to_owned(),
             (state, None) => format!("it is {state}"),
         }
     }
@@ -196,8 +200,8 @@ impl GrantSight {
 mod tests {
     use super::*;
 
-    fn sight() -> GrantSight {
-        GrantSight {
+    fn probe() -> GrantProbe {
+        GrantProbe {
             state: StateKind::Waiting,
             outcome: None,
             at_cap: false,
@@ -211,36 +215,36 @@ mod tests {
 
     #[test]
     fn a_refused_grant_names_the_first_obstacle() {
-        let active = GrantSight {
+        let active = GrantProbe {
             state: StateKind::Active,
-            ..sight()
+            ..probe()
         };
-        let mismatch = GrantSight {
+        let mismatch = GrantProbe {
             missing: vec!["gpu".into(), "tpu".into()],
-            ..sight()
+            ..probe()
         };
-        let granted = GrantSight {
+        let granted = GrantProbe {
             granted_to: Some("w".into()),
             missing: vec!["gpu".into()],
-            ..sight()
+            ..probe()
         };
-        let capped = GrantSight {
+        let capped = GrantProbe {
             state: StateKind::Terminal,
             outcome: Some(Outcome::Failed),
             at_cap: true,
             reclaims: 3,
-            ..sight()
+            ..probe()
         };
-        for (sight, kind, code) in [
+        for (probe, kind, code) in [
             (active.clone(), GrantKind::Claim, "execution_not_eligible"),
             (active, GrantKind::Reclaim, "not_reclaimable"),
-            (sight(), GrantKind::Reclaim, "not_reclaimable"),
+            (probe(), GrantKind::Reclaim, "not_reclaimable"),
             (mismatch.clone(), GrantKind::Claim, "capability_mismatch"),
             (granted, GrantKind::Claim, "grant_already_exists"),
             (capped.clone(), GrantKind::Reclaim, "reclaim_cap_exceeded"),
             (capped, GrantKind::Claim, "execution_not_eligible"),
         ] {
-            assert_eq!(sight.clone().refusal(kind).code(), code, "{sight:?}");
+            assert_eq!(probe.clone().refusal(kind).code(), code, "{probe:?}");
         }
         assert!(
             mismatch
@@ -257,14 +261,14 @@ mod tests {
             (false, GrantKind::Claim, "invalid_claim_grant"),
             (true, GrantKind::Reclaim, "grant_not_found"),
         ] {
-            let sight = GrantSight {
+            let probe = GrantProbe {
                 reclaimable: true,
-                ..sight()
+                ..probe()
             };
-            assert_eq!(sight.redeem_refusal(kind, lapsed).code(), code);
+            assert_eq!(probe.redeem_refusal(kind, lapsed).code(), code);
         }
         assert_eq!(
-            sight().redeem_refusal(GrantKind::Reclaim, false).code(),
+            probe().redeem_refusal(GrantKind::Reclaim, false).code(),
             "not_reclaimable"
         );
     }

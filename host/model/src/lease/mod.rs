@@ -1,7 +1,7 @@
-//! Leases and grants: who may write, and why a write or a grant is refused.
+//! Leases and grants: why a write under a lease is refused, and a grant.
 
 mod grant;
 mod observed;
 
-pub use grant::{GrantKind, GrantRefusal, GrantSight, RedeemRefusal};
+pub use grant::{GrantKind, GrantProbe, GrantRefusal, RedeemRefusal};
 pub use observed::Observed;

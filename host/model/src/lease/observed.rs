@@ -1,4 +1,5 @@
-//! Who may write: the fence, and the refusals of whoever may not.
+//! Why a write under a fence matched nothing: the probe that follows, and the refusal
+//! it leads to.
 
 use crate::{Fence, LeaseRefusal, Limits, Outcome, StateKind};
 
@@ -13,37 +14,37 @@ impl Limits {
     pub const LOG_BYTES_MAX: usize = 64 << 10;
 }
 
-/// What a second look found after a guarded write matched nothing.
+/// What a probe found after a guarded write matched nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Observed {
     /// No such execution.
     Missing,
-    /// It runs.
+    /// The execution runs.
     Active {
-        /// Under this fence.
+        /// The fence it runs under.
         fence: Fence,
-        /// Whether that lease has lapsed by the database's clock.
+        /// Whether that lease has expired by the database's clock.
         expired: bool,
     },
-    /// It does not run.
+    /// The execution does not run.
     NotActive {
-        /// What it does instead.
+        /// The state it is in.
         state: StateKind,
-        /// How it ended, if it did.
+        /// How it ended; absent unless it is finished.
         outcome: Option<Outcome>,
-        /// Its present epoch.
+        /// The present epoch of the execution.
         epoch: u64,
         /// Whether the caller's lease was revoked.
         revoked: bool,
-        /// Whether the caller's lease lapsed and was taken back.
+        /// Whether the caller's lease expired and was taken back.
         lapsed: bool,
     },
 }
 
 impl Observed {
     /// Whether a write that carries `fence` would be accepted now, although it
-    /// matched nothing: the lease was renewed between the two looks. `lapsed_too`
-    /// for writes that a lapsed lease does not stop.
+    /// matched nothing: the lease was renewed between the write and the probe.
+    /// `lapsed_too` is for writes that are accepted under an expired lease as well.
     pub fn holds(&self, fence: &Fence, lapsed_too: bool) -> bool {
         matches!(self, Self::Active { fence: held, expired } if held == fence && (lapsed_too || !expired))
     }
@@ -51,8 +52,8 @@ impl Observed {
     /// Names the refusal of a write that carried `fence`.
     ///
     /// The order is fixed: not active, revoked, expired, stale. A caller whose
-    /// own lease is known to have been revoked or to have lapsed is told so,
-    /// since that is why the execution is not active for it.
+    /// own lease was revoked or expired gets that refusal, since that is why the
+    /// execution is not active for it.
     pub fn refusal(&self, fence: &Fence) -> LeaseRefusal {
         match self {
             Self::Missing => LeaseRefusal::ExecutionNotFound,
@@ -70,7 +71,7 @@ impl Observed {
             },
             Self::Active { fence: held, .. } if held != fence => LeaseRefusal::StaleLease,
             Self::Active { expired: true, .. } => LeaseRefusal::LeaseExpired,
-            // It holds, and whoever writes tries again; see `holds`.
+            // The lease holds, and the writer tries again; see `holds`.
             Self::Active { .. } => LeaseRefusal::StaleLease,
         }
     }
