@@ -1,20 +1,18 @@
-//! A running cluster, from taking its directory to giving it back.
+//! A running cluster, from locking its data root to unlocking it.
 //!
 //! Starting takes the host lock first: everything after it (sweeping leftover
 //! processes, making the cluster, spawning the server) is safe only for the one
-//! holder. The lock is given back last.
+//! holder. The lock is released last.
 
+use crate::binaries::find;
 use crate::error::{Error, doing};
-use crate::find::find;
 use crate::initdb;
 use crate::lock::HostLock;
-use crate::log::Log;
 use crate::owner::Owner;
-use crate::server::Launcher;
+use crate::process;
+use crate::server::{Launcher, Log, Supervisor};
 use crate::settings::{PORT, Settings, USER};
 use crate::socket;
-use crate::supervisor::Supervisor;
-use crate::sweep;
 use std::fmt::Write as _;
 use std::fs::{self, DirBuilder, Permissions};
 use std::os::unix::ffi::OsStrExt;
@@ -30,7 +28,7 @@ pub struct Cluster {
     _lock: HostLock,
 }
 
-/// Starts the cluster in `settings.data_dir`, making it first if there is none,
+/// Starts the cluster in `settings.data_dir`, after making it if there is none,
 /// and returns when it serves. Blocks: about three seconds the first time, a
 /// quarter of a second later, longer when there is a log to recover from.
 ///
@@ -47,7 +45,7 @@ pub fn start(settings: Settings) -> Result<Cluster, Error> {
     owner.can_reach(&settings.data_dir)?;
     let binaries = find(&settings)?;
     owner.record(&settings.data_dir)?;
-    sweep::abandoned(&settings.pgdata(), &owner)?;
+    process::end_abandoned(&settings.pgdata(), &owner)?;
     let socket_dir = socket::prepare(&settings.data_dir, &owner)?;
     initdb::ensure(&settings, &binaries, &owner)?;
     let log = Log {
@@ -97,7 +95,7 @@ impl Cluster {
         &self.supervisor.launcher().binaries.version
     }
 
-    /// The server's log.
+    /// The path of the server's log file.
     pub fn log_path(&self) -> &Path {
         &self.supervisor.launcher().log.path
     }
@@ -107,7 +105,7 @@ impl Cluster {
         self.supervisor.restarts()
     }
 
-    /// Whether the server serves, as its supervisor knows without asking it.
+    /// Whether the server serves, as its supervisor knows; the server is not asked.
     ///
     /// # Errors
     /// [`Error::Restarting`] for the moment, [`Error::Failing`] when it keeps

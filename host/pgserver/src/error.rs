@@ -6,7 +6,7 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// A fault while finding, initialising, starting, supervising or stopping
+/// A fault while finding, initializing, starting, supervising or stopping
 /// Postgres.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -18,9 +18,9 @@ pub enum Error {
         data_dir.display()
     )]
     AlreadyRunning {
-        /// The data root.
+        /// The data root that is in use.
         data_dir: PathBuf,
-        /// The holder, as written in `host.lock`.
+        /// The process id in `host.lock`; absent if it cannot be read.
         pid: Option<u32>,
     },
 
@@ -31,7 +31,7 @@ pub enum Error {
         hint()
     )]
     NotFound {
-        /// Every place looked at, in order.
+        /// Every place inspected, in order.
         tried: Vec<Tried>,
     },
 
@@ -42,11 +42,11 @@ pub enum Error {
         pgdata.display(), list(tried)
     )]
     WrongMajor {
-        /// The cluster.
+        /// The directory of the cluster.
         pgdata: PathBuf,
         /// The major in its `PG_VERSION`.
         needed: u32,
-        /// Every place looked at, in order.
+        /// Every place inspected, in order.
         tried: Vec<Tried>,
     },
 
@@ -57,7 +57,7 @@ pub enum Error {
         dir.display(), path.display(), dir.display()
     )]
     NotTraversable {
-        /// The closed directory.
+        /// The directory it cannot enter.
         dir: PathBuf,
         /// The path that lies below it.
         path: PathBuf,
@@ -72,15 +72,15 @@ pub enum Error {
         pgdata.display(), pgdata.display()
     )]
     WrongOwner {
-        /// The cluster.
+        /// The directory of the cluster.
         pgdata: PathBuf,
-        /// Its owner.
+        /// The uid that owns it.
         found: u32,
-        /// The server's user.
+        /// The uid the server would run as.
         wanted: u32,
     },
 
-    /// The host runs as root and there is nobody else to run the server.
+    /// The host runs as root, and there is no other user to run the server.
     #[error("Postgres refuses to run as root, and neither `postgres` nor `nobody` is a user here")]
     NoUser,
 
@@ -89,43 +89,43 @@ pub enum Error {
         "initdb needs a user name for uid {uid}, and there is none in the passwd database; add one"
     )]
     Nameless {
-        /// The uid concerned.
+        /// The uid without a name.
         uid: u32,
     },
 
-    /// There is a directory in the cluster's place which is no cluster.
+    /// The cluster's directory exists and is not a cluster.
     #[error("{} is neither empty nor a Postgres cluster (no PG_VERSION); move it away", pgdata.display())]
     NotACluster {
-        /// The directory.
+        /// The directory in its place.
         pgdata: PathBuf,
     },
 
-    /// The socket directory cannot be trusted or made.
+    /// The socket directory cannot be created or is not private.
     #[error("{} cannot be the socket directory: {why}", dir.display())]
     SocketDir {
-        /// The directory.
+        /// The path of the directory.
         dir: PathBuf,
         /// What is wrong with it.
         why: String,
     },
 
-    /// `initdb` failed.
+    /// The program `initdb` failed.
     #[error("initdb failed ({status}):\n{output}")]
     Initdb {
-        /// Its exit status.
+        /// The exit status of the program.
         status: String,
-        /// What it said.
+        /// Everything the program printed.
         output: String,
     },
 
     /// The server ended before it accepted a connection.
     #[error("Postgres ended before it was ready ({status}); the last lines of {}:\n{tail}", log.display())]
     Ended {
-        /// Its exit status.
+        /// The exit status of the program.
         status: String,
-        /// The log file.
+        /// The path of its log file.
         log: PathBuf,
-        /// Its last lines.
+        /// The last lines of the log.
         tail: String,
     },
 
@@ -135,22 +135,22 @@ pub enum Error {
         log.display()
     )]
     NotReady {
-        /// How long it was given, in seconds.
+        /// How long the host waited, in seconds.
         waited_s: u64,
         /// Why the last attempt failed.
         last: String,
-        /// The log file.
+        /// The path of its log file.
         log: PathBuf,
-        /// Its last lines.
+        /// The last lines of the log.
         tail: String,
     },
 
     /// The server runs, but a setting that durability rests on is off.
     #[error("Postgres runs with {setting} = {value}, so commits could be lost; it must be on")]
     Unsafe {
-        /// The setting.
+        /// The name of the setting.
         setting: &'static str,
-        /// Its value.
+        /// The value of the setting.
         value: String,
     },
 
@@ -160,15 +160,15 @@ pub enum Error {
         log.display()
     )]
     Failing {
-        /// Failures in a row.
+        /// The number of failures in a row.
         failures: u32,
-        /// The log file.
+        /// The path of its log file.
         log: PathBuf,
-        /// Its last lines.
+        /// The last lines of the log.
         tail: String,
     },
 
-    /// The server ended and is on its way back.
+    /// The server ended and is being restarted.
     #[error("Postgres ended unexpectedly and is being restarted")]
     Restarting,
 
@@ -176,43 +176,43 @@ pub enum Error {
     #[error("Postgres was stopped")]
     Stopped,
 
-    /// The server had to be killed: it did not stop when asked to.
+    /// The server did not stop when it was asked to and was killed.
     #[error(
         "Postgres did not stop within {waited_s} s and was killed; it will recover at its next start"
     )]
     StopForced {
-        /// How long it was given, in seconds.
+        /// How long the host waited, in seconds.
         waited_s: u64,
     },
 
-    /// There is no home directory to derive a default from.
+    /// No home directory is set, from which the default would be derived.
     #[error("neither HOME nor the XDG variables are set; name a data directory")]
     NoHome,
 
-    /// The server answered something unexpected.
+    /// The server gave an unexpected answer.
     #[error(transparent)]
     Wire(#[from] WireError),
 
     /// A file or process operation failed.
     #[error("cannot {what} {}: {source}", path.display())]
     Io {
-        /// What was being done.
+        /// The operation, as a verb.
         what: &'static str,
-        /// To which path.
+        /// The path it was applied to.
         path: PathBuf,
-        /// Why it failed.
+        /// Why the operation failed.
         source: io::Error,
     },
 }
 
-/// A place where a server was looked for, and why it was not taken.
+/// A place where a server was searched for, and why it was rejected.
 #[derive(Clone, Debug)]
 pub struct Tried {
-    /// Which rule led there.
+    /// The rule that names the place.
     pub rule: &'static str,
-    /// The directory or pattern.
+    /// The directory, or the pattern that matched none.
     pub place: PathBuf,
-    /// Why it was rejected.
+    /// Why the place was rejected.
     pub why: String,
 }
 

@@ -1,14 +1,13 @@
-//! Makes a new cluster: no `pg` before, a complete one after, nothing between.
+//! Makes a new cluster: no `pg` before, a complete one after, and never a part of one.
 //!
 //! `initdb` works in `pg.tmp`, which is renamed when it is complete. A host
-//! killed on the way leaves `pg.tmp` behind, and the next start removes it.
+//! killed meanwhile leaves `pg.tmp` behind, and the next start removes it.
 
-use crate::child;
+use crate::binaries::Binaries;
 use crate::error::{Error, doing};
-use crate::find::Binaries;
 use crate::owner::Owner;
+use crate::process;
 use crate::settings::{Settings, USER};
-use crate::sweep;
 use std::fs::{self, DirBuilder, File};
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
@@ -40,7 +39,7 @@ fn create(settings: &Settings, binaries: &Binaries, owner: &Owner) -> Result<(),
     owner.give(&unfinished)?;
 
     let program = binaries.program("initdb");
-    let mut command = child::command(&program, owner, Some(libc::SIGKILL));
+    let mut command = process::command(&program, owner, Some(libc::SIGKILL));
     command.arg("-D").arg(&unfinished).args([
         "-U",
         USER,
@@ -77,8 +76,8 @@ fn clear_leftover(unfinished: &Path, owner: &Owner) -> Result<(), Error> {
     if !unfinished.exists() {
         return Ok(());
     }
-    tracing::warn!(dir = %unfinished.display(), "removing a cluster whose making was interrupted");
-    sweep::crashed(unfinished, owner)?;
+    tracing::warn!(dir = %unfinished.display(), "removing an incomplete cluster");
+    process::end_orphans(unfinished, owner)?;
     fs::remove_dir_all(unfinished).map_err(doing("remove", unfinished))
 }
 

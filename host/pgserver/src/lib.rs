@@ -9,47 +9,45 @@
 //! # }
 //! ```
 //!
-//! Everything lives below one data root:
+//! Everything is kept below one data root:
 //!
 //! ```text
 //! <data_dir>/host.lock      flock of the one host; its pid
 //!            pg_uid         uid:gid of the server, when the host is root
-//!            pg/            the cluster; pg.tmp while it is being made
-//!            run/           mode 0700: who can enter it can connect
+//!            pg/            the cluster; pg.tmp until it is complete
+//!            run/           mode 0700: only its owner can connect
 //!            postgres.log   the server's log; postgres.log.1 the one before
 //! ```
 //!
-//! What holds, and where it is seen to:
+//! What the crate guarantees, and the module that does:
 //!
 //! - There is no TCP port and no password (`socket`).
 //! - A durable cluster runs with `fsync`, `synchronous_commit` and
-//!   `full_page_writes` on, which is asked of the server itself (`server`).
-//! - The server ends with the host, even by `kill -9` (`child`), and comes back
-//!   when it alone is killed (`supervisor`), whatever it left running (`sweep`).
-//! - Two hosts never share a data root (`lock`), and a half-made cluster is
+//!   `full_page_writes` on, and the server is asked to confirm it (`server/launch`).
+//! - The server ends with the host, even by `kill -9` (`process/child`), and is
+//!   restarted when it alone is killed (`server/supervisor`), after its leftover
+//!   processes are ended (`process/sweep`).
+//! - Two hosts never share a data root (`lock`), and an incomplete cluster is
 //!   never used (`initdb`).
 //!
-//! All of it blocks; an async host calls it from a thread where that is allowed.
+//! The crate `postgresql_embedded` was tried and rejected: its `start` turns `fsync`
+//! off, and a killed host leaves its server running.
+//!
+//! All functions block; an async host calls them from a thread where that is allowed.
 
-mod child;
+mod binaries;
 mod cluster;
 mod error;
-mod find;
 mod initdb;
 mod lock;
-mod log;
 mod owner;
-mod places;
-mod processes;
+mod process;
 mod server;
 mod settings;
-mod shared;
 mod socket;
-mod supervisor;
-mod sweep;
 pub mod wire;
 
+pub use binaries::{Binaries, find};
 pub use cluster::{Cluster, start};
 pub use error::{Error, Tried};
-pub use find::{Binaries, find};
 pub use settings::{Settings, default_cache_dir, default_data_dir};

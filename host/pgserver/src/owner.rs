@@ -18,7 +18,7 @@ use std::path::Path;
 pub(crate) struct Owner {
     pub uid: u32,
     pub gid: u32,
-    /// Whether the server has to change to this user, that is, the host is root.
+    /// Whether the host is root, so that the server has to change to this user.
     pub dropped: bool,
 }
 
@@ -28,16 +28,21 @@ pub(crate) fn is_root() -> bool {
 }
 
 impl Owner {
+    /// Returns the user of this process.
+    pub fn current() -> Self {
+        // SAFETY: both calls have no preconditions and cannot fail.
+        let (uid, gid) = unsafe { (libc::geteuid(), libc::getegid()) };
+        Self {
+            uid,
+            gid,
+            dropped: false,
+        }
+    }
+
     /// Chooses the user for a data root without changing anything.
     pub fn choose(data_dir: &Path) -> Result<Self, Error> {
         if !is_root() {
-            // SAFETY: both calls have no preconditions and cannot fail.
-            let (uid, gid) = unsafe { (libc::geteuid(), libc::getegid()) };
-            return Ok(Self {
-                uid,
-                gid,
-                dropped: false,
-            });
+            return Ok(Self::current());
         }
         let dropped_to = |(uid, gid)| Self {
             uid,
@@ -56,7 +61,7 @@ impl Owner {
             .ok_or(Error::NoUser)
     }
 
-    /// Writes the choice into the data root, when there was one to make.
+    /// Writes the choice into the data root; does nothing unless the host is root.
     pub fn record(&self, data_dir: &Path) -> Result<(), Error> {
         if !self.dropped {
             return Ok(());
@@ -65,7 +70,7 @@ impl Owner {
         fs::write(&path, format!("{}:{}\n", self.uid, self.gid)).map_err(doing("write", &path))
     }
 
-    /// Makes a directory or file the server's own.
+    /// Makes the user the owner of a directory or file.
     pub fn give(&self, path: &Path) -> Result<(), Error> {
         if !self.dropped {
             return Ok(());
@@ -123,7 +128,7 @@ impl Owner {
     /// The user's name, which `initdb` insists on and `postgres` does not.
     pub fn name(&self) -> Option<String> {
         // SAFETY: getpwuid returns null or a record that stays valid until the
-        // next call; its name is copied at once.
+        // next call; its name is copied immediately.
         unsafe {
             let record = libc::getpwuid(self.uid);
             (!record.is_null()).then(|| {
@@ -164,7 +169,7 @@ fn recorded(data_dir: &Path) -> Result<Option<(u32, u32)>, Error> {
 }
 
 fn by_name(name: &CStr) -> Option<(u32, u32)> {
-    // SAFETY: as in `Owner::name`; both ids are copied at once.
+    // SAFETY: as in `Owner::name`; both ids are copied immediately.
     unsafe {
         let record = libc::getpwnam(name.as_ptr());
         (!record.is_null()).then(|| ((*record).pw_uid, (*record).pw_gid))
@@ -199,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn a_record_that_makes_no_sense_is_an_error() {
+    fn a_malformed_record_is_an_error() {
         let dir = tempfile::tempdir().expect("a directory");
         assert_eq!(recorded(dir.path()).expect("absent"), None);
         for text in ["", "postgres", "0:0", "1"] {

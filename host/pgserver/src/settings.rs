@@ -1,5 +1,5 @@
-//! What a caller decides about a cluster, where it lives by default, and the
-//! server options which follow from that.
+//! What a caller decides about a cluster, its default location, and the server
+//! options that follow from both.
 //!
 //! Options are passed on the command line, never written into
 //! `postgresql.conf`: the command line wins over both that file and
@@ -22,12 +22,14 @@ pub(crate) const PORT: u16 = 5432;
 pub struct Settings {
     /// The data root. It holds the lock, the cluster, the socket and the log.
     pub data_dir: PathBuf,
-    /// A directory with `postgres` and `initdb`. When set, nothing else is tried.
+    /// A directory with `postgres` and `initdb`; absent: it is searched for, as in
+    /// `binaries`.
     pub bin_dir: Option<PathBuf>,
-    /// Where downloaded servers are kept: `<cache_dir>/pg/<any name>/bin`.
+    /// Where downloaded servers are kept, as `<cache_dir>/pg/<any name>/bin`; absent:
+    /// none are.
     pub cache_dir: Option<PathBuf>,
-    /// Whether a commit survives a power cut. False only for throw-away test
-    /// clusters: it turns `fsync`, `synchronous_commit` and `full_page_writes`
+    /// Whether a commit survives a power cut. False only for temporary test
+    /// clusters, since it turns `fsync`, `synchronous_commit` and `full_page_writes`
     /// off.
     pub durable: bool,
     /// Postgres' own page cache, in megabytes.
@@ -120,7 +122,7 @@ fn quoted(dir: &Path) -> OsString {
     OsString::from_vec(bytes)
 }
 
-/// The data root for a host that was not told one: `/var/lib/flowhost` for
+/// The data root of a host without the setting: `/var/lib/flowhost` for
 /// root, else `$XDG_DATA_HOME/flowhost` or its default below the home directory.
 ///
 /// # Errors
@@ -173,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_throw_away_cluster_turns_durability_off() {
+    fn only_a_temporary_cluster_turns_durability_off() {
         let mut settings = Settings::new("/data");
         let has = |settings: &Settings, option: &str| {
             settings

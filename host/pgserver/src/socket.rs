@@ -54,8 +54,8 @@ fn fallback(data_dir: &Path, owner: &Owner) -> PathBuf {
     runtime_dir.unwrap_or_else(|| Path::new("/tmp").join(name))
 }
 
-/// Makes `dir` with mode 0700 for the server's user. An existing one is taken
-/// only if it is that already: in `/tmp` anybody could have made it first.
+/// Makes `dir` with mode 0700 for the server's user. An existing directory is used
+/// only if that user owns it: in `/tmp` any user could have made it first.
 fn make_private(dir: &Path, owner: &Owner) -> Result<(), Error> {
     match DirBuilder::new().mode(0o700).create(dir) {
         Ok(()) => owner.give(dir)?,
@@ -97,16 +97,6 @@ fn fnv1a(bytes: &[u8]) -> u64 {
 mod tests {
     use super::*;
 
-    fn me() -> Owner {
-        // SAFETY: both calls have no preconditions and cannot fail.
-        let (uid, gid) = unsafe { (libc::geteuid(), libc::getegid()) };
-        Owner {
-            uid,
-            gid,
-            dropped: false,
-        }
-    }
-
     #[test]
     fn the_longest_path_that_fits_is_exact() {
         let room = PATH_BYTES_MAX - "/.s.PGSQL.5432".len();
@@ -119,7 +109,7 @@ mod tests {
         let dir = tempfile::tempdir().expect("a directory");
         let link = dir.path().join("run");
         std::os::unix::fs::symlink("/tmp", &link).expect("a link");
-        let refused = make_private(&link, &me()).expect_err("a link");
+        let refused = make_private(&link, &Owner::current()).expect_err("a link");
         assert!(matches!(refused, Error::SocketDir { .. }), "{refused}");
     }
 
@@ -129,7 +119,7 @@ mod tests {
         let run = dir.path().join("run");
         fs::create_dir(&run).expect("a directory");
         fs::set_permissions(&run, Permissions::from_mode(0o777)).expect("chmod");
-        make_private(&run, &me()).expect("ours");
+        make_private(&run, &Owner::current()).expect("ours");
         assert_eq!(fs::metadata(&run).expect("exists").mode() & 0o777, 0o700);
     }
 

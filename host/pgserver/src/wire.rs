@@ -24,27 +24,27 @@ pub enum WireError {
     /// The socket failed or was closed.
     #[error("the connection to Postgres failed: {0}")]
     Io(#[from] io::Error),
-    /// The server refused or failed.
+    /// The server answered with an error.
     #[error("Postgres says: {message} (SQLSTATE {sqlstate})")]
     Refused {
-        /// The five-character code.
+        /// The error code: five characters.
         sqlstate: String,
-        /// The primary message.
+        /// The primary message of the error.
         message: String,
     },
-    /// The server said something this client does not understand.
+    /// The server sent a message that this client does not expect.
     #[error("Postgres sent something unexpected: {0}")]
     Unexpected(String),
 }
 
-/// An open connection.
+/// An open connection to the server.
 #[derive(Debug)]
 pub struct Connection {
     stream: UnixStream,
 }
 
 impl Connection {
-    /// Connects and waits until the server is ready for a query. `patience`
+    /// Connects and waits until the server is ready for a query. `timeout`
     /// bounds every single read and write from here on.
     ///
     /// # Errors
@@ -54,11 +54,11 @@ impl Connection {
         socket: &Path,
         user: &str,
         database: &str,
-        patience: Duration,
+        timeout: Duration,
     ) -> Result<Self, WireError> {
         let stream = UnixStream::connect(socket)?;
-        stream.set_read_timeout(Some(patience))?;
-        stream.set_write_timeout(Some(patience))?;
+        stream.set_read_timeout(Some(timeout))?;
+        stream.set_write_timeout(Some(timeout))?;
         let mut body = 196_608_u32.to_be_bytes().to_vec();
         for text in [
             "user",

@@ -2,7 +2,7 @@
 //! host, and of both at once.
 
 use crate::scratch::{
-    Scratch, ask, kill_hard, lives, postmaster_pid, throw_away, try_connect, wait_for_restart,
+    Scratch, ask, kill_hard, is_alive, postmaster_pid, temporary, try_connect, wait_for_restart,
     wait_until,
 };
 use pgserver::{Error, Settings, start};
@@ -35,7 +35,7 @@ fn a_killed_server_is_restarted_with_its_data() {
 #[test]
 fn a_busy_backend_does_not_hold_up_the_restart() {
     let scratch = Scratch::new();
-    let cluster = start(throw_away(scratch.data_dir())).expect("a start");
+    let cluster = start(temporary(scratch.data_dir())).expect("a start");
     let mut busy = try_connect(cluster.socket_dir()).expect("a connection");
     let rows = busy.query("SELECT pg_backend_pid()").expect("a pid");
     let backend = rows[0][0]
@@ -51,7 +51,7 @@ fn a_busy_backend_does_not_hold_up_the_restart() {
     });
     kill_hard(postmaster_pid(cluster.data_dir()));
     wait_for_restart(&cluster, 1);
-    assert!(!lives(backend));
+    assert!(!is_alive(backend));
     computing
         .join()
         .expect("no panic")
@@ -61,7 +61,7 @@ fn a_busy_backend_does_not_hold_up_the_restart() {
 #[test]
 fn a_server_that_cannot_come_back_says_why_and_is_tried_until_it_can() {
     let scratch = Scratch::new();
-    let cluster = start(throw_away(scratch.data_dir())).expect("a start");
+    let cluster = start(temporary(scratch.data_dir())).expect("a start");
     let control = cluster.data_dir().join("pg/global/pg_control");
     let aside = cluster.data_dir().join("pg_control");
     fs::rename(&control, &aside).expect("damaged");
@@ -82,7 +82,7 @@ fn the_server_ends_with_a_killed_host_and_the_next_start_is_clean() {
     let mut host = Host::start(&scratch.data_dir());
     let server = postmaster_pid(&scratch.data_dir());
     host.kill();
-    wait_until("the server has followed its host", || !lives(server));
+    wait_until("the server has followed its host", || !is_alive(server));
 
     let cluster = start(Settings::new(scratch.data_dir())).expect("a start");
     assert_eq!(
@@ -131,11 +131,11 @@ fn host_and_server_killed_together_leave_the_data_and_no_process() {
     host.freeze();
     kill_hard(server);
     host.kill();
-    wait_until("the server is gone", || !lives(server));
-    assert!(lives(backend), "the case to be tested");
+    wait_until("the server is gone", || !is_alive(server));
+    assert!(is_alive(backend), "the case to be tested");
 
     let cluster = start(Settings::new(scratch.data_dir())).expect("a start");
-    assert!(!lives(backend));
+    assert!(!is_alive(backend));
     assert_eq!(
         ask(&cluster, "SELECT answer FROM kept").as_deref(),
         Some("42")

@@ -1,5 +1,5 @@
 //! The supervisor against a real, installed Postgres. As root the server runs
-//! as another user; as anybody else, as that user.
+//! as another user; as any other user, as that user.
 
 mod kill;
 mod place;

@@ -1,6 +1,6 @@
 //! Where the socket goes, and what the URL says about it.
 
-use crate::scratch::{Scratch, ask, throw_away, try_connect};
+use crate::scratch::{Scratch, ask, temporary, try_connect};
 use pgserver::start;
 use std::process::Command;
 
@@ -8,7 +8,7 @@ use std::process::Command;
 fn a_long_data_directory_gets_a_short_socket_directory() {
     let scratch = Scratch::new();
     let data_dir = scratch.path().join("long".repeat(30));
-    let cluster = start(throw_away(&data_dir)).expect("a start");
+    let cluster = start(temporary(&data_dir)).expect("a start");
     let socket_dir = cluster.socket_dir().to_owned();
     assert!(
         !socket_dir.starts_with(&data_dir),
@@ -18,7 +18,7 @@ fn a_long_data_directory_gets_a_short_socket_directory() {
     assert_eq!(ask(&cluster, "SELECT 1").as_deref(), Some("1"));
     cluster.stop().expect("a clean stop");
 
-    let again = start(throw_away(&data_dir)).expect("a warm start");
+    let again = start(temporary(&data_dir)).expect("a warm start");
     assert_eq!(again.socket_dir(), socket_dir, "the place is stable");
     drop(again);
     std::fs::remove_dir(&socket_dir).expect("a stopped server leaves it empty");
@@ -27,7 +27,7 @@ fn a_long_data_directory_gets_a_short_socket_directory() {
 #[test]
 fn a_data_directory_may_contain_spaces_and_quotes() {
     let scratch = Scratch::new();
-    let cluster = start(throw_away(scratch.path().join("a \"b\" & 'c'?"))).expect("a start");
+    let cluster = start(temporary(scratch.path().join("a \"b\" & 'c'?"))).expect("a start");
     assert!(cluster.socket_dir().starts_with(scratch.path()));
     try_connect(cluster.socket_dir()).expect("reachable");
     if let Ok(psql) = Command::new("psql")
@@ -52,7 +52,7 @@ fn a_data_directory_may_contain_spaces_and_quotes() {
 #[test]
 fn a_comma_in_the_data_directory_stays_out_of_the_url() {
     let scratch = Scratch::new();
-    let cluster = start(throw_away(scratch.path().join("a,b"))).expect("a start");
+    let cluster = start(temporary(scratch.path().join("a,b"))).expect("a start");
     let socket_dir = cluster.socket_dir().to_owned();
     assert!(
         !cluster.url("flowhost").contains("%2C"),

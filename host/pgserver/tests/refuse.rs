@@ -1,6 +1,6 @@
 //! What is refused, and whether the message tells a person what to do.
 
-use crate::scratch::{Scratch, throw_away};
+use crate::scratch::{Scratch, temporary};
 use pgserver::{Error, find, start};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -8,8 +8,8 @@ use std::os::unix::fs::PermissionsExt;
 #[test]
 fn a_second_host_is_told_who_runs_the_first() {
     let scratch = Scratch::new();
-    let first = start(throw_away(scratch.data_dir())).expect("the first");
-    let text = start(throw_away(scratch.data_dir()))
+    let first = start(temporary(scratch.data_dir())).expect("the first");
+    let text = start(temporary(scratch.data_dir()))
         .expect_err("the second")
         .to_string();
     assert!(
@@ -34,7 +34,7 @@ fn a_cluster_of_another_major_is_left_alone() {
         format!("{}\n", the_owner(&pgdata)),
     )
     .expect("write");
-    let refused = start(throw_away(scratch.data_dir())).expect_err("no server of major 14");
+    let refused = start(temporary(scratch.data_dir())).expect_err("no server of major 14");
     assert!(
         matches!(refused, Error::WrongMajor { needed: 14, .. }),
         "{refused}"
@@ -58,7 +58,7 @@ fn a_directory_that_is_no_cluster_is_not_overwritten() {
         format!("{}\n", the_owner(&pgdata)),
     )
     .expect("write");
-    let refused = start(throw_away(scratch.data_dir())).expect_err("not a cluster");
+    let refused = start(temporary(scratch.data_dir())).expect_err("not a cluster");
     assert!(matches!(refused, Error::NotACluster { .. }), "{refused}");
     assert!(pgdata.join("thesis.txt").exists());
 }
@@ -66,7 +66,7 @@ fn a_directory_that_is_no_cluster_is_not_overwritten() {
 #[test]
 fn an_explicit_directory_without_a_server_is_named_with_the_reason_and_a_remedy() {
     let scratch = Scratch::new();
-    let mut settings = throw_away(scratch.data_dir());
+    let mut settings = temporary(scratch.data_dir());
     settings.bin_dir = Some(scratch.path().into());
     let text = find(&settings).expect_err("no server there").to_string();
     let place = scratch.path().to_string_lossy();
@@ -81,7 +81,7 @@ fn an_explicit_directory_without_a_server_is_named_with_the_reason_and_a_remedy(
 #[test]
 fn a_server_in_the_cache_wins_over_an_installed_one() {
     let scratch = Scratch::new();
-    let installed = find(&throw_away(scratch.data_dir())).expect("an installed server");
+    let installed = find(&temporary(scratch.data_dir())).expect("an installed server");
     let bin_dir = scratch.path().join("pg/any-name/bin");
     fs::create_dir_all(&bin_dir).expect("a directory");
     for program in ["postgres", "initdb"] {
@@ -90,7 +90,7 @@ fn a_server_in_the_cache_wins_over_an_installed_one() {
         fs::set_permissions(bin_dir.join(program), fs::Permissions::from_mode(0o755))
             .expect("chmod");
     }
-    let mut settings = throw_away(scratch.data_dir());
+    let mut settings = temporary(scratch.data_dir());
     settings.cache_dir = Some(scratch.path().into());
     let cached = find(&settings).expect("the cached server");
     assert_eq!(
@@ -100,15 +100,15 @@ fn a_server_in_the_cache_wins_over_an_installed_one() {
     assert_ne!(installed.bin_dir, cached.bin_dir);
 }
 
-/// Only root runs the server as somebody else; anybody else could not be
-/// refused this way, and gets a start instead.
+/// Only root runs the server as another user; a host of any other user has nothing to
+/// refuse, and starts.
 #[test]
 fn a_closed_directory_above_the_data_is_refused_to_the_servers_user() {
     let scratch = Scratch::new();
     let closed = scratch.path().join("closed");
     fs::create_dir(&closed).expect("a directory");
     fs::set_permissions(&closed, fs::Permissions::from_mode(0o700)).expect("chmod");
-    let started = start(throw_away(closed.join("data")));
+    let started = start(temporary(closed.join("data")));
     if i_am_root() {
         let text = started.expect_err("closed").to_string();
         assert!(
@@ -125,7 +125,7 @@ fn a_closed_directory_above_the_data_is_refused_to_the_servers_user() {
 #[test]
 fn an_option_the_server_rejects_is_quoted_from_its_log() {
     let scratch = Scratch::new();
-    let mut settings = throw_away(scratch.data_dir());
+    let mut settings = temporary(scratch.data_dir());
     settings.max_connections = 0;
     let text = start(settings).expect_err("out of range").to_string();
     assert!(text.contains("ended before it was ready"), "{text}");

@@ -29,7 +29,7 @@ impl Scratch {
 }
 
 /// Small, and without syncing: these servers are killed, the machine is not.
-pub fn throw_away(data_dir: impl Into<PathBuf>) -> Settings {
+pub fn temporary(data_dir: impl Into<PathBuf>) -> Settings {
     Settings {
         durable: false,
         shared_buffers_mb: 16,
@@ -69,7 +69,7 @@ pub fn kill_hard(pid: libc::pid_t) {
     );
 }
 
-pub fn lives(pid: libc::pid_t) -> bool {
+pub fn is_alive(pid: libc::pid_t) -> bool {
     // A zombie, which only its parent can remove, does not live.
     std::fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| {
         !stat

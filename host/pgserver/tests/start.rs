@@ -1,6 +1,6 @@
 //! Starting: the first time, again, and after an interrupted first time.
 
-use crate::scratch::{Scratch, ask, lives, postmaster_pid, throw_away, try_connect, wait_until};
+use crate::scratch::{Scratch, ask, is_alive, postmaster_pid, temporary, try_connect, wait_until};
 use pgserver::{Settings, start};
 use std::fs;
 use std::os::unix::fs::{MetadataExt, chown};
@@ -66,7 +66,7 @@ fn a_new_cluster_is_durable_private_and_keeps_its_data() {
 #[test]
 fn a_throw_away_cluster_does_not_sync() {
     let scratch = Scratch::new();
-    let cluster = start(throw_away(scratch.data_dir())).expect("a start");
+    let cluster = start(temporary(scratch.data_dir())).expect("a start");
     for setting in ["fsync", "synchronous_commit", "full_page_writes"] {
         assert_eq!(
             ask(&cluster, &format!("SHOW {setting}")).as_deref(),
@@ -79,7 +79,7 @@ fn a_throw_away_cluster_does_not_sync() {
 #[test]
 fn a_dropped_cluster_is_stopped() {
     let scratch = Scratch::new();
-    let cluster = start(throw_away(scratch.data_dir())).expect("a start");
+    let cluster = start(temporary(scratch.data_dir())).expect("a start");
     let socket_dir = cluster.socket_dir().to_owned();
     let _idle = try_connect(&socket_dir).expect("connected, and not waited for");
     drop(cluster);
@@ -93,7 +93,7 @@ fn a_half_made_cluster_is_removed_and_made_again() {
     let leftover = scratch.data_dir().join("pg.tmp");
     fs::create_dir_all(leftover.join("base")).expect("a directory");
     fs::write(leftover.join("PG_VERSION"), "15\n").expect("write");
-    let cluster = start(throw_away(scratch.data_dir())).expect("a start");
+    let cluster = start(temporary(scratch.data_dir())).expect("a start");
     assert!(!leftover.exists());
     assert_eq!(ask(&cluster, "SELECT 1").as_deref(), Some("1"));
 }
@@ -126,7 +126,7 @@ fn a_setting_of_the_database_cannot_undo_durability() {
 #[test]
 fn ctrl_c_does_not_reach_the_server() {
     let scratch = Scratch::new();
-    let _cluster = start(throw_away(scratch.data_dir())).expect("a start");
+    let _cluster = start(temporary(scratch.data_dir())).expect("a start");
     let server = postmaster_pid(&scratch.data_dir());
     // SAFETY: getpgid and getpgrp touch no memory.
     let (theirs, ours) = unsafe { (libc::getpgid(server), libc::getpgrp()) };
@@ -139,7 +139,7 @@ fn ctrl_c_does_not_reach_the_server() {
 #[test]
 fn a_pid_file_that_names_an_unrelated_process_does_not_prevent_a_start() {
     let scratch = Scratch::new();
-    let cluster = start(throw_away(scratch.data_dir())).expect("a start");
+    let cluster = start(temporary(scratch.data_dir())).expect("a start");
     let pid_file = scratch.data_dir().join("pg/postmaster.pid");
     let text = fs::read_to_string(&pid_file).expect("a running server");
     let owner = fs::metadata(&pid_file).expect("exists");
@@ -154,9 +154,9 @@ fn a_pid_file_that_names_an_unrelated_process_does_not_prevent_a_start() {
     let (_, rest) = text.split_once('\n').expect("several lines");
     fs::write(&pid_file, format!("{}\n{rest}", unrelated.id())).expect("write");
     chown(&pid_file, Some(owner.uid()), Some(owner.gid())).expect("chown");
-    let cluster = start(throw_away(scratch.data_dir())).expect("a start");
+    let cluster = start(temporary(scratch.data_dir())).expect("a start");
     assert_eq!(ask(&cluster, "SELECT 1").as_deref(), Some("1"));
-    assert!(lives(unrelated.id() as libc::pid_t), "it was left alone");
+    assert!(is_alive(unrelated.id() as libc::pid_t), "it was left alone");
     drop(unrelated.stdin.take());
     unrelated.wait().expect("cat ends at the end of its input");
 }

@@ -1,13 +1,12 @@
 //! One run of the `postgres` program: spawned, then waited for until it serves.
 
-use crate::child;
+use super::Log;
+use crate::binaries::Binaries;
 use crate::error::{Error, doing};
-use crate::find::Binaries;
-use crate::log::Log;
 use crate::owner::Owner;
+use crate::process;
 use crate::settings::{Settings, USER};
 use crate::socket;
-use crate::sweep;
 use crate::wire::{Connection, WireError};
 use std::io;
 use std::path::PathBuf;
@@ -39,7 +38,7 @@ pub(crate) struct Server {
     pub log_from: u64,
 }
 
-/// What a server that was asked whether it serves had to say.
+/// The answer of a server that was asked whether it serves.
 #[derive(Debug)]
 pub(crate) enum Readiness {
     Serving,
@@ -53,7 +52,7 @@ impl Launcher {
     /// Spawns the server. The kernel stops it when the calling thread ends.
     ///
     /// The caller has swept: no process works in the cluster. So if the pid in
-    /// `postmaster.pid` exists, it is a zombie that nobody reaps or, after a
+    /// `postmaster.pid` exists, it is a zombie that is never reaped or, after a
     /// reboot or in a new container, an unrelated process; either makes Postgres
     /// refuse to start. `PG_GRANDPARENT_PID`, by which `pg_ctl` has Postgres
     /// disregard the shell that started it, has it disregard that pid. Its check
@@ -62,8 +61,8 @@ impl Launcher {
         let program = self.binaries.program("postgres");
         let (log, log_from) = self.log.open()?;
         let log_again = log.try_clone().map_err(doing("open", &self.log.path))?;
-        let mut command = child::command(&program, &self.owner, Some(libc::SIGINT));
-        if let Some(pid) = sweep::postmaster_pid(&self.settings.pgdata()) {
+        let mut command = process::command(&program, &self.owner, Some(libc::SIGINT));
+        if let Some(pid) = process::postmaster_pid(&self.settings.pgdata()) {
             command.env("PG_GRANDPARENT_PID", pid.to_string());
         }
         let child = command
@@ -140,7 +139,7 @@ impl Server {
             let options = libc::WEXITED | libc::WNOWAIT | flags;
             match libc::waitid(libc::P_PID, self.child.id(), &mut info, options) {
                 0 => info.si_pid() != 0,
-                // No such child: somebody in the host reaped it for us.
+                // No such child: another part of the host reaped it.
                 _ => io::Error::last_os_error().raw_os_error() == Some(libc::ECHILD),
             }
         }

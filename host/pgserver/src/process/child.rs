@@ -1,5 +1,5 @@
-//! How a program of the Postgres installation is run: as the server's user,
-//! apart from the host's terminal, and not outliving the host.
+//! How a program of the Postgres installation is run: as the server's user, in a
+//! process group of its own, and ended with the host.
 
 use crate::owner::Owner;
 use std::io;
@@ -10,8 +10,8 @@ use std::process::{Command, Stdio};
 /// Prepares a program to run as `owner` with an empty environment.
 ///
 /// When `on_parent_death` is given, the kernel sends that signal to the program
-/// when the *thread* that spawned it ends, so whoever spawns a server must not
-/// let its thread end. (Linux; elsewhere the sweep at the next start does it.)
+/// when the *thread* that spawned it ends, so a server is spawned from a thread that
+/// does not end before it. (Linux; elsewhere the sweep at the next start ends it.)
 pub(crate) fn command(
     program: &Path,
     owner: &Owner,

@@ -1,4 +1,4 @@
-//! Lists the processes which work in a directory.
+//! Lists the processes whose working directory is a given one.
 
 use crate::error::{Error, doing};
 use crate::owner::Owner;
@@ -53,7 +53,7 @@ fn asked_as_owner(
     const SCRIPT: &str = r#"dir=$1; shift; for pid; do
         [ "$(readlink "/proc/$pid/cwd")" = "$dir" ] && echo "$pid"; done; true"#;
     let shell = Path::new("/bin/sh");
-    let output = crate::child::command(shell, owner, None)
+    let output = super::command(shell, owner, None)
         .args(["-c", SCRIPT, "sh"])
         .arg(dir)
         .args(pids.iter().map(ToString::to_string))
@@ -63,11 +63,11 @@ fn asked_as_owner(
     Ok(text.lines().filter_map(|line| line.parse().ok()).collect())
 }
 
-/// Elsewhere only the postmaster can be recognised, by its `-D` argument; its
+/// Elsewhere only the postmaster can be recognized, by its `-D` argument; its
 /// backends end with it.
 #[cfg(not(target_os = "linux"))]
 pub(crate) fn in_dir(dir: &Path, _owner: &Owner) -> Result<Vec<libc::pid_t>, Error> {
-    let Some(pid) = crate::sweep::postmaster_pid(dir) else {
+    let Some(pid) = super::postmaster_pid(dir) else {
         return Ok(Vec::new());
     };
     let ps = Path::new("/bin/ps");
@@ -89,13 +89,7 @@ mod tests {
     fn a_process_is_found_by_its_working_directory_while_it_lives() {
         let dir = tempfile::tempdir().expect("a directory");
         let path = fs::canonicalize(dir.path()).expect("exists");
-        // SAFETY: both calls have no preconditions and cannot fail.
-        let (uid, gid) = unsafe { (libc::geteuid(), libc::getegid()) };
-        let me = Owner {
-            uid,
-            gid,
-            dropped: false,
-        };
+        let me = Owner::current();
         let mut child = Command::new("cat")
             .current_dir(&path)
             .stdin(Stdio::piped())

@@ -7,7 +7,7 @@ use std::io::{Read, Seek, SeekFrom};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-/// A log longer than this is put aside when the server starts.
+/// A log longer than this is renamed when the server starts.
 const ROTATE_BYTES: u64 = 16 << 20;
 
 /// How much of the end is read to quote from, and how many lines are quoted.
@@ -21,9 +21,9 @@ pub(crate) struct Log {
 }
 
 impl Log {
-    /// Opens the log for appending, putting an overlong one aside as
-    /// `postgres.log.1`. Returns it with its length, from which on the lines
-    /// belong to the new run.
+    /// Opens the log for appending; a log that is too long is renamed to
+    /// `postgres.log.1` first. Returns it with its length, where the lines of the new
+    /// run begin.
     pub fn open(&self) -> Result<(File, u64), Error> {
         let length = fs::metadata(&self.path).map_or(0, |meta| meta.len());
         if length > ROTATE_BYTES {
@@ -64,7 +64,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_overlong_log_is_put_aside() {
+    fn a_log_that_is_too_long_is_renamed() {
         let dir = tempfile::tempdir().expect("a directory");
         let log = Log {
             path: dir.path().join("postgres.log"),

@@ -1,14 +1,14 @@
-//! What the supervising thread shares with the handle on it.
+//! The state that the supervising thread shares with its handle.
 //!
 //! There is one lock, around [`State`]. It is held while a process is spawned,
 //! signalled or reaped, so a signal never reaches a pid that has been reused,
 //! and no server is spawned after a stop was asked for.
 
-use crate::server::Launcher;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use super::Launcher;
+use parking_lot::{Condvar, Mutex, MutexGuard};
 use std::time::Duration;
 
-/// The server's plan and state, and word of its changes.
+/// How to launch the server, its state, and a notification of changes.
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub launcher: Launcher,
@@ -26,14 +26,14 @@ pub(crate) struct State {
     pub restarts: u64,
 }
 
-/// Where the server is, as drawn in `supervisor`.
+/// The phase of the server, as drawn in `supervisor`.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Phase {
     Starting,
     Serving,
     Restarting,
     Stopped,
-    /// Restarting in vain; holds the failures and the last lines of the log.
+    /// Restarting, after this many failures in a row, with the last lines of the log.
     Failing(u32, String),
 }
 
@@ -52,8 +52,7 @@ impl Shared {
     }
 
     pub fn lock(&self) -> MutexGuard<'_, State> {
-        // The state is valid between any two of its assignments.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 
     /// Signals the server, if there is one.
@@ -64,13 +63,23 @@ impl Shared {
         }
     }
 
-    /// Waits until the thread is done; false when it is not after `patience`.
-    pub fn wait_for_the_end(&self, patience: Duration) -> bool {
-        let (state, _) = self
-            .changed
-            .wait_timeout_while(self.lock(), patience, |state| state.phase != Phase::Stopped)
-            .unwrap_or_else(PoisonError::into_inner);
-        state.phase == Phase::Stopped
+    /// Waits until the thread has ended; false if it has not after `timeout`.
+    pub fn wait_for_the_end(&self, timeout: Duration) -> bool {
+        self.wait_while(timeout, |state| state.phase != Phase::Stopped)
+            .phase
+            == Phase::Stopped
+    }
+
+    /// Waits until the condition is false, or for `timeout`.
+    pub fn wait_while(
+        &self,
+        timeout: Duration,
+        condition: impl Fn(&State) -> bool,
+    ) -> MutexGuard<'_, State> {
+        let mut state = self.lock();
+        self.changed
+            .wait_while_for(&mut state, |state| condition(state), timeout);
+        state
     }
 
     pub fn enter(&self, phase: Phase) {

@@ -1,4 +1,4 @@
-//! Ends processes of a cluster that nobody supervises any more.
+//! Ends processes of a cluster that no host supervises any more.
 //!
 //! A backend busy computing does not notice that its postmaster was killed, and
 //! while it lives the next server refuses to start ("pre-existing shared memory
@@ -9,9 +9,9 @@
 //! `postmaster.pid` is never removed: Postgres uses it to find shared memory that
 //! is still in use.
 
+use super::list::in_dir;
 use crate::error::{Error, doing};
 use crate::owner::Owner;
-use crate::processes;
 use std::fs;
 use std::io;
 use std::path::Path;
@@ -25,10 +25,10 @@ const QUIT_GRACE: Duration = Duration::from_secs(1);
 /// How long the kernel gets to reap what was killed.
 const KILL_GRACE: Duration = Duration::from_secs(10);
 
-/// Ends what a previous host left behind. An orphaned postmaster is on its way
-/// out already or can be asked to; that spares the next start a recovery.
-pub(crate) fn abandoned(pgdata: &Path, owner: &Owner) -> Result<(), Error> {
-    let orphans = processes::in_dir(pgdata, owner)?;
+/// Ends the processes of a previous host. An orphaned postmaster is asked to shut
+/// down first, since a clean shutdown spares the next start a recovery.
+pub(crate) fn end_abandoned(pgdata: &Path, owner: &Owner) -> Result<(), Error> {
+    let orphans = in_dir(pgdata, owner)?;
     if let Some(postmaster) = postmaster_pid(pgdata).filter(|pid| orphans.contains(pid)) {
         tracing::warn!(
             postmaster,
@@ -37,14 +37,14 @@ pub(crate) fn abandoned(pgdata: &Path, owner: &Owner) -> Result<(), Error> {
         signal(&[postmaster], libc::SIGINT);
         wait_until_gone(pgdata, owner, SHUTDOWN_GRACE)?;
     }
-    crashed(pgdata, owner)
+    end_orphans(pgdata, owner)
 }
 
-/// Ends what a dead postmaster left behind.
-pub(crate) fn crashed(pgdata: &Path, owner: &Owner) -> Result<(), Error> {
-    // The idle ones notice by themselves, within milliseconds.
+/// Ends the processes of a postmaster that has died.
+pub(crate) fn end_orphans(pgdata: &Path, owner: &Owner) -> Result<(), Error> {
+    // Idle backends notice by themselves, within milliseconds.
     for (number, grace) in [(libc::SIGQUIT, QUIT_GRACE), (libc::SIGKILL, KILL_GRACE)] {
-        let orphans = processes::in_dir(pgdata, owner)?;
+        let orphans = in_dir(pgdata, owner)?;
         if orphans.is_empty() {
             return Ok(());
         }
@@ -58,7 +58,7 @@ pub(crate) fn crashed(pgdata: &Path, owner: &Owner) -> Result<(), Error> {
             return Ok(());
         }
     }
-    let survivors = processes::in_dir(pgdata, owner)?;
+    let survivors = in_dir(pgdata, owner)?;
     Err(doing("end the processes in", pgdata)(io::Error::other(
         format!("{survivors:?} survive SIGKILL"),
     )))
@@ -73,7 +73,7 @@ pub(crate) fn postmaster_pid(pgdata: &Path) -> Option<libc::pid_t> {
 fn signal(pids: &[libc::pid_t], number: libc::c_int) {
     for &pid in pids {
         // SAFETY: kill touches no memory. A process that has ended since it was
-        // listed is no error.
+        // listed is not an error.
         unsafe { libc::kill(pid, number) };
     }
 }
@@ -81,7 +81,7 @@ fn signal(pids: &[libc::pid_t], number: libc::c_int) {
 fn wait_until_gone(pgdata: &Path, owner: &Owner, grace: Duration) -> Result<bool, Error> {
     let deadline = Instant::now() + grace;
     loop {
-        if processes::in_dir(pgdata, owner)?.is_empty() {
+        if in_dir(pgdata, owner)?.is_empty() {
             return Ok(true);
         }
         if Instant::now() > deadline {

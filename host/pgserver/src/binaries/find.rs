@@ -3,14 +3,14 @@
 //! Order: the explicit setting (and then nothing else), the cache, `pg_config`
 //! and `PATH`, then where distributions put it. A directory counts only if both
 //! `postgres --version` and `initdb --version` run, as the user the server will
-//! run as, and agree: `pg_config` comes with the client library and may name a
+//! run as, and print the same version: `pg_config` comes with the client library and may name a
 //! directory without a server. An existing cluster narrows the choice to its
 //! own major version.
 
-use crate::child;
+use super::places::{self, Place};
 use crate::error::{Error, Tried, doing};
 use crate::owner::Owner;
-use crate::places::{self, Place};
+use crate::process;
 use crate::settings::Settings;
 use std::fs;
 use std::io;
@@ -25,9 +25,9 @@ const MAJORS: RangeInclusive<u32> = 15..=18;
 pub struct Binaries {
     /// The directory with `postgres` and `initdb`.
     pub bin_dir: PathBuf,
-    /// For example 18.
+    /// The major version, for example 18.
     pub version_major: u32,
-    /// For example `18.4`.
+    /// The full version, for example `18.4`.
     pub version: String,
 }
 
@@ -43,7 +43,7 @@ impl Binaries {
 /// # Errors
 /// [`Error::NotFound`] with every place tried, or [`Error::WrongMajor`] when a
 /// server exists but not one for the existing cluster. [`Error::WrongOwner`]
-/// when that cluster is somebody else's.
+/// when that cluster belongs to another user.
 pub fn find(settings: &Settings) -> Result<Binaries, Error> {
     let owner = Owner::choose(&settings.data_dir)?;
     let pgdata = settings.pgdata();
@@ -110,7 +110,7 @@ fn choose(places: Vec<Place>, owner: &Owner, needed: Option<u32>) -> Result<Bina
     Err(rejected)
 }
 
-/// Runs both programs of a directory; the error says why it does not count.
+/// Runs both programs of a directory; the error says why it is rejected.
 fn inspect(dir: &Path, owner: &Owner) -> Result<Binaries, String> {
     let bin_dir = fs::canonicalize(dir).map_err(|error| error.to_string())?;
     owner
@@ -131,7 +131,7 @@ fn inspect(dir: &Path, owner: &Owner) -> Result<Binaries, String> {
 
 fn version_of(program: &Path, owner: &Owner) -> Result<String, String> {
     let name = program.file_name().unwrap_or_default().to_string_lossy();
-    let output = child::command(program, owner, None)
+    let output = process::command(program, owner, None)
         .arg("--version")
         .output()
         .map_err(|error| format!("{name} does not run: {error}"))?;
@@ -160,16 +160,6 @@ mod tests {
     use super::*;
     use std::os::unix::fs::PermissionsExt;
 
-    fn me() -> Owner {
-        // SAFETY: both calls have no preconditions and cannot fail.
-        let (uid, gid) = unsafe { (libc::geteuid(), libc::getegid()) };
-        Owner {
-            uid,
-            gid,
-            dropped: false,
-        }
-    }
-
     /// Writes a program that prints a version, as the real ones do.
     fn fake(dir: &Path, program: &str, version: &str) {
         let path = dir.join(program);
@@ -190,7 +180,7 @@ mod tests {
     }
 
     fn reasons(places: Vec<Place>, needed: Option<u32>) -> Vec<String> {
-        let rejected = choose(places, &me(), needed).expect_err("nothing counts");
+        let rejected = choose(places, &Owner::current(), needed).expect_err("nothing counts");
         rejected.tried.into_iter().map(|tried| tried.why).collect()
     }
 
@@ -222,8 +212,8 @@ mod tests {
         assert_eq!(whys[2], "postgres is 17.2 but initdb is 16.1");
         assert_eq!(whys[3], "is Postgres 9.6, which is not supported");
 
-        let binaries =
-            choose(vec![place(&empty), place(&good)], &me(), None).expect("the good one");
+        let binaries = choose(vec![place(&empty), place(&good)], &Owner::current(), None)
+            .expect("the good one");
         assert_eq!(
             (binaries.version_major, binaries.version.as_str()),
             (18, "18beta1")
@@ -239,7 +229,7 @@ mod tests {
             fake(&dir.path().join(name), "initdb", version);
         }
         let both = vec![place(&dir.path().join("a")), place(&dir.path().join("b"))];
-        let chosen = choose(both.clone(), &me(), Some(16)).expect("16 is there");
+        let chosen = choose(both.clone(), &Owner::current(), Some(16)).expect("16 is there");
         assert_eq!(chosen.version, "16.14");
         assert_eq!(
             reasons(both, Some(17))[0],

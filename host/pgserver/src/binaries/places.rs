@@ -1,12 +1,12 @@
-//! Where a Postgres server may be installed, best place first.
+//! Where a Postgres server may be installed, in the order of preference.
 
-use crate::find::major_of;
+use super::find::major_of;
 use crate::settings::Settings;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// A directory to look at, or a rule that led to none.
+/// A directory to inspect, or a rule that found none.
 #[derive(Clone, Debug)]
 pub(crate) struct Place {
     pub rule: &'static str,
@@ -31,7 +31,7 @@ const INSTALLED: [&str; 9] = [
 /// Lists the places for these settings in the order they are to be tried.
 pub(crate) fn of(settings: &Settings) -> Vec<Place> {
     if let Some(bin_dir) = &settings.bin_dir {
-        // Falling back to another server than the one asked for would surprise.
+        // A setting is a decision: another server would not be what it asks for.
         return vec![Place {
             rule: "explicit setting",
             place: bin_dir.clone(),
@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn without_one_every_rule_is_listed_even_if_it_led_nowhere() {
+    fn without_one_every_rule_is_listed_even_if_it_found_nothing() {
         let mut settings = Settings::new("/data");
         settings.cache_dir = Some("/nonexistent".into());
         let places = of(&settings);

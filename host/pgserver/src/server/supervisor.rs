@@ -12,12 +12,15 @@
 //! spawning *thread* ends. A failure is a run that ended within
 //! [`SETTLED_AFTER`] of serving, or never served.
 
+use super::Launcher;
+use super::launch::{Readiness, Server};
+use super::shared::{Phase, Shared};
 use crate::error::Error;
-use crate::server::{Launcher, Readiness, Server};
-use crate::shared::{Phase, Shared};
-use crate::sweep;
+use crate::process;
+use backon::{BackoffBuilder, ExponentialBuilder};
+use std::iter;
+use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
-use std::sync::{Arc, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -26,13 +29,16 @@ const SETTLED_AFTER: Duration = Duration::from_secs(10);
 /// Failures in a row after which the server is reported as failing. It is tried
 /// again all the same: a disk that was full may have room again.
 const FAILURES_MAX: u32 = 6;
-/// The pause before a restart: none, then doubling from the first to the second.
+/// The pause before a restart: none at first, then doubling between these.
 const PAUSE_MIN: Duration = Duration::from_millis(100);
 const PAUSE_MAX: Duration = Duration::from_secs(5);
+/// The pause between two questions to a server that starts, doubling between these.
+const ASK_PAUSE_MIN: Duration = Duration::from_millis(5);
+const ASK_PAUSE_MAX: Duration = Duration::from_millis(50);
 /// How long a server may stay silent after it was spawned.
 const SILENT_MAX: Duration = Duration::from_secs(60);
-/// How long a server may say that it is starting up: it replays its log, and
-/// killing it would only make it begin again.
+/// How long a server may answer that it is starting up: it replays its log, and
+/// would begin again if it were killed.
 const BUSY_MAX: Duration = Duration::from_secs(600);
 /// The signals that stop a server, each with the time it is given. Fast: end
 /// the sessions, write a checkpoint. Immediate: recover at the next start.
@@ -101,20 +107,20 @@ impl Supervisor {
         self.shared.lock().stopping = true;
         self.shared.changed.notify_all();
         let mut waited = Duration::ZERO;
-        for (signal, patience) in STOPPING {
+        for (signal, timeout) in STOPPING {
             self.shared.signal(signal);
-            if self.shared.wait_for_the_end(patience) {
+            if self.shared.wait_for_the_end(timeout) {
                 break;
             }
-            waited += patience;
+            waited += timeout;
         }
         if waited == Duration::ZERO {
-            // It has said that it is done; joining only waits for its return.
+            // The thread has announced its end; joining only waits for its return.
             let _ = thread.join();
             return Ok(());
         }
         let launcher = self.launcher();
-        sweep::crashed(&launcher.settings.pgdata(), &launcher.owner)?;
+        process::end_orphans(&launcher.settings.pgdata(), &launcher.owner)?;
         Err(Error::StopForced {
             waited_s: waited.as_secs(),
         })
@@ -135,6 +141,7 @@ impl Shared {
         let _leaving = Leaving(self);
         let mut first = Some(first);
         let mut failures = 0;
+        let mut pauses = restart_pauses();
         loop {
             let (error, settled) = match self.launch() {
                 Ok(server) => {
@@ -154,7 +161,10 @@ impl Shared {
                 let _ = first.send(Err(error));
                 return;
             }
-            failures = if settled { 1 } else { failures + 1 };
+            if settled {
+                (failures, pauses) = (0, restart_pauses());
+            }
+            failures += 1;
             tracing::error!(%error, failures, "Postgres failed");
             self.enter(if failures < FAILURES_MAX {
                 Phase::Restarting
@@ -164,7 +174,9 @@ impl Shared {
             if let Err(error) = self.sweep() {
                 tracing::error!(%error, "leftover processes may keep Postgres from starting");
             }
-            if self.pause(failures) {
+            // Ends early when `stop` is called.
+            let pause = pauses.next().unwrap_or(PAUSE_MAX);
+            if self.wait_while(pause, |state| !state.stopping).stopping {
                 return;
             }
         }
@@ -185,23 +197,7 @@ impl Shared {
     }
 
     fn sweep(&self) -> Result<(), Error> {
-        sweep::crashed(&self.launcher.settings.pgdata(), &self.launcher.owner)
-    }
-
-    /// Waits before the next start; true when `stop` was asked for meanwhile.
-    fn pause(&self, failures: u32) -> bool {
-        let doublings = failures.saturating_sub(2);
-        let pause = match failures {
-            0 | 1 => Duration::ZERO,
-            _ => PAUSE_MIN
-                .saturating_mul(1 << doublings.min(16))
-                .min(PAUSE_MAX),
-        };
-        let (state, _) = self
-            .changed
-            .wait_timeout_while(self.lock(), pause, |state| !state.stopping)
-            .unwrap_or_else(PoisonError::into_inner);
-        state.stopping
+        process::end_orphans(&self.launcher.settings.pgdata(), &self.launcher.owner)
     }
 
     /// Spawns a server and returns it once it serves; ends it otherwise.
@@ -218,7 +214,7 @@ impl Shared {
         match self.wait_until_serving(&server) {
             Ok(()) => Ok(server),
             Err(error) if server.has_ended() => {
-                // How it ended says more than the connection it broke.
+                // The exit status says more than the broken connection.
                 let tail = self.launcher.log.tail(server.log_from);
                 let ended = self.ended(server, tail);
                 Err(if matches!(error, Error::Unsafe { .. }) {
@@ -236,36 +232,35 @@ impl Shared {
 
     fn wait_until_serving(&self, server: &Server) -> Result<(), Error> {
         let since = Instant::now();
-        let mut pause = Duration::from_millis(5);
+        // Slower each time, since every refused attempt is a line in the log.
+        let mut pauses = pauses(ASK_PAUSE_MIN, ASK_PAUSE_MAX);
         loop {
             let answer = self.launcher.ask()?;
             if server.has_ended() || self.lock().stopping {
                 return Err(Error::Stopped);
             }
-            let (patience, last) = match answer {
+            let (timeout, last) = match answer {
                 Readiness::Serving => return Ok(()),
                 Readiness::Silent(last) => (SILENT_MAX, last),
                 Readiness::Busy(last) => (BUSY_MAX, last),
             };
-            if since.elapsed() > patience {
+            if since.elapsed() > timeout {
                 return Err(Error::NotReady {
-                    waited_s: patience.as_secs(),
+                    waited_s: timeout.as_secs(),
                     last: last.to_string(),
                     log: self.launcher.log.path.clone(),
                     tail: self.launcher.log.tail(server.log_from),
                 });
             }
-            thread::sleep(pause);
-            // Every refused attempt is a line in the server's log.
-            pause = (pause * 2).min(Duration::from_millis(50));
+            thread::sleep(pauses.next().unwrap_or(ASK_PAUSE_MAX));
         }
     }
 
     /// Stops a server that will not be used.
     fn end(&self, server: Server) {
-        for (signal, patience) in STOPPING {
+        for (signal, timeout) in STOPPING {
             self.signal(signal);
-            let deadline = Instant::now() + patience;
+            let deadline = Instant::now() + timeout;
             while !server.has_ended() && Instant::now() < deadline {
                 thread::sleep(Duration::from_millis(10));
             }
@@ -284,6 +279,20 @@ impl Shared {
             tail,
         }
     }
+}
+
+/// The pauses before restarts in a row.
+fn restart_pauses() -> impl Iterator<Item = Duration> {
+    iter::once(Duration::ZERO).chain(pauses(PAUSE_MIN, PAUSE_MAX))
+}
+
+/// Pauses that double from `min` to `max`, without end.
+fn pauses(min: Duration, max: Duration) -> impl Iterator<Item = Duration> {
+    ExponentialBuilder::new()
+        .with_min_delay(min)
+        .with_max_delay(max)
+        .without_max_times()
+        .build()
 }
 
 /// Marks the end of the thread, even by a panic.
