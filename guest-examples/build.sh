@@ -2,8 +2,8 @@
 # Builds every guest example into out/<name>.wasm, the hostile ones into
 # out/hostile/<name>.wasm, and prints their sizes.
 #
-# What is up to date is not built again. What is missing is installed by its
-# usual tool, and a line says so: the compile target by rustup, Node.js and
+# Nothing that is up to date is built again. Missing tools are installed by their
+# usual installers, and a line says so: the compile target by rustup, Node.js and
 # Python by apt-get, the JavaScript packages by npm.
 set -eu
 
@@ -25,8 +25,8 @@ die() {
     exit 1
 }
 
-# Copies a component only when it changed, so that whoever watches out/ by
-# time stamp sees what is new, and in one step, so that nobody reads half a file.
+# Copies a component only when it changed, so that time stamps in out/ tell what is
+# new, and in one step, so that no reader sees half a file.
 publish() {
     cmp -s "$1" "$2" && return
     cp "$1" "$2.new"
@@ -39,8 +39,8 @@ size() {
 
 build_rust() {
     command -v cargo >/dev/null || die "cargo is missing: install Rust through rustup"
-    # Only rustup can tell what is installed; a toolchain that came another way
-    # is trusted to have the target, and cargo says so if it has not.
+    # Only rustup can list what is installed; any other toolchain is trusted to have
+    # the target, and cargo says so if it has not.
     if command -v rustup >/dev/null && ! rustup target list --installed | grep -qx "$TARGET"; then
         say "installing the compile target $TARGET"
         rustup target add "$TARGET"

