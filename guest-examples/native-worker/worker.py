@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""A worker that is no component: claims executions over HTTP and runs them here.
+"""A native worker: claims executions over HTTP and runs them in this process.
 
 Needs Python 3.9 or newer and nothing else. With the host of `make run` up:
 
@@ -39,15 +39,15 @@ from collections import Counter
 LEASE_TTL_MS = 30_000
 LIVENESS_TTL_MS = 30_000
 WAIT_MS = 20_000
-# Longest to keep trying to say how an attempt ended: afterwards its lease has
-# lapsed and somebody else runs it.
+# How long to repeat the report of an attempt's end: after that its lease has
+# expired and another worker runs it.
 REPORT_S = LEASE_TTL_MS / 1000
-# How long attempts may go on once the worker was asked to end.
+# How long attempts may continue once the worker was asked to end.
 GRACE_S = 20
 
 
 class Failed(Exception):
-    """The attempt failed, and why; by default another would fail as well."""
+    """The attempt failed, and why; by default it is not retried."""
 
     def __init__(self, code, message, failure_class="permanent"):
         super().__init__(message)
@@ -96,7 +96,7 @@ class Host:
                 text = answer.read()
         except urllib.error.HTTPError as error:
             text = error.read()
-            # What the host is to blame for passes, or another host does better.
+            # A fault of the host passes, or another host answers.
             if error.code >= 500 or error.code == 429:
                 raise Unavailable(str(error), retry_after(error.headers)) from error
             try:
@@ -120,7 +120,7 @@ class Task:
         self.id, self.kind, self.lease = claimed["id"], claimed["kind"], claimed["lease"]
         self.content_type = claimed["content_type"]
         self.data = base64.b64decode(claimed["input_base64"])
-        # What to go on with, if the execution waited before.
+        # How the last suspension ended, if there was one.
         self.resumption = claimed.get("resumption")
         self.lost = threading.Event()
 
@@ -131,8 +131,8 @@ class Task:
             raise Failed("not_utf8", f"the input is no UTF-8 text: {error}") from error
 
     def progress(self, percent, message=None):
-        """Says how far the attempt is. Long handlers also look at `lost` now and
-        then, and stop when it is set: somebody else runs the execution."""
+        """Publishes the progress. Long handlers also check `lost` now and then, and
+        stop when it is set: another worker runs the execution."""
         body = {"lease": self.lease, "percent": percent, "message": message}
         try:
             self.host.post("/v1/leases/progress", body)
@@ -148,7 +148,7 @@ class Worker:
     def __init__(self, host, worker_id, handlers, lanes=(), capabilities=(), slots=2):
         self.host, self.worker_id, self.handlers = host, worker_id, handlers
         self.lanes, self.capabilities, self.slots = list(lanes), list(capabilities), slots
-        # A new process is a new instance: what an earlier one held is not its own.
+        # A new process is a new instance, without the leases of an earlier one.
         self.instance = f"{worker_id}-{socket.gethostname()[:40]}-{os.getpid()}-{secrets.token_hex(3)}"
         self.path = "/v1/workers/" + urllib.parse.quote(self.instance, safe="")
         self.stopping = threading.Event()
@@ -156,8 +156,8 @@ class Worker:
         self.tasks = {}
 
     def run(self):
-        """Works until asked to stop; then lets what runs finish for a while and
-        gives the rest back."""
+        """Works until asked to stop; then lets running attempts finish for a while
+        and returns the others to the queue."""
         self.register()
         threads = [threading.Thread(target=self.keep, daemon=True)]
         threads += [threading.Thread(target=self.work, daemon=True) for _ in range(self.slots)]
@@ -180,7 +180,7 @@ class Worker:
         self.stopping.set()
 
     def register(self):
-        """Says what this worker can do; waits for a host that does not answer."""
+        """Registers the worker; waits for a host that does not answer."""
         body = {
             "worker_id": self.worker_id,
             "worker_instance_id": self.instance,
@@ -197,15 +197,15 @@ class Worker:
                 say(f"no host at {self.host.url} ({error}); trying again in {pause:.1f} s")
 
     def keep(self):
-        """Renews the leases held and says that the worker lives, at a third of
-        their times to live: two may be missed."""
+        """Renews the leases and sends a heartbeat at a third of their times to live,
+        so that two may be missed."""
         while True:
             time.sleep(min(LEASE_TTL_MS, LIVENESS_TTL_MS) / 3000)
             try:
                 self.renew()
                 self.beat()
             except (Refused, Unavailable) as error:
-                say(f"not heard: {error}")
+                say(f"no heartbeat: {error}")
 
     def beat(self):
         try:
@@ -213,7 +213,7 @@ class Worker:
         except Refused as refused:
             if refused.code != "not_registered":
                 raise
-            # The host has not heard from this worker for too long.
+            # The last heartbeat was too long ago.
             self.register()
 
     def renew(self):
@@ -245,7 +245,7 @@ class Worker:
                     say(f"no claim: {error}; trying again in {error.after + pause:.1f} s")
                     self.stopping.wait(error.after)
                 except Refused as refused:
-                    # It would be refused again: this worker asks wrongly.
+                    # A repeat would be refused as well: the request is wrong.
                     say(f"claim refused, {refused.code}: {refused}")
                     return self.stop()
             else:
@@ -261,7 +261,7 @@ class Worker:
                 self.report(task, "release", {})
                 return
             outcome = self.report(task, *self.call(task))
-            # What came before satisfies the condition: this lease goes on.
+            # Signals received before satisfy the condition: the lease stays.
             while outcome and outcome["outcome"] == "already_satisfied":
                 task.resumption = outcome["resumption"]
                 outcome = self.report(task, *self.call(task))
@@ -270,7 +270,7 @@ class Worker:
                 self.tasks.pop(task.lease, None)
 
     def call(self, task):
-        """Calls the handler; returns what to say about the lease."""
+        """Calls the handler; returns how to end the lease."""
         try:
             return "complete", payload(self.handlers[task.kind](task))
         except Wait as wait:
@@ -290,7 +290,7 @@ class Worker:
             }
 
     def report(self, task, verb, body):
-        """Says how an attempt ended, and returns what became of it. Safe to repeat:
+        """Reports the end of an attempt, and returns the answer. Safe to repeat:
         under the same lease the same end is recorded once."""
         deadline = time.monotonic() + REPORT_S
         for pause in pauses():
@@ -312,7 +312,7 @@ class Worker:
 
 
 def retry_after(headers):
-    """Returns for how many seconds a host asks to be left alone, at most a minute."""
+    """Returns the seconds that a host asks to wait, at most a minute."""
     try:
         return min(max(float(headers.get("retry-after", "0")), 0.0), 60.0)
     except ValueError:
@@ -367,7 +367,7 @@ def csv_to_json(task):
 
 
 def sign_off(task):
-    """Waits until somebody approves or rejects a text."""
+    """Waits until a person approves or rejects a text."""
     came = task.resumption
     if not came:
         raise Wait(
@@ -377,7 +377,7 @@ def sign_off(task):
             timeout_behavior="auto_resume_with_timeout_signal",
         )
     if not came["signals"]:
-        raise Failed("nobody_decided", f"it went on without a decision: {came['reason']}")
+        raise Failed("nobody_decided", f"it resumed without a decision: {came['reason']}")
     decision = came["signals"][0]
     return {
         "text": task.text(),

@@ -1,14 +1,14 @@
 //! Waits until two different people have approved a deployment.
 //!
 //! Input: JSON such as `{"service": "payments", "version": "1.4.2"}`, with
-//! `"timeout_s"` (24 hours without it), after which an operator is asked to look;
-//! the execution goes on waiting. Each approval is a signal `approved` at the
+//! `"timeout_s"` (24 hours without it), after which operators are asked for a review;
+//! the execution stays suspended. Each approval is a signal `approved` at the
 //! waitpoint `approval`; one person who approves twice counts once. Result: JSON
 //! with who approved and how long it took. An operator may resume without the
 //! approvals, and the result says so.
 //!
-//! While it waits there is no sandbox and no lease, only rows. The handler is
-//! called twice: the first call suspends, the second one goes on.
+//! While it waits there is no sandbox and no lease, only database rows. The handler
+//! is called twice: the first call suspends, the second one continues.
 
 wit_bindgen::generate!({ path: "../../wit", world: "handler" });
 
@@ -35,7 +35,7 @@ struct Deployment {
     timeout_s: u32,
 }
 
-/// What the second call has to know of the first.
+/// The state that the first call saves for the second.
 #[derive(Serialize, Deserialize)]
 struct Asked {
     at_ms: f64,
@@ -67,13 +67,13 @@ impl Guest for Approval {
     }
 }
 
-/// The first call: everything is put down until two people have answered.
+/// The first call: suspends until two people have approved.
 fn ask(lease: &Lease, deployment: &Deployment) -> Result<Suspended, Failure> {
     let Deployment {
         service, version, ..
     } = deployment;
     let message = format!("{service} {version} waits for {APPROVALS} approvals");
-    // A courtesy to people; the waiting does not depend on it.
+    // Informs people; the suspension does not depend on it.
     let _ = lease.progress(None, Some(&message));
 
     let wait = Request::new(&[Condition::Count(Count {
@@ -94,7 +94,7 @@ fn go_on(deployment: Deployment, resumption: &Resumption) -> Result<Outcome, Fai
     let decided_by = match resumption.reason {
         ResumeReason::Satisfied => "approvers",
         ResumeReason::OperatorResume => "operator",
-        // An approval that times out is escalated, so this is somebody else's wish.
+        // This handler escalates at its time limit, so another setting was in force.
         ResumeReason::TimedOutAutoResume => {
             return Err(Failure {
                 class: FailureClass::Permanent,
@@ -143,7 +143,7 @@ fn a_day() -> u32 {
     DAY_S
 }
 
-/// Only an engine that could not be reached is worth another attempt.
+/// Only a fault of the engine that passes is worth another attempt.
 fn not_suspended(error: SuspendError) -> Failure {
     let (class, code) = match error {
         SuspendError::Lease(LeaseError::Unavailable(_)) => {

@@ -1,13 +1,13 @@
-//! Waits for a call from outside, a webhook, and returns what it brought.
+//! Waits for a call of another system, a webhook, and returns its body.
 //!
 //! Input: JSON such as `{"order": "A-17"}`, with `"timeout_s"` (one hour without
-//! it). The address to call is made before anything waits: here it is published as
-//! progress and in the log, where a handler with a network would give it to the
-//! payment provider along with the order. A call that comes before the handler
+//! it). The URL to call is created before the handler suspends: here it is published
+//! as progress and in the log, where a handler with a network would send it to the
+//! payment provider along with the order. A call received before the handler
 //! suspends is kept. Result: the body of the call, or, if none came in time, JSON
 //! such as `{"order": "A-17", "came": false}`.
 //!
-//! Whoever knows the address may call it, so publish it only to whom it is for.
+//! Anyone who knows the URL may call it, so publish it to its intended caller only.
 
 wit_bindgen::generate!({ path: "../../wit", world: "handler" });
 
@@ -57,10 +57,10 @@ impl Guest for Callback {
     }
 }
 
-/// Makes the address, hands it out, and puts everything down until it is called.
+/// Creates the URL, publishes it, and suspends until it is called.
 fn wait(lease: &Lease, payment: &Payment) -> Result<Suspended, SuspendError> {
     let timeout_ms = payment.timeout_s.saturating_mul(1000);
-    // An attempt that is repeated gets the same waitpoint, with what came to it.
+    // A repeated attempt gets the same waitpoint, with the signals it has received.
     let waitpoint = suspend::create_waitpoint(lease, WAITPOINT, Some(timeout_ms), &[])?;
     let message = format!(
         "order {} waits for {}",
@@ -82,7 +82,7 @@ fn wait(lease: &Lease, payment: &Payment) -> Result<Suspended, SuspendError> {
     wait.suspend(lease, None)
 }
 
-/// Returns what the call brought. Whoever goes on without one has no signals.
+/// Returns the body of the call; a resumption at the time limit has no signals.
 fn answer(payment: Payment, resumption: Resumption) -> Payload {
     if resumption.reason != ResumeReason::Satisfied {
         log(
@@ -110,7 +110,7 @@ fn an_hour() -> u32 {
     3600
 }
 
-/// Only an engine that could not be reached is worth another attempt.
+/// Only a fault of the engine that passes is worth another attempt.
 fn not_suspended(error: SuspendError) -> Failure {
     let (class, code) = match error {
         SuspendError::Lease(LeaseError::Unavailable(_)) => {

@@ -1,8 +1,8 @@
 //! Creates one execution of kind `echo` for each line of its input.
 //!
-//! Shows how a handler hands on work so that a repeated attempt does not hand
-//! it on twice: the idempotency key is made of its own execution's id and the
-//! number of the line. Result: a JSON array of the ids, in the order of the
+//! Shows how a handler creates executions so that a repeated attempt creates none
+//! twice: the idempotency key consists of its own execution's id and the number of
+//! the line. Result: a JSON array of the ids, in the order of the
 //! lines. Empty lines are left out.
 
 wit_bindgen::generate!({ path: "../../wit", world: "handler" });
@@ -63,7 +63,7 @@ fn create(idempotency_key: &str, line: &str) -> Result<ExecutionId, Error> {
     }
 }
 
-/// Only an engine that could not be reached is worth another attempt.
+/// Only a fault of the engine that passes is worth another attempt.
 fn refused(error: Error) -> Failure {
     let (class, code) = match error {
         Error::Unavailable(_) => (FailureClass::Transient, "engine_unavailable"),

@@ -1,11 +1,11 @@
-//! What is said about one column.
+//! The summary of one column.
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
 
 use serde::Serialize;
 
-/// The summary of a column. Empty cells count for nothing.
+/// The summary of a column. Empty cells are not counted.
 #[derive(Serialize)]
 pub struct Column<'a> {
     name: &'a str,
@@ -38,7 +38,7 @@ struct Top<'a> {
 }
 
 impl<'a> Column<'a> {
-    /// Summarises the cells of the column called `name`.
+    /// Summarizes the cells of the column called `name`.
     pub fn summarise(name: &'a str, cells: impl Iterator<Item = &'a str> + Clone) -> Self {
         let filled = cells.map(str::trim).filter(|cell| !cell.is_empty());
         let numbers: Option<Vec<f64>> = filled.clone().map(number).collect();

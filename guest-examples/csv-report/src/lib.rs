@@ -1,9 +1,9 @@
-//! Summarises the columns of a CSV table.
+//! Summarizes the columns of a CSV table.
 //!
 //! Input: CSV in UTF-8 whose first row names the columns. Result:
 //! `application/json` with one entry per column. A column whose filled cells
 //! are all numbers is summed up, any other is counted by value. A table that
-//! cannot be read fails for good as `bad_csv`, and the message names the line.
+//! cannot be read fails permanently as `bad_csv`, and the message names the line.
 
 wit_bindgen::generate!({ path: "../../wit", world: "handler" });
 

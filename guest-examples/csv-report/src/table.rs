@@ -7,7 +7,7 @@ use csv::{ErrorKind, Position, StringRecord};
 pub struct Table {
     /// Names of the columns.
     pub header: StringRecord,
-    /// What follows the header.
+    /// The rows after the header.
     pub rows: Vec<StringRecord>,
 }
 

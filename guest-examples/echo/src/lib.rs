@@ -1,4 +1,4 @@
-//! Completes with its input: the least a handler can do.
+//! Completes with its input: the smallest handler.
 //!
 //! Benchmarks run it, so that what they measure is the engine and not the
 //! guest.

@@ -31,19 +31,19 @@ struct Report {
 
 impl Guest for Flaky {
     fn run(task: Task) -> Result<Outcome, Failure> {
-        let wish = if task.input.data.is_empty() {
+        let request = if task.input.data.is_empty() {
             Wish::default()
         } else {
             serde_json::from_slice(&task.input.data).map_err(bad_input)?
         };
-        if task.attempt_index < wish.fail_times {
+        if task.attempt_index < request.fail_times {
             return Err(Failure {
                 class: FailureClass::Transient,
                 code: "not_yet".into(),
                 message: format!(
                     "attempt {} of {} that fail",
                     task.attempt_index + 1,
-                    wish.fail_times
+                    request.fail_times
                 ),
             });
         }

@@ -1,13 +1,13 @@
 //! Finds words that are a few letters away from another.
 //!
-//! Each known word is entered under everything that is left of it when up to
+//! Each known word is entered under every remainder of it after up to
 //! [`EDITS_MAX`] letters are deleted. Two words that differ by so many edits
 //! share at least one such remainder, so a look-up costs the same however many
 //! words there are. Making the entries is the expensive part.
 
 use std::collections::{HashMap, HashSet};
 
-/// Most letters inserted, deleted, changed or swapped with their neighbour.
+/// Most letters inserted, deleted, changed or swapped with their neighbor.
 const EDITS_MAX: usize = 2;
 
 /// Words, one a line.
@@ -62,7 +62,7 @@ impl Index {
     }
 }
 
-/// Returns what is left of a word when up to [`EDITS_MAX`] letters are deleted.
+/// Returns the remainders of a word after up to [`EDITS_MAX`] letters are deleted.
 fn remainders(word: &str) -> HashSet<String> {
     let mut all = HashSet::from([word.to_owned()]);
     let mut longest: Vec<String> = vec![word.to_owned()];

@@ -1,11 +1,11 @@
-//! Finds misspelt words and suggests others.
+//! Finds misspelled words and suggests others.
 //!
-//! A service: it builds an index of the words it knows once in its life and
-//! works off one text after the other with it. A handler would build the index
+//! A service: it builds an index of the words it knows once and looks up one text
+//! after the other in it. A handler would build the index
 //! for every text. Input: a text. Result: JSON with the number of words and
 //! each one that is not known, with its line and up to three suggestions. Words
 //! that begin with a capital letter are taken for names. A text that is not
-//! UTF-8 fails for good as `bad_text`.
+//! UTF-8 fails permanently as `bad_text`.
 
 wit_bindgen::generate!({ path: "../../wit", world: "service" });
 
@@ -63,7 +63,7 @@ impl Guest for Spelling {
                     log(Level::Info, &format!("text {texts} with the same index"));
                     work_off(&lease, &index);
                 }
-                // Nothing came within the time, or the database is away.
+                // No text came within the time, or the database does not answer.
                 Ok(None) | Err(ClaimError::Unavailable(_)) => {}
                 Err(ClaimError::Draining) => return Ok(()),
                 Err(refusal) => return Err(refusal.to_string()),
@@ -72,8 +72,8 @@ impl Guest for Spelling {
     }
 }
 
-/// Ends the lease one way or the other. Whoever is refused has lost it, and
-/// somebody else is at the text.
+/// Ends the lease with a result or a failure. A refusal means that the lease is lost
+/// and another worker has the text.
 fn work_off(lease: &Lease, index: &Index) {
     let input = lease.task().input.data;
     let ended = match str::from_utf8(&input) {

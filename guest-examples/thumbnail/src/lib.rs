@@ -1,8 +1,8 @@
 //! Shrinks a PNG or JPEG picture to at most 128 pixels on its longest side.
 //!
-//! Input: the picture, whatever its content type says. Result: `image/png`.
+//! Input: the picture, of any content type. Result: `image/png`.
 //! A picture that is small enough keeps its size. One that cannot be decoded
-//! fails for good as `bad_image`.
+//! fails permanently as `bad_image`.
 
 wit_bindgen::generate!({ path: "../../wit", world: "handler" });
 
@@ -19,7 +19,7 @@ use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Im
 const LONGEST_SIDE_PX: u32 = 128;
 
 /// Bound of a decoded picture. A file of a few kilobytes can unfold to
-/// gigabytes; refusing it by name is kinder than running out of memory.
+/// gigabytes; a failure with a code tells the author more than `memory_limit`.
 const PIXEL_BYTES_MAX: u64 = 24 * 1024 * 1024;
 
 struct Thumbnail;
@@ -53,7 +53,7 @@ impl Guest for Thumbnail {
     }
 }
 
-/// Decodes a picture and turns it the way its camera was held.
+/// Decodes a picture and rotates it by the orientation in its metadata.
 fn decode(data: &[u8]) -> ImageResult<DynamicImage> {
     let mut decoder = ImageReader::new(Cursor::new(data))
         .with_guessed_format()?
@@ -82,8 +82,8 @@ fn encode(picture: &DynamicImage) -> ImageResult<Vec<u8>> {
     Ok(file.into_inner())
 }
 
-/// Publishes how far the work is. Progress is a courtesy, so a refusal is
-/// logged and the work goes on.
+/// Publishes the progress. The result does not depend on it, so a refusal is logged
+/// and ignored.
 fn report(lease: &Lease, percent: u8, message: &str) {
     if let Err(error) = lease.progress(Some(percent), Some(message)) {
         log(Level::Warn, &format!("progress was not recorded: {error}"));

@@ -4,21 +4,21 @@
 //! | input | passes to the host |
 //! |---|---|
 //! | `dropped` | a handle it has dropped |
-//! | `forged` | a handle it never got |
-//! | `dropped-twice` | a handle to be dropped, twice |
+//! | `forged` | a handle it was never given |
+//! | `dropped-twice` | a handle to drop, twice |
 //! | `other-type` | a request where a lease belongs |
 //! | `text-pointer`, `list-pointer` | a text, a list, outside of its memory |
 //! | `unaligned` | a list at an odd address |
 //! | `answer-pointer` | an address for the answer outside of its memory |
 //! | `utf8` | a text that is not UTF-8 |
-//! | `discriminant` | a level of the log that is none |
-//! | `empty-poll` | a list of nothing to wait for |
-//! | `zeroes` | a wish for 2^63 zeroes on standard output |
-//! | `random N` | a wish for N random bytes |
+//! | `discriminant` | a log level that does not exist |
+//! | `empty-poll` | an empty list of pollables |
+//! | `zeroes` | a request for 2^63 zeroes on standard output |
+//! | `random N` | a request for N random bytes |
 //! | `bytes N` | N bytes in one call |
 //! | `lends` | three thousand loans of one handle in one call |
-//! | `socket` | a wish for a socket; completes if it is refused |
-//! | `result-utf8`, `result-pointer` | such a text, such a list, in what it returns |
+//! | `socket` | a request for a socket; completes if it is refused |
+//! | `result-utf8`, `result-pointer` | such a text, such a list, in its return value |
 
 wit_bindgen::generate!({ path: "../../../wit", world: "handler" });
 
@@ -93,8 +93,8 @@ struct Clumsy;
 
 impl Guest for Clumsy {
     fn run(task: Task) -> Result<Outcome, Failure> {
-        let wish = String::from_utf8_lossy(&task.input.data).into_owned();
-        let (what, number) = wish.split_once(' ').unwrap_or((&wish, "0"));
+        let input = String::from_utf8_lossy(&task.input.data).into_owned();
+        let (what, number) = input.split_once(' ').unwrap_or((&input, "0"));
         let number: usize = number.parse().unwrap_or(0);
         let mut answer = [0_u64; 8];
         let at = answer.as_mut_ptr() as usize;
@@ -157,7 +157,7 @@ impl Guest for Clumsy {
                         data: Vec::from_raw_parts(outside, 64 << 10, 64 << 10),
                     }));
                 }
-                other => panic!("unknown wish {other}"),
+                other => panic!("unknown input {other}"),
             }
         }
         Ok(Outcome::Completed(task.input))

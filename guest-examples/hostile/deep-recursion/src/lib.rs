@@ -18,8 +18,8 @@ impl Guest for DeepRecursion {
     }
 }
 
-/// Goes one level down. Adding after the call keeps the compiler from turning
-/// the recursion into a loop.
+/// Calls itself. The addition after the call keeps the compiler from making a loop of
+/// the recursion.
 #[inline(never)]
 #[expect(unconditional_recursion, reason = "overflowing the stack is the point")]
 fn descend(level: u32) -> u32 {

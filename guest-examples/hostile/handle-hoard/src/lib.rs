@@ -1,18 +1,18 @@
-//! Asks for one resource handle after another, of the kind its input names, and
-//! never drops any. The host keeps state for each, so the bound must be the host's.
+//! Opens one handle after another, of the kind its input names, and drops none. The
+//! host keeps state for each, so the host must bound them.
 //!
-//! | input | of each the host is given |
+//! | input | what the host keeps for each |
 //! |---|---|
 //! | `requests N` | an input of N bytes |
 //! | `fields` | as much as a request may have besides its input |
 //! | `signals N` | a payload of N bytes |
-//! | `suspensions` | the largest condition there is |
-//! | `lanes N` | the name of a lane of N bytes |
-//! | `leases` | nothing: each is the one lease there is |
-//! | `streams` | nothing: standard output, once more |
-//! | `answers N` | nothing: N times the task is asked for, and completed with |
+//! | `suspensions` | the largest condition that is allowed |
+//! | `lanes N` | a lane name of N bytes |
+//! | `leases` | nothing: each is a handle to the same lease |
+//! | `streams` | nothing: each is a handle to standard output |
+//! | `answers N` | nothing: reads the task N times, and completes with it |
 //!
-//! Anything else asks for requests with that as their input.
+//! Any other input opens requests with it as their input.
 
 wit_bindgen::generate!({ path: "../../../wit", world: "handler" });
 
@@ -29,15 +29,14 @@ struct HandleHoard;
 
 impl Guest for HandleHoard {
     fn run(task: Task) -> Result<Outcome, Failure> {
-        let wish = String::from_utf8_lossy(&task.input.data).into_owned();
-        let (what, bytes) = wish.trim().split_once(' ').unwrap_or((&wish, ""));
+        let input = String::from_utf8_lossy(&task.input.data).into_owned();
+        let (what, bytes) = input.trim().split_once(' ').unwrap_or((&input, ""));
         let bytes = bytes.parse().unwrap_or(0);
         let payload = Payload {
             content_type: "text/plain".into(),
             data: vec![b'x'; bytes],
         };
-        // Forgotten, not kept in a list: the guest's own memory stays flat and only
-        // the host's grows.
+        // Forgotten, not kept in a list, so that only the host's memory grows.
         match what {
             "requests" => loop {
                 forget(Request::new("echo", &payload));
@@ -98,8 +97,7 @@ impl Guest for HandleHoard {
     }
 }
 
-/// Takes another handle on standard output, which the library of the language
-/// would not.
+/// Opens another handle to standard output, as the standard library does only once.
 fn stdout() {
     #[link(wasm_import_module = "wasi:cli/stdout@0.2.0")]
     unsafe extern "C" {

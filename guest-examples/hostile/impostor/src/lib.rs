@@ -1,5 +1,4 @@
-//! A handler that claims as if it were a worker. Completes with what it was
-//! answered.
+//! A handler that claims as if it were a service. Completes with the answer.
 
 wit_bindgen::generate!({ path: "../../../wit", world: "handler" });
 

@@ -1,8 +1,8 @@
-//! Writes far more log than anyone reads, then completes as if nothing were.
+//! Writes far more log than the bound, then completes.
 //!
 //! Input: the number of lines, 100 000 without one. Each line goes to the log,
-//! to standard output and to standard error. The result tells how many were
-//! written: a flood costs the author their log, not the attempt.
+//! to standard output and to standard error. The result is the number of
+//! lines written: a flood costs the author their log, not the attempt.
 
 wit_bindgen::generate!({ path: "../../../wit", world: "handler" });
 
@@ -26,7 +26,7 @@ impl Guest for LogFlood {
         for number in 0..lines {
             let line = format!("line {number} of {lines}: {}", "blah ".repeat(12));
             log(Level::Info, &line);
-            // A host may close a stream that is full. The flood goes on.
+            // A host may close a stream that is full. The flood continues.
             let _ = writeln!(stdout(), "{line}");
             let _ = writeln!(stderr(), "{line}");
         }

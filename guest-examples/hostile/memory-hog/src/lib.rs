@@ -1,5 +1,5 @@
 //! Takes memory, a mebibyte at a time, and writes to every page of it until
-//! no more is given.
+//! it gets no more.
 //!
 //! A host that refuses growth quietly sees the failure `memory_refused`, which
 //! tells how far the guest came; one that traps on growth sees the trap.
@@ -20,7 +20,7 @@ impl Guest for MemoryHog {
             blocks.push(block);
         }
         let taken = blocks.len();
-        // Give it back, or there is no room left to say so.
+        // Frees memory, which the failure needs.
         drop(blocks);
         Err(Failure {
             class: FailureClass::Permanent,

@@ -42,7 +42,7 @@ impl Guest for PuppetService {
                 End::Completed(result) => answer(&result.payload()),
                 End::Answers => answer(&plain(answers.join("\n"))),
                 End::Failed(fault) => {
-                    // Without this it would be dropped, which is an answer.
+                    // Otherwise it would be dropped, which ends it.
                     std::mem::forget(lease);
                     return Err(fault.failure().message);
                 }

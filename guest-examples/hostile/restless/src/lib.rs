@@ -1,30 +1,30 @@
-//! A handler that suspends, makes waitpoints and sends signals in the way its
-//! input names, most of them wrong:
+//! A handler that suspends, creates waitpoints and sends signals as its input says,
+//! mostly against the rules:
 //!
 //! | input | does |
 //! |---|---|
-//! | `empty`, `dangling`, `cycle`, `shared`, `deep`, `huge` | suspends on a condition that is no tree, or too large a one |
+//! | `empty`, `dangling`, `cycle`, `shared`, `deep`, `huge` | suspends on a condition that is not a tree, or is too large |
 //! | `mentions` | suspends on a condition that names 5000 waitpoints |
 //! | `bindings` | binds 1000 waitpoints |
-//! | `binding` | binds a waitpoint whose id is none |
+//! | `binding` | binds a waitpoint with a malformed id |
 //! | `stranger` | binds a waitpoint that does not exist |
 //! | `state` | saves a state of 2 MiB |
-//! | `never` | suspends until a time that is none |
+//! | `never` | suspends until a malformed time |
 //! | `yesterday` | suspends until a time that has passed |
-//! | `pointless` | says what shall happen when its time is over and sets none |
-//! | `nobody` | waits for its time to pass and sets none |
-//! | `waitpoints` | makes 1000 waitpoints |
-//! | `forge` | sends signals with tokens it made up |
+//! | `pointless` | sets a timeout behavior and no time limit |
+//! | `nobody` | waits for a time limit and sets none |
+//! | `waitpoints` | creates 1000 waitpoints |
+//! | `forge` | sends signals with forged tokens |
 //! | `flood` | sends a signal of 1 MiB, and one with a name of 1 MiB |
 //! | `send TOKEN` | sends a signal with that token |
 //! | `late` | completes, and then suspends |
-//! | `twice` | suspends, suspends once more in another way, and sends itself the answer |
+//! | `twice` | suspends, suspends again in another way, and sends itself the answer |
 //! | `early` | sends itself a signal before it suspends |
-//! | `crash` | suspends, and panics when it goes on in its first attempt |
-//! | `linger` | suspends, and does not end when it goes on in its first attempt |
+//! | `crash` | suspends, and panics when it is resumed in its first attempt |
+//! | `linger` | suspends, and does not end when it is resumed in its first attempt |
 //!
-//! Completes with what it was answered. What waits does so at the waitpoint `a`,
-//! and completes with its state and the signals that came, once it goes on.
+//! Completes with the answer. If it suspends, it waits at the waitpoint `a`, and
+//! completes with its state and the received signals when it is resumed.
 
 wit_bindgen::generate!({ path: "../../../wit", world: "handler" });
 
@@ -51,11 +51,11 @@ struct Restless;
 impl Guest for Restless {
     fn run(task: Task) -> Result<Outcome, Failure> {
         let lease = current();
-        let wish = String::from_utf8_lossy(task.input.data.trim_ascii()).into_owned();
+        let input = String::from_utf8_lossy(task.input.data.trim_ascii()).into_owned();
         if let Some(resumption) = resumed(&lease) {
-            return Ok(go_on(&lease, &task, &wish, &resumption));
+            return Ok(resume(&lease, &task, &input, &resumption));
         }
-        let said = match wish.as_str() {
+        let said = match input.as_str() {
             "empty" => on(&lease, &[]),
             "dangling" => on(&lease, &[Condition::AllOf(vec![u32::MAX])]),
             "cycle" => on(
@@ -91,20 +91,20 @@ impl Guest for Restless {
                 for number in 0..MANY {
                     request.add_waitpoint(&Binding::Keyed(number.to_string()));
                 }
-                shown(request.suspend(&lease, None))
+                describe(request.suspend(&lease, None))
             }
             "binding" => bound_to(&lease, "no id"),
             "stranger" => bound_to(&lease, "00000000-0000-0000-0000-00000000beef"),
             "state" => {
                 let state = text(&"s".repeat(2 * MIB));
-                shown(Request::new(&[at("a")]).suspend(&lease, Some(&state)))
+                describe(Request::new(&[at("a")]).suspend(&lease, Some(&state)))
             }
             "never" => until(&lease, f64::NAN),
             "yesterday" => until(&lease, 1.0),
             "pointless" => {
                 let request = Request::new(&[at("a")]);
                 request.set_timeout_behavior(TimeoutBehavior::Cancel);
-                shown(request.suspend(&lease, None))
+                describe(request.suspend(&lease, None))
             }
             "nobody" => on(&lease, &[Condition::TimeoutOnly]),
             "waitpoints" => hoard(&lease),
@@ -128,21 +128,21 @@ impl Guest for Restless {
                 let state = text("put down");
                 match Request::new(&[at("a")]).suspend(&lease, Some(&state)) {
                     Ok(Suspended::Suspended(_)) => return Ok(Outcome::Recorded),
-                    other => shown(other),
+                    other => describe(other),
                 }
             }
             other => match other.strip_prefix("send ") {
                 Some(token) => send(Signal::new("hello"), token),
-                None => format!("unknown wish {other}"),
+                None => format!("unknown input {other}"),
             },
         };
         Ok(Outcome::Completed(text(&said)))
     }
 }
 
-fn go_on(lease: &Lease, task: &Task, wish: &str, resumption: &Resumption) -> Outcome {
+fn resume(lease: &Lease, task: &Task, input: &str, resumption: &Resumption) -> Outcome {
     if task.attempt_index == 0 {
-        match wish {
+        match input {
             "crash" => panic!("asked to crash"),
             "linger" => loop {
                 sleep(TICK);
@@ -184,19 +184,19 @@ fn at(key: &str) -> Condition {
 }
 
 fn on(lease: &Lease, condition: &[Condition]) -> String {
-    shown(Request::new(condition).suspend(lease, None))
+    describe(Request::new(condition).suspend(lease, None))
 }
 
 fn bound_to(lease: &Lease, id: &str) -> String {
     let request = Request::new(&[at("a")]);
     request.add_waitpoint(&Binding::UsePending(id.into()));
-    shown(request.suspend(lease, None))
+    describe(request.suspend(lease, None))
 }
 
 fn until(lease: &Lease, at_ms: f64) -> String {
     let request = Request::new(&[at("a")]);
     request.set_timeout_at(at_ms);
-    shown(request.suspend(lease, None))
+    describe(request.suspend(lease, None))
 }
 
 fn hoard(lease: &Lease) -> String {
@@ -212,7 +212,7 @@ fn twice(lease: &Lease) -> Outcome {
     let first = Request::new(&[at("a")]);
     let began = match first.suspend(lease, Some(&text("first"))) {
         Ok(Suspended::Suspended(began)) => began,
-        other => return Outcome::Completed(text(&shown(other))),
+        other => return Outcome::Completed(text(&describe(other))),
     };
     let second = on(lease, &[at("b")]);
     let answer = Signal::new("answer");
@@ -229,14 +229,14 @@ fn early(lease: &Lease) -> String {
     let sent = send(signal, &made.token);
     let request = Request::new(&[at("a")]);
     request.add_waitpoint(&Binding::UsePending(made.id));
-    format!("{sent}\n{}", shown(request.suspend(lease, None)))
+    format!("{sent}\n{}", describe(request.suspend(lease, None)))
 }
 
 fn send(signal: Signal, token: &str) -> String {
     format!("{:?}", signal.deliver(token).map(|sent| sent.effect))
 }
 
-fn shown(answer: Result<Suspended, SuspendError>) -> String {
+fn describe(answer: Result<Suspended, SuspendError>) -> String {
     match answer {
         Ok(Suspended::Suspended(_)) => "suspended".to_owned(),
         Ok(Suspended::AlreadySatisfied(resumption)) => {

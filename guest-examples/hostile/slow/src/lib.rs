@@ -1,7 +1,7 @@
 //! Sleeps for as many milliseconds as its input says, then completes with its
 //! input.
 //!
-//! It spends no processor time and makes no call of the engine while it
+//! It uses no processor time and makes no call of the engine while it
 //! sleeps, so neither a budget of ticks nor a refused call ends it: only a
 //! time limit or a lost lease does.
 

@@ -11,9 +11,9 @@ struct Spinner;
 
 impl Guest for Spinner {
     fn run(_task: Task) -> Result<Outcome, Failure> {
-        let mut turns = 0_u32;
+        let mut rounds = 0_u32;
         loop {
-            turns = black_box(turns.wrapping_add(1));
+            rounds = black_box(rounds.wrapping_add(1));
         }
     }
 }

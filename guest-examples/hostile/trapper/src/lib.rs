@@ -31,12 +31,12 @@ impl Guest for Trapper {
     }
 }
 
-/// Divides by zero. Rust's own division looks first and panics; promising it a
+/// Divides by zero. Rust's own division checks first and panics; the promise of a
 /// divisor that is not zero leaves the bare instruction.
 #[inline(never)]
 fn divide_by_zero() -> u32 {
     let divisor = black_box(0_u32);
-    // SAFETY: there is none, the promise is a lie. Since the compiler cannot
+    // SAFETY: none; the promise is false on purpose. Since the compiler cannot
     // see through `black_box` it emits the instruction, and that traps.
     unsafe { assert_unchecked(divisor != 0) };
     black_box(1) / divisor

@@ -1,21 +1,21 @@
-//! A service that ends each lease, and itself, in the way its input names:
+//! A service that ends each lease, and itself, as its input says:
 //!
 //! | input | does |
 //! |---|---|
 //! | `trap` | panics while it holds the lease |
 //! | `trap-once` | panics in the first attempt, completes in the next |
-//! | `return` | returns from `serve` and leaves the lease behind |
+//! | `return` | returns from `serve` while it holds the lease |
 //! | `drop` | drops the lease without an outcome |
-//! | `keep` | goes on claiming and never lets go |
+//! | `keep` | continues to claim and drops no lease |
 //! | `spin` | loops without end and without calling the host |
 //! | `wait` | waits until the lease is cancelled, and drops it |
-//! | `current` | asks for the current lease, which it has not |
+//! | `current` | asks for the current lease, which a service does not have |
 //! | `impatient` | completes with the answer to a wait that is too long |
 //! | `describe` | completes with the state of its own execution |
 //! | `finish` | waits until the host drains, then completes |
-//! | `suspend` | suspends, and completes with the state it goes on with |
+//! | `suspend` | suspends, and completes with its saved state |
 //!
-//! Anything else completes with the number of leases taken in this life.
+//! Any other input completes with the number of leases this sandbox has claimed.
 
 wit_bindgen::generate!({ path: "../../../wit", world: "service" });
 
@@ -57,7 +57,7 @@ impl Guest for Wayward {
                 b"trap" => panic!("asked to trap"),
                 b"trap-once" if task.attempt_index == 0 => panic!("asked to trap once"),
                 b"return" => {
-                    // Without this they would be dropped, which is an answer.
+                    // Otherwise they would be dropped, which ends them.
                     forget((lease, kept));
                     return Err("asked to return".into());
                 }

@@ -1,5 +1,4 @@
-//! A sound component that exports a greeting and nothing a host of handlers
-//! could call.
+//! A valid component that exports a greeting and nothing that a host could call.
 
 wit_bindgen::generate!({ path: "wit", world: "greeter" });
 
