@@ -2,7 +2,7 @@
 //! host, and of both at once.
 
 use crate::scratch::{
-    Scratch, ask, kill_hard, is_alive, postmaster_pid, temporary, try_connect, wait_for_restart,
+    Scratch, ask, is_alive, kill_hard, postmaster_pid, temporary, try_connect, wait_for_restart,
     wait_until,
 };
 use pgserver::{Error, Settings, start};

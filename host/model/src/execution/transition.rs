@@ -1,8 +1,9 @@
 //! The one table of transitions: every state × every verb.
 //!
-//! An execution enters the active state by a claim, or directly: where a worker of
-//! the same host is idle, the statement that would make the execution ready (create,
-//! and the signal or the resumption that ends a suspension) writes the lease instead.
+//! An execution enters the active state by a claim, or by direct dispatch: where a
+//! worker of the same host is idle, the statement that would make the execution ready
+//! (create, and the signal or the resumption that ends a suspension) writes the lease
+//! instead.
 //!
 //! Tests drive every pair on a real database, with and without an idle worker, and
 //! the figure in ARCHITECTURE.md is printed from this table.
@@ -58,7 +59,7 @@ named! {
 }
 
 /// States in which an execution begins: ready, delayed by its request, or held by an
-/// idle worker of the host that created it, to which it was handed directly.
+/// idle worker of the host that created it, to which it was dispatched directly.
 pub const INITIAL_STATES: &[StateKind] = &[Waiting, Delayed, Active];
 
 /// What the table says about a verb in a state.
@@ -186,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_claim_and_a_direct_hand_off_lead_into_the_active_state() {
+    fn only_a_claim_and_a_direct_dispatch_lead_into_the_active_state() {
         let mut into = Vec::new();
         for &from in StateKind::ALL {
             for &verb in Verb::ALL {
