@@ -14,7 +14,7 @@ mod index;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use exports::flowhost::engine::service::Guest;
+use exports::flowhost::engine::serve::Guest;
 use flowhost::engine::claim::{ClaimError, Lease, LeaseError, next};
 use flowhost::engine::complete::{complete, fail};
 use flowhost::engine::log::{Level, log};

@@ -65,7 +65,7 @@ pub enum InvokeRefusal {
     Component(#[from] PublishRefusal),
     /// It claims its executions itself, and there are none here.
     #[error(
-        "the component is a service: it exports `{PACKAGE}/service` (world `service`) and claims executions from a host, so there is no single attempt to run. Give it to a host with `flowhost component publish FILE --kind KIND`, or start one with `flowhost dev --load DIRECTORY`, and submit work with `flowhost submit KIND`"
+        "the component is a service: it exports `{PACKAGE}/serve` (world `service`) and claims executions from a host, so there is no single attempt to run. Give it to a host with `flowhost component publish FILE --kind KIND`, or start one with `flowhost dev --load DIRECTORY`, and submit work with `flowhost submit KIND`"
     )]
     Service,
 }

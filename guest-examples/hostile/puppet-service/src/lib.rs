@@ -7,7 +7,7 @@ wit_bindgen::generate!({ path: "../../../wit", world: "service" });
 mod acts;
 
 use acts::{End, Script, perform_all};
-use exports::flowhost::engine::service::Guest;
+use exports::flowhost::engine::serve::Guest;
 use flowhost::engine::claim::{ClaimError, next};
 use flowhost::engine::complete::complete;
 use flowhost::engine::log::{Level, log};

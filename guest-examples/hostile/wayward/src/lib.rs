@@ -23,7 +23,7 @@ use std::mem::forget;
 use std::thread::sleep;
 use std::time::Duration;
 
-use exports::flowhost::engine::service::Guest;
+use exports::flowhost::engine::serve::Guest;
 use flowhost::engine::claim::{ClaimError, Lease, current, next};
 use flowhost::engine::complete::complete;
 use flowhost::engine::executions::describe;

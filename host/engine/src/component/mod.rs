@@ -140,7 +140,7 @@ impl Engine {
             id: row.id,
             digest,
             size: row.size,
-            world: world(row.world),
+            world: row.world,
             imports: row.imports,
             published_at: row.published_at,
         }))
@@ -161,7 +161,7 @@ impl Engine {
                 id: row.id,
                 digest: digest(row.id, row.digest)?,
                 size: row.size,
-                world: world(row.world),
+                world: row.world,
                 imports: row.imports,
                 published_at: row.published_at.read("component", "published_at", row.id)?,
             })
@@ -298,15 +298,6 @@ impl Engine {
         let found = !names.is_empty();
         known().extend(names);
         Ok(found)
-    }
-}
-
-/// Returns the name of a stored world. Hosts of an earlier version stored `service`
-/// under the name it had then.
-fn world(stored: String) -> String {
-    match stored.as_str() {
-        "worker" => WORLD_SERVICE.to_owned(),
-        _ => stored,
     }
 }
 

@@ -29,7 +29,7 @@ pub(crate) async fn serve(
     let serve = async {
         let guest = component.instantiate_async(&mut store).await?;
         phase = Phase::Running;
-        guest.flowhost_engine_service().call_serve(&mut store).await
+        guest.flowhost_engine_serve().call_serve(&mut store).await
     };
     let answer = call(serve, service.cpu(), service.stopped()).await;
     let answer = answer.unwrap_or_else(|stop| Err(stop.into()));

@@ -10,7 +10,7 @@ use super::surface::surface;
 use super::{PublishRefusal, imports};
 
 /// What a component of each world exports.
-const WORLDS: &[(&str, &str)] = &[("attempt", WORLD_HANDLER), ("service", WORLD_SERVICE)];
+const WORLDS: &[(&str, &str)] = &[("attempt", WORLD_HANDLER), ("serve", WORLD_SERVICE)];
 
 /// What a component is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -105,7 +105,12 @@ fn something_else(bytes: &[u8]) -> Option<(&'static str, &'static str)> {
 
 /// Says what is exported in place of what a world asks for.
 fn exported_instead(exports: &[&str]) -> String {
-    if let Some(other) = exports.iter().find(|name| split(name).0 == PACKAGE) {
+    if let Some(earlier) = exports.iter().find(|name| is_ours(name, "service")) {
+        format!(
+            " but {}, of the world `worker`, which is now the world `service`: name that where the bindings are generated, and build it again",
+            quoted(earlier)
+        )
+    } else if let Some(other) = exports.iter().find(|name| split(name).0 == PACKAGE) {
         format!(" but {}", quoted(other))
     } else if exports.is_empty() {
         String::new()
@@ -137,14 +142,17 @@ mod tests {
     fn the_world_follows_from_the_exports() {
         let of = |names: &[&str]| world(names);
         assert_eq!(of(&["flowhost:engine/attempt@0.1.0"]), Ok("handler"));
-        assert_eq!(of(&["flowhost:engine/service@0.1.3", "x"]), Ok("service"));
+        assert_eq!(of(&["flowhost:engine/serve@0.1.3", "x"]), Ok("service"));
         let both = [
             "flowhost:engine/attempt@0.1.0",
-            "flowhost:engine/service@0.1.0",
+            "flowhost:engine/serve@0.1.0",
         ];
         assert_eq!(of(&both), Err(PublishRefusal::TwoWorlds));
-        let refusal = of(&["flowhost:engine/service@0.2.0"]).unwrap_err();
+        let refusal = of(&["flowhost:engine/serve@0.2.0"]).unwrap_err();
         assert!(refusal.to_string().contains("@0.2.0"), "{refusal}");
+        // What a component of the world `worker` exported.
+        let refusal = of(&["flowhost:engine/service@0.1.0"]).unwrap_err();
+        assert!(refusal.to_string().contains("world `service`"), "{refusal}");
     }
 
     #[test]

@@ -45,7 +45,7 @@ pub enum PublishRefusal {
     Imports(String),
     /// It exports what no world asks for.
     #[error(
-        "the component exports neither `{PACKAGE}/attempt@{VERSION}` nor `{PACKAGE}/service@{VERSION}`{found}. Build it against the world `handler` of wit/ and export `attempt.run`, or against `service` and export `service.serve`"
+        "the component exports neither `{PACKAGE}/attempt@{VERSION}` nor `{PACKAGE}/serve@{VERSION}`{found}. Build it against the world `handler` of wit/ and export `attempt.run`, or against `service` and export `serve.serve`"
     )]
     NoWorld {
         /// What it exports instead, in words.
@@ -53,7 +53,7 @@ pub enum PublishRefusal {
     },
     /// It exports what two worlds ask for.
     #[error(
-        "the component exports both `{PACKAGE}/attempt` and `{PACKAGE}/service`: it is either a handler or a worker. Build two components"
+        "the component exports both `{PACKAGE}/attempt` and `{PACKAGE}/serve`: it is either a handler or a service. Build two components"
     )]
     TwoWorlds,
     /// The compiler refused it.

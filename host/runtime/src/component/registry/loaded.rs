@@ -95,7 +95,7 @@ fn check_export(component: &Component) -> Result<bool, PublishRefusal> {
     let engine = component.engine();
     let ty = component.component_type();
     for (name, export) in ty.exports(engine) {
-        let is_service = is_ours(name, "service");
+        let is_service = is_ours(name, "serve");
         if !is_service && !is_ours(name, "attempt") {
             continue;
         }
