@@ -76,7 +76,7 @@ pub struct Failure {
 impl Failure {
     /// Builds a failure, cutting a message that is too long.
     pub fn new(exit: Exit, message: impl Into<String>) -> Self {
-        let message = model::shown(&message.into(), MESSAGE_BYTES_MAX).into_owned();
+        let message = model::truncated(&message.into(), MESSAGE_BYTES_MAX).into_owned();
         Self {
             exit,
             message,
