@@ -8,9 +8,9 @@ mod answer;
 mod component;
 mod condition;
 mod execution;
-mod grant;
 mod lane;
 mod lease;
+mod operator;
 mod payload;
 mod problem;
 mod signal;
@@ -26,23 +26,21 @@ pub use component::{
 };
 pub use condition::{CompositeBody, ResumeCondition, ResumePolicy, SignalMatcher};
 pub use execution::{
-    Asks, Attempt, AttemptLease, Attempts, BatchResults, BatchVerdict, BlockExecution,
-    CancelExecution, CancelledExecution, CompleteOverride, CreateBatch, CreateExecution,
-    CreatedExecution, CurrentLease, DelayOverride, Execution, ExecutionPage, ExpiredLease,
-    ExpiredLeases, FailOverride, Failure, History, HistoryEntry, OperateExecution, Operation,
-    Operations, Policy, Progress, RevokeLease, RevokedExecution, SetPriority, SetTags, StateVector,
-    SuspendedExecution, SuspendedExecutions, Tags, UnblockExecution, Usage,
-};
-pub use grant::{
-    ClaimForWorker, EligibleExecution, EligibleExecutions, GrantFor, GrantedClaim, IssuedGrant,
-    Redeem,
+    Attempt, AttemptLease, Attempts, BatchResults, BatchVerdict, BlockExecution, CancelExecution,
+    CancelledExecution, CompleteOverride, CreateBatch, CreateExecution, CreatedExecution,
+    CurrentLease, DelayOverride, Execution, ExecutionPage, ExpiredLease, ExpiredLeases,
+    FailOverride, Failure, History, HistoryEntry, OperateExecution, Operation, Operations, Policy,
+    Progress, RevokeLease, RevokedExecution, SetPriority, SetTags, StateVector, SuspendedExecution,
+    SuspendedExecutions, Tags, UnblockExecution, Usage,
 };
 pub use lane::{Health, Lane, Lanes, Namespace, Namespaces, SetLane, SetNamespace};
 pub use lease::{
-    CancelLease, ClaimWork, ClaimedExecution, ClaimedWork, CompleteLease, DelayLease, FailLease,
-    LeaseAnswer, LeaseEffect, LeaseOutcome, LeaseVerdict, LeaseVerdicts, OneOrMany, ProgressLease,
-    ReleaseLease, RenewLeases, check_ttl,
+    CancelLease, ClaimForWorker, ClaimWork, ClaimedExecution, ClaimedWork, CompleteLease,
+    DelayLease, EligibleExecution, EligibleExecutions, FailLease, GrantFor, GrantedClaim,
+    IssuedGrant, LeaseAnswer, LeaseEffect, LeaseOutcome, LeaseVerdict, LeaseVerdicts, OneOrMany,
+    ProgressLease, Redeem, ReleaseLease, RenewLeases, check_ttl,
 };
+pub use operator::Asks;
 pub(crate) use payload::present;
 pub use problem::ProblemBody;
 pub use signal::{

@@ -8,7 +8,7 @@ use time::serde::rfc3339;
 use utoipa::ToSchema;
 
 use super::answer::{answers, pages};
-use super::execution::asks;
+use super::operator::asks;
 use super::payload::{encoded, present};
 
 /// A signal from a sender with a waitpoint token. At most one of `payload`,

@@ -11,7 +11,7 @@ use time::serde::rfc3339;
 use utoipa::ToSchema;
 
 use super::answer::{answers, lists};
-use super::execution::asks;
+use super::operator::asks;
 use super::payload::{encoded, present};
 use super::{OpenWaitpoint, ReceivedSignal, Waitpoint};
 

@@ -7,7 +7,7 @@ use time::serde::rfc3339;
 use utoipa::ToSchema;
 
 use super::answer::{answers, lists, pages};
-use super::execution::asks;
+use super::operator::asks;
 
 answers! {
     /// A waitpoint of an execution.

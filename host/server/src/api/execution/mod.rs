@@ -12,9 +12,8 @@ pub use create::{BatchResults, BatchVerdict, CreateBatch, CreateExecution, Creat
 pub use list::{
     ExecutionPage, ExpiredLease, ExpiredLeases, SuspendedExecution, SuspendedExecutions,
 };
-pub(super) use operate::asks;
 pub use operate::{
-    Asks, BlockExecution, CancelExecution, CancelledExecution, CompleteOverride, DelayOverride,
+    BlockExecution, CancelExecution, CancelledExecution, CompleteOverride, DelayOverride,
     FailOverride, OperateExecution, Operation, Operations, RevokeLease, RevokedExecution,
     SetPriority, SetTags, Tags, UnblockExecution,
 };

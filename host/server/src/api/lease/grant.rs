@@ -8,8 +8,8 @@ use time::OffsetDateTime;
 use time::serde::rfc3339;
 use utoipa::ToSchema;
 
-use super::answer::{answers, lists};
-use super::lease::lease_ttl_ms;
+use super::claim::lease_ttl_ms;
+use crate::api::answer::{answers, lists};
 
 const fn grant_ttl_ms() -> u32 {
     10_000
