@@ -1,5 +1,5 @@
-//! Claims in two steps, for schedulers outside: an execution is promised to a worker,
-//! and the promise turned into a lease.
+//! Claims in two steps, for external schedulers: a grant reserves an execution for a
+//! worker, and redeeming it gives the lease.
 
 use std::time::Duration;
 

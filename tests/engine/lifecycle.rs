@@ -83,7 +83,6 @@ async fn an_idempotency_key_makes_a_creation_safe_to_repeat() {
         ..keyed("b")
     };
     // Keys are per namespace.
-    // Keys are per namespace.
     let other = engine.create(elsewhere).await.accepted();
     assert_ne!(other.id(), first.id());
 
@@ -299,7 +298,6 @@ async fn bad_requests_are_refused_by_name() {
     };
     assert!(refusal(nul).await.contains("U+0000"));
     let exact = "x".repeat(1 << 20);
-    // The limit itself is allowed.
     // The limit itself is allowed.
     engine.create(create(&exact)).await.accepted();
 }

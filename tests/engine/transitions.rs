@@ -15,9 +15,9 @@ use crate::support::work::{self, claim, operate};
 
 /// An execution in a state.
 struct Case {
-    /// What a worker would carry.
+    /// The fence that its holder would send.
     fence: Fence,
-    /// Where signals for it arrive: pending, unless it is suspended.
+    /// Its waitpoint, which is pending unless the execution is suspended.
     waitpoint: OpenWaitpoint,
 }
 
@@ -55,7 +55,7 @@ async fn arrange(engine: &Engine, state: StateKind) -> Case {
         StateKind::Blocked => block(engine, id, BlockingReason::PausedByOperator).await,
         _ => {}
     }
-    // Who never held it, where its holder's verb would be a repeat.
+    // Of a worker that never held it, where the verb of its holder would be a repeat.
     if matches!(
         state,
         StateKind::Waiting | StateKind::RateLimited | StateKind::Blocked | StateKind::Delayed
@@ -132,7 +132,7 @@ async fn apply(
             database.advance(Duration::from_secs(61)).await;
             engine.reconcile().await.expect("swept");
             let after = state(engine, fence.execution_id).await;
-            // The same passing of time makes a lease lapse, which is another verb.
+            // The same time expires a lease, which is another verb.
             if before == StateKind::Active {
                 return Err("execution_not_eligible".to_owned());
             }
@@ -184,7 +184,7 @@ async fn apply(
                 .map_err(|refused| refused.code().to_owned())
         }
         Verb::WaitChildren => {
-            // By a stranger where its holder's would be a repeat.
+            // By another worker, where the verb of its holder would be a repeat.
             let fence = match before {
                 StateKind::WaitingChildren => Fence {
                     lease_id: LeaseId(uuid::Uuid::nil()),
@@ -291,7 +291,7 @@ async fn the_database_does_what_the_table_says() {
                     rule(from, verb)
                 ));
             }
-            // So that the next verb meets the next execution only.
+            // So that the next verb finds the next execution only.
             let ended = engine.cancel(cancel(case.fence.execution_id)).await;
             ended.answered().ok();
         }

@@ -2,9 +2,9 @@
 //! stopped, its connections fall silent, its disk is full. What was acknowledged ends
 //! once, service is back soon after the database, and a host can be ended meanwhile.
 //!
-//! `FLOWHOST_CHAOS_SECONDS` says for how long the ways are gone through; once without
-//! it. Filling a disk needs a small one, which root may mount; others do without it in
-//! the short run and are refused the long one.
+//! `FLOWHOST_CHAOS_SECONDS` says for how long the failures are repeated; each happens
+//! once without it. Filling a disk needs a small one, which root may mount; other users
+//! do without it in the short run, and the long one refuses them.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -23,7 +23,7 @@ use crate::support::api::{Api, builder_at};
 
 /// Clients that create executions all the time.
 const CLIENTS: usize = 6;
-/// How long the database stays as it is made.
+/// How long each failure lasts.
 const HOLD: Duration = Duration::from_secs(3);
 /// Longest until service is back, from when the database is.
 const BACK_WITHIN: Duration = Duration::from_secs(10);
@@ -219,7 +219,7 @@ async fn create(url: String, number: usize, stop: Arc<AtomicBool>, acknowledged:
     }
 }
 
-/// Goes one way: the database fails, a host is ended meanwhile, and it comes back.
+/// Takes one failure: the database fails, a host is ended meanwhile, and it comes back.
 async fn go(rig: &Rig, way: Way, proxy: &Proxy, api: &Api) {
     let grace = format!("{}s", GRACE.as_secs());
     let victim = builder_at(proxy.url()).argument("--grace").argument(grace);

@@ -14,7 +14,7 @@ pub(crate) async fn held(api: &Api, more: Value) -> (String, String) {
     (id, text(&claimed["lease"]))
 }
 
-/// What is asked for to suspend under a lease.
+/// Builds the request to suspend under a lease.
 pub(crate) fn suspend_request(lease: &str, condition: Value, more: Value) -> Value {
     with(json!({"lease": lease, "resume_condition": condition}), more)
 }
@@ -40,12 +40,12 @@ pub(crate) fn named(key: &str, name: &str) -> Value {
     json!({"Single": {"waitpoint_key": key, "matcher": {"ByName": name}}})
 }
 
-/// Asks for a verb of an execution.
+/// Applies a verb to an execution.
 pub(crate) async fn ask(api: &Api, id: &str, verb: &str, body: Value) -> Answer {
     api.post(&format!("/v1/executions/{id}/{verb}"), body).await
 }
 
-/// Reads something of an execution.
+/// Reads a list of an execution.
 pub(crate) async fn of(api: &Api, id: &str, what: &str) -> Vec<Value> {
     let (status, body) = api.get(&format!("/v1/executions/{id}/{what}")).await;
     assert_eq!(status, StatusCode::OK, "{body}");

@@ -1,5 +1,5 @@
-//! Work for workers that are not components, for the tests of HTTP: executions of one
-//! kind, and what a worker asks for.
+//! Executions for workers that are not components and the requests of such workers, for
+//! the tests of HTTP.
 
 use reqwest::StatusCode;
 use serde_json::{Value, json};
@@ -61,7 +61,7 @@ pub(crate) async fn complete(api: &Api, lease: &str) {
     assert_eq!(status, StatusCode::OK, "{body}");
 }
 
-/// Grants an execution to the worker `w-1`.
+/// Issues a grant of an execution to the worker `w-1`.
 pub(crate) async fn grant(api: &Api, id: &str, kind: &str, ttl_ms: u32) -> Answer {
     let body = json!({
         "worker_id": "w", "worker_instance_id": "w-1", "capabilities": ["ear"],

@@ -14,8 +14,8 @@ pub(crate) async fn run(database: &Database, statement: String) {
     done.unwrap_or_else(|error| panic!("{statement}: {error}"));
 }
 
-/// Reads every page of a list, two rows at a time; returns the ids that are shown, and
-/// what is told of the others.
+/// Reads every page of a list, two rows at a time; returns the ids of readable rows,
+/// and the entries for the others.
 pub(crate) async fn pages(
     api: &Api,
     path: &str,

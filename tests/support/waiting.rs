@@ -94,7 +94,7 @@ pub(crate) fn create_waitpoint(fence: Fence, key: &str) -> CreateWaitpoint {
     }
 }
 
-/// Opens a waitpoint before it is waited at.
+/// Creates a waitpoint before any suspension uses it.
 pub(crate) async fn waitpoint(engine: &Engine, fence: Fence, key: &str) -> OpenWaitpoint {
     let made = engine.create_waitpoint(create_waitpoint(fence, key)).await;
     made.accepted()
@@ -110,7 +110,7 @@ pub(crate) fn resumption(claimed: &Claimed) -> &Resumption {
     claimed.resumption.as_deref().expect("it was suspended")
 }
 
-/// The names of the signals that came, in order.
+/// Returns the names of the signals received, in order.
 pub(crate) fn names(resumption: &Resumption) -> Vec<&str> {
     let signals = resumption.signals.iter();
     signals.map(|signal| signal.name.as_str()).collect()

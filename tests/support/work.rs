@@ -1,5 +1,4 @@
-//! Work for the tests of the engine: executions of one kind, and a worker that
-//! does as it is told.
+//! Executions of one kind and a worker that serves them, for the tests of the engine.
 
 use engine::{Claim, Claimed, Complete, Create, Engine, Fail, Operate, Operator, Payload};
 use model::{ExecutionId, Failure, FailureClass, Fence};
@@ -44,7 +43,7 @@ pub(crate) fn complete(fence: Fence, result: &str) -> Complete {
     }
 }
 
-/// Ends what is held, well.
+/// Completes the execution held under a fence.
 pub(crate) async fn completed(engine: &Engine, fence: Fence) {
     let answer = engine.complete(complete(fence, "")).await;
     answer.accepted();
@@ -91,7 +90,7 @@ pub(crate) async fn created(engine: &Engine, create: Create) -> ExecutionId {
     created.accepted().id()
 }
 
-/// The verbs of operators that an execution met, in order.
+/// Returns the verbs of operators that were applied to an execution, in order.
 pub(crate) async fn operation_verbs(engine: &Engine, id: ExecutionId) -> Vec<String> {
     let operations = engine.operations(id).await.answered();
     assert!(operations.iter().all(|o| o.actor == "alice"));

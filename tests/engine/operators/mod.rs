@@ -1,5 +1,5 @@
-//! Verbs of operators, which need no fence: what they change, what the holder
-//! then meets, and that they are kept with the execution.
+//! Verbs of operators, which need no fence: what they change, how the holder
+//! is refused then, and that they are recorded with the execution.
 
 mod endings;
 mod labels;

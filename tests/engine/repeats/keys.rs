@@ -35,7 +35,7 @@ async fn an_idempotency_key_is_bound_only_to_the_execution_it_created() {
 }
 
 /// A key that a host took for an id at the moment at which another request created it
-/// is bound to an execution that does not have it; it is found out and set free.
+/// is bound to an execution that does not have it; the host notices and frees it.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_key_whose_request_lost_a_race_for_an_id_stays_free() {
     let (database, engine) = setup().await;

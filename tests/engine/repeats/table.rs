@@ -13,8 +13,8 @@ pub(super) enum Expected {
     Refused(&'static str),
 }
 
-/// One verb: asked again at once, later, of another host after the answer was lost, and
-/// at once with something else in it (absent where it says nothing that could differ).
+/// One verb: asked again immediately, later, of another host after the answer was lost, and
+/// immediately with something else in it (absent where it says nothing that could differ).
 pub(super) struct Row(
     pub(super) Verb,
     pub(super) Expected,
@@ -55,7 +55,7 @@ pub(super) enum Verb {
     FailOverride,
     DelayOverride,
     CloseWaitpoint,
-    // Of anybody.
+    // Of any caller.
     Create,
     Signal,
     ClaimGrant,
@@ -67,7 +67,7 @@ const NOT_ACTIVE: Expected = Refused("execution_not_active");
 /// worker, and the lane takes no work; and what a holder ended was replayed as well, and
 /// runs again.
 pub(super) const TABLE: &[Row] = &[
-    // A lease that is gone lasts no longer, and what it was at is not kept.
+    // A lease that ended is not renewed, and its progress is not kept.
     Row(Verb::Renew, Does, Refused("stale_lease"), Does, None),
     Row(
         Verb::Progress,
@@ -87,7 +87,7 @@ pub(super) const TABLE: &[Row] = &[
     Row(Verb::Suspend, Same, Same, Same, Some(NOT_ACTIVE)),
     Row(Verb::SuspendUntil, Same, Same, Same, Some(NOT_ACTIVE)),
     Row(Verb::SuspendKeyed, Same, Same, Same, Some(NOT_ACTIVE)),
-    // Who has lost the lease gets no token.
+    // A worker that lost the lease gets no token.
     Row(
         Verb::CreateWaitpoint,
         Same,

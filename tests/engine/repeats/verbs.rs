@@ -11,7 +11,7 @@ use super::asks::{Case, arrange, ask, by};
 use super::table::{Expected, Row, TABLE, Verb};
 use crate::support::work::{self, claim_one};
 
-/// What everybody can see of an execution, and what was done to it.
+/// Returns what any caller can see of an execution and of what was done to it.
 async fn seen(engine: &Engine, id: ExecutionId) -> String {
     let info = engine.get(id, None).await.answered().expect("known");
     let operations = engine.operations(id).await.answered().len();

@@ -1,5 +1,5 @@
-//! Signals on a real database: what they do when they come, early or late, and that
-//! none is lost or counted twice.
+//! Signals on a real database: the effect of each, early or late, and that none
+//! is lost or counted twice.
 
 use std::collections::HashSet;
 use std::time::Duration;

@@ -101,7 +101,7 @@ async fn a_waitpoint_that_no_suspension_uses_expires() {
     let made = waitpoint(&engine, claimed.fence, "door").await;
     let pending = engine.pending_waitpoints(None, None, 10).await.answered();
     assert_eq!((pending.len(), pending[0].id), (1, made.id));
-    // Not so far that the lease lapses: the waitpoint is moved alone.
+    // Only the waitpoint is moved, so that the lease does not expire.
     let mut connection = database.connection().await;
     let expire = "UPDATE waitpoint SET expires_at = clock_timestamp()";
     connection.execute(expire).await.expect("moved");

@@ -64,7 +64,7 @@ async fn concurrent_verbs_on_a_running_execution_leave_one_order() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn concurrent_verbs_on_an_ended_or_lost_execution_leave_one_order() {
-    meet(&[Place::Lapsed, Place::Terminal]).await;
+    meet(&[Place::Expired, Place::Terminal]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

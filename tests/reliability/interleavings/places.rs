@@ -13,8 +13,8 @@ pub(super) enum Place {
     Due,
     Children,
     Active,
-    /// Active under a lease that has lapsed.
-    Lapsed,
+    /// Active under an expired lease.
+    Expired,
     Terminal,
     /// Active, with a pending waitpoint that has received a signal of the first of two sources.
     Early,
@@ -66,7 +66,7 @@ impl Place {
                 Ask::SuspendKeyed,
                 Ask::CreateWaitpoint,
             ],
-            Self::Lapsed => &[
+            Self::Expired => &[
                 Ask::Reclaim,
                 Ask::Complete,
                 Ask::Renew,

@@ -118,7 +118,7 @@ impl Rig {
                 let answer = engine.complete(work::complete(fence, "first")).await;
                 answer.accepted();
             }
-            Place::Lapsed => {
+            Place::Expired => {
                 let lapse = "UPDATE lease SET expires_at = clock_timestamp() - interval '1 s'";
                 self.sql(lapse, id).await;
             }

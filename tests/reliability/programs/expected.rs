@@ -15,7 +15,7 @@ pub(super) struct Expected {
     pub(super) waitpoints: Vec<Waitpoint>,
     pub(super) signals: Vec<Signal>,
     pub(super) suspensions: Vec<Suspension>,
-    life: u32,
+    replays: u32,
 }
 
 impl Expected {
@@ -25,7 +25,7 @@ impl Expected {
             waitpoints: Vec::new(),
             signals: Vec::new(),
             suspensions: Vec::new(),
-            life: 0,
+            replays: 0,
         }
     }
 
@@ -90,7 +90,7 @@ impl Expected {
             return Suspends::Refused("");
         }
         let named = self.suspensions.iter().position(|it| {
-            it.life == self.life && asked.name.is_some() && it.asked.name == asked.name
+            it.replays == self.replays && asked.name.is_some() && it.asked.name == asked.name
         });
         if let Some(named) = named {
             return Suspends::Satisfied(named);
@@ -106,7 +106,7 @@ impl Expected {
         let number = self.suspensions.len();
         let mut suspension = Suspension {
             asked,
-            life: self.life,
+            replays: self.replays,
             reason: None,
             satisfiers: Vec::new(),
             escalated: false,
@@ -247,7 +247,7 @@ impl Expected {
     }
 
     /// Whether an operator's resume is answered as done: it is, or the same operator
-    /// has resumed the last suspension of this life before.
+    /// has resumed the last suspension since the last replay before.
     pub(super) fn resume(&mut self) -> bool {
         let reason = SuspensionCloseReason::OperatorResume;
         if self.place == Place::Suspended {
@@ -258,7 +258,7 @@ impl Expected {
         last.is_some_and(|last| last.reason == Some(reason))
     }
 
-    /// Lets the time of a suspension pass.
+    /// Lets the timeout of a suspension pass.
     pub(super) fn time_out(&mut self) {
         let Some(last) = self.suspensions.last_mut() else {
             return;
@@ -331,12 +331,12 @@ impl Expected {
     }
 
     /// Whether a replay is answered as done: it is, or the same operator has begun
-    /// this life with one before.
+    /// the present run with one before.
     pub(super) fn replay(&mut self) -> bool {
         let over = matches!(self.place, Place::Done(_));
         if over {
             self.place = Place::Ready;
-            self.life += 1;
+            self.replays += 1;
             for waitpoint in &mut self.waitpoints {
                 if waitpoint.state == WaitpointState::Pending {
                     waitpoint.state = WaitpointState::Closed;
@@ -344,12 +344,12 @@ impl Expected {
                 }
             }
         }
-        over || self.life > 0
+        over || self.replays > 0
     }
 
     /// Returns the suspension a lease resumes from.
     pub(super) fn resumption(&self) -> Option<&Suspension> {
         let last = self.suspensions.last()?;
-        (last.life == self.life).then_some(last)
+        (last.replays == self.replays).then_some(last)
     }
 }

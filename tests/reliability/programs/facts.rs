@@ -1,4 +1,4 @@
-//! What a program waits for, and what can be seen of it.
+//! What a program waits for, and what a reader can see of it.
 
 use model::{
     Outcome, SignalEffect, SignalId, SuspensionCloseReason, TimeoutBehavior, WaitpointCloseReason,
@@ -85,7 +85,7 @@ pub(super) struct Waitpoint {
     pub(super) key: String,
     pub(super) state: WaitpointState,
     pub(super) reason: Option<WaitpointCloseReason>,
-    /// Whether the time it waits for a suspension ends.
+    /// Whether it expires while no suspension uses it.
     pub(super) ends: bool,
     /// The suspension it belongs to or belonged to last.
     pub(super) of: Option<usize>,
@@ -108,10 +108,10 @@ pub(super) struct Signal {
 #[derive(Debug, Clone)]
 pub(super) struct Suspension {
     pub(super) asked: Asked,
-    pub(super) life: u32,
+    pub(super) replays: u32,
     pub(super) reason: Option<SuspensionCloseReason>,
     pub(super) satisfiers: Vec<usize>,
-    /// Whether an operator was asked when its time passed.
+    /// Whether it was escalated at its timeout.
     pub(super) escalated: bool,
 }
 
