@@ -8,12 +8,11 @@ use engine::{Payload, Resumption, WORLD_SERVICE};
 use model::{Digest, ExecutionId, Fence, LeaseId, Partition, Usage};
 use uuid::Uuid;
 
-use crate::attempt::Attempt;
+use crate::attempt::{Attempt, GuestThreads};
 use crate::component::Error;
 use crate::component::inspect::{PACKAGE, PublishRefusal, inspect};
 use crate::component::registry::{ComponentSource, Registry};
 use crate::component::wasm::WasmEngine;
-use crate::guest_threads::GuestThreads;
 use crate::host::bindings::flowhost::engine::types;
 use crate::host::{Backend, HeldLease, InvokeSuspension, convert};
 use crate::memory::{MachineLimits, MemoryBudget, PoolSize, Reservation, SandboxBudget};
@@ -113,10 +112,12 @@ pub async fn invoke(
     let reservation = registry.budget().reserve(&demand).await;
     let (held, setup) = local_lease(&settings, kind, input, backend, reservation);
     let verdict = guests
-        .handle()
+        .guests()
         .spawn(async move { Some(sandbox::run(loaded.handler()?, held, setup).await) })
         .await
-        .map_err(|error| Error::Unavailable(format!("the host failed: {error}")))?;
+        .map_err(|_panicked| {
+            Error::Unavailable("the host failed while it ran the handler".to_owned())
+        })?;
     let Some(verdict) = verdict else {
         return Ok(Err(InvokeRefusal::Service));
     };

@@ -31,7 +31,7 @@
 //! ```text
 //! settings    limits of sandboxes, of compiled code, of a worker
 //! memory      the budget that all sandboxes share, and the meter of one
-//! attempt     what an attempt may do until when, its log, its processor time
+//! attempt     what an attempt may do until when, its log, its processor time, its threads
 //! host        the interfaces of wit/, one file each; what a store holds
 //! sandbox     runs a guest and judges how it ended
 //! component   inspects, compiles, caches, loads and publishes components
@@ -47,7 +47,6 @@
 mod attempt;
 mod bench;
 mod component;
-mod guest_threads;
 mod host;
 mod invoke;
 mod memory;

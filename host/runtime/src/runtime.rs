@@ -7,12 +7,12 @@ use std::time::{Duration, Instant};
 use engine::Engine;
 use model::Digest;
 
+use crate::attempt::GuestThreads;
 use crate::component::Error;
 use crate::component::inspect::{PublishRefusal, inspect};
 use crate::component::publish::{Publication, Publications, PublishEnd};
 use crate::component::registry::Registry;
 use crate::component::wasm::WasmEngine;
-use crate::guest_threads::GuestThreads;
 use crate::memory::{MachineLimits, MemoryBudget, PoolSize, SandboxBudget};
 use crate::metrics::Metrics;
 use crate::service;
@@ -161,7 +161,7 @@ impl Runtime {
             settings,
             self.inner.settings.limits,
             self.inner.counters.clone(),
-            self.inner.guests.handle(),
+            self.inner.guests.guests(),
         );
         worker.start_task("serving", service::supervise);
         WorkerHandle::new(worker)

@@ -12,6 +12,7 @@ use super::bindings::flowhost::engine::types::Task;
 use super::convert::{check_text, task_bytes, text_bytes};
 use super::store::{HostResource, refused};
 use super::{ClaimCallError, HeldLease, LeaseCallError, NextRefusal, Role, State};
+use crate::attempt::to_foreground;
 
 /// Longest a guest may wait for work in one call, in milliseconds.
 const WAIT_MS_MAX: u32 = 60_000;
@@ -85,6 +86,7 @@ impl Host for State {
         };
         // From here on the guest is charged for what it does with the lease.
         held.used_before.get_or_init(|| self.used());
+        to_foreground().await;
         Ok(Some(self.push(LeaseHandle { held, owns: true })?))
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use model::Limits;
 use wasmtime::{Store, StoreContextMut, UpdateDeadline};
 
-use crate::attempt::{Attempt, CpuMeter, Metered, Stop};
+use crate::attempt::{Attempt, CpuMeter, Metered, SHORT, Stop, to_background};
 use crate::host::{Backend, Role, State};
 use crate::memory::Reservation;
 use crate::settings::SandboxLimits;
@@ -56,17 +56,23 @@ pub(super) async fn call<T, S>(
     }
 }
 
-/// Decides at each tick whether the guest continues.
+/// Decides at each tick whether the guest continues, and where.
 fn on_tick(store: StoreContextMut<'_, State>) -> wasmtime::Result<UpdateDeadline> {
     let state = store.data();
-    match &state.role {
-        Role::Handler(held) => check_handler(&held.attempt, state.limits.cpu_ms_max)?,
-        Role::Service(service) => service.due().map_or(Ok(()), Err)?,
+    let computed_us = match &state.role {
+        Role::Handler(held) => {
+            check_handler(&held.attempt, state.limits.cpu_ms_max)?;
+            held.attempt.cpu.used_us()
+        }
+        Role::Service(service) => {
+            service.due().map_or(Ok(()), Err)?;
+            service.computed_us()
+        }
+    };
+    if u128::from(computed_us) < SHORT.as_micros() {
+        return Ok(UpdateDeadline::Continue(1));
     }
-    Ok(UpdateDeadline::YieldCustom(
-        1,
-        Box::pin(tokio::task::yield_now()),
-    ))
+    Ok(UpdateDeadline::YieldCustom(1, Box::pin(to_background())))
 }
 
 /// Lease and cancellation first, then the deadline, then the allowance of

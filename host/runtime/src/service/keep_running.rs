@@ -109,8 +109,8 @@ async fn run_once(
             SandboxUsage::default(),
         ),
         // The host panicked; that ends this run alone.
-        Err(error) => (
-            verdict::host_fault(&error.to_string()),
+        Err(_panicked) => (
+            verdict::host_fault("the host failed while it ran the service"),
             SandboxUsage::default(),
         ),
     };

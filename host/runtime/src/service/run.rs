@@ -176,14 +176,18 @@ impl ServiceHost for ServiceRun {
         main.spawn(self.finish(lease, Some(used), end));
     }
 
+    fn computed_us(&self) -> u64 {
+        let before_us = self.leases.lock().cpu_us_at_change;
+        self.cpu.used_us().saturating_sub(before_us)
+    }
+
     fn due(&self) -> Option<ServiceStop> {
         if let Some(stop) = *self.stop.borrow() {
             return Some(stop);
         }
         let cpu_ms_max = self.worker.limits.cpu_ms_max;
-        let leases = self.leases.lock();
-        let computed_us = self.cpu.used_us().saturating_sub(leases.cpu_us_at_change);
-        (!leases.held.is_empty() && computed_us > u64::from(cpu_ms_max) * 1000)
+        let holds_lease = !self.leases.lock().held.is_empty();
+        (holds_lease && self.computed_us() > u64::from(cpu_ms_max) * 1000)
             .then_some(ServiceStop::CpuLimit(cpu_ms_max))
     }
 

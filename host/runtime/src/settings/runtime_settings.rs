@@ -25,7 +25,8 @@ pub struct RuntimeSettings {
     /// Most memory all sandboxes hold together, in bytes; half of what this process
     /// may use if zero.
     pub memory_bytes_max: u64,
-    /// Threads guests run on; as many as there are processors if zero.
+    /// Threads for guests that just began, and as many for guests that compute for long;
+    /// as many as there are processors if zero.
     pub guest_threads: usize,
 }
 

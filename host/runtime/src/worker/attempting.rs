@@ -12,7 +12,7 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use super::routes::Readiness;
 use super::{Worker, recording, reserving};
-use crate::attempt::Attempt;
+use crate::attempt::{Attempt, to_foreground};
 use crate::component::registry::Loaded;
 use crate::host::bindings::HandlerPre;
 use crate::host::{HeldLease, State};
@@ -26,13 +26,14 @@ pub(super) fn begin(
     slot: OwnedSemaphorePermit,
 ) {
     let (attempt, slot) = worker.keep_lease(&claimed, sent, vec![slot]);
-    let worker = worker.clone();
+    let (worker, guests) = (worker.clone(), worker.guests.clone());
     // All of it where the guest runs: every change of threads costs as much as
     // a fresh sandbox. The engine does its input and output elsewhere.
-    worker.guests.clone().spawn(async move {
+    let run = async move {
         let _slot = slot;
         run(&worker, HeldLease::new(attempt, claimed)).await;
-    });
+    };
+    guests.spawn(run);
 }
 
 async fn run(worker: &Arc<Worker>, held: HeldLease) {
@@ -54,6 +55,8 @@ async fn run(worker: &Arc<Worker>, held: HeldLease) {
             not_opened(worker, attempt, "its component is not loaded any more").await
         }
     };
+    // Recording is short, and does not wait for guests that compute.
+    to_foreground().await;
     let report = Report {
         component_id,
         usage: Some(verdict.usage),

@@ -13,7 +13,7 @@ use tokio::sync::{Notify, Semaphore, watch};
 
 use super::routes::Routes;
 use super::{Counters, claiming, keeper, reserving, routing};
-use crate::attempt::Attempt;
+use crate::attempt::{Attempt, Guests};
 use crate::component::registry::Registry;
 use crate::host::{Backend, EngineBackend};
 use crate::memory::{Reservation, SandboxBudget};
@@ -32,7 +32,7 @@ pub(crate) struct Worker {
     /// The runtime the engine was started on.
     pub(crate) main: Handle,
     /// The runtime guests run on.
-    pub(crate) guests: Handle,
+    pub(crate) guests: Guests,
     pub(super) registry: Arc<Registry>,
     pub(crate) slots: Arc<Semaphore>,
     /// Those of the slots that services may hold, all together.
@@ -69,7 +69,7 @@ impl Worker {
         settings: WorkerSettings,
         limits: SandboxLimits,
         counters: Arc<Counters>,
-        guests: Handle,
+        guests: Guests,
     ) -> Arc<Self> {
         let worker = Arc::new(Self {
             instance_limits: engine.limits(),

@@ -30,7 +30,8 @@ pub struct Runtime {
     /// Most memory all sandboxes hold together, in bytes; 0 for half of what this
     /// process may use: of its control group's limit, or else of the machine's memory.
     pub memory_bytes_max: u64,
-    /// Threads guests run on; 0 for as many as there are processors.
+    /// Threads for guests that just began, and as many for guests that compute for
+    /// long; 0 for as many as there are processors.
     pub guest_threads: u32,
     /// Most bytes one component compiles to.
     pub compiled_bytes_max: u64,

@@ -56,6 +56,10 @@ pub(crate) trait ServiceHost: Send + Sync {
     /// ended the lease.
     fn dropped(self: Arc<Self>, held: &HeldLease, used: SandboxUsage);
 
+    /// Returns how long the guest has computed since it took or ended a lease, in
+    /// microseconds.
+    fn computed_us(&self) -> u64;
+
     /// Returns why the guest must stop now, if it must.
     fn due(&self) -> Option<ServiceStop>;
 
