@@ -39,6 +39,16 @@ fn golden_figure_of_transitions() {
     );
 }
 
+#[test]
+fn golden_problem_codes() {
+    let path = "docs/http.md";
+    let text = fs::read_to_string(top().join(path)).expect("text");
+    let (head, rest) = text.split_once("| status | code").expect("a table");
+    let (_, tail) = rest.split_once("\n\n").expect("the table ends");
+    let table = server::http::Code::table();
+    assert_golden(path, &format!("{head}{table}\n{tail}"));
+}
+
 /// The labels of the database's enums are the names of the model's.
 #[tokio::test(flavor = "multi_thread")]
 async fn enum_labels_are_the_model_s_names() {

@@ -24,6 +24,7 @@ mod names;
 mod policy;
 mod quoted;
 mod refusal;
+mod refusal_code;
 mod signal;
 mod suspension;
 mod waitpoint;
@@ -66,8 +67,9 @@ pub use quoted::{
     truncated,
 };
 pub use refusal::{
-    CancelRefusal, CreateRefusal, EventsRefusal, LeaseRefusal, OperateRefusal, Refusal,
+    CancelRefusal, CreateRefusal, EventsRefusal, LeaseRefusal, Member, OperateRefusal, Refusal,
 };
+pub use refusal_code::RefusalCode;
 pub use signal::{InvalidToken, KnownSource, SignalEffect, SignalId, SignalRefusal};
 pub use suspension::{
     Closing, Heard, Inbox, InboxWaitpoint, ResumePolicy, ResumeTarget, SuspendRefusal,

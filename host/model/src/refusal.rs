@@ -1,44 +1,80 @@
-//! Refusals: expected answers, one enum per group of verbs that shares them.
+//! Refusals: expected answers, one enum per group of verbs that shares them, each beside
+//! the noun it is about. What every interface reads of them is here.
 
 use crate::{
     BlockingReason, Cursor, ExecutionId, GrantRefusal, Invalid, InvalidToken, KeyRetireRefusal,
-    KeyRotateRefusal, LaneState, Outcome, RedeemRefusal, RegisterRefusal, SignalRefusal, StateKind,
-    SuspendRefusal, WaitpointRefusal, WorkerRefusal,
+    KeyRotateRefusal, LaneState, Outcome, RedeemRefusal, RefusalCode, RegisterRefusal,
+    SignalRefusal, StateKind, SuspendRefusal, WaitpointRefusal, WorkerRefusal,
 };
 
 /// An answer of a verb that did not do what it was asked, for a reason the caller can
-/// act on.
+/// act on. Its text is for people.
 pub trait Refusal: std::error::Error + Clone + Send + Sync + 'static {
     /// Returns the stable code by which every interface names it.
-    fn code(&self) -> &'static str;
+    fn refusal_code(&self) -> RefusalCode;
+
+    /// Returns the code as text.
+    fn code(&self) -> &'static str {
+        self.refusal_code().as_str()
+    }
+
+    /// Returns the facts that a program may need beside the code, each with a name.
+    fn members(&self) -> Vec<(&'static str, Member)> {
+        Vec::new()
+    }
 }
 
-macro_rules! refusals {
+/// Gives refusals of this crate their code also without the trait in scope.
+macro_rules! with_code {
     ($($refusal:ty),+ $(,)?) => {$(
-        impl Refusal for $refusal {
-            fn code(&self) -> &'static str {
-                self.code()
+        impl $refusal {
+            /// Returns the stable code by which every interface names it.
+            pub fn code(&self) -> &'static str {
+                Refusal::code(self)
             }
         }
     )+};
 }
 
-refusals! {
-    CancelRefusal, CreateRefusal, EventsRefusal, GrantRefusal, KeyRetireRefusal,
+with_code! {
+    CancelRefusal, CreateRefusal, EventsRefusal, GrantRefusal, InvalidToken, KeyRetireRefusal,
     KeyRotateRefusal, LeaseRefusal, OperateRefusal, RedeemRefusal, RegisterRefusal,
     SignalRefusal, SuspendRefusal, WaitpointRefusal, WorkerRefusal,
 }
 
-impl Refusal for Invalid {
-    fn code(&self) -> &'static str {
-        "invalid_input"
+/// A fact that a refusal tells programs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Member {
+    /// A name, an id or a word.
+    Text(String),
+    /// A count or an epoch.
+    Number(u64),
+    /// Several names.
+    Texts(Vec<String>),
+}
+
+impl Member {
+    /// Tells a value by its text.
+    pub fn text(value: impl ToString) -> Self {
+        Self::Text(value.to_string())
     }
 }
 
-impl Refusal for InvalidToken {
-    fn code(&self) -> &'static str {
-        Self::code(*self)
+impl Refusal for Invalid {
+    fn refusal_code(&self) -> RefusalCode {
+        RefusalCode::InvalidInput
     }
+
+    fn members(&self) -> Vec<(&'static str, Member)> {
+        vec![("field", Member::text(self.field))]
+    }
+}
+
+/// Tells where an execution is, and how it ended if it did.
+fn whereabouts(state: StateKind, outcome: Option<Outcome>) -> Vec<(&'static str, Member)> {
+    let outcome = outcome.map(|outcome| ("outcome", Member::text(outcome)));
+    let state = ("state", Member::text(state));
+    std::iter::once(state).chain(outcome).collect()
 }
 
 /// Why a write under a lease was not applied.
@@ -71,16 +107,31 @@ pub enum LeaseRefusal {
     Invalid(#[from] Invalid),
 }
 
-impl LeaseRefusal {
-    /// Returns the stable code.
-    pub const fn code(&self) -> &'static str {
+impl Refusal for LeaseRefusal {
+    fn refusal_code(&self) -> RefusalCode {
         match self {
-            Self::ExecutionNotFound => "execution_not_found",
-            Self::ExecutionNotActive { .. } => "execution_not_active",
-            Self::LeaseRevoked => "lease_revoked",
-            Self::LeaseExpired => "lease_expired",
-            Self::StaleLease => "stale_lease",
-            Self::Invalid(_) => "invalid_input",
+            Self::ExecutionNotFound => RefusalCode::ExecutionNotFound,
+            Self::ExecutionNotActive { .. } => RefusalCode::ExecutionNotActive,
+            Self::LeaseRevoked => RefusalCode::LeaseRevoked,
+            Self::LeaseExpired => RefusalCode::LeaseExpired,
+            Self::StaleLease => RefusalCode::StaleLease,
+            Self::Invalid(_) => RefusalCode::InvalidInput,
+        }
+    }
+
+    fn members(&self) -> Vec<(&'static str, Member)> {
+        match self {
+            Self::ExecutionNotActive {
+                state,
+                outcome,
+                epoch,
+            } => {
+                let mut members = whereabouts(*state, *outcome);
+                members.push(("epoch", Member::Number(*epoch)));
+                members
+            }
+            Self::Invalid(invalid) => invalid.members(),
+            _ => Vec::new(),
         }
     }
 }
@@ -136,16 +187,28 @@ pub enum CreateRefusal {
     Invalid(#[from] Invalid),
 }
 
-impl CreateRefusal {
-    /// Returns the stable code.
-    pub const fn code(&self) -> &'static str {
+impl Refusal for CreateRefusal {
+    fn refusal_code(&self) -> RefusalCode {
         match self {
-            Self::IdempotencyConflict { .. } => "idempotency_conflict",
-            Self::UnknownKind(_) => "unknown_kind",
-            Self::LaneDisabled { .. } => "lane_disabled",
-            Self::IdConflict { .. } => "id_conflict",
-            Self::NotOffered { .. } => "not_offered",
-            Self::Invalid(_) => "invalid_input",
+            Self::IdempotencyConflict { .. } => RefusalCode::IdempotencyConflict,
+            Self::UnknownKind(_) => RefusalCode::UnknownKind,
+            Self::LaneDisabled { .. } => RefusalCode::LaneDisabled,
+            Self::IdConflict { .. } => RefusalCode::IdConflict,
+            Self::NotOffered { .. } => RefusalCode::NotOffered,
+            Self::Invalid(_) => RefusalCode::InvalidInput,
+        }
+    }
+
+    fn members(&self) -> Vec<(&'static str, Member)> {
+        match self {
+            Self::IdempotencyConflict { existing } => vec![("existing", Member::text(existing))],
+            Self::UnknownKind(kind) => vec![("kind", Member::text(kind))],
+            Self::LaneDisabled { lane, state } => {
+                vec![("lane", Member::text(lane)), ("state", Member::text(state))]
+            }
+            Self::IdConflict { id } => vec![("id", Member::text(id))],
+            Self::NotOffered { field } => vec![("field", Member::text(field))],
+            Self::Invalid(invalid) => invalid.members(),
         }
     }
 }
@@ -167,13 +230,20 @@ pub enum CancelRefusal {
     Invalid(#[from] Invalid),
 }
 
-impl CancelRefusal {
-    /// Returns the stable code.
-    pub const fn code(&self) -> &'static str {
+impl Refusal for CancelRefusal {
+    fn refusal_code(&self) -> RefusalCode {
         match self {
-            Self::ExecutionNotFound => "execution_not_found",
-            Self::ExecutionNotActive { .. } => "execution_not_active",
-            Self::Invalid(_) => "invalid_input",
+            Self::ExecutionNotFound => RefusalCode::ExecutionNotFound,
+            Self::ExecutionNotActive { .. } => RefusalCode::ExecutionNotActive,
+            Self::Invalid(_) => RefusalCode::InvalidInput,
+        }
+    }
+
+    fn members(&self) -> Vec<(&'static str, Member)> {
+        match self {
+            Self::ExecutionNotFound => Vec::new(),
+            Self::ExecutionNotActive { outcome } => vec![("outcome", Member::text(outcome))],
+            Self::Invalid(invalid) => invalid.members(),
         }
     }
 }
@@ -238,19 +308,41 @@ pub enum OperateRefusal {
     Invalid(#[from] Invalid),
 }
 
-impl OperateRefusal {
-    /// Returns the stable code.
-    pub const fn code(&self) -> &'static str {
+impl Refusal for OperateRefusal {
+    fn refusal_code(&self) -> RefusalCode {
         match self {
-            Self::ExecutionNotFound => "execution_not_found",
-            Self::ExecutionNotActive { .. } => "execution_not_active",
-            Self::ExecutionNotEligible { .. } => "execution_not_eligible",
-            Self::ExecutionNotTerminal { .. } => "execution_not_terminal",
-            Self::ExecutionNotSuspended { .. } => "execution_not_suspended",
-            Self::MaxReplaysExhausted { .. } => "max_replays_exhausted",
-            Self::NoActiveLease { .. } => "no_active_lease",
-            Self::StaleLease => "stale_lease",
-            Self::Invalid(_) => "invalid_input",
+            Self::ExecutionNotFound => RefusalCode::ExecutionNotFound,
+            Self::ExecutionNotActive { .. } => RefusalCode::ExecutionNotActive,
+            Self::ExecutionNotEligible { .. } => RefusalCode::ExecutionNotEligible,
+            Self::ExecutionNotTerminal { .. } => RefusalCode::ExecutionNotTerminal,
+            Self::ExecutionNotSuspended { .. } => RefusalCode::ExecutionNotSuspended,
+            Self::MaxReplaysExhausted { .. } => RefusalCode::MaxReplaysExhausted,
+            Self::NoActiveLease { .. } => RefusalCode::NoActiveLease,
+            Self::StaleLease => RefusalCode::StaleLease,
+            Self::Invalid(_) => RefusalCode::InvalidInput,
+        }
+    }
+
+    fn members(&self) -> Vec<(&'static str, Member)> {
+        match self {
+            Self::ExecutionNotActive { state, outcome }
+            | Self::ExecutionNotSuspended { state, outcome }
+            | Self::NoActiveLease { state, outcome } => whereabouts(*state, *outcome),
+            Self::ExecutionNotEligible {
+                state,
+                outcome,
+                reason,
+            } => {
+                let mut members = whereabouts(*state, *outcome);
+                members.push(("blocking_reason", Member::text(reason)));
+                members
+            }
+            Self::ExecutionNotTerminal { state } => whereabouts(*state, None),
+            Self::MaxReplaysExhausted { replays } => {
+                vec![("replays", Member::Number((*replays).into()))]
+            }
+            Self::Invalid(invalid) => invalid.members(),
+            Self::ExecutionNotFound | Self::StaleLease => Vec::new(),
         }
     }
 }
@@ -270,11 +362,10 @@ pub enum EventsRefusal {
     },
 }
 
-impl EventsRefusal {
-    /// Returns the stable code.
-    pub const fn code(&self) -> &'static str {
+impl Refusal for EventsRefusal {
+    fn refusal_code(&self) -> RefusalCode {
         match self {
-            Self::CursorTooOld { .. } => "cursor_too_old",
+            Self::CursorTooOld { .. } => RefusalCode::CursorTooOld,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Registered workers, and the refusals of the registry.
 
 use crate::wire::named;
-use crate::{Invalid, Limits};
+use crate::{Invalid, Limits, Member, Refusal, RefusalCode};
 
 impl Limits {
     /// Most bytes of the name of a worker or of its instance.
@@ -38,12 +38,18 @@ pub enum RegisterRefusal {
     Invalid(#[from] Invalid),
 }
 
-impl RegisterRefusal {
-    /// Returns the stable code.
-    pub const fn code(&self) -> &'static str {
+impl Refusal for RegisterRefusal {
+    fn refusal_code(&self) -> RefusalCode {
         match self {
-            Self::InstanceReassigned => "instance_reassigned",
-            Self::Invalid(_) => "invalid_input",
+            Self::InstanceReassigned => RefusalCode::InstanceReassigned,
+            Self::Invalid(_) => RefusalCode::InvalidInput,
+        }
+    }
+
+    fn members(&self) -> Vec<(&'static str, Member)> {
+        match self {
+            Self::Invalid(invalid) => invalid.members(),
+            _ => Vec::new(),
         }
     }
 }
@@ -61,12 +67,18 @@ pub enum WorkerRefusal {
     Invalid(#[from] Invalid),
 }
 
-impl WorkerRefusal {
-    /// Returns the stable code.
-    pub const fn code(&self) -> &'static str {
+impl Refusal for WorkerRefusal {
+    fn refusal_code(&self) -> RefusalCode {
         match self {
-            Self::NotRegistered => "not_registered",
-            Self::Invalid(_) => "invalid_input",
+            Self::NotRegistered => RefusalCode::NotRegistered,
+            Self::Invalid(_) => RefusalCode::InvalidInput,
+        }
+    }
+
+    fn members(&self) -> Vec<(&'static str, Member)> {
+        match self {
+            Self::Invalid(invalid) => invalid.members(),
+            _ => Vec::new(),
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};
 
-use model::{Digest, Invalid};
+use model::{Digest, Invalid, Member, Refusal, RefusalCode};
 use time::OffsetDateTime;
 
 use crate::listed::StoredTime;
@@ -84,19 +84,28 @@ pub enum RouteRefusal {
 }
 
 impl RouteRefusal {
-    /// Returns the stable code.
-    pub const fn code(&self) -> &'static str {
-        match self {
-            Self::UnknownComponent(_) => "unknown_component",
-            Self::MixedWorlds(_) => "mixed_worlds",
-            Self::Invalid(_) => "invalid_input",
-        }
+    /// Returns the stable code by which every interface names it.
+    pub fn code(&self) -> &'static str {
+        Refusal::code(self)
     }
 }
 
-impl model::Refusal for RouteRefusal {
-    fn code(&self) -> &'static str {
-        self.code()
+impl Refusal for RouteRefusal {
+    fn refusal_code(&self) -> RefusalCode {
+        match self {
+            Self::UnknownComponent(_) => RefusalCode::UnknownComponent,
+            Self::MixedWorlds(_) => RefusalCode::MixedWorlds,
+            Self::Invalid(_) => RefusalCode::InvalidInput,
+        }
+    }
+
+    fn members(&self) -> Vec<(&'static str, Member)> {
+        match self {
+            Self::UnknownComponent(digest) | Self::MixedWorlds(digest) => {
+                vec![("digest", Member::text(digest))]
+            }
+            Self::Invalid(invalid) => invalid.members(),
+        }
     }
 }
 

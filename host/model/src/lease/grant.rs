@@ -3,7 +3,7 @@
 
 use crate::Limits;
 use crate::wire::named;
-use crate::{Invalid, Outcome, StateKind};
+use crate::{Invalid, Member, Outcome, Refusal, RefusalCode, StateKind};
 
 impl Limits {
     /// Bounds of a grant's time to live, in milliseconds.
@@ -56,17 +56,29 @@ pub enum GrantRefusal {
     Invalid(#[from] Invalid),
 }
 
-impl GrantRefusal {
-    /// Returns the stable code.
-    pub const fn code(&self) -> &'static str {
+impl Refusal for GrantRefusal {
+    fn refusal_code(&self) -> RefusalCode {
         match self {
-            Self::ExecutionNotFound => "execution_not_found",
-            Self::ExecutionNotEligible(_) => "execution_not_eligible",
-            Self::NotReclaimable(_) => "not_reclaimable",
-            Self::ReclaimCapExceeded { .. } => "reclaim_cap_exceeded",
-            Self::GrantAlreadyExists { .. } => "grant_already_exists",
-            Self::CapabilityMismatch { .. } => "capability_mismatch",
-            Self::Invalid(_) => "invalid_input",
+            Self::ExecutionNotFound => RefusalCode::ExecutionNotFound,
+            Self::ExecutionNotEligible(_) => RefusalCode::ExecutionNotEligible,
+            Self::NotReclaimable(_) => RefusalCode::NotReclaimable,
+            Self::ReclaimCapExceeded { .. } => RefusalCode::ReclaimCapExceeded,
+            Self::GrantAlreadyExists { .. } => RefusalCode::GrantAlreadyExists,
+            Self::CapabilityMismatch { .. } => RefusalCode::CapabilityMismatch,
+            Self::Invalid(_) => RefusalCode::InvalidInput,
+        }
+    }
+
+    fn members(&self) -> Vec<(&'static str, Member)> {
+        match self {
+            Self::ReclaimCapExceeded { reclaim_count } => {
+                vec![("reclaim_count", Member::Number((*reclaim_count).into()))]
+            }
+            Self::CapabilityMismatch { missing } => {
+                vec![("missing", Member::Texts(missing.clone()))]
+            }
+            Self::Invalid(invalid) => invalid.members(),
+            _ => Vec::new(),
         }
     }
 }
@@ -99,16 +111,24 @@ pub enum RedeemRefusal {
     },
 }
 
-impl RedeemRefusal {
-    /// Returns the stable code.
-    pub const fn code(&self) -> &'static str {
+impl Refusal for RedeemRefusal {
+    fn refusal_code(&self) -> RefusalCode {
         match self {
-            Self::InvalidClaimGrant(_) => "invalid_claim_grant",
-            Self::ClaimGrantExpired => "claim_grant_expired",
-            Self::CapabilityMismatch => "capability_mismatch",
-            Self::GrantNotFound(_) => "grant_not_found",
-            Self::NotReclaimable(_) => "not_reclaimable",
-            Self::ReclaimCapExceeded { .. } => "reclaim_cap_exceeded",
+            Self::InvalidClaimGrant(_) => RefusalCode::InvalidClaimGrant,
+            Self::ClaimGrantExpired => RefusalCode::ClaimGrantExpired,
+            Self::CapabilityMismatch => RefusalCode::CapabilityMismatch,
+            Self::GrantNotFound(_) => RefusalCode::GrantNotFound,
+            Self::NotReclaimable(_) => RefusalCode::NotReclaimable,
+            Self::ReclaimCapExceeded { .. } => RefusalCode::ReclaimCapExceeded,
+        }
+    }
+
+    fn members(&self) -> Vec<(&'static str, Member)> {
+        match self {
+            Self::ReclaimCapExceeded { reclaim_count } => {
+                vec![("reclaim_count", Member::Number((*reclaim_count).into()))]
+            }
+            _ => Vec::new(),
         }
     }
 }

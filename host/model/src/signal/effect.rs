@@ -2,7 +2,7 @@
 
 use crate::id::random_id;
 use crate::wire::named;
-use crate::{Invalid, Limits, Outcome, WaitpointCloseReason};
+use crate::{Invalid, Limits, Member, Outcome, Refusal, RefusalCode, WaitpointCloseReason};
 
 impl Limits {
     /// Most bytes of a signal's payload.
@@ -69,10 +69,9 @@ named! {
 #[error("the waitpoint token is not valid")]
 pub struct InvalidToken;
 
-impl InvalidToken {
-    /// Returns the stable code.
-    pub const fn code(self) -> &'static str {
-        "invalid_token"
+impl Refusal for InvalidToken {
+    fn refusal_code(&self) -> RefusalCode {
+        RefusalCode::InvalidToken
     }
 }
 
@@ -117,18 +116,28 @@ pub enum SignalRefusal {
     Invalid(#[from] Invalid),
 }
 
-impl SignalRefusal {
-    /// Returns the stable code.
-    pub const fn code(&self) -> &'static str {
+impl Refusal for SignalRefusal {
+    fn refusal_code(&self) -> RefusalCode {
         match self {
-            Self::InvalidToken(token) => token.code(),
-            Self::ExecutionNotFound => "execution_not_found",
-            Self::WaitpointNotFound => "waitpoint_not_found",
-            Self::WaitpointAmbiguous { .. } => "waitpoint_ambiguous",
-            Self::TargetNotSignalable { .. } => "target_not_signalable",
-            Self::WaitpointClosed { .. } => "waitpoint_closed",
-            Self::SignalLimitExceeded { .. } => "signal_limit_exceeded",
-            Self::Invalid(_) => "invalid_input",
+            Self::InvalidToken(token) => token.refusal_code(),
+            Self::ExecutionNotFound => RefusalCode::ExecutionNotFound,
+            Self::WaitpointNotFound => RefusalCode::WaitpointNotFound,
+            Self::WaitpointAmbiguous { .. } => RefusalCode::WaitpointAmbiguous,
+            Self::TargetNotSignalable { .. } => RefusalCode::TargetNotSignalable,
+            Self::WaitpointClosed { .. } => RefusalCode::WaitpointClosed,
+            Self::SignalLimitExceeded { .. } => RefusalCode::SignalLimitExceeded,
+            Self::Invalid(_) => RefusalCode::InvalidInput,
+        }
+    }
+
+    fn members(&self) -> Vec<(&'static str, Member)> {
+        match self {
+            Self::WaitpointAmbiguous { open } => vec![("open", Member::Number(*open as u64))],
+            Self::TargetNotSignalable { outcome } => vec![("outcome", Member::text(outcome))],
+            Self::WaitpointClosed { reason } => vec![("close_reason", Member::text(reason))],
+            Self::SignalLimitExceeded { max } => vec![("max", Member::Number((*max).into()))],
+            Self::Invalid(invalid) => invalid.members(),
+            Self::InvalidToken(_) | Self::ExecutionNotFound | Self::WaitpointNotFound => Vec::new(),
         }
     }
 }

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use crate::id::random_id;
 use crate::wire::named;
 use crate::{
-    BlockingReason, Invalid, LeaseRefusal, Limits, TimeoutBehavior, WaitpointCloseReason,
-    WaitpointState,
+    BlockingReason, Invalid, LeaseRefusal, Limits, Member, Refusal, RefusalCode, TimeoutBehavior,
+    WaitpointCloseReason, WaitpointState,
 };
 
 impl Limits {
@@ -231,16 +231,25 @@ pub enum SuspendRefusal {
     },
 }
 
-impl SuspendRefusal {
-    /// Returns the stable code.
-    pub const fn code(&self) -> &'static str {
+impl Refusal for SuspendRefusal {
+    fn refusal_code(&self) -> RefusalCode {
         match self {
-            Self::Lease(refusal) => refusal.code(),
-            Self::WaitpointAlreadyExists { .. } => "waitpoint_already_exists",
-            Self::WaitpointNotFound => "waitpoint_not_found",
-            Self::WaitpointNotPending { .. } => "waitpoint_not_pending",
-            Self::PendingWaitpointExpired => "pending_waitpoint_expired",
-            Self::WaitpointLimitExceeded { .. } => "waitpoint_limit_exceeded",
+            Self::Lease(refusal) => refusal.refusal_code(),
+            Self::WaitpointAlreadyExists { .. } => RefusalCode::WaitpointAlreadyExists,
+            Self::WaitpointNotFound => RefusalCode::WaitpointNotFound,
+            Self::WaitpointNotPending { .. } => RefusalCode::WaitpointNotPending,
+            Self::PendingWaitpointExpired => RefusalCode::PendingWaitpointExpired,
+            Self::WaitpointLimitExceeded { .. } => RefusalCode::WaitpointLimitExceeded,
+        }
+    }
+
+    fn members(&self) -> Vec<(&'static str, Member)> {
+        match self {
+            Self::Lease(refusal) => refusal.members(),
+            Self::WaitpointAlreadyExists { key } => vec![("waitpoint_key", Member::text(key))],
+            Self::WaitpointNotPending { state } => vec![("waitpoint_state", Member::text(state))],
+            Self::WaitpointLimitExceeded { max } => vec![("max", Member::Number(*max as u64))],
+            Self::WaitpointNotFound | Self::PendingWaitpointExpired => Vec::new(),
         }
     }
 }

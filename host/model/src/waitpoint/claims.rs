@@ -4,7 +4,7 @@ use uuid::Uuid;
 
 use crate::id::random_id;
 use crate::wire::named;
-use crate::{ExecutionId, Invalid, Limits, names};
+use crate::{ExecutionId, Invalid, Limits, Member, Refusal, RefusalCode, names};
 
 impl Limits {
     /// Most bytes of a waitpoint's key within its suspension.
@@ -87,15 +87,23 @@ pub enum WaitpointRefusal {
     Invalid(#[from] Invalid),
 }
 
-impl WaitpointRefusal {
-    /// Returns the stable code.
-    pub const fn code(&self) -> &'static str {
+impl Refusal for WaitpointRefusal {
+    fn refusal_code(&self) -> RefusalCode {
         match self {
-            Self::ExecutionNotFound => "execution_not_found",
-            Self::WaitpointNotFound => "waitpoint_not_found",
-            Self::WaitpointAmbiguous { .. } => "waitpoint_ambiguous",
-            Self::WaitpointClosed { .. } => "waitpoint_closed",
-            Self::Invalid(_) => "invalid_input",
+            Self::ExecutionNotFound => RefusalCode::ExecutionNotFound,
+            Self::WaitpointNotFound => RefusalCode::WaitpointNotFound,
+            Self::WaitpointAmbiguous { .. } => RefusalCode::WaitpointAmbiguous,
+            Self::WaitpointClosed { .. } => RefusalCode::WaitpointClosed,
+            Self::Invalid(_) => RefusalCode::InvalidInput,
+        }
+    }
+
+    fn members(&self) -> Vec<(&'static str, Member)> {
+        match self {
+            Self::WaitpointAmbiguous { open } => vec![("open", Member::Number(*open as u64))],
+            Self::WaitpointClosed { reason } => vec![("close_reason", Member::text(reason))],
+            Self::Invalid(invalid) => invalid.members(),
+            Self::ExecutionNotFound | Self::WaitpointNotFound => Vec::new(),
         }
     }
 }

@@ -2,7 +2,7 @@
 //! them is refused.
 
 use crate::wire::named;
-use crate::{Invalid, Limits};
+use crate::{Invalid, Limits, Member, Refusal, RefusalCode};
 
 impl Limits {
     /// Most bytes of the id of a waitpoint key.
@@ -77,16 +77,22 @@ pub enum KeyRotateRefusal {
     Invalid(#[from] Invalid),
 }
 
-impl KeyRotateRefusal {
-    /// Returns the stable code.
-    pub const fn code(&self) -> &'static str {
+impl Refusal for KeyRotateRefusal {
+    fn refusal_code(&self) -> RefusalCode {
         match self {
-            Self::InvalidKid(_) => "invalid_kid",
-            Self::InvalidSecretHex => "invalid_secret_hex",
-            Self::InvalidGraceMs(_) => "invalid_grace_ms",
-            Self::RotationConflict(_) => "rotation_conflict",
-            Self::TooManyKeys => "too_many_keys",
-            Self::Invalid(_) => "invalid_input",
+            Self::InvalidKid(_) => RefusalCode::InvalidKid,
+            Self::InvalidSecretHex => RefusalCode::InvalidSecretHex,
+            Self::InvalidGraceMs(_) => RefusalCode::InvalidGraceMs,
+            Self::RotationConflict(_) => RefusalCode::RotationConflict,
+            Self::TooManyKeys => RefusalCode::TooManyKeys,
+            Self::Invalid(_) => RefusalCode::InvalidInput,
+        }
+    }
+
+    fn members(&self) -> Vec<(&'static str, Member)> {
+        match self {
+            Self::Invalid(invalid) => invalid.members(),
+            _ => Vec::new(),
         }
     }
 }
@@ -105,13 +111,19 @@ pub enum KeyRetireRefusal {
     Invalid(#[from] Invalid),
 }
 
-impl KeyRetireRefusal {
-    /// Returns the stable code.
-    pub const fn code(&self) -> &'static str {
+impl Refusal for KeyRetireRefusal {
+    fn refusal_code(&self) -> RefusalCode {
         match self {
-            Self::KeyNotFound(_) => "waitpoint_key_not_found",
-            Self::KeyActive(_) => "waitpoint_key_active",
-            Self::Invalid(_) => "invalid_input",
+            Self::KeyNotFound(_) => RefusalCode::WaitpointKeyNotFound,
+            Self::KeyActive(_) => RefusalCode::WaitpointKeyActive,
+            Self::Invalid(_) => RefusalCode::InvalidInput,
+        }
+    }
+
+    fn members(&self) -> Vec<(&'static str, Member)> {
+        match self {
+            Self::Invalid(invalid) => invalid.members(),
+            _ => Vec::new(),
         }
     }
 }

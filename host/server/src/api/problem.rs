@@ -1,10 +1,8 @@
-//! The schema of a problem.
+//! The schema of a problem. Its codes are named by the API, which assigns them.
 
 use utoipa::openapi::schema::{AdditionalProperties, ObjectBuilder, SchemaFormat, Type};
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
-
-use crate::http::Code;
 
 /// What went wrong, as `application/problem+json`.
 #[derive(Debug)]
@@ -18,7 +16,6 @@ impl PartialSchema for ProblemBody {
                 .schema_type(Type::String)
                 .description(Some(text))
         };
-        let codes = Code::ALL.iter().map(|code| code.as_str());
         ObjectBuilder::new()
             .description(Some("What went wrong. Further members depend on the code."))
             .property(
@@ -30,10 +27,7 @@ impl PartialSchema for ProblemBody {
                 described("What every problem with this code is called"),
             )
             .property("status", ObjectBuilder::new().schema_type(Type::Integer))
-            .property(
-                "code",
-                described("A stable name for programs").enum_values(Some(codes)),
-            )
+            .property("code", described("A stable name for programs"))
             .property(
                 "detail",
                 described("A sentence for people, about this occurrence"),

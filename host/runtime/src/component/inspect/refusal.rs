@@ -1,6 +1,6 @@
 //! Why a component is not published, in sentences of a bounded length.
 
-use model::{QUOTED_TEXT_BYTES_MAX, truncated};
+use model::{QUOTED_TEXT_BYTES_MAX, Refusal, RefusalCode, truncated};
 
 use super::{PACKAGE, VERSION};
 
@@ -106,20 +106,26 @@ impl PublishRefusal {
         Self::DoesNotLink(truncated(why, QUOTED_TEXT_BYTES_MAX).into_owned())
     }
 
-    /// Returns the stable code.
-    pub const fn code(&self) -> &'static str {
+    /// Returns the stable code by which every interface names it.
+    pub fn code(&self) -> &'static str {
+        Refusal::code(self)
+    }
+}
+
+impl Refusal for PublishRefusal {
+    fn refusal_code(&self) -> RefusalCode {
         match self {
-            Self::TooLarge { .. } => "component_too_large",
-            Self::NotAComponent { .. } => "not_a_component",
-            Self::Malformed(_) => "component_malformed",
-            Self::Imports(_) => "component_imports",
-            Self::NoWorld { .. } | Self::TwoWorlds => "component_exports",
-            Self::DoesNotCompile(_) => "component_does_not_compile",
+            Self::TooLarge { .. } => RefusalCode::ComponentTooLarge,
+            Self::NotAComponent { .. } => RefusalCode::NotAComponent,
+            Self::Malformed(_) => RefusalCode::ComponentMalformed,
+            Self::Imports(_) => RefusalCode::ComponentImports,
+            Self::NoWorld { .. } | Self::TwoWorlds => RefusalCode::ComponentExports,
+            Self::DoesNotCompile(_) => RefusalCode::ComponentDoesNotCompile,
             Self::TooManyParts { .. }
             | Self::CompilesTooLong { .. }
             | Self::ExceedsSandbox { .. }
-            | Self::DoesNotFit(_) => "component_exceeds_limits",
-            Self::DoesNotLink(_) => "component_does_not_link",
+            | Self::DoesNotFit(_) => RefusalCode::ComponentExceedsLimits,
+            Self::DoesNotLink(_) => RefusalCode::ComponentDoesNotLink,
         }
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use engine::{Engine, NewComponent, RouteRefusal};
-use model::Digest;
+use model::{Digest, Member, Refusal, RefusalCode};
 use parking_lot::Mutex;
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
@@ -44,6 +44,22 @@ pub enum NotPublished {
     /// It is published, but a kind could not be routed to it.
     #[error(transparent)]
     Route(#[from] RouteRefusal),
+}
+
+impl Refusal for NotPublished {
+    fn refusal_code(&self) -> RefusalCode {
+        match self {
+            Self::Component(refusal) => refusal.refusal_code(),
+            Self::Route(refusal) => refusal.refusal_code(),
+        }
+    }
+
+    fn members(&self) -> Vec<(&'static str, Member)> {
+        match self {
+            Self::Component(refusal) => refusal.members(),
+            Self::Route(refusal) => refusal.members(),
+        }
+    }
 }
 
 /// How publishing ended.

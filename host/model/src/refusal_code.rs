@@ -1,0 +1,115 @@
+//! The codes of refusals: one name for each expected answer, the same in every interface.
+
+use crate::wire::named;
+
+named! {
+    /// Why a verb did not do what it was asked, by a name that does not change.
+    pub enum RefusalCode ("refusal code") {
+        /// An argument breaks a documented bound.
+        InvalidInput = "invalid_input",
+        /// The request names what the contract has and this version does not act on.
+        NotOffered = "not_offered",
+        /// No component and no worker handles the kind.
+        UnknownKind = "unknown_kind",
+        /// A route names a component that was not published.
+        UnknownComponent = "unknown_component",
+        /// A component that claims for itself would share a kind with another.
+        MixedWorlds = "mixed_worlds",
+        /// The component has too many bytes.
+        ComponentTooLarge = "component_too_large",
+        /// The bytes are not a component.
+        NotAComponent = "not_a_component",
+        /// The structure of the component is broken.
+        ComponentMalformed = "component_malformed",
+        /// The component imports what this host does not offer.
+        ComponentImports = "component_imports",
+        /// The component exports neither a handler nor a service.
+        ComponentExports = "component_exports",
+        /// The compiler refused the component.
+        ComponentDoesNotCompile = "component_does_not_compile",
+        /// The component has or needs more than it may.
+        ComponentExceedsLimits = "component_exceeds_limits",
+        /// The component does not fit the interfaces of this host.
+        ComponentDoesNotLink = "component_does_not_link",
+        /// The lane takes no new work.
+        LaneDisabled = "lane_disabled",
+        /// The idempotency key was used with another request.
+        IdempotencyConflict = "idempotency_conflict",
+        /// The id belongs to an execution that another request created.
+        IdConflict = "id_conflict",
+        /// No such execution, or not in the namespace of the request.
+        ExecutionNotFound = "execution_not_found",
+        /// The execution is finished, or does not run.
+        ExecutionNotActive = "execution_not_active",
+        /// The execution is in a state in which the verb cannot be applied.
+        ExecutionNotEligible = "execution_not_eligible",
+        /// The execution is not finished.
+        ExecutionNotTerminal = "execution_not_terminal",
+        /// The execution does not wait for signals.
+        ExecutionNotSuspended = "execution_not_suspended",
+        /// The policy of the execution allows no further replay.
+        MaxReplaysExhausted = "max_replays_exhausted",
+        /// No lease on the execution is held.
+        NoActiveLease = "no_active_lease",
+        /// The execution runs under another lease.
+        StaleLease = "stale_lease",
+        /// The lease was revoked.
+        LeaseRevoked = "lease_revoked",
+        /// The lease has expired.
+        LeaseExpired = "lease_expired",
+        /// The waitpoint token is not valid for the request, for any reason.
+        InvalidToken = "invalid_token",
+        /// The execution has no such waitpoint, or none that is open.
+        WaitpointNotFound = "waitpoint_not_found",
+        /// The execution has several open waitpoints, and the request names none.
+        WaitpointAmbiguous = "waitpoint_ambiguous",
+        /// The waitpoint takes no more signals.
+        WaitpointClosed = "waitpoint_closed",
+        /// The execution is finished and takes no more signals.
+        TargetNotSignalable = "target_not_signalable",
+        /// The execution accepted as many signals as its policy allows.
+        SignalLimitExceeded = "signal_limit_exceeded",
+        /// A new waitpoint has the key of one that is open.
+        WaitpointAlreadyExists = "waitpoint_already_exists",
+        /// The waitpoint is not pending, so nothing can suspend on it.
+        WaitpointNotPending = "waitpoint_not_pending",
+        /// The waitpoint expired before its suspension began.
+        PendingWaitpointExpired = "pending_waitpoint_expired",
+        /// The execution has as many open waitpoints as it may.
+        WaitpointLimitExceeded = "waitpoint_limit_exceeded",
+        /// The worker instance is registered for another worker.
+        InstanceReassigned = "instance_reassigned",
+        /// No such worker is registered, or its registration has expired.
+        NotRegistered = "not_registered",
+        /// The execution is granted to a worker already.
+        GrantAlreadyExists = "grant_already_exists",
+        /// The worker lacks capabilities.
+        CapabilityMismatch = "capability_mismatch",
+        /// The claim grant cannot be used.
+        InvalidClaimGrant = "invalid_claim_grant",
+        /// The claim grant has expired.
+        ClaimGrantExpired = "claim_grant_expired",
+        /// No such reclaim grant.
+        GrantNotFound = "grant_not_found",
+        /// The execution does not wait to be reclaimed.
+        NotReclaimable = "not_reclaimable",
+        /// The execution was lost as often as its policy allows.
+        ReclaimCapExceeded = "reclaim_cap_exceeded",
+        /// The id of a key is not valid.
+        InvalidKid = "invalid_kid",
+        /// The secret of a key is not valid.
+        InvalidSecretHex = "invalid_secret_hex",
+        /// The grace of a rotation is out of range.
+        InvalidGraceMs = "invalid_grace_ms",
+        /// Another key has or had that id.
+        RotationConflict = "rotation_conflict",
+        /// Too many keys are accepted.
+        TooManyKeys = "too_many_keys",
+        /// The key signs new tokens.
+        WaitpointKeyActive = "waitpoint_key_active",
+        /// No such key.
+        WaitpointKeyNotFound = "waitpoint_key_not_found",
+        /// Events after the cursor were removed.
+        CursorTooOld = "cursor_too_old",
+    }
+}
