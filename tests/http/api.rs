@@ -298,13 +298,17 @@ async fn operators_find_every_metric_and_sweep_explained() {
     let page = page.as_str().expect("text");
     let guide = include_str!("../../docs/operate.md");
     let families = page.lines().filter_map(|line| line.strip_prefix("# TYPE "));
-    let families = families.filter_map(|rest| rest.split(' ').next());
+    let families = families.filter_map(|rest| rest.split_once(' '));
+    let families = families.map(|(family, kind)| match kind {
+        "counter" => format!("{family}_total"),
+        _ => family.to_owned(),
+    });
     let sweep = "flowhost_reconciler_runs_total{condition=\"";
     let sweeps = page.lines().filter_map(|line| line.strip_prefix(sweep));
     let sweeps = sweeps.filter_map(|rest| rest.split('"').next());
-    let names: Vec<_> = families.chain(sweeps).collect();
+    let names: Vec<_> = families.chain(sweeps.map(str::to_owned)).collect();
     assert!(names.len() > 30, "{page}");
-    let named = |name: &&str| {
+    let named = |name: &String| {
         let ends = ["`", "{"].map(|end| format!("`{name}{end}"));
         ends.iter().any(|it| guide.contains(it.as_str()))
     };

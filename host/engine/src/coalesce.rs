@@ -25,6 +25,7 @@ use tracing::{error, warn};
 
 use crate::Error;
 use crate::health::Flusher;
+use crate::metrics::Timings;
 use crate::pool::Trust;
 use crate::tasks::Tasks;
 
@@ -72,6 +73,7 @@ pub(crate) struct Coalescer<I, V> {
 pub(crate) struct Overseers {
     pub(crate) tasks: Tasks,
     pub(crate) trust: Arc<Trust>,
+    pub(crate) timings: Timings,
 }
 
 /// A verb's flushes.
@@ -310,6 +312,7 @@ impl<F> Line<F> {
         V: Send + 'static,
         F: Flush<I, Verdict = V>,
     {
+        let _timer = self.overseers.timings.flush(self.name);
         let began = Instant::now();
         let (mut tries, mut bound) = (0, TRY_BOUND);
         loop {
@@ -373,6 +376,7 @@ mod tests {
         Overseers {
             tasks: Tasks::default(),
             trust: Trust::new(crate::health::Health::new()),
+            timings: Timings::default(),
         }
     }
 

@@ -16,8 +16,8 @@ use crate::session::{self, Session};
 use crate::statements::Statements;
 use crate::tasks::Tasks;
 use crate::{
-    Engine, Error, Inner, SecretsKeys, component, lane, reconcile, standby, suspension, tls,
-    waitpoint_key, wake,
+    Engine, Error, Inner, SecretsKeys, component, lane, metrics, reconcile, standby, suspension,
+    tls, waitpoint_key, wake,
 };
 
 /// The migrations of this version.
@@ -116,9 +116,11 @@ impl Engine {
         );
         let wake = wake::Wake::start(listen_options(&settings, &options)?, &tasks, &trust);
         let standbys = standby::Standbys::default();
+        let timings = metrics::Timings::default();
         let overseers = Overseers {
             tasks: tasks.clone(),
             trust: trust.clone(),
+            timings: timings.clone(),
         };
         let statements = || Statements {
             verbs: verbs.clone(),
@@ -146,6 +148,7 @@ impl Engine {
                 walks: reconcile::Walks::default(),
                 looked: reconcile::Looked::default(),
                 ledgers: reconcile::Ledgers::default(),
+                timings,
                 tasks,
                 health,
                 instance,

@@ -30,6 +30,7 @@ mod health;
 mod lane;
 mod lease;
 mod listed;
+mod metrics;
 mod mint;
 mod operate;
 mod operator;
@@ -112,6 +113,7 @@ struct Inner {
     walks: reconcile::Walks,
     looked: reconcile::Looked,
     ledgers: reconcile::Ledgers,
+    timings: metrics::Timings,
     tasks: Tasks,
     health: Arc<health::Health>,
     wake: wake::Wake,

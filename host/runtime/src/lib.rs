@@ -66,7 +66,6 @@ pub use component::publish::{NotPublished, Publication, PublishEnd, PublishProgr
 pub use host::InvokeSuspension;
 pub use invoke::{InvokeRefusal, InvokeReport, InvokeSettings, invoke};
 pub use memory::{MachineLimits, MemoryBudget, PoolBound, PoolSize};
-pub use metrics::Metrics;
 pub use runtime::Runtime;
 pub use sandbox::AttemptEnd;
 pub use settings::{

@@ -14,7 +14,7 @@ use crate::component::publish::{Publication, Publications, PublishEnd};
 use crate::component::registry::Registry;
 use crate::component::wasm::WasmEngine;
 use crate::memory::{MachineLimits, MemoryBudget, PoolSize, SandboxBudget};
-use crate::metrics::Metrics;
+use crate::metrics;
 use crate::service;
 use crate::settings::{RuntimeSettings, WorkerSettings};
 use crate::worker::{Counters, Worker, WorkerHandle};
@@ -167,13 +167,15 @@ impl Runtime {
         WorkerHandle::new(worker)
     }
 
-    /// Returns what happened since the start.
-    pub fn metrics(&self) -> Metrics {
-        Metrics::read(
+    /// Registers the metrics of this runtime as they are now, for one scrape.
+    pub fn register_metrics(&self, metrics: &mut prometheus_client::registry::Registry) {
+        let publishing = self.inner.publications.working();
+        metrics::register(
+            metrics,
             &self.inner.counters,
             &self.inner.registry,
-            self.inner.publications.working(),
-        )
+            publishing,
+        );
     }
 
     /// Returns when the sandbox of the latest attempt was opened.

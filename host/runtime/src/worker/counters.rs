@@ -5,12 +5,16 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use parking_lot::Mutex;
+use prometheus_client::metrics::histogram::Histogram;
 
-/// Powers of two of microseconds: the last one is above an hour.
-const BUCKETS: usize = 32;
+/// Upper bounds of the buckets for time in a sandbox, in seconds: from guests that only
+/// compute to those that run for an hour.
+const WALL_BUCKETS: [f64; 14] = [
+    0.0001, 0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0, 60.0, 300.0, 3600.0,
+];
 
 /// Counts since the start of the runtime.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Counters {
     pub(crate) started: AtomicU64,
     pub(crate) claims: AtomicU64,
@@ -24,7 +28,27 @@ pub(crate) struct Counters {
     pub(crate) unavailable: AtomicU64,
     last_opened: Mutex<Option<Instant>>,
     ends: Mutex<BTreeMap<String, u64>>,
-    wall: [AtomicU64; BUCKETS],
+    wall: Histogram,
+}
+
+impl Default for Counters {
+    fn default() -> Self {
+        let zero = AtomicU64::default;
+        Self {
+            started: zero(),
+            claims: zero(),
+            claim_faults: zero(),
+            sandboxes_open: zero(),
+            renewed: zero(),
+            unrecorded: zero(),
+            services: zero(),
+            service_restarts: zero(),
+            unavailable: zero(),
+            last_opened: Mutex::default(),
+            ends: Mutex::default(),
+            wall: Histogram::new(WALL_BUCKETS),
+        }
+    }
 }
 
 impl Counters {
@@ -42,8 +66,7 @@ impl Counters {
     /// Counts an attempt that ended with `label` after `wall_us` microseconds.
     pub(crate) fn count_end(&self, label: &str, wall_us: u64) {
         const LABELS_MAX: usize = 200;
-        let bucket = (64 - wall_us.leading_zeros() as usize).min(BUCKETS - 1);
-        self.wall[bucket].fetch_add(1, Ordering::Relaxed);
+        self.wall.observe(wall_us as f64 / 1e6);
         let mut ends = self.ends.lock();
         if let Some(count) = ends.get_mut(label) {
             *count += 1;
@@ -63,23 +86,9 @@ impl Counters {
         self.ends.lock().clone()
     }
 
-    /// Returns the microseconds in the sandbox that `percent` of the attempts stayed
-    /// below, rounded up to a power of two.
-    pub(crate) fn wall_us_quantile(&self, percent: u64) -> u64 {
-        let counts: Vec<u64> = self
-            .wall
-            .iter()
-            .map(|b| b.load(Ordering::Relaxed))
-            .collect();
-        let rank = (counts.iter().sum::<u64>() * percent).div_ceil(100);
-        let mut seen = 0;
-        for (bucket, count) in counts.iter().enumerate() {
-            seen += count;
-            if rank > 0 && seen >= rank {
-                return 1 << bucket;
-            }
-        }
-        0
+    /// Returns the times that attempts spent in their sandbox.
+    pub(crate) fn wall(&self) -> Histogram {
+        self.wall.clone()
     }
 }
 
@@ -88,15 +97,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn quantiles_are_the_power_of_two_above() {
+    fn time_in_the_sandbox_is_counted_in_buckets() {
         let counters = Counters::default();
-        assert_eq!(counters.wall_us_quantile(50), 0);
         for wall_us in [40, 41, 42, 5000] {
             counters.count_end("completed", wall_us);
         }
-        assert_eq!(counters.wall_us_quantile(50), 64);
-        assert_eq!(counters.wall_us_quantile(99), 8192);
         assert_eq!(counters.ends()["completed"], 4);
+        let mut registry = prometheus_client::registry::Registry::default();
+        registry.register("wall", "Time", counters.wall());
+        let mut page = String::new();
+        prometheus_client::encoding::text::encode(&mut page, &registry).expect("text");
+        for line in [
+            "wall_bucket{le=\"0.0001\"} 3",
+            "wall_bucket{le=\"0.005\"} 4",
+            "wall_count 4",
+        ] {
+            assert!(page.lines().any(|it| it == line), "{line}\n{page}");
+        }
     }
 
     #[test]

@@ -76,6 +76,7 @@ impl Engine {
         if service.servers.is_empty() || max == 0 || nothing {
             return Ok(Vec::new());
         }
+        let _timer = self.inner.timings.claim();
         let turn = TURN.fetch_add(1, Ordering::Relaxed);
         let partitions: Vec<Partition> = self.instance().partitions.all().collect();
         let mut claimed = Vec::new();

@@ -1,26 +1,45 @@
-//! `/metrics`: counters and gauges in Prometheus's text format.
+//! `/metrics`: counters, gauges and histograms in the OpenMetrics text format.
+//!
+//! Each scrape gathers them into a registry of its own; only histograms and the
+//! counters of the API outlive it.
 
-use std::fmt::Write as _;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use engine::SweepFigures;
+use prometheus_client::encoding::EncodeLabelValue;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::Registry;
 
 use crate::http::App;
-use crate::http::problem::Problem;
+use crate::http::limits::TimeLimit;
+use crate::http::problem::{Code, Problem};
 
 /// Longest the database may take to count executions.
 const COUNTS_TIMEOUT: Duration = Duration::from_secs(5);
+/// Upper bounds of the buckets for the time of requests, in seconds: from answers out of
+/// memory to the longest wait.
+const REQUEST_BUCKETS: [f64; 13] = [
+    0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0, 60.0,
+];
+
+/// A metric for each value of one label.
+type ByLabel<V, M> = Family<[(&'static str, V); 1], M>;
 
 /// What the API counted since the start.
 #[derive(Debug)]
 pub struct Counters {
     began: Instant,
-    by_class: [AtomicU64; 5],
+    answers: ByLabel<&'static str, Counter>,
     in_flight: AtomicI64,
+    seconds: Family<[(&'static str, &'static str); 1], Histogram, fn() -> Histogram>,
 }
 
 /// Counts a request as in flight until dropped, also when it is abandoned.
@@ -35,16 +54,25 @@ impl Drop for InFlight<'_> {
 
 impl Default for Counters {
     fn default() -> Self {
-        Self {
+        let counters = Self {
             began: Instant::now(),
-            by_class: Default::default(),
+            answers: Family::default(),
             in_flight: AtomicI64::default(),
+            seconds: Family::new_with_constructor(|| Histogram::new(REQUEST_BUCKETS)),
+        };
+        for class in CLASSES {
+            // So that a scrape shows each class from the start.
+            drop(counters.answers.get_or_create(&[("class", class)]));
         }
+        counters
     }
 }
 
+/// Classes of statuses, as a label has them.
+const CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
+
 impl Counters {
-    /// Returns for how long there have been any.
+    /// Returns the time since the start.
     pub fn age(&self) -> Duration {
         self.began.elapsed()
     }
@@ -57,375 +85,196 @@ impl Counters {
 
     /// Counts an answer.
     pub fn count(&self, status: StatusCode) {
-        let class = usize::from(status.as_u16() / 100).clamp(1, 5);
-        self.by_class[class - 1].fetch_add(1, Relaxed);
+        let class = usize::from(status.as_u16() / 100).clamp(1, CLASSES.len());
+        let class = CLASSES[class - 1];
+        self.answers.get_or_create(&[("class", class)]).inc();
+    }
+
+    /// Notes how long a request took on a route with this limit.
+    pub fn took(&self, limit: TimeLimit, elapsed: Duration) {
+        let labels = [("time_limit", limit.label())];
+        let seconds = self.seconds.get_or_create(&labels);
+        seconds.observe(elapsed.as_secs_f64());
+    }
+
+    fn register(&self, registry: &mut Registry) {
+        registry.register(
+            "http_requests",
+            "Answers of the API by class of status",
+            self.answers.clone(),
+        );
+        registry.register(
+            "http_request_seconds",
+            "Time that requests took, by the time limit of their route",
+            self.seconds.clone(),
+        );
+        let in_flight = ConstGauge::new(self.in_flight.load(Relaxed));
+        registry.register("http_in_flight", "Requests being answered", in_flight);
     }
 }
 
 /// Metrics of this host and, while the database answers, of the instance.
 #[utoipa::path(
     get, path = "/metrics", tag = "operations",
-    responses(
-        (status = 200, body = String, content_type = "text/plain"),
-        (status = "default", body = crate::api::ProblemBody, content_type = "application/problem+json"),
-    )
+    responses((status = 200, body = String, content_type = "text/plain"))
 )]
 pub async fn metrics(State(app): State<App>) -> Result<impl IntoResponse, Problem> {
-    let mut page = Page::default();
-    page.family(
-        "flowhost_http_requests_total",
-        "counter",
-        "Answers of the API by class of status.",
-    );
-    for (class, count) in app.counters.by_class.iter().enumerate() {
-        let labels = format!("{{class=\"{}xx\"}}", class + 1);
-        page.sample("flowhost_http_requests_total", &labels, count.load(Relaxed));
-    }
-    page.family(
-        "flowhost_http_in_flight",
-        "gauge",
-        "Requests being answered.",
-    );
-    page.sample(
-        "flowhost_http_in_flight",
-        "",
-        app.counters.in_flight.load(Relaxed),
-    );
-    guests(&mut page, &app);
-    sweeps(&mut page, &app.engine.sweep_figures());
-    signals(&mut page, &app.engine.signal_figures());
+    let mut registry = Registry::with_prefix("flowhost");
+    app.counters.register(&mut registry);
+    app.runtime.register_metrics(&mut registry);
+    app.engine.register_metrics(&mut registry);
+    sweeps(&mut registry, &app.engine.sweep_figures());
+    signals(&mut registry, &app.engine.signal_figures());
+    host(&mut registry, &app);
     // A host without its database still has metrics: this one says so.
     let up = app.engine.is_database_up().await;
-    page.family(
-        "flowhost_database_up",
-        "gauge",
-        "Whether the database answers and takes writes.",
+    registry.register(
+        "database_up",
+        "Whether the database answers and takes writes",
+        ConstGauge::new(u32::from(up)),
     );
-    page.sample("flowhost_database_up", "", u8::from(up));
     if up && let Ok(Ok(counts)) = tokio::time::timeout(COUNTS_TIMEOUT, app.engine.counts()).await {
-        executions(&mut page, &counts);
+        executions(&mut registry, &counts);
     }
-    itself(&mut page, &app);
-    Ok((
-        [(
-            header::CONTENT_TYPE,
-            "text/plain; version=0.0.4; charset=utf-8",
-        )],
-        page.0,
-    ))
+    let mut page = String::new();
+    encode(&mut page, &registry)
+        .map_err(|_| Problem::new(Code::Internal, "a metric cannot be written"))?;
+    let content_type = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    Ok(([(header::CONTENT_TYPE, content_type)], page))
 }
 
-/// Writes what the host is: its tasks, its connections, whether it is woken.
-fn itself(page: &mut Page, app: &App) {
-    let name = "flowhost_task_panics_total";
-    page.family(
-        name,
-        "counter",
-        "Panics in long-lived tasks of this host; each is a defect.",
-    );
-    for (task, panics) in app.engine.tasks().panics() {
-        page.sample(name, &format!("{{task=\"{task}\"}}"), panics);
+/// Builds counters that differ in one label.
+fn counters<V>(
+    label: &'static str,
+    values: impl IntoIterator<Item = (V, u64)>,
+) -> ByLabel<V, Counter>
+where
+    V: EncodeLabelValue + Clone + std::hash::Hash + Eq,
+{
+    let family = ByLabel::<V, Counter>::default();
+    for (value, count) in values {
+        family.get_or_create(&[(label, value)]).inc_by(count);
     }
+    family
+}
+
+/// Builds gauges that differ in one label.
+fn gauges<V>(label: &'static str, values: impl IntoIterator<Item = (V, i64)>) -> ByLabel<V, Gauge>
+where
+    V: EncodeLabelValue + Clone + std::hash::Hash + Eq,
+{
+    let family = ByLabel::<V, Gauge>::default();
+    for (value, now) in values {
+        family.get_or_create(&[(label, value)]).set(now);
+    }
+    family
+}
+
+/// Registers the state of the host: its tasks, its connections, whether it is woken.
+fn host(registry: &mut Registry, app: &App) {
+    registry.register(
+        "task_panics",
+        "Panics in long-lived tasks of this host; each is a defect",
+        counters("task", app.engine.tasks().panics()),
+    );
     let (open, idle) = app.engine.connections();
-    let name = "flowhost_database_connections";
-    page.family(name, "gauge", "Connections of this host to the database.");
-    page.sample(name, "{use=\"busy\"}", (open as usize).saturating_sub(idle));
-    page.sample(name, "{use=\"idle\"}", idle);
-    let name = "flowhost_wake_ups";
-    page.family(
-        name,
-        "gauge",
-        "1 for what becomes of the wake-ups of other hosts: heard, deaf, unconnected or off.",
+    let busy = (open as usize).saturating_sub(idle);
+    registry.register(
+        "database_connections",
+        "Connections of this host to the database",
+        gauges("use", [("busy", busy as i64), ("idle", idle as i64)]),
     );
-    let state = app.engine.wake_ups();
-    page.sample(name, &format!("{{state=\"{}\"}}", state.as_str()), 1);
-}
-
-fn executions(page: &mut Page, counts: &engine::Counts) {
-    let name = "flowhost_executions";
-    page.family(
-        name,
-        "gauge",
-        "Unfinished executions of the instance by state.",
-    );
-    page.sample(name, "{state=\"waiting\"}", counts.waiting);
-    page.sample(name, "{state=\"active\"}", counts.active);
-    for (state, count) in &counts.parked {
-        page.sample(name, &format!("{{state=\"{state}\"}}"), count);
-    }
-    let name = "flowhost_oldest_waiting_seconds";
-    page.family(
-        name,
-        "gauge",
-        "Age of the execution that has been ready longest.",
-    );
-    page.sample(name, "", counts.oldest_waiting_ms as f64 / 1e3);
-}
-
-fn guests(page: &mut Page, app: &App) {
-    let metrics = app.runtime.metrics();
-    let name = "flowhost_attempts_ended_total";
-    page.family(
-        name,
-        "counter",
-        "Attempts of this host that ended, by outcome or code of the failure.",
-    );
-    for (end, count) in &metrics.attempts_ended {
-        page.sample(name, &format!("{{end=\"{}\"}}", label(end)), count);
-    }
-    for (name, kind, help, value) in [
-        (
-            "attempts_started_total",
-            "counter",
-            "Attempts this host began.",
-            metrics.attempts_started,
-        ),
-        (
-            "outcomes_unrecorded_total",
-            "counter",
-            "Attempts whose outcome could not be recorded in time.",
-            metrics.outcomes_unrecorded,
-        ),
-        (
-            "claims_total",
-            "counter",
-            "Claims this host sent.",
-            metrics.claims,
-        ),
-        (
-            "claim_faults_total",
-            "counter",
-            "Claims of this host that failed.",
-            metrics.claim_faults,
-        ),
-        (
-            "leases_renewed_total",
-            "counter",
-            "Leases this host renewed.",
-            metrics.leases_renewed,
-        ),
-        (
-            "sandboxes_live",
-            "gauge",
-            "Sandboxes open on this host.",
-            metrics.sandboxes_live,
-        ),
-        (
-            "sandboxes_max",
-            "gauge",
-            "Most sandboxes open at once on this host.",
-            metrics.sandboxes_max,
-        ),
-        (
-            "sandboxes_waiting",
-            "gauge",
-            "Attempts and services that wait for room for their sandbox.",
-            metrics.sandboxes_waiting,
-        ),
-        (
-            "sandboxes_growing",
-            "gauge",
-            "Sandboxes that wait for memory.",
-            metrics.sandboxes_growing,
-        ),
-        (
-            "sandboxes_refused_total",
-            "counter",
-            "Sandboxes stopped because others held the memory they wanted.",
-            metrics.sandboxes_refused,
-        ),
-        (
-            "sandbox_memory_bytes",
-            "gauge",
-            "Memory that the sandboxes of this host hold.",
-            metrics.memory_bytes,
-        ),
-        (
-            "sandbox_memory_bytes_max",
-            "gauge",
-            "Most memory that the sandboxes of this host hold together.",
-            metrics.memory_bytes_max,
-        ),
-        (
-            "sandbox_pool_kept_bytes_max",
-            "gauge",
-            "Most memory that closed sandboxes leave in the pool, beside what open ones hold.",
-            metrics.memory_kept_bytes_max,
-        ),
-        (
-            "services_running",
-            "gauge",
-            "Worker components running on this host.",
-            metrics.services_running,
-        ),
-        (
-            "service_restarts_total",
-            "counter",
-            "Worker components of this host that ended by themselves and were started again.",
-            metrics.service_restarts,
-        ),
-        (
-            "compiles_total",
-            "counter",
-            "Components this host compiled.",
-            metrics.compiles,
-        ),
-        (
-            "compiling",
-            "gauge",
-            "Components this host compiles, those that wait for it among them.",
-            metrics.compiling,
-        ),
-        (
-            "publishing",
-            "gauge",
-            "Components this host publishes.",
-            metrics.publishing,
-        ),
-        (
-            "components_loaded",
-            "gauge",
-            "Components this host has in memory.",
-            metrics.components_loaded,
-        ),
-        (
-            "components_unavailable",
-            "gauge",
-            "Components routed to that this host cannot run now.",
-            metrics.components_unavailable,
-        ),
-        (
-            "code_loaded_bytes",
-            "gauge",
-            "Compiled code this host has in memory.",
-            metrics.code_loaded_bytes,
-        ),
-        (
-            "code_cached_bytes",
-            "gauge",
-            "Compiled code this host has on disk.",
-            metrics.code_cached_bytes,
-        ),
-        (
-            "guest_ticks_total",
-            "counter",
-            "Ticks of the thread that interrupts guests.",
-            metrics.ticks,
-        ),
-    ] {
-        let name = format!("flowhost_{name}");
-        page.family(&name, kind, help);
-        page.sample(&name, "", value);
-    }
-    let name = "flowhost_sandbox_wall_seconds";
-    page.family(
-        name,
-        "summary",
-        "Time in the sandbox, rounded up to a power of two of microseconds.",
-    );
-    page.sample(
-        name,
-        "{quantile=\"0.5\"}",
-        metrics.sandbox_wall_us_p50 as f64 / 1e6,
-    );
-    page.sample(
-        name,
-        "{quantile=\"0.99\"}",
-        metrics.sandbox_wall_us_p99 as f64 / 1e6,
-    );
-    page.sample(
-        &format!("{name}_count"),
-        "",
-        metrics.attempts_ended.values().sum::<u64>(),
+    registry.register(
+        "wake_ups",
+        "1 for the state of wake-ups by other hosts: heard, deaf, unconnected or off",
+        gauges("state", [(app.engine.wake_ups().as_str(), 1)]),
     );
 }
 
-/// What became of the signals this host was given.
-fn signals(page: &mut Page, figures: &[(&'static str, u64)]) {
-    let name = "flowhost_signals_total";
-    page.family(
-        name,
-        "counter",
-        "Signals this host was given, by effect, `duplicate`, or code of the refusal.",
+fn executions(registry: &mut Registry, counts: &engine::Counts) {
+    let parked = counts.parked.iter();
+    let parked = parked.map(|(state, count)| (state.clone(), *count as i64));
+    let others = [("waiting", counts.waiting), ("active", counts.active)];
+    let others = others.map(|(state, count)| (state.to_owned(), count as i64));
+    registry.register(
+        "executions",
+        "Unfinished executions of the instance by state",
+        gauges("state", others.into_iter().chain(parked)),
     );
-    for (outcome, count) in figures {
-        page.sample(name, &format!("{{outcome=\"{outcome}\"}}"), count);
-    }
+    registry.register(
+        "oldest_waiting_seconds",
+        "Age of the execution that has been ready longest",
+        ConstGauge::new(counts.oldest_waiting_ms as f64 / 1e3),
+    );
 }
 
-/// What the sweeps of this host did. A sweep that never succeeded has no time
+/// Registers what became of the signals this host was given.
+fn signals(registry: &mut Registry, figures: &[(&'static str, u64)]) {
+    registry.register(
+        "signals",
+        "Signals this host was given, by effect, `duplicate`, or code of the refusal",
+        counters("outcome", figures.iter().copied()),
+    );
+}
+
+/// Registers what the sweeps of this host did. A sweep that never succeeded has no time
 /// since its last success; one that runs long shows in its duration.
-fn sweeps(page: &mut Page, figures: &[SweepFigures]) {
-    type Value = fn(&SweepFigures) -> Option<f64>;
-    let families: [(&str, &str, &str, Value); 6] = [
-        ("runs_total", "counter", "Times the sweep ran.", |it| {
-            Some(it.runs as f64)
-        }),
-        ("rows_total", "counter", "Rows the sweep acted on.", |it| {
-            Some(it.rows as f64)
-        }),
-        ("errors_total", "counter", "Times the sweep failed.", |it| {
-            Some(it.errors as f64)
-        }),
-        (
-            "last_duration_seconds",
-            "gauge",
-            "How long the sweep took last.",
-            |it| Some(it.last.as_secs_f64()),
-        ),
-        (
-            "seconds_since_success",
-            "gauge",
-            "How long ago the sweep ran without a fault.",
-            |it| it.since_success.map(|since| since.as_secs_f64()),
-        ),
-        (
-            "behind",
-            "gauge",
-            "Whether the sweep found as much as it takes at once the last time.",
-            |it| Some(f64::from(u8::from(it.behind))),
-        ),
-    ];
-    for (name, kind, help, value) in families {
-        let name = format!("flowhost_reconciler_{name}");
-        page.family(&name, kind, help);
-        for figures in figures {
-            if let Some(value) = value(figures) {
-                let labels = format!("{{condition=\"{}\"}}", figures.condition);
-                page.sample(&name, &labels, value);
+fn sweeps(registry: &mut Registry, figures: &[SweepFigures]) {
+    let of = |value: fn(&SweepFigures) -> u64| {
+        let values = figures.iter().map(|it| (it.condition, value(it)));
+        counters("condition", values)
+    };
+    registry.register("reconciler_runs", "Times the sweep ran", of(|it| it.runs));
+    registry.register(
+        "reconciler_rows",
+        "Rows the sweep acted on",
+        of(|it| it.rows),
+    );
+    registry.register(
+        "reconciler_errors",
+        "Times the sweep failed",
+        of(|it| it.errors),
+    );
+    let seconds = |value: fn(&SweepFigures) -> Option<Duration>| {
+        let family = ByLabel::<&str, Gauge<f64, std::sync::atomic::AtomicU64>>::default();
+        for it in figures {
+            if let Some(value) = value(it) {
+                let gauge = family.get_or_create(&[("condition", it.condition)]);
+                gauge.set(value.as_secs_f64());
             }
         }
-    }
-}
-
-/// Codes of failures are the guests' to choose: what could end a label is
-/// replaced.
-fn label(text: &str) -> String {
-    text.replace(|c: char| !c.is_ascii_alphanumeric() && c != '_', "_")
-}
-
-#[derive(Default)]
-struct Page(String);
-
-impl Page {
-    fn family(&mut self, name: &str, kind: &str, help: &str) {
-        // Writing to a string cannot fail.
-        let _ = writeln!(self.0, "# HELP {name} {help}\n# TYPE {name} {kind}");
-    }
-
-    fn sample(&mut self, name: &str, labels: &str, value: impl std::fmt::Display) {
-        let _ = writeln!(self.0, "{name}{labels} {value}");
-    }
+        family
+    };
+    registry.register(
+        "reconciler_last_duration_seconds",
+        "How long the sweep took last",
+        seconds(|it| Some(it.last)),
+    );
+    registry.register(
+        "reconciler_seconds_since_success",
+        "How long ago the sweep ran without a fault",
+        seconds(|it| it.since_success),
+    );
+    let behind = figures
+        .iter()
+        .map(|it| (it.condition, i64::from(it.behind)));
+    registry.register(
+        "reconciler_behind",
+        "Whether the last run of the sweep found as much as it takes in one run",
+        gauges("condition", behind),
+    );
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_label_cannot_be_ended_by_a_guest() {
-        assert_eq!(label("bad_input"), "bad_input");
-        assert_eq!(label("a\"} 1\nb"), "a___1_b");
+    fn page(register: impl FnOnce(&mut Registry)) -> String {
+        let mut registry = Registry::with_prefix("flowhost");
+        register(&mut registry);
+        let mut page = String::new();
+        encode(&mut page, &registry).expect("a string takes text");
+        page
     }
 
     #[test]
@@ -442,8 +291,7 @@ mod tests {
             since_success: None,
             behind: true,
         };
-        let mut page = Page::default();
-        sweeps(&mut page, &[figures]);
+        let page = page(|registry| sweeps(registry, &[figures]));
         for line in [
             "flowhost_reconciler_runs_total{condition=\"deadlines\"} 3",
             "flowhost_reconciler_rows_total{condition=\"deadlines\"} 500",
@@ -451,20 +299,29 @@ mod tests {
             "flowhost_reconciler_last_duration_seconds{condition=\"deadlines\"} 0.25",
             "flowhost_reconciler_behind{condition=\"deadlines\"} 1",
         ] {
-            assert!(page.0.lines().any(|it| it == line), "{line}\n{}", page.0);
+            assert!(page.lines().any(|it| it == line), "{line}\n{page}");
         }
-        assert!(!page.0.contains("since_success{"), "{}", page.0);
+        assert!(!page.contains("since_success{"), "{page}");
     }
 
     #[test]
     fn requests_are_counted_by_class_and_while_they_last() {
         let counters = Counters::default();
-        {
-            let _one = counters.begin();
-            assert_eq!(counters.in_flight.load(Relaxed), 1);
-        }
+        let one = counters.begin();
         counters.count(StatusCode::NOT_FOUND);
-        assert_eq!(counters.in_flight.load(Relaxed), 0);
-        assert_eq!(counters.by_class[3].load(Relaxed), 1);
+        counters.took(TimeLimit::Waits, Duration::from_millis(20));
+        let now = page(|registry| counters.register(registry));
+        for line in [
+            "flowhost_http_in_flight 1",
+            "flowhost_http_requests_total{class=\"4xx\"} 1",
+            "flowhost_http_requests_total{class=\"2xx\"} 0",
+            "flowhost_http_request_seconds_bucket{le=\"0.025\",time_limit=\"waits\"} 1",
+            "flowhost_http_request_seconds_count{time_limit=\"waits\"} 1",
+        ] {
+            assert!(now.lines().any(|it| it == line), "{line}\n{now}");
+        }
+        drop(one);
+        let then = page(|registry| counters.register(registry));
+        assert!(then.contains("flowhost_http_in_flight 0\n"), "{then}");
     }
 }
