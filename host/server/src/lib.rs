@@ -10,6 +10,7 @@
 //! There is no SQL and no wasmtime here: durable changes are the engine's verbs,
 //! and guests are the runtime's.
 
+mod address;
 pub mod api;
 pub mod cli;
 pub mod config;

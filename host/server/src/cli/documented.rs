@@ -223,8 +223,8 @@ fn every_flag_that_the_pages_name_exists() {
 /// Whether a path, perhaps the beginning of one, is a route's.
 fn is_route(method: Option<&str>, path: &str) -> bool {
     let segments: Vec<&str> = path.split('/').collect();
-    ROUTES.iter().any(|(of, route)| {
-        let route: Vec<&str> = route.split('/').collect();
+    ROUTES.iter().any(|entry| {
+        let route: Vec<&str> = entry.path.split('/').collect();
         let matches = route.len() >= segments.len()
             && route.iter().zip(&segments).all(|(there, given)| {
                 let any = there.starts_with('{') || given.starts_with(['$', '{', '…']);
@@ -232,7 +232,9 @@ fn is_route(method: Option<&str>, path: &str) -> bool {
             });
         match method {
             Some(method) => {
-                matches && route.len() == segments.len() && of.eq_ignore_ascii_case(method)
+                matches
+                    && route.len() == segments.len()
+                    && entry.method.as_str().eq_ignore_ascii_case(method)
             }
             None => matches,
         }
@@ -274,7 +276,9 @@ fn every_path_that_the_pages_name_exists() {
 #[test]
 fn every_code_of_a_problem_and_of_a_command_is_explained() {
     let (_, http) = read(&top().join("docs/http.md"));
-    let codes = crate::http::Code::ALL.iter().map(|code| code.as_str());
+    let codes = crate::http::Code::all()
+        .into_iter()
+        .map(|code| code.as_str());
     let missing: Vec<_> = codes
         .filter(|code| !http.contains(&format!("`{code}`")))
         .collect();

@@ -7,7 +7,7 @@ use axum::http::Uri;
 use model::Invalid;
 use serde::{Deserialize, Serialize};
 
-use crate::http::{host_of, origin_of};
+use crate::address::{CALLBACKS, host_of, origin_of};
 
 /// The HTTP API of the host.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -62,7 +62,7 @@ impl Http {
     pub fn callback_prefix(&self, bound: SocketAddr) -> String {
         let here = format!("http://{bound}");
         let public = self.public_url.as_deref().unwrap_or(&here);
-        format!("{}{}", public.trim_end_matches('/'), crate::http::CALLBACKS)
+        format!("{}{}", public.trim_end_matches('/'), CALLBACKS)
     }
 
     /// Checks every value against its bounds.

@@ -1,5 +1,5 @@
-//! Answers in JSON. One that cannot be written is a problem, whatever status its
-//! handler gave it.
+//! Answers in JSON. One that cannot be written is a problem, also if its handler gave it
+//! another status.
 
 use axum::body::Bytes;
 use axum::http::{HeaderValue, header};
@@ -12,7 +12,7 @@ use super::problem::{Code, Problem};
 #[derive(Debug)]
 pub struct Json<T>(pub T);
 
-/// Marks the answer of a body that could not be written.
+/// Marks an answer whose body could not be written.
 #[derive(Debug, Clone, Copy)]
 struct Unwritten;
 
@@ -32,12 +32,27 @@ impl<T: Serialize> IntoResponse for Json<T> {
     }
 }
 
-/// Takes back the status that a handler gave to an answer that could not be written.
+/// Replaces the status that a handler gave to an answer that could not be written.
 pub async fn written(mut response: Response) -> Response {
     if response.extensions_mut().remove::<Unwritten>().is_some() {
         *response.status_mut() = Code::Unreadable.status();
     }
     response
+}
+
+/// Returns the verdicts on many items. A database that is unavailable for all of them
+/// is a problem of the request, not of each item.
+///
+/// # Errors
+/// That problem.
+pub fn unless_unavailable<T>(
+    verdicts: Vec<Result<T, Problem>>,
+) -> Result<Vec<Result<T, Problem>>, Problem> {
+    let unavailable = |verdict: &Result<T, Problem>| matches!(verdict, Err(problem) if problem.code == Code::Unavailable);
+    match verdicts.first() {
+        Some(Err(problem)) if verdicts.iter().all(unavailable) => Err(problem.clone()),
+        _ => Ok(verdicts),
+    }
 }
 
 #[cfg(test)]

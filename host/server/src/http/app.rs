@@ -1,49 +1,48 @@
-//! What every handler may use.
+//! The state that all handlers share.
 
 use std::ops::Deref;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use engine::{Engine, WaitpointToken};
-use model::Limits;
+use parking_lot::Mutex;
 use runtime::{Runtime, WorkerHandle};
 use tokio::sync::{Semaphore, watch};
 
-use super::body::{Cap, SMALL_BYTES_MAX};
-use super::leases::claim::{Emptied, TURNS};
+use super::leases::claim::{CLAIMS_MAX, DrainedFilters};
 use super::ops::metrics::Counters;
 use super::problem::Problem;
 use super::transport::browsers::Gate;
 use crate::config::Http;
 
-/// What every handler may use; cheap to clone.
+/// The state that all handlers share; cheap to clone.
 #[derive(Clone)]
 pub struct App(Arc<Parts>);
 
 /// The parts of an [`App`].
 pub struct Parts {
-    /// Durable state.
+    /// The engine, which holds all durable state.
     pub engine: Engine,
-    /// Components.
+    /// The runtime, which compiles and runs components.
     pub runtime: Runtime,
-    /// Settings of the API.
+    /// The section `[http]` of the configuration.
     pub http: Http,
-    /// What callback URLs begin with; see [`Http::callback_prefix`].
+    /// The beginning of callback URLs; see [`Http::callback_prefix`].
     pub callbacks: String,
-    /// Who may send requests from a browser.
+    /// Which requests of browsers are let in.
     pub gate: Gate,
-    /// What the API counted.
+    /// What the API counted since the start.
     pub counters: Counters,
-    /// Name of this host in leases.
+    /// The `worker_instance_id` of this host.
     pub instance: String,
-    /// Turns of claims for workers outside; see [`super::leases::claim`].
-    pub claim_turns: Semaphore,
-    /// What those claims found to be gone.
-    pub emptied: Emptied,
+    /// A permit for each claim that runs for workers outside.
+    pub claim_permits: Semaphore,
+    /// Filters for which those claims found no more work.
+    pub drained_filters: DrainedFilters,
     worker: Mutex<Option<WorkerHandle>>,
     ready: AtomicBool,
-    /// Since when the host drains, if it does.
+    /// When the host began to drain, if it did.
     draining: OnceLock<Instant>,
     drained: watch::Sender<bool>,
     closing: watch::Sender<bool>,
@@ -73,8 +72,8 @@ impl App {
             callbacks,
             counters: Counters::default(),
             instance,
-            claim_turns: Semaphore::new(TURNS),
-            emptied: Emptied::default(),
+            claim_permits: Semaphore::new(CLAIMS_MAX),
+            drained_filters: DrainedFilters::default(),
             worker: Mutex::new(None),
             ready: AtomicBool::new(false),
             draining: OnceLock::new(),
@@ -83,33 +82,30 @@ impl App {
         }))
     }
 
-    /// Hands over the worker of this host.
+    /// Stores the worker of this host.
     pub fn set_worker(&self, worker: WorkerHandle) {
-        *self.worker.lock().unwrap_or_else(PoisonError::into_inner) = Some(worker);
+        *self.worker.lock() = Some(worker);
     }
 
-    /// Takes the worker back, to end it.
+    /// Takes the worker out, for the caller to stop it.
     pub fn take_worker(&self) -> Option<WorkerHandle> {
-        self.worker
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take()
+        self.worker.lock().take()
     }
 
     /// Has the worker of this host read the routes of kinds again now.
     pub fn refresh(&self) {
-        if let Some(worker) = &*self.worker.lock().unwrap_or_else(PoisonError::into_inner) {
+        if let Some(worker) = &*self.worker.lock() {
             worker.refresh();
         }
     }
 
     /// Returns the kinds the worker of this host claims now.
     pub fn kinds(&self) -> Vec<String> {
-        let worker = self.worker.lock().unwrap_or_else(PoisonError::into_inner);
+        let worker = self.worker.lock();
         worker.as_ref().map(WorkerHandle::kinds).unwrap_or_default()
     }
 
-    /// Says whether the host takes work.
+    /// Sets whether the host takes work.
     pub fn set_ready(&self, ready: bool) {
         self.ready.store(ready, Ordering::Release);
     }
@@ -134,7 +130,7 @@ impl App {
 
     /// Returns when the host drains.
     pub async fn drains(&self) {
-        // The sender lives in `self`, so waiting cannot fail.
+        // `self` holds the sender, so waiting cannot fail.
         let _ = self.drained.subscribe().wait_for(|drained| *drained).await;
     }
 
@@ -168,55 +164,12 @@ impl App {
 
     /// Returns when the host closes.
     pub async fn closed(&self) {
-        // The sender lives in `self`, so waiting cannot fail.
+        // `self` holds the sender, so waiting cannot fail.
         let _ = self.closing.subscribe().wait_for(|closing| *closing).await;
     }
 
-    /// Returns the sizes this instance accepts.
-    pub fn limits(&self) -> Limits {
-        self.engine.limits()
-    }
-
-    /// Returns where whoever has nothing but this URL may send signals.
+    /// Returns the URL to which its holder sends signals with this token.
     pub fn callback_url(&self, token: &WaitpointToken) -> String {
         format!("{}{}", self.callbacks, token.reveal())
-    }
-
-    /// Returns the cap of routes that take a signal in JSON, in which base64 makes
-    /// it longer by a third.
-    pub fn signal_body(&self) -> Cap {
-        Cap {
-            limit: "the limit of a signal",
-            bytes_max: Limits::SIGNAL_BYTES_MAX as usize / 3 * 4 + SMALL_BYTES_MAX,
-            timeout: self.http.request_timeout(),
-        }
-    }
-
-    /// Returns the cap of routes that take a result, which base64 makes longer by
-    /// a third.
-    pub fn result_body(&self) -> Cap {
-        Cap {
-            limit: "result_bytes_max",
-            bytes_max: self.limits().result_bytes_max as usize / 3 * 4 + SMALL_BYTES_MAX,
-            timeout: self.http.request_timeout(),
-        }
-    }
-
-    /// Returns the cap of routes that take many things at once.
-    pub fn batch_body(&self) -> Cap {
-        Cap {
-            limit: "http.batch_bytes_max",
-            bytes_max: self.http.batch_bytes_max as usize,
-            timeout: self.http.request_timeout(),
-        }
-    }
-
-    /// Returns the cap of routes that take small bodies.
-    pub fn small_body(&self) -> Cap {
-        Cap {
-            limit: "the limit of this route",
-            bytes_max: SMALL_BYTES_MAX,
-            timeout: self.http.request_timeout(),
-        }
     }
 }

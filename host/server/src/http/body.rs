@@ -1,20 +1,23 @@
 //! Reads bodies: never more than the cap of the route, never longer than the
-//! request may take. The cap counts what a body is when its content encoding is
-//! undone.
+//! request may take. The cap counts the bytes after the content encoding is undone.
+//!
+//! Handlers take a [`Body`] or an [`OptionalBody`]; the cap stands in the line of their
+//! route.
 
 use std::time::Duration;
 
-use axum::body::{Body, BodyDataStream, Bytes};
+use axum::body::{BodyDataStream, Bytes};
+use axum::extract::{FromRequest, Request};
 use axum::http::{HeaderMap, header};
 use futures::StreamExt as _;
+use model::Invalid;
 use serde::de::DeserializeOwned;
 
+use super::App;
+use super::limits::RouteLimits;
 use super::problem::{Code, Problem};
 use super::transport::coding::{Coding, DecodeError, Decoder};
 use super::transport::text;
-
-/// Most bytes of a body on routes that take small ones.
-pub const SMALL_BYTES_MAX: usize = 64 << 10;
 
 /// How much of a body that is too large is read and thrown away.
 const DRAINED_BYTES_MAX: usize = 64 << 20;
@@ -23,26 +26,70 @@ const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
 /// thousand times as much may come out.
 const DECODED_AT_ONCE: usize = 4 << 10;
 
-/// How much of a body a route accepts, and under what name that limit is known.
+/// A body in JSON.
+#[derive(Debug)]
+pub struct Body<T>(pub T);
+
+/// A body in JSON that may be left out; an empty one is read as `{}`.
+#[derive(Debug)]
+pub struct OptionalBody<T>(pub T);
+
+impl<T: DeserializeOwned> FromRequest<App> for Body<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, app: &App) -> Result<Self, Problem> {
+        let (headers, bytes) = read(request, app).await?;
+        json(&headers, &bytes).map(Self)
+    }
+}
+
+impl<T: DeserializeOwned> FromRequest<App> for OptionalBody<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, app: &App) -> Result<Self, Problem> {
+        let (headers, bytes) = read(request, app).await?;
+        if bytes.is_empty() {
+            return parse(b"{}").map(Self);
+        }
+        json(&headers, &bytes).map(Self)
+    }
+}
+
+/// Reads a body that is to be JSON, up to the cap in the line of its route.
+async fn read(request: Request, app: &App) -> Result<(HeaderMap, Bytes), Problem> {
+    let (parts, body) = request.into_parts();
+    let limits = parts.extensions.get().copied();
+    let limits: RouteLimits =
+        limits.expect("each route has its limits, and fallbacks read no JSON");
+    let cap = app.json_cap(limits.body);
+    let bytes = cap.read(&parts.headers, body).await?;
+    Ok((parts.headers, bytes))
+}
+
+/// How many bytes of a body are accepted, and in what time.
 #[derive(Debug, Clone, Copy)]
 pub struct Cap {
-    /// Name of the limit, for the problem.
+    /// The setting or rule that a problem names.
     pub limit: &'static str,
-    /// Most bytes.
+    /// Most bytes, after the content encoding is undone.
     pub bytes_max: usize,
-    /// Longest it may take to arrive.
+    /// Longest the body may take to arrive.
     pub timeout: Duration,
 }
 
 impl Cap {
     /// Reads a whole body and undoes its content encoding.
-    pub async fn read(self, headers: &HeaderMap, body: Body) -> Result<Bytes, Problem> {
+    pub async fn read(self, headers: &HeaderMap, body: axum::body::Body) -> Result<Bytes, Problem> {
         let coding = Coding::of(headers)?;
         self.read_as(coding, headers, body).await
     }
 
-    /// Reads a whole body as it is sent, whatever its content encoding.
-    pub async fn read_raw(self, headers: &HeaderMap, body: Body) -> Result<Bytes, Problem> {
+    /// Reads a whole body as it is sent, in any content encoding.
+    pub async fn read_raw(
+        self,
+        headers: &HeaderMap,
+        body: axum::body::Body,
+    ) -> Result<Bytes, Problem> {
         self.read_as(Coding::Identity, headers, body).await
     }
 
@@ -50,12 +97,12 @@ impl Cap {
         self,
         coding: Coding,
         headers: &HeaderMap,
-        body: Body,
+        body: axum::body::Body,
     ) -> Result<Bytes, Problem> {
-        let announced = headers
+        let declared = headers
             .get(header::CONTENT_LENGTH)
             .and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
-        if announced.is_some_and(|bytes| bytes > self.sent_bytes_max(coding)) {
+        if declared.is_some_and(|bytes| bytes > self.sent_bytes_max(coding)) {
             return Err(self.refuse(body.into_data_stream()).await);
         }
         let collected = async {
@@ -76,7 +123,7 @@ impl Cap {
         }
     }
 
-    /// What cannot be compressed grows a little when it is.
+    /// Most bytes on the wire: encoding what does not compress makes it a little longer.
     const fn sent_bytes_max(self, coding: Coding) -> usize {
         match coding {
             Coding::Identity => self.bytes_max,
@@ -84,7 +131,7 @@ impl Cap {
         }
     }
 
-    /// Reads on for a while before it refuses: clients that are cut off while
+    /// Reads the rest for a while before it refuses: clients that are cut off while
     /// they still send report a broken connection and never see the answer.
     async fn refuse(self, mut rest: BodyDataStream) -> Problem {
         let drained = async {
@@ -95,12 +142,12 @@ impl Cap {
                 bytes += chunk.len();
             }
         };
-        // What takes longer is cut off.
+        // A client that takes longer is cut off.
         let _ = tokio::time::timeout(DRAIN_TIMEOUT.min(self.timeout), drained).await;
         Problem::too_large(self.limit, self.bytes_max)
     }
 
-    async fn collect(self, body: Body) -> Result<Bytes, Problem> {
+    async fn collect(self, body: axum::body::Body) -> Result<Bytes, Problem> {
         let mut chunks = body.into_data_stream();
         let mut first = Bytes::new();
         let mut whole = Vec::new();
@@ -126,7 +173,7 @@ impl Cap {
         })
     }
 
-    async fn decode(self, coding: Coding, body: Body) -> Result<Bytes, Problem> {
+    async fn decode(self, coding: Coding, body: axum::body::Body) -> Result<Bytes, Problem> {
         let mut chunks = body.into_data_stream();
         let mut decoder = Decoder::new(coding, self.bytes_max);
         let mut sent = 0;
@@ -140,19 +187,19 @@ impl Cap {
                 match decoder.feed(piece) {
                     Ok(()) => tokio::task::yield_now().await,
                     Err(DecodeError::TooLarge) => return Err(self.refuse(chunks).await),
-                    Err(DecodeError::Malformed) => return Err(not_what_it_says()),
+                    Err(DecodeError::Malformed) => return Err(malformed_encoding()),
                 }
             }
         }
         match decoder.finish() {
             Ok(bytes) => Ok(bytes.into()),
             Err(DecodeError::TooLarge) => Err(Problem::too_large(self.limit, self.bytes_max)),
-            Err(DecodeError::Malformed) => Err(not_what_it_says()),
+            Err(DecodeError::Malformed) => Err(malformed_encoding()),
         }
     }
 }
 
-fn not_what_it_says() -> Problem {
+fn malformed_encoding() -> Problem {
     Problem::new(
         Code::MalformedEncoding,
         "the body is not what its header content-encoding says, or was cut short",
@@ -209,13 +256,16 @@ pub fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
         .map_err(|error| Problem::new(Code::MalformedJson, error.to_string()))
 }
 
-/// Reads JSON where an empty body stands for an empty object.
-pub fn json_or_empty<T: DeserializeOwned>(headers: &HeaderMap, body: &[u8]) -> Result<T, Problem> {
-    if body.is_empty() {
-        parse(b"{}")
-    } else {
-        json(headers, body)
+/// Checks how many items a body holds in a field.
+///
+/// # Errors
+/// There are more than `max`.
+pub fn at_most(field: &'static str, given: usize, max: usize) -> Result<(), Invalid> {
+    if given <= max {
+        return Ok(());
     }
+    let detail = format!("holds {given} items; at most {max} may be given");
+    Err(Invalid::new(field, detail))
 }
 
 #[cfg(test)]
@@ -228,8 +278,8 @@ mod tests {
         timeout: Duration::from_millis(20),
     };
 
-    fn pieces(pieces: &'static [&'static str]) -> Body {
-        Body::from_stream(futures::stream::iter(
+    fn pieces(pieces: &'static [&'static str]) -> axum::body::Body {
+        axum::body::Body::from_stream(futures::stream::iter(
             pieces.iter().map(|piece| Ok::<_, std::io::Error>(*piece)),
         ))
     }
@@ -241,15 +291,17 @@ mod tests {
         assert_eq!(whole.as_deref(), Ok(b"1234567890".as_slice()));
         let over = CAP.read(&headers, pieces(&["12345", "678901"])).await;
         assert_eq!(over.expect_err("11 bytes").code, Code::PayloadTooLarge);
-        let mut announced = HeaderMap::new();
-        announced.insert(header::CONTENT_LENGTH, "11".parse().expect("a value"));
-        let refused = CAP.read(&announced, Body::empty()).await;
-        assert_eq!(refused.expect_err("announced").code, Code::PayloadTooLarge);
+        let mut declared = HeaderMap::new();
+        declared.insert(header::CONTENT_LENGTH, "11".parse().expect("a value"));
+        let refused = CAP.read(&declared, axum::body::Body::empty()).await;
+        assert_eq!(refused.expect_err("declared").code, Code::PayloadTooLarge);
     }
 
     #[tokio::test]
-    async fn a_body_that_does_not_arrive_is_given_up() {
-        let never = Body::from_stream(futures::stream::pending::<Result<Bytes, std::io::Error>>());
+    async fn a_body_that_does_not_arrive_in_time_is_refused() {
+        let never = axum::body::Body::from_stream(futures::stream::pending::<
+            Result<Bytes, std::io::Error>,
+        >());
         let refused = CAP.read(&HeaderMap::new(), never).await;
         assert_eq!(refused.expect_err("late").code, Code::RequestTimeout);
     }

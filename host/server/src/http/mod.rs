@@ -1,29 +1,36 @@
 //! The HTTP API: JSON under `/v1`, problems as `application/problem+json`.
 //!
-//! A folder per noun, a file per group of endpoints. Every route stands in [`routes`],
-//! from which the router is made and which a test holds against the OpenAPI document.
-//! [`routes`] also wraps them all: [`transport::browsers`] refuses what pages of other
-//! sites send, each request has its time, and a handler that panics is a problem like
-//! any other. Paths are read by [`path`], queries by [`query`], cursors by [`page`], and
-//! bodies by [`body`] under the cap of their route; what is not HTTP is answered by
-//! [`transport::listen`]. Only [`problem`] assigns statuses.
+//! A folder per noun, a file per group of endpoints. Every route has one line in
+//! [`routes`], from which come the router, the OpenAPI document and the limits of each
+//! request. A handler says in its arguments what it reads: [`path`], [`query`], [`page`],
+//! [`body`], or [`operator`] for all of these at once.
+//!
+//! ```text
+//! transport/listen ─▶ router ─▶ transport/browsers ─▶ limits ─▶ handler ─▶ problem
+//! connections         counts    pages of other sites  time      answer     statuses
+//! ```
+//!
+//! Only [`problem`] assigns statuses.
 
 mod answer;
 mod app;
 mod body;
+mod code;
 mod components;
 mod executions;
 mod grants;
 mod lanes;
 mod leases;
+mod limits;
 mod openapi;
+mod operator;
 mod ops;
 mod page;
 mod path;
 mod payload;
 mod problem;
 mod query;
-mod refusals;
+mod router;
 mod routes;
 mod signals;
 mod transport;
@@ -32,9 +39,8 @@ mod workers;
 
 pub use app::App;
 pub use openapi::document;
-pub(crate) use payload::{Forms, PAYLOAD};
+pub(crate) use payload::{PAYLOAD, PayloadFields};
 pub use problem::{Code, Problem};
-pub use routes::{ROUTES, router};
-pub use signals::callbacks::PATH as CALLBACKS;
-pub(crate) use transport::browsers::{host_of, origin_of};
+pub use router::router;
+pub use routes::ROUTES;
 pub use transport::listen::Server;

@@ -4,44 +4,23 @@ use std::sync::LazyLock;
 
 use axum::http::header;
 use axum::response::IntoResponse;
-use utoipa::OpenApi;
+use utoipa::openapi::path::PathItem;
+use utoipa::openapi::{Content, Ref, RefOr, Response, Schema};
+use utoipa::{Modify as _, OpenApi};
 
-use super::{components, executions, grants, lanes, leases, ops, signals, waitpoints, workers};
-use crate::api::ClosedAnswers;
+use super::problem::Code;
+use super::routes::ROUTES;
+use crate::api::{ClosedAnswers, ProblemBody};
 
-/// Gathers what stands beside each handler.
+/// The document without its routes.
 #[derive(OpenApi)]
 #[openapi(
-    modifiers(&ClosedAnswers),
     info(
         title = "flowhost",
         description = "A durable execution engine over Postgres whose worker handlers are WebAssembly components. Problems are `application/problem+json` with a stable `code`.",
         license(name = "Apache-2.0", identifier = "Apache-2.0"),
     ),
-    paths(
-        executions::create::create, executions::list::list, executions::batch::create_batch,
-        executions::get::get, executions::get::input, executions::get::policy, executions::get::result, executions::wait::wait, executions::get::attempts, executions::get::history, executions::cancel::cancel,
-        executions::operate::expire, executions::operate::replay, executions::operate::revoke, executions::operate::resume,
-        executions::operate::priority,
-        executions::block::block, executions::block::unblock, executions::block::hold, executions::block::unhold,
-        executions::overrides::complete, executions::overrides::fail, executions::overrides::delay,
-        signals::send::signal, signals::send::operator_signal, signals::approval::approve, signals::approval::reject,
-        executions::suspensions::signals, executions::suspensions::list, waitpoints::list::list, waitpoints::list::close,
-        waitpoints::list::token, waitpoints::list::pending, signals::callbacks::callback,
-        executions::tags::get, executions::tags::set, executions::operate::operations, leases::expired::expired, executions::suspended::suspended,
-        components::publish::publish, components::publish::publication, components::list::list, components::list::get,
-        components::kinds::list, components::kinds::define, components::kinds::route,
-        lanes::list::list, lanes::list::set, lanes::namespaces::list, lanes::namespaces::set,
-        workers::registry::register, workers::registry::list, workers::registry::get, workers::registry::retire, workers::registry::heartbeat,
-        workers::registry::dead, leases::claim::claim,
-        leases::verbs::renew, leases::verbs::complete, leases::verbs::fail, leases::verbs::delay, leases::verbs::release,
-        leases::verbs::cancel, leases::verbs::progress, leases::suspend::suspend, leases::suspend::create_waitpoint,
-        leases::suspend::observe,
-        grants::verbs::eligible, grants::verbs::issue_claim, grants::verbs::issue_reclaim, grants::verbs::claim_for_worker,
-        grants::verbs::claim, grants::verbs::reclaim,
-        waitpoints::keys::list, waitpoints::keys::rotate, waitpoints::keys::retire,
-        ops::health::healthz, ops::health::readyz, ops::metrics::metrics, openapi,
-    ),
+    components(schemas(ProblemBody)),
     tags(
         (name = "executions", description = "Units of work"),
         (name = "signals", description = "What suspended executions wait for"),
@@ -60,11 +39,53 @@ struct Document;
 /// Returns the document as indented JSON.
 pub fn document() -> &'static str {
     static TEXT: LazyLock<String> = LazyLock::new(|| {
-        Document::openapi()
+        whole()
             .to_pretty_json()
             .unwrap_or_else(|error| format!("{{\"error\": \"{error}\"}}"))
     });
     &TEXT
+}
+
+/// Puts the documents of all routes together. Each of them can answer with a problem.
+fn whole() -> utoipa::openapi::OpenApi {
+    let mut whole = Document::openapi();
+    name_codes(&mut whole);
+    for route in ROUTES.iter() {
+        whole.merge(route.document.clone());
+    }
+    let problem = Response::builder().content(
+        "application/problem+json",
+        Content::new(Some(Ref::from_schema_name("ProblemBody"))),
+    );
+    let problem = RefOr::T(problem.build());
+    for item in whole.paths.paths.values_mut() {
+        let PathItem {
+            get,
+            put,
+            post,
+            patch,
+            delete,
+            ..
+        } = item;
+        for operation in [get, put, post, patch, delete].into_iter().flatten() {
+            let responses = &mut operation.responses.responses;
+            responses.insert("default".to_owned(), problem.clone());
+        }
+    }
+    ClosedAnswers.modify(&mut whole);
+    whole
+}
+
+/// Names every code in the schema of problems.
+fn name_codes(document: &mut utoipa::openapi::OpenApi) {
+    let schemas = document.components.as_mut().map(|it| &mut it.schemas);
+    if let Some(RefOr::T(Schema::Object(body))) =
+        schemas.and_then(|schemas| schemas.get_mut("ProblemBody"))
+        && let Some(RefOr::T(Schema::Object(code))) = body.properties.get_mut("code")
+    {
+        let codes = Code::all().into_iter().map(|code| code.as_str().into());
+        code.enum_values = Some(codes.collect());
+    }
 }
 
 /// Returns this document.
@@ -79,30 +100,24 @@ pub async fn openapi() -> impl IntoResponse {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::http::{Code, ROUTES};
     use serde_json::Value;
-    use std::collections::BTreeSet;
 
     fn parsed() -> Value {
         serde_json::from_str(document()).expect("the document is JSON")
     }
 
     #[test]
-    fn the_document_has_every_route_and_no_other() {
+    fn the_document_has_every_route() {
         let document = parsed();
-        let paths = document["paths"].as_object().expect("paths");
-        let described: BTreeSet<(String, String)> = paths
-            .iter()
-            .flat_map(|(path, item)| {
-                let methods = item.as_object().expect("an item").keys();
-                methods.map(move |method| (method.clone(), path.clone()))
-            })
-            .collect();
-        let routed: BTreeSet<_> = ROUTES
-            .iter()
-            .map(|(method, path)| ((*method).to_owned(), (*path).to_owned()))
-            .collect();
-        assert_eq!(described, routed);
+        for route in ROUTES.iter() {
+            let method = route.method.as_str().to_lowercase();
+            let operation = &document["paths"][&route.path][method];
+            assert!(
+                operation["responses"]["default"].is_object(),
+                "{}",
+                route.path
+            );
+        }
     }
 
     #[test]
@@ -115,7 +130,7 @@ mod tests {
             .iter()
             .filter_map(Value::as_str)
             .collect();
-        let known: Vec<_> = Code::ALL.iter().map(|code| code.as_str()).collect();
+        let known: Vec<_> = Code::all().into_iter().map(Code::as_str).collect();
         assert_eq!(described, known);
     }
 

@@ -1,68 +1,98 @@
-//! Pages of lists: how many rows, and after what they begin.
+//! Pages of lists: how many rows, and after which place they begin.
 
 use std::fmt::{self, Display};
 use std::str::FromStr;
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
-use model::{ExecutionId, Invalid, Limits, ListScope};
+use model::{ExecutionId, Invalid, Limits, ListCursorError, ListScope};
 use time::OffsetDateTime;
 
 use super::App;
 use super::problem::{Code, Problem};
-use super::query::Query;
+use super::query::{FromQuery, Given};
 
 /// Name of the parameter that holds a cursor.
 const AFTER: &str = "after";
 /// Parameters that may change from page to page.
 const NOT_OF_THE_FILTER: [&str; 2] = [AFTER, "limit"];
 
-/// A list that is asked for, with its filter: reads and makes its cursors, and refuses
-/// those of others.
-#[derive(Debug, Clone, Copy)]
-pub struct List(ListScope);
+/// A request for a page of a list: rows that fit `F`, after a place of the type `P`.
+#[derive(Debug)]
+pub struct ListRequest<F, P> {
+    /// Which rows the list has.
+    pub filter: F,
+    /// Where the page before ended; `None` asks for the first page.
+    pub after: Option<P>,
+    /// Most rows of the page, 1 to 1000.
+    pub limit: u32,
+    scope: ListScope,
+}
 
-impl FromRequestParts<App> for List {
+/// The parameters that every list with pages has.
+#[derive(Debug, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(
+    dead_code,
+    reason = "ListRequest reads them; these are their documentation"
+)]
+pub struct Paging {
+    /// Rows of the page, 1 to 1000; 50 when absent
+    limit: Option<u32>,
+    /// The `next_cursor` of the page before
+    after: Option<String>,
+}
+
+impl<F: FromQuery, P: FromStr> FromRequestParts<App> for ListRequest<F, P> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
-        let mut filter = Query::from_request_parts(parts, app).await?.pairs();
+        let mut given = Given::read(parts)?;
+        let mut filter = given.pairs().to_vec();
         filter.retain(|(name, _)| !NOT_OF_THE_FILTER.contains(&name.as_str()));
         let instance = app.engine.instance();
-        Ok(Self(ListScope::new(
+        let scope = ListScope::new(
             instance.id,
             instance.generation,
             instance.partitions.count(),
             parts.uri.path(),
             &filter,
-        )))
+        );
+        let filter = F::take(&mut given)?;
+        let limit = given.limit()?;
+        let after = match given.text(AFTER)? {
+            Some(cursor) => Some(place(&scope, &cursor)?),
+            None => None,
+        };
+        given.end()?;
+        Ok(Self {
+            filter,
+            after,
+            limit,
+            scope,
+        })
     }
 }
 
-impl List {
-    /// Takes `after`, the cursor of the page before.
-    pub fn after<P: FromStr>(&self, query: &mut Query) -> Result<Option<P>, Problem> {
-        let Some(cursor) = query.text(AFTER)? else {
-            return Ok(None);
-        };
-        let wrong = |error: &dyn Display| {
-            Problem::new(Code::InvalidCursor, format!("`{AFTER}` {error}")).with("parameter", AFTER)
-        };
-        let place = self.0.place(&cursor).map_err(|error| wrong(&error))?;
-        match place.parse() {
-            Ok(place) => Ok(Some(place)),
-            // Its check holds, so a client computed it.
-            Err(_) => Err(wrong(&model::ListCursorError)),
-        }
-    }
+/// Reads the place that a cursor of this list stands for.
+fn place<P: FromStr>(scope: &ListScope, cursor: &str) -> Result<P, Problem> {
+    let place = scope.place(cursor).and_then(|place| {
+        // The check of the cursor holds, so a client computed this one.
+        place.parse().map_err(|_| ListCursorError)
+    });
+    place.map_err(|error| {
+        Problem::new(Code::InvalidCursor, format!("`{AFTER}` {error}")).with("parameter", AFTER)
+    })
+}
 
+impl<F, P> ListRequest<F, P> {
     /// Returns the cursor of a page that ends at a place.
     pub fn cursor(&self, place: impl Display) -> String {
-        self.0.cursor(&place.to_string())
+        self.scope.cursor(&place.to_string())
     }
 }
 
-impl Query {
+impl Given {
     /// Takes `limit`, the rows of a page: 1 to 1000, 50 when absent.
     pub fn limit(&mut self) -> Result<u32, Problem> {
         let limit: u32 = self.value("limit")?.unwrap_or(Limits::PAGE_DEFAULT);
@@ -79,7 +109,19 @@ impl Query {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Position<I = ExecutionId>(pub OffsetDateTime, pub I);
 
-/// A text that names no place.
+impl<I> From<Position<I>> for (OffsetDateTime, I) {
+    fn from(Position(at, id): Position<I>) -> Self {
+        (at, id)
+    }
+}
+
+impl<I: Copy> From<&(OffsetDateTime, I)> for Position<I> {
+    fn from((at, id): &(OffsetDateTime, I)) -> Self {
+        Self(*at, *id)
+    }
+}
+
+/// A text that is not a [`Position`].
 #[derive(Debug)]
 pub struct PositionError;
 

@@ -1,8 +1,10 @@
-//! Reads what stands in a path; one that is not UTF-8 gets a problem like any other
+//! Reads the parameters of a path; bytes that are not UTF-8 get a problem like any other
 //! mistake.
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
+use model::{ExecutionId, IdError};
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::problem::{Code, Problem};
@@ -20,5 +22,28 @@ impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for Path<T>
             Ok(axum::extract::Path(read)) => Ok(Self(read)),
             Err(error) => Err(Problem::new(Code::InvalidId, error.body_text())),
         }
+    }
+}
+
+/// The execution in the path.
+#[derive(Debug, Clone, Copy)]
+pub struct Id(pub ExecutionId);
+
+/// The parameter of [`Id`].
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Path)]
+pub struct OfExecution {
+    /// The execution
+    id: String,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Id {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let Path(OfExecution { id }) = Path::from_request_parts(parts, state).await?;
+        id.parse()
+            .map(Self)
+            .map_err(|error: IdError| Problem::new(Code::InvalidId, error.to_string()))
     }
 }

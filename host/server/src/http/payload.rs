@@ -1,4 +1,4 @@
-//! Reads payloads, which come in one of three forms: JSON kept byte for byte,
+//! Reads payloads, each of which comes in one of three fields: JSON kept byte for byte,
 //! text, or base64.
 
 use base64::Engine as _;
@@ -7,62 +7,78 @@ use engine::Payload;
 use model::Invalid;
 use serde_json::value::RawValue;
 
-/// A payload as a request gives it.
-pub struct Forms<'a> {
-    /// What the three fields are called.
+/// The fields of a request that hold a payload, of which at most one is given.
+pub struct PayloadFields<'a> {
+    /// The names of the fields.
     pub names: Names,
-    /// As JSON.
+    /// The payload as JSON.
     pub json: Option<&'a RawValue>,
-    /// As text.
+    /// The payload as text.
     pub text: Option<&'a str>,
-    /// As base64, standard alphabet, padded.
+    /// The payload as base64, standard alphabet, padded.
     pub base64: Option<&'a str>,
-    /// Its media type; absent, it follows from the form.
+    /// The media type; when absent it follows from the field given.
     pub content_type: Option<&'a str>,
 }
 
-/// What the fields of a payload are called.
+/// The names of the fields that hold one payload.
 #[derive(Debug, Clone, Copy)]
 pub struct Names {
-    /// The one with JSON.
+    /// The field with JSON.
     pub json: &'static str,
-    /// The one with base64.
+    /// The field with base64.
     pub base64: &'static str,
-    /// When more than one is given.
+    /// What a refusal says when more than one field is given.
     pub one_of: &'static str,
 }
 
-/// Of an execution.
+/// The input of an execution.
 pub const INPUT: Names = Names {
     json: "input",
     base64: "input_base64",
     one_of: "only one of input, input_text and input_base64 may be given",
 };
 
-/// Of an attempt.
+/// The result of an attempt.
 pub const RESULT: Names = Names {
     json: "result",
     base64: "result_base64",
     one_of: "only one of result, result_text and result_base64 may be given",
 };
 
-/// Of a signal.
+/// The payload of a signal.
 pub const PAYLOAD: Names = Names {
     json: "payload",
     base64: "payload_base64",
     one_of: "only one of payload, payload_text and payload_base64 may be given",
 };
 
-/// Of a suspension.
+/// The saved state of a suspension.
 pub const STATE: Names = Names {
     json: "state",
     base64: "state_base64",
     one_of: "only one of state, state_text and state_base64 may be given",
 };
 
-impl Forms<'_> {
-    /// Reads the one form given, if one is. A media type says something about nothing
-    /// otherwise.
+impl<'a> PayloadFields<'a> {
+    /// Gathers the fields of a request.
+    pub fn new(
+        names: Names,
+        json: &'a Option<Box<RawValue>>,
+        text: &'a Option<String>,
+        base64: &'a Option<String>,
+        content_type: &'a Option<String>,
+    ) -> Self {
+        Self {
+            names,
+            json: json.as_deref(),
+            text: text.as_deref(),
+            base64: base64.as_deref(),
+            content_type: content_type.as_deref(),
+        }
+    }
+
+    /// Reads the one field given, if one is. A media type without a payload is refused.
     pub fn given(self) -> Result<Option<Payload>, Invalid> {
         match (self.json, self.text, self.base64) {
             (None, None, None) if self.content_type.is_some() => {
@@ -74,14 +90,15 @@ impl Forms<'_> {
         }
     }
 
-    /// Reads the one form given; none is an empty payload.
+    /// Reads the one field given; the payload is empty when none is.
     pub fn read(self) -> Result<Payload, Invalid> {
         let (standard, data) = match (self.json, self.text, self.base64) {
             (Some(json), None, None) => ("application/json", json.get().as_bytes().to_vec()),
             (None, Some(text), None) => ("text/plain; charset=utf-8", text.as_bytes().to_vec()),
             (None, None, Some(encoded)) => {
                 let data = STANDARD.decode(encoded).map_err(|error| {
-                    Invalid::new(self.names.base64, format!("is no base64: {error}"))
+                    let detail = format!("is not valid base64: {error}");
+                    Invalid::new(self.names.base64, detail)
                 })?;
                 ("application/octet-stream", data)
             }

@@ -1,5 +1,8 @@
 //! Reads queries: each parameter at most once unless it may repeat, none that
 //! the route does not know, no NUL, and nothing that is not UTF-8.
+//!
+//! Handlers take a [`Query`] of a type that says which parameters there are, or
+//! [`NoQuery`].
 
 use std::fmt::Display;
 use std::str::FromStr;
@@ -10,12 +13,62 @@ use axum::http::request::Parts;
 use super::problem::{Code, Problem};
 use super::transport::text;
 
-/// The parameters of a query not read yet.
-#[derive(Debug, Clone)]
-pub struct Query(Vec<(String, String)>);
+/// The parameters of a query, all of them read.
+#[derive(Debug)]
+pub struct Query<T>(pub T);
 
-/// Checks that every `%` of a query begins an escape, and that UTF-8 comes out:
-/// readers replace what does not fit, and would go on with another value.
+/// A query without parameters.
+pub type NoQuery = Query<()>;
+
+/// Parameters that a route takes.
+pub trait FromQuery: Sized {
+    /// Takes them out of those that were given.
+    fn take(given: &mut Given) -> Result<Self, Problem>;
+}
+
+impl FromQuery for () {
+    fn take(_: &mut Given) -> Result<Self, Problem> {
+        Ok(())
+    }
+}
+
+impl<A: FromQuery, B: FromQuery> FromQuery for (A, B) {
+    fn take(given: &mut Given) -> Result<Self, Problem> {
+        Ok((A::take(given)?, B::take(given)?))
+    }
+}
+
+/// The namespace to which a request is limited.
+#[derive(Debug, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct InNamespace {
+    /// Only what is in this namespace; in any namespace when absent
+    pub namespace: Option<String>,
+}
+
+impl InNamespace {
+    /// Returns its name.
+    pub fn name(&self) -> Option<&str> {
+        self.namespace.as_deref()
+    }
+}
+
+impl FromQuery for InNamespace {
+    fn take(given: &mut Given) -> Result<Self, Problem> {
+        let namespace = given.text("namespace")?;
+        if let Some(name) = &namespace {
+            model::namespace_name(name)?;
+        }
+        Ok(Self { namespace })
+    }
+}
+
+/// The parameters that were given and not taken yet.
+#[derive(Debug, Clone)]
+pub struct Given(Vec<(String, String)>);
+
+/// Checks that every `%` of a query begins an escape, and that the bytes are UTF-8:
+/// the reader of pairs would put another character in place of a broken one.
 fn check_escapes(query: &str) -> Result<(), Problem> {
     for pair in query.split('&') {
         let what = match text::unescaped(pair).map(String::from_utf8) {
@@ -28,10 +81,20 @@ fn check_escapes(query: &str) -> Result<(), Problem> {
     Ok(())
 }
 
-impl<S: Send + Sync> FromRequestParts<S> for Query {
+impl<S: Send + Sync, T: FromQuery> FromRequestParts<S> for Query<T> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        let mut given = Given::read(parts)?;
+        let taken = T::take(&mut given)?;
+        given.end()?;
+        Ok(Self(taken))
+    }
+}
+
+impl Given {
+    /// Reads all parameters of a request.
+    pub fn read(parts: &Parts) -> Result<Self, Problem> {
         check_escapes(parts.uri.query().unwrap_or_default())?;
         let pairs = axum::extract::Query::<Vec<(String, String)>>::try_from_uri(&parts.uri)
             .map_err(|error| Problem::new(Code::InvalidQuery, error.body_text()))?
@@ -41,17 +104,10 @@ impl<S: Send + Sync> FromRequestParts<S> for Query {
             None => Ok(Self(pairs)),
         }
     }
-}
 
-impl Query {
     /// Returns names and values, in the order given.
-    pub fn pairs(self) -> Vec<(String, String)> {
-        self.0
-    }
-
-    /// Returns whether a parameter is there and not read yet.
-    pub fn has(&self, name: &str) -> bool {
-        self.0.iter().any(|(given, _)| given == name)
+    pub fn pairs(&self) -> &[(String, String)] {
+        &self.0
     }
 
     /// Takes a parameter that may be given once.
@@ -105,20 +161,11 @@ impl Query {
             .collect()
     }
 
-    /// Takes the namespace, if one is named.
-    pub fn namespace(&mut self) -> Result<Option<String>, Problem> {
-        let namespace = self.text("namespace")?;
-        if let Some(name) = &namespace {
-            model::namespace_name(name)?;
-        }
-        Ok(namespace)
-    }
-
-    /// Refuses what is left.
+    /// Refuses parameters that were not taken.
     pub fn end(self) -> Result<(), Problem> {
         match self.0.first() {
             None => Ok(()),
-            Some((name, _)) => Err(wrong(name, "is no parameter of this route")),
+            Some((name, _)) => Err(wrong(name, "is not a parameter of this route")),
         }
     }
 }
@@ -132,18 +179,16 @@ fn wrong(name: &str, what: impl Display) -> Problem {
 mod tests {
     use super::*;
 
-    async fn query(text: &str) -> Result<Query, Problem> {
+    fn query(text: &str) -> Result<Given, Problem> {
         let request = axum::http::Request::get(format!("/?{text}"))
             .body(())
             .expect("a request");
-        Query::from_request_parts(&mut request.into_parts().0, &()).await
+        Given::read(&request.into_parts().0)
     }
 
-    #[tokio::test]
-    async fn a_parameter_is_read_once_and_an_unknown_one_is_refused() {
-        let mut given = query("limit=5&tag=app.a:x%3Ay&tag=app.b:&z=1")
-            .await
-            .expect("reads");
+    #[test]
+    fn a_parameter_is_read_once_and_an_unknown_one_is_refused() {
+        let mut given = query("limit=5&tag=app.a:x%3Ay&tag=app.b:&z=1").expect("reads");
         assert_eq!(given.value::<u32>("limit"), Ok(Some(5)));
         assert_eq!(given.value::<u32>("limit"), Ok(None));
         let tags = given.tags("tag").expect("two tags");
@@ -157,19 +202,17 @@ mod tests {
         assert!(given.end().is_err());
     }
 
-    #[tokio::test]
-    async fn doubled_and_broken_parameters_are_refused() {
-        let mut given = query("limit=5&limit=6&after=x&tag=nocolon")
-            .await
-            .expect("reads");
+    #[test]
+    fn doubled_and_broken_parameters_are_refused() {
+        let mut given = query("limit=5&limit=6&after=x&tag=nocolon").expect("reads");
         assert!(given.text("limit").is_err());
         assert!(given.value::<u32>("after").is_err());
         assert!(given.tags("tag").is_err());
-        assert!(query("a=%00").await.is_err());
+        assert!(query("a=%00").is_err());
     }
 
-    #[tokio::test]
-    async fn what_is_not_utf_8_is_not_replaced_by_something_else() {
+    #[test]
+    fn bytes_that_are_not_utf_8_are_refused_and_not_replaced() {
         for wrong in [
             "tag=a.b:%ff",
             "%C3=1",
@@ -179,10 +222,10 @@ mod tests {
             "a=%zz",
             "a=%+1",
         ] {
-            let refused = query(wrong).await.expect_err(wrong);
+            let refused = query(wrong).expect_err(wrong);
             assert_eq!(refused.code, Code::InvalidQuery, "{wrong}");
         }
-        let mut given = query("a=%C3%a9+100%25&&=").await.expect("reads");
+        let mut given = query("a=%C3%a9+100%25&&=").expect("reads");
         assert_eq!(given.text("a"), Ok(Some("é 100%".into())));
     }
 }

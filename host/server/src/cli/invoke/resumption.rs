@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use crate::api::present;
 use crate::cli::io::{Failure, of_extension};
-use crate::http::{Forms, PAYLOAD};
+use crate::http::{PAYLOAD, PayloadFields};
 
 /// Key of the waitpoint of a signal that names none.
 const WAITPOINT_KEY: &str = "waitpoint";
@@ -180,14 +180,14 @@ fn signal(text: &str, at: usize, now: OffsetDateTime) -> Result<ReceivedSignal, 
 
 impl GivenSignal {
     fn payload(&self) -> Result<Option<Payload>, Invalid> {
-        let forms = Forms {
-            names: PAYLOAD,
-            json: self.payload.as_deref(),
-            text: self.payload_text.as_deref(),
-            base64: self.payload_base64.as_deref(),
-            content_type: self.content_type.as_deref(),
-        };
-        forms.given()
+        let fields = PayloadFields::new(
+            PAYLOAD,
+            &self.payload,
+            &self.payload_text,
+            &self.payload_base64,
+            &self.content_type,
+        );
+        fields.given()
     }
 }
 

@@ -1,7 +1,7 @@
 //! The URL of a host.
 
 use super::Failure;
-use crate::http::host_of;
+use crate::address::host_of;
 
 /// URL of the host that requests are sent to unless another is named.
 pub const URL_DEFAULT: &str = "http://127.0.0.1:7070";

@@ -3,23 +3,19 @@
 use axum::extract::State;
 use model::{Digest, DigestError};
 
-use crate::api::{Component, Components, ProblemBody};
+use crate::api::{Component, Components};
 use crate::http::App;
 use crate::http::answer::Json;
 use crate::http::path::Path;
 use crate::http::problem::{Code, Problem};
-use crate::http::query::Query;
+use crate::http::query::NoQuery;
 
 /// Lists the components published.
 #[utoipa::path(
     get, path = "/v1/components", tag = "components",
-    responses(
-        (status = 200, body = Components),
-        (status = "default", body = ProblemBody, content_type = "application/problem+json"),
-    )
+    responses((status = 200, body = Components))
 )]
-pub async fn list(State(app): State<App>, query: Query) -> Result<Json<Components>, Problem> {
-    query.end()?;
+pub async fn list(State(app): State<App>, _: NoQuery) -> Result<Json<Components>, Problem> {
     Ok(Json(app.engine.components().await?.into()))
 }
 
@@ -27,17 +23,13 @@ pub async fn list(State(app): State<App>, query: Query) -> Result<Json<Component
 #[utoipa::path(
     get, path = "/v1/components/{digest}", tag = "components",
     params(("digest" = String, Path, description = "`sha256:` and 64 hexadecimal digits")),
-    responses(
-        (status = 200, body = Component),
-        (status = "default", body = ProblemBody, content_type = "application/problem+json"),
-    )
+    responses((status = 200, body = Component))
 )]
 pub async fn get(
     State(app): State<App>,
     Path(digest): Path<String>,
-    query: Query,
+    _: NoQuery,
 ) -> Result<Json<Component>, Problem> {
-    query.end()?;
     let digest = parse(&digest)?;
     let component = app.engine.component(digest).await?;
     component.map(|row| Json(row.into())).ok_or_else(|| {
@@ -53,19 +45,4 @@ pub(super) fn parse(digest: &str) -> Result<Digest, Problem> {
     digest
         .parse()
         .map_err(|error: DigestError| Problem::new(Code::InvalidId, error.to_string()))
-}
-
-impl From<engine::RouteRefusal> for Problem {
-    fn from(refusal: engine::RouteRefusal) -> Self {
-        let detail = refusal.to_string();
-        match refusal {
-            engine::RouteRefusal::UnknownComponent(digest) => {
-                Self::new(Code::UnknownComponent, detail).with("digest", digest.to_string())
-            }
-            engine::RouteRefusal::MixedWorlds(digest) => {
-                Self::new(Code::MixedWorlds, detail).with("digest", digest.to_string())
-            }
-            engine::RouteRefusal::Invalid(invalid) => invalid.into(),
-        }
-    }
 }

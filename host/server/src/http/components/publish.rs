@@ -1,34 +1,56 @@
 //! `POST /v1/components`: publishes a component; and how far that is until it has
 //! ended.
 //!
-//! Compiling may take longer than anybody should hold a connection open. A request
-//! that is not answered within its patience gets `202` and the address of the same
+//! Compiling may take longer than a connection should be held open. A request
+//! that is not answered within the time it waits gets `202` and the URL of the same
 //! answer; the work continues either way.
 
 use std::time::Duration;
 
-use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use model::Digest;
-use runtime::{NotPublished, Publication, PublishProgress, PublishRefusal, Published};
+use runtime::{Publication, PublishProgress, Published};
 
-use crate::api::{ProblemBody, PublishedComponent, PublishingComponent};
+use super::list::parse;
+use crate::api::{PublishedComponent, PublishingComponent};
 use crate::http::App;
 use crate::http::answer::Json;
-use crate::http::body::{self, Cap};
-use crate::http::components::list::parse;
+use crate::http::body;
+use crate::http::limits::{BodyLimit, WAIT_MAX};
 use crate::http::path::Path;
 use crate::http::problem::{Code, Problem};
-use crate::http::query::Query;
+use crate::http::query::{FromQuery, Given, NoQuery, Query};
 use crate::http::transport::prefer::{self, Prefers};
 use crate::http::transport::text;
 
-/// How long a request to publish waits for the end unless it says otherwise.
-const PATIENCE: Duration = Duration::from_secs(5);
-/// When to ask again, in seconds.
+/// How long a request to publish waits for the end when it has no header `Prefer`.
+const WAIT_DEFAULT: Duration = Duration::from_secs(5);
+/// Seconds after which to ask again.
 const RETRY_AFTER: &str = "1";
+
+/// The route that a published component gets.
+#[derive(Debug, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct RouteTo {
+    /// A kind to route to it immediately; may repeat
+    #[param(value_type = Option<Vec<String>>)]
+    kind: Vec<String>,
+    /// Weight of that route; 1 when absent
+    weight: Option<u32>,
+}
+
+impl FromQuery for RouteTo {
+    fn take(given: &mut Given) -> Result<Self, Problem> {
+        let kind = given.all("kind");
+        let weight = given.value("weight")?;
+        for kind in &kind {
+            model::kind_name(kind)?;
+        }
+        Ok(Self { kind, weight })
+    }
+}
 
 /// Publishes a component: the body is its bytes.
 ///
@@ -39,34 +61,26 @@ const RETRY_AFTER: &str = "1";
 ///
 /// A component that is not done within five seconds, or as long as `Prefer` says,
 /// is answered 202. It is compiled, stored and routed to all the same; `Location`
-/// names where its end can be read, on this host.
+/// names where the outcome can be read, on this host.
 #[utoipa::path(
     post, path = "/v1/components", tag = "components",
     params(
-        ("kind" = Option<Vec<String>>, Query, description = "A kind to route to it at once; may repeat"),
-        ("weight" = Option<u32>, Query, description = "Weight of that route; 1 when absent"),
+        RouteTo,
         ("prefer" = Option<String>, Header, description = "`wait=SECONDS`, at most 60: how long to wait for the end; `respond-async`: not at all"),
     ),
     request_body(content = String, content_type = "application/wasm"),
     responses(
         (status = 201, body = PublishedComponent, description = "New"),
         (status = 200, body = PublishedComponent, description = "Was published before"),
-        (status = 202, body = PublishingComponent, description = "Not done yet; `Location` names where its end can be read", headers(("location" = String), ("retry-after" = u32))),
-        (status = "default", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 202, body = PublishingComponent, description = "Not done yet; `Location` names where the outcome can be read", headers(("location" = String), ("retry-after" = u32))),
     )
 )]
 pub async fn publish(
     State(app): State<App>,
-    mut query: Query,
+    Query(route): Query<RouteTo>,
     headers: HeaderMap,
-    body: Body,
+    body: axum::body::Body,
 ) -> Result<Response, Problem> {
-    let kinds = query.all("kind");
-    let weight = query.value("weight")?.unwrap_or(1);
-    query.end()?;
-    for kind in &kinds {
-        model::kind_name(kind)?;
-    }
     if let Some(given) = body::media_type(&headers)?
         && !matches!(
             given.as_str(),
@@ -81,35 +95,32 @@ pub async fn publish(
             ),
         ));
     }
-    let cap = Cap {
-        limit: "component_bytes_max",
-        bytes_max: app.limits().component_bytes_max as usize,
-        timeout: app.http.request_timeout(),
-    };
+    let cap = app.raw_cap(BodyLimit::Component);
     let bytes = cap.read(&headers, body).await?;
-    let routed = !kinds.is_empty();
-    let routes = kinds.into_iter().map(|kind| (kind, weight)).collect();
+    let routed = !route.kind.is_empty();
+    let weight = route.weight.unwrap_or(1);
+    let routes = route.kind.into_iter().map(|kind| (kind, weight)).collect();
     let begun = app.runtime.begin_publishing(bytes.into(), routes);
     let digest = begun.await??;
     let prefers = prefer::read(&headers);
-    let publication = wait(&app, digest, prefers.map_or(PATIENCE, Prefers::patience)).await;
+    let publication = wait(&app, digest, prefers.map_or(WAIT_DEFAULT, Prefers::wait)).await;
     if routed {
         refresh_at_end(&app, digest);
     }
     let mut response = match publication {
         Some(publication) => answer(publication)?,
-        // So many others ended meanwhile that its end is forgotten.
+        // So many others ended meanwhile that its outcome is forgotten.
         None => return published_before(&app, digest).await,
     };
     prefer::applied(&mut response, prefers);
     Ok(response)
 }
 
-/// Returns what came of publishing a component, or how far it is.
+/// Returns the outcome of publishing a component, or how far it is.
 ///
-/// Answers what the request to publish would have been answered; 202 until it has
-/// ended. Only the host that was asked to publish knows how far it is; what
-/// came of it is forgotten after some hundred others, and when the host ends. A
+/// The answer is that of the request to publish; 202 until it has
+/// ended. Only the host that was asked to publish knows how far it is; it forgets the
+/// outcome after some hundred others, and when it ends. A
 /// component that is published is found either way.
 #[utoipa::path(
     get, path = "/v1/components/{digest}/publish", tag = "components",
@@ -121,20 +132,18 @@ pub async fn publish(
         (status = 201, body = PublishedComponent, description = "It is published, and was not before"),
         (status = 200, body = PublishedComponent, description = "It is published"),
         (status = 202, body = PublishingComponent, description = "Not done yet", headers(("location" = String), ("retry-after" = u32))),
-        (status = "default", body = ProblemBody, content_type = "application/problem+json"),
     )
 )]
 pub async fn publication(
     State(app): State<App>,
     Path(digest): Path<String>,
-    query: Query,
+    _: NoQuery,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    query.end()?;
     let digest = parse(&digest)?;
     let prefers = prefer::read(&headers);
-    let patience = prefers.map_or(Duration::ZERO, Prefers::patience);
-    let mut response = match wait(&app, digest, patience).await {
+    let longest = prefers.map_or(Duration::ZERO, Prefers::wait);
+    let mut response = match wait(&app, digest, longest).await {
         Some(publication) => answer(publication)?,
         None => return published_before(&app, digest).await,
     };
@@ -142,9 +151,9 @@ pub async fn publication(
     Ok(response)
 }
 
-async fn wait(app: &App, digest: Digest, patience: Duration) -> Option<Publication> {
+async fn wait(app: &App, digest: Digest, longest: Duration) -> Option<Publication> {
     tokio::select! {
-        publication = app.runtime.publication(&digest, patience) => publication,
+        publication = app.runtime.publication(&digest, longest) => publication,
         () = app.closed() => app.runtime.publication(&digest, Duration::ZERO).await,
     }
 }
@@ -154,10 +163,8 @@ async fn wait(app: &App, digest: Digest, patience: Duration) -> Option<Publicati
 fn refresh_at_end(app: &App, digest: Digest) {
     let app = app.clone();
     tokio::spawn(async move {
-        while let Some(Publication::InProgress(_)) = app
-            .runtime
-            .publication(&digest, crate::http::executions::wait::TIMEOUT_MAX)
-            .await
+        while let Some(Publication::InProgress(_)) =
+            app.runtime.publication(&digest, WAIT_MAX).await
         {}
         app.refresh();
     });
@@ -170,7 +177,7 @@ fn answer(publication: Publication) -> Result<Response, Problem> {
     };
     match &*end {
         Ok(Ok(published)) => Ok(done(published.clone())),
-        Ok(Err(refusal)) => Err(refusal.clone().into()),
+        Ok(Err(refusal)) => Err(Problem::refused(refusal)),
         Err(error) => Err(error.into()),
     }
 }
@@ -220,34 +227,6 @@ async fn published_before(app: &App, digest: Digest) -> Result<Response, Problem
     }
 }
 
-impl From<NotPublished> for Problem {
-    fn from(refusal: NotPublished) -> Self {
-        match refusal {
-            NotPublished::Component(refusal) => refusal.into(),
-            NotPublished::Route(refusal) => refusal.into(),
-        }
-    }
-}
-
-impl From<PublishRefusal> for Problem {
-    fn from(refusal: PublishRefusal) -> Self {
-        let code = match &refusal {
-            PublishRefusal::TooLarge { .. } => Code::ComponentTooLarge,
-            PublishRefusal::NotAComponent { .. } => Code::NotAComponent,
-            PublishRefusal::Malformed(_) => Code::ComponentMalformed,
-            PublishRefusal::Imports(_) => Code::ComponentImports,
-            PublishRefusal::NoWorld { .. } | PublishRefusal::TwoWorlds => Code::ComponentExports,
-            PublishRefusal::DoesNotCompile(_) => Code::ComponentDoesNotCompile,
-            PublishRefusal::DoesNotLink(_) => Code::ComponentDoesNotLink,
-            PublishRefusal::TooManyParts { .. }
-            | PublishRefusal::CompilesTooLong { .. }
-            | PublishRefusal::ExceedsSandbox { .. }
-            | PublishRefusal::DoesNotFit(_) => Code::ComponentExceedsLimits,
-        };
-        Self::new(code, refusal.to_string())
-    }
-}
-
 impl From<runtime::Error> for Problem {
     fn from(error: runtime::Error) -> Self {
         Self::from(&error)
@@ -277,44 +256,6 @@ impl From<&runtime::Error> for Problem {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn refusals_keep_their_codes() {
-        for refusal in [
-            PublishRefusal::TooLarge { bytes: 2, max: 1 },
-            PublishRefusal::NotAComponent {
-                found: "text",
-                fix: "",
-            },
-            PublishRefusal::Malformed(String::new()),
-            PublishRefusal::Imports(String::new()),
-            PublishRefusal::TooManyParts {
-                what: "imports",
-                max: 1,
-            },
-            PublishRefusal::CompilesTooLong {
-                what: String::new(),
-                setting: "compile_cpu_ms_max",
-                fix: "",
-            },
-            PublishRefusal::ExceedsSandbox {
-                what: "tables",
-                has: 2,
-                max: 1,
-                setting: "tables_max",
-            },
-            PublishRefusal::DoesNotFit(String::new()),
-            PublishRefusal::TwoWorlds,
-            PublishRefusal::NoWorld {
-                found: String::new(),
-            },
-            PublishRefusal::DoesNotCompile(String::new()),
-            PublishRefusal::DoesNotLink(String::new()),
-        ] {
-            let code = refusal.code();
-            assert_eq!(Problem::from(refusal).code.as_str(), code);
-        }
-    }
 
     #[test]
     fn a_compiler_that_does_not_run_is_not_called_a_database() {

@@ -1,132 +1,100 @@
-//! Taking an execution out of its queue and putting it back: `/block` and
-//! `/unblock` for any reason, `/hold` and `/unhold` for an operator's.
+//! Taking an execution out of its queue and putting it back: `/block` and `/unblock`
+//! for any reason, `/hold` and `/unhold` for that of an operator.
 
-use axum::body::Body;
 use axum::extract::State;
-use axum::http::HeaderMap;
-use engine::Block;
+use engine::{Block, Operate};
 use model::BlockingReason;
 
-use crate::api::{self, BlockExecution, OperateExecution, ProblemBody, UnblockExecution};
+use crate::api::{self, BlockExecution, OperateExecution, UnblockExecution};
 use crate::http::App;
 use crate::http::answer::Json;
-use crate::http::executions::get::Id;
-use crate::http::executions::operate::{after, asked};
+use crate::http::operator::{OperatorRequest, after};
+use crate::http::path::OfExecution;
 use crate::http::problem::Problem;
-use crate::http::query::Query;
+use crate::http::query::InNamespace;
 
 /// Takes a waiting execution out of its queue, for a reason.
 ///
-/// It keeps its place. Nothing unblocks it by itself but the engine, for reasons
-/// of the engine's.
+/// It keeps its place. It stays blocked until a caller unblocks it, or the engine does
+/// for a reason that is the engine's own.
 #[utoipa::path(
     post, path = "/v1/executions/{id}/block", tag = "executions",
-    params(
-        ("id" = String, Path, description = "The execution"),
-        ("namespace" = Option<String>, Query, description = "Only if it is in this namespace"),
-    ),
+    params(OfExecution, InNamespace),
     request_body = BlockExecution,
-    responses(
-        (status = 200, body = api::Execution),
-        (status = "default", body = ProblemBody, content_type = "application/problem+json"),
-    )
+    responses((status = 200, body = api::Execution))
 )]
 pub async fn block(
     State(app): State<App>,
-    Id(id): Id,
-    query: Query,
-    headers: HeaderMap,
-    body: Body,
+    OperatorRequest { operate, request }: OperatorRequest<BlockExecution>,
 ) -> Result<Json<api::Execution>, Problem> {
-    let (operate, request): (_, BlockExecution) = asked(&app, id, query, &headers, body).await?;
-    let block = Block {
-        operate,
-        reason: request.blocking_reason,
-        detail: request.detail,
-    };
-    app.engine.block(block).await?;
-    after(&app, id).await
+    blocked(&app, operate, request.blocking_reason, request.detail).await
 }
 
 /// Puts an execution that is blocked, rate limited or waiting for children back
 /// into its queue.
 #[utoipa::path(
     post, path = "/v1/executions/{id}/unblock", tag = "executions",
-    params(
-        ("id" = String, Path, description = "The execution"),
-        ("namespace" = Option<String>, Query, description = "Only if it is in this namespace"),
-    ),
+    params(OfExecution, InNamespace),
     request_body(content = Option<UnblockExecution>, content_type = "application/json"),
-    responses(
-        (status = 200, body = api::Execution),
-        (status = "default", body = ProblemBody, content_type = "application/problem+json"),
-    )
+    responses((status = 200, body = api::Execution))
 )]
 pub async fn unblock(
     State(app): State<App>,
-    Id(id): Id,
-    query: Query,
-    headers: HeaderMap,
-    body: Body,
+    OperatorRequest { operate, request }: OperatorRequest<UnblockExecution>,
 ) -> Result<Json<api::Execution>, Problem> {
-    let (operate, request): (_, UnblockExecution) = asked(&app, id, query, &headers, body).await?;
-    app.engine.unblock(operate, request.expected_reason).await?;
-    after(&app, id).await
+    unblocked(&app, operate, request.expected_reason).await
 }
 
-/// Holds a waiting execution back until it is let go.
+/// Takes a waiting execution out of its queue until an operator releases it.
 #[utoipa::path(
     post, path = "/v1/executions/{id}/hold", tag = "executions",
-    params(
-        ("id" = String, Path, description = "The execution"),
-        ("namespace" = Option<String>, Query, description = "Only if it is in this namespace"),
-    ),
+    params(OfExecution, InNamespace),
     request_body(content = Option<OperateExecution>, content_type = "application/json"),
-    responses(
-        (status = 200, body = api::Execution),
-        (status = "default", body = ProblemBody, content_type = "application/problem+json"),
-    )
+    responses((status = 200, body = api::Execution))
 )]
 pub async fn hold(
     State(app): State<App>,
-    Id(id): Id,
-    query: Query,
-    headers: HeaderMap,
-    body: Body,
+    OperatorRequest { operate, .. }: OperatorRequest<OperateExecution>,
 ) -> Result<Json<api::Execution>, Problem> {
-    let (operate, _): (_, OperateExecution) = asked(&app, id, query, &headers, body).await?;
-    let block = Block {
-        operate,
-        reason: BlockingReason::PausedByOperator,
-        detail: None,
-    };
-    app.engine.block(block).await?;
-    after(&app, id).await
+    blocked(&app, operate, BlockingReason::PausedByOperator, None).await
 }
 
-/// Lets an execution go that an operator held back.
+/// Puts an execution that an operator held back into its queue.
 #[utoipa::path(
     post, path = "/v1/executions/{id}/unhold", tag = "executions",
-    params(
-        ("id" = String, Path, description = "The execution"),
-        ("namespace" = Option<String>, Query, description = "Only if it is in this namespace"),
-    ),
+    params(OfExecution, InNamespace),
     request_body(content = Option<OperateExecution>, content_type = "application/json"),
-    responses(
-        (status = 200, body = api::Execution),
-        (status = "default", body = ProblemBody, content_type = "application/problem+json"),
-    )
+    responses((status = 200, body = api::Execution))
 )]
 pub async fn unhold(
     State(app): State<App>,
-    Id(id): Id,
-    query: Query,
-    headers: HeaderMap,
-    body: Body,
+    OperatorRequest { operate, .. }: OperatorRequest<OperateExecution>,
 ) -> Result<Json<api::Execution>, Problem> {
-    let (operate, _): (_, OperateExecution) = asked(&app, id, query, &headers, body).await?;
-    app.engine
-        .unblock(operate, Some(BlockingReason::PausedByOperator))
-        .await?;
-    after(&app, id).await
+    unblocked(&app, operate, Some(BlockingReason::PausedByOperator)).await
+}
+
+async fn blocked(
+    app: &App,
+    operate: Operate,
+    reason: BlockingReason,
+    detail: Option<String>,
+) -> Result<Json<api::Execution>, Problem> {
+    let id = operate.id;
+    let block = Block {
+        operate,
+        reason,
+        detail,
+    };
+    app.engine.block(block).await?;
+    after(app, id).await
+}
+
+async fn unblocked(
+    app: &App,
+    operate: Operate,
+    expected: Option<BlockingReason>,
+) -> Result<Json<api::Execution>, Problem> {
+    let id = operate.id;
+    app.engine.unblock(operate, expected).await?;
+    after(app, id).await
 }

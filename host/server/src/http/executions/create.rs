@@ -13,15 +13,14 @@ use model::{ExecutionPolicy, Invalid, Moment, PublicState};
 use crate::api::{CreateExecution, CreatedExecution};
 use crate::http::App;
 use crate::http::answer::Json;
-use crate::http::body::{self, Cap, SMALL_BYTES_MAX};
-use crate::http::payload::{Forms, INPUT};
+use crate::http::body;
+use crate::http::limits::BodyLimit;
+use crate::http::payload::{INPUT, PayloadFields};
 use crate::http::problem::{Code, Problem};
-use crate::http::query::Query;
+use crate::http::query::{FromQuery, Given, Query};
+use crate::http::transport::headers;
 use crate::http::transport::prefer::{self, Prefers};
 use crate::http::transport::text;
-
-/// Header that carries an idempotency key.
-pub const KEY_HEADER: &str = "idempotency-key";
 
 /// Creates an execution.
 ///
@@ -52,50 +51,36 @@ pub const KEY_HEADER: &str = "idempotency-key";
     responses(
         (status = 201, body = CreatedExecution, description = "Created; `Location` names it", headers(("location" = String))),
         (status = 200, body = CreatedExecution, description = "The idempotency key was used before with the same request"),
-        (status = "default", body = crate::api::ProblemBody, content_type = "application/problem+json"),
     )
 )]
 pub async fn create(
     State(app): State<App>,
-    query: Query,
+    Query(described): Query<Option<Described>>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
-    let raw = query.has("kind");
-    let bytes = cap(&app, raw).read(&headers, body).await?;
-    let mut create = if raw {
-        of_raw(query, &headers, bytes)?
-    } else {
-        query.end()?;
-        of_json(&headers, &bytes)?
+    let cap = match described {
+        Some(_) => app.raw_cap(BodyLimit::Input),
+        None => app.json_cap(BodyLimit::Input),
+    };
+    let bytes = cap.read(&headers, body).await?;
+    let mut create = match described {
+        Some(described) => described.with_input(&headers, bytes)?,
+        None => of_json(&headers, &bytes)?,
     };
     take_headers(&mut create, &headers)?;
     let prefers = prefer::read(&headers);
-    let Some(Prefers::Wait(patience)) = prefers else {
+    let Some(Prefers::Wait(wait)) = prefers else {
         return Ok(answer(&app.engine.create(create).await?, None));
     };
     let (created, _) = app
         .engine
-        .create_and_wait(create, patience, app.closed())
+        .create_and_wait(create, wait, app.closed())
         .await?;
     let info = app.engine.get(created.id(), None).await?;
     let mut response = answer(&created, info.map(|info| info.public_state));
     prefer::applied(&mut response, prefers);
     Ok(response)
-}
-
-/// JSON spends a third on base64 and some on everything beside the input.
-fn cap(app: &App, raw: bool) -> Cap {
-    let input = app.limits().input_bytes_max as usize;
-    Cap {
-        limit: "input_bytes_max",
-        bytes_max: if raw {
-            input
-        } else {
-            input / 3 * 4 + SMALL_BYTES_MAX
-        },
-        timeout: app.http.request_timeout(),
-    }
 }
 
 fn of_json(headers: &HeaderMap, bytes: &[u8]) -> Result<Create, Problem> {
@@ -134,95 +119,63 @@ pub fn of_request(request: CreateExecution) -> Result<Create, Problem> {
     Ok(create)
 }
 
-/// Exactly one of the three forms of input; none is an empty one.
 fn input_of(request: &CreateExecution) -> Result<Payload, Invalid> {
-    let forms = Forms {
-        names: INPUT,
-        json: request.input.as_deref(),
-        text: request.input_text.as_deref(),
-        base64: request.input_base64.as_deref(),
-        content_type: request.content_type.as_deref(),
-    };
-    forms.read()
+    let fields = PayloadFields::new(
+        INPUT,
+        &request.input,
+        &request.input_text,
+        &request.input_base64,
+        &request.content_type,
+    );
+    fields.read()
 }
 
-fn of_raw(mut query: Query, headers: &HeaderMap, bytes: Bytes) -> Result<Create, Problem> {
-    let content_type = match headers.get(header::CONTENT_TYPE) {
-        None => "application/octet-stream".to_owned(),
-        Some(value) => value
-            .to_str()
-            .map_err(|_| Invalid::new("content_type", "must be printable ASCII"))?
-            .to_owned(),
-    };
-    let kind = query.text("kind")?.unwrap_or_default();
-    let mut create = Create::new(
-        kind,
-        Payload {
-            content_type,
-            data: bytes.into(),
-        },
-    );
-    create.id = query.value("id")?;
-    if let Some(namespace) = query.text("namespace")? {
-        create.namespace = namespace;
+/// An execution that the query describes, without its input.
+pub struct Described(Create);
+
+impl FromQuery for Option<Described> {
+    fn take(given: &mut Given) -> Result<Self, Problem> {
+        let Some(kind) = given.text("kind")? else {
+            return Ok(None);
+        };
+        let mut create = Create::new(kind, Payload::new("application/octet-stream", Vec::new()));
+        create.id = given.value("id")?;
+        if let Some(namespace) = given.text("namespace")? {
+            create.namespace = namespace;
+        }
+        if let Some(lane) = given.text("lane")? {
+            create.lane = lane;
+        }
+        create.priority = model::priority(given.value("priority")?.unwrap_or_default())?;
+        create.creator = given.text("creator")?;
+        create.tags = given.tags("tag")?.into_iter().collect();
+        create.delay_ms = given.value("delay_ms")?;
+        if let Some(policy) = given.text("policy")? {
+            create.policy = body::parse::<ExecutionPolicy>(policy.as_bytes())?;
+        }
+        Ok(Some(Described(create)))
     }
-    if let Some(lane) = query.text("lane")? {
-        create.lane = lane;
+}
+
+impl Described {
+    fn with_input(self, headers: &HeaderMap, data: Bytes) -> Result<Create, Invalid> {
+        let Self(mut create) = self;
+        let content_type = match headers.get(header::CONTENT_TYPE) {
+            None => create.input.content_type,
+            Some(value) => value
+                .to_str()
+                .map_err(|_| Invalid::new("content_type", "must be printable ASCII"))?
+                .to_owned(),
+        };
+        create.input = Payload::new(content_type, data);
+        Ok(create)
     }
-    create.priority = model::priority(query.value("priority")?.unwrap_or_default())?;
-    create.creator = query.text("creator")?;
-    create.tags = query.tags("tag")?.into_iter().collect();
-    create.delay_ms = query.value("delay_ms")?;
-    if let Some(policy) = query.text("policy")? {
-        create.policy = body::parse::<ExecutionPolicy>(policy.as_bytes())?;
-    }
-    query.end()?;
-    Ok(create)
 }
 
 fn take_headers(create: &mut Create, headers: &HeaderMap) -> Result<(), Problem> {
-    create.idempotency_key = idempotency_key(headers, create.idempotency_key.take())?;
-    create.traceparent = traceparent(headers);
+    create.idempotency_key = headers::idempotency_key(headers, create.idempotency_key.take())?;
+    create.traceparent = headers::traceparent(headers);
     Ok(())
-}
-
-/// Returns the idempotency key of a request, which its header or its body names.
-pub fn idempotency_key(
-    headers: &HeaderMap,
-    of_body: Option<String>,
-) -> Result<Option<String>, Invalid> {
-    let Some(value) = headers.get(KEY_HEADER) else {
-        return Ok(of_body);
-    };
-    let key = value
-        .to_str()
-        .map_err(|_| Invalid::new("idempotency_key", "must be printable ASCII in a header"))?;
-    match of_body {
-        Some(other) if other != key => Err(Invalid::new(
-            "idempotency_key",
-            "the header Idempotency-Key and the body name different keys",
-        )),
-        _ => Ok(Some(key.to_owned())),
-    }
-}
-
-/// Returns the trace context of a request. One that cannot be read is no reason to
-/// refuse work.
-pub fn traceparent(headers: &HeaderMap) -> Option<String> {
-    headers
-        .get("traceparent")
-        .and_then(|value| value.to_str().ok())
-        .filter(|text| is_traceparent(text))
-        .map(str::to_owned)
-}
-
-/// `version-trace-parent-flags`, in lower-case hexadecimal.
-fn is_traceparent(text: &str) -> bool {
-    let lengths: Vec<usize> = text.split('-').map(str::len).collect();
-    lengths == [2, 32, 16, 2]
-        && text
-            .bytes()
-            .all(|b| b == b'-' || b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
 }
 
 /// The database stores no NUL in a text.
@@ -242,7 +195,7 @@ fn without_nul(create: &Create) -> Result<(), Invalid> {
     }
 }
 
-/// `state` is where it stands now, if that was looked at again.
+/// `state` is where the execution is now, if it was read again.
 fn answer(created: &Created, state: Option<PublicState>) -> Response {
     let mut shown = CreatedExecution::from(*created);
     shown.state = state.or(shown.state);
@@ -261,6 +214,9 @@ fn answer(created: &Created, state: Option<PublicState>) -> Response {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use model::RefusalCode;
+
+    const INVALID: Code = Code::Refused(RefusalCode::InvalidInput);
 
     fn of(text: &str) -> Result<Create, Problem> {
         of_request(body::parse(text.as_bytes())?)
@@ -291,23 +247,17 @@ mod tests {
             (b"hi".as_slice(), "image/png")
         );
         for (text, code) in [
-            (
-                r#"{"kind": "k", "input": 1, "input_text": "x"}"#,
-                Code::InvalidInput,
-            ),
-            (r#"{"kind": "k", "input_base64": "!"}"#, Code::InvalidInput),
+            (r#"{"kind": "k", "input": 1, "input_text": "x"}"#, INVALID),
+            (r#"{"kind": "k", "input_base64": "!"}"#, INVALID),
             (r#"{"kind": "k", "knd": 1}"#, Code::MalformedJson),
             (
                 r#"{"kind": "k", "tags": {"a.b": "1", "a.b": "2"}}"#,
                 Code::MalformedJson,
             ),
-            (r#"{"kind": "k", "creator": "a\u0000"}"#, Code::InvalidInput),
-            (r#"{"kind": "k", "priority": -1}"#, Code::InvalidInput),
-            (r#"{"kind": "k", "priority": 70000}"#, Code::InvalidInput),
-            (
-                r#"{"kind": "k", "deadline_at": "soon"}"#,
-                Code::InvalidInput,
-            ),
+            (r#"{"kind": "k", "creator": "a\u0000"}"#, INVALID),
+            (r#"{"kind": "k", "priority": -1}"#, INVALID),
+            (r#"{"kind": "k", "priority": 70000}"#, INVALID),
+            (r#"{"kind": "k", "deadline_at": "soon"}"#, INVALID),
             (r#"{"kind": "k", "deadline_at": 1}"#, Code::MalformedJson),
             (r#"{"kind": "k", "priority": 1e9}"#, Code::MalformedJson),
             ("{}", Code::MalformedJson),
@@ -315,16 +265,5 @@ mod tests {
         ] {
             assert_eq!(of(text).expect_err(text).code, code, "{text}");
         }
-    }
-
-    #[test]
-    fn only_a_well_formed_trace_context_is_passed_on() {
-        assert!(is_traceparent(
-            "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
-        ));
-        assert!(!is_traceparent(
-            "00-0AF7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
-        ));
-        assert!(!is_traceparent("x"));
     }
 }

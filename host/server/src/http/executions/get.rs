@@ -1,62 +1,33 @@
-//! `GET /v1/executions/{id}` and what hangs below it: result, attempts, history.
+//! `GET /v1/executions/{id}` and what is read below it: input, policy, result, attempts,
+//! history.
 
-use axum::extract::{FromRequestParts, State};
-use axum::http::request::Parts;
+use axum::extract::State;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse as _, Response};
-use engine::{ExecutionInfo, Payload};
-use model::{ExecutionId, ExecutionPolicy, IdError};
+use engine::Payload;
+use model::ExecutionPolicy;
 
+use super::suspensions;
 use crate::api;
 use crate::http::App;
 use crate::http::answer::Json;
-use crate::http::executions::suspensions;
-use crate::http::path::Path;
+use crate::http::operator::existing;
+use crate::http::path::{Id, OfExecution};
 use crate::http::problem::{Code, Problem};
-use crate::http::query::Query;
-
-/// The id of an execution in the path.
-#[derive(Debug, Clone, Copy)]
-pub struct Id(pub ExecutionId);
-
-impl<S: Send + Sync> FromRequestParts<S> for Id {
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let Path(text): Path<String> = Path::from_request_parts(parts, state).await?;
-        Self::read(&text)
-    }
-}
-
-impl Id {
-    /// Reads an id.
-    pub fn read(text: &str) -> Result<Self, Problem> {
-        text.parse()
-            .map(Self)
-            .map_err(|error: IdError| Problem::new(Code::InvalidId, error.to_string()))
-    }
-}
+use crate::http::query::{InNamespace, Query};
 
 /// Shows one execution, and what it waits for if it is suspended.
 #[utoipa::path(
     get, path = "/v1/executions/{id}", tag = "executions",
-    params(
-        ("id" = String, Path, description = "The execution"),
-        ("namespace" = Option<String>, Query, description = "Answer only if it is in this namespace"),
-    ),
-    responses(
-        (status = 200, body = api::Execution),
-        (status = "default", body = api::ProblemBody, content_type = "application/problem+json"),
-    )
+    params(OfExecution, InNamespace),
+    responses((status = 200, body = api::Execution))
 )]
 pub async fn get(
     State(app): State<App>,
     Id(id): Id,
-    mut query: Query,
+    Query(within): Query<InNamespace>,
 ) -> Result<Json<api::Execution>, Problem> {
-    let namespace = query.namespace()?;
-    query.end()?;
-    let info = existing(&app, id, namespace.as_deref()).await?;
+    let info = existing(&app, id, within.name()).await?;
     let (suspension, unreadable) = suspensions::open(&app, &info).await?;
     Ok(Json(api::Execution {
         suspension,
@@ -69,24 +40,18 @@ pub async fn get(
 /// their own media type.
 #[utoipa::path(
     get, path = "/v1/executions/{id}/result", tag = "executions",
-    params(
-        ("id" = String, Path, description = "The execution"),
-        ("namespace" = Option<String>, Query, description = "Answer only if it is in this namespace"),
-    ),
+    params(OfExecution, InNamespace),
     responses(
         (status = 200, content_type = "*/*", body = String, description = "The result"),
-        (status = "default", body = api::ProblemBody, content_type = "application/problem+json"),
     )
 )]
 pub async fn result(
     State(app): State<App>,
     Id(id): Id,
-    mut query: Query,
+    Query(within): Query<InNamespace>,
 ) -> Result<Response, Problem> {
-    let namespace = query.namespace()?;
-    query.end()?;
-    let Some(payload) = app.engine.result(id, namespace.as_deref()).await? else {
-        let info = existing(&app, id, namespace.as_deref()).await?;
+    let Some(payload) = app.engine.result(id, within.name()).await? else {
+        let info = existing(&app, id, within.name()).await?;
         let state = info.public_state;
         let detail = if state.is_terminal() {
             format!("execution {id} is {state}, so it has no result")
@@ -101,23 +66,17 @@ pub async fn result(
 /// Returns the input of an execution: its bytes, with their own media type.
 #[utoipa::path(
     get, path = "/v1/executions/{id}/input", tag = "executions",
-    params(
-        ("id" = String, Path, description = "The execution"),
-        ("namespace" = Option<String>, Query, description = "Answer only if it is in this namespace"),
-    ),
+    params(OfExecution, InNamespace),
     responses(
         (status = 200, content_type = "*/*", body = String, description = "The input"),
-        (status = "default", body = api::ProblemBody, content_type = "application/problem+json"),
     )
 )]
 pub async fn input(
     State(app): State<App>,
     Id(id): Id,
-    mut query: Query,
+    Query(within): Query<InNamespace>,
 ) -> Result<Response, Problem> {
-    let namespace = query.namespace()?;
-    query.end()?;
-    match app.engine.context(id, namespace.as_deref()).await? {
+    match app.engine.context(id, within.name()).await? {
         Some(context) => Ok(bytes_of(context.input)),
         None => Err(Problem::no_execution(id)),
     }
@@ -126,23 +85,15 @@ pub async fn input(
 /// Shows the policy an execution was created with, every default spelled out.
 #[utoipa::path(
     get, path = "/v1/executions/{id}/policy", tag = "executions",
-    params(
-        ("id" = String, Path, description = "The execution"),
-        ("namespace" = Option<String>, Query, description = "Answer only if it is in this namespace"),
-    ),
-    responses(
-        (status = 200, body = api::Policy),
-        (status = "default", body = api::ProblemBody, content_type = "application/problem+json"),
-    )
+    params(OfExecution, InNamespace),
+    responses((status = 200, body = api::Policy))
 )]
 pub async fn policy(
     State(app): State<App>,
     Id(id): Id,
-    mut query: Query,
+    Query(within): Query<InNamespace>,
 ) -> Result<Json<ExecutionPolicy>, Problem> {
-    let namespace = query.namespace()?;
-    query.end()?;
-    match app.engine.context(id, namespace.as_deref()).await? {
+    match app.engine.context(id, within.name()).await? {
         Some(context) => Ok(Json(context.policy)),
         None => Err(Problem::no_execution(id)),
     }
@@ -151,40 +102,30 @@ pub async fn policy(
 /// Lists the attempts at an execution with their leases, logs and usage.
 #[utoipa::path(
     get, path = "/v1/executions/{id}/attempts", tag = "executions",
-    params(("id" = String, Path, description = "The execution")),
-    responses(
-        (status = 200, body = api::Attempts),
-        (status = "default", body = api::ProblemBody, content_type = "application/problem+json"),
-    )
+    params(OfExecution, InNamespace),
+    responses((status = 200, body = api::Attempts))
 )]
 pub async fn attempts(
     State(app): State<App>,
     Id(id): Id,
-    mut query: Query,
+    Query(within): Query<InNamespace>,
 ) -> Result<Json<api::Attempts>, Problem> {
-    let namespace = query.namespace()?;
-    query.end()?;
-    existing(&app, id, namespace.as_deref()).await?;
+    existing(&app, id, within.name()).await?;
     Ok(Json(app.engine.attempts(id).await?.into()))
 }
 
 /// Lists what happened to an execution, oldest first.
 #[utoipa::path(
     get, path = "/v1/executions/{id}/history", tag = "executions",
-    params(("id" = String, Path, description = "The execution")),
-    responses(
-        (status = 200, body = api::History),
-        (status = "default", body = api::ProblemBody, content_type = "application/problem+json"),
-    )
+    params(OfExecution, InNamespace),
+    responses((status = 200, body = api::History))
 )]
 pub async fn history(
     State(app): State<App>,
     Id(id): Id,
-    mut query: Query,
+    Query(within): Query<InNamespace>,
 ) -> Result<Json<api::History>, Problem> {
-    let namespace = query.namespace()?;
-    query.end()?;
-    existing(&app, id, namespace.as_deref()).await?;
+    existing(&app, id, within.name()).await?;
     Ok(Json(app.engine.history(id).await?.into()))
 }
 
@@ -200,16 +141,4 @@ fn bytes_of(payload: Payload) -> Response {
         HeaderValue::from_static("default-src 'none'; sandbox"),
     );
     response
-}
-
-/// Reads an execution, or says that there is none.
-pub async fn existing(
-    app: &App,
-    id: ExecutionId,
-    namespace: Option<&str>,
-) -> Result<ExecutionInfo, Problem> {
-    match app.engine.get(id, namespace).await? {
-        Some(info) => Ok(info),
-        None => Err(Problem::no_execution(id)),
-    }
 }

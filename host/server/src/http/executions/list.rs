@@ -7,9 +7,49 @@ use model::{ExecutionId, Invalid, PublicState};
 use crate::api::ExecutionPage;
 use crate::http::App;
 use crate::http::answer::Json;
-use crate::http::page::List;
+use crate::http::page::{ListRequest, Paging};
 use crate::http::problem::Problem;
-use crate::http::query::Query;
+use crate::http::query::{FromQuery, Given, InNamespace};
+
+/// Which executions are listed: those for which every filter given holds.
+#[derive(Debug, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct Filters {
+    /// In this public state
+    #[param(value_type = Option<String>)]
+    state: Option<PublicState>,
+    /// Of this kind
+    kind: Option<String>,
+    /// In this lane
+    lane: Option<String>,
+    /// With this label, `owner.name:value`
+    #[param(value_type = Option<String>)]
+    tag: Option<(String, String)>,
+}
+
+impl FromQuery for Filters {
+    fn take(given: &mut Given) -> Result<Self, Problem> {
+        let state = given.value("state")?;
+        let kind = given.text("kind")?;
+        if let Some(kind) = &kind {
+            model::kind_name(kind)?;
+        }
+        let lane = given.text("lane")?;
+        if let Some(lane) = &lane {
+            model::lane_name(lane)?;
+        }
+        let mut tags = given.tags("tag")?;
+        if tags.len() > 1 {
+            return Err(Invalid::new("tag", "may be given once").into());
+        }
+        Ok(Self {
+            state,
+            kind,
+            lane,
+            tag: tags.pop(),
+        })
+    }
+}
 
 /// Lists executions, newest first.
 ///
@@ -17,50 +57,25 @@ use crate::http::query::Query;
 /// `after` for the next one.
 #[utoipa::path(
     get, path = "/v1/executions", tag = "executions",
-    params(
-        ("namespace" = Option<String>, Query, description = "In this namespace"),
-        ("state" = Option<String>, Query, description = "In this public state"),
-        ("kind" = Option<String>, Query, description = "Of this kind"),
-        ("lane" = Option<String>, Query, description = "In this lane"),
-        ("tag" = Option<String>, Query, description = "With this label, `owner.name:value`"),
-        ("limit" = Option<u32>, Query, description = "Rows of the page, 1 to 1000; 50 when absent"),
-        ("after" = Option<String>, Query, description = "The `next_cursor` of the page before"),
-    ),
-    responses(
-        (status = 200, body = ExecutionPage),
-        (status = "default", body = crate::api::ProblemBody, content_type = "application/problem+json"),
-    )
+    params(InNamespace, Filters, Paging),
+    responses((status = 200, body = ExecutionPage))
 )]
 pub async fn list(
     State(app): State<App>,
-    list: List,
-    mut query: Query,
+    mut list: ListRequest<(InNamespace, Filters), ExecutionId>,
 ) -> Result<Json<ExecutionPage>, Problem> {
-    let namespace = query.namespace()?;
-    let state: Option<PublicState> = query.value("state")?;
-    let kind = query.text("kind")?;
-    if let Some(kind) = &kind {
-        model::kind_name(kind)?;
-    }
-    let lane = query.text("lane")?;
-    if let Some(lane) = &lane {
-        model::lane_name(lane)?;
-    }
-    let mut tags = query.tags("tag")?;
-    if tags.len() > 1 {
-        return Err(Invalid::new("tag", "may be given once").into());
-    }
-    let tag = tags.pop();
-    let limit = query.limit()?;
-    let after: Option<ExecutionId> = list.after(&mut query)?;
-    query.end()?;
-    let filter = ListFilter {
-        namespace,
-        state,
-        kind,
-        lane,
-        tag,
+    let page = ListPage {
+        after: list.after,
+        limit: list.limit,
     };
-    let executions = app.engine.list(filter, ListPage { after, limit }).await?;
+    let (within, filters) = &mut list.filter;
+    let filter = ListFilter {
+        namespace: within.namespace.take(),
+        state: filters.state,
+        kind: filters.kind.take(),
+        lane: filters.lane.take(),
+        tag: filters.tag.take(),
+    };
+    let executions = app.engine.list(filter, page).await?;
     Ok(Json(ExecutionPage::new(executions, |id| list.cursor(id))))
 }

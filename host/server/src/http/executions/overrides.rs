@@ -1,102 +1,73 @@
-//! A holder's verbs done by an operator, without a fence: `/complete`, `/fail`
-//! and `/delay` of an execution that runs. Its holder loses the lease.
+//! Verbs of a holder done by an operator, without a fence: `/complete`, `/fail` and
+//! `/delay` of an execution that runs. Its holder loses the lease.
 
-use axum::body::Body;
 use axum::extract::State;
-use axum::http::HeaderMap;
 use model::Failure;
 
-use crate::api::{self, CompleteOverride, DelayOverride, FailOverride, ProblemBody};
+use crate::api::{self, CompleteOverride, DelayOverride, FailOverride};
 use crate::http::App;
 use crate::http::answer::Json;
-use crate::http::executions::get::Id;
-use crate::http::executions::operate::{after, asked};
-use crate::http::payload::{Forms, RESULT};
+use crate::http::operator::{OperatorRequest, after};
+use crate::http::path::OfExecution;
+use crate::http::payload::{PayloadFields, RESULT};
 use crate::http::problem::Problem;
-use crate::http::query::Query;
+use crate::http::query::InNamespace;
 
-/// Finishes a running execution with a result, whoever runs it.
+/// Finishes a running execution with a result, in place of its holder.
 #[utoipa::path(
     post, path = "/v1/executions/{id}/complete", tag = "executions",
-    params(
-        ("id" = String, Path, description = "The execution"),
-        ("namespace" = Option<String>, Query, description = "Only if it is in this namespace"),
-    ),
+    params(OfExecution, InNamespace),
     request_body(content = Option<CompleteOverride>, content_type = "application/json"),
-    responses(
-        (status = 200, body = api::Execution),
-        (status = "default", body = ProblemBody, content_type = "application/problem+json"),
-    )
+    responses((status = 200, body = api::Execution))
 )]
 pub async fn complete(
     State(app): State<App>,
-    Id(id): Id,
-    query: Query,
-    headers: HeaderMap,
-    body: Body,
+    OperatorRequest { operate, request }: OperatorRequest<CompleteOverride>,
 ) -> Result<Json<api::Execution>, Problem> {
-    let (operate, request): (_, CompleteOverride) = asked(&app, id, query, &headers, body).await?;
-    let forms = Forms {
-        names: RESULT,
-        json: request.result.as_deref(),
-        text: request.result_text.as_deref(),
-        base64: request.result_base64.as_deref(),
-        content_type: request.content_type.as_deref(),
-    };
-    let result = forms.read()?;
+    let id = operate.id;
+    let fields = PayloadFields::new(
+        RESULT,
+        &request.result,
+        &request.result_text,
+        &request.result_base64,
+        &request.content_type,
+    );
+    let result = fields.read()?;
     app.engine.complete_override(operate, result).await?;
     after(&app, id).await
 }
 
-/// Ends the attempt of a running execution as failed, whoever runs it, and lets
+/// Ends the attempt of a running execution as failed, in place of its holder, and lets
 /// the retry policy decide.
 #[utoipa::path(
     post, path = "/v1/executions/{id}/fail", tag = "executions",
-    params(
-        ("id" = String, Path, description = "The execution"),
-        ("namespace" = Option<String>, Query, description = "Only if it is in this namespace"),
-    ),
+    params(OfExecution, InNamespace),
     request_body = FailOverride,
-    responses(
-        (status = 200, body = api::Execution),
-        (status = "default", body = ProblemBody, content_type = "application/problem+json"),
-    )
+    responses((status = 200, body = api::Execution))
 )]
 pub async fn fail(
     State(app): State<App>,
-    Id(id): Id,
-    query: Query,
-    headers: HeaderMap,
-    body: Body,
+    OperatorRequest { operate, request }: OperatorRequest<FailOverride>,
 ) -> Result<Json<api::Execution>, Problem> {
-    let (operate, request): (_, FailOverride) = asked(&app, id, query, &headers, body).await?;
+    let id = operate.id;
     let failure = Failure::new(request.class, &request.code, request.message);
     app.engine.fail_override(operate, failure).await?;
     after(&app, id).await
 }
 
-/// Puts a running execution down for a while, whoever runs it; the same attempt
-/// goes on then.
+/// Delays a running execution, in place of its holder; the same attempt resumes when
+/// the delay is over.
 #[utoipa::path(
     post, path = "/v1/executions/{id}/delay", tag = "executions",
-    params(
-        ("id" = String, Path, description = "The execution"),
-        ("namespace" = Option<String>, Query, description = "Only if it is in this namespace"),
-    ),
+    params(OfExecution, InNamespace),
     request_body = DelayOverride,
-    responses(
-        (status = 200, body = api::Execution),
-        (status = "default", body = ProblemBody, content_type = "application/problem+json"),
-    )
+    responses((status = 200, body = api::Execution))
 )]
 pub async fn delay(
     State(app): State<App>,
-    Id(id): Id,
-    query: Query,
-    headers: HeaderMap,
-    body: Body,
+    OperatorRequest { operate, request }: OperatorRequest<DelayOverride>,
 ) -> Result<Json<api::Execution>, Problem> {
-    let (operate, request): (_, DelayOverride) = asked(&app, id, query, &headers, body).await?;
+    let id = operate.id;
     app.engine.delay_override(operate, request.delay_ms).await?;
     after(&app, id).await
 }

@@ -1,42 +1,31 @@
-//! `/v1/suspended`: executions that wait for a signal, and for what.
+//! `/v1/suspended`: executions that wait for signals, and what they wait for.
 
 use axum::extract::State;
 
-use crate::api::{ProblemBody, SuspendedExecutions};
+use crate::api::SuspendedExecutions;
 use crate::http::App;
 use crate::http::answer::Json;
-use crate::http::page::{List, Position};
+use crate::http::page::{ListRequest, Paging, Position};
 use crate::http::problem::Problem;
-use crate::http::query::Query;
+use crate::http::query::InNamespace;
 
 /// Lists suspended executions, those that have waited longest coming first.
 #[utoipa::path(
     get, path = "/v1/suspended", tag = "executions",
-    params(
-        ("namespace" = Option<String>, Query, description = "In this namespace"),
-        ("limit" = Option<u32>, Query, description = "Rows of the page, 1 to 1000; 50 when absent"),
-        ("after" = Option<String>, Query, description = "The `next_cursor` of the page before"),
-    ),
-    responses(
-        (status = 200, body = SuspendedExecutions),
-        (status = "default", body = ProblemBody, content_type = "application/problem+json"),
-    )
+    params(InNamespace, Paging),
+    responses((status = 200, body = SuspendedExecutions))
 )]
 pub async fn suspended(
     State(app): State<App>,
-    list: List,
-    mut query: Query,
+    list: ListRequest<InNamespace, Position>,
 ) -> Result<Json<SuspendedExecutions>, Problem> {
-    let namespace = query.namespace()?;
-    let limit = query.limit()?;
-    let after: Option<Position> = list.after(&mut query)?;
-    query.end()?;
-    let after = after.map(|Position(at, id)| (at, id));
-    let executions = app
+    let after = list.after.map(Into::into);
+    let namespace = list.filter.name();
+    let found = app
         .engine
-        .list_suspended(namespace.as_deref(), after, limit)
+        .list_suspended(namespace, after, list.limit)
         .await?;
-    Ok(Json(SuspendedExecutions::new(executions, |(at, id)| {
-        list.cursor(Position(*at, *id))
+    Ok(Json(SuspendedExecutions::new(found, |place| {
+        list.cursor(Position::from(place))
     })))
 }

@@ -1,78 +1,60 @@
-//! What an execution waited and waits for, and the signals it accepted.
+//! The suspensions of an execution, and the signals it accepted.
 
 use axum::extract::State;
 use engine::{ExecutionInfo, SuspensionInfo};
 use model::{Limits, PublicState, SignalId};
 
-use crate::api::{OpenSuspension, ProblemBody, Signals, Suspensions, Unreadable};
+use crate::api::{OpenSuspension, Signals, Suspensions, Unreadable};
 use crate::http::App;
 use crate::http::answer::Json;
-use crate::http::executions::get::Id;
-use crate::http::page::List;
+use crate::http::page::{ListRequest, Paging};
+use crate::http::path::{Id, OfExecution};
 use crate::http::problem::Problem;
-use crate::http::query::Query;
+use crate::http::query::{InNamespace, Query};
 
 /// Lists the suspensions of an execution, oldest first.
 #[utoipa::path(
     get, path = "/v1/executions/{id}/suspensions", tag = "signals",
-    params(
-        ("id" = String, Path, description = "The execution"),
-        ("namespace" = Option<String>, Query, description = "Answer only if it is in this namespace"),
-    ),
-    responses(
-        (status = 200, body = Suspensions),
-        (status = "default", body = ProblemBody, content_type = "application/problem+json"),
-    )
+    params(OfExecution, InNamespace),
+    responses((status = 200, body = Suspensions))
 )]
 pub async fn list(
     State(app): State<App>,
     Id(id): Id,
-    mut query: Query,
+    Query(within): Query<InNamespace>,
 ) -> Result<Json<Suspensions>, Problem> {
-    let namespace = query.namespace()?;
-    query.end()?;
-    let engine = &app.engine;
-    let found = engine
-        .suspensions(id, namespace.as_deref(), Limits::PAGE_MAX)
+    let namespace = within.name();
+    let found = app
+        .engine
+        .suspensions(id, namespace, Limits::PAGE_MAX)
         .await?;
     let suspensions = found.ok_or_else(|| Problem::no_execution(id))?;
     Ok(Json(suspensions.into()))
 }
 
 /// Lists the signals an execution accepted, in that order.
+///
+/// No page has more than 256, or more than a MiB.
 #[utoipa::path(
     get, path = "/v1/executions/{id}/signals", tag = "signals",
-    params(
-        ("id" = String, Path, description = "The execution"),
-        ("namespace" = Option<String>, Query, description = "Answer only if it is in this namespace"),
-        ("limit" = Option<u32>, Query, description = "Rows of the page, 1 to 1000; 50 when absent. No page has more than 256, or more than a MiB"),
-        ("after" = Option<String>, Query, description = "The `next_cursor` of the page before"),
-    ),
-    responses(
-        (status = 200, body = Signals),
-        (status = "default", body = ProblemBody, content_type = "application/problem+json"),
-    )
+    params(OfExecution, InNamespace, Paging),
+    responses((status = 200, body = Signals))
 )]
 pub async fn signals(
     State(app): State<App>,
     Id(id): Id,
-    list: List,
-    mut query: Query,
+    list: ListRequest<InNamespace, SignalId>,
 ) -> Result<Json<Signals>, Problem> {
-    let namespace = query.namespace()?;
-    let limit = query.limit()?.min(Limits::SIGNALS_MAX);
-    let after: Option<SignalId> = list.after(&mut query)?;
-    query.end()?;
-    let engine = &app.engine;
-    let found = engine
-        .signals(id, namespace.as_deref(), after, limit)
-        .await?;
+    let limit = list.limit.min(Limits::SIGNALS_MAX);
+    let namespace = list.filter.name();
+    let found = app.engine.signals(id, namespace, list.after, limit).await?;
     let found = found.ok_or_else(|| Problem::no_execution(id))?;
     Ok(Json(Signals::new(found, |last| list.cursor(last))))
 }
 
-/// Returns the suspension of an execution that is suspended, and where it waits; beside
-/// it, what of both cannot be shown. No suspension if there is none, or it ended meanwhile.
+/// Returns the open suspension of an execution with the waitpoints it waits at, and the
+/// rows of both that cannot be shown. `None` if the execution is not suspended, or no
+/// longer.
 pub async fn open(
     app: &App,
     info: &ExecutionInfo,

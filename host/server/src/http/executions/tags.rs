@@ -1,61 +1,42 @@
 //! `/v1/executions/{id}/tags`: the labels of an execution.
 
-use axum::body::Body;
 use axum::extract::State;
-use axum::http::HeaderMap;
 
-use crate::api::{ProblemBody, SetTags, Tags};
+use crate::api::{SetTags, Tags};
 use crate::http::App;
 use crate::http::answer::Json;
-use crate::http::executions::get::{Id, existing};
-use crate::http::executions::operate::asked;
+use crate::http::operator::{OperatorRequest, existing};
+use crate::http::path::{Id, OfExecution};
 use crate::http::problem::Problem;
-use crate::http::query::Query;
+use crate::http::query::{InNamespace, Query};
 
 /// Shows the labels of an execution.
 #[utoipa::path(
     get, path = "/v1/executions/{id}/tags", tag = "executions",
-    params(
-        ("id" = String, Path, description = "The execution"),
-        ("namespace" = Option<String>, Query, description = "Answer only if it is in this namespace"),
-    ),
-    responses(
-        (status = 200, body = Tags),
-        (status = "default", body = ProblemBody, content_type = "application/problem+json"),
-    )
+    params(OfExecution, InNamespace),
+    responses((status = 200, body = Tags))
 )]
 pub async fn get(
     State(app): State<App>,
     Id(id): Id,
-    mut query: Query,
+    Query(within): Query<InNamespace>,
 ) -> Result<Json<Tags>, Problem> {
-    let namespace = query.namespace()?;
-    query.end()?;
-    let tags = existing(&app, id, namespace.as_deref()).await?.tags;
+    let tags = existing(&app, id, within.name()).await?.tags;
     Ok(Json(Tags { tags }))
 }
 
 /// Sets and removes labels of an execution, in any state; the others stay.
 #[utoipa::path(
     patch, path = "/v1/executions/{id}/tags", tag = "executions",
-    params(
-        ("id" = String, Path, description = "The execution"),
-        ("namespace" = Option<String>, Query, description = "Only if it is in this namespace"),
-    ),
+    params(OfExecution, InNamespace),
     request_body = SetTags,
-    responses(
-        (status = 200, body = Tags),
-        (status = "default", body = ProblemBody, content_type = "application/problem+json"),
-    )
+    responses((status = 200, body = Tags))
 )]
 pub async fn set(
     State(app): State<App>,
-    Id(id): Id,
-    query: Query,
-    headers: HeaderMap,
-    body: Body,
+    OperatorRequest { operate, request }: OperatorRequest<SetTags>,
 ) -> Result<Json<Tags>, Problem> {
-    let (operate, request): (_, SetTags) = asked(&app, id, query, &headers, body).await?;
+    let id = operate.id;
     app.engine.tag(operate, request.tags).await?;
     let tags = existing(&app, id, None).await?.tags;
     Ok(Json(Tags { tags }))

@@ -1,4 +1,4 @@
-//! `GET /v1/executions/{id}/wait`: answers when an execution ended, or when the
+//! `GET /v1/executions/{id}/wait`: answers when an execution has ended, or when the
 //! caller's time is over.
 
 use std::time::Duration;
@@ -10,47 +10,54 @@ use model::Invalid;
 use crate::api;
 use crate::http::App;
 use crate::http::answer::Json;
-use crate::http::executions::get::Id;
+use crate::http::limits::WAIT_MAX;
+use crate::http::path::{Id, OfExecution};
 use crate::http::problem::Problem;
-use crate::http::query::Query;
+use crate::http::query::{FromQuery, Given, InNamespace, Query};
 
-/// Longest a caller may wait.
-pub const TIMEOUT_MAX: Duration = Duration::from_secs(60);
 const TIMEOUT_DEFAULT_MS: u64 = 30_000;
+
+/// How long a caller waits.
+#[derive(Debug, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct Timeout {
+    /// Longest to wait, 0 to 60000; 30000 when absent
+    timeout_ms: Option<u64>,
+}
+
+impl FromQuery for Timeout {
+    fn take(given: &mut Given) -> Result<Self, Problem> {
+        let timeout_ms = given.value("timeout_ms")?;
+        Ok(Self { timeout_ms })
+    }
+}
 
 /// Waits until an execution has ended.
 ///
-/// Answers 200 when it has, 202 with the execution as it stands when the time is
+/// Answers 200 when it has, 202 with the execution as it is when the time is
 /// over first or the host closes; the caller asks again. A host that is about to end
 /// waits for as long as it lets attempts run, and then answers 503 `draining`: ask
 /// again after the seconds in `Retry-After`.
 #[utoipa::path(
     get, path = "/v1/executions/{id}/wait", tag = "executions",
-    params(
-        ("id" = String, Path, description = "The execution"),
-        ("timeout_ms" = Option<u64>, Query, description = "Longest to wait, 0 to 60000; 30000 when absent"),
-        ("namespace" = Option<String>, Query, description = "Answer only if it is in this namespace"),
-    ),
+    params(OfExecution, InNamespace, Timeout),
     responses(
         (status = 200, body = api::Execution, description = "It has ended"),
         (status = 202, body = api::Execution, description = "Not yet"),
-        (status = "default", body = api::ProblemBody, content_type = "application/problem+json"),
     )
 )]
 pub async fn wait(
     State(app): State<App>,
     Id(id): Id,
-    mut query: Query,
+    Query((InNamespace { namespace }, Timeout { timeout_ms })): Query<(InNamespace, Timeout)>,
 ) -> Result<(StatusCode, Json<api::Execution>), Problem> {
-    let namespace = query.namespace()?;
-    let timeout_ms = query.value("timeout_ms")?.unwrap_or(TIMEOUT_DEFAULT_MS);
-    query.end()?;
+    let timeout_ms = timeout_ms.unwrap_or(TIMEOUT_DEFAULT_MS);
     app.refuse_closing()?;
     let timeout = Duration::from_millis(timeout_ms);
-    if timeout > TIMEOUT_MAX {
+    if timeout > WAIT_MAX {
         let detail = format!(
             "{timeout_ms} is out of range: 0 to {}",
-            TIMEOUT_MAX.as_millis()
+            WAIT_MAX.as_millis()
         );
         return Err(Invalid::new("timeout_ms", detail).into());
     }

@@ -1,3 +1,4 @@
 //! Grants: claims in two steps, for schedulers outside.
 
-pub mod verbs;
+pub mod issue;
+pub mod redeem;

@@ -1,44 +1,44 @@
-//! `POST /v1/workers/{worker_instance_id}/claim`: work for a program, waiting
-//! for some if there is none.
+//! `POST /v1/workers/{worker_instance_id}/claim`: claims work for a worker outside this
+//! host, and waits for some if there is none.
 //!
-//! While a request waits it holds a place in memory and nothing in the database.
-//! It is woken when work may be ready on any host, and looks by itself at growing
-//! intervals, since a wake-up is only a hint. Claims of all who wait take turns,
-//! so that they leave connections for everything else; and of many who are woken
-//! for the same work only so many claim until one finds that it is gone.
+//! A request that waits holds memory and no connection to the database. It is woken when
+//! work may be ready on any host, and checks by itself at growing intervals, since a
+//! wake-up is only a hint. Few claims run at the same time, so that connections are left
+//! for everything else; and of many requests that are woken for the same work, later ones
+//! skip their claim once one has found that none is left.
 //!
-//! A client that goes away while it waits claims no more. One that goes away
-//! while its claim runs cannot be given what the claim finds: that is released
-//! at once and ready again. If the answer is lost on its way, its leases lapse.
+//! A client that goes away while it waits claims no more. When one goes away
+//! while its claim runs, what the claim finds is released immediately and ready again. If
+//! the answer is lost on its way, its leases expire.
 
 use std::collections::{BTreeSet, HashMap};
 use std::pin::pin;
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use axum::body::Body;
 use axum::extract::State;
-use axum::http::HeaderMap;
+use backon::{BackoffBuilder as _, ExponentialBuilder};
 use engine::{Claim, Claimed, Declined, Engine, HeldLease, Report, Seals};
+use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
-use crate::api::{ClaimWork, ClaimedExecution, ClaimedWork, ProblemBody};
+use crate::api::{ClaimWork, ClaimedExecution, ClaimedWork};
+use crate::http::App;
 use crate::http::answer::Json;
+use crate::http::body::Body;
 use crate::http::path::Path;
 use crate::http::problem::{Code, Problem};
-use crate::http::query::Query;
-use crate::http::{App, body};
+use crate::http::query::NoQuery;
 
-/// Claims for workers outside that run at once on this host.
-pub const TURNS: usize = 4;
+/// Claims for workers outside that run at the same time on this host.
+pub const CLAIMS_MAX: usize = 4;
 
-/// First pause between two looks; it doubles up to [`POLL_MAX`].
+/// First pause between two checks; it doubles up to [`POLL_MAX`].
 const POLL_MIN: Duration = Duration::from_millis(250);
 const POLL_MAX: Duration = Duration::from_secs(1);
 
-/// Up to which announcement of work nothing is left for whoever asks alike.
+/// For each filter, the last wake-up after which a claim found no more work.
 #[derive(Debug, Default)]
-pub struct Emptied(Mutex<HashMap<Filter, u64>>);
+pub struct DrainedFilters(Mutex<HashMap<Filter, u64>>);
 
 /// Lanes, kinds and capabilities.
 type Filter = (Vec<String>, Option<Vec<String>>, BTreeSet<String>);
@@ -46,53 +46,45 @@ type Filter = (Vec<String>, Option<Vec<String>>, BTreeSet<String>);
 /// Most filters remembered; forgetting them costs a claim each.
 const FILTERS_MAX: usize = 1000;
 
-impl Emptied {
-    /// Whether a claim that began after this announcement left nothing.
-    fn covers(&self, filter: &Filter, announced: u64) -> bool {
-        let emptied = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        emptied.get(filter).is_some_and(|at| *at >= announced)
+impl DrainedFilters {
+    /// Returns whether a claim that began after this wake-up left nothing.
+    fn covers(&self, filter: &Filter, wake_up: u64) -> bool {
+        self.0.lock().get(filter).is_some_and(|at| *at >= wake_up)
     }
 
-    fn note(&self, filter: Filter, announced: u64) {
-        let mut emptied = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if emptied.len() >= FILTERS_MAX {
-            emptied.clear();
+    fn note(&self, filter: Filter, wake_up: u64) {
+        let mut drained = self.0.lock();
+        if drained.len() >= FILTERS_MAX {
+            drained.clear();
         }
-        let at = emptied.entry(filter).or_default();
-        *at = announced.max(*at);
+        let at = drained.entry(filter).or_default();
+        *at = wake_up.max(*at);
     }
 }
 
 /// Claims executions for a worker, waiting for some if there are none.
 ///
 /// Each comes under a lease of its own, which the worker renews, ends, or lets
-/// lapse. The answer is an empty list when the time is over first or the host begins
-/// to drain; a host that drains answers 503 `draining` at once: ask another one, or
+/// expire. The answer is an empty list when the time is over first or the host begins
+/// to drain; a host that drains answers 503 `draining` immediately: ask another one, or
 /// again after the seconds in `Retry-After`. A worker need not be registered.
 #[utoipa::path(
     post, path = "/v1/workers/{worker_instance_id}/claim", tag = "workers",
-    params(("worker_instance_id" = String, Path, description = "Who asks; kept with the leases")),
+    params(("worker_instance_id" = String, Path, description = "The process that will hold the leases")),
     request_body = ClaimWork,
-    responses(
-        (status = 200, body = ClaimedWork),
-        (status = "default", body = ProblemBody, content_type = "application/problem+json"),
-    )
+    responses((status = 200, body = ClaimedWork))
 )]
 pub async fn claim(
     State(app): State<App>,
     Path(worker): Path<String>,
-    query: Query,
-    headers: HeaderMap,
-    body: Body,
+    _: NoQuery,
+    Body(request): Body<ClaimWork>,
 ) -> Result<Json<ClaimedWork>, Problem> {
-    query.end()?;
     app.refuse_draining()?;
     model::worker_name("worker_instance_id", &worker)?;
-    let bytes = app.small_body().read(&headers, body).await?;
-    let request: ClaimWork = body::json(&headers, &bytes)?;
     request.check()?;
     // Before the claim: what cannot be handed out must not be leased.
-    let seals = app.engine.seals().await?;
+    let signer = app.engine.seals().await?;
     let wait = Duration::from_millis(request.wait_ms.into());
     let wanted = Claim {
         worker_instance_id: worker.clone(),
@@ -105,7 +97,7 @@ pub async fn claim(
     let claimed = poll(&app, wanted, wait).await?;
     let executions = claimed
         .into_iter()
-        .map(|claimed| shown(seals, &worker, claimed))
+        .map(|claimed| shown(signer, &worker, claimed))
         .collect();
     Ok(Json(ClaimedWork { executions }))
 }
@@ -114,12 +106,16 @@ pub async fn claim(
 async fn poll(app: &App, wanted: Claim, wait: Duration) -> Result<Vec<Claimed>, Problem> {
     let mut ready = app.engine.ready_signal();
     let mut over = pin!(tokio::time::sleep(wait));
-    let mut pause = POLL_MIN;
+    let mut pauses = ExponentialBuilder::new()
+        .with_min_delay(POLL_MIN)
+        .with_max_delay(POLL_MAX)
+        .without_max_times()
+        .build();
     let mut woken = false;
     loop {
-        // Work announced from here on is not missed while the claim runs.
-        let announced = *ready.borrow_and_update();
-        let found = take_turn(app, &wanted, announced, woken).await?;
+        // Work that gets ready from here on is not missed while the claim runs.
+        let wake_up = *ready.borrow_and_update();
+        let found = claim_once(app, &wanted, wake_up, woken).await?;
         if !found.is_empty() {
             return Ok(found);
         }
@@ -129,24 +125,21 @@ async fn poll(app: &App, wanted: Claim, wait: Duration) -> Result<Vec<Claimed>, 
             () = app.drains() => return Ok(found),
             changed = ready.changed() => match changed {
                 Ok(()) => woken = true,
-                // The engine is closing: nothing will be announced any more.
+                // The engine is closing: no work gets ready any more.
                 Err(_) => return Ok(found),
             },
-            () = tokio::time::sleep(pause) => {
-                pause = (pause * 2).min(POLL_MAX);
-                woken = false;
-            }
+            () = tokio::time::sleep(pauses.next().unwrap_or(POLL_MAX)) => woken = false,
         }
     }
 }
 
-/// Runs one claim in a task of its own, which gives back what it finds when
-/// nobody waits for it any more. One who was merely woken claims nothing if what
-/// was announced is gone by the time it is his turn.
-async fn take_turn(
+/// Runs one claim in a task of its own, which releases what it finds when the client is
+/// gone. A request that was merely woken claims nothing if the work is gone by the time
+/// it has a permit.
+async fn claim_once(
     app: &App,
     wanted: &Claim,
-    announced: u64,
+    wake_up: u64,
     woken: bool,
 ) -> Result<Vec<Claimed>, Problem> {
     let filter = (
@@ -155,8 +148,8 @@ async fn take_turn(
         wanted.capabilities.clone(),
     );
     // The semaphore is never closed.
-    let _turn = app.claim_turns.acquire().await;
-    if woken && app.emptied.covers(&filter, announced) {
+    let _permit = app.claim_permits.acquire().await;
+    if woken && app.drained_filters.covers(&filter, wake_up) {
         return Ok(Vec::new());
     }
     let (sender, receiver) = oneshot::channel();
@@ -164,14 +157,14 @@ async fn take_turn(
     tokio::spawn(async move {
         let answer = engine.claim(claim).await;
         if let Err(Ok(undelivered)) = sender.send(answer) {
-            give_back(&engine, undelivered).await;
+            release_all(&engine, undelivered).await;
         }
     });
     match receiver.await {
         Ok(answer) => {
             let found = answer?;
             if found.len() < wanted.max as usize {
-                app.emptied.note(filter, announced);
+                app.drained_filters.note(filter, wake_up);
             }
             Ok(found)
         }
@@ -179,20 +172,20 @@ async fn take_turn(
     }
 }
 
-async fn give_back(engine: &Engine, undelivered: Vec<Claimed>) {
+async fn release_all(engine: &Engine, undelivered: Vec<Claimed>) {
     let released = undelivered
         .iter()
         .map(|claimed| engine.release(claimed.fence, Report::default()));
     for released in futures::future::join_all(released).await {
         if let Err(Declined::Fault(error)) = released {
-            tracing::warn!(%error, "a lease that reached no worker could not be returned; it will expire");
+            tracing::warn!(%error, "a claimed lease could not be released after its client went away; it will expire");
         }
     }
 }
 
-/// Shows an execution to whoever holds its lease.
-pub fn shown(seals: &Seals, worker: &str, claimed: Claimed) -> ClaimedExecution {
-    let lease = seals.seal_lease(&HeldLease {
+/// Shows an execution to the holder of its lease.
+pub fn shown(signer: &Seals, worker: &str, claimed: Claimed) -> ClaimedExecution {
+    let lease = signer.seal_lease(&HeldLease {
         fence: claimed.fence,
         namespace: claimed.namespace.clone(),
         worker_instance_id: worker.to_owned(),
@@ -205,14 +198,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_gone_for_one_is_gone_for_all_who_ask_alike() {
+    fn a_filter_without_work_is_not_claimed_for_again_until_the_next_wake_up() {
         let filter = |kind: &str| (Vec::new(), Some(vec![kind.to_owned()]), BTreeSet::new());
-        let emptied = Emptied::default();
-        assert!(!emptied.covers(&filter("a"), 3));
-        emptied.note(filter("a"), 5);
-        emptied.note(filter("a"), 4);
-        assert!(emptied.covers(&filter("a"), 5));
-        assert!(!emptied.covers(&filter("a"), 6), "announced since");
-        assert!(!emptied.covers(&filter("b"), 5), "another kind");
+        let drained = DrainedFilters::default();
+        assert!(!drained.covers(&filter("a"), 3));
+        drained.note(filter("a"), 5);
+        drained.note(filter("a"), 4);
+        assert!(drained.covers(&filter("a"), 5));
+        assert!(!drained.covers(&filter("a"), 6), "a later wake-up");
+        assert!(!drained.covers(&filter("b"), 5), "another kind");
     }
 }

@@ -1,48 +1,34 @@
-//! `/v1/leases/expired`: leases that have lapsed and were not taken back yet.
+//! `/v1/leases/expired`: leases that have expired and were not reclaimed yet.
 
 use axum::extract::State;
 
-use crate::api::{ExpiredLeases, ProblemBody};
+use crate::api::ExpiredLeases;
 use crate::http::App;
 use crate::http::answer::Json;
-use crate::http::page::{List, Position};
+use crate::http::page::{ListRequest, Paging, Position};
 use crate::http::problem::Problem;
-use crate::http::query::Query;
+use crate::http::query::InNamespace;
 
-/// Lists leases that have lapsed and were not taken back yet.
+/// Lists leases that have expired and were not reclaimed yet.
 ///
-/// Every host takes lapsed leases back once a second, so this is empty but for
+/// Every host reclaims expired leases once a second, so this list is empty but for
 /// moments, unless no host runs its sweeps.
 #[utoipa::path(
     get, path = "/v1/leases/expired", tag = "executions",
-    params(
-        ("namespace" = Option<String>, Query, description = "In this namespace"),
-        ("limit" = Option<u32>, Query, description = "Rows of the page, 1 to 1000; 50 when absent"),
-        ("after" = Option<String>, Query, description = "The `next_cursor` of the page before"),
-    ),
-    responses(
-        (status = 200, body = ExpiredLeases),
-        (status = "default", body = ProblemBody, content_type = "application/problem+json"),
-    )
+    params(InNamespace, Paging),
+    responses((status = 200, body = ExpiredLeases))
 )]
 pub async fn expired(
     State(app): State<App>,
-    list: List,
-    mut query: Query,
+    list: ListRequest<InNamespace, Position>,
 ) -> Result<Json<ExpiredLeases>, Problem> {
-    let namespace = query.namespace()?;
-    let limit = query.limit()?;
-    let after: Option<Position> = list.after(&mut query)?;
-    query.end()?;
-    let leases = app
+    let after = list.after.map(Into::into);
+    let namespace = list.filter.name();
+    let found = app
         .engine
-        .list_expired_leases(
-            namespace.as_deref(),
-            after.map(|Position(at, id)| (at, id)),
-            limit,
-        )
+        .list_expired_leases(namespace, after, list.limit)
         .await?;
-    Ok(Json(ExpiredLeases::new(leases, |(at, id)| {
-        list.cursor(Position(*at, *id))
+    Ok(Json(ExpiredLeases::new(found, |place| {
+        list.cursor(Position::from(place))
     })))
 }

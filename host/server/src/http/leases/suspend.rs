@@ -1,48 +1,41 @@
-//! `/v1/leases/suspend`, `/waitpoints` and `/signals`: how a worker that is no
-//! component waits for signals. Each is about one lease: the answers carry tokens,
-//! states and signals.
+//! `/v1/leases/suspend`, `/waitpoints` and `/signals`: how a worker outside this host
+//! waits for signals. Each is about one lease: the answers carry tokens, states and
+//! signals.
 
-use axum::body::Body;
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use engine::{Binding, CreateWaitpoint, Suspend, Suspended, SuspensionTimeout};
 use model::{Fence, Invalid, Moment};
 
+use super::verbs::{invalid_handle, report};
 use crate::api::{
-    CreateLeaseWaitpoint, ObserveSignals, ObservedSignals, OpenWaitpoint, ProblemBody,
-    SuspendLease, SuspendedLease, WaitpointBinding,
+    CreateLeaseWaitpoint, ObserveSignals, ObservedSignals, OpenWaitpoint, SuspendLease,
+    SuspendedLease, WaitpointBinding,
 };
+use crate::http::App;
 use crate::http::answer::Json;
-use crate::http::leases::verbs::{invalid_handle, report};
-use crate::http::payload::{Forms, STATE};
+use crate::http::body::Body;
+use crate::http::payload::{PayloadFields, STATE};
 use crate::http::problem::Problem;
-use crate::http::query::Query;
-use crate::http::waitpoints::list::{NO_STORE, open_shown};
-use crate::http::{App, body};
+use crate::http::query::NoQuery;
+use crate::http::waitpoints::operate::{NO_STORE, open_shown};
 
-/// Puts an execution down until its condition is satisfied.
+/// Suspends an execution until its condition is satisfied.
 ///
-/// The same attempt goes on then, under a new lease, with the state saved here. If
-/// what came before satisfies the condition, the lease stays and the answer says
-/// what to go on with. A repeat under the same lease succeeds again.
+/// The same attempt resumes then, under a new lease, with the state saved here. If
+/// earlier signals satisfy the condition, the lease stays and the answer says what to
+/// resume with. A repeat under the same lease succeeds again.
 #[utoipa::path(
     post, path = "/v1/leases/suspend", tag = "leases",
     request_body = SuspendLease,
-    responses(
-        (status = 200, body = SuspendedLease),
-        (status = "default", body = ProblemBody, content_type = "application/problem+json"),
-    )
+    responses((status = 200, body = SuspendedLease))
 )]
 pub async fn suspend(
     State(app): State<App>,
-    query: Query,
-    headers: HeaderMap,
-    body: Body,
+    _: NoQuery,
+    Body(request): Body<SuspendLease>,
 ) -> Result<impl IntoResponse, Problem> {
-    query.end()?;
-    let bytes = app.batch_body().read(&headers, body).await?;
-    let request: SuspendLease = body::json(&headers, &bytes)?;
     let fence = held(&app, &request.lease).await?;
     let suspended = app.engine.suspend(of_request(request, fence)?).await??;
     let id = fence.execution_id;
@@ -66,14 +59,14 @@ pub async fn suspend(
 }
 
 fn of_request(request: SuspendLease, fence: Fence) -> Result<Suspend, Invalid> {
-    let forms = Forms {
-        names: STATE,
-        json: request.state.as_deref(),
-        text: request.state_text.as_deref(),
-        base64: request.state_base64.as_deref(),
-        content_type: request.content_type.as_deref(),
-    };
-    let state = forms.given()?;
+    let fields = PayloadFields::new(
+        STATE,
+        &request.state,
+        &request.state_text,
+        &request.state_base64,
+        &request.content_type,
+    );
+    let state = fields.given()?;
     let timeout_at = Moment::of_field("timeout_at", request.timeout_at.as_deref())?;
     let timeout = match (request.timeout_ms, timeout_at) {
         (None, None) => None,
@@ -96,7 +89,7 @@ fn of_request(request: SuspendLease, fence: Fence) -> Result<Suspend, Invalid> {
         state,
         idempotency_key: request.idempotency_key,
         report: report(request.log)?,
-        // Its holder has them, but need not tell the truth.
+        // The holder has them, but may not tell the truth.
         known: None,
     })
 }
@@ -117,27 +110,22 @@ fn binding(binding: WaitpointBinding) -> Binding {
 
 /// Makes a waitpoint before the execution suspends.
 ///
-/// Its token can be sent out at once; signals that come early are kept. An open
-/// waitpoint with the same key is given again, so that an attempt that is repeated
-/// gets the one its signals came to.
+/// Its token can be sent out immediately; signals that come early are kept. A request
+/// with the key of an open waitpoint is answered with that one, so that a retried
+/// attempt gets the waitpoint to which its signals came.
 #[utoipa::path(
     post, path = "/v1/leases/waitpoints", tag = "leases",
     request_body = CreateLeaseWaitpoint,
     responses(
         (status = 201, body = OpenWaitpoint, description = "New"),
-        (status = 200, body = OpenWaitpoint, description = "Was there before"),
-        (status = "default", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 200, body = OpenWaitpoint, description = "An open one with this key"),
     )
 )]
 pub async fn create_waitpoint(
     State(app): State<App>,
-    query: Query,
-    headers: HeaderMap,
-    body: Body,
+    _: NoQuery,
+    Body(request): Body<CreateLeaseWaitpoint>,
 ) -> Result<impl IntoResponse, Problem> {
-    query.end()?;
-    let bytes = app.small_body().read(&headers, body).await?;
-    let request: CreateLeaseWaitpoint = body::json(&headers, &bytes)?;
     let fence = held(&app, &request.lease).await?;
     let create = CreateWaitpoint {
         fence,
@@ -156,24 +144,17 @@ pub async fn create_waitpoint(
 
 /// Reads the signals that satisfied the last suspension of an execution.
 ///
-/// For those that the claim had no room for.
+/// For signals that did not fit into the answer to the claim.
 #[utoipa::path(
     post, path = "/v1/leases/signals", tag = "leases",
     request_body = ObserveSignals,
-    responses(
-        (status = 200, body = ObservedSignals),
-        (status = "default", body = ProblemBody, content_type = "application/problem+json"),
-    )
+    responses((status = 200, body = ObservedSignals))
 )]
 pub async fn observe(
     State(app): State<App>,
-    query: Query,
-    headers: HeaderMap,
-    body: Body,
+    _: NoQuery,
+    Body(request): Body<ObserveSignals>,
 ) -> Result<Json<ObservedSignals>, Problem> {
-    query.end()?;
-    let bytes = app.small_body().read(&headers, body).await?;
-    let request: ObserveSignals = body::json(&headers, &bytes)?;
     let fence = held(&app, &request.lease).await?;
     let signals = app.engine.observe_signals(fence, request.first).await??;
     Ok(Json(ObservedSignals {
@@ -181,7 +162,7 @@ pub async fn observe(
     }))
 }
 
-/// Opens a handle.
+/// Verifies a handle.
 async fn held(app: &App, handle: &str) -> Result<Fence, Problem> {
     let held = app.engine.seals().await?.open_lease(handle);
     Ok(held.ok_or_else(invalid_handle)?.fence)

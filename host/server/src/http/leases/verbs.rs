@@ -3,11 +3,9 @@
 //! The verbs are those of the interfaces `claim` and `complete`. A handle names
 //! the lease and proves it; whether the lease still holds is decided by the
 //! engine under its fence. A request is about one lease, or about up to 500 in
-//! `leases`, each with a verdict of its own; those ride in one statement.
+//! `leases`, each with a verdict of its own; those are batched into one statement.
 
-use axum::body::Body;
 use axum::extract::State;
-use axum::http::HeaderMap;
 use engine::{CancelHeld, Complete, Delay, Engine, Fail, Failed, Report, Seals};
 use model::{Failure, Fence, Invalid, Limits};
 use serde::Deserialize;
@@ -17,44 +15,41 @@ use time::OffsetDateTime;
 
 use crate::api::{
     CancelLease, CompleteLease, DelayLease, FailLease, LeaseAnswer, LeaseEffect, LeaseOutcome,
-    LeaseVerdict, LeaseVerdicts, OneOrMany, ProblemBody, ProgressLease, ReleaseLease, RenewLeases,
+    LeaseVerdict, LeaseVerdicts, OneOrMany, ProgressLease, ReleaseLease, RenewLeases,
 };
-use crate::http::answer::Json;
-use crate::http::payload::{Forms, RESULT};
+use crate::http::App;
+use crate::http::answer::{Json, unless_unavailable};
+use crate::http::body::{self, Body, at_most};
+use crate::http::payload::{PayloadFields, RESULT};
 use crate::http::problem::{Code, Problem};
-use crate::http::query::Query;
-use crate::http::{App, body};
+use crate::http::query::NoQuery;
 
-/// Says that leases are still needed.
+/// What every route here answers.
+type Answer = Result<Json<LeaseAnswer>, Problem>;
+
+/// A body that is about one lease or about many. It is read twice: items one by one, so
+/// that a malformed one is refused alone.
+pub type Asked = Box<RawValue>;
+
+/// Extends the time to live of leases.
 ///
-/// A lease that has lapsed is not renewed, even if nobody took over yet.
+/// A lease that has expired is not renewed, even if the execution was not reclaimed yet.
 #[utoipa::path(
     post, path = "/v1/leases/renew", tag = "leases",
     request_body = RenewLeases,
-    responses(
-        (status = 200, body = LeaseAnswer),
-        (status = "default", body = ProblemBody, content_type = "application/problem+json"),
-    )
+    responses((status = 200, body = LeaseAnswer))
 )]
-pub async fn renew(
-    State(app): State<App>,
-    query: Query,
-    headers: HeaderMap,
-    body: Body,
-) -> Result<Json<LeaseAnswer>, Problem> {
-    query.end()?;
-    let bytes = app.batch_body().read(&headers, body).await?;
-    let request: RenewLeases = body::json(&headers, &bytes)?;
+pub async fn renew(State(app): State<App>, _: NoQuery, Body(request): Body<RenewLeases>) -> Answer {
     crate::api::check_ttl(request.lease_ttl_ms)?;
     let ttl_ms = request.lease_ttl_ms;
     match (request.lease, request.leases) {
         (Some(lease), None) => {
             let verdict = renew_all(&app.engine, &[lease], ttl_ms).await?.pop();
-            let verdict = verdict.unwrap_or_else(|| Err(no_verdict()));
-            Ok(Json(LeaseAnswer::One(verdict?)))
+            let outcome = verdict.expect("one verdict for each lease")?;
+            Ok(Json(LeaseAnswer::One(outcome)))
         }
         (None, Some(leases)) => {
-            check_count(leases.len())?;
+            at_most("leases", leases.len(), Limits::LEASES_MAX)?;
             many(renew_all(&app.engine, &leases, ttl_ms).await?)
         }
         _ => Err(Invalid::new("lease", "give either lease or leases").into()),
@@ -66,45 +61,34 @@ async fn renew_all(
     handles: &[String],
     ttl_ms: u32,
 ) -> Result<Vec<Result<LeaseOutcome, Problem>>, Problem> {
-    let seals = engine.seals().await?;
+    let signer = engine.seals().await?;
     let fences: Vec<Option<Fence>> = handles
         .iter()
-        .map(|handle| seals.open_lease(handle).map(|held| held.fence))
+        .map(|handle| signer.open_lease(handle).map(|held| held.fence))
         .collect();
     let known: Vec<Fence> = fences.iter().copied().flatten().collect();
     let mut renewed = engine.renew(&known, ttl_ms).await?.into_iter();
-    Ok(fences
-        .into_iter()
-        .map(|fence| {
-            let fence = fence.ok_or_else(invalid_handle)?;
-            let lease_expires_at = renewed.next().ok_or_else(no_verdict)??;
-            Ok(LeaseOutcome {
-                lease_expires_at: Some(lease_expires_at),
-                ..outcome(&fence, LeaseEffect::Renewed)
-            })
+    let verdicts = fences.into_iter().map(|fence| {
+        let fence = fence.ok_or_else(invalid_handle)?;
+        let lease_expires_at = renewed.next().expect("one verdict for each fence")?;
+        Ok(LeaseOutcome {
+            lease_expires_at: Some(lease_expires_at),
+            ..outcome(&fence, LeaseEffect::Renewed)
         })
-        .collect())
+    });
+    Ok(verdicts.collect())
 }
 
 /// Ends executions with success.
 ///
-/// Repeated with the same result it succeeds again.
+/// A repeat with the same result succeeds again.
 #[utoipa::path(
     post, path = "/v1/leases/complete", tag = "leases",
     request_body = OneOrMany<CompleteLease>,
-    responses(
-        (status = 200, body = LeaseAnswer),
-        (status = "default", body = ProblemBody, content_type = "application/problem+json"),
-    )
+    responses((status = 200, body = LeaseAnswer))
 )]
-pub async fn complete(
-    State(app): State<App>,
-    query: Query,
-    headers: HeaderMap,
-    body: Body,
-) -> Result<Json<LeaseAnswer>, Problem> {
-    query.end()?;
-    each::<CompleteLease>(&app, &headers, body).await
+pub async fn complete(app: State<App>, _: NoQuery, asked: Body<Asked>) -> Answer {
+    each::<CompleteLease>(&app, asked.0).await
 }
 
 /// Reports failures; the policy of each execution decides whether it is tried
@@ -112,106 +96,61 @@ pub async fn complete(
 #[utoipa::path(
     post, path = "/v1/leases/fail", tag = "leases",
     request_body = OneOrMany<FailLease>,
-    responses(
-        (status = 200, body = LeaseAnswer),
-        (status = "default", body = ProblemBody, content_type = "application/problem+json"),
-    )
+    responses((status = 200, body = LeaseAnswer))
 )]
-pub async fn fail(
-    State(app): State<App>,
-    query: Query,
-    headers: HeaderMap,
-    body: Body,
-) -> Result<Json<LeaseAnswer>, Problem> {
-    query.end()?;
-    each::<FailLease>(&app, &headers, body).await
+pub async fn fail(app: State<App>, _: NoQuery, asked: Body<Asked>) -> Answer {
+    each::<FailLease>(&app, asked.0).await
 }
 
-/// Puts executions down until a time; the same attempts go on then, under new
+/// Delays executions; the same attempts resume when the delay is over, under new
 /// leases.
 #[utoipa::path(
     post, path = "/v1/leases/delay", tag = "leases",
     request_body = OneOrMany<DelayLease>,
-    responses(
-        (status = 200, body = LeaseAnswer),
-        (status = "default", body = ProblemBody, content_type = "application/problem+json"),
-    )
+    responses((status = 200, body = LeaseAnswer))
 )]
-pub async fn delay(
-    State(app): State<App>,
-    query: Query,
-    headers: HeaderMap,
-    body: Body,
-) -> Result<Json<LeaseAnswer>, Problem> {
-    query.end()?;
-    each::<DelayLease>(&app, &headers, body).await
+pub async fn delay(app: State<App>, _: NoQuery, asked: Body<Asked>) -> Answer {
+    each::<DelayLease>(&app, asked.0).await
 }
 
-/// Gives executions back: they are ready at once, for any worker.
+/// Returns executions: they are ready again immediately, for any worker.
 ///
-/// For a worker that ends. Nothing is charged to their policies.
+/// For a worker that stops. Nothing is charged to their policies.
 #[utoipa::path(
     post, path = "/v1/leases/release", tag = "leases",
     request_body = OneOrMany<ReleaseLease>,
-    responses(
-        (status = 200, body = LeaseAnswer),
-        (status = "default", body = ProblemBody, content_type = "application/problem+json"),
-    )
+    responses((status = 200, body = LeaseAnswer))
 )]
-pub async fn release(
-    State(app): State<App>,
-    query: Query,
-    headers: HeaderMap,
-    body: Body,
-) -> Result<Json<LeaseAnswer>, Problem> {
-    query.end()?;
-    each::<ReleaseLease>(&app, &headers, body).await
+pub async fn release(app: State<App>, _: NoQuery, asked: Body<Asked>) -> Answer {
+    each::<ReleaseLease>(&app, asked.0).await
 }
 
 /// Ends executions as cancelled, on behalf of their holder.
 #[utoipa::path(
     post, path = "/v1/leases/cancel", tag = "leases",
     request_body = OneOrMany<CancelLease>,
-    responses(
-        (status = 200, body = LeaseAnswer),
-        (status = "default", body = ProblemBody, content_type = "application/problem+json"),
-    )
+    responses((status = 200, body = LeaseAnswer))
 )]
-pub async fn cancel(
-    State(app): State<App>,
-    query: Query,
-    headers: HeaderMap,
-    body: Body,
-) -> Result<Json<LeaseAnswer>, Problem> {
-    query.end()?;
-    each::<CancelLease>(&app, &headers, body).await
+pub async fn cancel(app: State<App>, _: NoQuery, asked: Body<Asked>) -> Answer {
+    each::<CancelLease>(&app, asked.0).await
 }
 
-/// Says how far attempts are.
+/// Reports how far attempts are.
 #[utoipa::path(
     post, path = "/v1/leases/progress", tag = "leases",
     request_body = OneOrMany<ProgressLease>,
-    responses(
-        (status = 200, body = LeaseAnswer),
-        (status = "default", body = ProblemBody, content_type = "application/problem+json"),
-    )
+    responses((status = 200, body = LeaseAnswer))
 )]
-pub async fn progress(
-    State(app): State<App>,
-    query: Query,
-    headers: HeaderMap,
-    body: Body,
-) -> Result<Json<LeaseAnswer>, Problem> {
-    query.end()?;
-    each::<ProgressLease>(&app, &headers, body).await
+pub async fn progress(app: State<App>, _: NoQuery, asked: Body<Asked>) -> Answer {
+    each::<ProgressLease>(&app, asked.0).await
 }
 
-/// What can be asked about a lease.
-trait Verb: DeserializeOwned + Send {
-    /// Returns the handle.
+/// A verb about one lease.
+trait LeaseVerb: DeserializeOwned + Send {
+    /// Returns the handle of the lease.
     fn lease(&self) -> &str;
 
-    /// Asks it.
+    /// Applies the verb under the fence of the lease.
     fn apply(
         self,
         engine: &Engine,
@@ -219,22 +158,22 @@ trait Verb: DeserializeOwned + Send {
     ) -> impl Future<Output = Result<LeaseOutcome, Problem>> + Send;
 }
 
-impl Verb for CompleteLease {
+impl LeaseVerb for CompleteLease {
     fn lease(&self) -> &str {
         &self.lease
     }
 
     async fn apply(self, engine: &Engine, fence: Fence) -> Result<LeaseOutcome, Problem> {
-        let forms = Forms {
-            names: RESULT,
-            json: self.result.as_deref(),
-            text: self.result_text.as_deref(),
-            base64: self.result_base64.as_deref(),
-            content_type: self.content_type.as_deref(),
-        };
+        let fields = PayloadFields::new(
+            RESULT,
+            &self.result,
+            &self.result_text,
+            &self.result_base64,
+            &self.content_type,
+        );
         let complete = Complete {
             fence,
-            result: forms.read()?,
+            result: fields.read()?,
             report: report(self.log)?,
         };
         engine.complete(complete).await?;
@@ -242,7 +181,7 @@ impl Verb for CompleteLease {
     }
 }
 
-impl Verb for FailLease {
+impl LeaseVerb for FailLease {
     fn lease(&self) -> &str {
         &self.lease
     }
@@ -265,7 +204,7 @@ impl Verb for FailLease {
     }
 }
 
-impl Verb for DelayLease {
+impl LeaseVerb for DelayLease {
     fn lease(&self) -> &str {
         &self.lease
     }
@@ -281,7 +220,7 @@ impl Verb for DelayLease {
     }
 }
 
-impl Verb for ReleaseLease {
+impl LeaseVerb for ReleaseLease {
     fn lease(&self) -> &str {
         &self.lease
     }
@@ -292,7 +231,7 @@ impl Verb for ReleaseLease {
     }
 }
 
-impl Verb for CancelLease {
+impl LeaseVerb for CancelLease {
     fn lease(&self) -> &str {
         &self.lease
     }
@@ -308,80 +247,60 @@ impl Verb for CancelLease {
     }
 }
 
-impl Verb for ProgressLease {
+impl LeaseVerb for ProgressLease {
     fn lease(&self) -> &str {
         &self.lease
     }
 
     async fn apply(self, engine: &Engine, fence: Fence) -> Result<LeaseOutcome, Problem> {
-        engine.progress(fence, self.percent, self.message).await?;
+        let progress = engine.progress(fence, self.percent, self.message);
+        progress.await?;
         Ok(outcome(&fence, LeaseEffect::Noted))
     }
 }
 
-/// Tells whether a body is about many leases.
+/// Tells a body about many leases from one about a single lease.
 #[derive(Deserialize)]
 struct Probe {
     leases: Option<serde::de::IgnoredAny>,
 }
 
-/// Items are read one by one, so that a malformed one is refused alone.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Many {
     leases: Vec<Box<RawValue>>,
 }
 
-/// Asks about the lease of a request, or about each of them.
-async fn each<V: Verb>(
-    app: &App,
-    headers: &HeaderMap,
-    body: Body,
-) -> Result<Json<LeaseAnswer>, Problem> {
-    let bytes = app.batch_body().read(headers, body).await?;
-    let seals = app.engine.seals().await?;
-    let probe: Probe = body::json(headers, &bytes)?;
+/// Applies a verb to the lease of a request, or to each of them.
+async fn each<V: LeaseVerb>(app: &App, asked: Asked) -> Answer {
+    let signer = app.engine.seals().await?;
+    let asked = asked.get().as_bytes();
+    let probe: Probe = body::parse(asked)?;
     if probe.leases.is_none() {
-        let done = one::<V>(&app.engine, seals, &bytes).await?;
-        return Ok(Json(LeaseAnswer::One(done)));
+        let outcome = one::<V>(&app.engine, signer, asked).await?;
+        return Ok(Json(LeaseAnswer::One(outcome)));
     }
-    let items: Many = body::parse(&bytes)?;
-    check_count(items.leases.len())?;
+    let items: Many = body::parse(asked)?;
+    at_most("leases", items.leases.len(), Limits::LEASES_MAX)?;
     let verdicts = items
         .leases
         .iter()
-        .map(|item| one::<V>(&app.engine, seals, item.get().as_bytes()));
+        .map(|item| one::<V>(&app.engine, signer, item.get().as_bytes()));
     many(futures::future::join_all(verdicts).await)
 }
 
-async fn one<V: Verb>(
+async fn one<V: LeaseVerb>(
     engine: &Engine,
-    seals: &Seals,
+    signer: &Seals,
     text: &[u8],
 ) -> Result<LeaseOutcome, Problem> {
     let verb: V = body::parse(text)?;
-    let held = seals.open_lease(verb.lease()).ok_or_else(invalid_handle)?;
+    let held = signer.open_lease(verb.lease()).ok_or_else(invalid_handle)?;
     verb.apply(engine, held.fence).await
 }
 
-fn check_count(given: usize) -> Result<(), Invalid> {
-    let max = Limits::LEASES_MAX;
-    if given <= max {
-        return Ok(());
-    }
-    let detail = format!("holds {given} items; at most {max} may be given");
-    Err(Invalid::new("leases", detail))
-}
-
-/// Answers many. A dead database is a problem of the request, not of each item.
-fn many(verdicts: Vec<Result<LeaseOutcome, Problem>>) -> Result<Json<LeaseAnswer>, Problem> {
-    let unavailable = |verdict: &Result<_, Problem>| matches!(verdict, Err(problem) if problem.code == Code::Unavailable);
-    if let Some(Err(problem)) = verdicts.first()
-        && verdicts.iter().all(unavailable)
-    {
-        return Err(problem.clone());
-    }
-    let results = verdicts
+fn many(verdicts: Vec<Result<LeaseOutcome, Problem>>) -> Answer {
+    let results = unless_unavailable(verdicts)?
         .into_iter()
         .map(|verdict| match verdict {
             Ok(outcome) => LeaseVerdict {
@@ -416,19 +335,15 @@ fn due(fence: &Fence, effect: LeaseEffect, due_at: OffsetDateTime) -> LeaseOutco
     }
 }
 
-/// Whatever is wrong with a handle, the answer is the same.
+/// The answer to every handle that is not good, whatever is wrong with it.
 pub fn invalid_handle() -> Problem {
     Problem::new(
         Code::InvalidHandle,
-        "the handle names no lease that this instance gave out",
+        "the handle does not name a lease of this instance",
     )
 }
 
-fn no_verdict() -> Problem {
-    Problem::new(Code::Internal, "the engine gave no verdict")
-}
-
-/// Reads what a worker says with the end of a lease.
+/// Reads what a worker reports with the end of a lease.
 pub fn report(log: Option<String>) -> Result<Report, Invalid> {
     let max = Limits::LOG_BYTES_MAX;
     let log = match log {

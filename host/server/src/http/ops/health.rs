@@ -1,21 +1,20 @@
 //! `/healthz` says that the process answers, `/readyz` that it can work.
 //!
-//! What work needs is a database that takes writes, connections to it, flushes that
-//! come to an end, sweeps that succeed, tasks that do not panic, and a host that is
-//! neither starting nor ending. An answer that says no names each of these that is
+//! Work needs a database that takes writes, connections to it, flushes that
+//! end, sweeps that succeed, tasks that do not panic, and a host that is
+//! neither starting nor ending. A problem names each of these that is
 //! missing, for how long, and why.
 
 use axum::extract::State;
-
 use engine::Trouble;
 use serde_json::json;
 
-use crate::api::{Health, ProblemBody};
+use crate::api::Health;
 use crate::http::App;
 use crate::http::answer::Json;
 use crate::http::problem::{Code, Problem};
 
-/// Says that the process answers, whatever the database does.
+/// Says that the process answers, also without its database.
 #[utoipa::path(
     get, path = "/healthz", tag = "operations",
     responses((status = 200, body = Health))
@@ -30,10 +29,7 @@ pub async fn healthz(State(app): State<App>) -> Json<Health> {
 /// `part`, `for_ms` and `why`.
 #[utoipa::path(
     get, path = "/readyz", tag = "operations",
-    responses(
-        (status = 200, body = Health),
-        (status = "default", body = ProblemBody, content_type = "application/problem+json"),
-    )
+    responses((status = 200, body = Health))
 )]
 pub async fn readyz(State(app): State<App>) -> Result<Json<Health>, Problem> {
     let mut troubles = app.engine.troubles().await;

@@ -1,96 +1,76 @@
-//! An operator's yes or no: `/approve` and `/reject`, signals of an operator whose
-//! name, category and idempotency key are given, so that one who decides twice
-//! counts once.
+//! The decision of an operator: `/approve` and `/reject`, signals whose name, category
+//! and idempotency key are fixed, so that an operator who decides twice counts once.
 
-use axum::body::Body;
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::StatusCode;
 use engine::{Addressee, Deliver};
-use model::{ExecutionId, Invalid, KnownSource, Limits};
+use model::{Invalid, KnownSource, Limits};
 
-use crate::api::{Decide, DeliveredSignal, ProblemBody};
+use super::send::{deliver, identity};
+use crate::api::{Decide, DeliveredSignal};
 use crate::http::App;
 use crate::http::answer::Json;
-use crate::http::executions::get::Id;
-use crate::http::executions::operate::asked;
-use crate::http::payload::{Forms, PAYLOAD};
+use crate::http::operator::OperatorRequest;
+use crate::http::path::OfExecution;
+use crate::http::payload::{PAYLOAD, PayloadFields};
 use crate::http::problem::Problem;
-use crate::http::query::Query;
-use crate::http::signals::send::{deliver, identity};
-use crate::http::waitpoints::list::waitpoint_of;
+use crate::http::query::InNamespace;
+use crate::http::waitpoints::operate::waitpoint_of;
 
 /// Category of the signal.
 const APPROVAL: &str = "approval";
 
-/// Says yes: delivers the signal `approved` from an operator.
+/// Approves: delivers the signal `approved` from an operator.
 ///
-/// The same actor counts once, however often he says so.
+/// The same actor counts once, however often they repeat it.
 #[utoipa::path(
     post, path = "/v1/executions/{id}/approve", tag = "signals",
-    params(
-        ("id" = String, Path, description = "The execution"),
-        ("namespace" = Option<String>, Query, description = "Only if it is in this namespace"),
-    ),
+    params(OfExecution, InNamespace),
     request_body(content = Option<Decide>, content_type = "application/json"),
     responses(
         (status = 202, body = DeliveredSignal, description = "Accepted"),
-        (status = 200, body = DeliveredSignal, description = "The actor had said so before"),
-        (status = "default", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 200, body = DeliveredSignal, description = "A repeat by the same actor"),
     )
 )]
 pub async fn approve(
     State(app): State<App>,
-    Id(id): Id,
-    query: Query,
-    headers: HeaderMap,
-    body: Body,
+    asked: OperatorRequest<Decide>,
 ) -> Result<(StatusCode, Json<DeliveredSignal>), Problem> {
-    decide(&app, id, query, &headers, body, "approved").await
+    decide(&app, asked, "approved").await
 }
 
-/// Says no: delivers the signal `rejected` from an operator.
+/// Rejects: delivers the signal `rejected` from an operator.
 ///
-/// The same actor counts once, however often he says so.
+/// The same actor counts once, however often they repeat it.
 #[utoipa::path(
     post, path = "/v1/executions/{id}/reject", tag = "signals",
-    params(
-        ("id" = String, Path, description = "The execution"),
-        ("namespace" = Option<String>, Query, description = "Only if it is in this namespace"),
-    ),
+    params(OfExecution, InNamespace),
     request_body(content = Option<Decide>, content_type = "application/json"),
     responses(
         (status = 202, body = DeliveredSignal, description = "Accepted"),
-        (status = 200, body = DeliveredSignal, description = "The actor had said so before"),
-        (status = "default", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 200, body = DeliveredSignal, description = "A repeat by the same actor"),
     )
 )]
 pub async fn reject(
     State(app): State<App>,
-    Id(id): Id,
-    query: Query,
-    headers: HeaderMap,
-    body: Body,
+    asked: OperatorRequest<Decide>,
 ) -> Result<(StatusCode, Json<DeliveredSignal>), Problem> {
-    decide(&app, id, query, &headers, body, "rejected").await
+    decide(&app, asked, "rejected").await
 }
 
 async fn decide(
     app: &App,
-    id: ExecutionId,
-    query: Query,
-    headers: &HeaderMap,
-    body: Body,
+    OperatorRequest { operate, request }: OperatorRequest<Decide>,
     decision: &str,
 ) -> Result<(StatusCode, Json<DeliveredSignal>), Problem> {
-    let (operate, request): (_, Decide) = asked(app, id, query, headers, body).await?;
-    let forms = Forms {
-        names: PAYLOAD,
-        json: request.payload.as_deref(),
-        text: request.payload_text.as_deref(),
-        base64: request.payload_base64.as_deref(),
-        content_type: request.content_type.as_deref(),
-    };
-    let payload = forms.given()?;
+    let fields = PayloadFields::new(
+        PAYLOAD,
+        &request.payload,
+        &request.payload_text,
+        &request.payload_base64,
+        &request.content_type,
+    );
+    let payload = fields.given()?;
     let actor = identity(&operate)?;
     let key = decision_key(decision, &actor, request.idempotency_suffix)?;
     deliver(
@@ -107,14 +87,14 @@ async fn decide(
             correlation_id: None,
             payload,
             idempotency_key: Some(key),
-            // Who decided has decided, however long it takes.
+            // A decision holds for as long as anything is remembered.
             dedup_ttl_ms: Some(Limits::DURATION_MS_MAX),
         },
     )
     .await
 }
 
-/// Names a decision, so that one who decides twice counts once.
+/// Returns the idempotency key of a decision: an actor who decides twice counts once.
 fn decision_key(decision: &str, actor: &str, suffix: Option<String>) -> Result<String, Invalid> {
     let (field, suffix) = match &suffix {
         Some(suffix) => ("idempotency_suffix", suffix.as_str()),
@@ -133,7 +113,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_decision_is_one_for_each_who_decides() {
+    fn each_actor_decides_once() {
         fn key(actor: &str, suffix: Option<&str>) -> Result<String, Invalid> {
             decision_key("approved", actor, suffix.map(str::to_owned))
         }

@@ -1,50 +1,50 @@
-//! `/v1/callbacks/{token}`: signals from outsiders who have nothing but the address,
+//! `/v1/callbacks/{token}`: signals from outsiders who have nothing but the URL,
 //! such as the sender of a webhook.
 //!
-//! The address is the proof, so it is written into no log, and the answer tells
-//! only whether the signal was accepted. What comes is one source for each token,
-//! by the token's fingerprint: the address of the peer is that of the last proxy,
-//! and changes between a delivery and its repeat.
+//! The URL is the proof, so it is never logged, and the answer tells only whether the
+//! signal was accepted. Each token is one source of signals, named by its fingerprint:
+//! the address of the peer is that of the last proxy, and changes between a delivery and
+//! its repeat.
 //!
-//! Senders cannot be told how to ask, and don't repeat what was answered with a 4xx.
+//! Senders cannot be told how to ask, and do not repeat what was answered with a 4xx.
 //! So everything but the token is taken as it comes, and 4xx means that no repeat can
-//! help: the token is not good or was used, or the body is too large. Whatever may
-//! be better later is a 503.
+//! help: the token is not valid or was used, or the body is too large. Everything that a
+//! later repeat may succeed with is a 503.
 
 use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse as _, Response};
 use engine::{Addressee, Deliver, Payload};
-use model::{Digest, InvalidToken, KnownSource, Limits, SignalRefusal};
+use model::{Digest, InvalidToken, KnownSource, Limits, RefusalCode, SignalRefusal};
 use sha2::{Digest as _, Sha256};
 
-use crate::api::{CallbackAnswer, ProblemBody};
+use super::send::accepted;
+use crate::address::CALLBACKS;
+use crate::api::CallbackAnswer;
 use crate::http::App;
 use crate::http::answer::Json;
 use crate::http::body::Cap;
-use crate::http::executions::create::KEY_HEADER;
+use crate::http::limits::BodyLimit;
 use crate::http::problem::{Code, Problem};
-use crate::http::signals::send::accepted;
 use crate::http::transport::coding::{self, Coding};
+use crate::http::transport::headers::IDEMPOTENCY_KEY;
 use crate::http::transport::text;
 
-/// Below which addresses have a token in them.
-pub const PATH: &str = "/v1/callbacks/";
-/// Where senders of webhooks put the name of a delivery.
+/// The header in which senders of webhooks name a delivery.
 const WEBHOOK_ID: &str = "webhook-id";
-/// Name of a signal whose sender and token name none.
+/// The name of a signal when neither the sender nor the token names one.
 const NAME_DEFAULT: &str = "callback";
-/// Media type of a body whose sender names none that can be kept.
+/// The media type of a body whose sender names none that can be stored.
 const TYPE_DEFAULT: &str = "application/octet-stream";
-/// With what a sender asks whether it may send here (CloudEvents, "HTTP 1.1 Web Hooks
-/// for Event Delivery"), and what answers it.
+/// The header with which a sender asks whether it may send here, and the one that answers
+/// it (CloudEvents, "HTTP 1.1 Web Hooks for Event Delivery").
 const ASKING_ORIGIN: &str = "webhook-request-origin";
 const ALLOWED_ORIGIN: &str = "webhook-allowed-origin";
 
-/// Takes a signal from whoever has the address.
+/// Takes a signal from a sender that has nothing but this URL.
 ///
-/// The body is what it brings, byte for byte, whatever its type; a content encoding
+/// The body is its payload, byte for byte, of any type; a content encoding
 /// that is understood is undone. A delivery that is repeated with the same
 /// `Idempotency-Key` or `webhook-id` counts once. Other parameters are ignored, and a
 /// path that ends with a slash is the same.
@@ -60,7 +60,6 @@ const ALLOWED_ORIGIN: &str = "webhook-allowed-origin";
     responses(
         (status = 202, body = CallbackAnswer, description = "Accepted"),
         (status = 200, body = CallbackAnswer, description = "Had been accepted before"),
-        (status = "default", body = ProblemBody, content_type = "application/problem+json"),
     )
 )]
 pub async fn callback(
@@ -69,11 +68,7 @@ pub async fn callback(
     headers: HeaderMap,
     body: Body,
 ) -> Result<(StatusCode, Json<CallbackAnswer>), Problem> {
-    let cap = Cap {
-        limit: "the limit of a signal",
-        bytes_max: Limits::SIGNAL_BYTES_MAX as usize,
-        timeout: app.http.request_timeout(),
-    };
+    let cap = app.raw_cap(BodyLimit::Signal);
     let bytes = cap.read_raw(&headers, body).await.map_err(repeatable)?;
     let payload = payload(&headers, decoded(&headers, bytes, cap)?);
     let Some(token) = token(&uri) else {
@@ -114,28 +109,28 @@ pub async fn callback(
 /// Answers a path that no route has: a token with a slash behind it is the token.
 pub async fn nearly(app: App, request: Request) -> Response {
     let (parts, body) = request.into_parts();
-    let token = parts.uri.path().strip_prefix(PATH).unwrap_or_default();
+    let token = parts.uri.path().strip_prefix(CALLBACKS).unwrap_or_default();
     let token = token.trim_end_matches('/');
     if token.is_empty() || token.contains('/') {
         let detail = "a callback URL ends with its token";
         return Problem::new(Code::NotFound, detail).into_response();
     }
     if parts.method != Method::POST {
-        return looked_at(&parts.method, &parts.headers);
+        return probed(&parts.method, &parts.headers);
     }
     callback(State(app), parts.uri, parts.headers, body)
         .await
         .into_response()
 }
 
-/// Answers whoever asks with another method: nothing happens then.
+/// Answers requests with another method, which do nothing.
 pub fn other_methods(request: &Request) -> Response {
-    looked_at(request.method(), request.headers())
+    probed(request.method(), request.headers())
 }
 
-/// Some senders look whether an address answers before they use it, and programs that
-/// show where a link leads look too. The answer is the same for every token.
-fn looked_at(method: &Method, headers: &HeaderMap) -> Response {
+/// Some senders probe a URL before they use it, and so do programs that preview links.
+/// The answer is the same for every token.
+fn probed(method: &Method, headers: &HeaderMap) -> Response {
     let mut response = match *method {
         Method::GET | Method::HEAD => {
             let detail = "this address takes signals by POST; looking at it does nothing\n";
@@ -161,7 +156,7 @@ fn looked_at(method: &Method, headers: &HeaderMap) -> Response {
 
 /// Returns the token of a path; `None` if it is not UTF-8, as no token is.
 fn token(uri: &Uri) -> Option<String> {
-    let token = uri.path().strip_prefix(PATH)?.trim_end_matches('/');
+    let token = uri.path().strip_prefix(CALLBACKS)?.trim_end_matches('/');
     String::from_utf8(text::unescaped(token)?).ok()
 }
 
@@ -172,8 +167,8 @@ fn signal_name(uri: &Uri) -> Option<String> {
     good.then_some(name)
 }
 
-/// Returns the first value of a parameter, whatever else there is. What is not UTF-8
-/// in it is replaced.
+/// Returns the first value of a parameter and ignores all others. Bytes in it that are
+/// not UTF-8 are replaced.
 fn first(query: &str, name: &str) -> Option<String> {
     let uri = Uri::builder()
         .path_and_query(format!("/?{query}"))
@@ -186,11 +181,11 @@ fn first(query: &str, name: &str) -> Option<String> {
         .map(|(_, value)| value)
 }
 
-/// Returns the name of the delivery, the first that is one. A name that cannot be kept
-/// as it is stands for the same delivery each time, so its digest does.
+/// Returns the first name of the delivery that is not empty. One that cannot be stored
+/// as it is names the same delivery each time, and so does its digest.
 fn idempotency_key(headers: &HeaderMap) -> Option<String> {
     let mut given = headers
-        .get_all(KEY_HEADER)
+        .get_all(IDEMPOTENCY_KEY)
         .iter()
         .chain(headers.get_all(WEBHOOK_ID));
     let name = given.find(|value| !value.as_bytes().trim_ascii().is_empty())?;
@@ -217,7 +212,7 @@ fn decoded(headers: &HeaderMap, body: Bytes, cap: Cap) -> Result<Bytes, Problem>
     }
 }
 
-/// An empty body without a type brings nothing.
+/// Returns the payload; an empty body without a type is none.
 fn payload(headers: &HeaderMap, data: Bytes) -> Option<Payload> {
     let given = headers.get(header::CONTENT_TYPE);
     if given.is_none() && data.is_empty() {
@@ -232,7 +227,7 @@ fn payload(headers: &HeaderMap, data: Bytes) -> Option<Payload> {
     Some(Payload::new(content_type, data))
 }
 
-/// A body that broke off may come whole another time.
+/// Turns the problem of a body that was cut short into one that senders repeat after.
 fn repeatable(problem: Problem) -> Problem {
     match problem.code {
         Code::RequestTimeout | Code::IncompleteBody => {
@@ -242,15 +237,16 @@ fn repeatable(problem: Problem) -> Problem {
     }
 }
 
-/// Tells an outsider no more than whether the address is good.
+/// Tells an outsider no more than whether the URL is good.
 fn outward(refusal: SignalRefusal) -> Problem {
     match refusal {
         SignalRefusal::Invalid(invalid) => invalid.into(),
         SignalRefusal::TargetNotSignalable { .. }
         | SignalRefusal::WaitpointClosed { .. }
-        | SignalRefusal::SignalLimitExceeded { .. } => {
-            Problem::new(Code::WaitpointClosed, "nothing is accepted here any more")
-        }
+        | SignalRefusal::SignalLimitExceeded { .. } => Problem::new(
+            RefusalCode::WaitpointClosed,
+            "nothing is accepted here any more",
+        ),
         SignalRefusal::InvalidToken(_)
         | SignalRefusal::ExecutionNotFound
         | SignalRefusal::WaitpointNotFound
@@ -258,7 +254,7 @@ fn outward(refusal: SignalRefusal) -> Problem {
     }
 }
 
-/// What an operator has to set is not told to outsiders.
+/// Hides from outsiders which setting an operator has to mend.
 fn without_reason(error: engine::Error) -> Problem {
     let problem = Problem::from(error);
     match problem.code {
@@ -276,7 +272,7 @@ mod tests {
     use model::{Outcome, WaitpointCloseReason};
 
     #[test]
-    fn an_outsider_learns_nothing_but_whether_the_address_is_good() {
+    fn an_outsider_learns_nothing_but_whether_the_url_is_good() {
         let told = |refusal| serde_json::to_string(&outward(refusal)).expect("writes");
         let closed = [
             SignalRefusal::TargetNotSignalable {
@@ -312,19 +308,25 @@ mod tests {
     fn a_delivery_is_named_by_either_header() {
         let key = |pairs: &[(&'static str, &[u8])]| idempotency_key(&headers(pairs));
         assert_eq!(key(&[]), None);
-        assert_eq!(key(&[(KEY_HEADER, b""), (KEY_HEADER, b" ")]), None);
+        assert_eq!(
+            key(&[(IDEMPOTENCY_KEY, b""), (IDEMPOTENCY_KEY, b" ")]),
+            None
+        );
         let named = Some("msg_1".to_owned());
         assert_eq!(key(&[(WEBHOOK_ID, b"msg_1")]), named);
-        assert_eq!(key(&[(KEY_HEADER, b""), (WEBHOOK_ID, b"msg_1")]), named);
-        let both = key(&[(WEBHOOK_ID, b"msg_1"), (KEY_HEADER, b"mine")]);
+        assert_eq!(
+            key(&[(IDEMPOTENCY_KEY, b""), (WEBHOOK_ID, b"msg_1")]),
+            named
+        );
+        let both = key(&[(WEBHOOK_ID, b"msg_1"), (IDEMPOTENCY_KEY, b"mine")]);
         assert_eq!(both, Some("mine".to_owned()));
         let long = [b'k'; 300];
         for odd in [&long[..], b"\xff\xfe"] {
-            let kept = key(&[(KEY_HEADER, odd)]).expect("a name");
-            assert_eq!(key(&[(KEY_HEADER, odd)]).as_ref(), Some(&kept));
+            let kept = key(&[(IDEMPOTENCY_KEY, odd)]).expect("a name");
+            assert_eq!(key(&[(IDEMPOTENCY_KEY, odd)]).as_ref(), Some(&kept));
             assert!(kept.len() <= Limits::KEY_BYTES_MAX, "{kept}");
             let other = [odd, b"x"].concat();
-            assert_ne!(key(&[(KEY_HEADER, &other)]), Some(kept));
+            assert_ne!(key(&[(IDEMPOTENCY_KEY, &other)]), Some(kept));
         }
     }
 
@@ -344,7 +346,7 @@ mod tests {
     #[test]
     fn only_a_name_that_a_signal_can_have_is_taken_from_the_query() {
         let name = |query: &str| {
-            let uri = format!("{PATH}v1.a.b.c?{query}");
+            let uri = format!("{CALLBACKS}v1.a.b.c?{query}");
             signal_name(&uri.parse().expect("a URI"))
         };
         assert_eq!(name("utm=1&signal=paid&signal=other"), Some("paid".into()));
@@ -358,7 +360,7 @@ mod tests {
         ] {
             assert_eq!(name(none), None, "{none}");
         }
-        let uri = |path: &str| token(&format!("{PATH}{path}").parse().expect("a URI"));
+        let uri = |path: &str| token(&format!("{CALLBACKS}{path}").parse().expect("a URI"));
         assert_eq!(uri("v1.a+b%2fc//?x"), Some("v1.a+b/c".into()));
         assert_eq!(uri("v1.a&b"), Some("v1.a&b".into()));
         assert_eq!((uri("%FF"), uri("a%")), (None, None));

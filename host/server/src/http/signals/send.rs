@@ -1,66 +1,61 @@
-//! Signals: from whoever carries a token, and from operators, who need none.
+//! Signals: from callers with a token, and from operators, who need none.
 //!
 //! They are two routes so that a program whose token is missing by mistake is
 //! refused, and so that a proxy can tell by the path who may pass.
 
-use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use engine::{Addressee, Deliver, Operate};
 use model::{Invalid, KnownSource, Limits, SignalRefusal};
 
-use crate::api::{DeliveredSignal, OperatorSignal, ProblemBody, SendSignal};
+use crate::api::{DeliveredSignal, OperatorSignal, SendSignal};
+use crate::http::App;
 use crate::http::answer::Json;
-use crate::http::executions::create::idempotency_key;
-use crate::http::executions::get::Id;
-use crate::http::executions::operate::asked;
-use crate::http::payload::{Forms, PAYLOAD};
+use crate::http::body::Body;
+use crate::http::operator::OperatorRequest;
+use crate::http::path::{Id, OfExecution};
+use crate::http::payload::{PAYLOAD, PayloadFields};
 use crate::http::problem::Problem;
-use crate::http::query::Query;
-use crate::http::waitpoints::list::waitpoint_of;
-use crate::http::{App, body};
+use crate::http::query::{InNamespace, Query};
+use crate::http::transport::headers;
+use crate::http::waitpoints::operate::waitpoint_of;
 
-/// Source type of whoever names none.
+/// The source type of a signal that names none.
 const API: &str = "api";
 
 /// Delivers a signal to the waitpoint a token is for.
 ///
 /// It is durable when this answers. If it satisfies the condition, the execution
-/// goes on. A token that is not good for this execution, waitpoint and name is
+/// resumes. A token that is not good for this execution, waitpoint and name is
 /// answered with `invalid_token`, whatever is wrong with it.
 #[utoipa::path(
     post, path = "/v1/executions/{id}/signal", tag = "signals",
     params(
-        ("id" = String, Path, description = "The execution"),
-        ("namespace" = Option<String>, Query, description = "Only if it is in this namespace"),
+        OfExecution,
+        InNamespace,
         ("idempotency-key" = Option<String>, Header, description = "Makes the request repeatable, as `idempotency_key` does"),
     ),
     request_body = SendSignal,
     responses(
         (status = 202, body = DeliveredSignal, description = "Accepted"),
         (status = 200, body = DeliveredSignal, description = "Had been accepted before, and did nothing now"),
-        (status = "default", body = ProblemBody, content_type = "application/problem+json"),
     )
 )]
 pub async fn signal(
     State(app): State<App>,
     Id(id): Id,
-    mut query: Query,
+    Query(InNamespace { namespace }): Query<InNamespace>,
     headers: HeaderMap,
-    body: Body,
+    Body(request): Body<SendSignal>,
 ) -> Result<(StatusCode, Json<DeliveredSignal>), Problem> {
-    let namespace = query.namespace()?;
-    query.end()?;
-    let bytes = app.signal_body().read(&headers, body).await?;
-    let request: SendSignal = body::json(&headers, &bytes)?;
-    let forms = Forms {
-        names: PAYLOAD,
-        json: request.payload.as_deref(),
-        text: request.payload_text.as_deref(),
-        base64: request.payload_base64.as_deref(),
-        content_type: request.content_type.as_deref(),
-    };
-    let payload = forms.given()?;
+    let fields = PayloadFields::new(
+        PAYLOAD,
+        &request.payload,
+        &request.payload_text,
+        &request.payload_base64,
+        &request.content_type,
+    );
+    let payload = fields.given()?;
     let idempotency_key = remembered(&headers, request.idempotency_key, request.dedup_ttl_ms)?;
     let source_type = claimed_source(request.source_type)?;
     let source_identity = match request.source_identity {
@@ -88,13 +83,14 @@ pub async fn signal(
     .await
 }
 
-/// Returns the key that a repeat is recognised by; a time to remember it needs one.
+/// Returns the key that a repeat is recognized by. It is required where the time to
+/// remember it is given.
 fn remembered(
     headers: &HeaderMap,
     key: Option<String>,
     dedup_ttl_ms: Option<u64>,
 ) -> Result<Option<String>, Invalid> {
-    let key = idempotency_key(headers, key)?;
+    let key = headers::idempotency_key(headers, key)?;
     if key.is_none() && dedup_ttl_ms.is_some() {
         let detail = "is given without idempotency_key, which it is about";
         return Err(Invalid::new("dedup_ttl_ms", detail));
@@ -102,20 +98,20 @@ fn remembered(
     Ok(key)
 }
 
-/// Reads what a sender says it is. What only this host can know is not taken from
-/// anybody: who reads a signal relies on it.
+/// Reads what a sender says it is. A source type that only this host can vouch for is
+/// refused: receivers of a signal rely on it.
 fn claimed_source(source_type: Option<String>) -> Result<String, Invalid> {
     match source_type {
         Some(name) if name.parse::<KnownSource>().is_ok() => Err(Invalid::new(
             "source_type",
-            format!("`{name}` cannot be claimed by whoever carries a token"),
+            format!("`{name}` cannot be claimed by a sender with a token"),
         )),
         Some(name) => Ok(name),
         None => Ok(API.to_owned()),
     }
 }
 
-/// Returns what a sender proves about itself: which token it carries.
+/// Returns what a sender proves about itself: the fingerprint of its token.
 async fn fingerprint(app: &App, token: &str) -> Result<String, Problem> {
     let opened = app.engine.open_signal_token(token).await?;
     Ok(opened.map_err(SignalRefusal::from)?.fingerprint)
@@ -128,33 +124,29 @@ async fn fingerprint(app: &App, token: &str) -> Result<String, Problem> {
 #[utoipa::path(
     post, path = "/v1/executions/{id}/operator-signal", tag = "signals",
     params(
-        ("id" = String, Path, description = "The execution"),
-        ("namespace" = Option<String>, Query, description = "Only if it is in this namespace"),
+        OfExecution,
+        InNamespace,
         ("idempotency-key" = Option<String>, Header, description = "Makes the request repeatable, as `idempotency_key` does"),
     ),
     request_body = OperatorSignal,
     responses(
         (status = 202, body = DeliveredSignal, description = "Accepted"),
         (status = 200, body = DeliveredSignal, description = "Had been accepted before, and did nothing now"),
-        (status = "default", body = ProblemBody, content_type = "application/problem+json"),
     )
 )]
 pub async fn operator_signal(
     State(app): State<App>,
-    Id(id): Id,
-    query: Query,
     headers: HeaderMap,
-    body: Body,
+    OperatorRequest { operate, request }: OperatorRequest<OperatorSignal>,
 ) -> Result<(StatusCode, Json<DeliveredSignal>), Problem> {
-    let (operate, request): (_, OperatorSignal) = asked(&app, id, query, &headers, body).await?;
-    let forms = Forms {
-        names: PAYLOAD,
-        json: request.payload.as_deref(),
-        text: request.payload_text.as_deref(),
-        base64: request.payload_base64.as_deref(),
-        content_type: request.content_type.as_deref(),
-    };
-    let payload = forms.given()?;
+    let fields = PayloadFields::new(
+        PAYLOAD,
+        &request.payload,
+        &request.payload_text,
+        &request.payload_base64,
+        &request.content_type,
+    );
+    let payload = fields.given()?;
     let idempotency_key = remembered(&headers, request.idempotency_key, request.dedup_ttl_ms)?;
     deliver(
         &app,
@@ -176,7 +168,7 @@ pub async fn operator_signal(
     .await
 }
 
-/// Returns the source of what an operator sends, under whose name it is kept.
+/// Returns the source of a signal from an operator: their name.
 pub fn identity(operate: &Operate) -> Result<String, Invalid> {
     let actor = &operate.by.actor;
     let max = Limits::SIGNAL_TEXT_BYTES_MAX;
@@ -212,7 +204,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nobody_with_a_token_passes_for_what_only_the_host_can_know() {
+    fn a_sender_with_a_token_cannot_claim_a_source_that_only_the_host_can_vouch_for() {
         assert_eq!(claimed_source(None).as_deref(), Ok("api"));
         assert_eq!(claimed_source(Some("ci".into())).as_deref(), Ok("ci"));
         for name in ["operator", "webhook", "execution", "component"] {

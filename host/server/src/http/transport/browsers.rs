@@ -9,11 +9,11 @@
 //!                  (a name that an attacker pointed here would count as the same site)
 //! Origin           is it an allowed origin?         yes ─▶ passes, with CORS headers
 //! Sec-Fetch-Site   does the browser call it its own? no ─▶ cross_site_request
-//! Origin           where the browser says nothing: is it this host's?  no ─▶ the same
+//! Origin           where the browser says nothing: is it this host's?  no ─▶ cross_site_request
 //! ```
 //!
 //! Browsers that send `Sec-Fetch-Site` send it with every request to loopback. Older
-//! ones send `Origin` with every request that is no `GET` or `HEAD`, and those two
+//! ones send `Origin` with every request other than `GET` and `HEAD`, and those two
 //! change nothing here and cannot be read by the page.
 
 use std::net::IpAddr;
@@ -21,34 +21,35 @@ use std::net::IpAddr;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse as _, Response};
 
+use crate::address::{CALLBACKS, host_of, origin_of};
 use crate::config::Http;
-use crate::http::CALLBACKS;
 use crate::http::problem::{Code, Problem};
 use crate::http::transport::text;
 
 const FETCH_SITE: &str = "sec-fetch-site";
 const FETCH_MODE: &str = "sec-fetch-mode";
 
-/// Paths that are asked under any name: probes of load balancers call a host as
-/// they like, and learn from these no more than that it lives.
+/// Paths that are answered under any name: probes of load balancers call a host as
+/// they like, and learn from these no more than that it answers.
 const ANY_HOST: [&str; 2] = ["/healthz", "/readyz"];
 
-/// What a page of an allowed origin may send and read, besides what every page may.
+/// Methods and headers that a page of an allowed origin may send, and headers it may read,
+/// besides those that every page may.
 const CORS_METHODS: &str = "GET, POST, PUT, PATCH, DELETE";
 const CORS_REQUEST_HEADERS: &str =
     "content-type, content-encoding, idempotency-key, prefer, traceparent";
 const CORS_ANSWER_HEADERS: &str = "location, preference-applied, retry-after";
-/// How long a browser may remember that, in seconds.
+/// How long a browser may remember them, in seconds.
 const CORS_AGE: &str = "600";
 
-/// Who may send requests from a browser, and under which names.
+/// Decides which requests of browsers are let in.
 #[derive(Debug)]
 pub struct Gate {
-    /// Names this host is called by, in lower case; `None`: any.
+    /// Names of this host, in lower case; `None` allows any.
     hosts: Option<Vec<String>>,
-    /// Where outsiders reach this host.
+    /// Origin under which outsiders reach this host, if it is configured.
     public: Option<String>,
-    /// Origins of other sites that may send requests.
+    /// Origins of other sites whose pages may send requests.
     allowed: Vec<String>,
 }
 
@@ -104,7 +105,7 @@ impl Gate {
             Some(b"same-origin" | b"none") => false,
             // Another port of this machine, or another name of this domain.
             Some(b"same-site") => !reads,
-            // Somebody followed a link.
+            // A person followed a link.
             Some(b"cross-site") if reads => {
                 headers.get(FETCH_MODE).map(HeaderValue::as_bytes) != Some(b"navigate")
             }
@@ -179,7 +180,7 @@ impl Gate {
     }
 }
 
-/// Answers a browser that asks what a page of an allowed origin may send.
+/// Answers the preflight request of a browser for a page of an allowed origin.
 pub fn preflight(method: &Method, headers: &HeaderMap) -> Option<Response> {
     if *method != Method::OPTIONS || !headers.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD) {
         return None;
@@ -212,32 +213,8 @@ fn set(response: &mut Response, name: HeaderName, value: &'static str) {
     response.headers_mut().insert(name, value);
 }
 
-/// Returns the host of an authority, in lower case, without port, brackets and the
-/// dot that a full name may end with.
-pub fn host_of(authority: &str) -> String {
-    let host = match authority.strip_prefix('[') {
-        Some(rest) => rest.split(']').next().unwrap_or_default(),
-        None => authority.split(':').next().unwrap_or_default(),
-    };
-    let host = host.strip_suffix('.').unwrap_or(host);
-    host.to_ascii_lowercase()
-}
-
 fn is_address(host: &str) -> bool {
     host.parse::<IpAddr>().is_ok()
-}
-
-/// Returns scheme, host and port of a URL, spelled one way; `None` if it is no
-/// origin, such as the `null` of a page that has none.
-pub fn origin_of(url: &str) -> Option<String> {
-    let uri: Uri = url.parse().ok()?;
-    let scheme = uri.scheme_str()?.to_ascii_lowercase();
-    let port = match (scheme.as_str(), uri.port_u16()) {
-        ("http", port) => port.unwrap_or(80),
-        ("https", port) => port.unwrap_or(443),
-        _ => return None,
-    };
-    Some(format!("{scheme}://{}:{port}", host_of(uri.host()?)))
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Undoes the `Content-Encoding` of a body: gzip, deflate, or none.
 //!
-//! What comes out is bounded while it comes out, so that a small body that would
+//! The output is bounded while it is produced, so that a small body that would
 //! unfold into a huge one costs no more than the cap of its route.
 
 use std::io::{self, Write};
@@ -12,10 +12,10 @@ use flate2::{Decompress, FlushDecompress, Status};
 use crate::http::problem::{Code, Problem};
 use crate::http::transport::text;
 
-/// The codings that are understood, for the header that tells.
+/// The codings that are understood, for the header `Accept-Encoding`.
 pub const ACCEPTED: &str = "gzip, deflate, identity";
 
-/// Room made at once for what is decoded.
+/// Bytes by which the output buffer grows.
 const STEP_BYTES: usize = 16 << 10;
 
 /// How a body is encoded.
@@ -66,7 +66,7 @@ impl Coding {
 pub enum DecodeError {
     /// It unfolds into more bytes than it may.
     TooLarge,
-    /// It is not what its header says, or was cut short.
+    /// It is not in the coding of its header, or was cut short.
     Malformed,
 }
 
@@ -95,7 +95,7 @@ enum Kind {
 
 #[derive(Debug)]
 struct Deflate {
-    /// Made when the first two bytes have told what follows.
+    /// Made when the first two bytes are there, which say what follows.
     inner: Option<Decompress>,
     head: Vec<u8>,
     decoded: Bounded,
@@ -156,7 +156,7 @@ impl Decoder {
         Ok(())
     }
 
-    /// Returns everything, if the body is whole. An empty one is, whatever its coding.
+    /// Returns the decoded body, if it is whole. An empty one is whole in every coding.
     pub fn finish(self) -> Result<Vec<u8>, DecodeError> {
         match self.0 {
             Kind::Plain(decoded) => Ok(decoded.bytes),

@@ -1,7 +1,7 @@
-//! Accepts connections and serves them until told to stop.
+//! Accepts connections and serves them until the server stops.
 //!
 //! Connections are bounded in number and in the time they may take to send the
-//! head of a request. On stop none is accepted any more, idle ones close, and
+//! head of a request. From the stop on none is accepted, idle ones close, and
 //! requests that run are finished within the caller's grace.
 
 use std::sync::Arc;
@@ -16,8 +16,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Mutex, Semaphore, watch};
 use tokio::task::{JoinHandle, JoinSet};
 
+use super::not_http::NotHttp;
 use crate::config::Http;
-use crate::http::transport::not_http::Unspoken;
 
 /// Pause after an accept that failed, such as for want of descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -32,7 +32,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// Serves `router` to whoever connects to `listener`.
+    /// Serves `router` to every client that connects to `listener`.
     pub fn start(listener: TcpListener, router: Router, settings: &Http, tasks: &Tasks) -> Self {
         let (stop, stopped) = watch::channel(false);
         let (listener, settings) = (Arc::new(Mutex::new(Some(listener))), settings.clone());
@@ -48,12 +48,12 @@ impl Server {
     }
 
     /// Stops accepting, and returns when every connection is closed or `grace`
-    /// is over; what is left then is cut.
+    /// is over; connections that are left then are cut off.
     pub async fn stop(self, grace: Duration) {
         self.stop.send_replace(true);
         let mut task = self.task;
         if tokio::time::timeout(grace, &mut task).await.is_err() {
-            tracing::warn!("requests still ran at the end of the grace and were cut");
+            tracing::warn!("requests still ran at the end of the grace and were cut off");
             task.abort();
         }
     }
@@ -65,15 +65,15 @@ async fn accept(
     settings: Http,
     mut stopped: watch::Receiver<bool>,
 ) {
-    // Taken out at the end, so that clients cannot connect and wait in vain; a task that
-    // panics leaves it for the next.
+    // The listener is dropped at the end, so that no client connects and waits in vain; a
+    // task that panics leaves it for the next.
     let mut listening = listening.lock().await;
     let Some(listener) = &*listening else { return };
     let room = Arc::new(Semaphore::new(settings.connections_max.max(1) as usize));
     let mut connections = JoinSet::new();
     loop {
         let accepted = tokio::select! {
-            () = told(&mut stopped) => break,
+            () = stop(&mut stopped) => break,
             Some(_) = connections.join_next() => continue,
             accepted = async {
                 let permit = Arc::clone(&room).acquire_owned().await;
@@ -120,13 +120,13 @@ async fn serve(
         .header_read_timeout(head_timeout)
         .max_buf_size(BUFFER_BYTES_MAX)
         .serve_connection(
-            Unspoken::new(TokioIo::new(stream)),
+            NotHttp::new(TokioIo::new(stream)),
             TowerToHyperService::new(router),
         );
     let mut connection = std::pin::pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => Some(ended),
-        () = told(&mut stopped) => None,
+        () = stop(&mut stopped) => None,
     };
     let ended = match ended {
         Some(ended) => ended,
@@ -135,13 +135,13 @@ async fn serve(
             connection.await
         }
     };
-    // Clients that go away are no news.
+    // Clients go away all the time.
     if let Err(error) = ended {
         tracing::debug!(%error, "a connection ended early");
     }
 }
 
-/// Returns when the server is told to stop, or forgotten.
-async fn told(stopped: &mut watch::Receiver<bool>) {
+/// Returns when the server is to stop, or was dropped.
+async fn stop(stopped: &mut watch::Receiver<bool>) {
     let _ = stopped.wait_for(|stop| *stop).await;
 }

@@ -3,6 +3,7 @@
 
 pub mod browsers;
 pub mod coding;
+pub mod headers;
 pub mod listen;
 pub mod not_http;
 pub mod prefer;

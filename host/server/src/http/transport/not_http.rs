@@ -1,8 +1,7 @@
-//! Answers what is not HTTP with a problem like any other.
+//! Answers bytes that are not HTTP with a problem like any other.
 //!
-//! Before a request is whole there is nothing that a handler could answer: where its
-//! head cannot be read, the server below writes a bare status and closes the
-//! connection. Here a body is written in place of that.
+//! No handler sees a request whose head cannot be read: hyper writes a bare status and
+//! closes the connection. Here a problem is written in place of that answer.
 
 use std::io;
 use std::pin::Pin;
@@ -13,18 +12,18 @@ use hyper::rt::{Read, ReadBufCursor, Write};
 
 use crate::http::problem::{Code, Problem};
 
-/// Longest answer without a body that is looked at.
+/// Longest answer that is checked for having no body, in bytes.
 const BARE_BYTES_MAX: usize = 256;
 
-/// A connection.
+/// A connection on which bare answers are replaced.
 #[derive(Debug)]
-pub struct Unspoken<S> {
+pub struct NotHttp<S> {
     stream: S,
-    /// What is written in place of a bare answer, and how much of it was.
+    /// The problem that replaces a bare answer, and how many of its bytes were written.
     instead: Option<(Vec<u8>, usize)>,
 }
 
-impl<S> Unspoken<S> {
+impl<S> NotHttp<S> {
     /// Wraps a connection.
     pub const fn new(stream: S) -> Self {
         Self {
@@ -34,8 +33,8 @@ impl<S> Unspoken<S> {
     }
 }
 
-/// Returns the problem of an answer that is nothing but one of the statuses for a head
-/// that cannot be read. Handlers answer with these never, or never without a body.
+/// Returns the problem for an answer that is nothing but one of the statuses for a head
+/// that cannot be read. Handlers never answer with these, or never without a body.
 fn problem_of(written: &[u8]) -> Option<Problem> {
     if written.len() > BARE_BYTES_MAX || !written.ends_with(b"\r\n\r\n") {
         return None;
@@ -77,7 +76,7 @@ fn written_out(problem: &Problem) -> Vec<u8> {
     answer
 }
 
-impl<S: Read + Unpin> Read for Unspoken<S> {
+impl<S: Read + Unpin> Read for NotHttp<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -87,7 +86,7 @@ impl<S: Read + Unpin> Read for Unspoken<S> {
     }
 }
 
-impl<S: Write + Unpin> Write for Unspoken<S> {
+impl<S: Write + Unpin> Write for NotHttp<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,

@@ -1,24 +1,24 @@
-//! What of a request may stand in an answer or a log: bounded, and without
-//! characters that steer a terminal.
+//! Texts of a request that are repeated in an answer or a log: bounded, and without
+//! characters that control a terminal.
 
-/// Most characters of something given that an answer repeats.
+/// Most characters of a text of a request that an answer repeats.
 const QUOTED_CHARS_MAX: usize = 80;
 
-/// Shows bytes that were given: shortened, control characters and what is not UTF-8
-/// escaped.
+/// Returns bytes of a request as text: shortened, and with control characters and bytes
+/// that are not UTF-8 escaped.
 pub fn quoted(bytes: &[u8]) -> String {
-    // A character has at most four bytes, so what is cut here is not shown.
+    // A character has at most four bytes, so the bytes cut here would not be shown.
     let head = &bytes[..bytes.len().min(QUOTED_CHARS_MAX * 4)];
     let text = String::from_utf8_lossy(head);
-    let mut shown: String = text
+    let mut quoted: String = text
         .chars()
         .take(QUOTED_CHARS_MAX)
         .flat_map(char::escape_debug)
         .collect();
     if head.len() < bytes.len() || text.chars().count() > QUOTED_CHARS_MAX {
-        shown.push('…');
+        quoted.push('…');
     }
-    shown
+    quoted
 }
 
 /// Undoes the escapes of a path or a query; `None` if two hexadecimal digits do not
@@ -49,7 +49,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_given_is_shown_short_and_harmless() {
+    fn quoted_bytes_are_short_and_harmless() {
         assert_eq!(quoted(b"a\x1b[2J\n\xff"), "a\\u{1b}[2J\\n\u{fffd}");
         let long = "é".repeat(10_000);
         assert_eq!(quoted(long.as_bytes()).chars().count(), 81);

@@ -1,23 +1,22 @@
-//! `/v1/workers`: who said that it works, and until when that is believed.
+//! `/v1/workers`: which workers registered, and until when each is believed to be live.
 
-use axum::body::Body;
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::StatusCode;
 use engine::{MarkDead, RegisterWorker, WorkerFilter};
 use model::{WorkerRefusal, WorkerType};
 
 use crate::api::{
-    Beat, DeadWorker, MarkWorkerDead, ProblemBody, RegisterNativeWorker, RegisteredWorker, Worker,
-    WorkerPage,
+    Beat, DeadWorker, MarkWorkerDead, RegisterNativeWorker, RegisteredWorker, Worker, WorkerPage,
 };
+use crate::http::App;
 use crate::http::answer::Json;
-use crate::http::page::List;
+use crate::http::body::Body;
+use crate::http::page::{ListRequest, Paging};
 use crate::http::path::Path;
 use crate::http::problem::{Code, Problem};
-use crate::http::query::Query;
-use crate::http::{App, body};
+use crate::http::query::{FromQuery, Given, InNamespace, NoQuery};
 
-/// Registers a worker, or hears again from one that is registered.
+/// Registers a worker, or refreshes one that is registered.
 ///
 /// The kinds it names can be created from now on. A worker need not register to
 /// claim.
@@ -27,18 +26,13 @@ use crate::http::{App, body};
     responses(
         (status = 201, body = RegisteredWorker, description = "Registered"),
         (status = 200, body = RegisteredWorker, description = "Was live already"),
-        (status = "default", body = ProblemBody, content_type = "application/problem+json"),
     )
 )]
 pub async fn register(
     State(app): State<App>,
-    query: Query,
-    headers: HeaderMap,
-    body: Body,
+    _: NoQuery,
+    Body(request): Body<RegisterNativeWorker>,
 ) -> Result<(StatusCode, Json<RegisteredWorker>), Problem> {
-    query.end()?;
-    let bytes = app.small_body().read(&headers, body).await?;
-    let request: RegisterNativeWorker = body::json(&headers, &bytes)?;
     let worker_instance_id = request.worker_instance_id.clone();
     let worker = RegisterWorker {
         worker_instance_id: request.worker_instance_id,
@@ -66,36 +60,44 @@ pub async fn register(
     Ok((status, Json(shown)))
 }
 
+/// Which workers are listed: those for which every filter given holds.
+#[derive(Debug, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct Filters {
+    /// That serve this lane
+    lane: Option<String>,
+    /// That are live, or that are not
+    live: Option<bool>,
+}
+
+impl FromQuery for Filters {
+    fn take(given: &mut Given) -> Result<Self, Problem> {
+        Ok(Self {
+            lane: given.text("lane")?,
+            live: given.value("live")?,
+        })
+    }
+}
+
 /// Lists workers by the names of their instances.
 #[utoipa::path(
     get, path = "/v1/workers", tag = "workers",
-    params(
-        ("namespace" = Option<String>, Query, description = "That work for this namespace"),
-        ("lane" = Option<String>, Query, description = "That serve this lane"),
-        ("live" = Option<bool>, Query, description = "That are live, or that are not"),
-        ("after" = Option<String>, Query, description = "The `next_cursor` of the page before"),
-        ("limit" = Option<u32>, Query, description = "Most workers, 1 to 1000; 50 when absent"),
-    ),
-    responses(
-        (status = 200, body = WorkerPage),
-        (status = "default", body = ProblemBody, content_type = "application/problem+json"),
-    )
+    params(InNamespace, Filters, Paging),
+    responses((status = 200, body = WorkerPage))
 )]
 pub async fn list(
     State(app): State<App>,
-    list: List,
-    mut query: Query,
+    mut list: ListRequest<(InNamespace, Filters), String>,
 ) -> Result<Json<WorkerPage>, Problem> {
+    let (within, filters) = &mut list.filter;
     let filter = WorkerFilter {
         worker_instance_id: None,
-        namespace: query.namespace()?,
-        lane: query.text("lane")?,
-        live: query.value("live")?,
+        namespace: within.namespace.take(),
+        lane: filters.lane.take(),
+        live: filters.live,
     };
-    let after: Option<String> = list.after(&mut query)?;
-    let limit = query.limit()?;
-    query.end()?;
-    let workers = app.engine.workers(&filter, after.as_deref(), limit).await?;
+    let after = list.after.as_deref();
+    let workers = app.engine.workers(&filter, after, list.limit).await?;
     Ok(Json(WorkerPage::new(workers, |name| list.cursor(name))))
 }
 
@@ -103,17 +105,13 @@ pub async fn list(
 #[utoipa::path(
     get, path = "/v1/workers/{worker_instance_id}", tag = "workers",
     params(("worker_instance_id" = String, Path, description = "The process")),
-    responses(
-        (status = 200, body = Worker),
-        (status = "default", body = ProblemBody, content_type = "application/problem+json"),
-    )
+    responses((status = 200, body = Worker))
 )]
 pub async fn get(
     State(app): State<App>,
     Path(worker): Path<String>,
-    query: Query,
+    _: NoQuery,
 ) -> Result<Json<Worker>, Problem> {
-    query.end()?;
     model::worker_name("worker_instance_id", &worker)?;
     let filter = WorkerFilter {
         worker_instance_id: Some(worker),
@@ -129,67 +127,55 @@ pub async fn get(
     }
 }
 
-/// Hears from a worker. One whose time has passed registers again.
+/// Extends the time for which a worker is believed to be live. A worker that has expired
+/// registers again.
 #[utoipa::path(
     post, path = "/v1/workers/{worker_instance_id}/heartbeat", tag = "workers",
     params(("worker_instance_id" = String, Path, description = "The process")),
-    responses(
-        (status = 200, body = Beat),
-        (status = "default", body = ProblemBody, content_type = "application/problem+json"),
-    )
+    responses((status = 200, body = Beat))
 )]
 pub async fn heartbeat(
     State(app): State<App>,
     Path(worker): Path<String>,
-    query: Query,
+    _: NoQuery,
 ) -> Result<Json<Beat>, Problem> {
-    query.end()?;
     let next_expiry = app.engine.heartbeat_worker(&worker).await??;
     Ok(Json(Beat { next_expiry }))
 }
 
-/// Forgets a worker that ends well. Leases it still holds are not touched.
+/// Removes a worker that ends in good order. Leases it still holds are not touched.
 #[utoipa::path(
     delete, path = "/v1/workers/{worker_instance_id}", tag = "workers",
     params(("worker_instance_id" = String, Path, description = "The process")),
     responses(
-        (status = 204, description = "Forgotten"),
-        (status = "default", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 204, description = "Removed"),
     )
 )]
 pub async fn retire(
     State(app): State<App>,
     Path(worker): Path<String>,
-    query: Query,
+    _: NoQuery,
 ) -> Result<StatusCode, Problem> {
-    query.end()?;
     app.engine.retire_worker(&worker).await??;
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Marks a worker dead, on somebody's word.
+/// Marks a worker dead, because the caller knows that it is.
 ///
-/// Its leases are left to lapse, unless they shall be revoked. Marking it again
+/// Its leases are left to expire, unless the request revokes them. Marking it again
 /// changes nothing and succeeds.
 #[utoipa::path(
     post, path = "/v1/workers/{worker_instance_id}/dead", tag = "workers",
     params(("worker_instance_id" = String, Path, description = "The process")),
     request_body = MarkWorkerDead,
-    responses(
-        (status = 200, body = DeadWorker),
-        (status = "default", body = ProblemBody, content_type = "application/problem+json"),
-    )
+    responses((status = 200, body = DeadWorker))
 )]
 pub async fn dead(
     State(app): State<App>,
     Path(worker_instance_id): Path<String>,
-    query: Query,
-    headers: HeaderMap,
-    body: Body,
+    _: NoQuery,
+    Body(request): Body<MarkWorkerDead>,
 ) -> Result<Json<DeadWorker>, Problem> {
-    query.end()?;
-    let bytes = app.small_body().read(&headers, body).await?;
-    let request: MarkWorkerDead = body::json(&headers, &bytes)?;
     let marked = app.engine.mark_worker_dead(MarkDead {
         worker_instance_id: worker_instance_id.clone(),
         reason: request.reason,

@@ -1,0 +1,127 @@
+//! The first step of a claim in two steps: a scheduler outside reads what waits and
+//! grants it to a worker.
+
+use axum::extract::State;
+use engine::{GrantNext, IssueGrant};
+
+use crate::api::{ClaimForWorker, EligibleExecutions, GrantFor, GrantedClaim, IssuedGrant};
+use crate::http::App;
+use crate::http::answer::Json;
+use crate::http::body::Body;
+use crate::http::path::{Id, OfExecution, Path};
+use crate::http::problem::Problem;
+use crate::http::query::{FromQuery, Given, NoQuery, Query};
+
+/// How many executions are listed.
+#[derive(Debug, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct Most {
+    /// Most executions, 1 to 1000; 50 when absent
+    #[param(value_type = Option<u32>)]
+    limit: u32,
+}
+
+impl FromQuery for Most {
+    fn take(given: &mut Given) -> Result<Self, Problem> {
+        let limit = given.limit()?;
+        Ok(Self { limit })
+    }
+}
+
+/// Lists executions that wait in a lane and are not granted, in the order of service.
+///
+/// The list of a lane that does not serve is empty.
+#[utoipa::path(
+    get, path = "/v1/lanes/{lane}/eligible", tag = "grants",
+    params(
+        ("lane" = String, Path, description = "The lane"),
+        Most,
+    ),
+    responses((status = 200, body = EligibleExecutions))
+)]
+pub async fn eligible(
+    State(app): State<App>,
+    Path(lane): Path<String>,
+    Query(Most { limit }): Query<Most>,
+) -> Result<Json<EligibleExecutions>, Problem> {
+    Ok(Json(app.engine.scan_eligible(&lane, limit).await??.into()))
+}
+
+/// Grants a waiting execution to a worker.
+///
+/// It still waits for everyone who reads it, but no claim takes it before the grant
+/// is used or expires.
+#[utoipa::path(
+    post, path = "/v1/executions/{id}/claim-grant", tag = "grants",
+    params(OfExecution),
+    request_body = GrantFor,
+    responses((status = 200, body = IssuedGrant))
+)]
+pub async fn issue_claim(
+    State(app): State<App>,
+    Id(id): Id,
+    _: NoQuery,
+    Body(request): Body<GrantFor>,
+) -> Result<Json<IssuedGrant>, Problem> {
+    let grant = app
+        .engine
+        .issue_claim_grant(id, of_request(request))
+        .await??;
+    Ok(Json(grant.into()))
+}
+
+/// Grants an execution, whose holder was lost, to another worker.
+#[utoipa::path(
+    post, path = "/v1/executions/{id}/reclaim-grant", tag = "grants",
+    params(OfExecution),
+    request_body = GrantFor,
+    responses((status = 200, body = IssuedGrant))
+)]
+pub async fn issue_reclaim(
+    State(app): State<App>,
+    Id(id): Id,
+    _: NoQuery,
+    Body(request): Body<GrantFor>,
+) -> Result<Json<IssuedGrant>, Problem> {
+    let grant = app
+        .engine
+        .issue_reclaim_grant(id, of_request(request))
+        .await??;
+    Ok(Json(grant.into()))
+}
+
+/// Finds the first execution of a lane that fits a worker, and grants it.
+#[utoipa::path(
+    post, path = "/v1/workers/{worker_instance_id}/claim-grant", tag = "grants",
+    params(("worker_instance_id" = String, Path, description = "The process that will hold the lease")),
+    request_body = ClaimForWorker,
+    responses((status = 200, body = GrantedClaim))
+)]
+pub async fn claim_for_worker(
+    State(app): State<App>,
+    Path(worker_instance_id): Path<String>,
+    _: NoQuery,
+    Body(request): Body<ClaimForWorker>,
+) -> Result<Json<GrantedClaim>, Problem> {
+    let wanted = GrantNext {
+        lane: request.lane,
+        kinds: request.kinds.map(|kinds| kinds.into_iter().collect()),
+        grant: IssueGrant {
+            worker_id: request.worker_id,
+            worker_instance_id,
+            capabilities: request.capabilities,
+            grant_ttl_ms: request.grant_ttl_ms,
+        },
+    };
+    let granted = app.engine.claim_for_worker(wanted).await??.map(Into::into);
+    Ok(Json(GrantedClaim { granted }))
+}
+
+fn of_request(request: GrantFor) -> IssueGrant {
+    IssueGrant {
+        worker_id: request.worker_id,
+        worker_instance_id: request.worker_instance_id,
+        capabilities: request.capabilities,
+        grant_ttl_ms: request.grant_ttl_ms,
+    }
+}
