@@ -116,7 +116,7 @@ codes! {
         NotOffered => UNPROCESSABLE_ENTITY, "That is not offered by this version";
         UnknownKind => UNPROCESSABLE_ENTITY, "Nothing handles that kind";
         UnknownComponent => UNPROCESSABLE_ENTITY, "That component was not published";
-        MixedWorlds => UNPROCESSABLE_ENTITY, "A worker component shares a kind with nothing";
+        MixedWorlds => UNPROCESSABLE_ENTITY, "A service shares a kind with nothing";
         ComponentTooLarge => PAYLOAD_TOO_LARGE, "The component is too large";
         NotAComponent => UNPROCESSABLE_ENTITY, "That is not a component";
         ComponentMalformed => UNPROCESSABLE_ENTITY, "The component is broken";
