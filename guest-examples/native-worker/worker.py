@@ -56,7 +56,7 @@ class Failed(Exception):
 
 class Wait(Exception):
     """The execution waits. The handler is called again, with `task.resumption`,
-    when signals satisfied the condition, or when it goes on without them. `more`
+    when signals satisfied the condition, or when it resumes without them. `more`
     are further members of `POST /v1/leases/suspend`, such as `state`."""
 
     def __init__(self, condition, **more):
