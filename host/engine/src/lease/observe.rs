@@ -150,7 +150,7 @@ impl ObservedRow {
         ExecutionId::from_uuid(self.execution_id)
     }
 
-    /// Returns what can be told of any row.
+    /// Returns what every row says, also one of which some column cannot be read.
     fn outline(&self) -> Observed {
         match self.held() {
             _ if !self.exists => Observed::Missing,

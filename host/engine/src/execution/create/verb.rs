@@ -11,7 +11,7 @@ use super::check::{check, request_digest};
 use super::existing::{self, Existing};
 use super::statement::CreateCall;
 use crate::checks::Payload;
-use crate::{Declined, Engine, Error, mint};
+use crate::{Declined, Engine, mint};
 
 /// A request for one execution.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -106,7 +106,7 @@ impl Engine {
     /// id of the caller's, and the same request is [`Created::Duplicate`].
     ///
     /// # Errors
-    /// [`Error::Unavailable`]: unknown whether it was created; ask again with
+    /// [`crate::Error::Unavailable`]: unknown whether it was created; ask again with
     /// the same key or id.
     pub async fn create(&self, create: Create) -> Result<Created, Declined<CreateRefusal>> {
         match self.prepare(create).await? {

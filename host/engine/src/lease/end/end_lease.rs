@@ -220,7 +220,7 @@ impl EndLease {
         )
     }
 
-    /// Whether the holder did not ask for the end: the epoch grows, and it is told.
+    /// Whether the holder did not ask for the end: the epoch grows, and it is notified.
     pub(super) fn is_involuntary(&self) -> bool {
         self.guard != LeaseGuard::Held
     }
