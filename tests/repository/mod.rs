@@ -1,5 +1,6 @@
 //! What the repository promises of itself.
 
+mod closed_sets;
 mod golden;
 mod guide;
 mod plans;

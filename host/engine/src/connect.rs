@@ -16,8 +16,8 @@ use crate::session::{self, Session};
 use crate::statements::Statements;
 use crate::tasks::Tasks;
 use crate::{
-    Engine, Error, Inner, SecretsKeys, component, lane, metrics, reconcile, standby, suspension,
-    tls, waitpoint_key, wake,
+    Engine, Error, Inner, SecretsKeys, component, lane, metrics, reconcile, signal, standby, tls,
+    waitpoint, wake,
 };
 
 /// The migrations of this version.
@@ -140,9 +140,9 @@ impl Engine {
                 finish: Coalescer::start("finish", 1, true, statements(), &overseers),
                 known: component::Known::default(),
                 lanes: lane::Lanes::default(),
-                signals: suspension::Tally::default(),
+                signals: signal::SignalCounters::default(),
                 seals: tokio::sync::OnceCell::new(),
-                waitpoint_keys: waitpoint_key::Ring::new(settings.secrets, instance),
+                waitpoint_keys: waitpoint::Ring::new(settings.secrets, instance),
                 limits: settings.limits,
                 retention: settings.retention,
                 walks: reconcile::Walks::default(),

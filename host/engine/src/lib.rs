@@ -19,13 +19,12 @@ mod coalesce;
 mod columns;
 mod component;
 mod connect;
+mod crypto;
 mod declined;
-mod encryption;
 mod error;
 mod event;
 mod execution;
 mod grant;
-mod handle;
 mod health;
 mod lane;
 mod lease;
@@ -38,14 +37,14 @@ mod pool;
 mod reconcile;
 mod row;
 mod session;
-mod shared_key;
+mod signal;
 mod sqlstate;
 mod standby;
 mod statements;
 mod suspension;
 mod tasks;
 mod tls;
-mod waitpoint_key;
+mod waitpoint;
 mod wake;
 mod worker;
 
@@ -54,36 +53,35 @@ pub use component::{
     ComponentRow, Kind, NewComponent, Route, RouteRefusal, WORLD_HANDLER, WORLD_SERVICE,
 };
 pub use connect::{Instance, MIGRATOR, Settings};
+pub use crypto::{HeldLease, Seals, SecretsFault, SecretsKeyError, SecretsKeys};
 pub use declined::Declined;
-pub use encryption::{SecretsFault, SecretsKeyError, SecretsKeys};
 pub use error::Error;
 pub use execution::{
     Attempt, AttemptLease, Cancel, Cancelled, Counts, Create, Created, ExecutionContext,
     ExecutionInfo, HistoryEntry, ListFilter, ListPage, Progress,
 };
 pub use grant::{Eligible, Grant, GrantNext, IssueGrant, capability_hash};
-pub use handle::{HeldLease, Seals};
 pub use health::Trouble;
 pub use lane::{Lane, Namespace};
 pub use lease::{
     CancelHeld, Claim, Claimed, Complete, Delay, ExpiredLease, Fail, Failed, LeaseSummary, Report,
 };
 pub use listed::{Listed, Unreadable};
-pub use model::LaneState;
+pub use model::{LaneState, WaitpointRef};
 pub use operate::{Operate, Operator};
 pub use operator::{Block, OperationEntry, Replayed, Revoke, Revoked};
 pub use reconcile::{Reconcilers, SweepFigures, Sweeps};
 pub use session::PLANNER;
+pub use signal::{Addressee, Deliver, Delivered, SignalInfo};
 pub use standby::{Begin, Standby};
 pub use suspension::{
-    Addressee, Binding, CreateWaitpoint, Deliver, Delivered, OpenWaitpoint, ReceivedSignal,
-    Resumption, SignalInfo, Suspend, Suspended, SuspendedExecution, Suspension, SuspensionInfo,
-    SuspensionTimeout, WaitpointInfo, WaitpointRef,
+    Binding, ReceivedSignal, Resumption, Suspend, Suspended, SuspendedExecution, Suspension,
+    SuspensionInfo, SuspensionTimeout,
 };
 pub use tasks::Tasks;
-pub use waitpoint_key::{
-    MintToken, MintedToken, OpenedToken, RotateKey, RotatedKey, SeededKey, TokenExpiry, TokenKey,
-    WaitpointKey, WaitpointToken,
+pub use waitpoint::{
+    CreateWaitpoint, MintToken, MintedToken, OpenWaitpoint, OpenedToken, RotateKey, RotatedKey,
+    SeededKey, TokenExpiry, TokenKey, WaitpointInfo, WaitpointKey, WaitpointToken,
 };
 pub use wake::WakeUps;
 pub use worker::{MarkDead, MarkedDead, RegisterWorker, Registered, WorkerFilter, WorkerInfo};
@@ -120,13 +118,13 @@ struct Inner {
     standbys: standby::Standbys,
     known: component::Known,
     lanes: lane::Lanes,
-    signals: suspension::Tally,
+    signals: signal::SignalCounters,
     seals: tokio::sync::OnceCell<Seals>,
-    waitpoint_keys: waitpoint_key::Ring,
+    waitpoint_keys: waitpoint::Ring,
     create: coalesce::Coalescer<execution::CreateCall, execution::CreateVerdict>,
     end_lease: coalesce::Coalescer<lease::EndLease, lease::EndLeaseVerdict>,
     suspend: coalesce::Coalescer<suspension::SuspendCall, suspension::SuspendVerdict>,
-    deliver: coalesce::Coalescer<suspension::DeliverCall, suspension::DeliverVerdict>,
+    deliver: coalesce::Coalescer<signal::DeliverCall, signal::DeliverVerdict>,
     outcome: coalesce::Coalescer<execution::OutcomeCall, Option<model::Outcome>>,
     progress: coalesce::Coalescer<lease::ProgressCall, lease::ProgressVerdict>,
     finish: coalesce::Coalescer<execution::FinishCall, execution::FinishVerdict>,

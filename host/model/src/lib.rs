@@ -72,12 +72,13 @@ pub use refusal::{
 pub use refusal_code::RefusalCode;
 pub use signal::{InvalidToken, KnownSource, SignalEffect, SignalId, SignalRefusal};
 pub use suspension::{
-    Closing, Heard, Inbox, InboxWaitpoint, ResumePolicy, ResumeTarget, SuspendRefusal,
-    SuspensionCloseReason, SuspensionId, SuspensionReason, SuspensionRequester, Waiting,
+    DeliveryTarget, OpenSuspension, ResumePolicy, ResumeTarget, SignalHeader, SuspendRefusal,
+    SuspensionCloseReason, SuspensionEnd, SuspensionId, SuspensionReason, SuspensionRequester,
+    TargetWaitpoint,
 };
 pub use waitpoint::{
     KeyRetireRefusal, KeyRotateRefusal, WaitpointClaims, WaitpointCloseReason, WaitpointId,
-    WaitpointKeyState, WaitpointRefusal, WaitpointState, waitpoint_kid,
+    WaitpointKeyState, WaitpointRef, WaitpointRefusal, WaitpointState, waitpoint_kid,
 };
 pub use wire::UnknownName;
 pub use worker::{RegisterRefusal, WorkerRefusal, WorkerType};

@@ -69,6 +69,9 @@ async fn an_unreadable_resumption_holds_up_no_claim() {
         run(&database, aside).await;
     }
     run(&database, "UPDATE ready SET lane = 'default'".into()).await;
+    // A later version allows more words than this one knows.
+    let more = "ALTER TABLE suspension DROP CONSTRAINT suspension_close_reason_is_known";
+    run(&database, more.to_owned()).await;
     let broken = format!(
         "UPDATE suspension SET close_reason = 'of_a_later_version' WHERE execution_id = '{}'",
         ids[0]

@@ -116,6 +116,10 @@ async fn readable_waits_are_listed_beside_unreadable_ones() {
     .await;
     assert_eq!((signals.len(), waitpoints.len()), (2, 3));
     for broken in [
+        // A later version allows more words than this one knows.
+        "ALTER TABLE suspension DROP CONSTRAINT suspension_reason_is_known".to_owned(),
+        "ALTER TABLE waitpoint DROP CONSTRAINT waitpoint_close_reason_is_known".to_owned(),
+        "ALTER TABLE signal DROP CONSTRAINT signal_effect_is_known".to_owned(),
         format!(
             "UPDATE suspension SET condition = '{{\"Later\": 1}}' WHERE id = '{}'",
             suspensions[0]

@@ -8,7 +8,7 @@ use model::{ExecutionId, GrantKind, GrantRefusal, Invalid, Limits};
 use sha2::{Digest as _, Sha256};
 use time::OffsetDateTime;
 
-use crate::handle::HeldGrant;
+use crate::crypto::HeldGrant;
 use crate::lease::EndLease;
 use crate::{Answer, Engine, Error, mint};
 

@@ -6,7 +6,7 @@
 
 use model::{GrantKind, RedeemRefusal};
 
-use crate::handle::HeldGrant;
+use crate::crypto::HeldGrant;
 use crate::lease::Claimed;
 use crate::{Answer, Engine, HeldLease};
 

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::SWEEP_MAX;
 use crate::execution::{FinishCall, FinishGuard, FinishVerdict};
 use crate::row::{label, readable};
-use crate::suspension::{DeliverCall, DeliverVerdict, Resume};
+use crate::signal::{DeliverCall, DeliverVerdict, Resume};
 use crate::{Engine, Error};
 
 /// A suspension whose time has passed.

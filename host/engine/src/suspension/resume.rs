@@ -1,21 +1,21 @@
-//! resume: suspended → waiting or delayed, without its condition.
+//! resume: suspended → waiting or delayed, although the condition is not satisfied.
 //!
-//! Goes the way signals go, see `deliver.rs`, so that a signal, a time limit and an
-//! operator who meet end a suspension once. Event: `resumed`.
+//! Written by [`crate::signal`], where a signal, a time limit and an operator that meet end
+//! a suspension once. Event: `resumed`.
 
 use model::{Invalid, Limits, OperateRefusal, SuspensionCloseReason};
 
-use super::deliver::{DeliverCall, DeliverVerdict, Resume};
 use crate::operate::{Operate, Operation};
 use crate::operator::CurrentState;
 use crate::row::count;
+use crate::signal::{DeliverCall, DeliverVerdict, Resume};
 use crate::statements::{TRIES, conflict};
 use crate::{Answer, Engine, Error};
 
 impl Engine {
-    /// Has a suspended execution go on although its condition is not satisfied,
-    /// after a delay if one is given, or else after that of its resume policy. A repeat by
-    /// the same operator succeeds again until the execution is suspended again.
+    /// Resumes a suspended execution although its condition is not satisfied, after this
+    /// delay in milliseconds, or else after that of its resume policy. A repeat by the same
+    /// operator succeeds again until the execution is suspended again.
     ///
     /// # Refusals
     /// `execution_not_suspended` unless it is suspended.
@@ -63,16 +63,16 @@ impl Engine {
             let call = DeliverCall::resume(operate.id, resume);
             match self.inner.deliver.call(call).await? {
                 DeliverVerdict::Resume(true) => return Ok(Ok(())),
-                // It went on before, by somebody else.
+                // A signal, a time limit or another operator resumed it first.
                 DeliverVerdict::Resume(false) => {}
                 DeliverVerdict::Unreadable(error) => return Err(error),
-                DeliverVerdict::Signal(_) | DeliverVerdict::Moving => break,
+                DeliverVerdict::Signal(_) | DeliverVerdict::Conflict => break,
             }
         }
         Err(conflict(operate.id))
     }
 
-    /// Whether the same request ended the last suspension of this life.
+    /// Whether the same request ended the last suspension since the last replay.
     async fn resumed_before(
         &self,
         operate: &Operate,
@@ -80,7 +80,9 @@ impl Engine {
         place: &CurrentState,
     ) -> Result<bool, Error> {
         let last = self.last_operation(operate.id, &["resume"]).await?;
-        if !last.is_some_and(|last| last.by == operate.by && last.detail == detail(delay_ms)) {
+        if !last.is_some_and(|last| {
+            last.by == operate.by && last.detail == Resume::operation_detail(delay_ms)
+        }) {
             return Ok(false);
         }
         let id = operate.id;
@@ -97,9 +99,4 @@ impl Engine {
             it.close_reason.as_deref() == Some(reason) && count(it.replays) == place.replays
         }))
     }
-}
-
-/// Says what an operator asked for besides.
-pub(super) fn detail(delay_ms: Option<u64>) -> Option<String> {
-    delay_ms.map(|ms| format!("after {ms} ms"))
 }

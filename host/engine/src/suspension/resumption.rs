@@ -1,23 +1,68 @@
-//! What a handler goes on with: the state it saved, and the signals that
-//! satisfied its last suspension.
+//! What a handler resumes with: the state it saved, and the signals that satisfied its
+//! last suspension.
 //!
-//! A suspension is a checkpoint: each later lease of the same life gets the same,
-//! also one that follows on a crash, until the next suspension replaces it.
+//! A suspension is a checkpoint: each later lease until the next replay gets the same, also
+//! one that follows a crash, until the next suspension replaces it.
 
 use std::collections::HashMap;
 
-use crate::pool::Pool;
 use model::{
-    ExecutionId, Fence, LeaseRefusal, Limits, Partition, SignalId, SuspensionId, WaitpointId,
+    ExecutionId, Fence, LeaseRefusal, Limits, Partition, SignalId, SuspensionCloseReason,
+    SuspensionId, WaitpointId,
 };
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::{ReceivedSignal, Resumption};
 use crate::checks::Payload;
 use crate::lease::Claimed;
+use crate::pool::Pool;
 use crate::row::{count, label, readable};
 use crate::{Answer, Engine, Error};
+
+/// What a handler resumes with: the state it saved, and the signals that satisfied its
+/// last suspension.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Resumption {
+    /// The suspension that is over.
+    pub suspension_id: SuspensionId,
+    /// Why it ended.
+    pub reason: SuspensionCloseReason,
+    /// When it ended, by the database's clock.
+    pub closed_at: OffsetDateTime,
+    /// What the handler saved when it suspended; absent if nothing.
+    pub state: Option<Payload>,
+    /// The signals that satisfied it, in the order they were accepted: the first ones, as
+    /// many as [`Limits::SIGNALS_MAX`] and [`Limits::SIGNALS_BYTES_MAX`] allow. Empty if
+    /// it ended for another reason.
+    pub signals: Vec<ReceivedSignal>,
+    /// How many signals satisfied it.
+    pub signal_count: u32,
+}
+
+/// A signal as its receiver sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReceivedSignal {
+    /// Id of the signal.
+    pub id: SignalId,
+    /// The waitpoint it was delivered to.
+    pub waitpoint_id: WaitpointId,
+    /// Key of that waitpoint within the execution.
+    pub waitpoint_key: String,
+    /// Its name, which a condition may ask for.
+    pub name: String,
+    /// What it is about, for people; absent if its sender did not say.
+    pub category: Option<String>,
+    /// Type of its sender, such as `webhook`.
+    pub source_type: String,
+    /// Identity of its sender within that type.
+    pub source_identity: String,
+    /// What its sender links it to; absent if to nothing.
+    pub correlation_id: Option<String>,
+    /// Bytes for the handler; absent if it came without.
+    pub payload: Option<Payload>,
+    /// When it was accepted, by the database's clock.
+    pub accepted_at: OffsetDateTime,
+}
 
 impl Engine {
     /// Reads the signals that satisfied the last suspension of an execution, from
@@ -44,7 +89,7 @@ impl Engine {
         Ok(Ok(resumption.map(|it| it.signals).unwrap_or_default()))
     }
 
-    /// Reads what a suspension that is over left behind.
+    /// Reads what a handler resumes with after this suspension, if it is over.
     pub(super) async fn resumption_of(
         &self,
         id: ExecutionId,
@@ -56,20 +101,20 @@ impl Engine {
     }
 }
 
-/// A life that goes on, or one suspension of it.
+/// An execution, and which of its suspensions; absent: the last since its last replay.
 type Wanted = (ExecutionId, Option<SuspensionId>);
 
-/// What each goes on with, or why that cannot be read.
+/// What each handler resumes with, or why that cannot be read.
 type Resumptions = HashMap<ExecutionId, Result<Resumption, Error>>;
 
-/// Fills in what claimed executions go on with. One of which that cannot be read is
-/// taken out, and its lease left to lapse.
+/// Fills in what the handlers of claimed executions resume with. One of which that cannot
+/// be read is taken out, and its lease is left to expire.
 pub(crate) async fn attach(
     pool: &Pool,
     partition: Partition,
     claimed: &mut Vec<Claimed>,
 ) -> Result<(), Error> {
-    // A first lease has nothing to go on with.
+    // A first lease has nothing to resume with.
     let wanted: Vec<Wanted> = claimed
         .iter()
         .filter(|claimed| claimed.resumes || claimed.fence.attempt > 0)
@@ -90,7 +135,7 @@ pub(crate) async fn attach(
     Ok(())
 }
 
-/// Reads what handlers go on with.
+/// Reads what handlers resume with.
 async fn read(pool: &Pool, partition: Partition, wanted: &[Wanted]) -> Result<Resumptions, Error> {
     read_from(pool, partition, wanted, 0).await
 }
@@ -132,29 +177,29 @@ async fn read_from(
 }
 
 /// Builds a payload, if there is one.
-pub(super) fn payload(data: Option<Vec<u8>>, content_type: Option<String>) -> Option<Payload> {
+pub(crate) fn payload(data: Option<Vec<u8>>, content_type: Option<String>) -> Option<Payload> {
     let (data, content_type) = data.zip(content_type)?;
     Some(Payload::new(content_type, data))
 }
 
-/// Signals as a statement answers them: a column for each of their parts.
+/// Signals as a statement answers them: an array for each of their columns.
 #[derive(Debug, Default)]
-pub(super) struct Received {
-    pub(super) ids: Vec<Uuid>,
-    pub(super) waitpoint_ids: Vec<Uuid>,
-    pub(super) waitpoint_keys: Vec<String>,
-    pub(super) names: Vec<String>,
-    pub(super) categories: Vec<Option<String>>,
-    pub(super) source_types: Vec<String>,
-    pub(super) source_identities: Vec<String>,
-    pub(super) correlation_ids: Vec<Option<String>>,
-    pub(super) payloads: Vec<Option<Vec<u8>>>,
-    pub(super) payload_types: Vec<Option<String>>,
-    pub(super) accepted: Vec<OffsetDateTime>,
+pub(crate) struct Received {
+    pub(crate) ids: Vec<Uuid>,
+    pub(crate) waitpoint_ids: Vec<Uuid>,
+    pub(crate) waitpoint_keys: Vec<String>,
+    pub(crate) names: Vec<String>,
+    pub(crate) categories: Vec<Option<String>>,
+    pub(crate) source_types: Vec<String>,
+    pub(crate) source_identities: Vec<String>,
+    pub(crate) correlation_ids: Vec<Option<String>>,
+    pub(crate) payloads: Vec<Option<Vec<u8>>>,
+    pub(crate) payload_types: Vec<Option<String>>,
+    pub(crate) accepted: Vec<OffsetDateTime>,
 }
 
 impl Received {
-    pub(super) fn collect(self) -> Vec<ReceivedSignal> {
+    pub(crate) fn collect(self) -> Vec<ReceivedSignal> {
         let mut waitpoints = self.waitpoint_ids.into_iter();
         let mut keys = self.waitpoint_keys.into_iter();
         let mut names = self.names.into_iter();
@@ -186,7 +231,7 @@ impl Received {
 /// Takes the signals out of a row that has their columns.
 macro_rules! received {
     ($row:ident) => {
-        $crate::suspension::resumption::Received {
+        $crate::suspension::Received {
             ids: $row.signal_ids.unwrap_or_default(),
             waitpoint_ids: $row.waitpoint_ids.unwrap_or_default(),
             waitpoint_keys: $row.waitpoint_keys.unwrap_or_default(),
@@ -201,4 +246,4 @@ macro_rules! received {
         }
     };
 }
-pub(super) use received;
+pub(crate) use received;

@@ -1,11 +1,12 @@
--- Reads what handlers of one partition go on with: the state that was saved, and the
+-- Reads what handlers of one partition resume with: the state that was saved, and the
 -- signals that satisfied the suspension, in the order they were accepted.
 --
--- $1 partition, $2 execution ids, $3 suspension ids, absent for the last one of the
--- life that goes on; $4 how many signals of each are left out (the state comes with
--- the first only), $5 how many are read at most, $6 most bytes that those of one
--- suspension bring together; the first of them is always there. A suspension that is
--- still open is left out. Locks nothing.
+-- $1 partition; then arrays, one element per execution: $2 execution ids, $3 suspension
+-- ids, absent for the last one since the last replay; then of each: $4 how many signals
+-- are left out (the state comes with the first only), $5 most signals, $6 most bytes of
+-- them together, though the first signal always comes. A suspension that is still open is
+-- left out.
+-- Locks: none.
 SELECT w.execution_id AS "execution_id!", s.id AS "id!", s.closed_at AS "closed_at!",
        s.close_reason AS "close_reason!",
        CASE WHEN $4::integer = 0 THEN s.state END AS state, s.state_type,

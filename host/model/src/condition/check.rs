@@ -1,5 +1,5 @@
-//! What a condition must satisfy before it is stored: that it makes sense on its own,
-//! and together with the waitpoints bound for it.
+//! Checks a condition before it is stored: that it makes sense on its own, and together
+//! with the waitpoints bound for it.
 //!
 //! The first fault found is reported.
 
@@ -23,8 +23,8 @@ impl ResumeCondition {
     /// Checks a condition together with the keys of the waitpoints bound for it,
     /// the primary one first, and whether the suspension has a time limit.
     ///
-    /// One waitpoint may be bound without being looked at, so that an
-    /// `OperatorOnly` suspension has one to be shown by; of several each must be.
+    /// A single waitpoint may be bound without being named by the condition, so that an
+    /// `OperatorOnly` suspension is listed with one; of several, each must be named.
     ///
     /// # Errors
     /// The first fault, by name.
@@ -54,8 +54,8 @@ impl ResumeCondition {
 
     fn check_bound<K: AsRef<str>>(&self, bound: &[K]) -> Result<(), ConditionError> {
         let keys: HashSet<&str> = bound.iter().map(AsRef::as_ref).collect();
-        let looked_at = self.waitpoint_keys();
-        if let Some(missing) = looked_at.iter().find(|key| !keys.contains(*key)) {
+        let named = self.waitpoint_keys();
+        if let Some(missing) = named.iter().find(|key| !keys.contains(*key)) {
             let (fault, detail) = match self {
                 Self::Single { .. } if keys.len() == 1 => (
                     ConditionFault::WaitpointKeyMismatch,
@@ -66,21 +66,16 @@ impl ResumeCondition {
                     "is the key of no waitpoint bound",
                 ),
             };
-            let detail = format!("{} {detail}", shown(missing));
+            let detail = format!("{} {detail}", quoted(missing));
             return Err(ConditionError::new(fault, ROOT, detail));
         }
-        let looked_at: HashSet<&str> = looked_at.into_iter().collect();
-        let extra = bound
-            .iter()
-            .position(|key| !looked_at.contains(key.as_ref()));
+        let named: HashSet<&str> = named.into_iter().collect();
+        let extra = bound.iter().position(|key| !named.contains(key.as_ref()));
         match extra {
             Some(at) if bound.len() > 1 => Err(ConditionError::new(
                 ConditionFault::ExtraBindingNotReferencedByCondition,
                 format!("waitpoints[{at}]"),
-                format!(
-                    "the condition does not look at {}",
-                    shown(bound[at].as_ref())
-                ),
+                format!("the condition does not name {}", quoted(bound[at].as_ref())),
             )),
             _ => Ok(()),
         }
@@ -116,14 +111,14 @@ fn check_bindings<K: AsRef<str>>(bound: &[K]) -> Result<(), ConditionError> {
             return Err(ConditionError::new(
                 ConditionFault::WaitpointKeyRepeated,
                 path,
-                format!("another waitpoint is bound as {}", shown(key)),
+                format!("another waitpoint is bound as {}", quoted(key)),
             ));
         }
     }
     Ok(())
 }
 
-fn shown(key: &str) -> String {
+fn quoted(key: &str) -> String {
     format!("`{}`", key.escape_debug())
 }
 

@@ -1,11 +1,11 @@
-//! What a signal that was accepted did, by the words clients know.
+//! The effect of an accepted signal.
 
-use super::evaluate::Token;
+use super::evaluate::CountedBy;
 use super::{CompositeBody, ResumeCondition, SignalFact, evaluate};
 use crate::SignalEffect;
 
-/// Says what the last of these signals, in the order they were accepted, did for
-/// a suspension that waits with this condition. No signals did nothing.
+/// Returns the effect of the last of these signals, in the order they were accepted, on a
+/// suspension with this condition; of no signals, [`SignalEffect::NoOp`].
 pub fn effect(condition: &ResumeCondition, signals: &[SignalFact<'_>]) -> SignalEffect {
     let Some((new, before)) = signals.split_last() else {
         return SignalEffect::NoOp;
@@ -20,30 +20,30 @@ pub fn effect(condition: &ResumeCondition, signals: &[SignalFact<'_>]) -> Signal
     if !evaluate(condition, before).is_satisfied() && evaluate(condition, signals).is_satisfied() {
         return SignalEffect::ResumeConditionSatisfied;
     }
-    let (mut counted, mut helped) = (false, false);
+    let (mut matched, mut progressed) = (false, false);
     condition.visit(&mut |node| {
         if node.counts(new) {
-            counted = true;
-            helped |= adds(node, before, new);
+            matched = true;
+            progressed |= advances(node, before, new);
         }
     });
-    match (counted, helped) {
+    match (matched, progressed) {
         (false, _) => SignalEffect::SignalIgnoredMatcherFailed,
         (true, true) => SignalEffect::AppendedToWaitpoint,
         (true, false) => SignalEffect::AppendedToWaitpointDuplicate,
     }
 }
 
-/// Whether a signal that a leaf counts brings it further.
-fn adds(leaf: &ResumeCondition, before: &[SignalFact<'_>], new: &SignalFact<'_>) -> bool {
+/// Whether a signal that a leaf counts brings the leaf nearer to being satisfied.
+fn advances(leaf: &ResumeCondition, before: &[SignalFact<'_>], new: &SignalFact<'_>) -> bool {
     if evaluate(leaf, before).is_satisfied() {
         return false;
     }
     let mut counted = before.iter().filter(|signal| leaf.counts(signal));
     match leaf {
         ResumeCondition::Composite(CompositeBody::Count { count_kind, .. }) => {
-            let token = Token::of(*count_kind, new);
-            !counted.any(|signal| Token::of(*count_kind, signal) == token)
+            let by = CountedBy::of(*count_kind, new);
+            !counted.any(|signal| CountedBy::of(*count_kind, signal) == by)
         }
         _ => counted.next().is_none(),
     }
@@ -56,7 +56,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_effect_has_its_occasion() {
+    fn every_effect_is_reachable() {
         let condition = ResumeCondition::Composite(CompositeBody::AllOf {
             members: vec![
                 ResumeCondition::Single {

@@ -9,25 +9,25 @@ use std::collections::HashSet;
 use super::{CompositeBody, CountKind, ResumeCondition};
 use crate::SignalId;
 
-/// What a condition looks at in a signal.
+/// What a condition sees of a signal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SignalFact<'a> {
-    /// Key of the waitpoint it came to.
+    /// Key of the waitpoint it was sent to.
     pub waitpoint_key: &'a str,
-    /// The signal.
+    /// Id of the signal.
     pub signal_id: SignalId,
-    /// Its name.
+    /// Its name, which a matcher may ask for.
     pub name: &'a str,
-    /// What sort of thing sent it, such as `webhook`.
+    /// Type of its sender, such as `webhook`.
     pub source_type: &'a str,
-    /// Which one of that sort.
+    /// Identity of its sender within that type.
     pub source_identity: &'a str,
 }
 
-/// What signals come to.
+/// Whether signals satisfy a condition.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Evaluation {
-    /// Not enough yet.
+    /// They do not satisfy it yet.
     Waiting,
     /// The condition is satisfied.
     Satisfied {
@@ -50,8 +50,8 @@ impl Evaluation {
 /// Decides whether signals, in the order they were accepted, satisfy a
 /// condition.
 ///
-/// Looks at each signal once per node at most. Signals of waitpoints the
-/// condition does not look at may be left out.
+/// Visits each signal at most once for each node. Signals of waitpoints that the condition
+/// does not name may be left out.
 pub fn evaluate(condition: &ResumeCondition, signals: &[SignalFact<'_>]) -> Evaluation {
     let mut places = Vec::new();
     if !gather(condition, signals, &mut places) {
@@ -70,7 +70,7 @@ pub fn evaluate(condition: &ResumeCondition, signals: &[SignalFact<'_>]) -> Eval
 /// there are any.
 fn gather(node: &ResumeCondition, signals: &[SignalFact<'_>], places: &mut Vec<usize>) -> bool {
     match node {
-        // Not by any signal: these are no names a signal could bear.
+        // No signal satisfies these, whatever its name.
         ResumeCondition::OperatorOnly | ResumeCondition::TimeoutOnly => false,
         ResumeCondition::Single { .. } => {
             let first = signals.iter().position(|signal| node.counts(signal));
@@ -87,7 +87,7 @@ fn gather(node: &ResumeCondition, signals: &[SignalFact<'_>], places: &mut Vec<u
                 if seen.len() == wanted {
                     break;
                 }
-                if node.counts(signal) && seen.insert(Token::of(*count_kind, signal)) {
+                if node.counts(signal) && seen.insert(CountedBy::of(*count_kind, signal)) {
                     places.push(at);
                 }
             }
@@ -97,7 +97,7 @@ fn gather(node: &ResumeCondition, signals: &[SignalFact<'_>], places: &mut Vec<u
 }
 
 impl ResumeCondition {
-    /// Whether this node itself, not what it is made of, counts a signal.
+    /// Whether this node itself, rather than one of its members, counts a signal.
     pub(super) fn counts(&self, signal: &SignalFact<'_>) -> bool {
         match self {
             Self::Single {
@@ -121,16 +121,16 @@ impl ResumeCondition {
     }
 }
 
-/// What makes a signal count once more. Never joined to one text: a source
-/// `a:b` of `c` is not the source `a` of `b:c`.
+/// What a signal is counted by. Never joined to one text: a source `a:b` of `c` is not the
+/// source `a` of `b:c`.
 #[derive(PartialEq, Eq, Hash)]
-pub(super) enum Token<'a> {
+pub(super) enum CountedBy<'a> {
     Waitpoint(&'a str),
     Signal(SignalId),
     Source(&'a str, &'a str),
 }
 
-impl<'a> Token<'a> {
+impl<'a> CountedBy<'a> {
     pub(super) const fn of(kind: CountKind, signal: &SignalFact<'a>) -> Self {
         match kind {
             CountKind::DistinctWaitpoints => Self::Waitpoint(signal.waitpoint_key),
@@ -202,7 +202,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn no_name_of_a_signal_stands_for_an_operator_or_a_time_limit() {
+    fn no_signal_name_is_taken_for_an_operator_or_a_time_limit() {
         let names = [
             "__operator_only__",
             "__timeout_only__",
@@ -217,8 +217,8 @@ pub(super) mod tests {
         }
     }
 
-    /// The ancestor visited ancestors from the root down, so that nesting of three
-    /// levels never completed.
+    /// FlowFabric evaluated parents before their members, so that nesting of three levels
+    /// never completed.
     #[test]
     fn four_levels_complete_with_their_last_leaf() {
         let two = count(2, CountKind::DistinctSignals, &["b"]);
@@ -240,8 +240,8 @@ pub(super) mod tests {
         assert_eq!(evaluate(&condition, &signals), satisfied(&[1, 2, 3, 5]));
     }
 
-    /// The ancestor's nodes shared one set of tokens, so that what one counted
-    /// counted for the others.
+    /// In FlowFabric the nodes shared one set of counted signals, so that what one counted
+    /// was lost to the others.
     #[test]
     fn each_node_counts_for_itself() {
         let named = |name: &str| {
@@ -264,7 +264,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn what_must_differ_differs() {
+    fn count_kinds_use_distinct_keys() {
         let from = |id, key, source_type, source_identity| SignalFact {
             source_type,
             source_identity,
@@ -286,7 +286,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn nothing_satisfies_what_has_no_leaves() {
+    fn a_condition_without_leaves_is_never_satisfied() {
         let signals = [signal(1, "a", "x")];
         for condition in [all(vec![]), count(0, CountKind::DistinctSignals, &["a"])] {
             assert_eq!(evaluate(&condition, &signals), Evaluation::Waiting);

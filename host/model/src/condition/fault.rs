@@ -1,5 +1,4 @@
-//! What can be wrong with a condition, by the names the contracts give it, and where
-//! in the tree, such as `members[2].members[0]`.
+//! Faults of a condition, and their place in the tree, such as `members[2].members[0]`.
 
 use crate::Invalid;
 use crate::wire::named;
@@ -9,7 +8,7 @@ named! {
     pub enum ConditionFault ("condition fault") {
         /// `AllOf` has no members.
         AllofEmptyMembers = "allof_empty_members",
-        /// `Count` asks for none.
+        /// `Count` asks for zero signals.
         CountNZero = "count_n_zero",
         /// `Count` names no waitpoints.
         CountWaitpointsEmpty = "count_waitpoints_empty",
@@ -22,9 +21,9 @@ named! {
         ConditionNodesExceeded = "condition_nodes_exceeded",
         /// More mentions of waitpoints than [`Limits::CONDITION_MENTIONS_MAX`].
         ConditionMentionsExceeded = "condition_mentions_exceeded",
-        /// `ByName` names nothing.
+        /// `ByName` holds an empty name.
         MatcherNameEmpty = "matcher_name_empty",
-        /// `ByName` names what no signal can be called.
+        /// `ByName` holds a name that no signal can have.
         MatcherNameInvalid = "matcher_name_invalid",
         /// A waitpoint key is empty.
         WaitpointKeyEmpty = "waitpoint_key_empty",
@@ -40,21 +39,21 @@ named! {
         WaitpointKeyMismatch = "waitpoint_key_mismatch",
         /// A waitpoint after the first is bound without a key.
         AdditionalWaitpointBindingEmptyKey = "additional_waitpoint_binding_empty_key",
-        /// The condition looks at a waitpoint nobody bound.
+        /// The condition names a waitpoint that is not bound.
         ReferencedWaitpointKeyMissingBinding = "referenced_waitpoint_key_missing_binding",
-        /// One of several waitpoints bound is not looked at.
+        /// The condition does not name one of several waitpoints bound.
         ExtraBindingNotReferencedByCondition = "extra_binding_not_referenced_by_condition",
         /// Only the time limit could end it, and there is none.
         TimeoutOnlyWithoutDeadline = "timeout_only_without_deadline",
         /// A flat condition has no nodes.
         FlatEmpty = "flat_empty",
-        /// A member is the index of no node.
+        /// A member is not the index of a node.
         FlatIndexDangling = "flat_index_dangling",
         /// A node is a member twice.
         FlatSeveralParents = "flat_several_parents",
-        /// A node is made of itself.
+        /// A node is a member of itself, directly or through others.
         FlatCycle = "flat_cycle",
-        /// The root is not made of a node.
+        /// A node is not reachable from the root.
         FlatUnreachable = "flat_unreachable",
     }
 }
@@ -63,11 +62,11 @@ named! {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{fault} at path {path}: {detail}")]
 pub struct ConditionError {
-    /// The name of it.
+    /// What is wrong, by its stable name.
     pub fault: ConditionFault,
-    /// Where: `<root>`, `members[0]`, `waitpoints[1]`, `nodes[7]`.
+    /// Where it is: `<root>`, `members[0]`, `waitpoints[1]`, `nodes[7]`.
     pub path: String,
-    /// A sentence for people.
+    /// A sentence for people, with the values concerned.
     pub detail: String,
 }
 
@@ -91,7 +90,7 @@ impl From<ConditionError> for Invalid {
     }
 }
 
-/// The place of what is wrong with a condition as a whole.
+/// The place of a fault of the condition as a whole.
 pub(super) const ROOT: &str = "<root>";
 
 pub(super) fn at_most(

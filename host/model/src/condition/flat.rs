@@ -23,9 +23,9 @@ use crate::Limits;
 pub enum FlatCondition {
     /// See [`ResumeCondition::Single`].
     Single {
-        /// The waitpoint.
+        /// Key of the waitpoint.
         waitpoint_key: String,
-        /// Which signals count.
+        /// Which signals there count.
         matcher: SignalMatcher,
     },
     /// See [`ResumeCondition::OperatorOnly`].
@@ -39,13 +39,13 @@ pub enum FlatCondition {
     },
     /// See [`CompositeBody::Count`].
     Count {
-        /// How many.
+        /// How many, at least 1.
         n: u32,
-        /// What must differ.
+        /// What must differ between signals for each to count.
         count_kind: CountKind,
-        /// Which signals count.
+        /// Which signals count; absent: all at the waitpoints.
         matcher: Option<SignalMatcher>,
-        /// Whose signals count.
+        /// Keys of the waitpoints whose signals count.
         waitpoints: Vec<String>,
     },
 }
@@ -58,7 +58,7 @@ impl ResumeCondition {
         nodes
     }
 
-    /// Adds this node and what it is made of; returns its place.
+    /// Adds this node and its members; returns its place.
     fn flatten_into(&self, nodes: &mut Vec<FlatCondition>) -> u32 {
         let place = nodes.len();
         nodes.push(match self {
@@ -93,11 +93,11 @@ impl ResumeCondition {
         u32::try_from(place).expect("invariant: a condition in memory has fewer than 2³² nodes")
     }
 
-    /// Reads a condition from a list, the root first. What else it must satisfy
-    /// is left to [`Self::check`].
+    /// Reads a condition from a list, the root first. Everything but its form is left to
+    /// [`Self::check`].
     ///
     /// # Errors
-    /// The list is no tree ([`ConditionFault::FlatEmpty`] and the like), or has
+    /// The list is not a tree ([`ConditionFault::FlatEmpty`] and the like), or has
     /// more nodes or depth than a condition may have.
     pub fn unflatten(nodes: Vec<FlatCondition>) -> Result<Self, ConditionError> {
         let mut tree = Tree::of(nodes)?;
@@ -107,7 +107,7 @@ impl ResumeCondition {
     }
 }
 
-/// A list in which every node is a member once at most, and the root of none.
+/// A list in which every node is a member at most once, and the root is not a member.
 struct Tree {
     nodes: Vec<Option<FlatCondition>>,
     is_member: Vec<bool>,
@@ -150,8 +150,8 @@ impl Tree {
         })
     }
 
-    /// Takes the node at a place with everything it is made of. Each node has one
-    /// parent and the root none, so none is met twice.
+    /// Takes the node at a place with all its members. Each node has one parent and the
+    /// root none, so none is visited twice.
     fn take(&mut self, place: usize, depth: usize) -> Result<ResumeCondition, ConditionError> {
         let node = self.nodes[place]
             .take()
@@ -192,17 +192,17 @@ impl Tree {
         })
     }
 
-    /// Asserts that no node is left. What is left and begins nowhere is a cycle.
+    /// Checks that no node is left; nodes that are left and all members form a cycle.
     fn end(self) -> Result<(), ConditionError> {
         let left = |place: &usize| self.nodes[*place].is_some();
         let places = || (0..self.nodes.len()).filter(left);
         if let Some(place) = places().find(|&place| !self.is_member[place]) {
-            let detail = "it is no member and not the root";
+            let detail = "it is neither the root nor a member";
             return Err(wrong(ConditionFault::FlatUnreachable, place, detail));
         }
         match places().next() {
             Some(place) => {
-                let detail = "it is made of itself";
+                let detail = "it is a member of itself";
                 Err(wrong(ConditionFault::FlatCycle, place, detail))
             }
             None => Ok(()),
@@ -241,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn nodes_may_stand_in_any_order_behind_the_root() {
+    fn nodes_may_come_in_any_order_after_the_root() {
         let flat = vec![all(&[2, 1]), FlatCondition::TimeoutOnly, all(&[3]), LEAF];
         let read = ResumeCondition::unflatten(flat).expect("a tree");
         let wanted = ResumeCondition::Composite(CompositeBody::AllOf {
@@ -256,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_tree_is_refused_by_name() {
+    fn a_list_that_is_not_a_tree_is_refused_by_name() {
         use ConditionFault as F;
         let deep: Vec<_> = (1..100).map(|next| all(&[next])).chain([LEAF]).collect();
         for (flat, fault) in [

@@ -1,11 +1,10 @@
-//! Conditions: which signals let a suspended execution go on.
+//! Conditions: which signals let a suspended execution resume.
 //!
-//! A condition is a tree. Its leaves look at the signals of named waitpoints or
-//! at none; [`CompositeBody::AllOf`] joins conditions. What it says is decided
-//! anew from all signals each time ([`evaluate`]), so there is no bookkeeping
-//! that could disagree with them.
+//! A condition is a tree. Its leaves match signals of named waitpoints, or none;
+//! [`CompositeBody::AllOf`] joins conditions. It is evaluated from all signals each time
+//! ([`evaluate`]), so there is no stored progress that could disagree with them.
 //!
-//! In JSON, as the ancestor writes it:
+//! In JSON, as FlowFabric writes it:
 //!
 //! ```json
 //! {"Single": {"waitpoint_key": "approval", "matcher": {"ByName": "approved"}}}
@@ -35,10 +34,10 @@ pub use evaluate::{Evaluation, SignalFact, evaluate};
 pub use fault::{ConditionError, ConditionFault};
 pub use flat::FlatCondition;
 
-/// What must have happened for a suspended execution to go on.
+/// Which signals a suspended execution must receive to resume.
 ///
-/// Values can be built that make no sense; [`ResumeCondition::check`] says so by
-/// name, and is to be asked before a condition is stored.
+/// Values can be built that make no sense; call [`ResumeCondition::check`], which names
+/// the fault, before a condition is stored.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub enum ResumeCondition {
@@ -46,23 +45,23 @@ pub enum ResumeCondition {
     Single {
         /// The waitpoint, by its name within the suspension.
         waitpoint_key: String,
-        /// Which signals count.
+        /// Which signals there count.
         matcher: SignalMatcher,
     },
     /// No signal, whatever its name; an operator resumes.
     OperatorOnly,
     /// No signal, whatever its name; the suspension's time limit ends it.
     TimeoutOnly,
-    /// Made of others.
+    /// A condition made of others, or of several signals.
     Composite(CompositeBody),
 }
 
 /// Which signals count.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum SignalMatcher {
-    /// Those of this name, compared byte by byte.
+    /// Signals of this name, compared byte by byte.
     ByName(String),
-    /// All.
+    /// Signals of any name.
     Wildcard,
 }
 
@@ -72,31 +71,32 @@ pub enum SignalMatcher {
 pub enum CompositeBody {
     /// Every member is satisfied; one signal may serve several.
     AllOf {
-        /// At least one.
+        /// The conditions, at least one.
         members: Vec<ResumeCondition>,
     },
     /// At least `n` different things among the signals that count.
     Count {
-        /// At least 1.
+        /// How many, at least 1.
         n: u32,
-        /// What must differ.
+        /// What must differ between signals for each to count.
         count_kind: CountKind,
         /// Which signals count; absent: all at the waitpoints.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         matcher: Option<SignalMatcher>,
-        /// Whose signals count; at least one. One named twice counts once.
+        /// Keys of the waitpoints whose signals count; at least one. A key named twice
+        /// counts once.
         waitpoints: Vec<String>,
     },
 }
 
 named! {
-    /// What must differ for a signal to count once more.
+    /// What must differ between signals for each to count.
     pub enum CountKind ("count kind") {
-        /// The waitpoint.
+        /// The waitpoint they were sent to.
         DistinctWaitpoints = "DistinctWaitpoints",
-        /// The signal: each counts.
+        /// Their id: each signal counts.
         DistinctSignals = "DistinctSignals",
-        /// Who sent it: the pair of source type and source identity.
+        /// Their sender: the pair of source type and source identity.
         DistinctSources = "DistinctSources",
     }
 }
@@ -133,7 +133,7 @@ impl ResumeCondition {
         })
     }
 
-    /// Lists the waitpoints it looks at, each once, in the order of their first
+    /// Lists the keys of the waitpoints it names, each once, in the order of their first
     /// mention.
     pub fn waitpoint_keys(&self) -> Vec<&str> {
         let mut keys = Vec::new();
@@ -153,10 +153,10 @@ impl ResumeCondition {
     }
 
     /// Visits every node, each before what it is made of.
-    fn visit<'a>(&'a self, look: &mut impl FnMut(&'a Self)) {
-        look(self);
+    fn visit<'a>(&'a self, visitor: &mut impl FnMut(&'a Self)) {
+        visitor(self);
         if let Self::Composite(CompositeBody::AllOf { members }) = self {
-            members.iter().for_each(|member| member.visit(look));
+            members.iter().for_each(|member| member.visit(visitor));
         }
     }
 }
@@ -166,7 +166,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn json_is_the_ancestor_s() {
+    fn json_is_as_flowfabric_writes_it() {
         for text in [
             r#"{"Single":{"waitpoint_key":"a","matcher":{"ByName":"x"}}}"#,
             r#"{"Single":{"waitpoint_key":"a","matcher":"Wildcard"}}"#,
@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn what_nobody_knows_is_no_condition() {
+    fn unknown_conditions_are_refused() {
         for text in [
             "{}",
             r#""Never""#,

@@ -1,5 +1,4 @@
-//! What can be said of a condition on its own: how large it is, and that each node
-//! makes sense.
+//! Checks a condition on its own: its size, and that each node makes sense.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -11,7 +10,7 @@ use super::{
 use crate::{Limits, names};
 
 impl ResumeCondition {
-    /// Checks what can be said of a condition on its own.
+    /// Checks a condition on its own, without the waitpoints bound for it.
     ///
     /// # Errors
     /// The first fault, by name.
@@ -20,7 +19,7 @@ impl ResumeCondition {
     }
 }
 
-/// Counts while it walks, so that a condition that is too large is given up
+/// Counts nodes while it visits them, so that a condition that is too large is refused
 /// early.
 #[derive(Default)]
 struct Structure {

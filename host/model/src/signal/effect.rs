@@ -1,4 +1,4 @@
-//! Signals: what is sent to a waitpoint, and what became of it.
+//! Signals, their effects, and why one is refused.
 
 use crate::id::random_id;
 use crate::wire::named;
@@ -28,32 +28,32 @@ random_id! {
 }
 
 named! {
-    /// What a signal that was accepted did; see [`crate::effect`].
+    /// The effect of an accepted signal; see [`crate::effect`].
     pub enum SignalEffect ("signal effect") {
-        /// It counts, and more is needed.
+        /// It counts, and others are needed as well.
         AppendedToWaitpoint = "appended_to_waitpoint",
-        /// It satisfied the condition: the execution goes on.
+        /// It satisfied the condition: the execution resumes.
         ResumeConditionSatisfied = "resume_condition_satisfied",
-        /// The condition looks at no signals.
+        /// No signal satisfies the condition.
         NoOp = "no_op",
-        /// The condition does not look at that waitpoint.
+        /// The condition does not name that waitpoint.
         SignalIgnoredNotInCondition = "signal_ignored_not_in_condition",
-        /// The condition looks at that waitpoint, for other names.
+        /// The condition names that waitpoint, and other names of signals.
         SignalIgnoredMatcherFailed = "signal_ignored_matcher_failed",
-        /// It is of those that count, and brings nothing that was missing.
+        /// It matches the condition, and brings it no further.
         AppendedToWaitpointDuplicate = "appended_to_waitpoint_duplicate",
-        /// It is kept until the execution suspends on the waitpoint.
+        /// It is stored until the execution suspends on the waitpoint.
         BufferedForPendingWaitpoint = "buffered_for_pending_waitpoint",
     }
 }
 
 named! {
-    /// Who sent a signal, where the host knows it by itself: nobody who carries a token
-    /// can say that it is one of these.
+    /// Types of senders that the host determines itself: a caller with a token cannot
+    /// claim to be an operator.
     pub enum KnownSource ("source type") {
         /// An operator, who needs no token.
         Operator = "operator",
-        /// Whoever posted to a callback URL.
+        /// A caller who posted to a callback URL.
         Webhook = "webhook",
         /// An execution of this instance, by its handler.
         Execution = "execution",
@@ -62,9 +62,9 @@ named! {
     }
 }
 
-/// The one answer to every token that is not good, whatever is wrong with it:
-/// forged, cut, changed, of another waitpoint, namespace or instance, of a key
-/// that was retired, past its time.
+/// The one answer to every waitpoint token that is not valid, whatever is wrong with it:
+/// forged, cut, changed, of another waitpoint, namespace or instance, of a key that was
+/// retired, expired.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the waitpoint token is not valid")]
 pub struct InvalidToken;
@@ -78,7 +78,7 @@ impl Refusal for InvalidToken {
 /// Why a signal was not accepted.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SignalRefusal {
-    /// The token is not good for this.
+    /// The waitpoint token is not valid for this.
     #[error(transparent)]
     InvalidToken(#[from] InvalidToken),
     /// No such execution.
@@ -90,7 +90,7 @@ pub enum SignalRefusal {
     /// The execution has several open waitpoints, and none was named.
     #[error("the execution has {open} open waitpoints; name one")]
     WaitpointAmbiguous {
-        /// How many.
+        /// How many are open.
         open: usize,
     },
     /// The execution is finished.
@@ -102,13 +102,13 @@ pub enum SignalRefusal {
     /// The waitpoint takes no more signals.
     #[error("the waitpoint is closed: {reason}")]
     WaitpointClosed {
-        /// Why.
+        /// Why it was closed.
         reason: WaitpointCloseReason,
     },
     /// The execution accepted as many signals as it may.
     #[error("the execution accepted {max} signals, which is all its policy allows")]
     SignalLimitExceeded {
-        /// How many.
+        /// How many the execution may accept.
         max: u32,
     },
     /// An argument breaks a bound.

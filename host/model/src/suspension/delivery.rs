@@ -1,162 +1,196 @@
-//! What a signal does to an execution, decided on everything that execution
-//! waits for.
+//! What a signal does to an execution, decided from what was read of that execution.
 //!
-//! [`Inbox`] is what was read; each delivery is decided on it and changes it, so
-//! that many signals can be decided one after the other and be written together.
+//! [`DeliveryTarget`] is an execution as a delivery sees it. Each decision changes it, so
+//! that the signals of a batch are decided one after the other and written together.
 
 use std::collections::HashSet;
 
 use crate::{
     Evaluation, Outcome, ResumeCondition, ResumePolicy, SignalEffect, SignalFact, SignalId,
     SignalRefusal, SuspensionCloseReason, SuspensionId, WaitpointCloseReason, WaitpointId,
-    WaitpointState, effect, evaluate,
+    WaitpointRef, WaitpointState, effect, evaluate,
 };
 
-/// What an execution waits for, and what it has heard.
+/// An execution as a delivery sees it.
 #[derive(Debug, Clone)]
-pub struct Inbox {
-    /// How it ended, if it did.
+pub struct DeliveryTarget {
+    /// How the execution finished; absent while it has not.
     pub outcome: Option<Outcome>,
-    /// What it is suspended on, if it is.
-    pub waiting: Option<Waiting>,
-    /// Its open waitpoints, and others that somebody asks for.
-    pub waitpoints: Vec<InboxWaitpoint>,
-    /// Signals it accepted.
+    /// Its suspension; absent unless it is suspended.
+    pub suspension: Option<OpenSuspension>,
+    /// Its open waitpoints, and the closed ones that a caller named.
+    pub waitpoints: Vec<TargetWaitpoint>,
+    /// How many signals it has accepted since it was created or last replayed.
     pub accepted: u32,
-    /// How many it may accept.
+    /// How many signals it may accept.
     pub accepted_max: u32,
 }
 
 /// A waitpoint as a delivery sees it.
 #[derive(Debug, Clone)]
-pub struct InboxWaitpoint {
-    /// The waitpoint.
+pub struct TargetWaitpoint {
+    /// Id of the waitpoint.
     pub id: WaitpointId,
-    /// Its key.
+    /// Its key within the execution.
     pub key: String,
-    /// Whether it takes signals. An active one is of the present suspension.
+    /// Whether it takes signals. An active one belongs to the open suspension.
     pub state: WaitpointState,
-    /// Why it takes none.
+    /// Why it takes none; absent while it is open, and for one whose time has passed but
+    /// which no sweep has closed yet.
     pub close_reason: Option<WaitpointCloseReason>,
 }
 
-/// A suspension that is open.
+/// A suspension that was open when it was read.
 #[derive(Debug, Clone)]
-pub struct Waiting {
-    /// The suspension.
+pub struct OpenSuspension {
+    /// Id of the suspension.
     pub suspension_id: SuspensionId,
-    /// What it waits for.
+    /// Which signals satisfy it.
     pub condition: ResumeCondition,
-    /// What happens then.
+    /// What happens to the execution, its signals and waitpoints when it resumes.
     pub policy: ResumePolicy,
-    /// What came to its waitpoints and still counts, in the order it was
-    /// accepted.
-    pub heard: Vec<Heard>,
-    /// How it ended, if it did.
-    pub closing: Option<Closing>,
+    /// Unconsumed signals at its waitpoints, in the order they were accepted.
+    pub received: Vec<SignalHeader>,
+    /// How it was decided to end; absent while it stays open.
+    pub end: Option<SuspensionEnd>,
 }
 
-/// A signal as a condition sees it.
+/// A signal as a condition sees it: everything but its payload.
 #[derive(Debug, Clone)]
-pub struct Heard {
-    /// Where it came to.
+pub struct SignalHeader {
+    /// The waitpoint it was sent to.
     pub waitpoint_id: WaitpointId,
-    /// The signal.
+    /// Id of the signal.
     pub signal_id: SignalId,
-    /// Its name.
+    /// Its name, which a matcher may ask for.
     pub name: String,
-    /// What sort of thing sent it.
+    /// Type of its sender, such as `webhook`.
     pub source_type: String,
-    /// Which one of that sort.
+    /// Identity of its sender within that type.
     pub source_identity: String,
 }
 
-/// How a suspension ended, and what that leaves for the next one.
+/// How a suspension ends, and which signals the next one will not count.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Closing {
-    /// Why.
+pub struct SuspensionEnd {
+    /// Why the suspension ends.
     pub reason: SuspensionCloseReason,
     /// The signals that satisfied it, in the order they were accepted.
     pub satisfiers: Vec<SignalId>,
-    /// Signals that count no more, where waitpoints stay open.
-    pub spent: Vec<SignalId>,
+    /// Signals that count for no later suspension; empty if the waitpoints close.
+    pub consumed: Vec<SignalId>,
 }
 
-impl Inbox {
-    /// Decides what a signal does that is no duplicate, and notes it.
+impl TargetWaitpoint {
+    /// Whether it takes signals.
+    pub fn is_open(&self) -> bool {
+        matches!(self.state, WaitpointState::Pending | WaitpointState::Active)
+    }
+
+    /// Returns why it takes no signals; `None` if it does.
+    pub fn closed(&self) -> Option<WaitpointCloseReason> {
+        let reason = self.close_reason;
+        (!self.is_open()).then(|| reason.unwrap_or(WaitpointCloseReason::NeverCommitted))
+    }
+}
+
+impl DeliveryTarget {
+    /// Returns the open waitpoints.
+    pub fn open_waitpoints(&self) -> impl Iterator<Item = &TargetWaitpoint> {
+        self.waitpoints.iter().filter(|it| it.is_open())
+    }
+
+    /// Finds the waitpoint that a caller means.
     ///
     /// # Errors
-    /// Nothing was noted: the execution is finished, has no such waitpoint, it is
-    /// closed, or the execution may accept no more.
-    pub fn deliver(&mut self, signal: Heard) -> Result<SignalEffect, SignalRefusal> {
+    /// The execution has no such waitpoint, or several are open and none was named.
+    pub fn find(&self, waitpoint: &WaitpointRef) -> Result<&TargetWaitpoint, SignalRefusal> {
+        let found = match waitpoint {
+            WaitpointRef::Id(id) => self.waitpoints.iter().find(|it| it.id == *id),
+            WaitpointRef::Key(key) => {
+                let last = || self.waitpoints.iter().rfind(|it| it.key == *key);
+                let open = self.open_waitpoints().find(|it| it.key == *key);
+                open.or_else(last)
+            }
+            WaitpointRef::Only => {
+                let open = self.open_waitpoints().count();
+                if open > 1 {
+                    return Err(SignalRefusal::WaitpointAmbiguous { open });
+                }
+                self.open_waitpoints().next()
+            }
+        };
+        found.ok_or(SignalRefusal::WaitpointNotFound)
+    }
+
+    /// Decides what a signal does that is not a duplicate, and records it.
+    ///
+    /// # Errors
+    /// Nothing was recorded: the execution is finished, has no such waitpoint, that
+    /// waitpoint is closed, or the execution may accept no more signals.
+    pub fn deliver(&mut self, signal: SignalHeader) -> Result<SignalEffect, SignalRefusal> {
         if let Some(outcome) = self.outcome {
             return Err(SignalRefusal::TargetNotSignalable { outcome });
         }
-        let waitpoint = self
-            .waitpoints
-            .iter()
-            .find(|waitpoint| waitpoint.id == signal.waitpoint_id)
-            .ok_or(SignalRefusal::WaitpointNotFound)?;
-        let is_heard = match waitpoint.state {
-            WaitpointState::Pending => false,
-            WaitpointState::Active => true,
-            WaitpointState::Closed | WaitpointState::Expired => {
-                return Err(SignalRefusal::WaitpointClosed {
-                    reason: waitpoint
-                        .close_reason
-                        .unwrap_or(WaitpointCloseReason::NeverCommitted),
-                });
-            }
-        };
+        let waitpoint = self.find(&WaitpointRef::Id(signal.waitpoint_id))?;
+        if let Some(reason) = waitpoint.closed() {
+            return Err(SignalRefusal::WaitpointClosed { reason });
+        }
+        let is_active = waitpoint.state == WaitpointState::Active;
         if self.accepted >= self.accepted_max {
             return Err(SignalRefusal::SignalLimitExceeded {
                 max: self.accepted_max,
             });
         }
         self.accepted += 1;
-        Ok(match &mut self.waiting {
-            Some(waiting) if is_heard => self.hear(signal),
+        Ok(match &mut self.suspension {
+            Some(suspension) if is_active => {
+                suspension.received.push(signal);
+                self.evaluate_suspension()
+            }
             _ => SignalEffect::BufferedForPendingWaitpoint,
         })
     }
 
-    fn hear(&mut self, signal: Heard) -> SignalEffect {
-        let Some(waiting) = &mut self.waiting else {
+    /// Decides what the last signal received did, and ends the suspension if it satisfied
+    /// the condition.
+    fn evaluate_suspension(&mut self) -> SignalEffect {
+        let Some(suspension) = &self.suspension else {
             return SignalEffect::BufferedForPendingWaitpoint;
         };
-        waiting.heard.push(signal);
-        let facts = facts(&waiting.heard, &self.waitpoints);
-        let effect = effect(&waiting.condition, &facts);
+        let facts = facts(&suspension.received, &self.waitpoints);
+        let effect = effect(&suspension.condition, &facts);
         if effect == SignalEffect::ResumeConditionSatisfied
-            && let Evaluation::Satisfied { satisfiers, .. } = evaluate(&waiting.condition, &facts)
+            && let Evaluation::Satisfied { satisfiers, .. } =
+                evaluate(&suspension.condition, &facts)
         {
-            self.close(SuspensionCloseReason::Satisfied, satisfiers);
+            self.end_suspension(SuspensionCloseReason::Satisfied, satisfiers);
         }
         effect
     }
 
-    /// Notes that the suspension ends without being satisfied, and the execution
-    /// goes on; tells whether there was one.
+    /// Records that the suspension ends without being satisfied, and the execution
+    /// resumes; tells whether there was one.
     pub fn resume(&mut self, reason: SuspensionCloseReason) -> bool {
-        let waits = self.is_waiting();
-        if waits {
-            self.close(reason, Vec::new());
+        let is_suspended = self.is_suspended();
+        if is_suspended {
+            self.end_suspension(reason, Vec::new());
         }
-        waits
+        is_suspended
     }
 
-    /// Whether it is suspended.
-    pub fn is_waiting(&self) -> bool {
-        let waiting = self.waiting.as_ref();
-        waiting.is_some_and(|waiting| waiting.closing.is_none())
+    /// Whether it is suspended, after what was decided so far.
+    pub fn is_suspended(&self) -> bool {
+        self.suspension.as_ref().is_some_and(|it| it.end.is_none())
     }
 
-    fn close(&mut self, reason: SuspensionCloseReason, satisfiers: Vec<SignalId>) {
-        let Some(waiting) = &mut self.waiting else {
+    fn end_suspension(&mut self, reason: SuspensionCloseReason, satisfiers: Vec<SignalId>) {
+        let Some(suspension) = &mut self.suspension else {
             return;
         };
-        let policy = waiting.policy;
-        waiting.closing = Some(Closing::of(reason, satisfiers, &waiting.heard, policy));
+        let policy = suspension.policy;
+        let end = SuspensionEnd::of(reason, satisfiers, &suspension.received, policy);
+        suspension.end = Some(end);
         for waitpoint in &mut self.waitpoints {
             if waitpoint.state == WaitpointState::Active {
                 (waitpoint.state, waitpoint.close_reason) = if policy.close_waitpoint_on_resume {
@@ -169,20 +203,20 @@ impl Inbox {
     }
 }
 
-impl Closing {
-    /// Decides whether what waits at waitpoints satisfies a condition before
-    /// anybody is suspended on it.
-    pub fn at_once(
+impl SuspensionEnd {
+    /// Decides whether signals received before a suspension begins satisfy its condition
+    /// immediately.
+    pub fn immediate(
         condition: &ResumeCondition,
         policy: ResumePolicy,
-        waitpoints: &[InboxWaitpoint],
-        heard: &[Heard],
+        waitpoints: &[TargetWaitpoint],
+        received: &[SignalHeader],
     ) -> Option<Self> {
-        match evaluate(condition, &facts(heard, waitpoints)) {
+        match evaluate(condition, &facts(received, waitpoints)) {
             Evaluation::Waiting => None,
             Evaluation::Satisfied { satisfiers, .. } => {
                 let reason = SuspensionCloseReason::Satisfied;
-                Some(Self::of(reason, satisfiers, heard, policy))
+                Some(Self::of(reason, satisfiers, received, policy))
             }
         }
     }
@@ -190,32 +224,35 @@ impl Closing {
     fn of(
         reason: SuspensionCloseReason,
         satisfiers: Vec<SignalId>,
-        heard: &[Heard],
+        received: &[SignalHeader],
         policy: ResumePolicy,
     ) -> Self {
         let matched: HashSet<SignalId> = satisfiers.iter().copied().collect();
-        let is_spent = |id: &SignalId| match matched.contains(id) {
+        let is_consumed = |id: &SignalId| match matched.contains(id) {
             true => policy.consume_matched_signals,
             false => !policy.retain_signal_buffer_until_closed,
         };
-        let spent = match policy.close_waitpoint_on_resume {
+        let consumed = match policy.close_waitpoint_on_resume {
             true => Vec::new(),
-            false => heard
+            false => received
                 .iter()
                 .map(|signal| signal.signal_id)
-                .filter(is_spent)
+                .filter(is_consumed)
                 .collect(),
         };
         Self {
             reason,
             satisfiers,
-            spent,
+            consumed,
         }
     }
 }
 
-fn facts<'a>(heard: &'a [Heard], waitpoints: &'a [InboxWaitpoint]) -> Vec<SignalFact<'a>> {
-    heard
+fn facts<'a>(
+    received: &'a [SignalHeader],
+    waitpoints: &'a [TargetWaitpoint],
+) -> Vec<SignalFact<'a>> {
+    received
         .iter()
         .filter_map(|signal| {
             let waitpoint = waitpoints
@@ -241,18 +278,18 @@ mod tests {
     const A: WaitpointId = WaitpointId(Uuid::from_u128(1));
     const B: WaitpointId = WaitpointId(Uuid::from_u128(2));
 
-    fn signal(id: u128, waitpoint_id: WaitpointId) -> Heard {
-        Heard {
+    fn signal(id: u128, waitpoint_id: WaitpointId) -> SignalHeader {
+        SignalHeader {
             waitpoint_id,
             signal_id: SignalId(Uuid::from_u128(id)),
-            name: "go".into(),
+            name: "approved".into(),
             source_type: "webhook".into(),
             source_identity: id.to_string(),
         }
     }
 
-    fn waitpoint(id: WaitpointId, key: &str, state: WaitpointState) -> InboxWaitpoint {
-        InboxWaitpoint {
+    fn waitpoint(id: WaitpointId, key: &str, state: WaitpointState) -> TargetWaitpoint {
+        TargetWaitpoint {
             id,
             key: key.into(),
             state,
@@ -260,10 +297,10 @@ mod tests {
         }
     }
 
-    fn inbox(policy: ResumePolicy) -> Inbox {
-        Inbox {
+    fn target(policy: ResumePolicy) -> DeliveryTarget {
+        DeliveryTarget {
             outcome: None,
-            waiting: Some(Waiting {
+            suspension: Some(OpenSuspension {
                 suspension_id: SuspensionId(Uuid::nil()),
                 condition: ResumeCondition::Composite(CompositeBody::Count {
                     n: 2,
@@ -272,8 +309,8 @@ mod tests {
                     waitpoints: vec!["a".into()],
                 }),
                 policy,
-                heard: vec![],
-                closing: None,
+                received: vec![],
+                end: None,
             }),
             waitpoints: vec![
                 waitpoint(A, "a", WaitpointState::Active),
@@ -290,8 +327,8 @@ mod tests {
 
     #[test]
     fn a_batch_is_decided_one_after_the_other() {
-        let mut inbox = inbox(ResumePolicy::default());
-        let mut deliver = |number, at| inbox.deliver(signal(number, at));
+        let mut target = target(ResumePolicy::default());
+        let mut deliver = |number, at| target.deliver(signal(number, at));
         assert_eq!(deliver(1, A), Ok(SignalEffect::AppendedToWaitpoint));
         assert_eq!(
             deliver(1, A),
@@ -308,45 +345,45 @@ mod tests {
         assert_eq!(deliver(7, B), Err(full));
         let elsewhere = WaitpointId(Uuid::from_u128(9));
         assert_eq!(deliver(8, elsewhere), Err(SignalRefusal::WaitpointNotFound));
-        let closing = inbox.waiting.and_then(|waiting| waiting.closing);
+        let end = target.suspension.and_then(|it| it.end);
         assert_eq!(
-            closing,
-            Some(Closing {
+            end,
+            Some(SuspensionEnd {
                 reason: SuspensionCloseReason::Satisfied,
                 satisfiers: vec![id(1), id(4)],
-                spent: vec![],
+                consumed: vec![],
             })
         );
     }
 
     #[test]
     fn waitpoints_that_stay_open_are_pending_again() {
-        for (consume, retain, spent) in [
+        for (consume, retain, consumed) in [
             (true, false, vec![id(1), id(1), id(4)]),
             (true, true, vec![id(1), id(1), id(4)]),
             (false, false, vec![]),
             (false, true, vec![]),
         ] {
-            let mut inbox = inbox(ResumePolicy {
+            let mut target = target(ResumePolicy {
                 close_waitpoint_on_resume: false,
                 consume_matched_signals: consume,
                 retain_signal_buffer_until_closed: retain,
                 ..ResumePolicy::default()
             });
             for number in [1, 1, 4] {
-                inbox.deliver(signal(number, A)).expect("accepted");
+                target.deliver(signal(number, A)).expect("accepted");
             }
-            assert_eq!(inbox.waitpoints[0].state, WaitpointState::Pending);
-            let effect = inbox.deliver(signal(5, A));
+            assert_eq!(target.waitpoints[0].state, WaitpointState::Pending);
+            let effect = target.deliver(signal(5, A));
             assert_eq!(effect, Ok(SignalEffect::BufferedForPendingWaitpoint));
-            let closing = inbox.waiting.and_then(|waiting| waiting.closing);
-            assert_eq!(closing.expect("satisfied").spent, spent);
+            let end = target.suspension.and_then(|it| it.end);
+            assert_eq!(end.expect("satisfied").consumed, consumed);
         }
     }
 
     #[test]
-    fn what_did_not_satisfy_is_kept_only_when_asked_for() {
-        for (retain, left) in [
+    fn signals_that_did_not_satisfy_count_again_only_if_the_policy_says_so() {
+        for (retain, consumed) in [
             (true, vec![id(1), id(4)]),
             (false, vec![id(1), id(2), id(4)]),
         ] {
@@ -355,39 +392,39 @@ mod tests {
                 retain_signal_buffer_until_closed: retain,
                 ..ResumePolicy::default()
             };
-            let mut inbox = inbox(policy);
-            let again = Heard {
+            let mut target = target(policy);
+            let again = SignalHeader {
                 signal_id: id(2),
                 ..signal(1, A)
             };
             for signal in [signal(1, A), again, signal(4, A)] {
-                inbox.deliver(signal).expect("accepted");
+                target.deliver(signal).expect("accepted");
             }
-            let closing = inbox.waiting.and_then(|waiting| waiting.closing);
-            assert_eq!(closing.expect("satisfied").spent, left);
+            let end = target.suspension.and_then(|it| it.end);
+            assert_eq!(end.expect("satisfied").consumed, consumed);
         }
     }
 
     #[test]
-    fn whoever_resumes_first_ends_the_suspension() {
-        let mut inbox = inbox(ResumePolicy::default());
-        inbox.deliver(signal(1, A)).expect("accepted");
-        assert!(inbox.resume(SuspensionCloseReason::OperatorResume));
-        assert!(!inbox.resume(SuspensionCloseReason::TimedOutAutoResume));
-        let refused = inbox.deliver(signal(2, A)).expect_err("closed");
+    fn the_first_resume_ends_the_suspension() {
+        let mut target = target(ResumePolicy::default());
+        target.deliver(signal(1, A)).expect("accepted");
+        assert!(target.resume(SuspensionCloseReason::OperatorResume));
+        assert!(!target.resume(SuspensionCloseReason::TimedOutAutoResume));
+        let refused = target.deliver(signal(2, A)).expect_err("closed");
         assert_eq!(refused.code(), "waitpoint_closed");
-        let closing = inbox.waiting.and_then(|waiting| waiting.closing);
+        let end = target.suspension.and_then(|it| it.end);
         assert_eq!(
-            closing.expect("closed").reason,
+            end.expect("ended").reason,
             SuspensionCloseReason::OperatorResume
         );
     }
 
     #[test]
-    fn a_finished_execution_takes_nothing() {
-        let mut inbox = inbox(ResumePolicy::default());
-        inbox.outcome = Some(Outcome::Cancelled);
-        let refused = inbox.deliver(signal(1, A)).expect_err("refused");
+    fn a_finished_execution_accepts_no_signal() {
+        let mut target = target(ResumePolicy::default());
+        target.outcome = Some(Outcome::Cancelled);
+        let refused = target.deliver(signal(1, A)).expect_err("refused");
         assert_eq!(refused.code(), "target_not_signalable");
     }
 }

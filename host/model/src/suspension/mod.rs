@@ -3,7 +3,7 @@
 mod delivery;
 mod reason;
 
-pub use delivery::{Closing, Heard, Inbox, InboxWaitpoint, Waiting};
+pub use delivery::{DeliveryTarget, OpenSuspension, SignalHeader, SuspensionEnd, TargetWaitpoint};
 pub use reason::{
     ResumePolicy, ResumeTarget, SuspendRefusal, SuspensionCloseReason, SuspensionId,
     SuspensionReason, SuspensionRequester,

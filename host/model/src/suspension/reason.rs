@@ -1,5 +1,4 @@
-//! Suspensions: why an execution waits, for whom, and what happens when it has
-//! waited enough.
+//! Suspensions: why an execution waits, who asked for it, and how that ends.
 
 use serde::{Deserialize, Serialize};
 
@@ -23,29 +22,29 @@ random_id! {
 named! {
     /// Why an execution is suspended.
     pub enum SuspensionReason ("suspension reason") {
-        /// For a signal.
+        /// It waits for a signal.
         WaitingForSignal = "waiting_for_signal",
-        /// For somebody's approval.
+        /// It waits for the approval of a person.
         WaitingForApproval = "waiting_for_approval",
-        /// For a call from outside.
+        /// It waits for a call from outside.
         WaitingForCallback = "waiting_for_callback",
-        /// For the result of a tool.
+        /// It waits for the result of a tool.
         WaitingForToolResult = "waiting_for_tool_result",
-        /// For an operator to look at it.
+        /// It waits for an operator to review it.
         WaitingForOperatorReview = "waiting_for_operator_review",
         /// A policy demands it.
         PausedByPolicy = "paused_by_policy",
-        /// A budget is spent.
+        /// A budget is used up.
         PausedByBudget = "paused_by_budget",
-        /// Between two steps.
+        /// It pauses between two steps.
         StepBoundary = "step_boundary",
-        /// Somebody asked for it.
+        /// A person asked for a pause.
         ManualPause = "manual_pause",
     }
 }
 
 impl SuspensionReason {
-    /// Returns what the execution is shown to wait for.
+    /// Returns the blocking reason that the execution is listed with.
     pub const fn blocking_reason(self) -> BlockingReason {
         match self {
             Self::WaitingForSignal | Self::StepBoundary => BlockingReason::WaitingForSignal,
@@ -62,7 +61,7 @@ impl SuspensionReason {
 named! {
     /// Who asked for a suspension.
     pub enum SuspensionRequester ("suspension requester") {
-        /// Whoever runs it.
+        /// The holder of its lease.
         Worker = "worker",
         /// An operator.
         Operator = "operator",
@@ -74,9 +73,9 @@ named! {
 }
 
 impl SuspensionRequester {
-    /// Checks that the holder of a lease may suspend at the request of this one. It can
-    /// pass on what an operator or a policy asks of it; a time limit is the engine's, and
-    /// asks nobody but the engine.
+    /// Checks that the holder of a lease may suspend at the request of this one: it can
+    /// pass on what an operator or a policy asks for, while time limits are applied by the
+    /// engine alone.
     pub fn check_holder(self) -> Result<(), Invalid> {
         match self {
             Self::Worker | Self::Operator | Self::Policy => Ok(()),
@@ -91,7 +90,7 @@ impl SuspensionRequester {
 }
 
 named! {
-    /// Where an execution goes when its condition is satisfied.
+    /// Which state an execution resumes in when its condition is satisfied.
     pub enum ResumeTarget ("resume target") {
         /// Into its queue, or to wait for [`ResumePolicy::resume_delay_ms`].
         Runnable = "Runnable",
@@ -103,13 +102,13 @@ named! {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ResumePolicy {
-    /// Where the execution goes.
+    /// Which state the execution resumes in.
     pub resume_target: ResumeTarget,
-    /// Whether the signals that satisfied it are done with; otherwise they count
-    /// for the next suspension on their waitpoint too, if that stays open.
+    /// Whether the signals that satisfied it are consumed; otherwise they count for the
+    /// next suspension on their waitpoint too, if that stays open.
     pub consume_matched_signals: bool,
     /// Whether the other signals count for the next suspension on their
-    /// waitpoint, if that stays open; otherwise they are done with too.
+    /// waitpoint, if that stays open; otherwise they are consumed too.
     pub retain_signal_buffer_until_closed: bool,
     /// How long the execution waits before it is ready, in milliseconds.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -160,13 +159,13 @@ named! {
         /// The time limit passed, and the execution expired; so it does too at
         /// its deadline.
         TimedOutExpire = "timed_out_expire",
-        /// The time limit passed, and the execution went on.
+        /// The time limit passed, and the execution resumed.
         TimedOutAutoResume = "timed_out_auto_resume",
     }
 }
 
 impl SuspensionCloseReason {
-    /// Returns how a suspension ends when its time passes; `None` when it goes on
+    /// Returns how a suspension ends when its time limit passes; `None` if it stays open
     /// and an operator is asked.
     pub const fn of_timeout(behavior: TimeoutBehavior) -> Option<Self> {
         match behavior {
@@ -178,7 +177,7 @@ impl SuspensionCloseReason {
         }
     }
 
-    /// Whether the execution went on after it.
+    /// Whether the execution resumed after it.
     pub const fn resumes(self) -> bool {
         matches!(
             self,
@@ -208,25 +207,25 @@ pub enum SuspendRefusal {
     /// A waitpoint that is to be new has the key of one that is open.
     #[error("the execution has an open waitpoint `{key}` already")]
     WaitpointAlreadyExists {
-        /// The key.
+        /// Key of the open waitpoint.
         key: String,
     },
     /// The execution has no such waitpoint.
     #[error("the execution has no such waitpoint")]
     WaitpointNotFound,
-    /// The waitpoint can be suspended on no more.
+    /// The execution cannot suspend on the waitpoint any more.
     #[error("the waitpoint is {state}, not pending")]
     WaitpointNotPending {
-        /// What it is instead.
+        /// The state it is in instead.
         state: WaitpointState,
     },
-    /// The time the waitpoint waited for its suspension is over.
+    /// The waitpoint expired before the suspension began.
     #[error("the waitpoint expired before its suspension began")]
     PendingWaitpointExpired,
     /// The execution has as many open waitpoints as it may.
     #[error("the execution has {max} open waitpoints, which is all it may have")]
     WaitpointLimitExceeded {
-        /// How many.
+        /// How many it may have.
         max: usize,
     },
 }

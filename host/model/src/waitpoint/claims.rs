@@ -1,4 +1,4 @@
-//! Waitpoints: where signals arrive, and the claims of the token that opens one.
+//! Waitpoints, where signals arrive, and the claims of waitpoint tokens.
 
 use uuid::Uuid;
 
@@ -28,13 +28,13 @@ random_id! {
 named! {
     /// Whether signals may arrive at a waitpoint.
     pub enum WaitpointState ("waitpoint state") {
-        /// Yes; they are kept until its execution suspends on it.
+        /// They may, and are stored until its execution suspends on it.
         Pending = "pending",
-        /// Yes; its execution waits for them.
+        /// They may, and its execution waits for them.
         Active = "active",
-        /// No longer; [`WaitpointCloseReason`] says why.
+        /// They may not any more; [`WaitpointCloseReason`] says why.
         Closed = "closed",
-        /// No: it was never suspended on in time.
+        /// They may not: its execution did not suspend on it in time.
         Expired = "expired",
     }
 }
@@ -52,16 +52,27 @@ named! {
         TimedOutCancel = "timed_out_cancel",
         /// The time limit passed, and the execution expired.
         TimedOutExpire = "timed_out_expire",
-        /// The time limit passed, and the execution went on.
+        /// The time limit passed, and the execution resumed.
         TimedOutAutoResume = "timed_out_auto_resume",
         /// Its execution never suspended on it.
         NeverCommitted = "never_committed",
-        /// Whoever made it closed it.
+        /// An operator closed it.
         ProactiveClose = "proactive_close",
     }
 }
 
-/// Why a waitpoint was not closed, or no token made for it.
+/// Which waitpoint of an execution a caller means.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum WaitpointRef {
+    /// The one with this id.
+    Id(WaitpointId),
+    /// The open one with this key, or else the last that had it.
+    Key(String),
+    /// The only one that is open.
+    Only,
+}
+
+/// Why a waitpoint was not closed, or no token was minted for it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum WaitpointRefusal {
     /// No such execution.
@@ -73,13 +84,13 @@ pub enum WaitpointRefusal {
     /// The execution has several open waitpoints, and none was named.
     #[error("the execution has {open} open waitpoints; name one")]
     WaitpointAmbiguous {
-        /// How many.
+        /// How many are open.
         open: usize,
     },
     /// The waitpoint takes no more signals.
     #[error("the waitpoint is closed: {reason}")]
     WaitpointClosed {
-        /// Why.
+        /// Why it was closed.
         reason: WaitpointCloseReason,
     },
     /// An argument breaks a bound.
@@ -108,7 +119,7 @@ impl Refusal for WaitpointRefusal {
     }
 }
 
-/// What a waitpoint token says: whoever carries it may signal this waitpoint.
+/// The claims of a waitpoint token: anyone who carries it may signal this waitpoint.
 ///
 /// As bytes, numbers big-endian, every text preceded by its length in one byte:
 ///
@@ -119,21 +130,21 @@ impl Refusal for WaitpointRefusal {
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WaitpointClaims {
-    /// The instance it was made by.
+    /// The instance that minted it.
     pub instance_id: Uuid,
     /// Generation of the instance: a database restored elsewhere has another.
     pub generation: u32,
-    /// Where the execution lives.
+    /// Namespace of the execution.
     pub namespace: String,
-    /// The execution.
+    /// The execution that the waitpoint is of.
     pub execution_id: ExecutionId,
-    /// Its waitpoint.
+    /// The waitpoint it opens.
     pub waitpoint_id: WaitpointId,
     /// Names of signals it may send; empty: any. At most
     /// [`Limits::TOKEN_SIGNAL_NAMES_MAX`].
     pub signal_names: Vec<String>,
-    /// Until when it holds, by the database's clock, in microseconds since 1970;
-    /// absent: as long as its waitpoint and its key.
+    /// Until when it is valid, by the database's clock, in microseconds since 1970; absent:
+    /// as long as its waitpoint and its key are.
     pub expires_at_us: Option<i64>,
     /// Random, so that no two tokens are alike.
     pub nonce: [u8; 16],
@@ -143,7 +154,7 @@ impl WaitpointClaims {
     /// Checks the bounds of what a caller chooses.
     ///
     /// # Errors
-    /// A namespace or a name is none, or there are too many names.
+    /// The namespace or a name is not valid, or there are too many names.
     pub fn check(&self) -> Result<(), Invalid> {
         names::namespace_name(&self.namespace)?;
         if self.signal_names.len() > Limits::TOKEN_SIGNAL_NAMES_MAX {
@@ -285,27 +296,27 @@ mod tests {
     }
 
     #[test]
-    fn a_token_allows_what_it_names_or_everything() {
+    fn a_token_allows_the_names_it_lists_or_all() {
         assert!(claims().allows("approved"));
         assert!(!claims().allows("approve"));
         let any = WaitpointClaims {
             signal_names: vec![],
             ..claims()
         };
-        assert!(any.allows("whatever"));
+        assert!(any.allows("anything"));
     }
 
     #[test]
     fn claims_out_of_bounds_are_refused() {
-        let spoilt: [fn(&mut WaitpointClaims); 4] = [
+        let invalid: [fn(&mut WaitpointClaims); 4] = [
             |claims| claims.namespace = "No".into(),
             |claims| claims.signal_names = vec!["x".repeat(129)],
             |claims| claims.signal_names = vec![String::new()],
             |claims| claims.signal_names = vec!["x".into(); Limits::TOKEN_SIGNAL_NAMES_MAX + 1],
         ];
-        for spoil in spoilt {
+        for invalidate in invalid {
             let mut claims = claims();
-            spoil(&mut claims);
+            invalidate(&mut claims);
             assert!(claims.check().is_err(), "{claims:?}");
         }
         assert_eq!(claims().check(), Ok(()));

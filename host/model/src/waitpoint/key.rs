@@ -19,17 +19,17 @@ impl Limits {
 }
 
 named! {
-    /// What a key is good for. Labels of the Postgres enum `waitpoint_key_state`.
+    /// Whether a key signs. Labels of the Postgres enum `waitpoint_key_state`.
     pub enum WaitpointKeyState ("waitpoint key state") {
         /// It signs new tokens; exactly one key does.
         Active = "active",
-        /// Its tokens are accepted until its time has come.
+        /// Its tokens are accepted until it ends.
         Retiring = "retiring",
     }
 }
 
-/// Checks the name of a key: 1 to 32 characters of `A-Z`, `a-z`, `0-9`, `-` and
-/// `_`, as it stands in a token.
+/// Checks a key id: 1 to 32 characters of `A-Z`, `a-z`, `0-9`, `-` and
+/// `_`, which may stand in a token.
 pub fn waitpoint_kid(text: &str) -> Result<(), Invalid> {
     let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_');
     if (1..=Limits::KID_BYTES_MAX).contains(&text.len()) && text.bytes().all(plain) {
@@ -47,10 +47,10 @@ pub fn waitpoint_kid(text: &str) -> Result<(), Invalid> {
 /// Why a key was not made.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum KeyRotateRefusal {
-    /// The name is none.
+    /// The key id is not valid.
     #[error(transparent)]
     InvalidKid(Invalid),
-    /// The secret is none.
+    /// The secret is not valid.
     #[error(
         "new_secret_hex: must be {} to {} hexadecimal digits, an even number",
         2 * Limits::KEY_SECRET_BYTES.start(),
@@ -60,10 +60,10 @@ pub enum KeyRotateRefusal {
     /// The grace is too long.
     #[error("grace_ms: {0} is out of range: 0 to {max}", max = Limits::KEY_GRACE_MS_MAX)]
     InvalidGraceMs(u64),
-    /// There is or was a key of that name with another secret, or one that no
-    /// longer signs.
+    /// There is or was a key with that id and another secret, or one that no longer
+    /// signs.
     #[error(
-        "there is a key `{0}` already, with another secret or no longer active; choose another name"
+        "there is a key `{0}` already, with another secret or no longer active; choose another id"
     )]
     RotationConflict(String),
     /// Too many old keys are still accepted.

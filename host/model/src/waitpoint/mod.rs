@@ -4,6 +4,7 @@ mod claims;
 mod key;
 
 pub use claims::{
-    WaitpointClaims, WaitpointCloseReason, WaitpointId, WaitpointRefusal, WaitpointState,
+    WaitpointClaims, WaitpointCloseReason, WaitpointId, WaitpointRef, WaitpointRefusal,
+    WaitpointState,
 };
 pub use key::{KeyRetireRefusal, KeyRotateRefusal, WaitpointKeyState, waitpoint_kid};

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::claimed::{Claimed, ClaimedRow, claimed};
 use crate::columns::columns;
 use crate::lane::{LOOK_MAX, Look, Service, Share};
-use crate::suspension::resumption;
+use crate::suspension::attach;
 use crate::{Engine, Error};
 
 /// A request for work.
@@ -235,7 +235,7 @@ impl Engine {
         .fetch_all(&self.inner.verbs)
         .await?;
         let mut claimed = claimed(rows);
-        resumption::attach(&self.inner.verbs, partition, &mut claimed).await?;
+        attach(&self.inner.verbs, partition, &mut claimed).await?;
         Ok(claimed)
     }
 }

@@ -120,7 +120,7 @@ impl State {
             waitpoints.push(waitpoint);
         }
         let has_deadline = suspend.timeout.is_some();
-        suspend.check_behavior(has_deadline)?;
+        suspend.check_timeout_behavior(has_deadline)?;
         suspend
             .condition
             .check(&keys, has_deadline)

@@ -1,0 +1,18 @@
+//! Secrets of an instance, and what is proven with them.
+//!
+//! ```text
+//! shared_key   a key that every host of the instance shares, kept in the database
+//! handle       what a program outside holds as proof of a lease or a grant
+//! encryption   encrypts the secrets of waitpoint keys under a key outside the database
+//! ```
+//!
+//! Waitpoint tokens, which are signed with keys of their own, are in
+//! [`crate::waitpoint`].
+
+mod encryption;
+mod handle;
+mod shared_key;
+
+pub use encryption::{SecretsFault, SecretsKeyError, SecretsKeys};
+pub(crate) use handle::HeldGrant;
+pub use handle::{HeldLease, Seals};

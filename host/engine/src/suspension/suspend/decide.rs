@@ -1,0 +1,226 @@
+//! Decides what becomes of a request to suspend.
+
+use model::{Invalid, LeaseRefusal, SuspendRefusal, SuspensionId, WaitpointRef};
+
+use super::bind::{BoundWaitpoint, SuspendContext, bind};
+use super::early::EarlySatisfaction;
+use super::repeat::FenceCheck;
+use super::request::{Binding, Suspend, Suspended, Suspension, SuspensionTimeout};
+use super::statement::{CallWaitpoint, SuspendCall};
+use crate::lease::Observation;
+use crate::statements::{TRIES, conflict};
+use crate::waitpoint::{OpenWaitpoint, SigningKey, read_snapshot};
+use crate::{Answer, Engine, Error, MintToken, MintedToken, TokenExpiry, mint};
+
+impl Engine {
+    /// Suspends an execution until its condition is satisfied. The same attempt resumes
+    /// then, under a new lease, with the state saved here.
+    ///
+    /// If signals that pending waitpoints have received satisfy the condition, the lease
+    /// stays and the answer carries these signals. The same happens when a suspension
+    /// with this idempotency key was satisfied before, so that a handler may ask again
+    /// each time it is called.
+    ///
+    /// # Refusals
+    /// See [`SuspendRefusal`]; a repeat under the same fence succeeds again.
+    pub async fn suspend(&self, mut suspend: Suspend) -> Answer<Suspended, SuspendRefusal> {
+        if let Err(invalid) = suspend.check(self.limits().result_bytes_max) {
+            return Ok(Err(invalid.into()));
+        }
+        if let Some(SuspensionTimeout::At(at)) = suspend.timeout
+            && at.utc() <= self.now().await?
+        {
+            return self.suspend_too_late(&suspend).await;
+        }
+        let fence = suspend.fence;
+        let id = SuspensionId(mint::random_id());
+        if let Some(suspension) = self.suspend_without_reading(&mut suspend, id).await? {
+            return Ok(Ok(Suspended::Suspended(suspension)));
+        }
+        let named = suspend
+            .waitpoints
+            .iter()
+            .filter_map(|binding| match binding {
+                Binding::UsePending(id) => Some(WaitpointRef::Id(*id)),
+                Binding::Fresh { .. } | Binding::Keyed(_) => None,
+            })
+            .collect();
+        for _ in 0..TRIES {
+            let (snapshot, signing) = futures::try_join!(
+                read_snapshot(&self.inner.verbs, fence.execution_id, &named),
+                self.signing_waitpoint_key()
+            )?;
+            let Some(snapshot) = snapshot else {
+                return Ok(Err(LeaseRefusal::ExecutionNotFound.into()));
+            };
+            if let Some(answer) = self.answer_by_key(&suspend).await? {
+                return Ok(answer);
+            }
+            let context = SuspendContext::of(&snapshot);
+            let bound = match bind(&suspend, &context) {
+                Ok(bound) => bound,
+                // A repeat whose waitpoints are active or closed by now.
+                Err(refusal) => {
+                    return Ok(match self.check_fence(&suspend, None).await? {
+                        FenceCheck::Duplicate(first) => Ok(Suspended::Suspended(first)),
+                        FenceCheck::Refused(refusal) => Err(refusal.into()),
+                        FenceCheck::Holds => Err(refusal),
+                    });
+                }
+            };
+            let look = match self.satisfied_early(&suspend, id, &bound).await? {
+                EarlySatisfaction::Satisfied(resumption) => {
+                    return Ok(Ok(Suspended::AlreadySatisfied(*resumption)));
+                }
+                EarlySatisfaction::Conflict => None,
+                EarlySatisfaction::NotSatisfied => {
+                    let written = self
+                        .write_suspension(&suspend, id, &context, &bound, &signing)
+                        .await?;
+                    match written {
+                        Ok(Ok(suspension)) => return Ok(Ok(Suspended::Suspended(suspension))),
+                        Ok(Err(look)) => look,
+                        Err(invalid) => return Ok(Err(invalid.into())),
+                    }
+                }
+            };
+            match self.check_fence(&suspend, look).await? {
+                FenceCheck::Duplicate(first) => return Ok(Ok(Suspended::Suspended(first))),
+                FenceCheck::Refused(refusal) => return Ok(Err(refusal.into())),
+                FenceCheck::Holds => {}
+            }
+        }
+        Err(conflict(fence.execution_id))
+    }
+
+    /// Answers a request to wait until a time that has passed: there is nothing to wait
+    /// for, unless it is a repeat.
+    async fn suspend_too_late(&self, suspend: &Suspend) -> Answer<Suspended, SuspendRefusal> {
+        if let Some(answer) = self.answer_by_key(suspend).await? {
+            return Ok(answer);
+        }
+        Ok(match self.check_fence(suspend, None).await? {
+            FenceCheck::Duplicate(first) => Ok(Suspended::Suspended(first)),
+            FenceCheck::Refused(refusal) => Err(refusal.into()),
+            FenceCheck::Holds => {
+                let detail = "timeout_at_in_past: it must be in the future";
+                Err(Invalid::new("timeout_at", detail).into())
+            }
+        })
+    }
+
+    /// Suspends an execution on the assumption that it has no open waitpoint, which is
+    /// true of most, without reading it first. If the assumption is wrong, or anything
+    /// else prevents it, nothing was done.
+    async fn suspend_without_reading(
+        &self,
+        suspend: &mut Suspend,
+        id: SuspensionId,
+    ) -> Result<Option<Suspension>, Error> {
+        let Some((namespace, policy)) = suspend.known.take() else {
+            return Ok(None);
+        };
+        let uses_pending = |binding: &Binding| matches!(binding, Binding::UsePending(_));
+        if suspend.idempotency_key.is_some() || suspend.waitpoints.iter().any(uses_pending) {
+            return Ok(None);
+        }
+        let context = SuspendContext {
+            namespace: &namespace,
+            policy: &policy.suspension_policy,
+            snapshot: None,
+        };
+        let Ok(bound) = bind(suspend, &context) else {
+            return Ok(None);
+        };
+        let signing = self.signing_waitpoint_key().await?;
+        let answer = self
+            .write_suspension(suspend, id, &context, &bound, &signing)
+            .await?;
+        Ok(answer.ok().and_then(Result::ok))
+    }
+
+    /// Ends the lease with a suspension; or returns what was read of the execution when
+    /// that was not possible.
+    async fn write_suspension(
+        &self,
+        suspend: &Suspend,
+        id: SuspensionId,
+        context: &SuspendContext<'_>,
+        bound: &[BoundWaitpoint],
+        signing: &SigningKey,
+    ) -> Answer<Result<Suspension, Option<Box<Observation>>>, Invalid> {
+        let fence = suspend.fence;
+        let tokens: Vec<MintToken> = bound
+            .iter()
+            .map(|bound| MintToken {
+                namespace: context.namespace.to_owned(),
+                execution_id: fence.execution_id,
+                waitpoint_id: bound.id,
+                signal_names: bound.signal_names.clone(),
+                expiry: TokenExpiry::Never,
+            })
+            .collect();
+        let minted = match self.mint_with(signing, &tokens) {
+            Ok(minted) => minted,
+            Err(invalid) => return Ok(Err(invalid)),
+        };
+        let defaults = context.policy;
+        let (timeout_ms, timeout_at) = match suspend.timeout {
+            Some(SuspensionTimeout::InMs(ms)) => (Some(ms), None),
+            Some(SuspensionTimeout::At(at)) => (None, Some(at.utc())),
+            None => (defaults.default_timeout_ms, None),
+        };
+        let behavior = suspend
+            .timeout_behavior
+            .unwrap_or(defaults.timeout_behavior);
+        let call = SuspendCall {
+            fence,
+            suspension_id: id,
+            reason: suspend.reason,
+            requested_by: suspend.requested_by,
+            condition: suspend.condition_text(),
+            resume_policy: suspend.resume_policy_text(),
+            timeout_ms,
+            timeout_at,
+            timeout_behavior: behavior,
+            state: suspend.state.clone(),
+            idempotency_key: suspend.idempotency_key.clone(),
+            report: suspend.report.clone(),
+            waitpoints: call_waitpoints(bound, &minted),
+            assumes_no_open_waitpoint: context.snapshot.is_none(),
+        };
+        let verdict = self.inner.suspend.call(call).await?;
+        Ok(Ok(verdict.map(|timeout_at| Suspension {
+            id,
+            timeout_at,
+            waitpoints: bound
+                .iter()
+                .zip(minted)
+                .map(|(bound, minted)| OpenWaitpoint {
+                    id: bound.id,
+                    key: bound.key.clone(),
+                    token: minted.token,
+                    expires_at: None,
+                    existing: bound.pending.is_some(),
+                })
+                .collect(),
+        })))
+    }
+}
+
+/// Puts waitpoints into the order in which rows are locked and created.
+fn call_waitpoints(bound: &[BoundWaitpoint], minted: &[MintedToken]) -> Vec<CallWaitpoint> {
+    let mut waitpoints: Vec<CallWaitpoint> = bound
+        .iter()
+        .zip(minted)
+        .map(|(bound, minted)| CallWaitpoint {
+            id: bound.id,
+            pending: bound.pending,
+            key: bound.key.clone(),
+            kid: minted.kid.clone(),
+            fingerprint: minted.fingerprint.clone(),
+        })
+        .collect();
+    waitpoints.sort_by_key(|it| (it.pending.is_none(), it.pending.map(|_| it.id.0)));
+    waitpoints
+}

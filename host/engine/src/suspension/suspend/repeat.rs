@@ -1,0 +1,165 @@
+//! Repeats of suspend: what became of an earlier request with the same idempotency key,
+//! or under the same lease.
+
+use model::{
+    AttemptEnd, LeaseRefusal, SuspendRefusal, SuspensionCloseReason, SuspensionId, WaitpointId,
+};
+
+use super::request::{Suspend, Suspended, Suspension, SuspensionTimeout};
+use crate::lease::Observation;
+use crate::row::label;
+use crate::waitpoint::OpenWaitpoint;
+use crate::{Engine, Error, MintToken, TokenExpiry};
+
+/// Why a write under a fence changed nothing.
+pub(super) enum FenceCheck {
+    /// The lease holds: something else has changed.
+    Holds,
+    /// This request was answered before, with the suspension that ended this lease.
+    Duplicate(Suspension),
+    /// The lease does not hold.
+    Refused(LeaseRefusal),
+}
+
+impl Engine {
+    /// Answers a request with the outcome of an earlier one that had its idempotency key;
+    /// `None` if there is none, or the earlier one was not satisfied.
+    pub(super) async fn answer_by_key(
+        &self,
+        suspend: &Suspend,
+    ) -> Result<Option<Result<Suspended, SuspendRefusal>>, Error> {
+        let Some(key) = &suspend.idempotency_key else {
+            return Ok(None);
+        };
+        let id = suspend.fence.execution_id;
+        let row = sqlx::query!(
+            "SELECT s.id, s.close_reason FROM suspension s
+             WHERE s.partition = $1 AND s.execution_id = $2 AND s.idempotency_key = $3
+               AND s.replays = (SELECT l.replays FROM lease l
+                                WHERE l.partition = $1 AND l.execution_id = $2)",
+            id.partition().column(),
+            id.uuid(),
+            key
+        )
+        .fetch_optional(&self.inner.verbs)
+        .await?;
+        let Some(row) = row else { return Ok(None) };
+        let reason: Option<SuspensionCloseReason> = row
+            .close_reason
+            .map(|text| label("suspension", "close_reason", row.id, &text))
+            .transpose()?;
+        if !reason.is_some_and(SuspensionCloseReason::resumes) {
+            return Ok(None);
+        }
+        Ok(match self.check_fence(suspend, None).await? {
+            FenceCheck::Duplicate(first) => Some(Ok(Suspended::Suspended(first))),
+            FenceCheck::Refused(refusal) => Some(Err(refusal.into())),
+            FenceCheck::Holds => {
+                let resumption = self.resumption_of(id, SuspensionId(row.id)).await?;
+                resumption.map(|it| Ok(Suspended::AlreadySatisfied(it)))
+            }
+        })
+    }
+
+    /// Says why a write under a fence changed nothing. `look` is what was read of the
+    /// execution after the write, if it was.
+    pub(super) async fn check_fence(
+        &self,
+        suspend: &Suspend,
+        look: Option<Box<Observation>>,
+    ) -> Result<FenceCheck, Error> {
+        let fence = suspend.fence;
+        let look = match look {
+            Some(look) => Some(*look),
+            None => self.observe(fence).await?,
+        };
+        let Some(look) = look else {
+            return Ok(FenceCheck::Refused(LeaseRefusal::ExecutionNotFound));
+        };
+        if look.observed.holds(&fence, false) {
+            return Ok(FenceCheck::Holds);
+        }
+        if look.ended_as(AttemptEnd::Suspended)
+            && let Some(first) = self.suspension_under_lease(suspend).await?
+        {
+            return Ok(FenceCheck::Duplicate(first));
+        }
+        Ok(FenceCheck::Refused(look.observed.refusal(&fence)))
+    }
+
+    /// Reads the suspension that ended a lease, with new tokens, if it is the one that is
+    /// asked for.
+    async fn suspension_under_lease(&self, suspend: &Suspend) -> Result<Option<Suspension>, Error> {
+        let fence = suspend.fence;
+        let id = fence.execution_id;
+        let row = sqlx::query!(
+            "SELECT s.id, s.timeout_at, s.timeout_behavior, s.reason, s.requested_by, s.condition,
+                    s.resume_policy, s.state, s.state_type, e.namespace
+             FROM suspension s JOIN execution e ON e.partition = $1 AND e.id = $2
+             WHERE s.partition = $1 AND s.execution_id = $2 AND s.epoch = $3 AND NOT s.at_once",
+            id.partition().column(),
+            id.uuid(),
+            fence.epoch as i64,
+        )
+        .fetch_optional(&self.inner.verbs)
+        .await?;
+        // What the policy fills in, and a time from now, are not compared.
+        let same = row.filter(|row| {
+            let state = suspend.state.as_ref();
+            row.condition == suspend.condition_text()
+                && row.resume_policy == suspend.resume_policy_text()
+                && row.state.as_deref() == state.map(|it| it.data.as_slice())
+                && row.state_type.as_deref() == state.map(|it| it.content_type.as_str())
+                && row.reason == suspend.reason.as_str()
+                && row.requested_by == suspend.requested_by.as_str()
+                && suspend
+                    .timeout_behavior
+                    .is_none_or(|it| row.timeout_behavior == it.as_str())
+                && match suspend.timeout {
+                    Some(SuspensionTimeout::At(at)) => row
+                        .timeout_at
+                        .is_some_and(|it| (it - at.utc()).abs() < time::Duration::MICROSECOND),
+                    _ => true,
+                }
+        });
+        let Some(row) = same else { return Ok(None) };
+        let mut waitpoints = sqlx::query!(
+            "SELECT t.id, t.key FROM waitpoint t
+             WHERE t.partition = $1 AND t.execution_id = $2 AND t.suspension_id = $3",
+            id.partition().column(),
+            id.uuid(),
+            row.id,
+        )
+        .fetch_all(&self.inner.verbs)
+        .await?;
+        waitpoints.sort_by_key(|it| suspend.place_of(WaitpointId(it.id), &it.key));
+        let tokens: Vec<MintToken> = waitpoints
+            .iter()
+            .map(|waitpoint| MintToken {
+                namespace: row.namespace.clone(),
+                execution_id: id,
+                waitpoint_id: WaitpointId(waitpoint.id),
+                signal_names: suspend.names_for(&waitpoint.key),
+                expiry: TokenExpiry::Never,
+            })
+            .collect();
+        let Ok(minted) = self.mint_waitpoint_tokens(&tokens).await? else {
+            return Ok(None);
+        };
+        Ok(Some(Suspension {
+            id: SuspensionId(row.id),
+            timeout_at: row.timeout_at,
+            waitpoints: waitpoints
+                .into_iter()
+                .zip(minted)
+                .map(|(waitpoint, minted)| OpenWaitpoint {
+                    id: WaitpointId(waitpoint.id),
+                    key: waitpoint.key,
+                    token: minted.token,
+                    expires_at: None,
+                    existing: true,
+                })
+                .collect(),
+        }))
+    }
+}

@@ -1,0 +1,177 @@
+//! Mints tokens with the key that is active now; makes the first key when there
+//! is none.
+
+use std::sync::Arc;
+
+use model::{ExecutionId, Invalid, Limits, Moment, WaitpointClaims, WaitpointId};
+use time::OffsetDateTime;
+
+use super::{SeedKey, TokenKey, WaitpointToken};
+use crate::{Answer, Engine, Error, mint};
+
+/// Tries to find an active key whose secret is known: each miss means that a
+/// rotation came between.
+const TRIES: u32 = 10;
+
+/// What a token shall say.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MintToken {
+    /// Where the execution lives.
+    pub namespace: String,
+    /// The execution.
+    pub execution_id: ExecutionId,
+    /// Its waitpoint.
+    pub waitpoint_id: WaitpointId,
+    /// Names of signals it may send, at most
+    /// [`Limits::TOKEN_SIGNAL_NAMES_MAX`]; empty: any.
+    pub signal_names: Vec<String>,
+    /// Until when it holds.
+    pub expiry: TokenExpiry,
+}
+
+/// Until when a token holds, by the database's clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TokenExpiry {
+    /// As long as its waitpoint and its key.
+    Never,
+    /// For so many milliseconds from now.
+    InMs(u64),
+    /// Until then.
+    At(Moment),
+}
+
+/// A token, and what is kept of it: never the token itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MintedToken {
+    /// The token.
+    pub token: WaitpointToken,
+    /// Name of the key that signed it, for `token_kid`.
+    pub kid: String,
+    /// First 16 hexadecimal digits of its code, for `token_fingerprint`: tells
+    /// tokens apart and opens nothing.
+    pub fingerprint: String,
+    /// Until when it holds.
+    pub expires_at: Option<OffsetDateTime>,
+}
+
+/// The key that signs, and when that was so.
+pub(crate) struct SigningKey {
+    kid: String,
+    key: Arc<TokenKey>,
+    now: OffsetDateTime,
+}
+
+impl Engine {
+    /// Mints a token for each of these, in order. One statement for all of them
+    /// asks for the active key and the time.
+    ///
+    /// # Refusals
+    /// A name is none, there are too many, or an expiry is out of range; then
+    /// nothing was minted.
+    ///
+    /// # Errors
+    /// [`Error::Secrets`] when this host has no key to encrypt secrets with, or
+    /// another one than the secret was encrypted under.
+    pub async fn mint_waitpoint_tokens(
+        &self,
+        wanted: &[MintToken],
+    ) -> Answer<Vec<MintedToken>, Invalid> {
+        if wanted.is_empty() {
+            return Ok(Ok(Vec::new()));
+        }
+        let signing = self.signing_waitpoint_key().await?;
+        Ok(self.mint_with(&signing, wanted))
+    }
+
+    /// Returns the key that signs now, and the time; makes the first key when there
+    /// is none.
+    ///
+    /// # Errors
+    /// As for [`Self::mint_waitpoint_tokens`].
+    pub(crate) async fn signing_waitpoint_key(&self) -> Result<SigningKey, Error> {
+        for _ in 0..TRIES {
+            let active = sqlx::query!(
+                r#"SELECT kid, clock_timestamp() AS "now!" FROM waitpoint_key WHERE state = 'active'"#
+            )
+            .fetch_optional(&self.inner.reads)
+            .await?;
+            let Some(active) = active else {
+                // Whoever else seeds at the same time serves as well.
+                self.seed_first_waitpoint_key().await?;
+                continue;
+            };
+            if let Some(key) = self.waitpoint_token_key(&active.kid).await? {
+                return Ok(SigningKey {
+                    kid: active.kid,
+                    key,
+                    now: active.now,
+                });
+            }
+        }
+        Err(Error::Unavailable(
+            "waitpoint keys change faster than they can be read".to_owned(),
+        ))
+    }
+
+    /// Mints tokens with a key that was asked for a moment ago.
+    pub(crate) fn mint_with(
+        &self,
+        signing: &SigningKey,
+        wanted: &[MintToken],
+    ) -> Result<Vec<MintedToken>, Invalid> {
+        let minted = wanted.iter().map(|wanted| {
+            let claims = self.claims(wanted, signing.now)?;
+            let (token, fingerprint) = signing.key.seal(&claims);
+            Ok(MintedToken {
+                token,
+                kid: signing.kid.clone(),
+                fingerprint,
+                expires_at: claims.expires_at_us.and_then(super::verify::moment),
+            })
+        });
+        minted.collect()
+    }
+
+    async fn seed_first_waitpoint_key(&self) -> Result<(), Error> {
+        let first = SeedKey {
+            kid: super::rotate::draw_kid(),
+            secret: mint::secret::<32>().to_vec(),
+            actor: "first use".to_owned(),
+        };
+        self.seed(&first).await.map(drop)
+    }
+
+    fn claims(&self, wanted: &MintToken, now: OffsetDateTime) -> Result<WaitpointClaims, Invalid> {
+        let instance = self.instance();
+        let claims = WaitpointClaims {
+            instance_id: instance.id,
+            generation: instance.generation,
+            namespace: wanted.namespace.clone(),
+            execution_id: wanted.execution_id,
+            waitpoint_id: wanted.waitpoint_id,
+            signal_names: wanted.signal_names.clone(),
+            expires_at_us: expires_at_us(wanted.expiry, now)?,
+            nonce: mint::secret(),
+        };
+        claims.check()?;
+        Ok(claims)
+    }
+}
+
+fn expires_at_us(expiry: TokenExpiry, now: OffsetDateTime) -> Result<Option<i64>, Invalid> {
+    let us = |at: OffsetDateTime| at.unix_timestamp_nanos() / 1_000;
+    let at_us = match expiry {
+        TokenExpiry::Never => return Ok(None),
+        TokenExpiry::InMs(ms) if ms > Limits::DURATION_MS_MAX => {
+            let detail = format!("{ms} ms is out of range: 0 to {}", Limits::DURATION_MS_MAX);
+            return Err(Invalid::new("expires_in_ms", detail));
+        }
+        TokenExpiry::InMs(ms) => us(now) + i128::from(ms) * 1_000,
+        TokenExpiry::At(at) => us(at.utc()),
+    };
+    i64::try_from(at_us)
+        .ok()
+        .filter(|us| *us >= 0)
+        .map(Some)
+        .ok_or_else(|| Invalid::new("expires_at", "must be after 1970"))
+}

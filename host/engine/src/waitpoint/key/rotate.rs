@@ -1,0 +1,211 @@
+//! Has another key sign, and lets the old one be accepted for a while.
+
+use model::{KeyRotateRefusal, Limits, WaitpointKeyState};
+
+use super::{SeedKey, SeededKey};
+use crate::{Answer, Engine, Error, Operator, mint};
+
+/// Tries of a rotation that met others.
+const TRIES: u32 = 32;
+
+/// A rotation to make.
+#[derive(Clone, PartialEq, Eq)]
+pub struct RotateKey {
+    /// Name of the new key; drawn when absent.
+    pub kid: Option<String>,
+    /// Its secret, 64 to 128 hexadecimal digits; drawn when absent.
+    pub secret_hex: Option<String>,
+    /// How long tokens of the old key are accepted, in milliseconds; 24 hours
+    /// when absent, at most [`Limits::KEY_GRACE_MS_MAX`].
+    pub grace_ms: Option<u64>,
+    /// Who asks, 1 to 255 bytes.
+    pub actor: String,
+}
+
+/// Without the secret.
+impl std::fmt::Debug for RotateKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RotateKey")
+            .field("kid", &self.kid)
+            .field("grace_ms", &self.grace_ms)
+            .field("actor", &self.actor)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What a rotation did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RotatedKey {
+    /// The new key signs.
+    Rotated {
+        /// The key that signed before; absent if there was none.
+        previous_kid: Option<String>,
+        /// The key that signs.
+        new_kid: String,
+        /// Keys that were forgotten, their end being long past.
+        forgotten: u32,
+    },
+    /// The key signed already.
+    Noop {
+        /// Its name.
+        kid: String,
+    },
+}
+
+impl Engine {
+    /// Has a new key sign. Tokens of the old one are accepted for the grace, on
+    /// every host and by the database's clock, and no longer.
+    ///
+    /// Asking again with the same name and secret, or the same name and none,
+    /// changes nothing while that key signs.
+    ///
+    /// # Refusals
+    /// `invalid_kid`, `invalid_secret_hex`, `invalid_grace_ms`;
+    /// `rotation_conflict` when the name is known with another secret or no longer
+    /// signs; `too_many_keys` when [`Limits::KEYS_MAX`] are accepted, unless the
+    /// grace is 0.
+    ///
+    /// # Errors
+    /// [`Error::Secrets`] when this host has no key to encrypt secrets with.
+    pub async fn rotate_waitpoint_key(
+        &self,
+        rotate: RotateKey,
+    ) -> Answer<RotatedKey, KeyRotateRefusal> {
+        let grace_ms = rotate.grace_ms.unwrap_or(Limits::KEY_GRACE_MS_DEFAULT);
+        let (key, given) = match rotation(&rotate) {
+            Ok(rotation) => rotation,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        if grace_ms > Limits::KEY_GRACE_MS_MAX {
+            return Ok(Err(KeyRotateRefusal::InvalidGraceMs(grace_ms)));
+        }
+        for _ in 0..TRIES {
+            if let Some(rotated) = self.try_rotate(&key, grace_ms).await? {
+                return Ok(Ok(rotated));
+            }
+            match self
+                .look_at_rotation(&key, given.as_deref(), grace_ms)
+                .await?
+            {
+                Look::Answer(answer) => return Ok(answer),
+                Look::Again => {}
+            }
+        }
+        Err(Error::Unavailable(
+            "waitpoint keys are being rotated by too many at once".to_owned(),
+        ))
+    }
+
+    async fn try_rotate(&self, key: &SeedKey, grace_ms: u64) -> Result<Option<RotatedKey>, Error> {
+        let ring = &self.inner.waitpoint_keys;
+        let wrapped = ring.secrets()?.wrap(&ring.purpose(&key.kid), &key.secret);
+        let row = sqlx::query_file!(
+            "src/waitpoint/key/rotate.sql",
+            key.kid,
+            wrapped.bytes,
+            wrapped.under.as_slice(),
+            grace_ms as i64,
+            key.actor,
+            Limits::KEYS_MAX as i64
+        )
+        .fetch_optional(&self.inner.reads)
+        .await?;
+        Ok(row.map(|row| RotatedKey::Rotated {
+            previous_kid: Some(row.previous_kid),
+            new_kid: key.kid.clone(),
+            forgotten: u32::try_from(row.forgotten).unwrap_or(u32::MAX),
+        }))
+    }
+
+    /// Looks why nothing was rotated.
+    async fn look_at_rotation(
+        &self,
+        key: &SeedKey,
+        given: Option<&[u8]>,
+        grace_ms: u64,
+    ) -> Result<Look, Error> {
+        let conflict = || KeyRotateRefusal::RotationConflict(key.kid.clone());
+        let known = sqlx::query!(
+            r#"SELECT state::text AS "state!", wrapped_secret, wrapped_under
+               FROM waitpoint_key WHERE kid = $1"#,
+            key.kid
+        )
+        .fetch_optional(&self.inner.reads)
+        .await?;
+        if let Some(known) = known {
+            if known.state != WaitpointKeyState::Active.as_str() {
+                return Ok(Look::Answer(Err(conflict())));
+            }
+            let ring = &self.inner.waitpoint_keys;
+            let same = match given {
+                None => true,
+                Some(given) => {
+                    ring.unwrap(&key.kid, &known.wrapped_under, &known.wrapped_secret)? == given
+                }
+            };
+            let kid = key.kid.clone();
+            let noop = same.then_some(RotatedKey::Noop { kid });
+            return Ok(Look::Answer(noop.ok_or_else(conflict)));
+        }
+        let counts = sqlx::query!(
+            r#"SELECT (SELECT count(*) FROM accepted_waitpoint_key) AS "accepted!",
+                      EXISTS (SELECT FROM waitpoint_key WHERE state = 'active') AS "active!""#
+        )
+        .fetch_one(&self.inner.reads)
+        .await?;
+        if !counts.active {
+            return Ok(match self.seed(key).await? {
+                Some(SeededKey::Seeded { kid }) => Look::Answer(Ok(RotatedKey::Rotated {
+                    previous_kid: None,
+                    new_kid: kid,
+                    forgotten: 0,
+                })),
+                _ => Look::Again,
+            });
+        }
+        Ok(
+            if grace_ms > 0 && counts.accepted >= Limits::KEYS_MAX as i64 {
+                Look::Answer(Err(KeyRotateRefusal::TooManyKeys))
+            } else {
+                Look::Again
+            },
+        )
+    }
+}
+
+enum Look {
+    Answer(Result<RotatedKey, KeyRotateRefusal>),
+    Again,
+}
+
+/// Returns the key to make, and its secret if one was given.
+fn rotation(rotate: &RotateKey) -> Result<(SeedKey, Option<Vec<u8>>), KeyRotateRefusal> {
+    let kid = rotate.kid.clone().unwrap_or_else(draw_kid);
+    check_kid(&kid)?;
+    Operator::check_actor(&rotate.actor)?;
+    let given = rotate.secret_hex.as_deref().map(read_secret).transpose()?;
+    let key = SeedKey {
+        kid,
+        secret: given
+            .clone()
+            .unwrap_or_else(|| mint::secret::<32>().to_vec()),
+        actor: rotate.actor.clone(),
+    };
+    Ok((key, given))
+}
+
+pub(super) fn check_kid(kid: &str) -> Result<(), KeyRotateRefusal> {
+    model::waitpoint_kid(kid).map_err(KeyRotateRefusal::InvalidKid)
+}
+
+pub(super) fn read_secret(secret_hex: &str) -> Result<Vec<u8>, KeyRotateRefusal> {
+    hex::decode(secret_hex)
+        .ok()
+        .filter(|secret| Limits::KEY_SECRET_BYTES.contains(&secret.len()))
+        .ok_or(KeyRotateRefusal::InvalidSecretHex)
+}
+
+/// Draws the name of a key.
+pub(super) fn draw_kid() -> String {
+    format!("k{}", hex::encode(mint::secret::<6>()))
+}

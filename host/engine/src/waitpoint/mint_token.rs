@@ -1,0 +1,67 @@
+//! mint-waitpoint-token: another token for an open waitpoint, for an operator who has
+//! none.
+
+use model::{WaitpointRef, WaitpointRefusal};
+
+use super::OpenWaitpoint;
+use super::key::{MintToken, TokenExpiry};
+use crate::operate::Operate;
+use crate::row::bigint;
+use crate::{Answer, Engine};
+
+impl Engine {
+    /// Mints another token for an open waitpoint; those minted before stay valid. The
+    /// operator is recorded with the execution.
+    ///
+    /// # Refusals
+    /// See [`WaitpointRefusal`].
+    pub async fn mint_waitpoint_token(
+        &self,
+        operate: Operate,
+        waitpoint: WaitpointRef,
+        signal_names: Vec<String>,
+        expiry: TokenExpiry,
+    ) -> Answer<OpenWaitpoint, WaitpointRefusal> {
+        if let Err(invalid) = operate.by.check() {
+            return Ok(Err(invalid.into()));
+        }
+        let found = match self.find_open_waitpoint(&operate, &waitpoint).await? {
+            Ok(found) => found,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        let token = MintToken {
+            namespace: found.namespace,
+            execution_id: operate.id,
+            waitpoint_id: found.id,
+            signal_names,
+            expiry,
+        };
+        let minted = match self.mint_waitpoint_tokens(&[token]).await? {
+            Ok(minted) => minted,
+            Err(invalid) => return Ok(Err(invalid.into())),
+        };
+        let Some(minted) = minted.into_iter().next() else {
+            return Ok(Err(WaitpointRefusal::WaitpointNotFound));
+        };
+        // Recorded before the caller gets it.
+        sqlx::query!(
+            "INSERT INTO operation (partition, execution_id, verb, actor, reason, detail, epoch)
+             VALUES ($1, $2, 'mint_token', $3, $4, $5, $6)",
+            operate.id.partition().column(),
+            operate.id.uuid(),
+            operate.by.actor,
+            operate.by.reason,
+            format!("{} ({} {})", found.key, minted.kid, minted.fingerprint),
+            bigint(found.epoch),
+        )
+        .execute(&self.inner.verbs)
+        .await?;
+        Ok(Ok(OpenWaitpoint {
+            id: found.id,
+            key: found.key,
+            token: minted.token,
+            expires_at: minted.expires_at,
+            existing: true,
+        }))
+    }
+}
