@@ -1,7 +1,7 @@
 //! Direct dispatch: which executions an idle worker is given without a claim, and which
 //! go into the queue.
 
-use engine::{Claim, Create, Created, Deliver, Engine, LaneState, Suspend};
+use engine::{Claim, Create, Created, Engine, LaneState, SendSignal, Suspend};
 use model::{EventKind, ExecutionId, PublicState, ResumePolicy, SuspensionCloseReason};
 use testkit::Answered;
 
@@ -142,7 +142,7 @@ async fn a_satisfied_suspension_is_dispatched_to_an_idle_worker() {
     let (before, waitpoint) = suspended_execution(&engine, sources("approval", 2)).await;
     let (_, other) = suspended_execution(&engine, single("approval", "go")).await;
     worker.open(wanted());
-    let approval = |source: &str| Deliver {
+    let approval = |source: &str| SendSignal {
         source_identity: source.to_owned(),
         ..signal(&waitpoint.token, "approved")
     };

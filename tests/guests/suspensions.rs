@@ -2,7 +2,7 @@
 //! sandbox, what comes is not lost, the handler resumes with its state under a new
 //! lease, and nothing a guest asks for wrongly does any harm.
 
-use engine::{Addressee, Deliver, Delivered, Engine, WaitpointRef};
+use engine::{Addressee, Delivered, Engine, SendSignal, WaitpointRef};
 use model::SignalEffect;
 use serde_json::{Value, json};
 use testkit::{Answered, database, eventually};
@@ -12,7 +12,7 @@ use crate::support::work::{operate, text};
 
 /// Sends a signal as an operator, in the name of a person.
 async fn signal(engine: &Engine, id: &str, key: &str, name: &str, from: &str) -> Delivered {
-    let deliver = Deliver {
+    let deliver = SendSignal {
         to: Addressee::Operator {
             operate: operate(id.parse().expect("an id")),
             waitpoint: WaitpointRef::Key(key.to_owned()),
@@ -26,7 +26,7 @@ async fn signal(engine: &Engine, id: &str, key: &str, name: &str, from: &str) ->
         idempotency_key: None,
         dedup_ttl_ms: None,
     };
-    let answer = engine.signal(deliver).await.answered();
+    let answer = engine.send_signal(deliver).await.answered();
     answer.unwrap_or_else(|refusal| panic!("{id} {name}: {refusal}"))
 }
 

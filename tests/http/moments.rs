@@ -2,8 +2,8 @@
 //! refused by name, and none of them reaches a statement.
 
 use engine::{
-    Addressee, CreateWaitpoint, Delay, Deliver, MintToken, Suspend, SuspensionTimeout, TokenExpiry,
-    WaitpointRef,
+    Addressee, CreateWaitpoint, Delay, MintWaitpointToken, SendSignal, Suspend, SuspensionTimeout,
+    WaitpointRef, WaitpointTokenExpiry,
 };
 use model::{Limits, Moment, ResumeCondition, ResumePolicy};
 use reqwest::{Method, StatusCode};
@@ -271,7 +271,7 @@ async fn no_time_that_the_engine_accepts_can_stop_a_flusher() {
     assert!(waitpoint.is_err());
     engine.suspend(request).await.accepted();
     let id = fence.execution_id;
-    let signal = Deliver {
+    let signal = SendSignal {
         to: Addressee::Operator {
             operate: operate(id),
             waitpoint: WaitpointRef::Only,
@@ -285,15 +285,15 @@ async fn no_time_that_the_engine_accepts_can_stop_a_flusher() {
         idempotency_key: Some("k".to_owned()),
         dedup_ttl_ms: Some(over),
     };
-    assert!(engine.signal(signal).await.answered().is_err());
+    assert!(engine.send_signal(signal).await.answered().is_err());
     let refused = engine.resume(operate(id), Some(u64::MAX)).await;
     assert_eq!(refused.refused().code(), "invalid_input");
-    let token = MintToken {
+    let token = MintWaitpointToken {
         namespace: "default".to_owned(),
         execution_id: id,
         waitpoint_id: model::WaitpointId(uuid::Uuid::nil()),
         signal_names: Vec::new(),
-        expiry: TokenExpiry::At(last),
+        expiry: WaitpointTokenExpiry::At(last),
     };
     let minted = engine.mint_waitpoint_tokens(&[token]).await.answered();
     assert!(minted.expect("minted")[0].expires_at.is_some());

@@ -1,7 +1,7 @@
 //! What comes from outside and is parsed: nothing panics, and what is read is
 //! written the same. `make fuzz` looks for longer.
 
-use engine::{Addressee, TokenKey};
+use engine::{Addressee, WaitpointTokenKey};
 use model::{
     ConditionFault, ExecutionId, FlatCondition, PublicState, ResumeCondition, SignalRefusal,
     WaitpointClaims, WaitpointId,
@@ -53,17 +53,17 @@ fn fuzz_claims_of_tokens() {
 
 #[test]
 fn fuzz_texts_of_tokens() {
-    let key = TokenKey::new("k1", &[7; 32]);
+    let key = WaitpointTokenKey::new("k1", &[7; 32]);
     Random::rounds(20_000, |random| {
         let claims = claims(random);
-        let (token, _) = key.seal(&claims);
+        let (token, _) = key.sign(&claims);
         let text = token.reveal();
-        assert_eq!(key.open(text), Some(claims));
+        assert_eq!(key.verify(text), Some(claims));
         let words: [&[u8]; 8] = [b".", b"v1.", b"=", b"-", b"_", b"+", b"k1", b"\0"];
         let bytes = random.mutate(text.as_bytes(), &words);
         let changed = String::from_utf8_lossy(&bytes);
         if changed != text {
-            assert_eq!(key.open(&changed), None, "{changed}");
+            assert_eq!(key.verify(&changed), None, "{changed}");
         }
     });
 }
@@ -123,13 +123,14 @@ async fn fuzz_signals_from_outside() {
             }
             let times = [None, Some(0), Some(1), Some(u64::MAX)];
             sent.dedup_ttl_ms = *random.pick(&times);
-            let answer = tokio::runtime::Handle::current().block_on(engine.signal(sent.clone()));
+            let answer =
+                tokio::runtime::Handle::current().block_on(engine.send_signal(sent.clone()));
             match answer.unwrap_or_else(|fault| panic!("{fault}: {sent:?}")) {
                 Ok(_) => {
                     assert!(!is_forged, "{sent:?}");
                     accepted += 1;
                 }
-                Err(SignalRefusal::InvalidToken(_)) => {
+                Err(SignalRefusal::InvalidWaitpointToken(_)) => {
                     assert!(is_forged, "{sent:?}");
                     forged += 1;
                 }

@@ -3,14 +3,15 @@
 use std::sync::Arc;
 
 use engine::{
-    Addressee, Claimed, CreateWaitpoint, Deliver, Delivered, Engine, MintToken, MintedToken,
-    OpenWaitpoint, OpenedToken, Resumption, RotateKey, RotatedKey, Suspend, Suspended, Suspension,
-    TokenExpiry, WaitpointToken,
+    Addressee, Claimed, CreateWaitpoint, Delivered, Engine, MintWaitpointToken,
+    MintedWaitpointToken, OpenWaitpoint, Resumption, RotateWaitpointKey, RotatedWaitpointKey,
+    SendSignal, Suspend, Suspended, Suspension, VerifiedWaitpointToken, WaitpointToken,
+    WaitpointTokenExpiry,
 };
 use model::{
-    CompositeBody, CountKind, ExecutionId, Fence, InvalidToken, NAMESPACE_DEFAULT, PublicState,
-    ResumeCondition, ResumePolicy, SignalMatcher, SignalRefusal, SuspendRefusal, SuspensionReason,
-    SuspensionRequester, WaitpointId,
+    CompositeBody, CountKind, ExecutionId, Fence, InvalidWaitpointToken, NAMESPACE_DEFAULT,
+    PublicState, ResumeCondition, ResumePolicy, SignalMatcher, SignalRefusal, SuspendRefusal,
+    SuspensionReason, SuspensionRequester, WaitpointId,
 };
 use testkit::Answered;
 use uuid::Uuid;
@@ -116,8 +117,8 @@ pub(crate) fn names(resumption: &Resumption) -> Vec<&str> {
     signals.map(|signal| signal.name.as_str()).collect()
 }
 
-pub(crate) fn signal(token: &WaitpointToken, name: &str) -> Deliver {
-    Deliver {
+pub(crate) fn signal(token: &WaitpointToken, name: &str) -> SendSignal {
+    SendSignal {
         to: Addressee::Token {
             token: token.reveal().to_owned(),
             execution_id: None,
@@ -135,44 +136,47 @@ pub(crate) fn signal(token: &WaitpointToken, name: &str) -> Deliver {
 }
 
 /// The same from another source.
-pub(crate) fn from(mut deliver: Deliver, source: &str) -> Deliver {
+pub(crate) fn from(mut deliver: SendSignal, source: &str) -> SendSignal {
     deliver.source_identity = source.to_owned();
     deliver
 }
 
 pub(crate) async fn try_deliver(
     engine: &Engine,
-    deliver: Deliver,
+    deliver: SendSignal,
 ) -> Result<Delivered, SignalRefusal> {
-    engine.signal(deliver).await.answered()
+    engine.send_signal(deliver).await.answered()
 }
 
-pub(crate) async fn deliver(engine: &Engine, deliver: Deliver) -> Delivered {
+pub(crate) async fn deliver(engine: &Engine, deliver: SendSignal) -> Delivered {
     try_deliver(engine, deliver).await.expect("accepted")
 }
 
 /// A token for a waitpoint that no other token names.
-pub(crate) fn wanted_token() -> MintToken {
-    MintToken {
+pub(crate) fn wanted_token() -> MintWaitpointToken {
+    MintWaitpointToken {
         namespace: "default".into(),
         execution_id: ExecutionId::from_uuid(Uuid::from_u128(7)),
         waitpoint_id: WaitpointId(Uuid::new_v4()),
         signal_names: vec!["approved".into()],
-        expiry: TokenExpiry::Never,
+        expiry: WaitpointTokenExpiry::Never,
     }
 }
 
-pub(crate) async fn mint(engine: &Engine, wanted: MintToken) -> MintedToken {
+pub(crate) async fn mint(engine: &Engine, wanted: MintWaitpointToken) -> MintedWaitpointToken {
     let minted = engine.mint_waitpoint_tokens(&[wanted]).await;
     minted.accepted().remove(0)
 }
 
-pub(crate) async fn verify(engine: &Engine, text: &str) -> Result<OpenedToken, InvalidToken> {
+pub(crate) async fn verify(
+    engine: &Engine,
+    text: &str,
+) -> Result<VerifiedWaitpointToken, InvalidWaitpointToken> {
     engine.verify_waitpoint_token(text).await.answered()
 }
 
-pub(crate) async fn rotate(engine: &Engine, kid: &str, grace_ms: u64) -> RotatedKey {
-    let rotate = RotateKey {
+pub(crate) async fn rotate(engine: &Engine, kid: &str, grace_ms: u64) -> RotatedWaitpointKey {
+    let rotate = RotateWaitpointKey {
         kid: Some(kid.into()),
         secret_hex: None,
         grace_ms: Some(grace_ms),

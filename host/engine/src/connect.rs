@@ -141,7 +141,7 @@ impl Engine {
                 known: component::Known::default(),
                 lanes: lane::Lanes::default(),
                 signals: signal::SignalCounters::default(),
-                seals: tokio::sync::OnceCell::new(),
+                handle_signer: tokio::sync::OnceCell::new(),
                 waitpoint_keys: waitpoint::Ring::new(settings.secrets, instance),
                 limits: settings.limits,
                 retention: settings.retention,

@@ -5,7 +5,7 @@
 //! called on the way answered, and from every error.
 
 use model::{
-    CancelRefusal, CreateRefusal, EventsRefusal, GrantRefusal, Invalid, InvalidToken,
+    CancelRefusal, CreateRefusal, EventsRefusal, GrantRefusal, Invalid, InvalidWaitpointToken,
     KeyRetireRefusal, KeyRotateRefusal, LeaseRefusal, OperateRefusal, RedeemRefusal,
     RegisterRefusal, SignalRefusal, SuspendRefusal, WaitpointRefusal, WorkerRefusal,
 };
@@ -89,7 +89,7 @@ refusals! {
     EventsRefusal => [];
     GrantRefusal => [Invalid];
     Invalid => [];
-    InvalidToken => [];
+    InvalidWaitpointToken => [];
     KeyRetireRefusal => [Invalid];
     KeyRotateRefusal => [Invalid];
     LeaseRefusal => [Invalid];
@@ -97,7 +97,7 @@ refusals! {
     RedeemRefusal => [];
     RegisterRefusal => [Invalid];
     RouteRefusal => [Invalid];
-    SignalRefusal => [Invalid, InvalidToken];
+    SignalRefusal => [Invalid, InvalidWaitpointToken];
     SuspendRefusal => [Invalid, LeaseRefusal];
     WaitpointRefusal => [Invalid];
     WorkerRefusal => [Invalid];

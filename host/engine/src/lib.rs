@@ -53,7 +53,7 @@ pub use component::{
     ComponentRow, Kind, NewComponent, Route, RouteRefusal, WORLD_HANDLER, WORLD_SERVICE,
 };
 pub use connect::{Instance, MIGRATOR, Settings};
-pub use crypto::{HeldLease, Seals, SecretsFault, SecretsKeyError, SecretsKeys};
+pub use crypto::{HandleSigner, HeldLease, SecretsFault, SecretsKeyError, SecretsKeys};
 pub use declined::Declined;
 pub use error::Error;
 pub use execution::{
@@ -72,7 +72,7 @@ pub use operate::{Operate, Operator};
 pub use operator::{Block, OperationEntry, Replayed, Revoke, Revoked};
 pub use reconcile::{Reconcilers, SweepFigures, Sweeps};
 pub use session::PLANNER;
-pub use signal::{Addressee, Deliver, Delivered, SignalInfo};
+pub use signal::{Addressee, Delivered, SendSignal, SignalInfo};
 pub use standby::{Begin, Standby};
 pub use suspension::{
     Binding, ReceivedSignal, Resumption, Suspend, Suspended, SuspendedExecution, Suspension,
@@ -80,8 +80,9 @@ pub use suspension::{
 };
 pub use tasks::Tasks;
 pub use waitpoint::{
-    CreateWaitpoint, MintToken, MintedToken, OpenWaitpoint, OpenedToken, RotateKey, RotatedKey,
-    SeededKey, TokenExpiry, TokenKey, WaitpointInfo, WaitpointKey, WaitpointToken,
+    CreateWaitpoint, MintWaitpointToken, MintedWaitpointToken, OpenWaitpoint, RotateWaitpointKey,
+    RotatedWaitpointKey, SeededWaitpointKey, VerifiedWaitpointToken, WaitpointInfo, WaitpointKey,
+    WaitpointToken, WaitpointTokenExpiry, WaitpointTokenKey,
 };
 pub use wake::WakeUps;
 pub use worker::{MarkDead, MarkedDead, RegisterWorker, Registered, WorkerFilter, WorkerInfo};
@@ -119,7 +120,7 @@ struct Inner {
     known: component::Known,
     lanes: lane::Lanes,
     signals: signal::SignalCounters,
-    seals: tokio::sync::OnceCell<Seals>,
+    handle_signer: tokio::sync::OnceCell<HandleSigner>,
     waitpoint_keys: waitpoint::Ring,
     create: coalesce::Coalescer<execution::CreateCall, execution::CreateVerdict>,
     end_lease: coalesce::Coalescer<lease::EndLease, lease::EndLeaseVerdict>,

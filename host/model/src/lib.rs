@@ -70,7 +70,7 @@ pub use refusal::{
     CancelRefusal, CreateRefusal, EventsRefusal, LeaseRefusal, Member, OperateRefusal, Refusal,
 };
 pub use refusal_code::RefusalCode;
-pub use signal::{InvalidToken, KnownSource, SignalEffect, SignalId, SignalRefusal};
+pub use signal::{InvalidWaitpointToken, KnownSource, SignalEffect, SignalId, SignalRefusal};
 pub use suspension::{
     DeliveryTarget, OpenSuspension, ResumePolicy, ResumeTarget, SignalHeader, SuspendRefusal,
     SuspensionCloseReason, SuspensionEnd, SuspensionId, SuspensionReason, SuspensionRequester,

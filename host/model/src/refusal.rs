@@ -2,9 +2,9 @@
 //! the noun it is about. What every interface reads of them is here.
 
 use crate::{
-    BlockingReason, Cursor, ExecutionId, GrantRefusal, Invalid, InvalidToken, KeyRetireRefusal,
-    KeyRotateRefusal, LaneState, Outcome, RedeemRefusal, RefusalCode, RegisterRefusal,
-    SignalRefusal, StateKind, SuspendRefusal, WaitpointRefusal, WorkerRefusal,
+    BlockingReason, Cursor, ExecutionId, GrantRefusal, Invalid, InvalidWaitpointToken,
+    KeyRetireRefusal, KeyRotateRefusal, LaneState, Outcome, RedeemRefusal, RefusalCode,
+    RegisterRefusal, SignalRefusal, StateKind, SuspendRefusal, WaitpointRefusal, WorkerRefusal,
 };
 
 /// An answer of a verb that did not do what it was asked, for a reason the caller can
@@ -37,7 +37,7 @@ macro_rules! with_code {
 }
 
 with_code! {
-    CancelRefusal, CreateRefusal, EventsRefusal, GrantRefusal, InvalidToken, KeyRetireRefusal,
+    CancelRefusal, CreateRefusal, EventsRefusal, GrantRefusal, InvalidWaitpointToken, KeyRetireRefusal,
     KeyRotateRefusal, LeaseRefusal, OperateRefusal, RedeemRefusal, RegisterRefusal,
     SignalRefusal, SuspendRefusal, WaitpointRefusal, WorkerRefusal,
 }

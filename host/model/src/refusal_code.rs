@@ -58,7 +58,7 @@ named! {
         /// The lease has expired.
         LeaseExpired = "lease_expired",
         /// The waitpoint token is not valid for the request, for any reason.
-        InvalidToken = "invalid_token",
+        InvalidWaitpointToken = "invalid_token",
         /// The execution has no such waitpoint, or none that is open.
         WaitpointNotFound = "waitpoint_not_found",
         /// The execution has several open waitpoints, and the request names none.

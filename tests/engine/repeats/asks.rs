@@ -278,7 +278,7 @@ pub(super) async fn ask(
             let mut signal = waiting::signal(token, if other { "other" } else { "open" });
             signal.idempotency_key = Some("once".to_owned());
             told!(
-                engine.signal(signal).await,
+                engine.send_signal(signal).await,
                 |delivered: engine::Delivered| {
                     format!("{} {:?}", delivered.signal_id, delivered.effect)
                 }

@@ -28,7 +28,7 @@ async fn signals_to_an_unreadable_execution_fail_alone() {
         let name = if round < 3 { "hint" } else { "open" };
         let sent = waiting
             .iter()
-            .map(|(_, door)| engine.signal(signal(&door.token, name)));
+            .map(|(_, door)| engine.send_signal(signal(&door.token, name)));
         for (at, answer) in join_all(sent).await.into_iter().enumerate() {
             match answer {
                 Ok(taken) => {

@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use engine::{Deliver, Suspended, TokenExpiry, WaitpointRef};
+use engine::{SendSignal, Suspended, WaitpointRef, WaitpointTokenExpiry};
 use model::{
     AttemptEnd, EventKind, Limits, PublicState, SignalEffect, SignalRefusal, SuspensionCloseReason,
     WaitpointCloseReason,
@@ -17,7 +17,7 @@ use crate::support::waiting::{
 };
 use crate::support::work::{claim, claim_one, completed, operate, setup, text};
 
-fn keyed(mut deliver: Deliver, key: &str) -> Deliver {
+fn keyed(mut deliver: SendSignal, key: &str) -> SendSignal {
     deliver.idempotency_key = Some(key.to_owned());
     deliver
 }
@@ -228,7 +228,7 @@ async fn a_repeated_signal_is_a_duplicate_even_after_its_token_expired() {
     waitpoint(&engine, claimed.fence, "door").await;
     let which = WaitpointRef::Key("door".to_owned());
     let id = claimed.fence.execution_id;
-    let expiry = TokenExpiry::InMs(2_000);
+    let expiry = WaitpointTokenExpiry::InMs(2_000);
     let minted = engine.mint_waitpoint_token(operate(id), which, Vec::new(), expiry);
     let minted = minted.await.accepted();
     let mut knock = signal(&minted.token, "knock");

@@ -3,8 +3,8 @@
 
 use std::time::Duration;
 
-use engine::{MintToken, MintedToken, TokenExpiry};
-use model::InvalidToken;
+use engine::{MintWaitpointToken, MintedWaitpointToken, WaitpointTokenExpiry};
+use model::InvalidWaitpointToken;
 use sqlx::{Connection as _, Executor as _};
 use testkit::{Answered, database, eventually};
 use time::OffsetDateTime;
@@ -144,18 +144,18 @@ async fn signals_are_accepted_until_the_grace_of_their_key_ends() {
         let mut connection = database.connection().await;
         let mut random = testkit::Random::new();
         async move {
-            let mut tokens: Vec<MintedToken> = Vec::new();
+            let mut tokens: Vec<MintedWaitpointToken> = Vec::new();
             let mut asked = Vec::new();
             let mut ticks = tokio::time::interval(Duration::from_millis(20));
             let begun = std::time::Instant::now();
             while begun.elapsed() < lasts {
                 ticks.tick().await;
-                let token = MintToken {
+                let token = MintWaitpointToken {
                     namespace: "default".into(),
                     execution_id: id,
                     waitpoint_id,
                     signal_names: vec![],
-                    expiry: TokenExpiry::Never,
+                    expiry: WaitpointTokenExpiry::Never,
                 };
                 tokens.push(mint(&hosts[asked.len() % 2], token).await);
                 let chosen: Vec<_> = (0..4).map(|_| random.pick(&tokens).clone()).collect();
@@ -170,7 +170,7 @@ async fn signals_are_accepted_until_the_grace_of_their_key_ends() {
                     let kept = match answer {
                         Ok(delivered) => Some(delivered.signal_id),
                         Err(refused) => {
-                            assert_eq!(refused, InvalidToken.into());
+                            assert_eq!(refused, InvalidWaitpointToken.into());
                             None
                         }
                     };
@@ -260,7 +260,10 @@ async fn a_signal_is_refused_when_its_key_is_retired_before_the_write() {
     .await;
     rotate(&engine, "k2", 0).await;
     held.rollback().await.expect("let go");
-    assert_eq!(asked.await.expect("answered"), Err(InvalidToken.into()));
+    assert_eq!(
+        asked.await.expect("answered"),
+        Err(InvalidWaitpointToken.into())
+    );
     let id = claimed.fence.execution_id;
     let kept = engine.signals(id, None, None, 10).await;
     assert_eq!(*kept.answered().expect("known"), []);

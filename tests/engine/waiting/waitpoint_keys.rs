@@ -3,8 +3,11 @@
 
 use std::time::Duration;
 
-use engine::{Engine, Error, RotateKey, RotatedKey, SecretsFault, SecretsKeys, SeededKey};
-use model::{InvalidToken, Limits};
+use engine::{
+    Engine, Error, RotateWaitpointKey, RotatedWaitpointKey, SecretsFault, SecretsKeys,
+    SeededWaitpointKey,
+};
+use model::{InvalidWaitpointToken, Limits};
 use testkit::{Answered, Database, database};
 
 use crate::support::waiting::{mint, rotate, verify, wanted_token};
@@ -45,7 +48,7 @@ async fn a_rotated_key_is_accepted_on_every_host_until_its_grace_ends() {
     // Both hosts remember the key.
     assert!(verify(&two, old.token.reveal()).await.is_ok());
     let rotated = rotate(&one, "k2", 3_600_000).await;
-    let RotatedKey::Rotated {
+    let RotatedWaitpointKey::Rotated {
         previous_kid,
         new_kid,
         ..
@@ -70,7 +73,7 @@ async fn a_rotated_key_is_accepted_on_every_host_until_its_grace_ends() {
     for engine in [&one, &two] {
         assert_eq!(
             verify(engine, old.token.reveal()).await,
-            Err(InvalidToken),
+            Err(InvalidWaitpointToken),
             "after it"
         );
         assert!(verify(engine, new.token.reveal()).await.is_ok());
@@ -79,12 +82,12 @@ async fn a_rotated_key_is_accepted_on_every_host_until_its_grace_ends() {
     database.advance(HOUR).await;
     let rotated = rotate(&one, "k3", 0).await;
     assert!(
-        matches!(rotated, RotatedKey::Rotated { forgotten: 1, .. }),
+        matches!(rotated, RotatedWaitpointKey::Rotated { forgotten: 1, .. }),
         "{rotated:?}"
     );
     assert_eq!(
         verify(&two, new.token.reveal()).await,
-        Err(InvalidToken),
+        Err(InvalidWaitpointToken),
         "no grace at all"
     );
 }
@@ -108,7 +111,10 @@ async fn retiring_a_key_takes_effect_immediately_on_every_host() {
     assert!(verify(&two, old.token.reveal()).await.is_ok());
     for _ in 0..2 {
         assert_eq!(retire(&old.kid).await, Ok(()));
-        assert_eq!(verify(&two, old.token.reveal()).await, Err(InvalidToken));
+        assert_eq!(
+            verify(&two, old.token.reveal()).await,
+            Err(InvalidWaitpointToken)
+        );
     }
     let keys = one.waitpoint_keys().await.expect("listed");
     let states: Vec<_> = keys
@@ -137,7 +143,7 @@ async fn a_key_rotation_is_idempotent_and_refused_by_name() {
     let engine = database.engine().await;
     let secret = "ab".repeat(32);
     let ask = async |kid: &str, secret: Option<&str>, grace_ms: u64| {
-        let rotate = RotateKey {
+        let rotate = RotateWaitpointKey {
             kid: Some(kid.into()),
             secret_hex: secret.map(Into::into),
             grace_ms: Some(grace_ms),
@@ -146,12 +152,12 @@ async fn a_key_rotation_is_idempotent_and_refused_by_name() {
         let answer = engine.rotate_waitpoint_key(rotate).await.answered();
         answer.map_err(|refusal| refusal.code())
     };
-    let noop = Ok(RotatedKey::Noop { kid: "k1".into() });
+    let noop = Ok(RotatedWaitpointKey::Noop { kid: "k1".into() });
     let first = ask("k1", Some(&secret), 0).await.expect("rotated");
     assert!(
         matches!(
             first,
-            RotatedKey::Rotated {
+            RotatedWaitpointKey::Rotated {
                 previous_kid: None,
                 ..
             }
@@ -184,7 +190,7 @@ async fn a_key_rotation_is_idempotent_and_refused_by_name() {
     let seeded = engine.seed_waitpoint_key("k1", Some(&secret), "test").await;
     assert_eq!(
         seeded.accepted(),
-        SeededKey::AlreadySeeded {
+        SeededWaitpointKey::AlreadySeeded {
             kid: "k2".into(),
             same_secret: false
         }
@@ -214,12 +220,15 @@ async fn seeding_a_key_again_compares_the_secrets() {
         seeded.accepted()
     };
     let (one, two) = ("ab".repeat(32), "cd".repeat(32));
-    assert_eq!(seed(&one).await, SeededKey::Seeded { kid: "k1".into() });
+    assert_eq!(
+        seed(&one).await,
+        SeededWaitpointKey::Seeded { kid: "k1".into() }
+    );
     for (secret, same_secret) in [(&one, true), (&two, false)] {
         let kid = "k1".to_owned();
         assert_eq!(
             seed(secret).await,
-            SeededKey::AlreadySeeded { kid, same_secret }
+            SeededWaitpointKey::AlreadySeeded { kid, same_secret }
         );
     }
 }
@@ -262,7 +271,10 @@ async fn a_host_with_another_secrets_key_or_none_names_the_setting() {
             assert!(fault.to_string().contains("secrets.key_file"), "{fault}");
         }
         // Forged tokens of no key are refused all the same.
-        assert_eq!(verify(engine, "v1.unknown.AA.AA").await, Err(InvalidToken));
+        assert_eq!(
+            verify(engine, "v1.unknown.AA.AA").await,
+            Err(InvalidWaitpointToken)
+        );
     }
 
     // Keys are changed without an interruption: the new one first.
@@ -280,7 +292,7 @@ async fn a_host_with_another_secrets_key_or_none_names_the_setting() {
     assert!(verify(&third, new.token.reveal()).await.is_ok());
     assert_eq!(
         verify(&third, minted.token.reveal()).await,
-        Err(InvalidToken)
+        Err(InvalidWaitpointToken)
     );
 }
 

@@ -1,7 +1,7 @@
 //! Waitpoint tokens on a real database: whose they are and how long they hold.
 
-use engine::{MintToken, SeededKey, TokenExpiry};
-use model::{InvalidToken, Limits, Moment};
+use engine::{MintWaitpointToken, SeededWaitpointKey, WaitpointTokenExpiry};
+use model::{InvalidWaitpointToken, Limits, Moment};
 use testkit::{Answered, database};
 use time::OffsetDateTime;
 
@@ -50,7 +50,7 @@ async fn every_invalid_token_gets_the_same_answer_over_http() {
     for bad in cut.chain(renamed).chain([format!("{text}="), long.clone()]) {
         assert_eq!(
             verify(&engine, &bad).await,
-            Err(InvalidToken),
+            Err(InvalidWaitpointToken),
             "{:.40}",
             bad
         );
@@ -73,21 +73,24 @@ async fn a_token_of_another_instance_or_generation_is_invalid() {
         let seeded = engine
             .seed_waitpoint_key("k1", Some(&"ab".repeat(32)), "test")
             .await;
-        assert_eq!(seeded.accepted(), SeededKey::Seeded { kid: "k1".into() });
+        assert_eq!(
+            seeded.accepted(),
+            SeededWaitpointKey::Seeded { kid: "k1".into() }
+        );
     }
     let text = mint(&engine, wanted_token())
         .await
         .token
         .reveal()
         .to_owned();
-    assert_eq!(verify(&other, &text).await, Err(InvalidToken));
+    assert_eq!(verify(&other, &text).await, Err(InvalidWaitpointToken));
     let mut connection = here.connection().await;
     sqlx::query("UPDATE instance SET generation = generation + 1")
         .execute(&mut connection)
         .await
         .expect("restored elsewhere");
     let restored = here.engine().await;
-    assert_eq!(verify(&restored, &text).await, Err(InvalidToken));
+    assert_eq!(verify(&restored, &text).await, Err(InvalidWaitpointToken));
     let new = mint(&restored, wanted_token()).await;
     assert!(verify(&restored, new.token.reveal()).await.is_ok());
 }
@@ -96,27 +99,32 @@ async fn a_token_of_another_instance_or_generation_is_invalid() {
 async fn the_clock_of_the_database_expires_a_token() {
     let database = database().await;
     let engine = database.engine().await;
-    let until = |expiry| MintToken {
+    let until = |expiry| MintWaitpointToken {
         expiry,
         ..wanted_token()
     };
-    let ends = mint(&engine, until(TokenExpiry::InMs(3_600_000))).await;
+    let ends = mint(&engine, until(WaitpointTokenExpiry::InMs(3_600_000))).await;
     let past = Moment::new(OffsetDateTime::UNIX_EPOCH).expect("a time");
     assert!(verify(&engine, ends.token.reveal()).await.is_ok());
-    for over in [TokenExpiry::InMs(0), TokenExpiry::At(past)] {
+    for over in [
+        WaitpointTokenExpiry::InMs(0),
+        WaitpointTokenExpiry::At(past),
+    ] {
         let over = mint(&engine, until(over)).await;
         assert_eq!(
             verify(&engine, over.token.reveal()).await,
-            Err(InvalidToken)
+            Err(InvalidWaitpointToken)
         );
         // What it says is proven all the same; that it is over is the database's
         // to say.
-        let opened = engine.open_waitpoint_token(over.token.reveal()).await;
+        let opened = engine
+            .verify_waitpoint_token_signature(over.token.reveal())
+            .await;
         assert_eq!(opened.accepted().expires_at, over.expires_at);
     }
     for wrong in [
-        TokenExpiry::InMs(Limits::DURATION_MS_MAX + 1),
-        TokenExpiry::InMs(u64::MAX),
+        WaitpointTokenExpiry::InMs(Limits::DURATION_MS_MAX + 1),
+        WaitpointTokenExpiry::InMs(u64::MAX),
     ] {
         let refused = engine
             .mint_waitpoint_tokens(&[until(wrong)])

@@ -3,7 +3,9 @@
 
 use std::time::Duration;
 
-use engine::{Addressee, Binding, Deliver, Suspend, Suspended, TokenExpiry, WaitpointRef};
+use engine::{
+    Addressee, Binding, SendSignal, Suspend, Suspended, WaitpointRef, WaitpointTokenExpiry,
+};
 use model::{
     Limits, PublicState, ResumeCondition, ResumePolicy, SignalEffect, SignalRefusal,
     SuspendRefusal, SuspensionCloseReason, WaitpointCloseReason, WaitpointState,
@@ -137,7 +139,7 @@ async fn a_token_opens_nothing_but_its_waitpoint() {
     let (_database, engine) = setup().await;
     let (first, waitpoint) = suspended_execution(&engine, single("door", "open")).await;
     let (second, _) = suspended_execution(&engine, single("door", "open")).await;
-    let to = |execution_id, namespace: Option<&str>| Deliver {
+    let to = |execution_id, namespace: Option<&str>| SendSignal {
         to: Addressee::Token {
             token: waitpoint.token.reveal().to_owned(),
             execution_id,
@@ -158,7 +160,7 @@ async fn an_operator_resumes_closes_signals_and_makes_tokens() {
     let (database, engine) = setup().await;
     let (first, waitpoint) = suspended_execution(&engine, ResumeCondition::OperatorOnly).await;
     let id = first.fence.execution_id;
-    let operator = |name: &str, to| Deliver {
+    let operator = |name: &str, to| SendSignal {
         to: Addressee::Operator {
             operate: operate(id),
             waitpoint: to,
@@ -173,7 +175,7 @@ async fn an_operator_resumes_closes_signals_and_makes_tokens() {
             operate(id),
             by_key.clone(),
             vec!["a".into()],
-            TokenExpiry::InMs(60_000),
+            WaitpointTokenExpiry::InMs(60_000),
         )
         .await;
     let token = token.accepted();

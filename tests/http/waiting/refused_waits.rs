@@ -121,7 +121,7 @@ async fn a_sender_with_a_token_cannot_pose_as_the_host_or_an_operator() {
     let (_, door) = suspended_execution(&engine, single("a", "go")).await;
     let mut claimed = waiting::signal(&door.token, "go");
     claimed.source_type = "operator".to_owned();
-    let refused = engine.signal(claimed).await;
+    let refused = engine.send_signal(claimed).await;
     let refused = refused.refused();
     assert!(refused.to_string().contains("source_type"), "{refused}");
 }

@@ -1,7 +1,7 @@
 //! What is asked of an execution, and how the answer is told.
 
 use engine::{
-    Binding, Block, Cancel, Claim, Complete, CreateWaitpoint, Delay, Deliver, Engine, Revoke,
+    Binding, Block, Cancel, Claim, Complete, CreateWaitpoint, Delay, Engine, Revoke, SendSignal,
     Suspend, Suspended, WaitpointRef,
 };
 use model::{BlockingReason, FailureClass, Fence, OperateRefusal};
@@ -79,7 +79,7 @@ pub(super) async fn claim(engine: &Engine, lane: &str) -> Option<Fence> {
 }
 
 /// Has a signal come from a source.
-pub(super) fn from(mut deliver: Deliver, source: &str) -> Deliver {
+pub(super) fn from(mut deliver: SendSignal, source: &str) -> SendSignal {
     deliver.source_identity = source.to_owned();
     deliver
 }

@@ -1,7 +1,7 @@
 //! A program of random steps: each is asked of the engine and of the model, and both
 //! must answer the same.
 
-use engine::{Addressee, Cancel, Deliver, Engine, OpenWaitpoint, Suspended, WaitpointRef};
+use engine::{Addressee, Cancel, Engine, OpenWaitpoint, SendSignal, Suspended, WaitpointRef};
 use model::{ExecutionId, Fence, LeaseId, WaitpointId};
 use sqlx::{AssertSqlSafe, Executor as _, PgConnection};
 use testkit::{Answered, Database, Random, database, eventually};
@@ -41,7 +41,7 @@ impl Program<'_> {
             Step::Operator(key, name, source) => {
                 let found = self.expected.find(key);
                 let arrives = self.expected.signal(found, name, source, None);
-                let deliver = Deliver {
+                let deliver = SendSignal {
                     to: Addressee::Operator {
                         operate: operate(self.id),
                         waitpoint: WaitpointRef::Key(key.to_owned()),
@@ -204,7 +204,7 @@ impl Program<'_> {
         }
     }
 
-    async fn deliver(&mut self, deliver: Deliver, arrives: Arrives) {
+    async fn deliver(&mut self, deliver: SendSignal, arrives: Arrives) {
         let answer = waiting::try_deliver(self.engine, deliver).await;
         match (arrives, answer) {
             (Arrives::Refused(code), Err(refused)) => assert_eq!(refused.code(), code),

@@ -27,7 +27,7 @@ const VERSION: &str = "v1";
 
 /// Signs and verifies handles. Cheap to clone.
 #[derive(Clone)]
-pub struct Seals(Arc<Hmac<Sha256>>);
+pub struct HandleSigner(Arc<Hmac<Sha256>>);
 
 /// A lease as its handle names it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,18 +58,18 @@ impl Engine {
     ///
     /// # Errors
     /// [`Error::Unavailable`] when the key cannot be read.
-    pub async fn seals(&self) -> Result<&Seals, Error> {
+    pub async fn handle_signer(&self) -> Result<&HandleSigner, Error> {
         self.inner
-            .seals
+            .handle_signer
             .get_or_try_init(async || {
                 let key = self.shared_key("handles").await?;
-                Ok(Seals::new(&key, self.instance()))
+                Ok(HandleSigner::new(&key, self.instance()))
             })
             .await
     }
 }
 
-impl Seals {
+impl HandleSigner {
     fn new(key: &[u8; 32], instance: Instance) -> Self {
         let mut mac =
             Hmac::<Sha256>::new_from_slice(key).expect("invariant: HMAC takes keys of any length");
@@ -80,7 +80,7 @@ impl Seals {
     }
 
     /// Signs the handle of a lease.
-    pub fn seal_lease(&self, lease: &HeldLease) -> String {
+    pub fn sign_lease(&self, lease: &HeldLease) -> String {
         let fence = &lease.fence;
         let mut payload = Vec::with_capacity(128);
         payload.extend_from_slice(fence.execution_id.uuid().as_bytes());
@@ -89,13 +89,13 @@ impl Seals {
         payload.extend_from_slice(&fence.attempt.to_be_bytes());
         put_text(&mut payload, &lease.namespace);
         put_text(&mut payload, &lease.worker_instance_id);
-        self.seal("lease", &payload)
+        self.sign("lease", &payload)
     }
 
     /// Verifies the handle of a lease; `None` if it is not a valid one of this instance,
     /// whatever is wrong with it.
-    pub fn open_lease(&self, text: &str) -> Option<HeldLease> {
-        let payload = self.open("lease", text)?;
+    pub fn verify_lease(&self, text: &str) -> Option<HeldLease> {
+        let payload = self.verify("lease", text)?;
         let mut rest = Reader(&payload);
         let lease = HeldLease {
             fence: Fence {
@@ -111,7 +111,7 @@ impl Seals {
         Some(lease)
     }
 
-    pub(crate) fn seal_grant(&self, kind: GrantKind, grant: &HeldGrant) -> String {
+    pub(crate) fn sign_grant(&self, kind: GrantKind, grant: &HeldGrant) -> String {
         let mut payload = Vec::with_capacity(128);
         payload.extend_from_slice(grant.execution_id.uuid().as_bytes());
         payload.extend_from_slice(grant.grant_id.as_bytes());
@@ -119,11 +119,11 @@ impl Seals {
         put_text(&mut payload, &grant.worker_id);
         put_text(&mut payload, &grant.worker_instance_id);
         put_text(&mut payload, &grant.capability_hash);
-        self.seal(kind.as_str(), &payload)
+        self.sign(kind.as_str(), &payload)
     }
 
-    pub(crate) fn open_grant(&self, kind: GrantKind, text: &str) -> Option<HeldGrant> {
-        let payload = self.open(kind.as_str(), text)?;
+    pub(crate) fn verify_grant(&self, kind: GrantKind, text: &str) -> Option<HeldGrant> {
+        let payload = self.verify(kind.as_str(), text)?;
         let mut rest = Reader(&payload);
         let grant = HeldGrant {
             execution_id: ExecutionId::from_uuid(rest.uuid()?),
@@ -137,7 +137,7 @@ impl Seals {
         Some(grant)
     }
 
-    fn seal(&self, purpose: &str, payload: &[u8]) -> String {
+    fn sign(&self, purpose: &str, payload: &[u8]) -> String {
         let mac = self.mac(purpose, payload).finalize().into_bytes();
         format!(
             "{VERSION}.{}.{}",
@@ -148,7 +148,7 @@ impl Seals {
 
     /// Returns the payload of a handle that was signed for this purpose. The MAC is compared
     /// in constant time, before anything in the payload is trusted.
-    fn open(&self, purpose: &str, text: &str) -> Option<Vec<u8>> {
+    fn verify(&self, purpose: &str, text: &str) -> Option<Vec<u8>> {
         if text.len() > BYTES_MAX {
             return None;
         }
@@ -171,9 +171,9 @@ impl Seals {
     }
 }
 
-impl std::fmt::Debug for Seals {
+impl std::fmt::Debug for HandleSigner {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Seals(..)")
+        f.write_str("HandleSigner(..)")
     }
 }
 
@@ -222,8 +222,8 @@ mod tests {
         }
     }
 
-    fn seals() -> Seals {
-        Seals::new(&[7; 32], instance(1, 1))
+    fn signer() -> HandleSigner {
+        HandleSigner::new(&[7; 32], instance(1, 1))
     }
 
     fn lease() -> HeldLease {
@@ -252,46 +252,49 @@ mod tests {
 
     #[test]
     fn a_handle_is_verified_as_it_was_signed() {
-        let text = seals().seal_lease(&lease());
-        assert_eq!(seals().open_lease(&text), Some(lease()));
-        let text = seals().seal_grant(GrantKind::Claim, &grant());
-        assert_eq!(seals().open_grant(GrantKind::Claim, &text), Some(grant()));
+        let text = signer().sign_lease(&lease());
+        assert_eq!(signer().verify_lease(&text), Some(lease()));
+        let text = signer().sign_grant(GrantKind::Claim, &grant());
+        assert_eq!(
+            signer().verify_grant(GrantKind::Claim, &text),
+            Some(grant())
+        );
     }
 
     #[test]
     fn a_handle_with_a_flipped_bit_or_a_lost_byte_is_not_valid() {
-        let text = seals().seal_lease(&lease());
+        let text = signer().sign_lease(&lease());
         for at in 0..text.len() {
-            assert_eq!(seals().open_lease(&text[..at]), None, "cut at {at}");
-            assert_eq!(seals().open_lease(&text[at + 1..]), None, "from {at}");
+            assert_eq!(signer().verify_lease(&text[..at]), None, "cut at {at}");
+            assert_eq!(signer().verify_lease(&text[at + 1..]), None, "from {at}");
             for bit in 0..8 {
                 let mut bytes = text.clone().into_bytes();
                 bytes[at] ^= 1 << bit;
                 // Bytes that are not UTF-8 cannot be passed at all.
                 if let Ok(flipped) = String::from_utf8(bytes) {
-                    assert_eq!(seals().open_lease(&flipped), None, "byte {at} bit {bit}");
+                    assert_eq!(signer().verify_lease(&flipped), None, "byte {at} bit {bit}");
                 }
             }
         }
         for longer in [format!("{text}="), format!(" {text}"), format!("{text}A")] {
-            assert_eq!(seals().open_lease(&longer), None, "{longer}");
+            assert_eq!(signer().verify_lease(&longer), None, "{longer}");
         }
-        assert_eq!(seals().open_lease(&"v1.".repeat(BYTES_MAX)), None);
+        assert_eq!(signer().verify_lease(&"v1.".repeat(BYTES_MAX)), None);
     }
 
     #[test]
     fn a_handle_of_another_instance_or_purpose_is_not_valid() {
-        let text = seals().seal_lease(&lease());
+        let text = signer().sign_lease(&lease());
         for other in [
-            Seals::new(&[8; 32], instance(1, 1)),
-            Seals::new(&[7; 32], instance(2, 1)),
-            Seals::new(&[7; 32], instance(1, 2)),
+            HandleSigner::new(&[8; 32], instance(1, 1)),
+            HandleSigner::new(&[7; 32], instance(2, 1)),
+            HandleSigner::new(&[7; 32], instance(1, 2)),
         ] {
-            assert_eq!(other.open_lease(&text), None);
+            assert_eq!(other.verify_lease(&text), None);
         }
-        let claim = seals().seal_grant(GrantKind::Claim, &grant());
-        assert_eq!(seals().open_grant(GrantKind::Reclaim, &claim), None);
-        assert_eq!(seals().open_lease(&claim), None);
-        assert_eq!(seals().open_grant(GrantKind::Claim, &text), None);
+        let claim = signer().sign_grant(GrantKind::Claim, &grant());
+        assert_eq!(signer().verify_grant(GrantKind::Reclaim, &claim), None);
+        assert_eq!(signer().verify_lease(&claim), None);
+        assert_eq!(signer().verify_grant(GrantKind::Claim, &text), None);
     }
 }

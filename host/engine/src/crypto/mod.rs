@@ -15,4 +15,4 @@ mod shared_key;
 
 pub use encryption::{SecretsFault, SecretsKeyError, SecretsKeys};
 pub(crate) use handle::HeldGrant;
-pub use handle::{HeldLease, Seals};
+pub use handle::{HandleSigner, HeldLease};

@@ -192,7 +192,7 @@ impl Engine {
         Ok(Grant {
             execution_id,
             kind,
-            handle: self.seals().await?.seal_grant(kind, &held),
+            handle: self.handle_signer().await?.sign_grant(kind, &held),
             expires_at,
             capability_hash,
         })

@@ -26,7 +26,11 @@ impl Engine {
         capability_hash: Option<&str>,
         ttl_ms: u32,
     ) -> Answer<(Claimed, HeldLease), RedeemRefusal> {
-        match self.seals().await?.open_grant(GrantKind::Claim, grant) {
+        match self
+            .handle_signer()
+            .await?
+            .verify_grant(GrantKind::Claim, grant)
+        {
             Some(held) if !held.is_for(capability_hash) => {
                 Ok(Err(RedeemRefusal::CapabilityMismatch))
             }
@@ -49,7 +53,11 @@ impl Engine {
         capability_hash: Option<&str>,
         ttl_ms: u32,
     ) -> Answer<(Claimed, HeldLease), RedeemRefusal> {
-        match self.seals().await?.open_grant(GrantKind::Reclaim, grant) {
+        match self
+            .handle_signer()
+            .await?
+            .verify_grant(GrantKind::Reclaim, grant)
+        {
             Some(held) if !held.is_for(capability_hash) => {
                 Ok(Err(RedeemRefusal::CapabilityMismatch))
             }

@@ -14,7 +14,7 @@ mod list;
 mod received;
 mod send;
 
-pub use deliver::{Addressee, Deliver, Delivered};
+pub use deliver::{Addressee, Delivered, SendSignal};
 pub use list::SignalInfo;
 
 pub(crate) use counters::SignalCounters;

@@ -2,15 +2,17 @@
 //!
 //! Checks the signal and verifies its token; `deliver/` decides what it does.
 
-use model::{Invalid, InvalidToken, KnownSource, Limits, SignalId, SignalRefusal, WaitpointRef};
+use model::{
+    Invalid, InvalidWaitpointToken, KnownSource, Limits, SignalId, SignalRefusal, WaitpointRef,
+};
 
 use super::deliver::{
-    Addressee, Authority, AuthorizedSignal, Deliver, DeliverCall, DeliverVerdict, Delivered,
+    Addressee, Authority, AuthorizedSignal, DeliverCall, DeliverVerdict, Delivered, SendSignal,
 };
 use crate::checks::{content_type, payload_bytes, text};
 use crate::operate::Operation;
 use crate::statements::conflict;
-use crate::{Answer, Engine, OpenedToken, mint};
+use crate::{Answer, Engine, VerifiedWaitpointToken, mint};
 
 impl Engine {
     /// Delivers a signal to a waitpoint. The signal is durable when this returns; if it
@@ -21,7 +23,7 @@ impl Engine {
     ///
     /// # Refusals
     /// See [`SignalRefusal`].
-    pub async fn signal(&self, deliver: Deliver) -> Answer<Delivered, SignalRefusal> {
+    pub async fn send_signal(&self, deliver: SendSignal) -> Answer<Delivered, SignalRefusal> {
         let answer = self.deliver(deliver).await?;
         self.inner.signals.count(&answer);
         Ok(answer)
@@ -31,16 +33,19 @@ impl Engine {
     /// claims; an invalid one is counted as a signal that was refused.
     ///
     /// # Refusals
-    /// [`InvalidToken`], whatever is wrong with it.
-    pub async fn open_signal_token(&self, token: &str) -> Answer<OpenedToken, InvalidToken> {
-        let opened = self.open_waitpoint_token(token).await?;
-        if let Err(refusal) = opened {
+    /// [`InvalidWaitpointToken`], whatever is wrong with it.
+    pub async fn verify_waitpoint_token_for_signal(
+        &self,
+        token: &str,
+    ) -> Answer<VerifiedWaitpointToken, InvalidWaitpointToken> {
+        let verified = self.verify_waitpoint_token_signature(token).await?;
+        if let Err(refusal) = verified {
             self.inner.signals.count(&Err(refusal.into()));
         }
-        Ok(opened)
+        Ok(verified)
     }
 
-    async fn deliver(&self, mut deliver: Deliver) -> Answer<Delivered, SignalRefusal> {
+    async fn deliver(&self, mut deliver: SendSignal) -> Answer<Delivered, SignalRefusal> {
         if let Err(invalid) = check(&mut deliver) {
             return Ok(Err(invalid.into()));
         }
@@ -50,20 +55,20 @@ impl Engine {
                 execution_id,
                 namespace,
             } => {
-                let opened = match self.open_waitpoint_token(token).await? {
-                    Ok(opened) => opened,
+                let verified = match self.verify_waitpoint_token_signature(token).await? {
+                    Ok(verified) => verified,
                     Err(refusal) => return Ok(Err(refusal.into())),
                 };
-                let claims = opened.claims;
+                let claims = verified.claims;
                 let is_meant = execution_id.is_none_or(|id| id == claims.execution_id)
                     && namespace.as_ref().is_none_or(|it| *it == claims.namespace)
                     && claims.allows(&deliver.name);
                 if !is_meant {
-                    return Ok(Err(InvalidToken.into()));
+                    return Ok(Err(InvalidWaitpointToken.into()));
                 }
                 let authority = Authority::Token {
-                    kid: opened.kid,
-                    expires_at: opened.expires_at,
+                    kid: verified.kid,
+                    expires_at: verified.expires_at,
                     namespace: claims.namespace,
                 };
                 let waitpoint = WaitpointRef::Id(claims.waitpoint_id);
@@ -99,7 +104,7 @@ impl Engine {
 }
 
 /// Checks the bounds of a signal.
-fn check(deliver: &mut Deliver) -> Result<(), Invalid> {
+fn check(deliver: &mut SendSignal) -> Result<(), Invalid> {
     model::signal_name(&deliver.name)?;
     let operator = KnownSource::Operator.as_str();
     if matches!(deliver.to, Addressee::Token { .. }) && deliver.source_type == operator {

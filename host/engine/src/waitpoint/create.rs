@@ -5,7 +5,7 @@
 use model::{Fence, Invalid, LeaseRefusal, Limits, SuspendRefusal, WaitpointId};
 use time::OffsetDateTime;
 
-use super::key::{MintToken, TokenExpiry, WaitpointToken};
+use super::key::{MintWaitpointToken, WaitpointToken, WaitpointTokenExpiry};
 use super::snapshot::{NamedWaitpoints, read_snapshot};
 use crate::row::{bigint, int};
 use crate::statements::{TRIES, conflict};
@@ -78,12 +78,12 @@ impl Engine {
             if existing.is_none() && unclosed.len() >= max {
                 return Ok(Err(SuspendRefusal::WaitpointLimitExceeded { max }));
             }
-            let token = MintToken {
+            let token = MintWaitpointToken {
                 namespace: snapshot.namespace,
                 execution_id: fence.execution_id,
                 waitpoint_id: existing.unwrap_or(new_id),
                 signal_names: create.signal_names.clone(),
-                expiry: TokenExpiry::Never,
+                expiry: WaitpointTokenExpiry::Never,
             };
             let minted = match self.mint_waitpoint_tokens(&[token]).await? {
                 Ok(minted) => minted,

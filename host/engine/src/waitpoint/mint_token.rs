@@ -4,7 +4,7 @@
 use model::{WaitpointRef, WaitpointRefusal};
 
 use super::OpenWaitpoint;
-use super::key::{MintToken, TokenExpiry};
+use super::key::{MintWaitpointToken, WaitpointTokenExpiry};
 use crate::operate::Operate;
 use crate::row::bigint;
 use crate::{Answer, Engine};
@@ -20,7 +20,7 @@ impl Engine {
         operate: Operate,
         waitpoint: WaitpointRef,
         signal_names: Vec<String>,
-        expiry: TokenExpiry,
+        expiry: WaitpointTokenExpiry,
     ) -> Answer<OpenWaitpoint, WaitpointRefusal> {
         if let Err(invalid) = operate.by.check() {
             return Ok(Err(invalid.into()));
@@ -29,7 +29,7 @@ impl Engine {
             Ok(found) => found,
             Err(refusal) => return Ok(Err(refusal)),
         };
-        let token = MintToken {
+        let token = MintWaitpointToken {
             namespace: found.namespace,
             execution_id: operate.id,
             waitpoint_id: found.id,

@@ -25,8 +25,9 @@ mod snapshot;
 
 pub use create::{CreateWaitpoint, OpenWaitpoint};
 pub use key::{
-    MintToken, MintedToken, OpenedToken, RotateKey, RotatedKey, SeededKey, TokenExpiry, TokenKey,
-    WaitpointKey, WaitpointToken,
+    MintWaitpointToken, MintedWaitpointToken, RotateWaitpointKey, RotatedWaitpointKey,
+    SeededWaitpointKey, VerifiedWaitpointToken, WaitpointKey, WaitpointToken, WaitpointTokenExpiry,
+    WaitpointTokenKey,
 };
 pub use list::WaitpointInfo;
 

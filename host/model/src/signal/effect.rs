@@ -67,11 +67,11 @@ named! {
 /// retired, expired.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the waitpoint token is not valid")]
-pub struct InvalidToken;
+pub struct InvalidWaitpointToken;
 
-impl Refusal for InvalidToken {
+impl Refusal for InvalidWaitpointToken {
     fn refusal_code(&self) -> RefusalCode {
-        RefusalCode::InvalidToken
+        RefusalCode::InvalidWaitpointToken
     }
 }
 
@@ -80,7 +80,7 @@ impl Refusal for InvalidToken {
 pub enum SignalRefusal {
     /// The waitpoint token is not valid for this.
     #[error(transparent)]
-    InvalidToken(#[from] InvalidToken),
+    InvalidWaitpointToken(#[from] InvalidWaitpointToken),
     /// No such execution.
     #[error("no such execution")]
     ExecutionNotFound,
@@ -119,7 +119,7 @@ pub enum SignalRefusal {
 impl Refusal for SignalRefusal {
     fn refusal_code(&self) -> RefusalCode {
         match self {
-            Self::InvalidToken(token) => token.refusal_code(),
+            Self::InvalidWaitpointToken(token) => token.refusal_code(),
             Self::ExecutionNotFound => RefusalCode::ExecutionNotFound,
             Self::WaitpointNotFound => RefusalCode::WaitpointNotFound,
             Self::WaitpointAmbiguous { .. } => RefusalCode::WaitpointAmbiguous,
@@ -137,7 +137,9 @@ impl Refusal for SignalRefusal {
             Self::WaitpointClosed { reason } => vec![("close_reason", Member::text(reason))],
             Self::SignalLimitExceeded { max } => vec![("max", Member::Number((*max).into()))],
             Self::Invalid(invalid) => invalid.members(),
-            Self::InvalidToken(_) | Self::ExecutionNotFound | Self::WaitpointNotFound => Vec::new(),
+            Self::InvalidWaitpointToken(_) | Self::ExecutionNotFound | Self::WaitpointNotFound => {
+                Vec::new()
+            }
         }
     }
 }

@@ -2,4 +2,4 @@
 
 mod effect;
 
-pub use effect::{InvalidToken, KnownSource, SignalEffect, SignalId, SignalRefusal};
+pub use effect::{InvalidWaitpointToken, KnownSource, SignalEffect, SignalId, SignalRefusal};

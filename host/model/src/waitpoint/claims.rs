@@ -15,9 +15,9 @@ impl Limits {
     /// another time.
     pub const WAITPOINT_PENDING_MS_DEFAULT: u64 = 24 * 3600 * 1000;
     /// Most signal names that a waitpoint token may list.
-    pub const TOKEN_SIGNAL_NAMES_MAX: usize = 16;
+    pub const WAITPOINT_TOKEN_SIGNAL_NAMES_MAX: usize = 16;
     /// Most bytes of a waitpoint token; a longer text is refused unread.
-    pub const TOKEN_BYTES_MAX: usize = 3072;
+    pub const WAITPOINT_TOKEN_BYTES_MAX: usize = 3072;
 }
 
 random_id! {
@@ -141,7 +141,7 @@ pub struct WaitpointClaims {
     /// The waitpoint it opens.
     pub waitpoint_id: WaitpointId,
     /// Names of signals it may send; empty: any. At most
-    /// [`Limits::TOKEN_SIGNAL_NAMES_MAX`].
+    /// [`Limits::WAITPOINT_TOKEN_SIGNAL_NAMES_MAX`].
     pub signal_names: Vec<String>,
     /// Until when it is valid, by the database's clock, in microseconds since 1970; absent:
     /// as long as its waitpoint and its key are.
@@ -157,10 +157,10 @@ impl WaitpointClaims {
     /// The namespace or a name is not valid, or there are too many names.
     pub fn check(&self) -> Result<(), Invalid> {
         names::namespace_name(&self.namespace)?;
-        if self.signal_names.len() > Limits::TOKEN_SIGNAL_NAMES_MAX {
+        if self.signal_names.len() > Limits::WAITPOINT_TOKEN_SIGNAL_NAMES_MAX {
             return Err(Invalid::new(
                 "signal_names",
-                format!("at most {}", Limits::TOKEN_SIGNAL_NAMES_MAX),
+                format!("at most {}", Limits::WAITPOINT_TOKEN_SIGNAL_NAMES_MAX),
             ));
         }
         self.signal_names
@@ -312,7 +312,9 @@ mod tests {
             |claims| claims.namespace = "No".into(),
             |claims| claims.signal_names = vec!["x".repeat(129)],
             |claims| claims.signal_names = vec![String::new()],
-            |claims| claims.signal_names = vec!["x".into(); Limits::TOKEN_SIGNAL_NAMES_MAX + 1],
+            |claims| {
+                claims.signal_names = vec!["x".into(); Limits::WAITPOINT_TOKEN_SIGNAL_NAMES_MAX + 1]
+            },
         ];
         for invalidate in invalid {
             let mut claims = claims();

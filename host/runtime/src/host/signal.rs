@@ -4,7 +4,7 @@
 //! A token names the waitpoint; the engine checks that it is valid and of the guest's own
 //! namespace.
 
-use engine::{Addressee, Deliver, Delivered as EngineDelivered};
+use engine::{Addressee, Delivered as EngineDelivered, SendSignal};
 use model::{Limits, SignalEffect, SignalRefusal};
 use wasmtime::component::Resource;
 
@@ -116,7 +116,7 @@ impl HostSignal for State {
         let signal = self.get(&signal)?;
         let carries = token.len() + signal.owned_bytes();
         signal.bounds.check()?;
-        let deliver = Deliver {
+        let deliver = SendSignal {
             to: Addressee::Token {
                 token,
                 execution_id: None,
@@ -132,7 +132,7 @@ impl HostSignal for State {
             dedup_ttl_ms: signal.dedup_ttl_ms.map(u64::from),
         };
         let answer = backend.call(&mut self.meter, carries, |engine| async move {
-            engine.signal(deliver).await
+            engine.send_signal(deliver).await
         });
         Ok(answer.await??.map(delivered).map_err(not_accepted)?)
     }
@@ -163,7 +163,7 @@ fn delivered(answer: EngineDelivered) -> Delivered {
 
 fn not_accepted(refusal: SignalRefusal) -> SignalError {
     match refusal {
-        SignalRefusal::InvalidToken(_) => SignalError::InvalidToken,
+        SignalRefusal::InvalidWaitpointToken(_) => SignalError::InvalidToken,
         // A token names one waitpoint, so none is ever ambiguous.
         SignalRefusal::ExecutionNotFound
         | SignalRefusal::WaitpointNotFound

@@ -73,10 +73,10 @@ pub struct RotatedWaitpointKey {
     pub forgotten: u32,
 }
 
-impl From<engine::RotatedKey> for RotatedWaitpointKey {
-    fn from(rotated: engine::RotatedKey) -> Self {
+impl From<engine::RotatedWaitpointKey> for RotatedWaitpointKey {
+    fn from(rotated: engine::RotatedWaitpointKey) -> Self {
         match rotated {
-            engine::RotatedKey::Rotated {
+            engine::RotatedWaitpointKey::Rotated {
                 previous_kid,
                 new_kid,
                 forgotten,
@@ -86,7 +86,7 @@ impl From<engine::RotatedKey> for RotatedWaitpointKey {
                 kid: new_kid,
                 forgotten,
             },
-            engine::RotatedKey::Noop { kid } => Self {
+            engine::RotatedWaitpointKey::Noop { kid } => Self {
                 outcome: "noop".to_owned(),
                 previous_kid: None,
                 kid,

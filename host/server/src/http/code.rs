@@ -133,7 +133,7 @@ codes! {
         ExecutionNotTerminal => CONFLICT, "The execution is not finished";
         ExecutionNotSuspended => CONFLICT, "The execution is not suspended";
         MaxReplaysExhausted => CONFLICT, "The execution was replayed as often as its policy allows";
-        InvalidToken => FORBIDDEN, "The waitpoint token is not valid";
+        InvalidWaitpointToken => FORBIDDEN, "The waitpoint token is not valid";
         WaitpointNotFound => NOT_FOUND, "No such waitpoint";
         WaitpointAmbiguous => CONFLICT, "The execution has several open waitpoints";
         WaitpointClosed => CONFLICT, "The waitpoint is closed";

@@ -7,7 +7,9 @@
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use engine::Declined;
-use model::{Invalid, InvalidToken, KeyRetireRefusal, Member, Refusal, RefusalCode, WorkerRefusal};
+use model::{
+    Invalid, InvalidWaitpointToken, KeyRetireRefusal, Member, Refusal, RefusalCode, WorkerRefusal,
+};
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 
@@ -164,7 +166,7 @@ macro_rules! refused {
 }
 
 refused! {
-    Invalid, InvalidToken, KeyRetireRefusal, WorkerRefusal, runtime::NotPublished, runtime::PublishRefusal,
+    Invalid, InvalidWaitpointToken, KeyRetireRefusal, WorkerRefusal, runtime::NotPublished, runtime::PublishRefusal,
     // Until their verbs return `Declined`.
     model::CancelRefusal, model::CreateRefusal, model::LeaseRefusal, model::OperateRefusal,
     model::SuspendRefusal, model::SignalRefusal, model::WaitpointRefusal, model::RegisterRefusal,

@@ -22,6 +22,6 @@ mod plan;
 mod request;
 mod statement;
 
-pub use request::{Addressee, Deliver, Delivered};
+pub use request::{Addressee, Delivered, SendSignal};
 pub(super) use request::{Authority, AuthorizedSignal};
 pub(crate) use request::{DeliverCall, DeliverVerdict, Resume};

@@ -4,8 +4,8 @@
 use std::collections::{BTreeMap, HashMap};
 
 use model::{
-    ExecutionId, InvalidToken, SignalEffect, SignalHeader, SignalId, SignalRefusal, SuspensionEnd,
-    SuspensionId, WaitpointId,
+    ExecutionId, InvalidWaitpointToken, SignalEffect, SignalHeader, SignalId, SignalRefusal,
+    SuspensionEnd, SuspensionId, WaitpointId,
 };
 
 use super::existing::ExistingSignal;
@@ -128,7 +128,7 @@ impl<'a> DeliveryPlan<'a> {
         // all the same.
         let token_expired = match &signal.authority {
             Authority::Token { namespace, .. } if *namespace != snapshot.namespace => {
-                return Err(InvalidToken.into());
+                return Err(InvalidWaitpointToken.into());
             }
             Authority::Token {
                 kid, expires_at, ..
@@ -145,7 +145,7 @@ impl<'a> DeliveryPlan<'a> {
         };
         let waitpoint_id = match snapshot.target.find(&signal.waitpoint) {
             Ok(found) => found.id,
-            Err(_) if token_expired => return Err(InvalidToken.into()),
+            Err(_) if token_expired => return Err(InvalidWaitpointToken.into()),
             Err(refusal) => return Err(refusal),
         };
         let delivered = |signal_id, effect, duplicate| Delivered {
@@ -159,7 +159,7 @@ impl<'a> DeliveryPlan<'a> {
             return Ok((delivered(first.id, first.effect, true), None));
         }
         if token_expired {
-            return Err(InvalidToken.into());
+            return Err(InvalidWaitpointToken.into());
         }
         if let Some(key) = &signal.request.idempotency_key
             && let Some((first, effect, unit)) = self.duplicate(execution_id, waitpoint_id, key)

@@ -16,7 +16,7 @@ use crate::operate::{Operate, Operation};
 
 /// A signal to send to a waitpoint.
 #[derive(Debug, Clone)]
-pub struct Deliver {
+pub struct SendSignal {
     /// Which waitpoint it is for, and what permits the sender to signal there.
     pub to: Addressee,
     /// Its name, which a condition may ask for, see [`model::signal_name`].
@@ -100,7 +100,7 @@ pub(crate) struct AuthorizedSignal {
     pub(crate) id: SignalId,
     pub(crate) waitpoint: WaitpointRef,
     pub(crate) authority: Authority,
-    pub(crate) request: Deliver,
+    pub(crate) request: SendSignal,
 }
 
 /// What permits a sender to signal.

@@ -10,7 +10,9 @@ use super::statement::{CallWaitpoint, SuspendCall};
 use crate::lease::Observation;
 use crate::statements::{TRIES, conflict};
 use crate::waitpoint::{OpenWaitpoint, SigningKey, read_snapshot};
-use crate::{Answer, Engine, Error, MintToken, MintedToken, TokenExpiry, mint};
+use crate::{
+    Answer, Engine, Error, MintWaitpointToken, MintedWaitpointToken, WaitpointTokenExpiry, mint,
+};
 
 impl Engine {
     /// Suspends an execution until its condition is satisfied. The same attempt resumes
@@ -150,14 +152,14 @@ impl Engine {
         signing: &SigningKey,
     ) -> Answer<Result<Suspension, Option<Box<Observation>>>, Invalid> {
         let fence = suspend.fence;
-        let tokens: Vec<MintToken> = bound
+        let tokens: Vec<MintWaitpointToken> = bound
             .iter()
-            .map(|bound| MintToken {
+            .map(|bound| MintWaitpointToken {
                 namespace: context.namespace.to_owned(),
                 execution_id: fence.execution_id,
                 waitpoint_id: bound.id,
                 signal_names: bound.signal_names.clone(),
-                expiry: TokenExpiry::Never,
+                expiry: WaitpointTokenExpiry::Never,
             })
             .collect();
         let minted = match self.mint_with(signing, &tokens) {
@@ -209,7 +211,10 @@ impl Engine {
 }
 
 /// Puts waitpoints into the order in which rows are locked and created.
-fn call_waitpoints(bound: &[BoundWaitpoint], minted: &[MintedToken]) -> Vec<CallWaitpoint> {
+fn call_waitpoints(
+    bound: &[BoundWaitpoint],
+    minted: &[MintedWaitpointToken],
+) -> Vec<CallWaitpoint> {
     let mut waitpoints: Vec<CallWaitpoint> = bound
         .iter()
         .zip(minted)

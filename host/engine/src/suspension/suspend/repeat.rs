@@ -9,7 +9,7 @@ use super::request::{Suspend, Suspended, Suspension, SuspensionTimeout};
 use crate::lease::Observation;
 use crate::row::label;
 use crate::waitpoint::OpenWaitpoint;
-use crate::{Engine, Error, MintToken, TokenExpiry};
+use crate::{Engine, Error, MintWaitpointToken, WaitpointTokenExpiry};
 
 /// Why a write under a fence changed nothing.
 pub(super) enum FenceCheck {
@@ -133,14 +133,14 @@ impl Engine {
         .fetch_all(&self.inner.verbs)
         .await?;
         waitpoints.sort_by_key(|it| suspend.place_of(WaitpointId(it.id), &it.key));
-        let tokens: Vec<MintToken> = waitpoints
+        let tokens: Vec<MintWaitpointToken> = waitpoints
             .iter()
-            .map(|waitpoint| MintToken {
+            .map(|waitpoint| MintWaitpointToken {
                 namespace: row.namespace.clone(),
                 execution_id: id,
                 waitpoint_id: WaitpointId(waitpoint.id),
                 signal_names: suspend.names_for(&waitpoint.key),
-                expiry: TokenExpiry::Never,
+                expiry: WaitpointTokenExpiry::Never,
             })
             .collect();
         let Ok(minted) = self.mint_waitpoint_tokens(&tokens).await? else {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use model::{ExecutionId, Invalid, Limits, Moment, WaitpointClaims, WaitpointId};
 use time::OffsetDateTime;
 
-use super::{SeedKey, TokenKey, WaitpointToken};
+use super::{SeedKey, WaitpointToken, WaitpointTokenKey};
 use crate::{Answer, Engine, Error, mint};
 
 /// Tries to find an active key whose secret is known: each miss means that a
@@ -15,7 +15,7 @@ const TRIES: u32 = 10;
 
 /// What a token shall say.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MintToken {
+pub struct MintWaitpointToken {
     /// Where the execution lives.
     pub namespace: String,
     /// The execution.
@@ -23,15 +23,15 @@ pub struct MintToken {
     /// Its waitpoint.
     pub waitpoint_id: WaitpointId,
     /// Names of signals it may send, at most
-    /// [`Limits::TOKEN_SIGNAL_NAMES_MAX`]; empty: any.
+    /// [`Limits::WAITPOINT_TOKEN_SIGNAL_NAMES_MAX`]; empty: any.
     pub signal_names: Vec<String>,
     /// Until when it holds.
-    pub expiry: TokenExpiry,
+    pub expiry: WaitpointTokenExpiry,
 }
 
 /// Until when a token holds, by the database's clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TokenExpiry {
+pub enum WaitpointTokenExpiry {
     /// As long as its waitpoint and its key.
     Never,
     /// For so many milliseconds from now.
@@ -42,7 +42,7 @@ pub enum TokenExpiry {
 
 /// A token, and what is kept of it: never the token itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MintedToken {
+pub struct MintedWaitpointToken {
     /// The token.
     pub token: WaitpointToken,
     /// Name of the key that signed it, for `token_kid`.
@@ -57,7 +57,7 @@ pub struct MintedToken {
 /// The key that signs, and when that was so.
 pub(crate) struct SigningKey {
     kid: String,
-    key: Arc<TokenKey>,
+    key: Arc<WaitpointTokenKey>,
     now: OffsetDateTime,
 }
 
@@ -74,8 +74,8 @@ impl Engine {
     /// another one than the secret was encrypted under.
     pub async fn mint_waitpoint_tokens(
         &self,
-        wanted: &[MintToken],
-    ) -> Answer<Vec<MintedToken>, Invalid> {
+        wanted: &[MintWaitpointToken],
+    ) -> Answer<Vec<MintedWaitpointToken>, Invalid> {
         if wanted.is_empty() {
             return Ok(Ok(Vec::new()));
         }
@@ -117,12 +117,12 @@ impl Engine {
     pub(crate) fn mint_with(
         &self,
         signing: &SigningKey,
-        wanted: &[MintToken],
-    ) -> Result<Vec<MintedToken>, Invalid> {
+        wanted: &[MintWaitpointToken],
+    ) -> Result<Vec<MintedWaitpointToken>, Invalid> {
         let minted = wanted.iter().map(|wanted| {
             let claims = self.claims(wanted, signing.now)?;
-            let (token, fingerprint) = signing.key.seal(&claims);
-            Ok(MintedToken {
+            let (token, fingerprint) = signing.key.sign(&claims);
+            Ok(MintedWaitpointToken {
                 token,
                 kid: signing.kid.clone(),
                 fingerprint,
@@ -141,7 +141,11 @@ impl Engine {
         self.seed(&first).await.map(drop)
     }
 
-    fn claims(&self, wanted: &MintToken, now: OffsetDateTime) -> Result<WaitpointClaims, Invalid> {
+    fn claims(
+        &self,
+        wanted: &MintWaitpointToken,
+        now: OffsetDateTime,
+    ) -> Result<WaitpointClaims, Invalid> {
         let instance = self.instance();
         let claims = WaitpointClaims {
             instance_id: instance.id,
@@ -158,16 +162,19 @@ impl Engine {
     }
 }
 
-fn expires_at_us(expiry: TokenExpiry, now: OffsetDateTime) -> Result<Option<i64>, Invalid> {
+fn expires_at_us(
+    expiry: WaitpointTokenExpiry,
+    now: OffsetDateTime,
+) -> Result<Option<i64>, Invalid> {
     let us = |at: OffsetDateTime| at.unix_timestamp_nanos() / 1_000;
     let at_us = match expiry {
-        TokenExpiry::Never => return Ok(None),
-        TokenExpiry::InMs(ms) if ms > Limits::DURATION_MS_MAX => {
+        WaitpointTokenExpiry::Never => return Ok(None),
+        WaitpointTokenExpiry::InMs(ms) if ms > Limits::DURATION_MS_MAX => {
             let detail = format!("{ms} ms is out of range: 0 to {}", Limits::DURATION_MS_MAX);
             return Err(Invalid::new("expires_in_ms", detail));
         }
-        TokenExpiry::InMs(ms) => us(now) + i128::from(ms) * 1_000,
-        TokenExpiry::At(at) => us(at.utc()),
+        WaitpointTokenExpiry::InMs(ms) => us(now) + i128::from(ms) * 1_000,
+        WaitpointTokenExpiry::At(at) => us(at.utc()),
     };
     i64::try_from(at_us)
         .ok()

@@ -14,9 +14,9 @@
 //! To create a waitpoint: mint its token with [`crate::Engine::mint_waitpoint_tokens`],
 //! for all of a batch, then write the row with `kid` and `fingerprint`, never the token.
 //! To act on a token: verify its signature with
-//! [`crate::Engine::open_waitpoint_token`], compare its claims with the request, and let
+//! [`crate::Engine::verify_waitpoint_token_signature`], compare its claims with the request, and let
 //! the statement that acts read `accepted_waitpoint_key` and compare the expiry, as
-//! [`OpenedToken`] shows.
+//! [`VerifiedWaitpointToken`] shows.
 
 mod list;
 mod mint;
@@ -29,10 +29,10 @@ mod verify;
 
 pub use list::WaitpointKey;
 pub(crate) use mint::SigningKey;
-pub use mint::{MintToken, MintedToken, TokenExpiry};
+pub use mint::{MintWaitpointToken, MintedWaitpointToken, WaitpointTokenExpiry};
 pub(crate) use ring::Ring;
-pub use rotate::{RotateKey, RotatedKey};
+pub use rotate::{RotateWaitpointKey, RotatedWaitpointKey};
 use seed::SeedKey;
-pub use seed::SeededKey;
-pub use token::{TokenKey, WaitpointToken};
-pub use verify::OpenedToken;
+pub use seed::SeededWaitpointKey;
+pub use token::{WaitpointToken, WaitpointTokenKey};
+pub use verify::VerifiedWaitpointToken;

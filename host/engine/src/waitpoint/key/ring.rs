@@ -18,7 +18,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
-use super::token::TokenKey;
+use super::token::WaitpointTokenKey;
 use crate::{Engine, Error, Instance, SecretsFault, SecretsKeys};
 
 /// How long a secret is cached; less than the row of a key outlives the key.
@@ -42,7 +42,7 @@ struct CachedKeys {
 }
 
 /// A key, or why its secret cannot be read.
-type Found = Result<Arc<TokenKey>, SecretsFault>;
+type Found = Result<Arc<WaitpointTokenKey>, SecretsFault>;
 
 #[derive(Default)]
 struct Reading {
@@ -107,7 +107,7 @@ impl Engine {
     pub(super) async fn waitpoint_token_key(
         &self,
         kid: &str,
-    ) -> Result<Option<Arc<TokenKey>>, Error> {
+    ) -> Result<Option<Arc<WaitpointTokenKey>>, Error> {
         let ring = &self.inner.waitpoint_keys;
         let found = match ring.cached(kid) {
             Some(found) => Some(found),
@@ -140,7 +140,7 @@ impl Engine {
         .await?;
         let keys = rows.into_iter().map(|row| {
             let secret = ring.unwrap(&row.kid, &row.wrapped_under, &row.wrapped_secret);
-            let key = secret.map(|secret| Arc::new(TokenKey::new(&row.kid, &secret)));
+            let key = secret.map(|secret| Arc::new(WaitpointTokenKey::new(&row.kid, &secret)));
             (row.kid, key)
         });
         ring.cache(keys.collect());

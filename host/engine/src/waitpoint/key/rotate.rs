@@ -2,7 +2,7 @@
 
 use model::{KeyRotateRefusal, Limits, WaitpointKeyState};
 
-use super::{SeedKey, SeededKey};
+use super::{SeedKey, SeededWaitpointKey};
 use crate::{Answer, Engine, Error, Operator, mint};
 
 /// Tries of a rotation that met others.
@@ -10,7 +10,7 @@ const TRIES: u32 = 32;
 
 /// A rotation to make.
 #[derive(Clone, PartialEq, Eq)]
-pub struct RotateKey {
+pub struct RotateWaitpointKey {
     /// Name of the new key; drawn when absent.
     pub kid: Option<String>,
     /// Its secret, 64 to 128 hexadecimal digits; drawn when absent.
@@ -23,9 +23,9 @@ pub struct RotateKey {
 }
 
 /// Without the secret.
-impl std::fmt::Debug for RotateKey {
+impl std::fmt::Debug for RotateWaitpointKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("RotateKey")
+        f.debug_struct("RotateWaitpointKey")
             .field("kid", &self.kid)
             .field("grace_ms", &self.grace_ms)
             .field("actor", &self.actor)
@@ -35,7 +35,7 @@ impl std::fmt::Debug for RotateKey {
 
 /// What a rotation did.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum RotatedKey {
+pub enum RotatedWaitpointKey {
     /// The new key signs.
     Rotated {
         /// The key that signed before; absent if there was none.
@@ -69,8 +69,8 @@ impl Engine {
     /// [`Error::Secrets`] when this host has no key to encrypt secrets with.
     pub async fn rotate_waitpoint_key(
         &self,
-        rotate: RotateKey,
-    ) -> Answer<RotatedKey, KeyRotateRefusal> {
+        rotate: RotateWaitpointKey,
+    ) -> Answer<RotatedWaitpointKey, KeyRotateRefusal> {
         let grace_ms = rotate.grace_ms.unwrap_or(Limits::KEY_GRACE_MS_DEFAULT);
         let (key, given) = match rotation(&rotate) {
             Ok(rotation) => rotation,
@@ -96,7 +96,11 @@ impl Engine {
         ))
     }
 
-    async fn try_rotate(&self, key: &SeedKey, grace_ms: u64) -> Result<Option<RotatedKey>, Error> {
+    async fn try_rotate(
+        &self,
+        key: &SeedKey,
+        grace_ms: u64,
+    ) -> Result<Option<RotatedWaitpointKey>, Error> {
         let ring = &self.inner.waitpoint_keys;
         let wrapped = ring.secrets()?.wrap(&ring.purpose(&key.kid), &key.secret);
         let row = sqlx::query_file!(
@@ -110,7 +114,7 @@ impl Engine {
         )
         .fetch_optional(&self.inner.reads)
         .await?;
-        Ok(row.map(|row| RotatedKey::Rotated {
+        Ok(row.map(|row| RotatedWaitpointKey::Rotated {
             previous_kid: Some(row.previous_kid),
             new_kid: key.kid.clone(),
             forgotten: u32::try_from(row.forgotten).unwrap_or(u32::MAX),
@@ -144,7 +148,7 @@ impl Engine {
                 }
             };
             let kid = key.kid.clone();
-            let noop = same.then_some(RotatedKey::Noop { kid });
+            let noop = same.then_some(RotatedWaitpointKey::Noop { kid });
             return Ok(Look::Answer(noop.ok_or_else(conflict)));
         }
         let counts = sqlx::query!(
@@ -155,11 +159,13 @@ impl Engine {
         .await?;
         if !counts.active {
             return Ok(match self.seed(key).await? {
-                Some(SeededKey::Seeded { kid }) => Look::Answer(Ok(RotatedKey::Rotated {
-                    previous_kid: None,
-                    new_kid: kid,
-                    forgotten: 0,
-                })),
+                Some(SeededWaitpointKey::Seeded { kid }) => {
+                    Look::Answer(Ok(RotatedWaitpointKey::Rotated {
+                        previous_kid: None,
+                        new_kid: kid,
+                        forgotten: 0,
+                    }))
+                }
                 _ => Look::Again,
             });
         }
@@ -174,12 +180,12 @@ impl Engine {
 }
 
 enum Look {
-    Answer(Result<RotatedKey, KeyRotateRefusal>),
+    Answer(Result<RotatedWaitpointKey, KeyRotateRefusal>),
     Again,
 }
 
 /// Returns the key to make, and its secret if one was given.
-fn rotation(rotate: &RotateKey) -> Result<(SeedKey, Option<Vec<u8>>), KeyRotateRefusal> {
+fn rotation(rotate: &RotateWaitpointKey) -> Result<(SeedKey, Option<Vec<u8>>), KeyRotateRefusal> {
     let kid = rotate.kid.clone().unwrap_or_else(draw_kid);
     check_kid(&kid)?;
     Operator::check_actor(&rotate.actor)?;

@@ -14,7 +14,7 @@ pub(crate) struct SeedKey {
 
 /// What seeding found.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum SeededKey {
+pub enum SeededWaitpointKey {
     /// The key was made and signs.
     Seeded {
         /// Its name.
@@ -45,7 +45,7 @@ impl Engine {
         kid: &str,
         secret_hex: Option<&str>,
         actor: &str,
-    ) -> Answer<SeededKey, KeyRotateRefusal> {
+    ) -> Answer<SeededWaitpointKey, KeyRotateRefusal> {
         let seed = match key(kid, secret_hex, actor) {
             Ok(seed) => seed,
             Err(refusal) => return Ok(Err(refusal)),
@@ -58,7 +58,7 @@ impl Engine {
 
     /// Makes the first key; `None` when there is no active key and the name is
     /// taken.
-    pub(super) async fn seed(&self, key: &SeedKey) -> Result<Option<SeededKey>, Error> {
+    pub(super) async fn seed(&self, key: &SeedKey) -> Result<Option<SeededWaitpointKey>, Error> {
         let ring = &self.inner.waitpoint_keys;
         let wrapped = ring.secrets()?.wrap(&ring.purpose(&key.kid), &key.secret);
         let seeded = sqlx::query_scalar!(
@@ -74,7 +74,7 @@ impl Engine {
         .fetch_optional(&self.inner.reads)
         .await?;
         if let Some(kid) = seeded {
-            return Ok(Some(SeededKey::Seeded { kid }));
+            return Ok(Some(SeededWaitpointKey::Seeded { kid }));
         }
         let active = sqlx::query!(
             "SELECT kid, wrapped_secret, wrapped_under FROM waitpoint_key WHERE state = 'active'"
@@ -87,7 +87,7 @@ impl Engine {
         let same_secret = active.kid == key.kid
             && ring.unwrap(&active.kid, &active.wrapped_under, &active.wrapped_secret)?
                 == key.secret;
-        Ok(Some(SeededKey::AlreadySeeded {
+        Ok(Some(SeededWaitpointKey::AlreadySeeded {
             kid: active.kid,
             same_secret,
         }))

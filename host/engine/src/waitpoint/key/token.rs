@@ -39,19 +39,19 @@ impl fmt::Debug for WaitpointToken {
 
 /// A key that signs waitpoint tokens, decrypted.
 #[derive(Clone)]
-pub struct TokenKey {
+pub struct WaitpointTokenKey {
     kid: String,
     mac: Hmac<Sha256>,
 }
 
 /// A token whose MAC was compared.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Opened {
+pub(crate) struct Verified {
     pub(crate) claims: WaitpointClaims,
     pub(crate) fingerprint: String,
 }
 
-impl TokenKey {
+impl WaitpointTokenKey {
     /// Builds a key from its id, which must pass [`model::waitpoint_kid`], and its secret.
     pub fn new(kid: &str, secret: &[u8]) -> Self {
         let mut mac = Hmac::<Sha256>::new_from_slice(secret)
@@ -70,7 +70,7 @@ impl TokenKey {
 
     /// Signs claims, which must pass [`WaitpointClaims::check`]; returns the token and its
     /// fingerprint.
-    pub fn seal(&self, claims: &WaitpointClaims) -> (WaitpointToken, String) {
+    pub fn sign(&self, claims: &WaitpointClaims) -> (WaitpointToken, String) {
         let claims = URL_SAFE_NO_PAD.encode(claims.encode());
         let signed = format!("{VERSION}.{}.{claims}", self.kid);
         let mac: [u8; MAC_BYTES] = self.mac_of(&signed).finalize().into_bytes().into();
@@ -80,18 +80,18 @@ impl TokenKey {
 
     /// Verifies the signature of a token of this key; `None` if it is not valid, whatever
     /// is wrong with it. Whether the claims are still valid is left to the caller.
-    pub fn open(&self, text: &str) -> Option<WaitpointClaims> {
+    pub fn verify(&self, text: &str) -> Option<WaitpointClaims> {
         let parts = Parts::of(text).filter(|parts| parts.kid == self.kid)?;
-        Some(self.open_parts(&parts)?.claims)
+        Some(self.verify_parts(&parts)?.claims)
     }
 
-    pub(crate) fn open_parts(&self, parts: &Parts<'_>) -> Option<Opened> {
+    pub(crate) fn verify_parts(&self, parts: &Parts<'_>) -> Option<Verified> {
         // Strict: one text for each MAC, so that a text that was changed without changing
         // its meaning is refused as well.
         let mac = URL_SAFE_NO_PAD.decode(parts.mac).ok()?;
         self.mac_of(parts.signed).verify_slice(&mac).ok()?;
         let claims = URL_SAFE_NO_PAD.decode(parts.claims).ok()?;
-        Some(Opened {
+        Some(Verified {
             claims: WaitpointClaims::decode(&claims)?,
             fingerprint: fingerprint(&mac),
         })
@@ -104,9 +104,9 @@ impl TokenKey {
     }
 }
 
-impl fmt::Debug for TokenKey {
+impl fmt::Debug for WaitpointTokenKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TokenKey")
+        f.debug_struct("WaitpointTokenKey")
             .field("kid", &self.kid)
             .finish_non_exhaustive()
     }
@@ -123,7 +123,7 @@ pub(crate) struct Parts<'a> {
 impl<'a> Parts<'a> {
     /// Splits a text. Its length is checked before anything else.
     pub(crate) fn of(text: &'a str) -> Option<Self> {
-        if text.len() > Limits::TOKEN_BYTES_MAX {
+        if text.len() > Limits::WAITPOINT_TOKEN_BYTES_MAX {
             return None;
         }
         let (signed, mac) = text.rsplit_once('.')?;
@@ -149,8 +149,8 @@ mod tests {
     use model::{ExecutionId, WaitpointId};
     use uuid::Uuid;
 
-    fn key() -> TokenKey {
-        TokenKey::new("k1", &[7; 32])
+    fn key() -> WaitpointTokenKey {
+        WaitpointTokenKey::new("k1", &[7; 32])
     }
 
     fn claims() -> WaitpointClaims {
@@ -167,16 +167,16 @@ mod tests {
     }
 
     fn token(claims: &WaitpointClaims) -> String {
-        key().seal(claims).0.reveal().to_owned()
+        key().sign(claims).0.reveal().to_owned()
     }
 
     #[test]
     fn a_token_is_verified_as_it_was_signed() {
-        let (token, fingerprint) = key().seal(&claims());
-        assert_eq!(key().open(token.reveal()), Some(claims()));
+        let (token, fingerprint) = key().sign(&claims());
+        assert_eq!(key().verify(token.reveal()), Some(claims()));
         let parts = Parts::of(token.reveal()).expect("a token");
-        let opened = key().open_parts(&parts).expect("of this key");
-        assert_eq!(opened.fingerprint, fingerprint);
+        let verified = key().verify_parts(&parts).expect("of this key");
+        assert_eq!(verified.fingerprint, fingerprint);
         let mac = URL_SAFE_NO_PAD.decode(parts.mac).expect("a MAC");
         assert_eq!(fingerprint, hex::encode(mac)[..16]);
         assert_eq!(format!("{token:?}"), "WaitpointToken(..)");
@@ -186,30 +186,30 @@ mod tests {
     fn the_longest_token_is_within_the_bound() {
         let longest = WaitpointClaims {
             namespace: "n".repeat(64),
-            signal_names: vec!["x".repeat(128); Limits::TOKEN_SIGNAL_NAMES_MAX],
+            signal_names: vec!["x".repeat(128); Limits::WAITPOINT_TOKEN_SIGNAL_NAMES_MAX],
             expires_at_us: Some(i64::MAX),
             ..claims()
         };
         assert_eq!(longest.check(), Ok(()));
-        let key = TokenKey::new(&"k".repeat(Limits::KID_BYTES_MAX), &[7; 32]);
-        let (token, _) = key.seal(&longest);
-        assert_eq!(key.open(token.reveal()), Some(longest));
+        let key = WaitpointTokenKey::new(&"k".repeat(Limits::KID_BYTES_MAX), &[7; 32]);
+        let (token, _) = key.sign(&longest);
+        assert_eq!(key.verify(token.reveal()), Some(longest));
     }
 
     #[test]
     fn a_token_with_a_flipped_bit_or_a_lost_byte_is_not_valid() {
         let text = token(&claims());
         for at in 0..text.len() {
-            assert_eq!(key().open(&text[..at]), None, "cut at {at}");
-            assert_eq!(key().open(&text[at + 1..]), None, "from {at}");
+            assert_eq!(key().verify(&text[..at]), None, "cut at {at}");
+            assert_eq!(key().verify(&text[at + 1..]), None, "from {at}");
             let without = format!("{}{}", &text[..at], &text[at + 1..]);
-            assert_eq!(key().open(&without), None, "without {at}");
+            assert_eq!(key().verify(&without), None, "without {at}");
             for bit in 0..8 {
                 let mut bytes = text.clone().into_bytes();
                 bytes[at] ^= 1 << bit;
                 // Bytes that are not UTF-8 cannot be passed at all.
                 if let Ok(flipped) = String::from_utf8(bytes) {
-                    assert_eq!(key().open(&flipped), None, "byte {at} bit {bit}");
+                    assert_eq!(key().verify(&flipped), None, "byte {at} bit {bit}");
                 }
             }
         }
@@ -226,7 +226,7 @@ mod tests {
         for unused in 1..4 {
             let other = &DIGITS[value + unused..=value + unused];
             let spelt = format!("{signed}.{}{other}", &mac[..digits]);
-            assert_eq!(key().open(&spelt), None, "{spelt}");
+            assert_eq!(key().verify(&spelt), None, "{spelt}");
         }
         let standard = (0..=255)
             .map(|nonce| {
@@ -247,7 +247,7 @@ mod tests {
             text.replacen('.', "..", 1),
             text.replace("v1.", "V1."),
         ]) {
-            assert_eq!(key().open(&spelt), None, "{spelt}");
+            assert_eq!(key().verify(&spelt), None, "{spelt}");
         }
     }
 
@@ -260,9 +260,9 @@ mod tests {
         let (one, two) = (token(&claims()), token(&other));
         let (one, two): (Vec<_>, Vec<_>) = (one.split('.').collect(), two.split('.').collect());
         let swapped = [one[0], one[1], two[2], one[3]].join(".");
-        assert_eq!(key().open(&swapped), None);
+        assert_eq!(key().verify(&swapped), None);
         let without_mac = [one[0], one[1], one[2], ""].join(".");
-        assert_eq!(key().open(&without_mac), None);
+        assert_eq!(key().verify(&without_mac), None);
     }
 
     #[test]
@@ -272,14 +272,17 @@ mod tests {
         let long = "k".repeat(1 << 20);
         for kid in ["", "../k1", "..", "k1\0", "\0", "k1:", "K1", "none", &long] {
             let spelt = [parts[0], kid, parts[2], parts[3]].join(".");
-            assert_eq!(key().open(&spelt), None, "{}", &spelt[..20]);
+            assert_eq!(key().verify(&spelt), None, "{}", &spelt[..20]);
         }
         for version in ["v0", "v2", "", "v1.v1", "none"] {
             let spelt = [version, parts[1], parts[2], parts[3]].join(".");
-            assert_eq!(key().open(&spelt), None, "{spelt}");
+            assert_eq!(key().verify(&spelt), None, "{spelt}");
         }
-        for other in [TokenKey::new("k2", &[7; 32]), TokenKey::new("k1", &[8; 32])] {
-            assert_eq!(other.open(&text), None);
+        for other in [
+            WaitpointTokenKey::new("k2", &[7; 32]),
+            WaitpointTokenKey::new("k1", &[8; 32]),
+        ] {
+            assert_eq!(other.verify(&text), None);
         }
     }
 
@@ -287,6 +290,6 @@ mod tests {
     #[test]
     fn a_token_is_not_moved_to_another_key() {
         let moved = token(&claims()).replacen(".k1.", ".k2.", 1);
-        assert_eq!(TokenKey::new("k2", &[7; 32]).open(&moved), None);
+        assert_eq!(WaitpointTokenKey::new("k2", &[7; 32]).verify(&moved), None);
     }
 }

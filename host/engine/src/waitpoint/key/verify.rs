@@ -1,7 +1,7 @@
 //! Opens tokens. What a token says is proven by its code; whether it still holds
 //! is decided by the database, best in the statement that acts on it.
 
-use model::{InvalidToken, WaitpointClaims};
+use model::{InvalidWaitpointToken, WaitpointClaims};
 use time::OffsetDateTime;
 
 use super::token::Parts;
@@ -16,7 +16,7 @@ use crate::{Answer, Engine};
 /// AND ($expires_at IS NULL OR $expires_at > clock_timestamp())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OpenedToken {
+pub struct VerifiedWaitpointToken {
     /// What it says. That namespace, execution and waitpoint are those that are
     /// asked for, and that [`WaitpointClaims::allows`] the signal, is left to the
     /// caller; the instance and its generation were compared.
@@ -34,59 +34,65 @@ impl Engine {
     /// accepted and its time not over: the statement that acts on it does.
     ///
     /// # Refusals
-    /// [`InvalidToken`], whatever is wrong with it.
+    /// [`InvalidWaitpointToken`], whatever is wrong with it.
     ///
     /// # Errors
     /// [`crate::Error::Secrets`] when the key it names cannot be read here.
-    pub async fn open_waitpoint_token(&self, text: &str) -> Answer<OpenedToken, InvalidToken> {
+    pub async fn verify_waitpoint_token_signature(
+        &self,
+        text: &str,
+    ) -> Answer<VerifiedWaitpointToken, InvalidWaitpointToken> {
         let Some(parts) = Parts::of(text) else {
-            return Ok(Err(InvalidToken));
+            return Ok(Err(InvalidWaitpointToken));
         };
         let Some(key) = self.waitpoint_token_key(parts.kid).await? else {
-            return Ok(Err(InvalidToken));
+            return Ok(Err(InvalidWaitpointToken));
         };
         Ok(key
-            .open_parts(&parts)
-            .filter(|opened| {
-                let (claims, instance) = (&opened.claims, self.instance());
+            .verify_parts(&parts)
+            .filter(|verified| {
+                let (claims, instance) = (&verified.claims, self.instance());
                 (claims.instance_id, claims.generation) == (instance.id, instance.generation)
             })
-            .and_then(|opened| {
-                Some(OpenedToken {
-                    expires_at: match opened.claims.expires_at_us {
+            .and_then(|verified| {
+                Some(VerifiedWaitpointToken {
+                    expires_at: match verified.claims.expires_at_us {
                         None => None,
                         Some(us) => Some(moment(us)?),
                     },
-                    claims: opened.claims,
+                    claims: verified.claims,
                     kid: parts.kid.to_owned(),
-                    fingerprint: opened.fingerprint,
+                    fingerprint: verified.fingerprint,
                 })
             })
-            .ok_or(InvalidToken))
+            .ok_or(InvalidWaitpointToken))
     }
 
     /// Opens a token and asks the database whether it holds now. For callers that
     /// act in another statement, between which and this one it may cease to.
     ///
     /// # Refusals
-    /// [`InvalidToken`], whatever is wrong with it.
+    /// [`InvalidWaitpointToken`], whatever is wrong with it.
     ///
     /// # Errors
-    /// As for [`Self::open_waitpoint_token`].
-    pub async fn verify_waitpoint_token(&self, text: &str) -> Answer<OpenedToken, InvalidToken> {
-        let opened = match self.open_waitpoint_token(text).await? {
-            Ok(opened) => opened,
+    /// As for [`Self::verify_waitpoint_token_signature`].
+    pub async fn verify_waitpoint_token(
+        &self,
+        text: &str,
+    ) -> Answer<VerifiedWaitpointToken, InvalidWaitpointToken> {
+        let verified = match self.verify_waitpoint_token_signature(text).await? {
+            Ok(verified) => verified,
             Err(refusal) => return Ok(Err(refusal)),
         };
         let holds = sqlx::query_scalar!(
             r#"SELECT EXISTS (SELECT FROM accepted_waitpoint_key WHERE kid = $1)
                   AND ($2::timestamptz IS NULL OR $2 > clock_timestamp()) AS "holds!""#,
-            opened.kid,
-            opened.expires_at
+            verified.kid,
+            verified.expires_at
         )
         .fetch_one(&self.inner.reads)
         .await?;
-        Ok(holds.then_some(opened).ok_or(InvalidToken))
+        Ok(holds.then_some(verified).ok_or(InvalidWaitpointToken))
     }
 }
 

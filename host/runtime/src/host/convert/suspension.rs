@@ -64,7 +64,7 @@ pub(crate) fn check_key(key: &str) -> Result<(), Invalid> {
 }
 
 pub(crate) fn check_names(names: &[String]) -> Result<(), Invalid> {
-    let max = Limits::TOKEN_SIGNAL_NAMES_MAX;
+    let max = Limits::WAITPOINT_TOKEN_SIGNAL_NAMES_MAX;
     if names.len() > max {
         return Err(Invalid::new("signal_names", format!("at most {max}")));
     }

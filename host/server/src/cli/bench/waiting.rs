@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use engine::bench::{self, Baseline};
 use engine::{
-    Addressee, Create, Deliver, Engine, Operate, Operator, Payload, TokenExpiry, WaitpointRef,
+    Addressee, Create, Engine, Operate, Operator, Payload, SendSignal, WaitpointRef,
+    WaitpointTokenExpiry,
 };
 use model::{ExecutionId, PublicState, SignalEffect};
 
@@ -54,7 +55,7 @@ pub async fn resumed(host: &Host, baseline: &Baseline) -> Result<Waiting, Failur
                 )
             }
         });
-        let delivered = engine.signal(last).await;
+        let delivered = engine.send_signal(last).await;
         let gone = |error: tokio::task::JoinError| Failure::new(Exit::Failed, error.to_string());
         let (finished, result) = waiter.await.map_err(gone)?;
         // Nothing else runs on this host.
@@ -89,7 +90,7 @@ pub async fn resumed(host: &Host, baseline: &Baseline) -> Result<Waiting, Failur
 
 /// Creates an execution that waits for two approvals, and sends it one; returns the
 /// other.
-async fn suspended(engine: &Engine) -> Result<(ExecutionId, Deliver), Failure> {
+async fn suspended(engine: &Engine) -> Result<(ExecutionId, SendSignal), Failure> {
     let failed = |text: String| Failure::new(Exit::Failed, text);
     let input = Payload::new("application/json", r#"{"service":"bench","version":"1"}"#);
     let created = engine.create(Create::new(KIND_WAITING, input)).await?;
@@ -116,10 +117,15 @@ async fn suspended(engine: &Engine) -> Result<(ExecutionId, Deliver), Failure> {
         },
     };
     let token = engine
-        .mint_waitpoint_token(operate, WaitpointRef::Only, Vec::new(), TokenExpiry::Never)
+        .mint_waitpoint_token(
+            operate,
+            WaitpointRef::Only,
+            Vec::new(),
+            WaitpointTokenExpiry::Never,
+        )
         .await?;
     let token = token.map_err(|refusal| failed(refusal.to_string()))?.token;
-    let approval = |source: &str| Deliver {
+    let approval = |source: &str| SendSignal {
         to: Addressee::Token {
             token: token.reveal().to_owned(),
             execution_id: None,
@@ -134,7 +140,7 @@ async fn suspended(engine: &Engine) -> Result<(ExecutionId, Deliver), Failure> {
         idempotency_key: None,
         dedup_ttl_ms: None,
     };
-    let first = engine.signal(approval("first")).await?;
+    let first = engine.send_signal(approval("first")).await?;
     first.map_err(|refusal| failed(refusal.to_string()))?;
     Ok((id, approval("second")))
 }

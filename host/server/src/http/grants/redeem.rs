@@ -22,7 +22,7 @@ pub async fn claim(
     Body(request): Body<Redeem>,
 ) -> Result<Json<ClaimedExecution>, Problem> {
     api::check_ttl(request.lease_ttl_ms)?;
-    let signer = app.engine.seals().await?;
+    let signer = app.engine.handle_signer().await?;
     let (claimed, held) = app
         .engine
         .claim_from_grant(
@@ -50,7 +50,7 @@ pub async fn reclaim(
     Body(request): Body<Redeem>,
 ) -> Result<Json<ClaimedExecution>, Problem> {
     api::check_ttl(request.lease_ttl_ms)?;
-    let signer = app.engine.seals().await?;
+    let signer = app.engine.handle_signer().await?;
     let (claimed, held) = app
         .engine
         .reclaim_execution(

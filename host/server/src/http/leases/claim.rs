@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use axum::extract::State;
 use backon::{BackoffBuilder as _, ExponentialBuilder};
-use engine::{Claim, Claimed, Declined, Engine, HeldLease, Report, Seals};
+use engine::{Claim, Claimed, Declined, Engine, HandleSigner, HeldLease, Report};
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
@@ -84,7 +84,7 @@ pub async fn claim(
     model::worker_name("worker_instance_id", &worker)?;
     request.check()?;
     // Before the claim: what cannot be handed out must not be leased.
-    let signer = app.engine.seals().await?;
+    let signer = app.engine.handle_signer().await?;
     let wait = Duration::from_millis(request.wait_ms.into());
     let wanted = Claim {
         worker_instance_id: worker.clone(),
@@ -184,8 +184,8 @@ async fn release_all(engine: &Engine, undelivered: Vec<Claimed>) {
 }
 
 /// Shows an execution to the holder of its lease.
-pub fn shown(signer: &Seals, worker: &str, claimed: Claimed) -> ClaimedExecution {
-    let lease = signer.seal_lease(&HeldLease {
+pub fn shown(signer: &HandleSigner, worker: &str, claimed: Claimed) -> ClaimedExecution {
+    let lease = signer.sign_lease(&HeldLease {
         fence: claimed.fence,
         namespace: claimed.namespace.clone(),
         worker_instance_id: worker.to_owned(),

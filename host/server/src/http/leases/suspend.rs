@@ -164,6 +164,6 @@ pub async fn observe(
 
 /// Verifies a handle.
 async fn held(app: &App, handle: &str) -> Result<Fence, Problem> {
-    let held = app.engine.seals().await?.open_lease(handle);
+    let held = app.engine.handle_signer().await?.verify_lease(handle);
     Ok(held.ok_or_else(invalid_handle)?.fence)
 }

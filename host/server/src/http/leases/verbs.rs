@@ -6,7 +6,7 @@
 //! `leases`, each with a verdict of its own; those are batched into one statement.
 
 use axum::extract::State;
-use engine::{CancelHeld, Complete, Delay, Engine, Fail, Failed, Report, Seals};
+use engine::{CancelHeld, Complete, Delay, Engine, Fail, Failed, HandleSigner, Report};
 use model::{Failure, Fence, Invalid, Limits};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -61,10 +61,10 @@ async fn renew_all(
     handles: &[String],
     ttl_ms: u32,
 ) -> Result<Vec<Result<LeaseOutcome, Problem>>, Problem> {
-    let signer = engine.seals().await?;
+    let signer = engine.handle_signer().await?;
     let fences: Vec<Option<Fence>> = handles
         .iter()
-        .map(|handle| signer.open_lease(handle).map(|held| held.fence))
+        .map(|handle| signer.verify_lease(handle).map(|held| held.fence))
         .collect();
     let known: Vec<Fence> = fences.iter().copied().flatten().collect();
     let mut renewed = engine.renew(&known, ttl_ms).await?.into_iter();
@@ -273,7 +273,7 @@ struct Many {
 
 /// Applies a verb to the lease of a request, or to each of them.
 async fn each<V: LeaseVerb>(app: &App, asked: Asked) -> Answer {
-    let signer = app.engine.seals().await?;
+    let signer = app.engine.handle_signer().await?;
     let asked = asked.get().as_bytes();
     let probe: Probe = body::parse(asked)?;
     if probe.leases.is_none() {
@@ -291,11 +291,13 @@ async fn each<V: LeaseVerb>(app: &App, asked: Asked) -> Answer {
 
 async fn one<V: LeaseVerb>(
     engine: &Engine,
-    signer: &Seals,
+    signer: &HandleSigner,
     text: &[u8],
 ) -> Result<LeaseOutcome, Problem> {
     let verb: V = body::parse(text)?;
-    let held = signer.open_lease(verb.lease()).ok_or_else(invalid_handle)?;
+    let held = signer
+        .verify_lease(verb.lease())
+        .ok_or_else(invalid_handle)?;
     verb.apply(engine, held.fence).await
 }
 

@@ -124,7 +124,7 @@ pub async fn metrics(State(app): State<App>) -> Result<impl IntoResponse, Proble
     app.runtime.register_metrics(&mut registry);
     app.engine.register_metrics(&mut registry);
     sweeps(&mut registry, &app.engine.sweep_figures());
-    signals(&mut registry, &app.engine.signal_figures());
+    signals(&mut registry, &app.engine.signal_counts());
     host(&mut registry, &app);
     // A host without its database still has metrics: this one says so.
     let up = app.engine.is_database_up().await;

@@ -3,7 +3,7 @@
 
 use axum::extract::State;
 use axum::http::StatusCode;
-use engine::{Addressee, Deliver};
+use engine::{Addressee, SendSignal};
 use model::{Invalid, KnownSource, Limits};
 
 use super::send::{deliver, identity};
@@ -75,7 +75,7 @@ async fn decide(
     let key = decision_key(decision, &actor, request.idempotency_suffix)?;
     deliver(
         app,
-        Deliver {
+        SendSignal {
             to: Addressee::Operator {
                 operate,
                 waitpoint: waitpoint_of(request.waitpoint)?,

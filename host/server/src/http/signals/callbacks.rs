@@ -15,8 +15,8 @@ use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse as _, Response};
-use engine::{Addressee, Deliver, Payload};
-use model::{Digest, InvalidToken, KnownSource, Limits, RefusalCode, SignalRefusal};
+use engine::{Addressee, Payload, SendSignal};
+use model::{Digest, InvalidWaitpointToken, KnownSource, Limits, RefusalCode, SignalRefusal};
 use sha2::{Digest as _, Sha256};
 
 use super::send::accepted;
@@ -72,16 +72,16 @@ pub async fn callback(
     let bytes = cap.read_raw(&headers, body).await.map_err(repeatable)?;
     let payload = payload(&headers, decoded(&headers, bytes, cap)?);
     let Some(token) = token(&uri) else {
-        return Err(outward(InvalidToken.into()));
+        return Err(outward(InvalidWaitpointToken.into()));
     };
-    let opened = app.engine.open_signal_token(&token).await;
+    let opened = app.engine.verify_waitpoint_token_for_signal(&token).await;
     let opened = opened.map_err(without_reason)?;
     let claims = opened.map_err(|refusal| outward(refusal.into()))?;
     let name = signal_name(&uri).unwrap_or_else(|| match &claims.claims.signal_names[..] {
         [only] => only.clone(),
         _ => NAME_DEFAULT.to_owned(),
     });
-    let signal = Deliver {
+    let signal = SendSignal {
         to: Addressee::Token {
             token,
             execution_id: None,
@@ -97,7 +97,11 @@ pub async fn callback(
         // Senders repeat for days, and cannot say for how many.
         dedup_ttl_ms: Some(Limits::DURATION_MS_MAX),
     };
-    let delivered = app.engine.signal(signal).await.map_err(without_reason)?;
+    let delivered = app
+        .engine
+        .send_signal(signal)
+        .await
+        .map_err(without_reason)?;
     let duplicate = delivered.map_err(outward)?.duplicate;
     let status = if duplicate { "duplicate" } else { "accepted" };
     let answer = CallbackAnswer {
@@ -247,10 +251,10 @@ fn outward(refusal: SignalRefusal) -> Problem {
             RefusalCode::WaitpointClosed,
             "nothing is accepted here any more",
         ),
-        SignalRefusal::InvalidToken(_)
+        SignalRefusal::InvalidWaitpointToken(_)
         | SignalRefusal::ExecutionNotFound
         | SignalRefusal::WaitpointNotFound
-        | SignalRefusal::WaitpointAmbiguous { .. } => InvalidToken.into(),
+        | SignalRefusal::WaitpointAmbiguous { .. } => InvalidWaitpointToken.into(),
     }
 }
 
@@ -291,9 +295,9 @@ mod tests {
             SignalRefusal::WaitpointNotFound,
             SignalRefusal::WaitpointAmbiguous { open: 2 },
         ] {
-            assert_eq!(told(refusal), told(InvalidToken.into()));
+            assert_eq!(told(refusal), told(InvalidWaitpointToken.into()));
         }
-        assert_ne!(told(closed[0].clone()), told(InvalidToken.into()));
+        assert_ne!(told(closed[0].clone()), told(InvalidWaitpointToken.into()));
     }
 
     fn headers(pairs: &[(&'static str, &[u8])]) -> HeaderMap {

@@ -5,7 +5,7 @@
 
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
-use engine::{Addressee, Deliver, Operate};
+use engine::{Addressee, Operate};
 use model::{Invalid, KnownSource, Limits, SignalRefusal};
 
 use crate::api::{DeliveredSignal, OperatorSignal, SendSignal};
@@ -64,7 +64,7 @@ pub async fn signal(
     };
     deliver(
         &app,
-        Deliver {
+        engine::SendSignal {
             to: Addressee::Token {
                 token: request.waitpoint_token,
                 execution_id: Some(id),
@@ -113,7 +113,7 @@ fn claimed_source(source_type: Option<String>) -> Result<String, Invalid> {
 
 /// Returns what a sender proves about itself: the fingerprint of its token.
 async fn fingerprint(app: &App, token: &str) -> Result<String, Problem> {
-    let opened = app.engine.open_signal_token(token).await?;
+    let opened = app.engine.verify_waitpoint_token_for_signal(token).await?;
     Ok(opened.map_err(SignalRefusal::from)?.fingerprint)
 }
 
@@ -150,7 +150,7 @@ pub async fn operator_signal(
     let idempotency_key = remembered(&headers, request.idempotency_key, request.dedup_ttl_ms)?;
     deliver(
         &app,
-        Deliver {
+        engine::SendSignal {
             source_type: KnownSource::Operator.to_string(),
             source_identity: identity(&operate)?,
             to: Addressee::Operator {
@@ -183,9 +183,9 @@ pub fn identity(operate: &Operate) -> Result<String, Invalid> {
 /// Delivers a signal, and answers with what it did.
 pub async fn deliver(
     app: &App,
-    deliver: Deliver,
+    signal: engine::SendSignal,
 ) -> Result<(StatusCode, Json<DeliveredSignal>), Problem> {
-    let delivered = app.engine.signal(deliver).await??;
+    let delivered = app.engine.send_signal(signal).await??;
     let status = accepted(delivered.duplicate);
     Ok((status, Json(delivered.into())))
 }

@@ -2,7 +2,6 @@
 //! and never shown.
 
 use axum::extract::State;
-use engine::RotateKey;
 use model::KeyRetireRefusal;
 
 use crate::api::{
@@ -39,7 +38,7 @@ pub async fn rotate(
     _: NoQuery,
     OptionalBody(request): OptionalBody<RotateWaitpointKey>,
 ) -> Result<Json<RotatedWaitpointKey>, Problem> {
-    let rotate = RotateKey {
+    let rotate = engine::RotateWaitpointKey {
         kid: request.new_kid,
         secret_hex: request.new_secret_hex,
         grace_ms: request.grace_ms,

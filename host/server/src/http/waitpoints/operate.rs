@@ -4,7 +4,7 @@ use axum::extract::{FromRequestParts, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, header};
 use axum::response::IntoResponse;
-use engine::{TokenExpiry, WaitpointRef};
+use engine::{WaitpointRef, WaitpointTokenExpiry};
 use model::{Invalid, WaitpointId};
 use serde::Deserialize;
 
@@ -89,8 +89,8 @@ pub async fn token(
     OperatorRequest { operate, request }: OperatorRequest<MintWaitpointToken>,
 ) -> Result<impl IntoResponse, Problem> {
     let expiry = match request.expires_in_ms {
-        None => TokenExpiry::Never,
-        Some(ms) => TokenExpiry::InMs(ms),
+        None => WaitpointTokenExpiry::Never,
+        Some(ms) => WaitpointTokenExpiry::InMs(ms),
     };
     let engine = &app.engine;
     let open = engine
