@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use engine::{
-    Engine, Error, RotateWaitpointKey, RotatedWaitpointKey, SecretsFault, SecretsKeys,
+    Declined, Engine, Error, RotateWaitpointKey, RotatedWaitpointKey, SecretsFault, SecretsKeys,
     SeededWaitpointKey,
 };
 use model::{InvalidWaitpointToken, Limits};
@@ -233,6 +233,11 @@ async fn seeding_a_key_again_compares_the_secrets() {
     }
 }
 
+/// Returns the fault of a verb that was not carried out.
+fn fault<R>(declined: Declined<R>) -> Error {
+    declined.refusal().map(drop).expect_err("a fault")
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_host_with_another_secrets_key_or_none_names_the_setting() {
     let database = database().await;
@@ -242,6 +247,7 @@ async fn a_host_with_another_secrets_key_or_none_names_the_setting() {
         .mint_waitpoint_tokens(&[wanted_token()])
         .await
         .expect_err("no key");
+    let missing = fault(missing);
     assert!(
         matches!(missing, Error::Secrets(SecretsFault::KeyMissing)),
         "{missing}"
@@ -258,14 +264,18 @@ async fn a_host_with_another_secrets_key_or_none_names_the_setting() {
     let other = engine_with(&database, Some(&new)).await;
     for engine in [&without, &other] {
         for fault in [
-            engine
-                .mint_waitpoint_tokens(&[wanted_token()])
-                .await
-                .expect_err("unreadable"),
-            engine
-                .verify_waitpoint_token(minted.token.reveal())
-                .await
-                .expect_err("unreadable"),
+            fault(
+                engine
+                    .mint_waitpoint_tokens(&[wanted_token()])
+                    .await
+                    .expect_err("unreadable"),
+            ),
+            fault(
+                engine
+                    .verify_waitpoint_token(minted.token.reveal())
+                    .await
+                    .expect_err("unreadable"),
+            ),
             engine.check_secrets().await.expect_err("unreadable"),
         ] {
             assert!(fault.to_string().contains("secrets.key_file"), "{fault}");
@@ -317,7 +327,7 @@ async fn a_secret_moved_to_another_row_does_not_decrypt() {
         .await
         .mint_waitpoint_tokens(&[wanted_token()])
         .await;
-    let fault = fault.expect_err("not as it was written");
+    let fault = self::fault(fault.expect_err("not as it was written"));
     assert!(
         matches!(fault, Error::Secrets(SecretsFault::Tampered { .. })),
         "{fault}"

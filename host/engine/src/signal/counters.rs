@@ -13,13 +13,18 @@ use crate::Engine;
 pub(crate) struct SignalCounters(Mutex<BTreeMap<&'static str, u64>>);
 
 impl SignalCounters {
-    /// Counts one answer.
-    pub(super) fn count(&self, answer: &Result<Delivered, SignalRefusal>) {
-        let outcome = match answer {
-            Ok(delivered) if delivered.duplicate => "duplicate",
-            Ok(delivered) => delivered.effect.as_str(),
-            Err(refusal) => refusal.code(),
-        };
+    pub(super) fn count_delivered(&self, delivered: &Delivered) {
+        self.count(match delivered.duplicate {
+            true => "duplicate",
+            false => delivered.effect.as_str(),
+        });
+    }
+
+    pub(super) fn count_refused(&self, refusal: &SignalRefusal) {
+        self.count(refusal.code());
+    }
+
+    fn count(&self, outcome: &'static str) {
         *self.0.lock().entry(outcome).or_default() += 1;
     }
 }

@@ -13,11 +13,11 @@ use crate::{Engine, Error, Listed};
 pub struct SignalInfo {
     /// The signal, as its receiver sees it.
     pub signal: ReceivedSignal,
-    /// What it did.
+    /// What it did when it was accepted.
     pub effect: SignalEffect,
-    /// The key a repeat is recognised by.
+    /// The key that a repeat is recognized by; absent: repeats are not recognized.
     pub idempotency_key: Option<String>,
-    /// Name of the key that signed the token it came with; absent for an operator's.
+    /// Id of the key that signed the token it came with; absent for an operator's signal.
     pub token_kid: Option<String>,
 }
 
@@ -63,7 +63,7 @@ impl Engine {
         )
         .fetch_all(&self.inner.reads)
         .await?;
-        // There may be more if it is full, or if the largest signal would not have
+        // There may be more if the page is full, or if the largest signal would not have
         // fitted any more.
         let payloads = rows.iter().filter_map(|row| row.payload.as_ref());
         let bytes: usize = payloads.map(Vec::len).sum();

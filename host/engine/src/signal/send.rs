@@ -12,7 +12,7 @@ use super::deliver::{
 use crate::checks::{content_type, payload_bytes, text};
 use crate::operate::Operation;
 use crate::statements::conflict;
-use crate::{Answer, Engine, VerifiedWaitpointToken, mint};
+use crate::{Declined, Engine, VerifiedWaitpointToken, mint};
 
 impl Engine {
     /// Delivers a signal to a waitpoint. The signal is durable when this returns; if it
@@ -23,10 +23,17 @@ impl Engine {
     ///
     /// # Refusals
     /// See [`SignalRefusal`].
-    pub async fn send_signal(&self, deliver: SendSignal) -> Answer<Delivered, SignalRefusal> {
-        let answer = self.deliver(deliver).await?;
-        self.inner.signals.count(&answer);
-        Ok(answer)
+    pub async fn send_signal(
+        &self,
+        send: SendSignal,
+    ) -> Result<Delivered, Declined<SignalRefusal>> {
+        let answer = self.authorize_and_deliver(send).await;
+        match &answer {
+            Ok(delivered) => self.inner.signals.count_delivered(delivered),
+            Err(Declined::Refused(refusal)) => self.inner.signals.count_refused(refusal),
+            Err(Declined::Fault(_)) => {}
+        }
+        answer
     }
 
     /// Verifies the token of a caller who is about to send a signal, and returns its
@@ -37,34 +44,32 @@ impl Engine {
     pub async fn verify_waitpoint_token_for_signal(
         &self,
         token: &str,
-    ) -> Answer<VerifiedWaitpointToken, InvalidWaitpointToken> {
-        let verified = self.verify_waitpoint_token_signature(token).await?;
-        if let Err(refusal) = verified {
-            self.inner.signals.count(&Err(refusal.into()));
+    ) -> Result<VerifiedWaitpointToken, Declined<InvalidWaitpointToken>> {
+        let verified = self.verify_waitpoint_token_signature(token).await;
+        if let Err(Declined::Refused(refusal)) = verified {
+            self.inner.signals.count_refused(&refusal.into());
         }
-        Ok(verified)
+        verified
     }
 
-    async fn deliver(&self, mut deliver: SendSignal) -> Answer<Delivered, SignalRefusal> {
-        if let Err(invalid) = check(&mut deliver) {
-            return Ok(Err(invalid.into()));
-        }
-        let (execution_id, waitpoint, authority) = match &deliver.to {
+    async fn authorize_and_deliver(
+        &self,
+        mut send: SendSignal,
+    ) -> Result<Delivered, Declined<SignalRefusal>> {
+        check(&mut send)?;
+        let (execution_id, waitpoint, authority) = match &send.to {
             Addressee::Token {
                 token,
                 execution_id,
                 namespace,
             } => {
-                let verified = match self.verify_waitpoint_token_signature(token).await? {
-                    Ok(verified) => verified,
-                    Err(refusal) => return Ok(Err(refusal.into())),
-                };
+                let verified = self.verify_waitpoint_token_signature(token).await?;
                 let claims = verified.claims;
                 let is_meant = execution_id.is_none_or(|id| id == claims.execution_id)
                     && namespace.as_ref().is_none_or(|it| *it == claims.namespace)
-                    && claims.allows(&deliver.name);
+                    && claims.allows(&send.name);
                 if !is_meant {
-                    return Ok(Err(InvalidWaitpointToken.into()));
+                    return Err(InvalidWaitpointToken.into());
                 }
                 let authority = Authority::Token {
                     kid: verified.kid,
@@ -75,9 +80,7 @@ impl Engine {
                 (claims.execution_id, waitpoint, authority)
             }
             Addressee::Operator { operate, waitpoint } => {
-                if let Err(invalid) = operate.by.check() {
-                    return Ok(Err(invalid.into()));
-                }
+                operate.by.check()?;
                 let authority = Authority::Operator {
                     namespace: operate.namespace.clone(),
                     operation: Operation {
@@ -92,29 +95,31 @@ impl Engine {
             id: SignalId(mint::random_id()),
             waitpoint,
             authority,
-            request: deliver,
+            request: send,
         };
         let call = DeliverCall::signal(execution_id, signal);
         match self.inner.deliver.call(call).await? {
-            DeliverVerdict::Signal(answer) => Ok(answer),
-            DeliverVerdict::Unreadable(error) => Err(error),
-            DeliverVerdict::Resume(_) | DeliverVerdict::Conflict => Err(conflict(execution_id)),
+            DeliverVerdict::Signal(answer) => Ok(answer?),
+            DeliverVerdict::Unreadable(error) => Err(error.into()),
+            DeliverVerdict::Resume(_) | DeliverVerdict::Conflict => {
+                Err(conflict(execution_id).into())
+            }
         }
     }
 }
 
 /// Checks the bounds of a signal.
-fn check(deliver: &mut SendSignal) -> Result<(), Invalid> {
-    model::signal_name(&deliver.name)?;
+fn check(send: &mut SendSignal) -> Result<(), Invalid> {
+    model::signal_name(&send.name)?;
     let operator = KnownSource::Operator.as_str();
-    if matches!(deliver.to, Addressee::Token { .. }) && deliver.source_type == operator {
+    if matches!(send.to, Addressee::Token { .. }) && send.source_type == operator {
         let detail = format!("`{operator}` cannot be claimed with a token");
         return Err(Invalid::new("source_type", detail));
     }
     let max = Limits::SIGNAL_TEXT_BYTES_MAX;
     for (field, given) in [
-        ("source_type", &deliver.source_type),
-        ("source_identity", &deliver.source_identity),
+        ("source_type", &send.source_type),
+        ("source_identity", &send.source_identity),
     ] {
         if given.is_empty() {
             return Err(Invalid::new(field, "is empty"));
@@ -122,24 +127,24 @@ fn check(deliver: &mut SendSignal) -> Result<(), Invalid> {
         text(field, given, max)?;
     }
     for (field, given) in [
-        ("signal_category", &deliver.category),
-        ("correlation_id", &deliver.correlation_id),
+        ("signal_category", &send.category),
+        ("correlation_id", &send.correlation_id),
     ] {
         text(field, given.as_deref().unwrap_or_default(), max)?;
     }
-    if let Some(key) = &deliver.idempotency_key {
+    if let Some(key) = &send.idempotency_key {
         if key.is_empty() {
             return Err(Invalid::new("idempotency_key", "is empty"));
         }
         text("idempotency_key", key, Limits::KEY_BYTES_MAX)?;
     }
-    if let Some(ttl) = deliver.dedup_ttl_ms
+    if let Some(ttl) = send.dedup_ttl_ms
         && !(1..=Limits::DURATION_MS_MAX).contains(&ttl)
     {
         let detail = format!("{ttl} is out of range: 1 to {}", Limits::DURATION_MS_MAX);
         return Err(Invalid::new("dedup_ttl_ms", detail));
     }
-    if let Some(payload) = &mut deliver.payload {
+    if let Some(payload) = &mut send.payload {
         content_type("payload.content_type", &mut payload.content_type)?;
         payload_bytes("payload", payload.data.len(), Limits::SIGNAL_BYTES_MAX)?;
     }

@@ -14,37 +14,37 @@ use crate::{Engine, Error, Listed};
 /// A suspension as people see it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SuspensionInfo {
-    /// The suspension.
+    /// Id of the suspension.
     pub id: SuspensionId,
-    /// Which attempt it put down.
+    /// Number of the attempt that suspended, from 0.
     pub attempt: u32,
-    /// Why.
+    /// Why the execution waits.
     pub reason: SuspensionReason,
-    /// Who asked for it.
+    /// Who asked the holder to suspend.
     pub requested_by: SuspensionRequester,
-    /// What it waits for.
+    /// Which signals satisfy it.
     pub condition: ResumeCondition,
-    /// What happens then.
+    /// What happens to the execution, its signals and waitpoints when it resumes.
     pub resume_policy: ResumePolicy,
-    /// When it times out.
+    /// When it times out; absent if nothing limits it.
     pub timeout_at: Option<OffsetDateTime>,
-    /// What happens then.
+    /// What happens when it times out.
     pub timeout_behavior: TimeoutBehavior,
-    /// When an operator was asked, if its time passed.
+    /// When it timed out and an operator was asked; absent if that has not happened.
     pub escalated_at: Option<OffsetDateTime>,
-    /// Bytes of the state its handler saved.
+    /// Bytes of the state its handler saved; absent if it saved none.
     pub state_bytes: Option<u64>,
-    /// The name its handler gave it.
+    /// The idempotency key its handler gave it; absent if none.
     pub idempotency_key: Option<String>,
-    /// Since when.
+    /// When it began, by the database's clock.
     pub created_at: OffsetDateTime,
-    /// Until when.
+    /// When it ended; absent while it is open.
     pub closed_at: Option<OffsetDateTime>,
-    /// Why it is over.
+    /// Why it ended; absent while it is open.
     pub close_reason: Option<SuspensionCloseReason>,
-    /// The signal with which it was satisfied.
+    /// The last of the signals that satisfied it; absent if none did.
     pub closer_signal_id: Option<SignalId>,
-    /// All signals that satisfied it.
+    /// The signals that satisfied it, in the order they were accepted.
     pub satisfiers: Vec<SignalId>,
 }
 

@@ -10,7 +10,7 @@ use crate::operator::CurrentState;
 use crate::row::count;
 use crate::signal::{DeliverCall, DeliverVerdict, Resume};
 use crate::statements::{TRIES, conflict};
-use crate::{Answer, Engine, Error};
+use crate::{Declined, Engine, Error};
 
 impl Engine {
     /// Resumes a suspended execution although its condition is not satisfied, after this
@@ -23,32 +23,23 @@ impl Engine {
         &self,
         operate: Operate,
         delay_ms: Option<u64>,
-    ) -> Answer<(), OperateRefusal> {
-        if let Err(invalid) = operate.by.check() {
-            return Ok(Err(invalid.into()));
-        }
+    ) -> Result<(), Declined<OperateRefusal>> {
+        operate.by.check()?;
         if let Some(delay) = delay_ms
             && delay > Limits::DURATION_MS_MAX
         {
-            return Ok(Err(
-                Invalid::new("delay_ms", "is more than ten years").into()
-            ));
+            return Err(Invalid::new("delay_ms", "is more than ten years").into());
         }
         for _ in 0..TRIES {
             let namespace = operate.namespace.as_deref();
-            let Some(place) = self.current_state(operate.id, namespace).await? else {
-                return Ok(Err(OperateRefusal::ExecutionNotFound));
-            };
+            let place = self.current_state(operate.id, namespace).await?;
+            let place = place.ok_or(OperateRefusal::ExecutionNotFound)?;
             let Some(suspension) = place.suspension else {
-                return Ok(
-                    match self.resumed_before(&operate, delay_ms, &place).await? {
-                        true => Ok(()),
-                        false => Err(OperateRefusal::ExecutionNotSuspended {
-                            state: place.state,
-                            outcome: place.outcome,
-                        }),
-                    },
-                );
+                if self.resumed_before(&operate, delay_ms, &place).await? {
+                    return Ok(());
+                }
+                let (state, outcome) = (place.state, place.outcome);
+                return Err(OperateRefusal::ExecutionNotSuspended { state, outcome }.into());
             };
             let resume = Resume {
                 reason: SuspensionCloseReason::OperatorResume,
@@ -62,14 +53,14 @@ impl Engine {
             };
             let call = DeliverCall::resume(operate.id, resume);
             match self.inner.deliver.call(call).await? {
-                DeliverVerdict::Resume(true) => return Ok(Ok(())),
+                DeliverVerdict::Resume(true) => return Ok(()),
                 // A signal, a time limit or another operator resumed it first.
                 DeliverVerdict::Resume(false) => {}
-                DeliverVerdict::Unreadable(error) => return Err(error),
+                DeliverVerdict::Unreadable(error) => return Err(error.into()),
                 DeliverVerdict::Signal(_) | DeliverVerdict::Conflict => break,
             }
         }
-        Err(conflict(operate.id))
+        Err(conflict(operate.id).into())
     }
 
     /// Whether the same request ended the last suspension since the last replay.

@@ -17,7 +17,7 @@ use crate::checks::Payload;
 use crate::lease::Claimed;
 use crate::pool::Pool;
 use crate::row::{count, label, readable};
-use crate::{Answer, Engine, Error};
+use crate::{Declined, Engine, Error};
 
 /// What a handler resumes with: the state it saved, and the signals that satisfied its
 /// last suspension.
@@ -75,18 +75,17 @@ impl Engine {
         &self,
         fence: Fence,
         first: u32,
-    ) -> Answer<Vec<ReceivedSignal>, LeaseRefusal> {
+    ) -> Result<Vec<ReceivedSignal>, Declined<LeaseRefusal>> {
         let id = fence.execution_id;
-        let Some(look) = self.observe(fence).await? else {
-            return Ok(Err(LeaseRefusal::ExecutionNotFound));
-        };
+        let look = self.observe(fence).await?;
+        let look = look.ok_or(LeaseRefusal::ExecutionNotFound)?;
         if !look.observed.holds(&fence, false) {
-            return Ok(Err(look.observed.refusal(&fence)));
+            return Err(look.observed.refusal(&fence).into());
         }
         let wanted = [(id, None)];
         let mut read = read_from(&self.inner.verbs, id.partition(), &wanted, first).await?;
         let resumption = read.remove(&id).transpose()?;
-        Ok(Ok(resumption.map(|it| it.signals).unwrap_or_default()))
+        Ok(resumption.map(|it| it.signals).unwrap_or_default())
     }
 
     /// Reads what a handler resumes with after this suspension, if it is over.

@@ -8,11 +8,11 @@ use model::{WaitpointCloseReason, WaitpointRef, WaitpointRefusal};
 use crate::operate::Operate;
 use crate::row::bigint;
 use crate::statements::{TRIES, conflict};
-use crate::{Answer, Engine};
+use crate::{Declined, Engine};
 
 impl Engine {
     /// Closes a waitpoint. The signals it accepted still count; later ones are refused. A
-    /// suspension that waits at it goes on waiting. Succeeds again on one that was closed
+    /// suspension that waits at it stays open. Succeeds again on one that was closed
     /// by an operator.
     ///
     /// # Refusals
@@ -21,17 +21,14 @@ impl Engine {
         &self,
         operate: Operate,
         waitpoint: WaitpointRef,
-    ) -> Answer<(), WaitpointRefusal> {
-        if let Err(invalid) = operate.by.check() {
-            return Ok(Err(invalid.into()));
-        }
+    ) -> Result<(), Declined<WaitpointRefusal>> {
+        operate.by.check()?;
         for _ in 0..TRIES {
-            let found = match self.find_open_waitpoint(&operate, &waitpoint).await? {
-                Ok(found) => found,
-                Err(WaitpointRefusal::WaitpointClosed {
+            let found = match self.find_open_waitpoint(&operate, &waitpoint).await {
+                Err(Declined::Refused(WaitpointRefusal::WaitpointClosed {
                     reason: WaitpointCloseReason::ProactiveClose,
-                }) => return Ok(Ok(())),
-                Err(refusal) => return Ok(Err(refusal)),
+                })) => return Ok(()),
+                found => found?,
             };
             let closed = sqlx::query_file_scalar!(
                 "src/waitpoint/close.sql",
@@ -45,9 +42,9 @@ impl Engine {
             .fetch_optional(&self.inner.verbs)
             .await?;
             if closed.is_some() {
-                return Ok(Ok(()));
+                return Ok(());
             }
         }
-        Err(conflict(operate.id))
+        Err(conflict(operate.id).into())
     }
 }

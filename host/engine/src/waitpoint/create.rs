@@ -9,7 +9,7 @@ use super::key::{MintWaitpointToken, WaitpointToken, WaitpointTokenExpiry};
 use super::snapshot::{NamedWaitpoints, read_snapshot};
 use crate::row::{bigint, int};
 use crate::statements::{TRIES, conflict};
-use crate::{Answer, Engine, mint};
+use crate::{Declined, Engine, mint};
 
 /// Begins the key of a waitpoint that was given none.
 pub(crate) const DEFAULT_KEY_PREFIX: &str = "wpk:";
@@ -56,10 +56,8 @@ impl Engine {
     pub async fn create_waitpoint(
         &self,
         create: CreateWaitpoint,
-    ) -> Answer<OpenWaitpoint, SuspendRefusal> {
-        if let Err(invalid) = create.check() {
-            return Ok(Err(invalid.into()));
-        }
+    ) -> Result<OpenWaitpoint, Declined<SuspendRefusal>> {
+        create.check()?;
         let fence = create.fence;
         let new_id = WaitpointId(mint::random_id());
         let ttl_ms = create
@@ -68,15 +66,13 @@ impl Engine {
         for _ in 0..TRIES {
             let named = NamedWaitpoints::default();
             let snapshot = read_snapshot(&self.inner.verbs, fence.execution_id, &named).await?;
-            let Some(snapshot) = snapshot else {
-                return Ok(Err(LeaseRefusal::ExecutionNotFound.into()));
-            };
+            let snapshot = snapshot.ok_or(LeaseRefusal::ExecutionNotFound)?;
             let unclosed = &snapshot.target.waitpoints;
             let existing = unclosed.iter().find(|it| it.key == create.key);
             let existing = existing.map(|it| it.id);
             let max = Limits::WAITPOINTS_OPEN_MAX;
             if existing.is_none() && unclosed.len() >= max {
-                return Ok(Err(SuspendRefusal::WaitpointLimitExceeded { max }));
+                return Err(SuspendRefusal::WaitpointLimitExceeded { max }.into());
             }
             let token = MintWaitpointToken {
                 namespace: snapshot.namespace,
@@ -85,13 +81,7 @@ impl Engine {
                 signal_names: create.signal_names.clone(),
                 expiry: WaitpointTokenExpiry::Never,
             };
-            let minted = match self.mint_waitpoint_tokens(&[token]).await? {
-                Ok(minted) => minted,
-                Err(invalid) => return Ok(Err(invalid.into())),
-            };
-            let Some(minted) = minted.into_iter().next() else {
-                continue;
-            };
+            let minted = self.mint_with(&self.signing_waitpoint_key().await?, &token)?;
             let key = new_waitpoint_key(new_id, &create.key);
             let written = sqlx::query_file!(
                 "src/waitpoint/create.sql",
@@ -111,23 +101,22 @@ impl Engine {
             .fetch_optional(&self.inner.verbs)
             .await?;
             if let Some(written) = written {
-                return Ok(Ok(OpenWaitpoint {
+                return Ok(OpenWaitpoint {
                     id: WaitpointId(written.id),
                     key,
                     token: minted.token,
                     expires_at: written.expires_at,
                     existing: written.existing,
-                }));
+                });
             }
             // Another request may have created or closed it meanwhile.
-            let Some(look) = self.observe(fence).await? else {
-                return Ok(Err(LeaseRefusal::ExecutionNotFound.into()));
-            };
+            let look = self.observe(fence).await?;
+            let look = look.ok_or(LeaseRefusal::ExecutionNotFound)?;
             if !look.observed.holds(&fence, false) {
-                return Ok(Err(look.observed.refusal(&fence).into()));
+                return Err(look.observed.refusal(&fence).into());
             }
         }
-        Err(conflict(fence.execution_id))
+        Err(conflict(fence.execution_id).into())
     }
 }
 

@@ -4,7 +4,7 @@ use model::{SignalRefusal, WaitpointId, WaitpointRef, WaitpointRefusal};
 
 use super::snapshot::read_snapshot;
 use crate::operate::Operate;
-use crate::{Answer, Engine};
+use crate::{Declined, Engine};
 
 /// An open waitpoint, and what is told of its execution.
 pub(super) struct FoundWaitpoint {
@@ -20,29 +20,29 @@ impl Engine {
         &self,
         operate: &Operate,
         waitpoint: &WaitpointRef,
-    ) -> Answer<FoundWaitpoint, WaitpointRefusal> {
+    ) -> Result<FoundWaitpoint, Declined<WaitpointRefusal>> {
         let named = [waitpoint].into_iter().collect();
         let snapshot = read_snapshot(&self.inner.verbs, operate.id, &named).await?;
         let namespace = operate.namespace.as_ref();
         let snapshot = snapshot.filter(|it| namespace.is_none_or(|wanted| *wanted == it.namespace));
-        let Some(snapshot) = snapshot else {
-            return Ok(Err(WaitpointRefusal::ExecutionNotFound));
-        };
-        let found = match snapshot.target.find(waitpoint) {
-            Ok(found) => found,
-            Err(SignalRefusal::WaitpointAmbiguous { open }) => {
-                return Ok(Err(WaitpointRefusal::WaitpointAmbiguous { open }));
-            }
-            Err(_) => return Ok(Err(WaitpointRefusal::WaitpointNotFound)),
-        };
+        let snapshot = snapshot.ok_or(WaitpointRefusal::ExecutionNotFound)?;
+        let found = snapshot
+            .target
+            .find(waitpoint)
+            .map_err(|refusal| match refusal {
+                SignalRefusal::WaitpointAmbiguous { open } => {
+                    WaitpointRefusal::WaitpointAmbiguous { open }
+                }
+                _ => WaitpointRefusal::WaitpointNotFound,
+            })?;
         if let Some(reason) = found.closed() {
-            return Ok(Err(WaitpointRefusal::WaitpointClosed { reason }));
+            return Err(WaitpointRefusal::WaitpointClosed { reason }.into());
         }
-        Ok(Ok(FoundWaitpoint {
+        Ok(FoundWaitpoint {
             id: found.id,
             key: found.key.clone(),
             namespace: snapshot.namespace,
             epoch: snapshot.epoch,
-        }))
+        })
     }
 }

@@ -11,35 +11,35 @@ use crate::{Engine, Error, Listed};
 /// A waitpoint as people see it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WaitpointInfo {
-    /// The waitpoint.
+    /// Id of the waitpoint.
     pub id: WaitpointId,
-    /// Whose it is.
+    /// The execution it belongs to.
     pub execution_id: ExecutionId,
-    /// Where that lives.
+    /// Namespace of the execution.
     pub namespace: String,
-    /// Its key.
+    /// Its key within the execution.
     pub key: String,
     /// Whether it takes signals.
     pub state: WaitpointState,
-    /// The suspension that waits or waited at it last.
+    /// The suspension that waits at it or waited last; absent if none has.
     pub suspension_id: Option<SuspensionId>,
-    /// Name of the key that signed its token.
+    /// Id of the key that signed its first token.
     pub token_kid: String,
-    /// First 16 hexadecimal digits of the token's code.
+    /// First 16 hexadecimal digits of the MAC of that token.
     pub token_fingerprint: String,
-    /// Signals it accepted.
+    /// How many signals it has accepted.
     pub signals: u32,
-    /// When the last of them came.
+    /// When it accepted the last of them; absent if it has accepted none.
     pub last_signal_at: Option<OffsetDateTime>,
-    /// Since when it is there.
+    /// When it was created, by the database's clock.
     pub created_at: OffsetDateTime,
-    /// When a suspension began to wait at it.
+    /// When a suspension last began to wait at it; absent if none has.
     pub activated_at: Option<OffsetDateTime>,
-    /// Until when it waits for a suspension, if it is pending.
+    /// Until when it waits for a suspension while it is pending; absent: without limit.
     pub expires_at: Option<OffsetDateTime>,
-    /// Since when it takes no more signals.
+    /// When it was closed; absent while it takes signals.
     pub closed_at: Option<OffsetDateTime>,
-    /// Why.
+    /// Why it was closed; absent while it takes signals.
     pub close_reason: Option<WaitpointCloseReason>,
 }
 

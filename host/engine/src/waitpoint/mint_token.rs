@@ -7,7 +7,7 @@ use super::OpenWaitpoint;
 use super::key::{MintWaitpointToken, WaitpointTokenExpiry};
 use crate::operate::Operate;
 use crate::row::bigint;
-use crate::{Answer, Engine};
+use crate::{Declined, Engine};
 
 impl Engine {
     /// Mints another token for an open waitpoint; those minted before stay valid. The
@@ -21,14 +21,9 @@ impl Engine {
         waitpoint: WaitpointRef,
         signal_names: Vec<String>,
         expiry: WaitpointTokenExpiry,
-    ) -> Answer<OpenWaitpoint, WaitpointRefusal> {
-        if let Err(invalid) = operate.by.check() {
-            return Ok(Err(invalid.into()));
-        }
-        let found = match self.find_open_waitpoint(&operate, &waitpoint).await? {
-            Ok(found) => found,
-            Err(refusal) => return Ok(Err(refusal)),
-        };
+    ) -> Result<OpenWaitpoint, Declined<WaitpointRefusal>> {
+        operate.by.check()?;
+        let found = self.find_open_waitpoint(&operate, &waitpoint).await?;
         let token = MintWaitpointToken {
             namespace: found.namespace,
             execution_id: operate.id,
@@ -36,13 +31,7 @@ impl Engine {
             signal_names,
             expiry,
         };
-        let minted = match self.mint_waitpoint_tokens(&[token]).await? {
-            Ok(minted) => minted,
-            Err(invalid) => return Ok(Err(invalid.into())),
-        };
-        let Some(minted) = minted.into_iter().next() else {
-            return Ok(Err(WaitpointRefusal::WaitpointNotFound));
-        };
+        let minted = self.mint_with(&self.signing_waitpoint_key().await?, &token)?;
         // Recorded before the caller gets it.
         sqlx::query!(
             "INSERT INTO operation (partition, execution_id, verb, actor, reason, detail, epoch)
@@ -56,12 +45,12 @@ impl Engine {
         )
         .execute(&self.inner.verbs)
         .await?;
-        Ok(Ok(OpenWaitpoint {
+        Ok(OpenWaitpoint {
             id: found.id,
             key: found.key,
             token: minted.token,
             expires_at: minted.expires_at,
             existing: true,
-        }))
+        })
     }
 }

@@ -58,7 +58,10 @@ impl Host for State {
             let answer = backend.call(&mut self.meter, 0, |engine| async move {
                 engine.observe_signals(fence, first).await
             });
-            let signals = answer.await??.map_err(|refusal| refused(&held, refusal))?;
+            let signals = match answer.await? {
+                Ok(signals) => signals,
+                Err(declined) => return Err(refused(&held, declined.refusal()?).into()),
+            };
             signals.into_iter().map(received).collect()
         } else {
             let signals = held.resumption.as_ref().map(|it| it.signals.as_slice());
@@ -134,7 +137,10 @@ impl HostSignal for State {
         let answer = backend.call(&mut self.meter, carries, |engine| async move {
             engine.send_signal(deliver).await
         });
-        Ok(answer.await??.map(delivered).map_err(not_accepted)?)
+        match answer.await? {
+            Ok(answer) => Ok(delivered(answer)),
+            Err(declined) => Err(not_accepted(declined.refusal()?).into()),
+        }
     }
 
     fn drop(&mut self, signal: Resource<Signal>) -> wasmtime::Result<()> {

@@ -186,7 +186,7 @@ impl HostRequest for State {
         let answer = backend.call(&mut self.meter, carries, |engine| async move {
             engine.suspend(suspend).await
         });
-        match answer.await?? {
+        match answer.await? {
             Ok(EngineSuspended::Suspended(began)) => {
                 self.recorded(&held);
                 let waitpoints = began.waitpoints.into_iter();
@@ -203,7 +203,8 @@ impl HostRequest for State {
                 self.answered(resumption_bytes(&found))?;
                 Ok(Suspended::AlreadySatisfied(found))
             }
-            Err(refusal) => {
+            Err(declined) => {
+                let refusal = declined.refusal()?;
                 let of_lease = |refusal| self.not_ended(&held, refusal);
                 Err(convert::suspend_refusal(refusal, of_lease).into())
             }
@@ -245,11 +246,14 @@ impl Host for State {
         let answer = backend.call(&mut self.meter, carries, |engine| async move {
             engine.create_waitpoint(create).await
         });
-        let of_lease = |refusal| refused(&held, refusal);
-        let waitpoint = answer
-            .await??
-            .map_err(|refusal| convert::suspend_refusal(refusal, of_lease))?;
-        Ok(convert::waitpoint(waitpoint, &backend.callback_prefix))
+        match answer.await? {
+            Ok(created) => Ok(convert::waitpoint(created, &backend.callback_prefix)),
+            Err(declined) => {
+                let refusal = declined.refusal()?;
+                let of_lease = |refusal| refused(&held, refusal);
+                Err(convert::suspend_refusal(refusal, of_lease).into())
+            }
+        }
     }
 
     fn resumed(&mut self, lease: Resource<LeaseHandle>) -> wasmtime::Result<Option<Resumption>> {

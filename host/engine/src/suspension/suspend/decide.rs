@@ -11,7 +11,7 @@ use crate::lease::Observation;
 use crate::statements::{TRIES, conflict};
 use crate::waitpoint::{OpenWaitpoint, SigningKey, read_snapshot};
 use crate::{
-    Answer, Engine, Error, MintWaitpointToken, MintedWaitpointToken, WaitpointTokenExpiry, mint,
+    Declined, Engine, Error, MintWaitpointToken, MintedWaitpointToken, WaitpointTokenExpiry, mint,
 };
 
 impl Engine {
@@ -25,10 +25,11 @@ impl Engine {
     ///
     /// # Refusals
     /// See [`SuspendRefusal`]; a repeat under the same fence succeeds again.
-    pub async fn suspend(&self, mut suspend: Suspend) -> Answer<Suspended, SuspendRefusal> {
-        if let Err(invalid) = suspend.check(self.limits().result_bytes_max) {
-            return Ok(Err(invalid.into()));
-        }
+    pub async fn suspend(
+        &self,
+        mut suspend: Suspend,
+    ) -> Result<Suspended, Declined<SuspendRefusal>> {
+        suspend.check(self.limits().result_bytes_max)?;
         if let Some(SuspensionTimeout::At(at)) = suspend.timeout
             && at.utc() <= self.now().await?
         {
@@ -37,7 +38,7 @@ impl Engine {
         let fence = suspend.fence;
         let id = SuspensionId(mint::random_id());
         if let Some(suspension) = self.suspend_without_reading(&mut suspend, id).await? {
-            return Ok(Ok(Suspended::Suspended(suspension)));
+            return Ok(Suspended::Suspended(suspension));
         }
         let named = suspend
             .waitpoints
@@ -52,9 +53,7 @@ impl Engine {
                 read_snapshot(&self.inner.verbs, fence.execution_id, &named),
                 self.signing_waitpoint_key()
             )?;
-            let Some(snapshot) = snapshot else {
-                return Ok(Err(LeaseRefusal::ExecutionNotFound.into()));
-            };
+            let snapshot = snapshot.ok_or(LeaseRefusal::ExecutionNotFound)?;
             if let Some(answer) = self.answer_by_key(&suspend).await? {
                 return Ok(answer);
             }
@@ -63,52 +62,52 @@ impl Engine {
                 Ok(bound) => bound,
                 // A repeat whose waitpoints are active or closed by now.
                 Err(refusal) => {
-                    return Ok(match self.check_fence(&suspend, None).await? {
+                    return match self.check_fence(&suspend, None).await? {
                         FenceCheck::Duplicate(first) => Ok(Suspended::Suspended(first)),
                         FenceCheck::Refused(refusal) => Err(refusal.into()),
-                        FenceCheck::Holds => Err(refusal),
-                    });
+                        FenceCheck::Holds => Err(refusal.into()),
+                    };
                 }
             };
             let look = match self.satisfied_early(&suspend, id, &bound).await? {
                 EarlySatisfaction::Satisfied(resumption) => {
-                    return Ok(Ok(Suspended::AlreadySatisfied(*resumption)));
+                    return Ok(Suspended::AlreadySatisfied(*resumption));
                 }
                 EarlySatisfaction::Conflict => None,
                 EarlySatisfaction::NotSatisfied => {
-                    let written = self
-                        .write_suspension(&suspend, id, &context, &bound, &signing)
-                        .await?;
-                    match written {
-                        Ok(Ok(suspension)) => return Ok(Ok(Suspended::Suspended(suspension))),
-                        Ok(Err(look)) => look,
-                        Err(invalid) => return Ok(Err(invalid.into())),
+                    let written = self.write_suspension(&suspend, id, &context, &bound, &signing);
+                    match written.await? {
+                        Ok(suspension) => return Ok(Suspended::Suspended(suspension)),
+                        Err(look) => look,
                     }
                 }
             };
             match self.check_fence(&suspend, look).await? {
-                FenceCheck::Duplicate(first) => return Ok(Ok(Suspended::Suspended(first))),
-                FenceCheck::Refused(refusal) => return Ok(Err(refusal.into())),
+                FenceCheck::Duplicate(first) => return Ok(Suspended::Suspended(first)),
+                FenceCheck::Refused(refusal) => return Err(refusal.into()),
                 FenceCheck::Holds => {}
             }
         }
-        Err(conflict(fence.execution_id))
+        Err(conflict(fence.execution_id).into())
     }
 
     /// Answers a request to wait until a time that has passed: there is nothing to wait
     /// for, unless it is a repeat.
-    async fn suspend_too_late(&self, suspend: &Suspend) -> Answer<Suspended, SuspendRefusal> {
+    async fn suspend_too_late(
+        &self,
+        suspend: &Suspend,
+    ) -> Result<Suspended, Declined<SuspendRefusal>> {
         if let Some(answer) = self.answer_by_key(suspend).await? {
             return Ok(answer);
         }
-        Ok(match self.check_fence(suspend, None).await? {
+        match self.check_fence(suspend, None).await? {
             FenceCheck::Duplicate(first) => Ok(Suspended::Suspended(first)),
             FenceCheck::Refused(refusal) => Err(refusal.into()),
             FenceCheck::Holds => {
                 let detail = "timeout_at_in_past: it must be in the future";
                 Err(Invalid::new("timeout_at", detail).into())
             }
-        })
+        }
     }
 
     /// Suspends an execution on the assumption that it has no open waitpoint, which is
@@ -135,10 +134,12 @@ impl Engine {
             return Ok(None);
         };
         let signing = self.signing_waitpoint_key().await?;
-        let answer = self
-            .write_suspension(suspend, id, &context, &bound, &signing)
-            .await?;
-        Ok(answer.ok().and_then(Result::ok))
+        let written = self.write_suspension(suspend, id, &context, &bound, &signing);
+        match written.await {
+            Ok(written) => Ok(written.ok()),
+            Err(Declined::Refused(Invalid { .. })) => Ok(None),
+            Err(Declined::Fault(fault)) => Err(fault),
+        }
     }
 
     /// Ends the lease with a suspension; or returns what was read of the execution when
@@ -150,22 +151,21 @@ impl Engine {
         context: &SuspendContext<'_>,
         bound: &[BoundWaitpoint],
         signing: &SigningKey,
-    ) -> Answer<Result<Suspension, Option<Box<Observation>>>, Invalid> {
+    ) -> Result<Result<Suspension, Option<Box<Observation>>>, Declined<Invalid>> {
         let fence = suspend.fence;
-        let tokens: Vec<MintWaitpointToken> = bound
+        let minted = bound
             .iter()
-            .map(|bound| MintWaitpointToken {
-                namespace: context.namespace.to_owned(),
-                execution_id: fence.execution_id,
-                waitpoint_id: bound.id,
-                signal_names: bound.signal_names.clone(),
-                expiry: WaitpointTokenExpiry::Never,
+            .map(|bound| {
+                let token = MintWaitpointToken {
+                    namespace: context.namespace.to_owned(),
+                    execution_id: fence.execution_id,
+                    waitpoint_id: bound.id,
+                    signal_names: bound.signal_names.clone(),
+                    expiry: WaitpointTokenExpiry::Never,
+                };
+                self.mint_with(signing, &token)
             })
-            .collect();
-        let minted = match self.mint_with(signing, &tokens) {
-            Ok(minted) => minted,
-            Err(invalid) => return Ok(Err(invalid)),
-        };
+            .collect::<Result<Vec<_>, _>>()?;
         let defaults = context.policy;
         let (timeout_ms, timeout_at) = match suspend.timeout {
             Some(SuspensionTimeout::InMs(ms)) => (Some(ms), None),
@@ -192,7 +192,7 @@ impl Engine {
             assumes_no_open_waitpoint: context.snapshot.is_none(),
         };
         let verdict = self.inner.suspend.call(call).await?;
-        Ok(Ok(verdict.map(|timeout_at| Suspension {
+        Ok(verdict.map(|timeout_at| Suspension {
             id,
             timeout_at,
             waitpoints: bound
@@ -206,7 +206,7 @@ impl Engine {
                     existing: bound.pending.is_some(),
                 })
                 .collect(),
-        })))
+        }))
     }
 }
 

@@ -2,14 +2,15 @@
 //! or under the same lease.
 
 use model::{
-    AttemptEnd, LeaseRefusal, SuspendRefusal, SuspensionCloseReason, SuspensionId, WaitpointId,
+    AttemptEnd, Invalid, LeaseRefusal, SuspendRefusal, SuspensionCloseReason, SuspensionId,
+    WaitpointId,
 };
 
 use super::request::{Suspend, Suspended, Suspension, SuspensionTimeout};
 use crate::lease::Observation;
 use crate::row::label;
 use crate::waitpoint::OpenWaitpoint;
-use crate::{Engine, Error, MintWaitpointToken, WaitpointTokenExpiry};
+use crate::{Declined, Engine, Error, MintWaitpointToken, WaitpointTokenExpiry};
 
 /// Why a write under a fence changed nothing.
 pub(super) enum FenceCheck {
@@ -27,7 +28,7 @@ impl Engine {
     pub(super) async fn answer_by_key(
         &self,
         suspend: &Suspend,
-    ) -> Result<Option<Result<Suspended, SuspendRefusal>>, Error> {
+    ) -> Result<Option<Suspended>, Declined<SuspendRefusal>> {
         let Some(key) = &suspend.idempotency_key else {
             return Ok(None);
         };
@@ -52,11 +53,11 @@ impl Engine {
             return Ok(None);
         }
         Ok(match self.check_fence(suspend, None).await? {
-            FenceCheck::Duplicate(first) => Some(Ok(Suspended::Suspended(first))),
-            FenceCheck::Refused(refusal) => Some(Err(refusal.into())),
+            FenceCheck::Duplicate(first) => Some(Suspended::Suspended(first)),
+            FenceCheck::Refused(refusal) => return Err(refusal.into()),
             FenceCheck::Holds => {
                 let resumption = self.resumption_of(id, SuspensionId(row.id)).await?;
-                resumption.map(|it| Ok(Suspended::AlreadySatisfied(it)))
+                resumption.map(Suspended::AlreadySatisfied)
             }
         })
     }
@@ -143,8 +144,10 @@ impl Engine {
                 expiry: WaitpointTokenExpiry::Never,
             })
             .collect();
-        let Ok(minted) = self.mint_waitpoint_tokens(&tokens).await? else {
-            return Ok(None);
+        let minted = match self.mint_waitpoint_tokens(&tokens).await {
+            Err(Declined::Refused(Invalid { .. })) => return Ok(None),
+            Err(Declined::Fault(fault)) => return Err(fault),
+            Ok(minted) => minted,
         };
         Ok(Some(Suspension {
             id: SuspensionId(row.id),

@@ -1,4 +1,4 @@
-//! Lists keys; never their secrets.
+//! Lists waitpoint keys, never their secrets.
 
 use model::WaitpointKeyState;
 use time::OffsetDateTime;
@@ -7,22 +7,22 @@ use crate::listed::StoredTime;
 use crate::row::label;
 use crate::{Engine, Error, Listed};
 
-/// A key for waitpoint tokens.
+/// A key that signs waitpoint tokens, as people see it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WaitpointKey {
-    /// Its name, as it stands in tokens.
+    /// Its id, which the tokens it signed carry.
     pub kid: String,
     /// Whether it signs.
     pub state: WaitpointKeyState,
-    /// Whether its tokens are accepted now.
+    /// Whether its tokens were accepted when this was read.
     pub accepted: bool,
-    /// Since when it exists.
+    /// When it was created, by the database's clock.
     pub created_at: OffsetDateTime,
-    /// Who made it.
+    /// The operator who created it.
     pub created_by: String,
     /// Until when its tokens are accepted; absent while it signs.
     pub not_after: Option<OffsetDateTime>,
-    /// Who rotated it away or retired it.
+    /// The operator who rotated it away or retired it; absent while it signs.
     pub retired_by: Option<String>,
 }
 
@@ -33,10 +33,10 @@ impl Engine {
         Listed::whole(self.read_keys(None).await?)
     }
 
-    /// Reads one key; `None` if there is none.
+    /// Reads the key with this id; `None` if there is none.
     ///
     /// # Errors
-    /// [`Error::Corrupt`]: it cannot be shown.
+    /// [`Error::Corrupt`] when its row cannot be read.
     pub async fn waitpoint_key(&self, kid: &str) -> Result<Option<WaitpointKey>, Error> {
         self.read_keys(Some(kid)).await?.pop().transpose()
     }
@@ -72,7 +72,7 @@ impl Engine {
         Ok(read.collect())
     }
 
-    /// Asks whether this host can sign and read waitpoint tokens.
+    /// Checks that this host can sign and verify waitpoint tokens.
     ///
     /// # Errors
     /// [`Error::Secrets`] when it has no key to encrypt secrets with, or the

@@ -1,5 +1,5 @@
-//! Mints tokens with the key that is active now; makes the first key when there
-//! is none.
+//! Mints waitpoint tokens with the key that is active now; creates the first key when
+//! there is none.
 
 use std::sync::Arc;
 
@@ -7,54 +7,54 @@ use model::{ExecutionId, Invalid, Limits, Moment, WaitpointClaims, WaitpointId};
 use time::OffsetDateTime;
 
 use super::{SeedKey, WaitpointToken, WaitpointTokenKey};
-use crate::{Answer, Engine, Error, mint};
+use crate::{Declined, Engine, Error, mint};
 
-/// Tries to find an active key whose secret is known: each miss means that a
-/// rotation came between.
+/// Tries to find an active key whose secret is cached: each miss means that a rotation
+/// came between.
 const TRIES: u32 = 10;
 
-/// What a token shall say.
+/// The claims of a token to mint.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MintWaitpointToken {
-    /// Where the execution lives.
+    /// Namespace of the execution.
     pub namespace: String,
-    /// The execution.
+    /// The execution that the waitpoint is of.
     pub execution_id: ExecutionId,
-    /// Its waitpoint.
+    /// The waitpoint that the token opens.
     pub waitpoint_id: WaitpointId,
     /// Names of signals it may send, at most
     /// [`Limits::WAITPOINT_TOKEN_SIGNAL_NAMES_MAX`]; empty: any.
     pub signal_names: Vec<String>,
-    /// Until when it holds.
+    /// Until when the token is valid.
     pub expiry: WaitpointTokenExpiry,
 }
 
-/// Until when a token holds, by the database's clock.
+/// Until when a token is valid, by the database's clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WaitpointTokenExpiry {
-    /// As long as its waitpoint and its key.
+    /// As long as its waitpoint is open and its key is accepted.
     Never,
-    /// For so many milliseconds from now.
+    /// For so many milliseconds from now, at most ten years.
     InMs(u64),
-    /// Until then.
+    /// Until this time.
     At(Moment),
 }
 
-/// A token, and what is kept of it: never the token itself.
+/// A token, and what is stored of it: never the token itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MintedWaitpointToken {
-    /// The token.
+    /// The token, for its receiver alone.
     pub token: WaitpointToken,
-    /// Name of the key that signed it, for `token_kid`.
+    /// Id of the key that signed it, for the column `token_kid`.
     pub kid: String,
-    /// First 16 hexadecimal digits of its code, for `token_fingerprint`: tells
+    /// First 16 hexadecimal digits of its MAC, for the column `token_fingerprint`: tells
     /// tokens apart and opens nothing.
     pub fingerprint: String,
-    /// Until when it holds.
+    /// Until when it is valid; absent: as long as its waitpoint and its key.
     pub expires_at: Option<OffsetDateTime>,
 }
 
-/// The key that signs, and when that was so.
+/// The key that signs, and the time when it was read.
 pub(crate) struct SigningKey {
     kid: String,
     key: Arc<WaitpointTokenKey>,
@@ -66,8 +66,8 @@ impl Engine {
     /// asks for the active key and the time.
     ///
     /// # Refusals
-    /// A name is none, there are too many, or an expiry is out of range; then
-    /// nothing was minted.
+    /// A name is not valid, there are too many, or an expiry is out of range; then nothing
+    /// was minted.
     ///
     /// # Errors
     /// [`Error::Secrets`] when this host has no key to encrypt secrets with, or
@@ -75,16 +75,17 @@ impl Engine {
     pub async fn mint_waitpoint_tokens(
         &self,
         wanted: &[MintWaitpointToken],
-    ) -> Answer<Vec<MintedWaitpointToken>, Invalid> {
+    ) -> Result<Vec<MintedWaitpointToken>, Declined<Invalid>> {
         if wanted.is_empty() {
-            return Ok(Ok(Vec::new()));
+            return Ok(Vec::new());
         }
         let signing = self.signing_waitpoint_key().await?;
-        Ok(self.mint_with(&signing, wanted))
+        let minted = wanted.iter().map(|one| self.mint_with(&signing, one));
+        Ok(minted.collect::<Result<_, _>>()?)
     }
 
-    /// Returns the key that signs now, and the time; makes the first key when there
-    /// is none.
+    /// Returns the key that signs now, and the time; creates the first key when there is
+    /// none.
     ///
     /// # Errors
     /// As for [`Self::mint_waitpoint_tokens`].
@@ -96,7 +97,7 @@ impl Engine {
             .fetch_optional(&self.inner.reads)
             .await?;
             let Some(active) = active else {
-                // Whoever else seeds at the same time serves as well.
+                // A key that another host creates at the same time serves as well.
                 self.seed_first_waitpoint_key().await?;
                 continue;
             };
@@ -113,23 +114,20 @@ impl Engine {
         ))
     }
 
-    /// Mints tokens with a key that was asked for a moment ago.
+    /// Mints a token with a key that was asked for a moment ago.
     pub(crate) fn mint_with(
         &self,
         signing: &SigningKey,
-        wanted: &[MintWaitpointToken],
-    ) -> Result<Vec<MintedWaitpointToken>, Invalid> {
-        let minted = wanted.iter().map(|wanted| {
-            let claims = self.claims(wanted, signing.now)?;
-            let (token, fingerprint) = signing.key.sign(&claims);
-            Ok(MintedWaitpointToken {
-                token,
-                kid: signing.kid.clone(),
-                fingerprint,
-                expires_at: claims.expires_at_us.and_then(super::verify::moment),
-            })
-        });
-        minted.collect()
+        wanted: &MintWaitpointToken,
+    ) -> Result<MintedWaitpointToken, Invalid> {
+        let claims = self.claims(wanted, signing.now)?;
+        let (token, fingerprint) = signing.key.sign(&claims);
+        Ok(MintedWaitpointToken {
+            token,
+            kid: signing.kid.clone(),
+            fingerprint,
+            expires_at: claims.expires_at_us.and_then(super::verify::moment),
+        })
     }
 
     async fn seed_first_waitpoint_key(&self) -> Result<(), Error> {

@@ -1,8 +1,8 @@
-//! Ends a key before its time: retiring → refused from now on.
+//! retire-waitpoint-key: retiring → refused from now on.
 
 use model::KeyRetireRefusal;
 
-use crate::{Answer, Engine, Operator};
+use crate::{Declined, Engine, Operator};
 
 impl Engine {
     /// Has tokens of an old key refused from now on, by every host. Asking again
@@ -15,13 +15,11 @@ impl Engine {
         &self,
         kid: &str,
         actor: &str,
-    ) -> Answer<(), KeyRetireRefusal> {
+    ) -> Result<(), Declined<KeyRetireRefusal>> {
         if model::waitpoint_kid(kid).is_err() {
-            return Ok(Err(KeyRetireRefusal::KeyNotFound(kid.to_owned())));
+            return Err(KeyRetireRefusal::KeyNotFound(kid.to_owned()).into());
         }
-        if let Err(invalid) = Operator::check_actor(actor) {
-            return Ok(Err(invalid.into()));
-        }
+        Operator::check_actor(actor)?;
         let retired = sqlx::query!(
             "UPDATE waitpoint_key
              SET not_after = least(not_after, clock_timestamp()),
@@ -33,14 +31,15 @@ impl Engine {
         .execute(&self.inner.reads)
         .await?;
         if retired.rows_affected() == 1 {
-            return Ok(Ok(()));
+            return Ok(());
         }
-        let known = sqlx::query!("SELECT kid FROM waitpoint_key WHERE kid = $1", kid)
+        let existing = sqlx::query!("SELECT kid FROM waitpoint_key WHERE kid = $1", kid)
             .fetch_optional(&self.inner.reads)
             .await?;
-        Ok(Err(match known {
+        Err(match existing {
             Some(_) => KeyRetireRefusal::KeyActive(kid.to_owned()),
             None => KeyRetireRefusal::KeyNotFound(kid.to_owned()),
-        }))
+        }
+        .into())
     }
 }

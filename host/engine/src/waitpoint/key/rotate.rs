@@ -1,24 +1,24 @@
-//! Has another key sign, and lets the old one be accepted for a while.
+//! rotate-waitpoint-key: another key signs, and the old one is accepted for a while.
 
 use model::{KeyRotateRefusal, Limits, WaitpointKeyState};
 
 use super::{SeedKey, SeededWaitpointKey};
-use crate::{Answer, Engine, Error, Operator, mint};
+use crate::{Declined, Engine, Error, Operator, mint};
 
-/// Tries of a rotation that met others.
+/// Tries of a rotation while others are under way.
 const TRIES: u32 = 32;
 
-/// A rotation to make.
+/// A request to rotate.
 #[derive(Clone, PartialEq, Eq)]
 pub struct RotateWaitpointKey {
-    /// Name of the new key; drawn when absent.
+    /// Id of the new key; absent: a random one.
     pub kid: Option<String>,
-    /// Its secret, 64 to 128 hexadecimal digits; drawn when absent.
+    /// Its secret, 64 to 128 hexadecimal digits; absent: a random one.
     pub secret_hex: Option<String>,
     /// How long tokens of the old key are accepted, in milliseconds; 24 hours
     /// when absent, at most [`Limits::KEY_GRACE_MS_MAX`].
     pub grace_ms: Option<u64>,
-    /// Who asks, 1 to 255 bytes.
+    /// The operator who asks, 1 to 255 bytes.
     pub actor: String,
 }
 
@@ -33,7 +33,7 @@ impl std::fmt::Debug for RotateWaitpointKey {
     }
 }
 
-/// What a rotation did.
+/// The answer to a rotation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RotatedWaitpointKey {
     /// The new key signs.
@@ -42,12 +42,12 @@ pub enum RotatedWaitpointKey {
         previous_kid: Option<String>,
         /// The key that signs.
         new_kid: String,
-        /// Keys that were forgotten, their end being long past.
+        /// How many keys were deleted that ended more than an hour ago.
         forgotten: u32,
     },
     /// The key signed already.
     Noop {
-        /// Its name.
+        /// Id of that key.
         kid: String,
     },
 }
@@ -61,8 +61,8 @@ impl Engine {
     ///
     /// # Refusals
     /// `invalid_kid`, `invalid_secret_hex`, `invalid_grace_ms`;
-    /// `rotation_conflict` when the name is known with another secret or no longer
-    /// signs; `too_many_keys` when [`Limits::KEYS_MAX`] are accepted, unless the
+    /// `rotation_conflict` when there is a key with that id and another secret, or one
+    /// that no longer signs; `too_many_keys` when [`Limits::KEYS_MAX`] are accepted, unless the
     /// grace is 0.
     ///
     /// # Errors
@@ -70,30 +70,25 @@ impl Engine {
     pub async fn rotate_waitpoint_key(
         &self,
         rotate: RotateWaitpointKey,
-    ) -> Answer<RotatedWaitpointKey, KeyRotateRefusal> {
+    ) -> Result<RotatedWaitpointKey, Declined<KeyRotateRefusal>> {
         let grace_ms = rotate.grace_ms.unwrap_or(Limits::KEY_GRACE_MS_DEFAULT);
-        let (key, given) = match rotation(&rotate) {
-            Ok(rotation) => rotation,
-            Err(refusal) => return Ok(Err(refusal)),
-        };
+        let (key, given) = rotation(&rotate)?;
         if grace_ms > Limits::KEY_GRACE_MS_MAX {
-            return Ok(Err(KeyRotateRefusal::InvalidGraceMs(grace_ms)));
+            return Err(KeyRotateRefusal::InvalidGraceMs(grace_ms).into());
         }
         for _ in 0..TRIES {
             if let Some(rotated) = self.try_rotate(&key, grace_ms).await? {
-                return Ok(Ok(rotated));
+                return Ok(rotated);
             }
-            match self
-                .look_at_rotation(&key, given.as_deref(), grace_ms)
-                .await?
-            {
-                Look::Answer(answer) => return Ok(answer),
-                Look::Again => {}
+            let missed = self.missed_rotation(&key, given.as_deref(), grace_ms);
+            if let Some(answer) = missed.await? {
+                return Ok(answer);
             }
         }
         Err(Error::Unavailable(
-            "waitpoint keys are being rotated by too many at once".to_owned(),
-        ))
+            "waitpoint keys are being rotated by too many callers at the same time".to_owned(),
+        )
+        .into())
     }
 
     async fn try_rotate(
@@ -121,35 +116,35 @@ impl Engine {
         }))
     }
 
-    /// Looks why nothing was rotated.
-    async fn look_at_rotation(
+    /// Says why nothing was rotated; `None` if another rotation came between, and this one
+    /// is tried again.
+    async fn missed_rotation(
         &self,
         key: &SeedKey,
         given: Option<&[u8]>,
         grace_ms: u64,
-    ) -> Result<Look, Error> {
+    ) -> Result<Option<RotatedWaitpointKey>, Declined<KeyRotateRefusal>> {
         let conflict = || KeyRotateRefusal::RotationConflict(key.kid.clone());
-        let known = sqlx::query!(
+        let existing = sqlx::query!(
             r#"SELECT state::text AS "state!", wrapped_secret, wrapped_under
                FROM waitpoint_key WHERE kid = $1"#,
             key.kid
         )
         .fetch_optional(&self.inner.reads)
         .await?;
-        if let Some(known) = known {
-            if known.state != WaitpointKeyState::Active.as_str() {
-                return Ok(Look::Answer(Err(conflict())));
+        if let Some(existing) = existing {
+            if existing.state != WaitpointKeyState::Active.as_str() {
+                return Err(conflict().into());
             }
             let ring = &self.inner.waitpoint_keys;
-            let same = match given {
-                None => true,
-                Some(given) => {
-                    ring.unwrap(&key.kid, &known.wrapped_under, &known.wrapped_secret)? == given
-                }
-            };
+            let (under, wrapped) = (&existing.wrapped_under, &existing.wrapped_secret);
+            if let Some(given) = given
+                && ring.unwrap(&key.kid, under, wrapped).map_err(Error::from)? != given
+            {
+                return Err(conflict().into());
+            }
             let kid = key.kid.clone();
-            let noop = same.then_some(RotatedWaitpointKey::Noop { kid });
-            return Ok(Look::Answer(noop.ok_or_else(conflict)));
+            return Ok(Some(RotatedWaitpointKey::Noop { kid }));
         }
         let counts = sqlx::query!(
             r#"SELECT (SELECT count(*) FROM accepted_waitpoint_key) AS "accepted!",
@@ -159,32 +154,22 @@ impl Engine {
         .await?;
         if !counts.active {
             return Ok(match self.seed(key).await? {
-                Some(SeededWaitpointKey::Seeded { kid }) => {
-                    Look::Answer(Ok(RotatedWaitpointKey::Rotated {
-                        previous_kid: None,
-                        new_kid: kid,
-                        forgotten: 0,
-                    }))
-                }
-                _ => Look::Again,
+                Some(SeededWaitpointKey::Seeded { kid }) => Some(RotatedWaitpointKey::Rotated {
+                    previous_kid: None,
+                    new_kid: kid,
+                    forgotten: 0,
+                }),
+                _ => None,
             });
         }
-        Ok(
-            if grace_ms > 0 && counts.accepted >= Limits::KEYS_MAX as i64 {
-                Look::Answer(Err(KeyRotateRefusal::TooManyKeys))
-            } else {
-                Look::Again
-            },
-        )
+        if grace_ms > 0 && counts.accepted >= Limits::KEYS_MAX as i64 {
+            return Err(KeyRotateRefusal::TooManyKeys.into());
+        }
+        Ok(None)
     }
 }
 
-enum Look {
-    Answer(Result<RotatedWaitpointKey, KeyRotateRefusal>),
-    Again,
-}
-
-/// Returns the key to make, and its secret if one was given.
+/// Returns the key to create, and its secret if one was given.
 fn rotation(rotate: &RotateWaitpointKey) -> Result<(SeedKey, Option<Vec<u8>>), KeyRotateRefusal> {
     let kid = rotate.kid.clone().unwrap_or_else(draw_kid);
     check_kid(&kid)?;
@@ -211,7 +196,7 @@ pub(super) fn read_secret(secret_hex: &str) -> Result<Vec<u8>, KeyRotateRefusal>
         .ok_or(KeyRotateRefusal::InvalidSecretHex)
 }
 
-/// Draws the name of a key.
+/// Draws a key id.
 pub(super) fn draw_kid() -> String {
     format!("k{}", hex::encode(mint::secret::<6>()))
 }

@@ -1,11 +1,12 @@
--- Has another key sign: active → retiring, and a new active one.
+-- Rotates waitpoint keys: active → retiring, and a new active one.
 --
--- $1 kid, $2 wrapped secret, $3 what it was wrapped under, $4 how long the old key
--- is accepted (ms), $5 who asks, $6 most keys accepted at once.
--- Nothing happens if the name is known, there are too many keys, or no key is
--- active. Without a grace there are no more keys than before, so a key that leaked
--- can always be replaced. Of several rotations at once one retires the active key; the others find
--- none and are tried again. Keys whose end is an hour past are forgotten.
+-- new key: $1 id, $2 encrypted secret, $3 id of the key that encrypted it;
+-- rotation: $4 how long the old key is accepted (ms), $5 actor, $6 how many keys may be
+--   accepted at the same time.
+-- Nothing happens if there is a key with that id, there are too many keys, or no key is
+-- active. Without a grace there are no more accepted keys than before, so a key that leaked
+-- can always be replaced. Of several concurrent rotations one retires the active key; the
+-- others find none and are tried again. Keys that ended more than an hour ago are deleted.
 -- Locks: the row of the active key.
 WITH retired AS (
     UPDATE waitpoint_key

@@ -1,42 +1,42 @@
-//! Makes the first key: no active key → one.
+//! seed-waitpoint-key: no active key → one.
 
 use model::KeyRotateRefusal;
 
 use super::rotate::{check_kid, read_secret};
-use crate::{Answer, Engine, Error, Operator, mint};
+use crate::{Declined, Engine, Error, Operator, mint};
 
-/// A key to make.
+/// A key to create.
 pub(crate) struct SeedKey {
     pub(crate) kid: String,
     pub(crate) secret: Vec<u8>,
     pub(crate) actor: String,
 }
 
-/// What seeding found.
+/// The answer to a request to seed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SeededWaitpointKey {
-    /// The key was made and signs.
+    /// The key was created and signs.
     Seeded {
-        /// Its name.
+        /// Id of the key that signs.
         kid: String,
     },
     /// There was an active key.
     AlreadySeeded {
-        /// Its name.
+        /// Id of the key that signs.
         kid: String,
-        /// Whether it has the name and the secret asked for.
+        /// Whether it has the id and the secret asked for.
         same_secret: bool,
     },
 }
 
 impl Engine {
-    /// Makes the first key, if there is no active one; for installations that
-    /// bring their own secret. Asking again changes nothing. Without a secret, 64
+    /// Creates the first key, if there is no active one; for installations that bring their
+    /// own secret. Asking again changes nothing. Without a secret, 64
     /// to 128 hexadecimal digits, one is drawn.
     ///
     /// # Refusals
-    /// `invalid_kid`, `invalid_secret_hex`; `rotation_conflict` when the name was
-    /// borne by a key before.
+    /// `invalid_kid`, `invalid_secret_hex`; `rotation_conflict` when a key had this
+    /// id before.
     ///
     /// # Errors
     /// [`Error::Secrets`] when this host has no key to encrypt secrets with.
@@ -45,19 +45,13 @@ impl Engine {
         kid: &str,
         secret_hex: Option<&str>,
         actor: &str,
-    ) -> Answer<SeededWaitpointKey, KeyRotateRefusal> {
-        let seed = match key(kid, secret_hex, actor) {
-            Ok(seed) => seed,
-            Err(refusal) => return Ok(Err(refusal)),
-        };
-        Ok(self
-            .seed(&seed)
-            .await?
-            .ok_or_else(|| KeyRotateRefusal::RotationConflict(kid.to_owned())))
+    ) -> Result<SeededWaitpointKey, Declined<KeyRotateRefusal>> {
+        let seed = key(kid, secret_hex, actor)?;
+        let conflict = || KeyRotateRefusal::RotationConflict(kid.to_owned());
+        Ok(self.seed(&seed).await?.ok_or_else(conflict)?)
     }
 
-    /// Makes the first key; `None` when there is no active key and the name is
-    /// taken.
+    /// Creates the first key; `None` when there is no active key and the id is taken.
     pub(super) async fn seed(&self, key: &SeedKey) -> Result<Option<SeededWaitpointKey>, Error> {
         let ring = &self.inner.waitpoint_keys;
         let wrapped = ring.secrets()?.wrap(&ring.purpose(&key.kid), &key.secret);

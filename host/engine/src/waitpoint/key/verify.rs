@@ -1,14 +1,14 @@
-//! Opens tokens. What a token says is proven by its code; whether it still holds
-//! is decided by the database, best in the statement that acts on it.
+//! Verifies waitpoint tokens. The MAC proves the claims of a token; whether it is still
+//! valid is decided by the database, best in the statement that acts on it.
 
 use model::{InvalidWaitpointToken, WaitpointClaims};
 use time::OffsetDateTime;
 
 use super::token::Parts;
-use crate::{Answer, Engine};
+use crate::{Declined, Engine};
 
-/// A token made by this instance: what it says, and what a statement that acts on
-/// it must still compare.
+/// A token that this instance signed: its claims, and what a statement that acts on it must
+/// still compare.
 ///
 /// ```sql
 /// -- $kid, $expires_at of the token
@@ -17,21 +17,22 @@ use crate::{Answer, Engine};
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VerifiedWaitpointToken {
-    /// What it says. That namespace, execution and waitpoint are those that are
-    /// asked for, and that [`WaitpointClaims::allows`] the signal, is left to the
-    /// caller; the instance and its generation were compared.
+    /// Its claims. The instance and its generation were compared; that namespace, execution
+    /// and waitpoint are those of the request, and that [`WaitpointClaims::allows`] the
+    /// signal, is left to the caller.
     pub claims: WaitpointClaims,
-    /// Name of the key that signed it.
+    /// Id of the key that signed it.
     pub kid: String,
-    /// First 16 hexadecimal digits of its code.
+    /// First 16 hexadecimal digits of its MAC.
     pub fingerprint: String,
-    /// Until when it holds, by the database's clock.
+    /// Until when it is valid, by the database's clock; absent: as long as its waitpoint
+    /// and its key.
     pub expires_at: Option<OffsetDateTime>,
 }
 
 impl Engine {
-    /// Opens a token of this instance, without asking whether its key is still
-    /// accepted and its time not over: the statement that acts on it does.
+    /// Verifies the signature of a token of this instance, without asking whether its key
+    /// is still accepted and whether it has expired: the statement that acts on it does.
     ///
     /// # Refusals
     /// [`InvalidWaitpointToken`], whatever is wrong with it.
@@ -41,35 +42,29 @@ impl Engine {
     pub async fn verify_waitpoint_token_signature(
         &self,
         text: &str,
-    ) -> Answer<VerifiedWaitpointToken, InvalidWaitpointToken> {
-        let Some(parts) = Parts::of(text) else {
-            return Ok(Err(InvalidWaitpointToken));
+    ) -> Result<VerifiedWaitpointToken, Declined<InvalidWaitpointToken>> {
+        let parts = Parts::of(text).ok_or(InvalidWaitpointToken)?;
+        let key = self.waitpoint_token_key(parts.kid).await?;
+        let verified = key.and_then(|key| key.verify_parts(&parts));
+        let verified = verified.ok_or(InvalidWaitpointToken)?;
+        let (claims, instance) = (verified.claims, self.instance());
+        if (claims.instance_id, claims.generation) != (instance.id, instance.generation) {
+            return Err(InvalidWaitpointToken.into());
+        }
+        let expires_at = match claims.expires_at_us {
+            None => None,
+            Some(us) => Some(moment(us).ok_or(InvalidWaitpointToken)?),
         };
-        let Some(key) = self.waitpoint_token_key(parts.kid).await? else {
-            return Ok(Err(InvalidWaitpointToken));
-        };
-        Ok(key
-            .verify_parts(&parts)
-            .filter(|verified| {
-                let (claims, instance) = (&verified.claims, self.instance());
-                (claims.instance_id, claims.generation) == (instance.id, instance.generation)
-            })
-            .and_then(|verified| {
-                Some(VerifiedWaitpointToken {
-                    expires_at: match verified.claims.expires_at_us {
-                        None => None,
-                        Some(us) => Some(moment(us)?),
-                    },
-                    claims: verified.claims,
-                    kid: parts.kid.to_owned(),
-                    fingerprint: verified.fingerprint,
-                })
-            })
-            .ok_or(InvalidWaitpointToken))
+        Ok(VerifiedWaitpointToken {
+            expires_at,
+            claims,
+            kid: parts.kid.to_owned(),
+            fingerprint: verified.fingerprint,
+        })
     }
 
-    /// Opens a token and asks the database whether it holds now. For callers that
-    /// act in another statement, between which and this one it may cease to.
+    /// Verifies a token and asks the database whether it is valid now. For callers that
+    /// act in another statement, before which it may cease to be.
     ///
     /// # Refusals
     /// [`InvalidWaitpointToken`], whatever is wrong with it.
@@ -79,12 +74,9 @@ impl Engine {
     pub async fn verify_waitpoint_token(
         &self,
         text: &str,
-    ) -> Answer<VerifiedWaitpointToken, InvalidWaitpointToken> {
-        let verified = match self.verify_waitpoint_token_signature(text).await? {
-            Ok(verified) => verified,
-            Err(refusal) => return Ok(Err(refusal)),
-        };
-        let holds = sqlx::query_scalar!(
+    ) -> Result<VerifiedWaitpointToken, Declined<InvalidWaitpointToken>> {
+        let verified = self.verify_waitpoint_token_signature(text).await?;
+        let is_valid = sqlx::query_scalar!(
             r#"SELECT EXISTS (SELECT FROM accepted_waitpoint_key WHERE kid = $1)
                   AND ($2::timestamptz IS NULL OR $2 > clock_timestamp()) AS "holds!""#,
             verified.kid,
@@ -92,7 +84,7 @@ impl Engine {
         )
         .fetch_one(&self.inner.reads)
         .await?;
-        Ok(holds.then_some(verified).ok_or(InvalidWaitpointToken))
+        Ok(is_valid.then_some(verified).ok_or(InvalidWaitpointToken)?)
     }
 }
 

@@ -61,7 +61,7 @@ pub async fn resumed(host: &Host, baseline: &Baseline) -> Result<Waiting, Failur
         // Nothing else runs on this host.
         let opened = host.runtime().last_opened();
         let running = opened.and_then(|opened| watch.until(opened));
-        let effect = delivered?.map(|delivered| delivered.effect);
+        let effect = delivered.map(|delivered| delivered.effect);
         match (effect, finished?, running) {
             (Ok(SignalEffect::ResumeConditionSatisfied), true, Some(running)) => {
                 results.push(result);
@@ -123,8 +123,10 @@ async fn suspended(engine: &Engine) -> Result<(ExecutionId, SendSignal), Failure
             Vec::new(),
             WaitpointTokenExpiry::Never,
         )
-        .await?;
-    let token = token.map_err(|refusal| failed(refusal.to_string()))?.token;
+        .await;
+    let token = token
+        .map_err(|declined| failed(declined.to_string()))?
+        .token;
     let approval = |source: &str| SendSignal {
         to: Addressee::Token {
             token: token.reveal().to_owned(),
@@ -140,8 +142,8 @@ async fn suspended(engine: &Engine) -> Result<(ExecutionId, SendSignal), Failure
         idempotency_key: None,
         dedup_ttl_ms: None,
     };
-    let first = engine.send_signal(approval("first")).await?;
-    first.map_err(|refusal| failed(refusal.to_string()))?;
+    let first = engine.send_signal(approval("first")).await;
+    first.map_err(|declined| failed(declined.to_string()))?;
     Ok((id, approval("second")))
 }
 

@@ -57,7 +57,7 @@ pub async fn resume(
     OperatorRequest { operate, request }: OperatorRequest<ResumeExecution>,
 ) -> Result<Json<api::Execution>, Problem> {
     let id = operate.id;
-    app.engine.resume(operate, request.delay_ms).await??;
+    app.engine.resume(operate, request.delay_ms).await?;
     after(&app, id).await
 }
 

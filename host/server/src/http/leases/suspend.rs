@@ -37,7 +37,7 @@ pub async fn suspend(
     Body(request): Body<SuspendLease>,
 ) -> Result<impl IntoResponse, Problem> {
     let fence = held(&app, &request.lease).await?;
-    let suspended = app.engine.suspend(of_request(request, fence)?).await??;
+    let suspended = app.engine.suspend(of_request(request, fence)?).await?;
     let id = fence.execution_id;
     let answer = match suspended {
         Suspended::Suspended(suspension) => SuspendedLease::Suspended {
@@ -133,7 +133,7 @@ pub async fn create_waitpoint(
         expires_in_ms: request.expires_in_ms,
         signal_names: request.signal_names,
     };
-    let open = app.engine.create_waitpoint(create).await??;
+    let open = app.engine.create_waitpoint(create).await?;
     let status = if open.existing {
         StatusCode::OK
     } else {
@@ -156,7 +156,7 @@ pub async fn observe(
     Body(request): Body<ObserveSignals>,
 ) -> Result<Json<ObservedSignals>, Problem> {
     let fence = held(&app, &request.lease).await?;
-    let signals = app.engine.observe_signals(fence, request.first).await??;
+    let signals = app.engine.observe_signals(fence, request.first).await?;
     Ok(Json(ObservedSignals {
         signals: signals.into_iter().map(Into::into).collect(),
     }))

@@ -15,7 +15,7 @@ use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse as _, Response};
-use engine::{Addressee, Payload, SendSignal};
+use engine::{Addressee, Declined, Payload, SendSignal};
 use model::{Digest, InvalidWaitpointToken, KnownSource, Limits, RefusalCode, SignalRefusal};
 use sha2::{Digest as _, Sha256};
 
@@ -74,9 +74,11 @@ pub async fn callback(
     let Some(token) = token(&uri) else {
         return Err(outward(InvalidWaitpointToken.into()));
     };
-    let opened = app.engine.verify_waitpoint_token_for_signal(&token).await;
-    let opened = opened.map_err(without_reason)?;
-    let claims = opened.map_err(|refusal| outward(refusal.into()))?;
+    let verified = app.engine.verify_waitpoint_token_for_signal(&token).await;
+    let claims = verified.map_err(|declined| match declined {
+        Declined::Refused(refusal) => outward(refusal.into()),
+        Declined::Fault(fault) => without_reason(fault),
+    })?;
     let name = signal_name(&uri).unwrap_or_else(|| match &claims.claims.signal_names[..] {
         [only] => only.clone(),
         _ => NAME_DEFAULT.to_owned(),
@@ -97,12 +99,12 @@ pub async fn callback(
         // Senders repeat for days, and cannot say for how many.
         dedup_ttl_ms: Some(Limits::DURATION_MS_MAX),
     };
-    let delivered = app
-        .engine
-        .send_signal(signal)
-        .await
-        .map_err(without_reason)?;
-    let duplicate = delivered.map_err(outward)?.duplicate;
+    let delivered = app.engine.send_signal(signal).await;
+    let delivered = delivered.map_err(|declined| match declined {
+        Declined::Refused(refusal) => outward(refusal),
+        Declined::Fault(fault) => without_reason(fault),
+    })?;
+    let duplicate = delivered.duplicate;
     let status = if duplicate { "duplicate" } else { "accepted" };
     let answer = CallbackAnswer {
         status: status.to_owned(),

@@ -6,7 +6,7 @@
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use engine::{Addressee, Operate};
-use model::{Invalid, KnownSource, Limits, SignalRefusal};
+use model::{Invalid, KnownSource, Limits};
 
 use crate::api::{DeliveredSignal, OperatorSignal, SendSignal};
 use crate::http::App;
@@ -113,8 +113,8 @@ fn claimed_source(source_type: Option<String>) -> Result<String, Invalid> {
 
 /// Returns what a sender proves about itself: the fingerprint of its token.
 async fn fingerprint(app: &App, token: &str) -> Result<String, Problem> {
-    let opened = app.engine.verify_waitpoint_token_for_signal(token).await?;
-    Ok(opened.map_err(SignalRefusal::from)?.fingerprint)
+    let verified = app.engine.verify_waitpoint_token_for_signal(token).await?;
+    Ok(verified.fingerprint)
 }
 
 /// Delivers a signal from an operator, who needs no token.
@@ -185,7 +185,7 @@ pub async fn deliver(
     app: &App,
     signal: engine::SendSignal,
 ) -> Result<(StatusCode, Json<DeliveredSignal>), Problem> {
-    let delivered = app.engine.send_signal(signal).await??;
+    let delivered = app.engine.send_signal(signal).await?;
     let status = accepted(delivered.duplicate);
     Ok((status, Json(delivered.into())))
 }

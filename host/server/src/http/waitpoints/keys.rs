@@ -44,7 +44,7 @@ pub async fn rotate(
         grace_ms: request.grace_ms,
         actor: request.actor.unwrap_or_else(|| ACTOR_DEFAULT.to_owned()),
     };
-    Ok(Json(app.engine.rotate_waitpoint_key(rotate).await??.into()))
+    Ok(Json(app.engine.rotate_waitpoint_key(rotate).await?.into()))
 }
 
 /// Refuses tokens of an old key from now on, on every host.
@@ -61,7 +61,7 @@ pub async fn retire(
     OptionalBody(request): OptionalBody<RetireWaitpointKey>,
 ) -> Result<Json<WaitpointKey>, Problem> {
     let actor = request.actor.as_deref().unwrap_or(ACTOR_DEFAULT);
-    app.engine.retire_waitpoint_key(&kid, actor).await??;
+    app.engine.retire_waitpoint_key(&kid, actor).await?;
     // It may have been forgotten since.
     let key = app.engine.waitpoint_key(&kid).await?;
     Ok(Json(key.ok_or(KeyRetireRefusal::KeyNotFound(kid))?.into()))

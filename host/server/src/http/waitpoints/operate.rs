@@ -68,7 +68,7 @@ pub async fn close(
     Named(waitpoint): Named,
     OperatorRequest { operate, .. }: OperatorRequest<OperateExecution>,
 ) -> Result<Json<api::Execution>, Problem> {
-    app.engine.close_waitpoint(operate, waitpoint).await??;
+    app.engine.close_waitpoint(operate, waitpoint).await?;
     after(&app, id).await
 }
 
@@ -95,7 +95,7 @@ pub async fn token(
     let engine = &app.engine;
     let open = engine
         .mint_waitpoint_token(operate, waitpoint, request.signal_names, expiry)
-        .await??;
+        .await?;
     let callback_url = app.callback_url(&open.token);
     Ok((
         NO_STORE,
