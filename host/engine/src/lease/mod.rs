@@ -30,4 +30,3 @@ pub(crate) use end::{EndLease, EndLeaseVerdict};
 pub(crate) use fail::check_failure;
 pub(crate) use observe::Observation;
 pub(crate) use progress::{ProgressCall, ProgressVerdict};
-pub(crate) use report::Reports;

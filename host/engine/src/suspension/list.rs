@@ -1,5 +1,4 @@
-//! Executions that wait for a signal: what an operator asks first is what they
-//! wait for, and since when.
+//! Suspended executions, for operators: what each waits for, and since when.
 
 use model::{BlockingReason, ExecutionId, Limits};
 use time::OffsetDateTime;
@@ -11,23 +10,23 @@ use crate::{Engine, Error, Listed};
 /// An execution that is suspended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SuspendedExecution {
-    /// The execution.
+    /// Id of the execution.
     pub execution_id: ExecutionId,
-    /// Where it lives.
+    /// Namespace of the execution.
     pub namespace: String,
-    /// Which handler it needs.
+    /// Kind of the execution, which names its handler.
     pub kind: String,
-    /// Which queue it returns to.
+    /// The lane it returns to when it resumes.
     pub lane: String,
-    /// What it waits for.
+    /// What the execution waits for.
     pub blocking_reason: BlockingReason,
-    /// The code the handler gave.
+    /// The reason its handler gave, as a word; absent if none.
     pub reason: Option<String>,
-    /// Attempts begun.
+    /// How many attempts have begun.
     pub attempts: u32,
-    /// Since when.
+    /// When it was suspended, by the database's clock.
     pub suspended_at: OffsetDateTime,
-    /// Until when at most.
+    /// When it times out; absent if nothing limits it.
     pub timeout_at: Option<OffsetDateTime>,
 }
 
