@@ -116,7 +116,7 @@ impl Counters {
 /// Metrics of this host and, while the database answers, of the instance.
 #[utoipa::path(
     get, path = "/metrics", tag = "operations",
-    responses((status = 200, body = String, content_type = "text/plain"))
+    responses((status = 200, body = String, content_type = "application/openmetrics-text"))
 )]
 pub async fn metrics(State(app): State<App>) -> Result<impl IntoResponse, Problem> {
     let mut registry = Registry::with_prefix("flowhost");
