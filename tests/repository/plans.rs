@@ -173,7 +173,7 @@ const STATEMENTS: &[(&str, &str, usize, &[&str])] = &[
     ),
     (
         "resumption",
-        include_str!("../../host/engine/src/suspension/resumption.sql"),
+        include_str!("../../host/engine/src/lease/claim/resumption.sql"),
         6,
         &[
             "suspension_pkey",

@@ -64,7 +64,8 @@ pub use grant::{Eligible, Grant, GrantNext, IssueGrant, capability_hash};
 pub use health::Trouble;
 pub use lane::{Lane, Namespace};
 pub use lease::{
-    CancelHeld, Claim, Claimed, Complete, Delay, ExpiredLease, Fail, Failed, LeaseSummary, Report,
+    CancelHeld, Claim, Claimed, Complete, Delay, ExpiredLease, Fail, Failed, LeaseSummary,
+    ReceivedSignal, Report, Resumption,
 };
 pub use listed::{Listed, Unreadable};
 pub use model::{LaneState, WaitpointRef};
@@ -75,8 +76,7 @@ pub use session::PLANNER;
 pub use signal::{Addressee, Delivered, SendSignal, SignalInfo};
 pub use standby::{Begin, Standby};
 pub use suspension::{
-    Binding, ReceivedSignal, Resumption, Suspend, Suspended, SuspendedExecution, Suspension,
-    SuspensionInfo, SuspensionTimeout,
+    Binding, Suspend, Suspended, SuspendedExecution, Suspension, SuspensionInfo, SuspensionTimeout,
 };
 pub use tasks::Tasks;
 pub use waitpoint::{

@@ -18,14 +18,14 @@ mod report;
 mod wait_children;
 
 pub use cancel::CancelHeld;
-pub use claim::{Claim, Claimed};
+pub use claim::{Claim, Claimed, ReceivedSignal, Resumption};
 pub use complete::Complete;
 pub use delay::Delay;
 pub use fail::{Fail, Failed};
 pub use list_expired::{ExpiredLease, LeaseSummary};
 pub use report::Report;
 
-pub(crate) use claim::{ClaimedRow, claimed};
+pub(crate) use claim::{ClaimedRow, Received, claimed, payload, received};
 pub(crate) use end::{EndLease, EndLeaseVerdict};
 pub(crate) use fail::check_failure;
 pub(crate) use observe::Observation;

@@ -3,9 +3,9 @@
 use model::{ExecutionId, Limits, SignalEffect, SignalId, WaitpointId};
 
 use crate::checks::Payload;
+use crate::lease::ReceivedSignal;
 use crate::listed::StoredTime;
 use crate::row::label;
-use crate::suspension::ReceivedSignal;
 use crate::{Engine, Error, Listed};
 
 /// A signal as people see it.

@@ -4,12 +4,12 @@
 //! A *suspension* ends a lease and lasts until its condition is satisfied, its time limit
 //! passes, or an operator ends it. Exactly one of these happens, because each removes the
 //! one row of `parked` that the execution waits in; all of them are written by
-//! [`crate::signal`], where signals, operators and time limits meet.
+//! [`crate::signal`], where signals, operators and time limits meet. What a handler resumes
+//! with comes with its lease, see [`crate::lease::Resumption`].
 //!
 //! ```text
 //! suspend/      active → suspended, or the lease stays if early signals satisfy it
 //! resume        an operator ends a suspension
-//! resumption    what a handler resumes with: its saved state and the signals
 //! list          suspended executions for people
 //! read          suspensions of an execution for people
 //! ```
@@ -17,13 +17,10 @@
 mod list;
 mod read;
 mod resume;
-mod resumption;
 mod suspend;
 
-pub(crate) use resumption::{Received, attach, payload, received};
 pub(crate) use suspend::{SuspendCall, SuspendVerdict};
 
 pub use list::SuspendedExecution;
 pub use read::SuspensionInfo;
-pub use resumption::{ReceivedSignal, Resumption};
 pub use suspend::{Binding, Suspend, Suspended, Suspension, SuspensionTimeout};

@@ -6,10 +6,10 @@ use model::{AttemptType, ExecutionPolicy, Fence, FlowId};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+use super::resumption::Resumption;
 use crate::Error;
 use crate::checks::Payload;
 use crate::row::{count, fence, label, policy, readable, tags};
-use crate::suspension::Resumption;
 
 /// An execution under a lease.
 #[derive(Debug, Clone)]

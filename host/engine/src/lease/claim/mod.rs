@@ -5,9 +5,12 @@
 //! `reclaimed` after a lost lease.
 
 mod claimed;
+mod resumption;
 mod verb;
 
 pub use claimed::Claimed;
 pub use verb::Claim;
 
 pub(crate) use claimed::{ClaimedRow, claimed};
+pub(crate) use resumption::{Received, payload, received};
+pub use resumption::{ReceivedSignal, Resumption};

@@ -8,9 +8,9 @@ use model::{ExecutionId, Limits, Partition};
 use uuid::Uuid;
 
 use super::claimed::{Claimed, ClaimedRow, claimed};
+use super::resumption::attach;
 use crate::columns::columns;
 use crate::lane::{LOOK_MAX, Look, Service, Share};
-use crate::suspension::attach;
 use crate::{Engine, Error};
 
 /// A request for work.

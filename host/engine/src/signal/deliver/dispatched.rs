@@ -5,8 +5,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::plan::WriteUnit;
-use crate::lease::{Claimed, ClaimedRow, claimed};
-use crate::suspension::{Resumption, payload, received};
+use crate::lease::{Claimed, ClaimedRow, Resumption, claimed, payload, received};
 
 /// A row of `deliver.sql`: a unit that was written. All but its number is absent unless its
 /// execution was dispatched directly.

@@ -9,8 +9,8 @@ use uuid::Uuid;
 
 use super::bind::BoundWaitpoint;
 use super::request::Suspend;
+use crate::lease::Resumption;
 use crate::signal::received_signals;
-use crate::suspension::Resumption;
 use crate::{Engine, Error};
 
 /// Most repeats of a statement whose answer was lost.

@@ -9,8 +9,7 @@ use model::{
 use time::OffsetDateTime;
 
 use crate::checks::{Payload, content_type, payload_bytes, text};
-use crate::lease::Report;
-use crate::suspension::Resumption;
+use crate::lease::{Report, Resumption};
 use crate::waitpoint::OpenWaitpoint;
 
 /// The holder's request to wait for signals.

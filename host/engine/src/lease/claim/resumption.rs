@@ -13,8 +13,8 @@ use model::{
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+use super::claimed::Claimed;
 use crate::checks::Payload;
-use crate::lease::Claimed;
 use crate::pool::Pool;
 use crate::row::{count, label, readable};
 use crate::{Declined, Engine, Error};
@@ -89,7 +89,7 @@ impl Engine {
     }
 
     /// Reads what a handler resumes with after this suspension, if it is over.
-    pub(super) async fn resumption_of(
+    pub(crate) async fn resumption_of(
         &self,
         id: ExecutionId,
         suspension_id: SuspensionId,
@@ -149,7 +149,7 @@ async fn read_from(
     let ids: Vec<Uuid> = wanted.iter().map(|(id, _)| id.uuid()).collect();
     let of: Vec<Option<Uuid>> = wanted.iter().map(|(_, of)| of.map(|id| id.0)).collect();
     let rows = sqlx::query_file!(
-        "src/suspension/resumption.sql",
+        "src/lease/claim/resumption.sql",
         partition.column(),
         &ids,
         &of as &[Option<Uuid>],
@@ -230,7 +230,7 @@ impl Received {
 /// Takes the signals out of a row that has their columns.
 macro_rules! received {
     ($row:ident) => {
-        $crate::suspension::Received {
+        $crate::lease::Received {
             ids: $row.signal_ids.unwrap_or_default(),
             waitpoint_ids: $row.waitpoint_ids.unwrap_or_default(),
             waitpoint_keys: $row.waitpoint_keys.unwrap_or_default(),
