@@ -309,7 +309,7 @@ async fn a_removal_in_progress_blocks_no_work() {
     let mut connection = database.connection().await;
     let mut removal = connection.begin().await.expect("begun");
     let held = sqlx::query(include_str!(
-        "../../host/engine/src/reconcile/finished_past_retention.sql"
+        "../../host/engine/src/reconcile/retention/finished_past_retention.sql"
     ))
     .bind(0_i16)
     .bind(sqlx::types::Uuid::nil())

@@ -125,7 +125,7 @@ async fn a_host_without_notifications_reports_it_and_finds_work_by_polling() {
         })
         .await;
     };
-    becomes(&engine, WakeUps::Heard).await;
+    becomes(&engine, WakeUps::Arriving).await;
     engine.close().await;
 
     // Notifications come between turns, when no connection reads.

@@ -6,3 +6,4 @@ mod guide;
 mod plans;
 mod tidy;
 mod wit_reference;
+mod writes;

@@ -31,8 +31,8 @@ const STATEMENTS: &[(&str, &str, usize, &[&str])] = &[
         &["ready_queue"],
     ),
     (
-        "look",
-        include_str!("../../host/engine/src/lane/look.sql"),
+        "probe",
+        include_str!("../../host/engine/src/lane/probe.sql"),
         4,
         &["ready_queue"],
     ),
@@ -81,7 +81,7 @@ const STATEMENTS: &[(&str, &str, usize, &[&str])] = &[
     ),
     (
         "finished_past_retention",
-        include_str!("../../host/engine/src/reconcile/finished_past_retention.sql"),
+        include_str!("../../host/engine/src/reconcile/retention/finished_past_retention.sql"),
         5,
         &[
             "finished_pkey",
@@ -98,7 +98,7 @@ const STATEMENTS: &[(&str, &str, usize, &[&str])] = &[
     ),
     (
         "events_past_retention",
-        include_str!("../../host/engine/src/reconcile/events_past_retention.sql"),
+        include_str!("../../host/engine/src/reconcile/retention/events_past_retention.sql"),
         2,
         &["event_pkey"],
     ),
@@ -184,13 +184,13 @@ const STATEMENTS: &[(&str, &str, usize, &[&str])] = &[
     ),
     (
         "suspension_timeouts",
-        include_str!("../../host/engine/src/reconcile/suspension_timeouts.sql"),
+        include_str!("../../host/engine/src/reconcile/suspension_timeouts/suspension_timeouts.sql"),
         2,
         &["parked_due", "suspension_open"],
     ),
     (
         "escalate",
-        include_str!("../../host/engine/src/reconcile/escalate.sql"),
+        include_str!("../../host/engine/src/reconcile/suspension_timeouts/escalate.sql"),
         3,
         &["parked_pkey", "suspension_open", "execution_pkey"],
     ),

@@ -2,20 +2,20 @@
 
 use std::sync::{Arc, Mutex};
 
-use engine::{Claim, Claimed, Engine, Standby};
+use engine::{Claim, Claimed, DirectDispatch, Engine};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// What the worker was given, each with the slot it occupies.
 pub(crate) type Taken = Arc<Mutex<Vec<(Claimed, OwnedSemaphorePermit)>>>;
 
 /// Registers a worker with so many slots; it takes nothing before it is opened.
-pub(crate) fn idle_worker(engine: &Engine, slots: usize) -> (Standby, Taken) {
+pub(crate) fn idle_worker(engine: &Engine, slots: usize) -> (DirectDispatch, Taken) {
     let taken = Taken::default();
     let begin = {
         let taken = Arc::clone(&taken);
         move |claimed, _sent, slot| taken.lock().expect("not poisoned").push((claimed, slot))
     };
-    let worker = engine.stand_by(Arc::new(Semaphore::new(slots)), Box::new(begin));
+    let worker = engine.direct_dispatch(Arc::new(Semaphore::new(slots)), Box::new(begin));
     (worker, taken)
 }
 

@@ -1,10 +1,10 @@
-//! Faults: what goes wrong through nobody's request.
+//! Faults: failures that no request causes.
 //!
-//! Expected answers are refusals, which are values; see [`crate::Answer`].
+//! Expected answers are refusals, which are values; see [`Declined`](crate::Declined).
 
 use std::sync::Arc;
 
-use crate::sqlstate::{self, Meaning};
+use crate::database::sqlstate::{self, Meaning};
 
 /// A fault while talking to the database.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -16,9 +16,9 @@ pub enum Error {
     /// The database refused a statement.
     #[error("the database refused a statement: {0}")]
     Database(Arc<sqlx::Error>),
-    /// The engine itself failed: a defect, and not the database's. Asking again
-    /// would meet it again.
-    #[error("the engine met a defect: {0}")]
+    /// The engine itself failed: a defect, and not the database's. A retry would fail the
+    /// same way.
+    #[error("the engine has a defect: {0}")]
     Defect(String),
     /// A row holds what this version cannot read.
     #[error("{table}.{column} of {id} is corrupt: {detail}")]
@@ -29,30 +29,30 @@ pub enum Error {
         column: &'static str,
         /// Key of the row.
         id: String,
-        /// What is wrong with it.
+        /// What is wrong with the value.
         detail: String,
     },
-    /// A server that would lose acknowledged work.
+    /// The server may lose acknowledged work.
     #[error(
         "refusing a database server with {setting} = {value}: {why}; start it with {setting} = {wanted}, or pass --i-accept-loss"
     )]
     Unsafe {
-        /// The server's setting.
+        /// Name of the server's setting.
         setting: &'static str,
-        /// What it is.
+        /// Value that it has.
         value: String,
-        /// What it must be.
+        /// Value that it must have.
         wanted: &'static str,
-        /// What would be lost.
+        /// What would be lost otherwise.
         why: &'static str,
     },
-    /// A session is not what this version works on, or does not last.
+    /// A session does not have the settings that this version needs, or does not last.
     #[error("the database's sessions cannot be used: {0}")]
     Session(String),
     /// Secrets in the database cannot be written or read with this host's key.
     #[error(transparent)]
     Secrets(#[from] crate::SecretsFault),
-    /// The schema is not the one this version works on.
+    /// The schema is not that of this version.
     #[error("the schema of the database does not fit this version: {0}")]
     Schema(String),
 }
@@ -81,7 +81,7 @@ impl Error {
 
 impl From<sqlx::Error> for Error {
     fn from(error: sqlx::Error) -> Self {
-        // What a session is not was put into words when it was looked at.
+        // What is wrong with a session was described when it was opened.
         let error = match error {
             sqlx::Error::Configuration(inner) => match inner.downcast::<Self>() {
                 Ok(error) => return *error,

@@ -3,8 +3,8 @@
 
 use model::ExecutionId;
 
-use crate::pool::Pool;
-use crate::standby::Standbys;
+use crate::database::Pool;
+use crate::dispatch::IdleWorkers;
 use crate::wake::Wake;
 use crate::{Engine, Error};
 
@@ -16,7 +16,7 @@ pub(crate) const TRIES: u32 = 10;
 pub(crate) struct Statements {
     pub(crate) verbs: Pool,
     pub(crate) wake: Wake,
-    pub(crate) standbys: Standbys,
+    pub(crate) idle_workers: IdleWorkers,
 }
 
 impl Engine {
@@ -25,7 +25,7 @@ impl Engine {
         Statements {
             verbs: self.inner.verbs.clone(),
             wake: self.inner.wake.clone(),
-            standbys: self.inner.standbys.clone(),
+            idle_workers: self.inner.idle_workers.clone(),
         }
     }
 }

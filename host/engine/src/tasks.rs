@@ -1,25 +1,30 @@
 //! Long-lived tasks, and what becomes of one that panics.
 //!
-//! Everything that runs as long as the host does is started here. A panic in it is a
-//! defect; until it is fixed the host stays up: the task begins
-//! again after a pause, the panic is counted under the task's name, and a task that
-//! panics again and again turns readiness off, so that work goes to other hosts.
+//! Every task that runs as long as the host does is started here. A panic in one is a
+//! defect; until it is fixed the host keeps running: the task is restarted after a pause,
+//! the panic is counted under the task's name, and a task that panics repeatedly turns
+//! readiness off, so that other hosts get the work.
 
 use std::any::Any;
 use std::collections::{BTreeMap, VecDeque};
 use std::panic::AssertUnwindSafe;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use backon::{BackoffBuilder as _, ExponentialBuilder};
 use futures::FutureExt as _;
+use parking_lot::Mutex;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tracing::error;
 
-use crate::health::Trouble;
+use crate::Trouble;
 
-/// Pause before a task begins again; it doubles with each panic up to the longest.
-const PAUSE_MIN: Duration = Duration::from_millis(100);
+/// Pauses before a task is restarted.
+const PAUSES: ExponentialBuilder = ExponentialBuilder::new()
+    .with_min_delay(Duration::from_millis(100))
+    .with_max_delay(PAUSE_MAX)
+    .without_max_times();
 const PAUSE_MAX: Duration = Duration::from_secs(10);
 /// So many panics of a task within the window turn readiness off.
 const REPEATED: usize = 3;
@@ -33,41 +38,41 @@ pub struct Tasks(Arc<Mutex<BTreeMap<&'static str, Record>>>);
 #[derive(Debug, Default)]
 struct Record {
     panics: u64,
-    /// The last ones that ended a task.
+    /// Times of the last panics that ended a task, at most [`REPEATED`].
     last: VecDeque<Instant>,
     message: String,
 }
 
 impl Tasks {
-    /// Runs what `begin` returns until it ends by itself, beginning again whenever it
-    /// panics. What must outlive a panic belongs to `begin`, not to its future.
+    /// Runs the future that `begin` returns until it ends by itself, and restarts it when
+    /// it panics. State that must outlive a panic belongs to `begin`, not to its future.
     pub fn spawn<B, F>(&self, name: &'static str, mut begin: B) -> JoinHandle<()>
     where
         B: FnMut() -> F + Send + 'static,
         F: Future<Output = ()> + Send + 'static,
     {
-        self.records().entry(name).or_default();
+        self.0.lock().entry(name).or_default();
         let tasks = self.clone();
         tokio::spawn(async move {
-            let mut pause = PAUSE_MIN;
+            let mut pauses = PAUSES.build();
             loop {
                 let began = Instant::now();
                 // Calling it may panic as well as running what it returns.
                 let run = AssertUnwindSafe(async { begin().await }).catch_unwind();
                 let Err(panic) = run.await else { return };
                 if began.elapsed() >= WINDOW {
-                    pause = PAUSE_MIN;
+                    pauses = PAUSES.build();
                 }
-                let message = words(&*panic);
+                let pause = pauses.next().unwrap_or(PAUSE_MAX);
+                let message = message_of(&*panic);
                 error!(
                     task = name,
                     message,
                     pause_ms = pause.as_millis() as u64,
-                    "a task panicked; it begins again"
+                    "a task panicked; it is restarted"
                 );
                 tasks.panicked(name, message, true);
                 tokio::time::sleep(pause).await;
-                pause = (pause * 2).min(PAUSE_MAX);
             }
         })
     }
@@ -81,7 +86,7 @@ impl Tasks {
         match AssertUnwindSafe(step).catch_unwind().await {
             Ok(done) => Ok(done),
             Err(panic) => {
-                let message = words(&*panic);
+                let message = message_of(&*panic);
                 self.panicked(name, message.clone(), false);
                 Err(message)
             }
@@ -89,7 +94,7 @@ impl Tasks {
     }
 
     fn panicked(&self, name: &'static str, message: String, ended: bool) {
-        let mut records = self.records();
+        let mut records = self.0.lock();
         let record = records.entry(name).or_default();
         record.panics += 1;
         record.message = message;
@@ -101,18 +106,18 @@ impl Tasks {
         }
     }
 
-    /// Returns how often each task panicked, or a step of it.
+    /// Returns the number of panics of each task and its steps.
     pub fn panics(&self) -> Vec<(&'static str, u64)> {
-        let records = self.records();
+        let records = self.0.lock();
         records
             .iter()
             .map(|(name, record)| (*name, record.panics))
             .collect()
     }
 
-    /// Returns the tasks that panic again and again.
+    /// Returns the tasks that panic repeatedly.
     pub(crate) fn troubles(&self) -> Vec<Trouble> {
-        let records = self.records();
+        let records = self.0.lock();
         let repeating = records.iter().filter_map(|(name, record)| {
             let first = record.last.front()?;
             let repeats = record.last.len() >= REPEATED && first.elapsed() < WINDOW;
@@ -124,14 +129,10 @@ impl Tasks {
         });
         repeating.collect()
     }
-
-    fn records(&self) -> MutexGuard<'_, BTreeMap<&'static str, Record>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 /// Returns the message of a panic.
-fn words(panic: &(dyn Any + Send)) -> String {
+fn message_of(panic: &(dyn Any + Send)) -> String {
     panic
         .downcast_ref::<&str>()
         .map(|text| (*text).to_owned())
@@ -145,7 +146,7 @@ mod tests {
     use std::sync::atomic::{AtomicU32, Ordering};
 
     #[tokio::test(start_paused = true)]
-    async fn a_task_that_panics_begins_again_and_is_counted() {
+    async fn a_task_that_panics_is_restarted_and_counted() {
         let tasks = Tasks::default();
         let begun = Arc::new(AtomicU32::new(0));
         let seen = begun.clone();
@@ -160,7 +161,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_task_that_panics_again_and_again_is_trouble_until_it_stops() {
+    async fn a_task_that_panics_repeatedly_is_trouble_until_it_stops() {
         let tasks = Tasks::default();
         let task = tasks.spawn("broken", || async { panic!("always") });
         tokio::time::sleep(Duration::from_secs(2)).await;
@@ -173,7 +174,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_step_that_panics_is_counted_and_no_trouble() {
+    async fn a_step_that_panics_is_counted_and_is_not_trouble() {
         let tasks = Tasks::default();
         for _ in 0..5 {
             let done = tasks.step("flush", async { panic!("poison {}", 1) }).await;
@@ -182,7 +183,7 @@ mod tests {
         assert_eq!(tasks.panics(), [("flush", 5)]);
         assert!(
             tasks.troubles().is_empty(),
-            "what is asked is to blame, not this host"
+            "the call is the cause, not this host"
         );
     }
 }

@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 
 use model::Partitions;
 use sqlx::PgConnection;
-use sqlx::postgres::PgPoolOptions;
 
 use super::Rate;
 use crate::{Engine, Error};
@@ -16,8 +15,8 @@ use crate::{Engine, Error};
 pub struct Baseline;
 
 impl Baseline {
-    /// Makes the table of the baseline anew: a key of sixteen bytes and a payload
-    /// of 130, as a benchmark of single-row inserts has.
+    /// Creates the table of the baseline again: a key of sixteen bytes and a payload of
+    /// 130, as a benchmark of single-row inserts has.
     pub async fn prepare(engine: &Engine) -> Result<Self, Error> {
         sqlx::query!("DROP TABLE IF EXISTS bench_insert")
             .execute(&engine.inner.reads)
@@ -35,33 +34,18 @@ impl Baseline {
         connections: u32,
         span: Duration,
     ) -> Result<Rate, Error> {
-        let pool = PgPoolOptions::new()
-            .max_connections(connections)
-            .min_connections(connections)
-            .test_before_acquire(false)
-            .after_connect({
-                let session = engine.inner.verbs.session().clone();
-                move |connection, _| {
-                    let session = session.clone();
-                    Box::pin(async move {
-                        let opened = session.open(connection).await;
-                        opened.map_err(|error| sqlx::Error::Configuration(Box::new(error)))
-                    })
-                }
-            })
-            .connect_with(engine.inner.verbs.connect_options())
-            .await?;
+        let opening = (0..connections).map(|_| self.single(engine));
+        let opened = futures::future::try_join_all(opening).await?;
         let stop = Arc::new(AtomicBool::new(false));
         let done = Arc::new(AtomicU64::new(0));
         let started = Instant::now();
-        let tasks: Vec<_> = (0..connections)
-            .map(|_| {
-                let (pool, stop, done) = (pool.clone(), Arc::clone(&stop), Arc::clone(&done));
-                let partitions = engine.instance().partitions;
+        let tasks: Vec<_> = opened
+            .into_iter()
+            .map(|mut inserts| {
+                let (stop, done) = (stop.clone(), done.clone());
                 tokio::spawn(async move {
-                    let mut connection = pool.acquire().await?;
                     while !stop.load(Ordering::Relaxed) {
-                        insert_one(&mut connection, partitions).await?;
+                        inserts.insert().await?;
                         done.fetch_add(1, Ordering::Relaxed);
                     }
                     Ok::<_, Error>(())
@@ -74,15 +58,13 @@ impl Baseline {
             task.await
                 .map_err(|error| Error::Unavailable(error.to_string()))??;
         }
-        let rate = Rate::new(done.load(Ordering::Relaxed), started.elapsed());
-        pool.close().await;
-        Ok(rate)
+        Ok(Rate::new(done.load(Ordering::Relaxed), started.elapsed()))
     }
 
     /// Opens a connection for inserts one at a time.
     pub async fn single(&self, engine: &Engine) -> Result<SingleInserts, Error> {
         let verbs = &engine.inner.verbs;
-        let connection = verbs.session().connect(&verbs.connect_options()).await?;
+        let connection = verbs.session().connect(verbs.connect_options()).await?;
         Ok(SingleInserts {
             connection,
             partitions: engine.instance().partitions,
@@ -100,17 +82,13 @@ pub struct SingleInserts {
 impl SingleInserts {
     /// Inserts a row and waits for its commit.
     pub async fn insert(&mut self) -> Result<(), Error> {
-        insert_one(&mut self.connection, self.partitions).await
+        let id = crate::random::execution_id(self.partitions, "", None).uuid();
+        // Not checked at compile time: the table is not part of the schema.
+        sqlx::query("INSERT INTO bench_insert (id, payload) VALUES ($1, $2)")
+            .bind(id)
+            .bind([7_u8; 130].as_slice())
+            .execute(&mut self.connection)
+            .await?;
+        Ok(())
     }
-}
-
-async fn insert_one(connection: &mut PgConnection, partitions: Partitions) -> Result<(), Error> {
-    let id = crate::mint::execution_id(partitions, "", None).uuid();
-    // Not checked at compile time: the table is not part of the schema.
-    sqlx::query("INSERT INTO bench_insert (id, payload) VALUES ($1, $2)")
-        .bind(id)
-        .bind([7_u8; 130].as_slice())
-        .execute(connection)
-        .await?;
-    Ok(())
 }

@@ -1,16 +1,16 @@
-//! Many delays that are due at once.
+//! Many delays that are due at the same time.
 
 use std::time::{Duration, Instant};
 
 use super::queue::{backlog, claim_and_release};
 use crate::{Engine, Error};
 
-/// What happens when many delays are due at once.
+/// What happens when many delays are due at the same time.
 #[derive(Debug, Clone)]
 pub struct Herd {
-    /// From the moment they were due until the last was promoted.
+    /// Time from when they were due until the last was promoted.
     pub promoted: Duration,
-    /// Claims of another lane meanwhile.
+    /// Times of the claims from another lane meanwhile.
     pub claims: Vec<Duration>,
 }
 

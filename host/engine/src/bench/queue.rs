@@ -1,4 +1,4 @@
-//! Queues that are full, claims from them, and lanes that are emptied again.
+//! Full queues, claims from them, and emptying their lanes again.
 
 use std::time::{Duration, Instant};
 
@@ -14,7 +14,7 @@ pub async fn backlog(engine: &Engine, lane: &str, kind: &str, count: u64) -> Res
         let batch = left.min(10_000);
         let partitions = engine.instance().partitions;
         let ids: Vec<_> = (0..batch)
-            .map(|_| crate::mint::execution_id(partitions, "", None))
+            .map(|_| crate::random::execution_id(partitions, "", None))
             .collect();
         let uuids: Vec<_> = ids.iter().map(|id| id.uuid()).collect();
         let columns: Vec<_> = ids
@@ -44,8 +44,8 @@ pub async fn backlog(engine: &Engine, lane: &str, kind: &str, count: u64) -> Res
     Ok(())
 }
 
-/// Claims and gives back batches of 50 from a lane for a while; returns the time
-/// of each claim.
+/// Claims and releases batches of 50 from a lane for a while; returns the time of each
+/// claim.
 pub async fn claims(engine: &Engine, lane: &str, span: Duration) -> Result<Vec<Duration>, Error> {
     let started = Instant::now();
     let mut times = Vec::new();
@@ -55,16 +55,15 @@ pub async fn claims(engine: &Engine, lane: &str, span: Duration) -> Result<Vec<D
     Ok(times)
 }
 
-/// Claims a batch of 50 from a lane and gives it back; returns the time of the
-/// claim.
+/// Claims a batch of 50 from a lane and releases it; returns the time of the claim.
 pub(super) async fn claim_and_release(engine: &Engine, lane: &str) -> Result<Duration, Error> {
     let asked = Instant::now();
     let claimed = engine.claim(batch(lane, 50)).await?;
     let took = asked.elapsed();
-    let back = claimed
+    let released = claimed
         .into_iter()
         .map(|claimed| engine.release(claimed.fence, Default::default()));
-    for answer in futures::future::join_all(back).await {
+    for answer in futures::future::join_all(released).await {
         if let Err(Declined::Fault(error)) = answer {
             return Err(error);
         }
@@ -83,7 +82,7 @@ pub(super) fn batch(lane: &str, max: u32) -> Claim {
     }
 }
 
-/// Removes what a lane holds again, whatever became of it.
+/// Removes every execution of a lane, in any state.
 pub async fn clear(engine: &Engine, lane: &str) -> Result<(), Error> {
     sqlx::query!("DELETE FROM ready WHERE lane = $1", lane)
         .execute(&engine.inner.reads)

@@ -1,4 +1,4 @@
-//! Many leases that are renewed at once.
+//! Many leases that are renewed at the same time.
 
 use std::time::{Duration, Instant};
 
@@ -7,14 +7,14 @@ use model::Limits;
 use super::queue::{backlog, batch};
 use crate::{Engine, Error};
 
-/// What renewing many leases takes.
+/// The cost of renewing many leases.
 #[derive(Debug, Clone)]
 pub struct Renewals {
-    /// Leases that were renewed each time.
+    /// Number of leases renewed in each round.
     pub leases: u64,
-    /// Statements it took each time.
+    /// Number of statements of each round.
     pub statements: f64,
-    /// Time of each renewal of them all.
+    /// Time of each round.
     pub times: Vec<Duration>,
 }
 

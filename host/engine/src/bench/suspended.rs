@@ -1,14 +1,13 @@
-//! Executions that wait: how they are suspended, what they take, and how those whose
-//! time has passed are found.
+//! Suspended executions: how they are suspended, the room they take, and how those past
+//! their timeout are found.
 
 use std::time::{Duration, Instant};
 
 use super::queue::{backlog, batch};
 use crate::{Engine, Error};
 
-/// Suspends `count` executions of a lane, each at one waitpoint, with time limits
-/// that pass within a month, but not today; returns the bytes that each takes in
-/// tables and indexes.
+/// Suspends `count` executions of a lane, each at one waitpoint, with timeouts within a
+/// month, but not today; returns the bytes that each takes in tables and indexes.
 pub async fn suspend(engine: &Engine, lane: &str, kind: &str, count: u64) -> Result<f64, Error> {
     let before = bytes(engine).await?;
     backlog(engine, lane, kind, count).await?;
@@ -46,7 +45,7 @@ pub async fn suspend(engine: &Engine, lane: &str, kind: &str, count: u64) -> Res
     .execute(&engine.inner.reads)
     .await?;
     let each = (bytes(engine).await? - before) as f64 / count.max(1) as f64;
-    // What the server would do in the next minute, so that looks do not meet it.
+    // What the server would do in the next minute, so that no measured statement waits for it.
     sqlx::query("VACUUM (ANALYZE) parked")
         .execute(&engine.inner.reads)
         .await?;
@@ -56,8 +55,8 @@ pub async fn suspend(engine: &Engine, lane: &str, kind: &str, count: u64) -> Res
     Ok(each)
 }
 
-/// Creates an execution in a lane nobody serves, claims and suspends it; returns the
-/// time of the last.
+/// Creates an execution in a lane that no worker serves, claims and suspends it; returns
+/// the time of the suspension.
 pub async fn suspend_one(engine: &Engine, lane: &str, kind: &str) -> Result<Duration, Error> {
     backlog(engine, lane, kind, 1).await?;
     let claimed = engine.claim(batch(lane, 1)).await?;
@@ -89,10 +88,10 @@ pub async fn suspend_one(engine: &Engine, lane: &str, kind: &str) -> Result<Dura
     }
 }
 
-/// What suspended executions of the benchmark wait for.
+/// Condition that suspended executions of the benchmark wait for.
 const CONDITION: &str = r#"{"Single":{"waitpoint_key":"bench","matcher":"Wildcard"}}"#;
 
-/// Returns the bytes of everything an execution that waits is kept in.
+/// Returns the bytes of all tables that hold a suspended execution.
 async fn bytes(engine: &Engine) -> Result<i64, Error> {
     Ok(sqlx::query_scalar!(
         r#"SELECT sum(pg_total_relation_size(t))::bigint AS "bytes!"
@@ -102,8 +101,8 @@ async fn bytes(engine: &Engine) -> Result<i64, Error> {
     .await?)
 }
 
-/// Looks for suspensions whose time has passed, as the sweep does, `runs` times;
-/// returns the time of each look.
+/// Finds suspensions past their timeout, as the sweep does, `runs` times; returns the time
+/// of each search.
 pub async fn due_suspensions(engine: &Engine, runs: u32) -> Result<Vec<Duration>, Error> {
     let mut times = Vec::new();
     for _ in 0..runs {

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use sha2::{Digest as _, Sha256};
 
-use crate::mint;
+use crate::random;
 
 const KEY_BYTES: usize = 32;
 /// Bytes of a key id, which tells keys apart and reveals nothing of them.
@@ -81,7 +81,7 @@ impl SecretsKeys {
 
     /// Draws a key, in the form [`Self::parse`] reads.
     pub fn draw() -> String {
-        hex::encode(mint::secret::<KEY_BYTES>())
+        hex::encode(random::bytes::<KEY_BYTES>())
     }
 
     fn with_id(key: &[u8; KEY_BYTES]) -> (KeyId, LessSafeKey) {
@@ -99,7 +99,7 @@ impl SecretsKeys {
     /// Encrypts a secret for one purpose.
     pub(crate) fn wrap(&self, purpose: &str, secret: &[u8]) -> Wrapped {
         let (under, key) = &self.0[0];
-        let nonce: [u8; NONCE_LEN] = mint::secret();
+        let nonce: [u8; NONCE_LEN] = random::bytes();
         let mut sealed = secret.to_vec();
         key.seal_in_place_append_tag(
             Nonce::assume_unique_for_key(nonce),

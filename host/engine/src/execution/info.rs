@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::list::ListFilter;
 use crate::lease::LeaseSummary;
-use crate::listed::StoredTime;
+use crate::row::StoredTime;
 use crate::row::{count, epoch, label, optional_label, tags};
 use crate::{Engine, Error};
 

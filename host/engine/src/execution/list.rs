@@ -3,7 +3,7 @@
 use model::{ExecutionId, Limits, PublicState};
 
 use super::info::ExecutionInfo;
-use crate::{Engine, Error, Listed};
+use crate::{Engine, Error, Page};
 
 /// Which executions to list; absent fields match all.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -44,9 +44,9 @@ impl Engine {
         &self,
         filter: ListFilter,
         page: ListPage,
-    ) -> Result<Listed<ExecutionInfo, ExecutionId>, Error> {
+    ) -> Result<Page<ExecutionInfo, ExecutionId>, Error> {
         let limit = page.limit.min(Limits::PAGE_MAX);
         let rows = self.infos(None, &filter, page.after, limit + 1).await?;
-        Listed::read(limit, rows)
+        Page::read(limit, rows)
     }
 }

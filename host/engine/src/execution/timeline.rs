@@ -10,9 +10,9 @@ use model::{
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::listed::StoredTime;
+use crate::row::StoredTime;
 use crate::row::{count, epoch, label, optional_label};
-use crate::{Engine, Error, Listed};
+use crate::{Engine, Error, Page};
 
 /// One numbered try at an execution.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,7 +75,7 @@ pub struct HistoryEntry {
 impl Engine {
     /// Lists the attempts of an execution, oldest first; the running one last. One of
     /// which a lease cannot be read is listed by its number.
-    pub async fn attempts(&self, id: ExecutionId) -> Result<Listed<Attempt>, Error> {
+    pub async fn attempts(&self, id: ExecutionId) -> Result<Page<Attempt>, Error> {
         let rows = sqlx::query_file_as!(
             LeaseRow,
             "src/execution/attempts.sql",
@@ -100,14 +100,14 @@ impl Engine {
                 (Some((_, shown)), Err(error)) => *shown = Err(error),
             }
         }
-        Listed::whole(attempts.into_iter().map(|(_, attempt)| attempt))
+        Page::whole(attempts.into_iter().map(|(_, attempt)| attempt))
     }
 
     /// Lists what happened to an execution, oldest first; empty if there is none.
     /// Attempts and operations that cannot be read are listed beside it.
-    pub async fn history(&self, id: ExecutionId) -> Result<Listed<HistoryEntry>, Error> {
+    pub async fn history(&self, id: ExecutionId) -> Result<Page<HistoryEntry>, Error> {
         let Some(info) = self.get(id, None).await? else {
-            return Ok(Listed::default());
+            return Ok(Page::default());
         };
         let entry = |at, what: &str| HistoryEntry {
             at,
@@ -164,7 +164,7 @@ impl Engine {
             });
         }
         history.sort_by_key(|entry| entry.at);
-        Ok(Listed::of(history, unreadable))
+        Ok(Page::of(history, unreadable))
     }
 }
 

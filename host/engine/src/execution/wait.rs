@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use super::create::{Create, Created, Prepared};
 use super::info::ExecutionInfo;
-use crate::coalesce::{Flush, Rider};
+use crate::batch::{BatchItem, Flush};
 use crate::row::label;
 use crate::statements::Statements;
 use crate::{Declined, Engine, Error};
@@ -48,7 +48,14 @@ impl Engine {
             // Registered before the probe, so that an end in between wakes.
             let mut notified = pin!(waiter.notified());
             notified.as_mut().enable();
-            if self.inner.outcome.call(OutcomeCall(id)).await?.is_some() {
+            if self
+                .inner
+                .batchers
+                .outcome
+                .call(OutcomeCall(id))
+                .await?
+                .is_some()
+            {
                 return Ok(true);
             }
             let now = Instant::now();
@@ -87,7 +94,7 @@ impl Engine {
                 let waiter = self.inner.wake.wait_for(call.id);
                 let mut notified = pin!(waiter.notified());
                 notified.as_mut().enable();
-                let created = self.inner.create.call(*call).await??;
+                let created = self.inner.batchers.create.call(*call).await??;
                 if let Created::Created { .. } = created {
                     let probe_at = deadline.min(Instant::now() + POLL_MIN);
                     tokio::select! {
@@ -111,7 +118,7 @@ impl Engine {
 /// One probe for the outcome of an execution.
 pub(crate) struct OutcomeCall(ExecutionId);
 
-impl Rider for OutcomeCall {
+impl BatchItem for OutcomeCall {
     /// Probes of two waiters for one execution get two answers.
     type Key = ExecutionId;
 

@@ -1,4 +1,4 @@
-//! issue: a ready execution → the same, promised to one worker.
+//! issue: a ready execution → the same, granted to one worker.
 //!
 //! Locks: the ready row. No event.
 
@@ -10,44 +10,33 @@ use time::OffsetDateTime;
 
 use crate::crypto::HeldGrant;
 use crate::lease::EndLease;
-use crate::{Answer, Engine, Error, mint};
+use crate::{Declined, Engine, Error, random};
 
-/// To whom an execution shall be promised, and for how long.
+/// The worker that gets a grant, and how long the grant holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IssueGrant {
-    /// The worker, over its restarts.
+    /// Name of the worker, the same after a restart.
     pub worker_id: String,
-    /// The process; it will hold the lease.
+    /// Name of the process, which will hold the lease.
     pub worker_instance_id: String,
-    /// What the worker offers; the execution must require no more.
+    /// Capabilities the worker offers; the execution must require no others.
     pub capabilities: BTreeSet<String>,
-    /// Life of the grant in milliseconds, within [`Limits::GRANT_TTL_MS`].
+    /// Time to live of the grant in milliseconds, within [`Limits::GRANT_TTL_MS`].
     pub grant_ttl_ms: u32,
 }
 
-/// Which execution [`Engine::claim_for_worker`] looks for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct GrantNext {
-    /// The lane to take from.
-    pub lane: String,
-    /// Kinds the worker can run; absent for any.
-    pub kinds: Option<Vec<String>>,
-    /// For whom.
-    pub grant: IssueGrant,
-}
-
-/// A promise of an execution.
+/// A ready execution that one worker may lease.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Grant {
-    /// The execution.
+    /// The execution that is granted.
     pub execution_id: ExecutionId,
-    /// What the promise may be turned into.
+    /// Whether it begins a first lease or reclaims a lost one.
     pub kind: GrantKind,
-    /// Proof of it, for the worker.
+    /// Proof of the grant, for the worker; a secret.
     pub handle: String,
-    /// Until when it holds.
+    /// End of the time for which it holds.
     pub expires_at: OffsetDateTime,
-    /// What the worker offered, as [`capability_hash`] names it.
+    /// The worker's capabilities, as [`capability_hash`] names them.
     pub capability_hash: String,
 }
 
@@ -59,25 +48,22 @@ pub fn capability_hash(capabilities: &BTreeSet<String>) -> String {
 }
 
 impl Engine {
-    /// Promises a waiting execution to a worker.
+    /// Grants a waiting execution to a worker.
     ///
     /// # Refusals
     /// See [`GrantRefusal`]; a repeat is refused as `grant_already_exists` until
-    /// the first grant lapses.
+    /// the first grant expires.
     pub async fn issue_claim_grant(
         &self,
         id: ExecutionId,
         wanted: IssueGrant,
-    ) -> Answer<Grant, GrantRefusal> {
-        if let Err(invalid) = wanted.check() {
-            return Ok(Err(invalid.into()));
-        }
+    ) -> Result<Grant, Declined<GrantRefusal>> {
+        wanted.check()?;
         self.issue(id, GrantKind::Claim, &wanted).await
     }
 
-    /// Promises an execution whose holder was lost to another worker. A lease
-    /// that has lapsed and was not swept yet is taken back first, as the sweep
-    /// would.
+    /// Grants an execution whose holder was lost to another worker. A lease that has
+    /// expired and was not swept yet is ended first, as the sweep would.
     ///
     /// # Refusals
     /// See [`GrantRefusal`].
@@ -85,14 +71,13 @@ impl Engine {
         &self,
         id: ExecutionId,
         wanted: IssueGrant,
-    ) -> Answer<Grant, GrantRefusal> {
-        if let Err(invalid) = wanted.check() {
-            return Ok(Err(invalid.into()));
-        }
-        if let Some((fence, at_cap)) = self.lapsed_lease(id).await? {
-            // A refusal means that another host acted first.
+    ) -> Result<Grant, Declined<GrantRefusal>> {
+        wanted.check()?;
+        if let Some((fence, at_cap)) = self.expired_lease(id).await? {
+            // A refusal means that another host ended it first.
             let _ = self
                 .inner
+                .batchers
                 .end_lease
                 .call(EndLease::expired(fence, at_cap))
                 .await?;
@@ -100,79 +85,36 @@ impl Engine {
         self.issue(id, GrantKind::Reclaim, &wanted).await
     }
 
-    /// Promises the first execution of a lane that fits a worker; `None` if
-    /// none does.
-    ///
-    /// # Refusals
-    /// An argument breaks a bound.
-    pub async fn claim_for_worker(&self, wanted: GrantNext) -> Answer<Option<Grant>, Invalid> {
-        let GrantNext { lane, kinds, grant } = wanted;
-        let mut names = kinds.iter().flatten();
-        let checked = model::lane_name(&lane)
-            .and_then(|()| names.try_for_each(|kind| model::kind_name(kind)))
-            .and_then(|()| grant.check());
-        if let Err(invalid) = checked {
-            return Ok(Err(invalid));
-        }
-        let service = self.lanes_that_serve(std::slice::from_ref(&lane)).await?;
-        if service.servers.is_empty() {
-            return Ok(Ok(None));
-        }
-        let capabilities: Vec<String> = grant.capabilities.iter().cloned().collect();
-        for partition in self.instance().partitions.all() {
-            let grant_id = mint::random_id();
-            let row = sqlx::query_file!(
-                "src/grant/next.sql",
-                partition.column(),
-                lane,
-                kinds.as_deref(),
-                &capabilities,
-                grant_id,
-                grant.worker_instance_id,
-                grant.grant_ttl_ms as i32,
-            )
-            .fetch_optional(&self.inner.verbs)
-            .await?;
-            if let Some(row) = row {
-                let id = ExecutionId::from_uuid(row.execution_id);
-                let kind = GrantKind::Claim;
-                let made = self.granted(id, kind, grant_id, &grant, row.granted_until);
-                return Ok(Ok(Some(made.await?)));
-            }
-        }
-        Ok(Ok(None))
-    }
-
     async fn issue(
         &self,
         id: ExecutionId,
         kind: GrantKind,
         wanted: &IssueGrant,
-    ) -> Answer<Grant, GrantRefusal> {
+    ) -> Result<Grant, Declined<GrantRefusal>> {
         let capabilities: Vec<String> = wanted.capabilities.iter().cloned().collect();
-        let grant_id = mint::random_id();
+        let grant_id = random::uuid();
         let until = sqlx::query_file_scalar!(
             "src/grant/issue.sql",
             id.partition().column(),
             id.uuid(),
-            &capabilities,
             kind == GrantKind::Reclaim,
-            grant_id,
+            &capabilities,
             wanted.worker_instance_id,
+            grant_id,
             wanted.grant_ttl_ms as i32,
         )
         .fetch_optional(&self.inner.verbs)
         .await?;
-        match until {
-            Some(until) => Ok(Ok(self.granted(id, kind, grant_id, wanted, until).await?)),
-            None => Ok(Err(match self.look_at(id, &wanted.capabilities).await? {
-                Some(probe) => probe.refusal(kind),
-                None => GrantRefusal::ExecutionNotFound,
-            })),
+        if let Some(until) = until {
+            return Ok(self.granted(id, kind, grant_id, wanted, until).await?);
         }
+        let probe = self.observe_for_grant(id, &wanted.capabilities).await?;
+        let refusal = probe.map(|probe| probe.refusal(kind));
+        Err(refusal.unwrap_or(GrantRefusal::ExecutionNotFound).into())
     }
 
-    async fn granted(
+    /// Makes the grant that the database holds now.
+    pub(super) async fn granted(
         &self,
         execution_id: ExecutionId,
         kind: GrantKind,
@@ -200,21 +142,11 @@ impl Engine {
 }
 
 impl IssueGrant {
-    fn check(&self) -> Result<(), Invalid> {
+    pub(super) fn check(&self) -> Result<(), Invalid> {
         model::worker_name("worker_id", &self.worker_id)?;
         model::worker_name("worker_instance_id", &self.worker_instance_id)?;
         model::capabilities("capabilities", &self.capabilities)?;
-        let bounds = Limits::GRANT_TTL_MS;
-        if bounds.contains(&self.grant_ttl_ms) {
-            return Ok(());
-        }
-        let detail = format!(
-            "{} is out of range: {} to {}",
-            self.grant_ttl_ms,
-            bounds.start(),
-            bounds.end()
-        );
-        Err(Invalid::new("grant_ttl_ms", detail))
+        model::check_range("grant_ttl_ms", self.grant_ttl_ms, Limits::GRANT_TTL_MS)
     }
 }
 
@@ -223,7 +155,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_capability_hash_names_a_set_whatever_its_order() {
+    fn a_capability_hash_does_not_depend_on_the_order() {
         let hash = |tokens: &[&str]| {
             let set = tokens.iter().map(ToString::to_string).collect();
             capability_hash(&set)

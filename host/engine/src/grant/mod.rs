@@ -4,21 +4,22 @@
 //! scheduler:  scan ─▶ issue ──grant──▶ worker:  redeem ─▶ lease
 //! ```
 //!
-//! A grant promises a ready execution to one worker for at most a minute. It is
-//! three columns of the execution's row in `ready`: the execution waits as
-//! before for everyone who reads it, is cancelled or expires as before, and only
-//! ordinary claims pass it by until the grant lapses. Nothing has to reap
-//! grants: one that lapsed is a time in the past. A claim reads past the live
-//! grants before what it takes, so schedulers should grant what they hand out
-//! soon and no more.
+//! A grant reserves a ready execution for one worker for at most a minute. It is three
+//! columns of the execution's row in `ready`: the execution is still *waiting* in every
+//! read, can be cancelled and can expire; only ordinary claims skip it until the grant
+//! expires. No sweep removes grants: an expired one is a time in the past. A claim
+//! reads the granted rows before those it takes, so schedulers should grant only what
+//! they pass on soon.
 //!
-//! What the worker holds is a signed handle; redeeming it runs the statement of
-//! every claim. Grants write no event: nothing has begun.
+//! The worker holds a signed handle; redeeming it runs the statement of every claim.
+//! Grants write no event: nothing has begun.
 
 mod issue;
-mod look;
+mod next;
+mod observe;
 mod redeem;
 mod scan;
 
-pub use issue::{Grant, GrantNext, IssueGrant, capability_hash};
+pub use issue::{Grant, IssueGrant, capability_hash};
+pub use next::GrantNext;
 pub use scan::Eligible;

@@ -1,21 +1,21 @@
-//! redeem: a promised execution → active, under the lease of whoever it was
-//! promised to.
+//! redeem: a granted execution → active, under a lease of the worker it was granted to.
 //!
-//! The statement is that of every claim; see `lease/claim` for locks and
-//! events.
+//! The statement is that of every claim; see there for locks and events.
+
+use std::collections::BTreeSet;
 
 use model::{GrantKind, RedeemRefusal};
 
 use crate::crypto::HeldGrant;
 use crate::lease::Claimed;
-use crate::{Answer, Engine, HeldLease};
+use crate::{Declined, Engine, HeldLease};
 
 impl Engine {
     /// Turns a claim grant into a lease of `ttl_ms`, within the bounds of
-    /// leases. Returns also whose lease it is.
+    /// leases. Returns also the worker that holds it.
     ///
-    /// A grant is honoured even if its lane was paused meanwhile. A worker that
-    /// says what it offers is refused if the grant was issued for something else.
+    /// A grant holds even if its lane was paused meanwhile. A worker that names its
+    /// capabilities is refused if the grant was issued for others.
     ///
     /// # Refusals
     /// `invalid_claim_grant`, `claim_grant_expired`, `capability_mismatch`. A grant is good for one
@@ -25,24 +25,13 @@ impl Engine {
         grant: &str,
         capability_hash: Option<&str>,
         ttl_ms: u32,
-    ) -> Answer<(Claimed, HeldLease), RedeemRefusal> {
-        match self
-            .handle_signer()
-            .await?
-            .verify_grant(GrantKind::Claim, grant)
-        {
-            Some(held) if !held.is_for(capability_hash) => {
-                Ok(Err(RedeemRefusal::CapabilityMismatch))
-            }
-            Some(held) => self.redeem(GrantKind::Claim, held, ttl_ms).await,
-            None => Ok(Err(RedeemRefusal::InvalidClaimGrant(
-                "it was not issued here".to_owned(),
-            ))),
-        }
+    ) -> Result<(Claimed, HeldLease), Declined<RedeemRefusal>> {
+        self.redeem(GrantKind::Claim, grant, capability_hash, ttl_ms)
+            .await
     }
 
     /// Turns a reclaim grant into a lease of `ttl_ms`, within the bounds of
-    /// leases. Returns also whose lease it is.
+    /// leases. Returns also the worker that holds it.
     ///
     /// # Refusals
     /// `grant_not_found`, `not_reclaimable`, `reclaim_cap_exceeded`,
@@ -52,34 +41,30 @@ impl Engine {
         grant: &str,
         capability_hash: Option<&str>,
         ttl_ms: u32,
-    ) -> Answer<(Claimed, HeldLease), RedeemRefusal> {
-        match self
-            .handle_signer()
-            .await?
-            .verify_grant(GrantKind::Reclaim, grant)
-        {
-            Some(held) if !held.is_for(capability_hash) => {
-                Ok(Err(RedeemRefusal::CapabilityMismatch))
-            }
-            Some(held) => self.redeem(GrantKind::Reclaim, held, ttl_ms).await,
-            None => Ok(Err(RedeemRefusal::GrantNotFound(
-                "it was not issued here".to_owned(),
-            ))),
-        }
+    ) -> Result<(Claimed, HeldLease), Declined<RedeemRefusal>> {
+        self.redeem(GrantKind::Reclaim, grant, capability_hash, ttl_ms)
+            .await
     }
 
     async fn redeem(
         &self,
         kind: GrantKind,
-        held: HeldGrant,
+        grant: &str,
+        capability_hash: Option<&str>,
         ttl_ms: u32,
-    ) -> Answer<(Claimed, HeldLease), RedeemRefusal> {
+    ) -> Result<(Claimed, HeldLease), Declined<RedeemRefusal>> {
+        let held = self.handle_signer().await?.verify_grant(kind, grant);
         let HeldGrant {
             execution_id: id,
             grant_id,
             worker_instance_id,
+            expires_at_us,
+            capability_hash: issued_for,
             ..
-        } = held;
+        } = held.ok_or_else(|| unknown(kind, "it was not issued here"))?;
+        if capability_hash.is_some_and(|hash| hash != issued_for) {
+            return Err(RedeemRefusal::CapabilityMismatch.into());
+        }
         let claimed = self.claim_granted(id, grant_id, &worker_instance_id, ttl_ms);
         if let Some(claimed) = claimed.await? {
             let lease = HeldLease {
@@ -87,23 +72,21 @@ impl Engine {
                 namespace: claimed.namespace.clone(),
                 worker_instance_id,
             };
-            return Ok(Ok((claimed, lease)));
+            return Ok((claimed, lease));
         }
         let now = self.now().await?.unix_timestamp_nanos() / 1000;
-        let lapsed = i128::from(held.expires_at_us) <= now;
-        Ok(Err(match self.look_at(id, &Default::default()).await? {
-            Some(probe) => probe.redeem_refusal(kind, lapsed),
-            None if kind == GrantKind::Claim => {
-                RedeemRefusal::InvalidClaimGrant("its execution is gone".to_owned())
-            }
-            None => RedeemRefusal::GrantNotFound("its execution is gone".to_owned()),
-        }))
+        let expired = i128::from(expires_at_us) <= now;
+        let probe = self.observe_for_grant(id, &BTreeSet::new()).await?;
+        let refusal = probe.map(|probe| probe.redeem_refusal(kind, expired));
+        Err(refusal
+            .unwrap_or_else(|| unknown(kind, "its execution is gone"))
+            .into())
     }
 }
 
-impl HeldGrant {
-    /// Whether it was issued for what a worker says that it offers, if it says so.
-    fn is_for(&self, capability_hash: Option<&str>) -> bool {
-        capability_hash.is_none_or(|hash| hash == self.capability_hash)
+fn unknown(kind: GrantKind, why: &str) -> RedeemRefusal {
+    match kind {
+        GrantKind::Claim => RedeemRefusal::InvalidClaimGrant(why.to_owned()),
+        GrantKind::Reclaim => RedeemRefusal::GrantNotFound(why.to_owned()),
     }
 }

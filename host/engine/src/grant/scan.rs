@@ -1,47 +1,45 @@
-//! scan: what waits in a lane; changes nothing.
+//! scan: executions that wait in a lane and can be granted; changes nothing.
 
 use model::{ExecutionId, Invalid, Limits};
 use time::OffsetDateTime;
 
-use crate::listed::StoredTime;
-use crate::{Answer, Engine, Listed};
+use crate::row::StoredTime;
+use crate::{Declined, Engine, Page};
 
-/// An execution a scheduler may grant.
+/// An execution that a scheduler may grant.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Eligible {
-    /// Its id.
+    /// Id of the execution.
     pub id: ExecutionId,
-    /// Which handler it needs.
+    /// Kind of handler it needs.
     pub kind: String,
     /// 0 to 9000; within its partition a higher one is served first.
     pub priority: u16,
-    /// Since when it waits.
+    /// Time since which it has been ready.
     pub ready_at: OffsetDateTime,
-    /// What a worker must offer, sorted.
+    /// Capabilities that a worker must offer, sorted; empty for none.
     pub required_capabilities: Vec<String>,
     /// Whether its last holder was lost: it may be granted as a reclaim.
     pub reclaimable: bool,
 }
 
 impl Engine {
-    /// Lists what waits in a lane and is not granted, in the order of service;
-    /// nothing if the lane does not serve. At most `limit` executions, 1 to
+    /// Lists executions that wait in a lane and are not granted, in the order of
+    /// service; none if the lane does not serve. At most `limit` executions, 1 to
     /// [`Limits::PAGE_MAX`].
-    pub async fn scan_eligible(&self, lane: &str, limit: u32) -> Answer<Listed<Eligible>, Invalid> {
-        let checked = model::lane_name(lane).and_then(|()| {
-            if (1..=Limits::PAGE_MAX).contains(&limit) {
-                Ok(())
-            } else {
-                let detail = format!("{limit} is out of range: 1 to {}", Limits::PAGE_MAX);
-                Err(Invalid::new("limit", detail))
-            }
-        });
-        if let Err(invalid) = checked {
-            return Ok(Err(invalid));
-        }
-        let service = self.lanes_that_serve(&[lane.to_owned()]).await?;
-        if service.servers.is_empty() {
-            return Ok(Ok(Listed::default()));
+    ///
+    /// # Refusals
+    /// The lane's name or the limit breaks a bound.
+    pub async fn scan_eligible(
+        &self,
+        lane: &str,
+        limit: u32,
+    ) -> Result<Page<Eligible>, Declined<Invalid>> {
+        model::lane_name(lane)?;
+        model::check_range("limit", limit, 1..=Limits::PAGE_MAX)?;
+        let serving = self.serving_lanes(&[lane.to_owned()]).await?;
+        if serving.lanes.is_empty() {
+            return Ok(Page::default());
         }
         let mut found = Vec::new();
         for partition in self.instance().partitions.all() {
@@ -72,6 +70,6 @@ impl Engine {
         }
         found.sort_by_key(|(place, _)| *place);
         found.truncate(limit as usize);
-        Ok(Ok(Listed::whole(found.into_iter().map(|(_, one)| one))?))
+        Ok(Page::whole(found.into_iter().map(|(_, one)| one))?)
     }
 }

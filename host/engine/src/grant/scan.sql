@@ -1,31 +1,33 @@
 -- Lists what waits in a lane of one partition and is not granted, in the order of
 -- service within each namespace.
 --
--- $1 partition, $2 lane, $3 most executions of a namespace.
+-- Parameters:
+-- $1 partition, $2 lane, $3 most executions of a namespace
+--
 -- Steps along ready_queue from one namespace to the next, as far as a thousand.
 -- Locks nothing.
-WITH RECURSIVE met(namespace, steps) AS (
+WITH RECURSIVE namespaces(namespace, steps) AS (
     SELECT '' COLLATE "C", 0
     UNION ALL
-    SELECT following.namespace, met.steps + 1
-    FROM met
+    SELECT following.namespace, n.steps + 1
+    FROM namespaces n
     CROSS JOIN LATERAL (
         SELECT r.namespace FROM ready r
-        WHERE r.partition = $1 AND r.lane = $2 AND r.namespace > met.namespace
+        WHERE r.partition = $1 AND r.lane = $2 AND r.namespace > n.namespace
         ORDER BY r.namespace
         LIMIT 1
     ) AS following
-    WHERE met.steps < 1000
+    WHERE n.steps < 1000
 )
 SELECT waiting.execution_id AS "execution_id!", waiting.kind AS "kind!",
        waiting.rank AS "rank!", waiting.ready_at AS "ready_at!: StoredTime",
        coalesce(waiting.required_capabilities, '{}') AS "required!",
        waiting.next_type = 'reclaim' AS "reclaimable!"
-FROM met
+FROM namespaces n
 CROSS JOIN LATERAL (
     SELECT r.*
     FROM ready r
-    WHERE r.partition = $1 AND r.lane = $2 AND r.namespace = met.namespace
+    WHERE r.partition = $1 AND r.lane = $2 AND r.namespace = n.namespace
       AND (r.granted_until IS NULL OR r.granted_until <= clock_timestamp())
     ORDER BY r.rank, r.ready_at
     LIMIT $3

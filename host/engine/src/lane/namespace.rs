@@ -1,17 +1,17 @@
-//! Namespaces that have a weight of their own: their share of a lane against that
-//! of the other namespaces in it. Every other namespace has 100.
+//! Namespaces that were given a weight: their share of a lane against that of the other
+//! namespaces in it. Every other namespace has 100. No event.
 
 use model::Invalid;
 
-use super::in_range;
-use crate::{Answer, Engine, Error};
+use super::define::check_weight;
+use crate::{Declined, Engine, Error};
 
 /// A namespace that was given a weight.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Namespace {
-    /// Its name.
+    /// Its name, unique in the instance.
     pub name: String,
-    /// Its share of a lane against that of others, 1 to 1000.
+    /// Its share of a lane against that of other namespaces, 1 to 1000.
     pub weight: u16,
 }
 
@@ -30,11 +30,13 @@ impl Engine {
             .collect())
     }
 
-    /// Gives a namespace a weight, 1 to 1000. Every host knows within a second.
-    pub async fn set_namespace(&self, name: &str, weight: u16) -> Answer<(), Invalid> {
-        if let Err(invalid) = model::namespace_name(name).and_then(|()| in_range(Some(weight))) {
-            return Ok(Err(invalid));
-        }
+    /// Gives a namespace a weight, 1 to 1000. Every host acts on it within a second.
+    ///
+    /// # Refusals
+    /// The name or the weight breaks a bound.
+    pub async fn set_namespace(&self, name: &str, weight: u16) -> Result<(), Declined<Invalid>> {
+        model::namespace_name(name)?;
+        check_weight(weight)?;
         sqlx::query!(
             "INSERT INTO namespace (name, weight) VALUES ($1, $2)
              ON CONFLICT (name) DO UPDATE
@@ -44,7 +46,7 @@ impl Engine {
         )
         .execute(&self.inner.reads)
         .await?;
-        self.inner.lanes.forget();
-        Ok(Ok(()))
+        self.inner.caches.lanes.forget();
+        Ok(())
     }
 }

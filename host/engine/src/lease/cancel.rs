@@ -27,7 +27,7 @@ impl Engine {
     pub async fn cancel_held(&self, cancel: CancelHeld) -> Result<(), Declined<LeaseRefusal>> {
         text("reason", &cancel.reason, Limits::REASON_BYTES_MAX)?;
         let call = EndLease::cancelled(cancel.fence, cancel.reason, cancel.report);
-        self.inner.end_lease.call(call).await??;
+        self.inner.batchers.end_lease.call(call).await??;
         Ok(())
     }
 }

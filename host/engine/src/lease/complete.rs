@@ -30,7 +30,7 @@ impl Engine {
     /// [`crate::Error::Unavailable`]: unknown whether it was recorded; ask again.
     pub async fn complete(&self, complete: Complete) -> Result<(), Declined<LeaseRefusal>> {
         let call = complete.into_end(self.limits().result_bytes_max)?;
-        self.inner.end_lease.call(call).await??;
+        self.inner.batchers.end_lease.call(call).await??;
         Ok(())
     }
 }

@@ -27,7 +27,13 @@ impl Engine {
     /// # Refusals
     /// See [`LeaseRefusal`]; a repeat under the same fence succeeds again.
     pub async fn delay(&self, delay: Delay) -> Result<OffsetDateTime, Declined<LeaseRefusal>> {
-        match self.inner.end_lease.call(delay.into_end()?).await?? {
+        match self
+            .inner
+            .batchers
+            .end_lease
+            .call(delay.into_end()?)
+            .await??
+        {
             Some(due_at) => Ok(due_at),
             // A repeat that came after the execution was promoted.
             None => Ok(self.now().await?),

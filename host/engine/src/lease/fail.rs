@@ -79,7 +79,7 @@ impl Engine {
             &policy,
             retries,
         );
-        Ok(match self.inner.end_lease.call(call).await?? {
+        Ok(match self.inner.batchers.end_lease.call(call).await?? {
             Some(due_at) => Failed::RetryScheduled {
                 due_at,
                 attempt: next,

@@ -4,9 +4,9 @@
 use model::{ExecutionId, LeaseId, Limits};
 use time::OffsetDateTime;
 
-use crate::listed::StoredTime;
+use crate::row::StoredTime;
 use crate::row::{count, epoch};
-use crate::{Engine, Error, Listed};
+use crate::{Engine, Error, Page};
 
 /// A held lease.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,7 +47,7 @@ impl Engine {
         namespace: Option<&str>,
         after: Option<(OffsetDateTime, ExecutionId)>,
         limit: u32,
-    ) -> Result<Listed<ExpiredLease, (OffsetDateTime, ExecutionId)>, Error> {
+    ) -> Result<Page<ExpiredLease, (OffsetDateTime, ExecutionId)>, Error> {
         let limit = limit.min(Limits::PAGE_MAX);
         let (after_at, after_id) = after.unzip();
         let rows = sqlx::query!(
@@ -68,7 +68,7 @@ impl Engine {
         )
         .fetch_all(&self.inner.reads)
         .await?;
-        Listed::read(
+        Page::read(
             limit,
             rows.into_iter().map(|row| {
                 let id = ExecutionId::from_uuid(row.execution_id);

@@ -14,7 +14,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::columns::columns;
-use crate::pool::Pool;
+use crate::database::Pool;
 use crate::row::{epoch, fence, optional_label, readable};
 use crate::statements::Statements;
 use crate::{Engine, Error};

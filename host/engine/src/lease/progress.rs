@@ -7,8 +7,8 @@ use std::collections::{HashMap, HashSet};
 use model::{ExecutionId, Fence, Invalid, LeaseRefusal, Limits, Partition};
 
 use super::observe::{refusal, still_held};
+use crate::batch::{BatchItem, Flush};
 use crate::checks::text;
-use crate::coalesce::{Flush, Rider};
 use crate::columns::columns;
 use crate::statements::{Statements, TRIES};
 use crate::{Declined, Engine, Error};
@@ -45,11 +45,11 @@ impl Engine {
             percent: percent.map(i16::from),
             message,
         };
-        Ok(self.inner.progress.call(call).await??)
+        Ok(self.inner.batchers.progress.call(call).await??)
     }
 }
 
-impl Rider for ProgressCall {
+impl BatchItem for ProgressCall {
     type Key = ExecutionId;
 
     fn partition(&self) -> Partition {

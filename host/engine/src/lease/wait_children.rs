@@ -19,7 +19,7 @@ impl Engine {
         report: Report,
     ) -> Result<(), Declined<LeaseRefusal>> {
         let call = EndLease::waiting_children(fence, report);
-        self.inner.end_lease.call(call).await??;
+        self.inner.batchers.end_lease.call(call).await??;
         Ok(())
     }
 }

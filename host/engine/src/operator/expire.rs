@@ -27,7 +27,7 @@ impl Engine {
             ..FinishCall::expired(operate.id, FinishGuard::Any, EngineCode::Expired, source)
         };
         Err(Declined::Refused(
-            match self.inner.finish.call(call).await? {
+            match self.inner.batchers.finish.call(call).await? {
                 FinishVerdict::Finished { was_active } => return Ok(was_active),
                 FinishVerdict::Already(Outcome::Expired) => return Ok(false),
                 FinishVerdict::Already(outcome) => OperateRefusal::ExecutionNotActive {

@@ -3,10 +3,10 @@
 use model::ExecutionId;
 use time::OffsetDateTime;
 
-use crate::listed::StoredTime;
 use crate::operate::Operator;
+use crate::row::StoredTime;
 use crate::row::epoch;
-use crate::{Engine, Error, Listed};
+use crate::{Engine, Error, Page};
 
 /// One thing an operator did.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,7 +65,7 @@ impl Engine {
     /// Lists what operators did to an execution, oldest first, at most a
     /// thousand. One that cannot be read is listed by its number in the log of
     /// operations.
-    pub async fn operations(&self, id: ExecutionId) -> Result<Listed<OperationEntry>, Error> {
+    pub async fn operations(&self, id: ExecutionId) -> Result<Page<OperationEntry>, Error> {
         let rows = sqlx::query!(
             r#"SELECT seq, at AS "at: StoredTime", verb, actor, reason, detail, epoch FROM operation
                WHERE partition = $1 AND execution_id = $2 ORDER BY seq LIMIT 1000"#,
@@ -74,7 +74,7 @@ impl Engine {
         )
         .fetch_all(&self.inner.reads)
         .await?;
-        Listed::whole(rows.into_iter().map(|row| {
+        Page::whole(rows.into_iter().map(|row| {
             Ok(OperationEntry {
                 at: row.at.read("operation", "at", row.seq)?,
                 verb: row.verb,

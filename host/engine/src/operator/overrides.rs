@@ -105,7 +105,7 @@ impl Engine {
                 by: operate.by.clone(),
             });
             // A refusal: the lease ended meanwhile, or another worker has it.
-            if let Ok(due_at) = self.inner.end_lease.call(call).await? {
+            if let Ok(due_at) = self.inner.batchers.end_lease.call(call).await? {
                 return Ok(due_at);
             }
         }

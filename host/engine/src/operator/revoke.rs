@@ -70,7 +70,7 @@ impl Engine {
                 by: operate.by.clone(),
             });
             // A refusal: the lease ended meanwhile, or another worker has it.
-            if self.inner.end_lease.call(call).await?.is_ok() {
+            if self.inner.batchers.end_lease.call(call).await?.is_ok() {
                 return Ok(Revoked {
                     lease_id: held.fence.lease_id,
                     epoch: held.fence.epoch,

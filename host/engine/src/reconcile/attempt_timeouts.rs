@@ -1,19 +1,18 @@
-//! attempt_timeouts: active longer than the attempt may → the retry policy.
+//! attempt_timeouts: active longer than its attempt may run → as the retry policy says.
 //!
-//! The host of a running attempt stops it by itself; this sweep ends those whose
-//! host keeps the lease and does not. Event: `retry_scheduled` or
-//! `execution_expired`.
+//! The host of a running attempt stops it by itself; this sweep ends attempts whose
+//! holder keeps the lease and does not. Event: `retry_scheduled` or `execution_expired`.
 
 use model::{EngineCode, Failure};
 
-use super::SWEEP_MAX;
 use super::expired_leases::count_applied;
+use super::sweeps::SWEEP_MAX;
 use crate::lease::{EndLease, Report};
 use crate::row::{fence, policy, readable};
 use crate::{Engine, Error};
 
 impl Engine {
-    /// Ends attempts that ran too long; returns how many.
+    /// Ends attempts that ran too long; returns their number.
     pub(crate) async fn attempt_timeouts(&self) -> Result<u64, Error> {
         let rows = sqlx::query!(
             r#"SELECT l.execution_id, l.lease_id, l.epoch, l.attempt, l.retries, e.policy
@@ -43,6 +42,6 @@ impl Engine {
             let call = EndLease::failed(fence, failure, true, report, &policy, retries);
             calls.push(call.overdue());
         }
-        count_applied(self.inner.end_lease.call_all(calls).await)
+        count_applied(self.inner.batchers.end_lease.call_all(calls).await)
     }
 }

@@ -1,14 +1,14 @@
--- Puts executions of one partition back into their queue that waited for a capable
--- worker and have one: blocked → waiting.
+-- Returns executions of one partition to their queue that waited for a capable worker and
+-- have one: blocked → waiting. Event: unblocked.
 --
--- $1 partition, $2 where to begin: after this execution, $3 most executions to look
--- at.
+-- Parameters:
+-- $1 partition, $2 execution to begin after, $3 most executions to read
 --
--- Reads parked_without_worker. A worker is capable if it lives, works for the
--- namespace and the lane, and by itself runs the kind and offers whatever is
--- required. Rows somebody else holds are passed by. An execution keeps its place.
+-- Reads parked_without_worker. A worker is capable if it is live, works for the namespace
+-- and the lane, and by itself runs the kind and offers all that is required. Rows that
+-- another statement locks are skipped. An execution keeps its place in the queue.
 -- Locks: the parked rows that are taken.
-WITH looked AS (
+WITH candidate AS (
     SELECT p.ctid AS address, p.execution_id
     FROM parked p
     WHERE p.partition = $1 AND p.reason = 'waiting_for_capable_worker' AND p.execution_id > $2
@@ -16,10 +16,10 @@ WITH looked AS (
     LIMIT $3
 ),
 routable AS (
-    SELECT l.address
-    FROM looked l
+    SELECT c.address
+    FROM candidate c
     CROSS JOIN LATERAL (
-        SELECT e.* FROM execution e WHERE e.partition = $1 AND e.id = l.execution_id OFFSET 0
+        SELECT e.* FROM execution e WHERE e.partition = $1 AND e.id = c.execution_id OFFSET 0
     ) AS e
     WHERE EXISTS (
         SELECT FROM worker w
@@ -29,7 +29,7 @@ routable AS (
           AND e.kind = ANY (w.kinds)
           AND coalesce(string_to_array(e.required_capabilities, ','), '{}') <@ w.capabilities)
 ),
-woken AS (
+from_parked AS (
     DELETE FROM parked WHERE ctid = ANY (ARRAY(
         SELECT p.ctid FROM parked p
         WHERE p.ctid = ANY (ARRAY(SELECT address FROM routable))
@@ -38,27 +38,31 @@ woken AS (
     ))
     RETURNING *
 ),
-known AS (
-    SELECT w.*, e.kind, e.namespace, e.required_capabilities
-    FROM woken w
+moved AS (
+    SELECT p.*, e.kind, e.namespace, e.required_capabilities
+    FROM from_parked p
     CROSS JOIN LATERAL (
-        SELECT e.* FROM execution e WHERE e.partition = $1 AND e.id = w.execution_id OFFSET 0
+        SELECT e.* FROM execution e WHERE e.partition = $1 AND e.id = p.execution_id OFFSET 0
     ) AS e
 ),
-queued AS (
+to_ready AS (
     INSERT INTO ready (partition, execution_id, namespace, lane, rank, ready_at, kind,
                        required_capabilities, epoch, attempts, retries, reclaims, replays,
                        next_type, resumes)
     SELECT $1, execution_id, namespace, lane, rank, coalesce(ready_at, clock_timestamp()), kind,
            string_to_array(required_capabilities, ','), epoch, attempts, retries, reclaims,
            replays, next_type, resumes
-    FROM known
+    FROM moved
 ),
-announced AS (
+happened AS (
+    SELECT 'unblocked'::event_kind AS kind, execution_id, namespace, epoch FROM moved
+),
+events AS (
     INSERT INTO event (partition, kinds, execution_ids, namespaces, epochs)
-    SELECT $1, array_agg('unblocked'::event_kind), array_agg(execution_id), array_agg(namespace),
-           array_agg(epoch)
-    FROM known HAVING count(*) > 0
+    SELECT $1, array_agg(kind), array_agg(execution_id), array_agg(namespace), array_agg(epoch)
+    FROM happened
+    HAVING count(*) > 0
 )
-SELECT (SELECT count(*) FROM looked) AS "looked!", (SELECT count(*) FROM known) AS "woken!",
-       (SELECT execution_id FROM looked ORDER BY execution_id DESC LIMIT 1) AS last
+SELECT (SELECT count(*) FROM candidate) AS "candidates!",
+       (SELECT count(*) FROM moved) AS "unblocked!",
+       (SELECT execution_id FROM candidate ORDER BY execution_id DESC LIMIT 1) AS last

@@ -1,14 +1,15 @@
-//! dead_workers: not heard from in time → dead; dead for a day → forgotten.
+//! dead_workers: no heartbeat in time → dead; dead for a day → removed.
 //!
-//! Executions of a dead worker come back when their leases lapse. No event.
+//! Executions of a dead worker can be claimed again when their leases expire. No event.
 
-use super::SWEEP_MAX;
+use super::sweeps::SWEEP_MAX;
 use crate::{Engine, Error};
 
 impl Engine {
-    /// Gives up workers that fell silent and forgets old ones; returns how many.
+    /// Marks workers dead that sent no heartbeat in time and removes old ones; returns
+    /// their number.
     pub(crate) async fn dead_workers(&self) -> Result<u64, Error> {
-        let given_up = sqlx::query!(
+        let marked = sqlx::query!(
             "UPDATE worker SET dead_at = clock_timestamp(),
                                dead_reason = 'not heard from within its time to live'
              WHERE ctid = ANY (ARRAY(
@@ -19,7 +20,7 @@ impl Engine {
         )
         .execute(&self.inner.reads)
         .await?;
-        let forgotten = sqlx::query!(
+        let removed = sqlx::query!(
             "DELETE FROM worker WHERE ctid = ANY (ARRAY(
                  SELECT ctid FROM worker
                  WHERE dead_at <= statement_timestamp() - interval '1 day'
@@ -28,6 +29,6 @@ impl Engine {
         )
         .execute(&self.inner.reads)
         .await?;
-        Ok(given_up.rows_affected() + forgotten.rows_affected())
+        Ok(marked.rows_affected() + removed.rows_affected())
     }
 }

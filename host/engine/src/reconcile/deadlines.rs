@@ -4,12 +4,12 @@
 
 use model::{CancelSource, EngineCode, ExecutionId};
 
-use super::SWEEP_MAX;
+use super::sweeps::SWEEP_MAX;
 use crate::execution::{FinishCall, FinishGuard, FinishVerdict};
 use crate::{Engine, Error};
 
 impl Engine {
-    /// Expires executions past their deadline; returns how many.
+    /// Expires executions past their deadline; returns their number.
     pub(crate) async fn deadlines(&self) -> Result<u64, Error> {
         let mut expired = 0;
         for partition in self.instance().partitions.all() {
@@ -36,7 +36,7 @@ impl Engine {
                 .into_iter()
                 .map(|id| overdue(ExecutionId::from_uuid(id)))
                 .collect();
-            for verdict in self.inner.finish.call_all(calls).await {
+            for verdict in self.inner.batchers.finish.call_all(calls).await {
                 if matches!(verdict?, FinishVerdict::Finished { .. }) {
                     expired += 1;
                 }

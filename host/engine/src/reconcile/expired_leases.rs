@@ -1,14 +1,14 @@
-//! expired_leases: active with a lapsed lease → waiting, or failed at the cap.
+//! expired_leases: active with an expired lease → waiting, or failed at the cap.
 //!
 //! Event: `expired` or `failed`.
 
-use super::SWEEP_MAX;
+use super::sweeps::SWEEP_MAX;
 use crate::lease::EndLease;
 use crate::row::fence;
 use crate::{Engine, Error};
 
 impl Engine {
-    /// Takes back executions whose lease lapsed; returns how many.
+    /// Ends leases that expired; returns their number.
     pub(crate) async fn expired_leases(&self) -> Result<u64, Error> {
         let rows = sqlx::query!(
             r#"SELECT l.execution_id, l.lease_id, l.epoch, l.attempt, l.reclaims, e.max_reclaims
@@ -31,13 +31,12 @@ impl Engine {
                 EndLease::expired(fence, at_cap)
             })
             .collect();
-        let verdicts = self.inner.end_lease.call_all(calls).await;
+        let verdicts = self.inner.batchers.end_lease.call_all(calls).await;
         count_applied(verdicts)
     }
 }
 
-/// Counts the calls that took effect; a refusal means that somebody else acted
-/// first.
+/// Counts the calls that took effect; a refusal means that another host acted first.
 pub(super) fn count_applied<T, R>(
     verdicts: Vec<Result<Result<T, R>, Error>>,
 ) -> Result<u64, Error> {

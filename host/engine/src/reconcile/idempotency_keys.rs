@@ -1,12 +1,12 @@
-//! idempotency_keys: past their window → forgotten. No event.
+//! idempotency_keys: past their window → removed. No event.
 
-use super::SWEEP_MAX;
+use super::sweeps::SWEEP_MAX;
 use crate::{Engine, Error};
 
 impl Engine {
-    /// Forgets keys past their window; returns how many.
+    /// Removes keys past their window; returns their number.
     pub(crate) async fn idempotency_keys(&self) -> Result<u64, Error> {
-        let mut forgotten = 0;
+        let mut removed = 0;
         for partition in self.instance().partitions.all() {
             let done = sqlx::query!(
                 "DELETE FROM idempotency WHERE ctid = ANY (ARRAY(
@@ -18,8 +18,8 @@ impl Engine {
             )
             .execute(&self.inner.reads)
             .await?;
-            forgotten += done.rows_affected();
+            removed += done.rows_affected();
         }
-        Ok(forgotten)
+        Ok(removed)
     }
 }

@@ -1,7 +1,9 @@
--- Expires waitpoints whose suspension did not come in time: pending → expired.
+-- Expires waitpoints that no execution suspended on in time: pending → expired. No event.
 --
--- $1 most waitpoints. Reads waitpoint_pending. Rows another statement holds are
--- skipped.
+-- Parameters:
+-- $1 most waitpoints
+--
+-- Reads waitpoint_pending. Rows that another statement locks are skipped.
 -- Locks: the waitpoints taken.
 UPDATE waitpoint
 SET state = 'expired', close_reason = 'never_committed', closed_at = clock_timestamp()

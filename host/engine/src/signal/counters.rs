@@ -33,7 +33,7 @@ impl Engine {
     /// Returns how many signals sent through this host had which outcome: an effect,
     /// `duplicate`, or the code of a refusal.
     pub fn signal_counts(&self) -> Vec<(&'static str, u64)> {
-        let counts = self.inner.signals.0.lock();
+        let counts = self.inner.signal_counters.0.lock();
         counts.iter().map(|(name, count)| (*name, *count)).collect()
     }
 }

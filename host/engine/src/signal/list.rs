@@ -4,9 +4,8 @@ use model::{ExecutionId, Limits, SignalEffect, SignalId, WaitpointId};
 
 use crate::checks::Payload;
 use crate::lease::ReceivedSignal;
-use crate::listed::StoredTime;
-use crate::row::label;
-use crate::{Engine, Error, Listed};
+use crate::row::{StoredTime, label};
+use crate::{Engine, Error, Page};
 
 /// A signal as people see it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,7 +31,7 @@ impl Engine {
         namespace: Option<&str>,
         after: Option<SignalId>,
         limit: u32,
-    ) -> Result<Option<Listed<SignalInfo, SignalId>>, Error> {
+    ) -> Result<Option<Page<SignalInfo, SignalId>>, Error> {
         let limit = limit.min(Limits::SIGNALS_MAX);
         if !self.exists(id, namespace).await? {
             return Ok(None);
@@ -94,6 +93,6 @@ impl Engine {
             };
             (SignalId(row.id), read())
         });
-        Listed::cut(more, read).map(Some)
+        Page::cut(more, read).map(Some)
     }
 }

@@ -4,7 +4,7 @@ use model::{ExecutionId, SignalHeader, SignalId, WaitpointId};
 use uuid::Uuid;
 
 use crate::Error;
-use crate::pool::Pool;
+use crate::database::Pool;
 
 /// Reads the signals that waitpoints of one execution have received and that are not
 /// consumed, in the order they were accepted.

@@ -12,7 +12,7 @@ use super::deliver::{
 use crate::checks::{content_type, payload_bytes, text};
 use crate::operate::Operation;
 use crate::statements::conflict;
-use crate::{Declined, Engine, VerifiedWaitpointToken, mint};
+use crate::{Declined, Engine, VerifiedWaitpointToken, random};
 
 impl Engine {
     /// Delivers a signal to a waitpoint. The signal is durable when this returns; if it
@@ -29,8 +29,8 @@ impl Engine {
     ) -> Result<Delivered, Declined<SignalRefusal>> {
         let answer = self.authorize_and_deliver(send).await;
         match &answer {
-            Ok(delivered) => self.inner.signals.count_delivered(delivered),
-            Err(Declined::Refused(refusal)) => self.inner.signals.count_refused(refusal),
+            Ok(delivered) => self.inner.signal_counters.count_delivered(delivered),
+            Err(Declined::Refused(refusal)) => self.inner.signal_counters.count_refused(refusal),
             Err(Declined::Fault(_)) => {}
         }
         answer
@@ -47,7 +47,7 @@ impl Engine {
     ) -> Result<VerifiedWaitpointToken, Declined<InvalidWaitpointToken>> {
         let verified = self.verify_waitpoint_token_signature(token).await;
         if let Err(Declined::Refused(refusal)) = verified {
-            self.inner.signals.count_refused(&refusal.into());
+            self.inner.signal_counters.count_refused(&refusal.into());
         }
         verified
     }
@@ -92,13 +92,13 @@ impl Engine {
             }
         };
         let signal = AuthorizedSignal {
-            id: SignalId(mint::random_id()),
+            id: SignalId(random::uuid()),
             waitpoint,
             authority,
             request: send,
         };
         let call = DeliverCall::signal(execution_id, signal);
-        match self.inner.deliver.call(call).await? {
+        match self.inner.batchers.deliver.call(call).await? {
             DeliverVerdict::Signal(answer) => Ok(answer?),
             DeliverVerdict::Unreadable(error) => Err(error.into()),
             DeliverVerdict::Resume(_) | DeliverVerdict::Conflict => {

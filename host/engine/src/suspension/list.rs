@@ -3,9 +3,9 @@
 use model::{BlockingReason, ExecutionId, Limits};
 use time::OffsetDateTime;
 
-use crate::listed::StoredTime;
+use crate::row::StoredTime;
 use crate::row::{count, label};
-use crate::{Engine, Error, Listed};
+use crate::{Engine, Error, Page};
 
 /// An execution that is suspended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,7 +38,7 @@ impl Engine {
         namespace: Option<&str>,
         after: Option<(OffsetDateTime, ExecutionId)>,
         limit: u32,
-    ) -> Result<Listed<SuspendedExecution, (OffsetDateTime, ExecutionId)>, Error> {
+    ) -> Result<Page<SuspendedExecution, (OffsetDateTime, ExecutionId)>, Error> {
         let limit = limit.min(Limits::PAGE_MAX);
         let (after_at, after_id) = after.unzip();
         let rows = sqlx::query!(
@@ -62,7 +62,7 @@ impl Engine {
         )
         .fetch_all(&self.inner.reads)
         .await?;
-        Listed::read(
+        Page::read(
             limit,
             rows.into_iter().map(|row| {
                 let id = ExecutionId::from_uuid(row.execution_id);

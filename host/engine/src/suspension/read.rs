@@ -6,10 +6,10 @@ use model::{
 };
 use time::OffsetDateTime;
 
-use crate::listed::StoredTime;
+use crate::row::StoredTime;
 use crate::row::{count, label};
 use crate::waitpoint::json;
-use crate::{Engine, Error, Listed};
+use crate::{Engine, Error, Page};
 
 /// A suspension as people see it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,7 +57,7 @@ impl Engine {
         id: ExecutionId,
         namespace: Option<&str>,
         limit: u32,
-    ) -> Result<Option<Listed<SuspensionInfo>>, Error> {
+    ) -> Result<Option<Page<SuspensionInfo>>, Error> {
         if !self.exists(id, namespace).await? {
             return Ok(None);
         }
@@ -111,6 +111,6 @@ impl Engine {
                 satisfiers: satisfiers.into_iter().map(SignalId).collect(),
             })
         });
-        Listed::whole(all).map(Some)
+        Page::whole(all).map(Some)
     }
 }

@@ -52,7 +52,7 @@ impl Engine {
                 }),
             };
             let call = DeliverCall::resume(operate.id, resume);
-            match self.inner.deliver.call(call).await? {
+            match self.inner.batchers.deliver.call(call).await? {
                 DeliverVerdict::Resume(true) => return Ok(()),
                 // A signal, a time limit or another operator resumed it first.
                 DeliverVerdict::Resume(false) => {}

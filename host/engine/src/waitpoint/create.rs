@@ -9,7 +9,7 @@ use super::key::{MintWaitpointToken, WaitpointToken, WaitpointTokenExpiry};
 use super::snapshot::{NamedWaitpoints, read_snapshot};
 use crate::row::{bigint, int};
 use crate::statements::{TRIES, conflict};
-use crate::{Declined, Engine, mint};
+use crate::{Declined, Engine, random};
 
 /// Begins the key of a waitpoint that was given none.
 pub(crate) const DEFAULT_KEY_PREFIX: &str = "wpk:";
@@ -59,7 +59,7 @@ impl Engine {
     ) -> Result<OpenWaitpoint, Declined<SuspendRefusal>> {
         create.check()?;
         let fence = create.fence;
-        let new_id = WaitpointId(mint::random_id());
+        let new_id = WaitpointId(random::uuid());
         let ttl_ms = create
             .expires_in_ms
             .unwrap_or(Limits::WAITPOINT_PENDING_MS_DEFAULT);

@@ -6,7 +6,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::row::{count, label};
-use crate::{Engine, Error, Listed};
+use crate::{Engine, Error, Page};
 
 /// A waitpoint as people see it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,7 +50,7 @@ impl Engine {
         &self,
         id: ExecutionId,
         namespace: Option<&str>,
-    ) -> Result<Option<Listed<WaitpointInfo>>, Error> {
+    ) -> Result<Option<Page<WaitpointInfo>>, Error> {
         if !self.exists(id, namespace).await? {
             return Ok(None);
         }
@@ -68,7 +68,7 @@ impl Engine {
         )
         .fetch_all(&self.inner.reads)
         .await?;
-        Listed::whole(rows.into_iter().map(WaitpointRow::read)).map(Some)
+        Page::whole(rows.into_iter().map(WaitpointRow::read)).map(Some)
     }
 
     /// Lists pending waitpoints of executions that are not finished, those that
@@ -79,7 +79,7 @@ impl Engine {
         namespace: Option<&str>,
         after: Option<(Option<OffsetDateTime>, WaitpointId)>,
         limit: u32,
-    ) -> Result<Listed<WaitpointInfo, (Option<OffsetDateTime>, WaitpointId)>, Error> {
+    ) -> Result<Page<WaitpointInfo, (Option<OffsetDateTime>, WaitpointId)>, Error> {
         let limit = limit.min(Limits::PAGE_MAX);
         let (after_at, after_id) = after.unzip();
         let rows = sqlx::query_as!(
@@ -110,7 +110,7 @@ impl Engine {
         .fetch_all(&self.inner.reads)
         .await?;
         let read = |row: WaitpointRow| ((row.expires_at, WaitpointId(row.id)), row.read());
-        Listed::read(limit, rows.into_iter().map(read))
+        Page::read(limit, rows.into_iter().map(read))
     }
 }
 

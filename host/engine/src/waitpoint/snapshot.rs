@@ -14,8 +14,8 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::Error;
+use crate::dispatch::Requirements;
 use crate::row::{epoch, label, policy as frozen_policy, readable};
-use crate::standby::Needs;
 
 /// An execution, its open suspension and its waitpoints, as they were at one moment.
 #[derive(Debug)]
@@ -88,8 +88,8 @@ impl SuspensionSnapshot {
 
     /// Returns what a worker must offer to resume the execution; `None` if its lane
     /// serves nothing.
-    pub(crate) fn needs(&self) -> Option<Needs<'_>> {
-        Some(Needs {
+    pub(crate) fn needs(&self) -> Option<Requirements<'_>> {
+        Some(Requirements {
             lane: self.serving_lane.as_deref()?,
             kind: &self.kind,
             capabilities: &self.policy.routing_requirements.required_capabilities,

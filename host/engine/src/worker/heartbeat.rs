@@ -3,21 +3,19 @@
 use model::{Invalid, WorkerRefusal};
 use time::OffsetDateTime;
 
-use crate::{Answer, Engine};
+use crate::{Declined, Engine};
 
 impl Engine {
-    /// Hears from a worker, and returns until when it is now believed to live.
+    /// Extends the time for which a worker is taken to be live; returns its end.
     ///
     /// # Refusals
-    /// `not_registered` also when its time has passed: it registers again, and
-    /// says anew what it can do.
+    /// `not_registered` also when that time has passed: the worker registers again, with
+    /// what it can do now.
     pub async fn heartbeat_worker(
         &self,
         worker_instance_id: &str,
-    ) -> Answer<OffsetDateTime, WorkerRefusal> {
-        if let Err(invalid) = instance_name(worker_instance_id) {
-            return Ok(Err(invalid.into()));
-        }
+    ) -> Result<OffsetDateTime, Declined<WorkerRefusal>> {
+        instance_name(worker_instance_id)?;
         let expires_at = sqlx::query_scalar!(
             "UPDATE worker
              SET heartbeat_at = clock_timestamp(),
@@ -28,11 +26,11 @@ impl Engine {
         )
         .fetch_optional(&self.inner.reads)
         .await?;
-        Ok(expires_at.ok_or(WorkerRefusal::NotRegistered))
+        Ok(expires_at.ok_or(WorkerRefusal::NotRegistered)?)
     }
 }
 
-/// Checks the name of an instance.
+/// Checks the name of a worker instance.
 pub(super) fn instance_name(text: &str) -> Result<(), Invalid> {
     model::worker_name("worker_instance_id", text)
 }

@@ -1,60 +1,60 @@
-//! Reads: workers by the names of their instances.
+//! list: workers by the names of their instances.
 
 use model::WorkerType;
 use time::OffsetDateTime;
 
 use crate::row::{count, label};
-use crate::{Engine, Error, Listed};
+use crate::{Engine, Error, Page};
 
-/// A worker as others see it.
+/// A worker of the registry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WorkerInfo {
-    /// The process.
+    /// Name of the process; another one after each start.
     pub worker_instance_id: String,
-    /// The worker, over its restarts.
+    /// Name of the worker, the same after a restart.
     pub worker_id: String,
-    /// What it is.
+    /// What runs its attempts.
     pub worker_type: WorkerType,
-    /// Which namespace it works for; absent for all.
+    /// Namespace it works for; absent for all.
     pub namespace: Option<String>,
     /// Lanes it serves; empty for all.
     pub lanes: Vec<String>,
-    /// Kinds it can run.
+    /// Kinds of executions that it can run.
     pub kinds: Vec<String>,
-    /// What it offers.
+    /// Capabilities it offers to executions that require some.
     pub capabilities: Vec<String>,
-    /// The machine it runs on.
+    /// Machine it runs on; absent if it did not tell.
     pub host: Option<String>,
-    /// Its version.
+    /// Its version; absent if it did not tell.
     pub version: Option<String>,
-    /// How long it is believed to live after a word from it, in milliseconds.
+    /// Time after a heartbeat for which it is taken to be live, in milliseconds.
     pub liveness_ttl_ms: u32,
-    /// Since when it is live.
+    /// Time since which it is live without a gap.
     pub registered_at: OffsetDateTime,
-    /// When it was heard from last.
+    /// Time of its last registration or heartbeat.
     pub heartbeat_at: OffsetDateTime,
-    /// Until when it is believed to live.
+    /// End of the time for which it is taken to be live.
     pub expires_at: OffsetDateTime,
-    /// Whether it is believed to live now.
+    /// Whether it is taken to be live now.
     pub live: bool,
-    /// When it was found dead.
+    /// Time at which it was marked dead; absent while it is not.
     pub dead_at: Option<OffsetDateTime>,
-    /// Why it is dead.
+    /// Why it was marked dead; absent while it is not.
     pub dead_reason: Option<String>,
-    /// How many leases it holds.
+    /// Number of leases it holds.
     pub leases: i64,
 }
 
 /// Which workers to list; absent fields match all.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct WorkerFilter {
-    /// This instance.
+    /// The worker instance of this name.
     pub worker_instance_id: Option<String>,
-    /// That work for this namespace.
+    /// Workers for this namespace, or for all.
     pub namespace: Option<String>,
-    /// That serve this lane.
+    /// Workers that serve this lane, or all.
     pub lane: Option<String>,
-    /// That are live, or that are not.
+    /// Workers that are live now, or that are not.
     pub live: Option<bool>,
 }
 
@@ -66,7 +66,7 @@ impl Engine {
         filter: &WorkerFilter,
         after: Option<&str>,
         limit: u32,
-    ) -> Result<Listed<WorkerInfo, String>, Error> {
+    ) -> Result<Page<WorkerInfo, String>, Error> {
         let rows = sqlx::query!(
             r#"WITH page AS MATERIALIZED (
                    SELECT w.*, w.dead_at IS NULL AND w.expires_at > clock_timestamp() AS live
@@ -100,7 +100,7 @@ impl Engine {
         )
         .fetch_all(&self.inner.reads)
         .await?;
-        Listed::read(
+        Page::read(
             limit,
             rows.into_iter().map(|row| {
                 let id = row.worker_instance_id.clone();

@@ -1,62 +1,60 @@
-//! register: unknown, silent or live → live.
+//! register: unknown, dead or live → live.
 //!
-//! Makes the kinds known that the worker names, so that they can be created. The
-//! same request serves as a heartbeat. Locks: the worker's row, kinds. No event.
+//! Defines the kinds that the worker names, so that executions of them can be created.
+//! The same request serves as a heartbeat. Locks: the worker's row, kinds. No event.
 
 use std::collections::BTreeSet;
 
 use model::{Invalid, Limits, RegisterRefusal, WorkerType};
 use time::OffsetDateTime;
 
-use crate::{Answer, Engine};
+use crate::{Declined, Engine};
 
-/// What a worker says about itself.
+/// A worker as it describes itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RegisterWorker {
-    /// The process; new at each start.
+    /// Name of the process; another one after each start.
     pub worker_instance_id: String,
-    /// The worker, over its restarts.
+    /// Name of the worker, the same after a restart.
     pub worker_id: String,
-    /// What it is.
+    /// What runs its attempts.
     pub worker_type: WorkerType,
-    /// Which namespace it works for; absent for all.
+    /// Namespace it works for; absent for all.
     pub namespace: Option<String>,
     /// Lanes it serves; empty for all.
     pub lanes: BTreeSet<String>,
-    /// Kinds it can run.
+    /// Kinds of executions that it can run.
     pub kinds: BTreeSet<String>,
-    /// What it offers.
+    /// Capabilities it offers to executions that require some.
     pub capabilities: BTreeSet<String>,
-    /// The machine it runs on, for people.
+    /// Machine it runs on, for people; absent if not told.
     pub host: Option<String>,
-    /// Its version, for people.
+    /// Its version, for people; absent if not told.
     pub version: Option<String>,
-    /// How long it is believed to live after a word from it, in milliseconds,
-    /// within [`Limits::LIVENESS_TTL_MS`].
+    /// Time after a registration or heartbeat for which it is taken to be live, in
+    /// milliseconds, within [`Limits::LIVENESS_TTL_MS`].
     pub liveness_ttl_ms: u32,
 }
 
-/// The answer to a registration.
+/// A registration that was accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Registered {
-    /// Whether the instance was live already.
+    /// Whether the instance was live before.
     pub refreshed: bool,
-    /// Until when it is believed to live.
+    /// End of the time for which it is taken to be live.
     pub expires_at: OffsetDateTime,
 }
 
 impl Engine {
-    /// Registers a worker, or hears again from one that is registered.
+    /// Registers a worker, or extends the registration of one that is live.
     ///
     /// # Refusals
     /// See [`RegisterRefusal`].
     pub async fn register_worker(
         &self,
         worker: RegisterWorker,
-    ) -> Answer<Registered, RegisterRefusal> {
-        if let Err(invalid) = worker.check() {
-            return Ok(Err(invalid.into()));
-        }
+    ) -> Result<Registered, Declined<RegisterRefusal>> {
+        worker.check()?;
         let list = |set: &BTreeSet<String>| set.iter().cloned().collect::<Vec<_>>();
         let row = sqlx::query_file!(
             "src/worker/register.sql",
@@ -73,12 +71,10 @@ impl Engine {
         )
         .fetch_optional(&self.inner.reads)
         .await?;
-        Ok(match row {
-            Some(row) => Ok(Registered {
-                refreshed: row.was_live,
-                expires_at: row.expires_at,
-            }),
-            None => Err(RegisterRefusal::InstanceReassigned),
+        let row = row.ok_or(RegisterRefusal::InstanceReassigned)?;
+        Ok(Registered {
+            refreshed: row.was_live,
+            expires_at: row.expires_at,
         })
     }
 }
@@ -109,15 +105,7 @@ impl RegisterWorker {
             .iter()
             .try_for_each(|name| model::kind_name(name))?;
         model::capabilities("capabilities", &self.capabilities)?;
-        let (bounds, ttl) = (Limits::LIVENESS_TTL_MS, self.liveness_ttl_ms);
-        if bounds.contains(&ttl) {
-            return Ok(());
-        }
-        let detail = format!(
-            "{ttl} is out of range: {} to {}",
-            bounds.start(),
-            bounds.end()
-        );
-        Err(Invalid::new("liveness_ttl_ms", detail))
+        let ttl = self.liveness_ttl_ms;
+        model::check_range("liveness_ttl_ms", ttl, Limits::LIVENESS_TTL_MS)
     }
 }

@@ -1,13 +1,13 @@
--- Registers a worker, or hears again from it.
+-- Registers a worker, or extends the registration of one that is live.
 --
--- $1 instance, $2 worker, $3 type, $4 namespace?, $5 lanes, $6 kinds,
--- $7 capabilities, $8 machine?, $9 version?, $10 time to live (ms).
+-- Parameters, nullable where marked?:
+-- $1 instance, $2 worker, $3 type, $4 namespace?, $5 lanes, $6 kinds, $7 capabilities,
+-- $8 machine?, $9 version?, $10 time to live (ms)
 --
--- No row means that the instance belongs to another worker. Kinds are made known
--- in the order of their names, so that workers that meet on them do not wait for
--- each other in a circle.
+-- No row means that the instance belongs to another worker. Kinds are inserted in the
+-- order of their names, so that two workers with the same kinds do not deadlock.
 -- Locks: the worker's row, then kinds.
-WITH before AS (
+WITH existing AS (
     SELECT dead_at IS NULL AND expires_at > clock_timestamp() AS live
     FROM worker WHERE worker_instance_id = $1
 ),
@@ -28,12 +28,12 @@ registered AS (
     WHERE w.worker_id = excluded.worker_id
     RETURNING w.expires_at, w.kinds
 ),
-known AS (
+kinds AS (
     INSERT INTO kind (name)
     SELECT DISTINCT served.kind FROM registered r CROSS JOIN LATERAL unnest(r.kinds) AS served(kind)
     WHERE NOT EXISTS (SELECT FROM kind k WHERE k.name = served.kind)
     ORDER BY served.kind
     ON CONFLICT DO NOTHING
 )
-SELECT r.expires_at AS "expires_at!", coalesce((SELECT live FROM before), false) AS "was_live!"
+SELECT r.expires_at AS "expires_at!", coalesce((SELECT live FROM existing), false) AS "was_live!"
 FROM registered r

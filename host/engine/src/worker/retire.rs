@@ -1,29 +1,29 @@
-//! retire: registered → forgotten, for a worker that ends well. No event.
+//! retire: registered → removed, when a worker ends in order. Locks: its row. No event.
 
 use model::WorkerRefusal;
 
 use super::heartbeat::instance_name;
-use crate::{Answer, Engine};
+use crate::{Declined, Engine};
 
 impl Engine {
-    /// Forgets a worker. Leases it still holds are not touched.
+    /// Removes a worker from the registry. Leases it still holds are not touched.
     ///
     /// # Refusals
     /// See [`WorkerRefusal`].
-    pub async fn retire_worker(&self, worker_instance_id: &str) -> Answer<(), WorkerRefusal> {
-        if let Err(invalid) = instance_name(worker_instance_id) {
-            return Ok(Err(invalid.into()));
-        }
+    pub async fn retire_worker(
+        &self,
+        worker_instance_id: &str,
+    ) -> Result<(), Declined<WorkerRefusal>> {
+        instance_name(worker_instance_id)?;
         let done = sqlx::query!(
             "DELETE FROM worker WHERE worker_instance_id = $1",
             worker_instance_id
         )
         .execute(&self.inner.reads)
         .await?;
-        Ok(if done.rows_affected() == 1 {
-            Ok(())
-        } else {
-            Err(WorkerRefusal::NotRegistered)
-        })
+        match done.rows_affected() {
+            0 => Err(WorkerRefusal::NotRegistered.into()),
+            _ => Ok(()),
+        }
     }
 }

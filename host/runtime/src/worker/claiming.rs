@@ -13,7 +13,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use backon::{BackoffBuilder as _, ExponentialBuilder};
-use engine::{Claim, Standby};
+use engine::{Claim, DirectDispatch};
 use model::Limits;
 use tokio::sync::OwnedSemaphorePermit;
 
@@ -81,7 +81,7 @@ pub(super) async fn claim(worker: Arc<Worker>) {
 }
 
 /// Has attempts begin that need no claim.
-fn stand_by(worker: &Arc<Worker>) -> Standby {
+fn stand_by(worker: &Arc<Worker>) -> DirectDispatch {
     let worker_itself = Arc::downgrade(worker);
     let begin = move |claimed, sent, slot| {
         if let Some(worker) = worker_itself.upgrade() {
@@ -90,7 +90,7 @@ fn stand_by(worker: &Arc<Worker>) -> Standby {
     };
     worker
         .engine
-        .stand_by(worker.slots.clone(), Box::new(begin))
+        .direct_dispatch(worker.slots.clone(), Box::new(begin))
 }
 
 /// Takes what slots are free, waiting for the first one. `None` once the worker

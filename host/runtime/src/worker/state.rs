@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use engine::{Engine, Standby};
+use engine::{DirectDispatch, Engine};
 use model::{LeaseId, Limits};
 use parking_lot::{Mutex, RwLock};
 use tokio::runtime::Handle;
@@ -41,7 +41,7 @@ pub(crate) struct Worker {
     pub(super) attempts: Mutex<HashMap<LeaseId, Arc<Attempt>>>,
     pub(super) routes: RwLock<Arc<Routes>>,
     /// Its entry among the workers that take executions as they become ready.
-    pub(super) standby: OnceLock<Standby>,
+    pub(super) standby: OnceLock<DirectDispatch>,
     pub(super) open_failures: reserving::OpenFailures,
     draining: AtomicBool,
     /// Whether attempts are stopped now, because the grace of a drain has passed.

@@ -59,8 +59,8 @@ macro_rules! lists {
             pub unreadable: Vec<$crate::api::Unreadable>,
         }
 
-        impl From<::engine::Listed<$source_type>> for $name {
-            fn from(found: ::engine::Listed<$source_type>) -> Self {
+        impl From<::engine::Page<$source_type>> for $name {
+            fn from(found: ::engine::Page<$source_type>) -> Self {
                 Self {
                     $rows: found.rows.into_iter().map(Into::into).collect(),
                     unreadable: found.unreadable.into_iter().map(Into::into).collect(),
@@ -95,7 +95,7 @@ macro_rules! pages {
             /// Shows a page; `cursor` makes the cursor of the next one from the place of
             /// the last row.
             pub fn new<P>(
-                found: ::engine::Listed<$source_type, P>,
+                found: ::engine::Page<$source_type, P>,
                 cursor: impl FnOnce(&P) -> String,
             ) -> Self {
                 Self {

@@ -86,15 +86,10 @@ async fn keep(app: App, mut worker: RegisterWorker, mut stopped: watch::Receiver
                 // A database that does not answer must not delay the end.
                 _ = stopped.wait_for(|stop| *stop) => break,
             };
-            let registered = match answer {
-                Ok(Ok(_)) => Ok(()),
-                Ok(Err(refused)) => Err(refused.to_string()),
-                Err(error) => Err(error.to_string()),
-            };
-            match registered {
-                Ok(()) => failing = false,
+            match answer {
+                Ok(_) => failing = false,
                 Err(error) if !std::mem::replace(&mut failing, true) => {
-                    warn!(error, "this host is not in the registry of workers");
+                    warn!(%error, "this host is not in the registry of workers");
                 }
                 Err(_) => {}
             }

@@ -10,7 +10,7 @@ use super::statement::CreateCall;
 use super::verb::Created;
 use crate::Error;
 use crate::columns::columns;
-use crate::pool::Pool;
+use crate::database::Pool;
 
 /// What was found for one request.
 #[derive(Debug, Default)]

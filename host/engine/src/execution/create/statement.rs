@@ -14,11 +14,11 @@ use uuid::Uuid;
 use super::check::policy_text;
 use super::existing;
 use super::verb::{Create, Created};
-use crate::coalesce::{Flush, Rider};
+use crate::batch::{BatchItem, Flush};
 use crate::columns::columns;
+use crate::dispatch::{Requirements, ReservedSlot};
 use crate::lease::Claimed;
 use crate::row::{bigint, int};
-use crate::standby::{Needs, Seat};
 use crate::statements::{Statements, conflict};
 use crate::{Declined, Error};
 
@@ -44,7 +44,7 @@ pub(crate) enum CreateKey {
     Keyless(ExecutionId),
 }
 
-impl Rider for CreateCall {
+impl BatchItem for CreateCall {
     type Key = CreateKey;
 
     fn partition(&self) -> Partition {
@@ -77,8 +77,8 @@ impl Flush<CreateCall> for Statements {
             .map(|(call, _)| call.as_ref())
             .collect();
         let seats = self
-            .standbys
-            .seats(calls.iter().map(|call| call.due_now.then(|| call.needs())));
+            .idle_workers
+            .reserve(calls.iter().map(|call| call.due_now.then(|| call.needs())));
         let made = self.insert(partition, &calls, &seats).await?;
         // In a second statement: the first one's snapshot cannot see a concurrent
         // winner.
@@ -102,7 +102,7 @@ impl Flush<CreateCall> for Statements {
                 match made.get(&call.id).filter(|_| !repeat) {
                     Some(made) => {
                         if let (Made::Leased(lease_id, expires_at), Some(seat)) = (made, seat) {
-                            seat.take(call.claimed(*lease_id, *expires_at), sent);
+                            seat.dispatch(call.claimed(*lease_id, *expires_at), sent);
                         }
                         Ok(Created::Created {
                             id: call.id,
@@ -144,9 +144,9 @@ enum Made {
 
 impl CreateCall {
     /// Returns the lane, kind and capabilities that a worker must offer.
-    fn needs(&self) -> Needs<'_> {
+    fn needs(&self) -> Requirements<'_> {
         let routing = &self.create.policy.routing_requirements;
-        Needs {
+        Requirements {
             lane: &self.create.lane,
             kind: &self.create.kind,
             capabilities: &routing.required_capabilities,
@@ -186,7 +186,7 @@ impl Statements {
         &self,
         partition: Partition,
         batch: &[&CreateCall],
-        seats: &[Option<Seat>],
+        seats: &[Option<ReservedSlot>],
     ) -> Result<HashMap<ExecutionId, Made>, Error> {
         let rows = columns!(
             query_file!("src/execution/create/create.sql", partition.column());
@@ -216,8 +216,8 @@ impl Statements {
                     call.create.policy.timeout_policy.execution_deadline_ms.map(bigint);
                 deadlines_at as Option<OffsetDateTime> = call.create.deadline_at.map(Moment::utc);
                 retentions_ms as Option<i64> = call.create.policy.retention_ms.map(bigint);
-                worker_instance_ids as Option<&str> = seat.as_ref().map(Seat::worker_instance_id);
-                lease_ttls_ms as Option<i32> = seat.as_ref().map(Seat::lease_ttl_ms);
+                worker_instance_ids as Option<&str> = seat.as_ref().map(ReservedSlot::worker_instance_id);
+                lease_ttls_ms as Option<i32> = seat.as_ref().map(ReservedSlot::lease_ttl_ms);
             }
             for (id, (key, value)) in batch.iter().flat_map(|call| {
                 call.create.tags.iter().map(|tag| (call.id.uuid(), tag))

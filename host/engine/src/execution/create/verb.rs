@@ -11,7 +11,7 @@ use super::check::{check, request_digest};
 use super::existing::{self, Existing};
 use super::statement::CreateCall;
 use crate::checks::Payload;
-use crate::{Declined, Engine, mint};
+use crate::{Declined, Engine, random};
 
 /// A request for one execution.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -110,7 +110,7 @@ impl Engine {
     /// the same key or id.
     pub async fn create(&self, create: Create) -> Result<Created, Declined<CreateRefusal>> {
         match self.prepare(create).await? {
-            Prepared::Call(call) => self.inner.create.call(*call).await?,
+            Prepared::Call(call) => self.inner.batchers.create.call(*call).await?,
             Prepared::Made(created) => Ok(created),
         }
     }
@@ -146,8 +146,8 @@ impl Engine {
                 check_id(id, partitions, chosen)?;
                 id
             }
-            (None, None) => mint::execution_id(partitions, &create.namespace, key),
-            (None, Some(flow)) => mint::execution_id_on(flow.partition()),
+            (None, None) => random::execution_id(partitions, &create.namespace, key),
+            (None, Some(flow)) => random::execution_id_on(flow.partition()),
         };
         let minted = create.id.is_none();
         let may_repeat = key.is_some() || !minted;

@@ -64,7 +64,7 @@ impl Engine {
             close_reason: SuspensionCloseReason::Cancelled,
             operation: cancel.actor.map(|actor| ("cancel", actor)),
         };
-        let (was_active, already) = match self.inner.finish.call(call).await? {
+        let (was_active, already) = match self.inner.batchers.finish.call(call).await? {
             FinishVerdict::Finished { was_active } => (was_active, false),
             FinishVerdict::Already(Outcome::Cancelled) => (false, true),
             FinishVerdict::Already(outcome) => {

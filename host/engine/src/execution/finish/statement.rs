@@ -10,7 +10,7 @@ use model::{
 use uuid::Uuid;
 
 use crate::Error;
-use crate::coalesce::{Flush, Rider};
+use crate::batch::{BatchItem, Flush};
 use crate::columns::columns;
 use crate::row::label;
 use crate::statements::{Statements, TRIES, conflict};
@@ -101,7 +101,7 @@ pub(crate) enum FinishVerdict {
     NotDue,
 }
 
-impl Rider for FinishCall {
+impl BatchItem for FinishCall {
     type Key = ExecutionId;
 
     fn partition(&self) -> Partition {

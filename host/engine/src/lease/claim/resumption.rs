@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use super::claimed::Claimed;
 use crate::checks::Payload;
-use crate::pool::Pool;
+use crate::database::Pool;
 use crate::row::{count, label, readable};
 use crate::{Declined, Engine, Error};
 

@@ -1,7 +1,6 @@
 //! Claims: shares of the queue, partition by partition.
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::PoisonError;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use model::{ExecutionId, Limits, Partition};
@@ -10,7 +9,7 @@ use uuid::Uuid;
 use super::claimed::{Claimed, ClaimedRow, claimed};
 use super::resumption::attach;
 use crate::columns::columns;
-use crate::lane::{LOOK_MAX, Look, Service, Share};
+use crate::lane::{PROBE_MAX, Probe, ServingLanes, Share};
 use crate::{Engine, Error};
 
 /// A request for work.
@@ -64,16 +63,16 @@ const ROUNDS_MAX: usize = 4;
 impl Engine {
     /// Claims up to `max` ready executions for a worker. Lanes share them by
     /// weight, and within a lane namespaces do; within a namespace they come by
-    /// priority (high first) and time. See `lane/turns.rs`.
+    /// priority (high first) and time. See `lane/scheduler.rs`.
     ///
     /// # Errors
     /// [`Error::Unavailable`]: leases may have been granted that no worker knows of; they
     /// expire and are claimed again.
     pub async fn claim(&self, claim: Claim) -> Result<Vec<Claimed>, Error> {
-        let service = self.lanes_that_serve(&claim.lanes).await?;
+        let service = self.serving_lanes(&claim.lanes).await?;
         let max = (claim.max as usize).min(Limits::BATCH_MAX);
         let nothing = claim.kinds.as_ref().is_some_and(Vec::is_empty);
-        if service.servers.is_empty() || max == 0 || nothing {
+        if service.lanes.is_empty() || max == 0 || nothing {
             return Ok(Vec::new());
         }
         let _timer = self.inner.timings.claim();
@@ -101,27 +100,28 @@ impl Engine {
         &self,
         partition: Partition,
         claim: &Claim,
-        service: &Service,
+        service: &ServingLanes,
         max: usize,
     ) -> Result<Vec<Claimed>, Error> {
-        let turns = self.inner.lanes.turns(partition);
-        let turns = || turns.lock().unwrap_or_else(PoisonError::into_inner);
-        let servers = &service.servers;
+        let scheduler = self.inner.caches.lanes.scheduler(partition);
+        let serving = &service.lanes;
         let weight_of = |namespace: &str| service.weight_of(namespace);
-        let due = turns().look(servers, false);
-        let mut looked = due.len() == servers.len();
-        let met = self.look(partition, &due).await?;
-        turns().met(&due, met);
+        let due = scheduler.lock().probes(serving, false);
+        let mut looked = due.len() == serving.len();
+        let found = self.probe(partition, &due).await?;
+        scheduler.lock().found(&due, found);
         let mut claimed: Vec<Claimed> = Vec::new();
         for _ in 0..ROUNDS_MAX {
-            let shares = turns().share(servers, weight_of, max - claimed.len());
+            let shares = scheduler
+                .lock()
+                .share(serving, weight_of, max - claimed.len());
             if shares.is_empty() {
                 if looked || !claimed.is_empty() {
                     break;
                 }
-                let all = turns().look(servers, true);
-                let met = self.look(partition, &all).await?;
-                turns().met(&all, met);
+                let all = scheduler.lock().probes(serving, true);
+                let found = self.probe(partition, &all).await?;
+                scheduler.lock().found(&all, found);
                 looked = true;
                 continue;
             }
@@ -132,7 +132,9 @@ impl Engine {
                     .entry((&claimed.lane, &claimed.namespace))
                     .or_default() += 1;
             }
-            let all_short = turns().settle(servers, weight_of, &shares, &brought);
+            let all_short = scheduler
+                .lock()
+                .settle(serving, weight_of, &shares, &brought);
             match found {
                 Ok(found) => claimed.extend(found),
                 Err(error) if claimed.is_empty() => return Err(error),
@@ -146,22 +148,22 @@ impl Engine {
     }
 
     /// Finds the namespaces that have work, lane by lane.
-    async fn look(
+    async fn probe(
         &self,
         partition: Partition,
-        looks: &[Look],
+        probes: &[Probe],
     ) -> Result<Vec<(String, String)>, Error> {
-        if looks.is_empty() {
+        if probes.is_empty() {
             return Ok(Vec::new());
         }
-        let lanes: Vec<&str> = looks.iter().map(|look| look.lane.as_str()).collect();
-        let after: Vec<&str> = looks.iter().map(|look| look.after.as_str()).collect();
+        let lanes: Vec<&str> = probes.iter().map(|probe| probe.lane.as_str()).collect();
+        let after: Vec<&str> = probes.iter().map(|probe| probe.after.as_str()).collect();
         let rows = sqlx::query_file!(
-            "src/lane/look.sql",
+            "src/lane/probe.sql",
             partition.column(),
+            PROBE_MAX as i32,
             &lanes as &[&str],
             &after as &[&str],
-            LOOK_MAX as i32,
         )
         .fetch_all(&self.inner.verbs)
         .await?;
@@ -225,7 +227,7 @@ impl Engine {
             for share in wanted.shares => {
                 lanes as &str = &share.lane;
                 namespaces as &str = &share.namespace;
-                shares_max = share.most as i32;
+                shares_max = share.max as i32;
             }
             for (execution_id, grant_id) in wanted.granted.into_iter() => {
                 granted_ids = execution_id;

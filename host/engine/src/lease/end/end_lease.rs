@@ -7,8 +7,8 @@ use model::{
 
 use crate::checks::Payload;
 use crate::lease::Report;
-use crate::mint;
 use crate::operate::Operation;
+use crate::random;
 
 /// What must hold of a lease besides its fence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -166,7 +166,7 @@ impl EndLease {
             false => (AttemptEnd::Failure, Outcome::Failed, EventKind::Failed),
         };
         let retry = &policy.retry_policy;
-        let (next, event) = match retry.decide(failure.class, retries, mint::unit()) {
+        let (next, event) = match retry.decide(failure.class, retries, random::unit()) {
             Retry::After(delay_ms) => {
                 let next = NextState::Parked {
                     state: StateKind::Delayed,

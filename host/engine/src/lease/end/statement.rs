@@ -7,8 +7,8 @@ use time::OffsetDateTime;
 
 use super::end_lease::{EndLease, LeaseGuard, NextState};
 use crate::Error;
+use crate::batch::{BatchItem, Flush};
 use crate::checks::Payload;
-use crate::coalesce::{Flush, Rider};
 use crate::columns::columns;
 use crate::lease::Observation;
 use crate::row::{bigint, int};
@@ -17,7 +17,7 @@ use crate::statements::{Statements, TRIES};
 /// When the execution becomes due, if it was delayed; or why nothing happened.
 pub(crate) type EndLeaseVerdict = Result<Option<OffsetDateTime>, LeaseRefusal>;
 
-impl Rider for EndLease {
+impl BatchItem for EndLease {
     type Key = ExecutionId;
 
     fn partition(&self) -> Partition {

@@ -10,10 +10,10 @@ use super::existing::existing_signals;
 use super::plan::{DeliveryPlan, WriteUnit};
 use super::request::{DeliverCall, DeliverRequest, DeliverVerdict};
 use super::statement::write_units;
-use crate::coalesce::Flush;
+use crate::batch::Flush;
 use crate::statements::Statements;
 use crate::waitpoint::read_snapshots;
-use crate::{Error, mint};
+use crate::{Error, random};
 
 /// Tries of one batch while others change what it was decided on.
 const TRIES: u32 = 100;
@@ -44,7 +44,7 @@ impl Flush<DeliverCall> for Statements {
                 break;
             }
             if attempt >= SPREAD_FROM {
-                tokio::time::sleep(SPREAD_MAX.mul_f64(mint::unit())).await;
+                tokio::time::sleep(SPREAD_MAX.mul_f64(random::unit())).await;
             }
             // All on one connection: the server has in its caches what it has just read.
             let mut on = self.verbs.acquire().await?;
@@ -60,7 +60,7 @@ impl Flush<DeliverCall> for Statements {
             for (key, unit) in plan.units {
                 let resumes = unit.resumes_immediately();
                 match (written.remove(&key), unit.slot) {
-                    (Some(Some(claimed)), Some(slot)) => slot.take(claimed, sent),
+                    (Some(Some(claimed)), Some(slot)) => slot.dispatch(claimed, sent),
                     (Some(_), _) if resumes => self.wake.ready(),
                     _ => {}
                 }
@@ -99,7 +99,7 @@ impl Statements {
                 let snapshot = &snapshots.found[id];
                 snapshot.needs().filter(|_| unit.resumes_immediately())
             });
-        let slots = self.standbys.seats(needs);
+        let slots = self.idle_workers.reserve(needs);
         for (unit, slot) in plan.units.values_mut().zip(slots) {
             unit.slot = slot;
         }

@@ -12,8 +12,8 @@ use super::existing::ExistingSignal;
 use super::request::{
     Authority, AuthorizedSignal, DeliverCall, DeliverRequest, DeliverVerdict, Delivered, Resume,
 };
+use crate::dispatch::ReservedSlot;
 use crate::operate::Operation;
-use crate::standby::Seat;
 use crate::waitpoint::{Snapshots, SuspensionSnapshot};
 
 /// What was decided about a batch.
@@ -52,7 +52,7 @@ pub(super) struct WriteUnit<'a> {
     /// How the suspension ends; absent if it stays open.
     pub(super) end: Option<UnitEnd>,
     /// The idle worker that resumes the execution immediately; absent if none is free.
-    pub(super) slot: Option<Seat>,
+    pub(super) slot: Option<ReservedSlot>,
 }
 
 /// A signal that was accepted.

@@ -10,8 +10,8 @@ use model::{
 use time::OffsetDateTime;
 
 use crate::Error;
+use crate::batch::BatchItem;
 use crate::checks::Payload;
-use crate::coalesce::Rider;
 use crate::operate::{Operate, Operation};
 
 /// A signal to send to a waitpoint.
@@ -181,7 +181,7 @@ impl DeliverCall {
     }
 }
 
-impl Rider for DeliverCall {
+impl BatchItem for DeliverCall {
     type Key = (ExecutionId, u64);
 
     fn partition(&self) -> Partition {

@@ -12,9 +12,9 @@ use super::plan::{AcceptedSignal, UnitEnd, UnitKey, WriteUnit};
 use super::request::Authority;
 use crate::Error;
 use crate::columns::columns;
+use crate::dispatch::ReservedSlot;
 use crate::lease::Claimed;
 use crate::row::bigint;
-use crate::standby::Seat;
 
 /// Writes units; returns the keys of those whose guard held, each with the lease under
 /// which its execution was dispatched directly, if it was.
@@ -46,8 +46,8 @@ pub(super) async fn write_units(
             consumed as Option<String> = unit.end.as_ref().and_then(|it| joined(&it.end.consumed));
             delays_ms as Option<i64> = unit.end.as_ref().and_then(|it| it.delay_ms).map(bigint);
             waitpoint_reasons as Option<&str> = unit.end.as_ref().and_then(UnitEnd::waitpoint_reason);
-            workers as Option<&str> = unit.slot.as_ref().map(Seat::worker_instance_id);
-            lease_ttls_ms as Option<i32> = unit.slot.as_ref().map(Seat::lease_ttl_ms);
+            workers as Option<&str> = unit.slot.as_ref().map(ReservedSlot::worker_instance_id);
+            lease_ttls_ms as Option<i32> = unit.slot.as_ref().map(ReservedSlot::lease_ttl_ms);
         }
         for (unit, (operation, detail)) in numbered(units, |unit| &unit.operations) => {
             operation_units = unit;

@@ -5,7 +5,7 @@ use model::{
 };
 
 use super::request::{Binding, Suspend};
-use crate::mint;
+use crate::random;
 use crate::waitpoint::{DEFAULT_KEY_PREFIX, SuspensionSnapshot, new_waitpoint_key};
 
 /// A waitpoint that a suspension waits at.
@@ -124,7 +124,7 @@ pub(super) fn bind(
 }
 
 fn new_waitpoint(key: &str, signal_names: &[String]) -> BoundWaitpoint {
-    let id = WaitpointId(mint::random_id());
+    let id = WaitpointId(random::uuid());
     BoundWaitpoint {
         id,
         key: new_waitpoint_key(id, key),

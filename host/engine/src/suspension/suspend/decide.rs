@@ -11,7 +11,7 @@ use crate::lease::Observation;
 use crate::statements::{TRIES, conflict};
 use crate::waitpoint::{OpenWaitpoint, SigningKey, read_snapshot};
 use crate::{
-    Declined, Engine, Error, MintWaitpointToken, MintedWaitpointToken, WaitpointTokenExpiry, mint,
+    Declined, Engine, Error, MintWaitpointToken, MintedWaitpointToken, WaitpointTokenExpiry, random,
 };
 
 impl Engine {
@@ -36,7 +36,7 @@ impl Engine {
             return self.suspend_too_late(&suspend).await;
         }
         let fence = suspend.fence;
-        let id = SuspensionId(mint::random_id());
+        let id = SuspensionId(random::uuid());
         if let Some(suspension) = self.suspend_without_reading(&mut suspend, id).await? {
             return Ok(Suspended::Suspended(suspension));
         }
@@ -191,7 +191,7 @@ impl Engine {
             waitpoints: call_waitpoints(bound, &minted),
             assumes_no_open_waitpoint: context.snapshot.is_none(),
         };
-        let verdict = self.inner.suspend.call(call).await?;
+        let verdict = self.inner.batchers.suspend.call(call).await?;
         Ok(verdict.map(|timeout_at| Suspension {
             id,
             timeout_at,

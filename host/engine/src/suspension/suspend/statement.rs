@@ -9,8 +9,8 @@ use model::{
 use time::OffsetDateTime;
 
 use crate::Error;
+use crate::batch::{BatchItem, Flush};
 use crate::checks::Payload;
-use crate::coalesce::{Flush, Rider};
 use crate::columns::columns;
 use crate::lease::{Observation, Report};
 use crate::row::{bigint, int};
@@ -62,7 +62,7 @@ impl SuspendCall {
     }
 }
 
-impl Rider for SuspendCall {
+impl BatchItem for SuspendCall {
     type Key = ExecutionId;
 
     fn partition(&self) -> Partition {

@@ -3,9 +3,9 @@
 use model::WaitpointKeyState;
 use time::OffsetDateTime;
 
-use crate::listed::StoredTime;
+use crate::row::StoredTime;
 use crate::row::label;
-use crate::{Engine, Error, Listed};
+use crate::{Engine, Error, Page};
 
 /// A key that signs waitpoint tokens, as people see it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,8 +29,8 @@ pub struct WaitpointKey {
 impl Engine {
     /// Lists the keys, the active one first, then by their end, latest first; at
     /// most a thousand.
-    pub async fn waitpoint_keys(&self) -> Result<Listed<WaitpointKey>, Error> {
-        Listed::whole(self.read_keys(None).await?)
+    pub async fn waitpoint_keys(&self) -> Result<Page<WaitpointKey>, Error> {
+        Page::whole(self.read_keys(None).await?)
     }
 
     /// Reads the key with this id; `None` if there is none.

@@ -7,7 +7,7 @@ use model::{ExecutionId, Invalid, Limits, Moment, WaitpointClaims, WaitpointId};
 use time::OffsetDateTime;
 
 use super::{SeedKey, WaitpointToken, WaitpointTokenKey};
-use crate::{Declined, Engine, Error, mint};
+use crate::{Declined, Engine, Error, random};
 
 /// Tries to find an active key whose secret is cached: each miss means that a rotation
 /// came between.
@@ -133,7 +133,7 @@ impl Engine {
     async fn seed_first_waitpoint_key(&self) -> Result<(), Error> {
         let first = SeedKey {
             kid: super::rotate::draw_kid(),
-            secret: mint::secret::<32>().to_vec(),
+            secret: random::bytes::<32>().to_vec(),
             actor: "first use".to_owned(),
         };
         self.seed(&first).await.map(drop)
@@ -153,7 +153,7 @@ impl Engine {
             waitpoint_id: wanted.waitpoint_id,
             signal_names: wanted.signal_names.clone(),
             expires_at_us: expires_at_us(wanted.expiry, now)?,
-            nonce: mint::secret(),
+            nonce: random::bytes(),
         };
         claims.check()?;
         Ok(claims)

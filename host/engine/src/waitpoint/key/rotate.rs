@@ -3,7 +3,7 @@
 use model::{KeyRotateRefusal, Limits, WaitpointKeyState};
 
 use super::{SeedKey, SeededWaitpointKey};
-use crate::{Declined, Engine, Error, Operator, mint};
+use crate::{Declined, Engine, Error, Operator, random};
 
 /// Tries of a rotation while others are under way.
 const TRIES: u32 = 32;
@@ -179,7 +179,7 @@ fn rotation(rotate: &RotateWaitpointKey) -> Result<(SeedKey, Option<Vec<u8>>), K
         kid,
         secret: given
             .clone()
-            .unwrap_or_else(|| mint::secret::<32>().to_vec()),
+            .unwrap_or_else(|| random::bytes::<32>().to_vec()),
         actor: rotate.actor.clone(),
     };
     Ok((key, given))
@@ -198,5 +198,5 @@ pub(super) fn read_secret(secret_hex: &str) -> Result<Vec<u8>, KeyRotateRefusal>
 
 /// Draws a key id.
 pub(super) fn draw_kid() -> String {
-    format!("k{}", hex::encode(mint::secret::<6>()))
+    format!("k{}", hex::encode(random::bytes::<6>()))
 }

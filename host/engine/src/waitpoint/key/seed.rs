@@ -3,7 +3,7 @@
 use model::KeyRotateRefusal;
 
 use super::rotate::{check_kid, read_secret};
-use crate::{Declined, Engine, Error, Operator, mint};
+use crate::{Declined, Engine, Error, Operator, random};
 
 /// A key to create.
 pub(crate) struct SeedKey {
@@ -95,7 +95,7 @@ fn key(kid: &str, secret_hex: Option<&str>, actor: &str) -> Result<SeedKey, KeyR
         kid: kid.to_owned(),
         secret: match secret_hex {
             Some(secret_hex) => read_secret(secret_hex)?,
-            None => mint::secret::<32>().to_vec(),
+            None => random::bytes::<32>().to_vec(),
         },
         actor: actor.to_owned(),
     })

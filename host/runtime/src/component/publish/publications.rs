@@ -231,8 +231,8 @@ impl Publications {
     ) -> Result<Result<(), NotPublished>, Error> {
         for (kind, weight) in routes {
             let routed = self.engine.route(&kind, vec![(published.digest, weight)]);
-            if let Err(refusal) = routed.await? {
-                return Ok(Err(refusal.into()));
+            if let Err(declined) = routed.await {
+                return Ok(Err(declined.refusal()?.into()));
             }
             if !published.kinds.contains(&kind) {
                 published.kinds.push(kind);

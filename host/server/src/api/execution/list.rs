@@ -25,7 +25,7 @@ pub struct ExecutionPage {
 impl ExecutionPage {
     /// Shows a page; `cursor` makes the cursor of the next one from the last id.
     pub fn new(
-        found: engine::Listed<engine::ExecutionInfo, ExecutionId>,
+        found: engine::Page<engine::ExecutionInfo, ExecutionId>,
         cursor: impl FnOnce(&ExecutionId) -> String,
     ) -> Self {
         Self {

@@ -98,7 +98,7 @@ async fn wake_ups_of(engine: &engine::Engine) -> Checked {
         state = engine.wake_ups();
     }
     let (good, detail) = match state {
-        WakeUps::Heard => (Some(true), "hosts wake each other"),
+        WakeUps::Arriving => (Some(true), "hosts wake each other"),
         WakeUps::Off => (None, "turned off (database.wake_ups): hosts poll"),
         WakeUps::Unconnected => (
             Some(false),

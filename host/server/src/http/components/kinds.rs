@@ -39,7 +39,7 @@ pub async fn define(
     OptionalBody(DefineKind {}): OptionalBody<DefineKind>,
 ) -> Result<(StatusCode, Json<DefinedKind>), Problem> {
     model::kind_name(&kind)?;
-    let new = app.engine.define_kind(&kind).await??;
+    let new = app.engine.define_kind(&kind).await?;
     let status = if new {
         StatusCode::CREATED
     } else {
@@ -71,7 +71,7 @@ pub async fn route(
         .iter()
         .map(|route| (route.digest, route.weight))
         .collect();
-    app.engine.route(&kind, routes).await??;
+    app.engine.route(&kind, routes).await?;
     app.refresh();
     Ok(Json(request))
 }

@@ -44,7 +44,7 @@ pub async fn eligible(
     Path(lane): Path<String>,
     Query(Most { limit }): Query<Most>,
 ) -> Result<Json<EligibleExecutions>, Problem> {
-    Ok(Json(app.engine.scan_eligible(&lane, limit).await??.into()))
+    Ok(Json(app.engine.scan_eligible(&lane, limit).await?.into()))
 }
 
 /// Grants a waiting execution to a worker.
@@ -66,7 +66,7 @@ pub async fn issue_claim(
     let grant = app
         .engine
         .issue_claim_grant(id, of_request(request))
-        .await??;
+        .await?;
     Ok(Json(grant.into()))
 }
 
@@ -86,7 +86,7 @@ pub async fn issue_reclaim(
     let grant = app
         .engine
         .issue_reclaim_grant(id, of_request(request))
-        .await??;
+        .await?;
     Ok(Json(grant.into()))
 }
 
@@ -113,7 +113,7 @@ pub async fn claim_for_worker(
             grant_ttl_ms: request.grant_ttl_ms,
         },
     };
-    let granted = app.engine.claim_for_worker(wanted).await??.map(Into::into);
+    let granted = app.engine.claim_for_worker(wanted).await?.map(Into::into);
     Ok(Json(GrantedClaim { granted }))
 }
 

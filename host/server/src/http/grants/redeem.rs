@@ -30,7 +30,7 @@ pub async fn claim(
             request.capability_hash.as_deref(),
             request.lease_ttl_ms,
         )
-        .await??;
+        .await?;
     Ok(Json(claim::shown(
         signer,
         &held.worker_instance_id,
@@ -58,7 +58,7 @@ pub async fn reclaim(
             request.capability_hash.as_deref(),
             request.lease_ttl_ms,
         )
-        .await??;
+        .await?;
     Ok(Json(claim::shown(
         signer,
         &held.worker_instance_id,

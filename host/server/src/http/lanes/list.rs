@@ -42,6 +42,6 @@ pub async fn set(
     model::lane_name(&lane)?;
     app.engine
         .set_lane(&lane, request.state, request.weight)
-        .await??;
+        .await?;
     Ok(Json(request))
 }

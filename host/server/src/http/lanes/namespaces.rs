@@ -32,8 +32,6 @@ pub async fn set(
     _: NoQuery,
     Body(request): Body<SetNamespace>,
 ) -> Result<Json<SetNamespace>, Problem> {
-    app.engine
-        .set_namespace(&namespace, request.weight)
-        .await??;
+    app.engine.set_namespace(&namespace, request.weight).await?;
     Ok(Json(request))
 }

@@ -178,7 +178,7 @@ fn host(registry: &mut Registry, app: &App) {
         counters("task", app.engine.tasks().panics()),
     );
     let (open, idle) = app.engine.connections();
-    let busy = (open as usize).saturating_sub(idle);
+    let busy = open.saturating_sub(idle);
     registry.register(
         "database_connections",
         "Connections of this host to the database",

@@ -46,7 +46,7 @@ pub async fn register(
         version: request.version,
         liveness_ttl_ms: request.liveness_ttl_ms,
     };
-    let registered = app.engine.register_worker(worker).await??;
+    let registered = app.engine.register_worker(worker).await?;
     let status = if registered.refreshed {
         StatusCode::OK
     } else {
@@ -139,7 +139,7 @@ pub async fn heartbeat(
     Path(worker): Path<String>,
     _: NoQuery,
 ) -> Result<Json<Beat>, Problem> {
-    let next_expiry = app.engine.heartbeat_worker(&worker).await??;
+    let next_expiry = app.engine.heartbeat_worker(&worker).await?;
     Ok(Json(Beat { next_expiry }))
 }
 
@@ -156,7 +156,7 @@ pub async fn retire(
     Path(worker): Path<String>,
     _: NoQuery,
 ) -> Result<StatusCode, Problem> {
-    app.engine.retire_worker(&worker).await??;
+    app.engine.retire_worker(&worker).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -181,7 +181,7 @@ pub async fn dead(
         reason: request.reason,
         revoke_leases: request.revoke_leases,
     });
-    let marked = marked.await??;
+    let marked = marked.await?;
     Ok(Json(DeadWorker {
         worker_instance_id,
         already: marked.already,

@@ -1,0 +1,137 @@
+//! route: which components serve a kind, and by what share. No event.
+
+use std::collections::HashSet;
+
+use model::{Digest, Invalid, Member, Refusal, RefusalCode};
+
+use super::{ComponentRow, WORLD_SERVICE};
+use crate::{Declined, Engine};
+
+/// Most components that serve one kind.
+const ROUTES_MAX: usize = 16;
+/// Highest weight of a route.
+const WEIGHT_MAX: u32 = 10_000;
+
+/// A component that serves a kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Route {
+    /// Number of the component within this instance.
+    pub component_id: i32,
+    /// SHA-256 of the component.
+    pub digest: Digest,
+    /// Its share, 0 to 10000, against the other routes; zero serves nothing.
+    pub weight: u32,
+}
+
+/// Why the routes of a kind were not set.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RouteRefusal {
+    /// The component is not published.
+    #[error("component {0} is not published")]
+    UnknownComponent(Digest),
+    /// A component of the world `service` would share the kind.
+    #[error(
+        "component {0} is of the world `service` and claims its executions itself, so it cannot share a kind by weight: route the kind to it alone, or give every other component the weight 0"
+    )]
+    MixedWorlds(Digest),
+    /// An argument breaks a bound.
+    #[error(transparent)]
+    Invalid(#[from] Invalid),
+}
+
+impl Refusal for RouteRefusal {
+    fn refusal_code(&self) -> RefusalCode {
+        match self {
+            Self::UnknownComponent(_) => RefusalCode::UnknownComponent,
+            Self::MixedWorlds(_) => RefusalCode::MixedWorlds,
+            Self::Invalid(_) => RefusalCode::InvalidInput,
+        }
+    }
+
+    fn members(&self) -> Vec<(&'static str, Member)> {
+        match self {
+            Self::UnknownComponent(digest) | Self::MixedWorlds(digest) => {
+                vec![("digest", Member::text(digest))]
+            }
+            Self::Invalid(invalid) => invalid.members(),
+        }
+    }
+}
+
+impl Engine {
+    /// Sets which components serve a kind, in place of those that served it before, in
+    /// one statement. Defines the kind if it is new.
+    ///
+    /// # Refusals
+    /// See [`RouteRefusal`].
+    pub async fn route(
+        &self,
+        kind: &str,
+        routes: Vec<(Digest, u32)>,
+    ) -> Result<(), Declined<RouteRefusal>> {
+        check(kind, &routes)?;
+        let published = self.components().await?;
+        if let Some((digest, _)) = routes
+            .iter()
+            .find(|(digest, _)| published.iter().all(|row| row.digest != *digest))
+        {
+            return Err(RouteRefusal::UnknownComponent(*digest).into());
+        }
+        if let Some(digest) = shared_service(&published, &routes) {
+            return Err(RouteRefusal::MixedWorlds(digest).into());
+        }
+        self.define_kind(kind).await?;
+        let digests: Vec<Vec<u8>> = routes.iter().map(|(digest, _)| digest.0.to_vec()).collect();
+        let weights: Vec<i32> = routes.iter().map(|(_, weight)| *weight as i32).collect();
+        sqlx::query!(
+            "WITH wanted AS (
+                 SELECT c.id, w.weight FROM unnest($2::bytea[], $3::integer[]) AS w(digest, weight)
+                 JOIN component c ON c.digest = w.digest
+             ),
+             dropped AS (
+                 DELETE FROM route WHERE kind = $1 AND component_id NOT IN (SELECT id FROM wanted)
+             )
+             INSERT INTO route (kind, component_id, weight) SELECT $1, id, weight FROM wanted
+             ON CONFLICT (kind, component_id)
+             DO UPDATE SET weight = excluded.weight, changed_at = clock_timestamp()",
+            kind,
+            &digests,
+            &weights
+        )
+        .execute(&self.inner.reads)
+        .await?;
+        self.inner.wake.ready();
+        Ok(())
+    }
+}
+
+/// Returns a component of the world `service` that would have a share in a kind beside
+/// another component.
+fn shared_service(published: &[ComponentRow], routes: &[(Digest, u32)]) -> Option<Digest> {
+    let live: Vec<Digest> = routes
+        .iter()
+        .filter(|(_, weight)| *weight > 0)
+        .map(|(digest, _)| *digest)
+        .collect();
+    published
+        .iter()
+        .filter(|row| live.len() > 1 && row.world == WORLD_SERVICE)
+        .map(|row| row.digest)
+        .find(|digest| live.contains(digest))
+}
+
+fn check(kind: &str, routes: &[(Digest, u32)]) -> Result<(), Invalid> {
+    model::kind_name(kind)?;
+    if routes.len() > ROUTES_MAX {
+        let detail = format!("at most {ROUTES_MAX} components serve one kind");
+        return Err(Invalid::new("routes", detail));
+    }
+    let mut seen = HashSet::new();
+    for (digest, weight) in routes {
+        model::check_range("weight", *weight, 0..=WEIGHT_MAX)?;
+        if !seen.insert(digest) {
+            return Err(Invalid::new("routes", format!("{digest} is named twice")));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,154 @@
+//! The handle on an engine, and what every verb finds behind it.
+
+use std::fmt;
+use std::sync::Arc;
+
+use model::{ExecutionId, Limits, Outcome, Retention};
+use tokio::sync::{OnceCell, broadcast, watch};
+
+use crate::batch::{Batcher, Flushes, Monitor};
+use crate::database::{Liveness, Pool};
+use crate::dispatch::IdleWorkers;
+use crate::execution::{CreateCall, CreateVerdict, FinishCall, FinishVerdict, OutcomeCall};
+use crate::health::LastProbe;
+use crate::lease::{EndLease, EndLeaseVerdict, ProgressCall, ProgressVerdict};
+use crate::metrics::Timings;
+use crate::signal::{DeliverCall, DeliverVerdict};
+use crate::statements::Statements;
+use crate::suspension::{SuspendCall, SuspendVerdict};
+use crate::wake::Wake;
+use crate::{
+    Error, HandleSigner, Instance, Tasks, WakeUps, component, lane, reconcile, signal, waitpoint,
+};
+
+/// A handle on the engine; cheap to clone.
+#[derive(Clone)]
+pub struct Engine {
+    pub(crate) inner: Arc<Inner>,
+}
+
+/// What the clones of a handle share.
+pub(crate) struct Inner {
+    pub(crate) instance: Instance,
+    pub(crate) limits: Limits,
+    pub(crate) retention: Retention,
+    /// Connections of the verbs: index plans only, generic plans.
+    pub(crate) verbs: Pool,
+    /// Connections of reads and sweeps.
+    pub(crate) reads: Pool,
+    pub(crate) batchers: Batchers,
+    pub(crate) caches: Caches,
+    pub(crate) sweeps: reconcile::SweepState,
+    pub(crate) idle_workers: IdleWorkers,
+    pub(crate) wake: Wake,
+    pub(crate) tasks: Tasks,
+    pub(crate) timings: Timings,
+    pub(crate) flushes: Flushes,
+    pub(crate) liveness: Arc<Liveness>,
+    pub(crate) last_probe: LastProbe,
+    pub(crate) handle_signer: OnceCell<HandleSigner>,
+    pub(crate) waitpoint_keys: waitpoint::Ring,
+    pub(crate) signal_counters: signal::SignalCounters,
+}
+
+/// What this host remembers of the database; every entry may be a second old.
+#[derive(Default)]
+pub(crate) struct Caches {
+    pub(crate) kinds: component::KnownKinds,
+    pub(crate) lanes: lane::LaneCache,
+}
+
+/// The verbs whose calls are batched.
+pub(crate) struct Batchers {
+    pub(crate) create: Batcher<CreateCall, CreateVerdict>,
+    pub(crate) end_lease: Batcher<EndLease, EndLeaseVerdict>,
+    pub(crate) suspend: Batcher<SuspendCall, SuspendVerdict>,
+    pub(crate) deliver: Batcher<DeliverCall, DeliverVerdict>,
+    pub(crate) outcome: Batcher<OutcomeCall, Option<Outcome>>,
+    pub(crate) progress: Batcher<ProgressCall, ProgressVerdict>,
+    pub(crate) finish: Batcher<FinishCall, FinishVerdict>,
+}
+
+impl Batchers {
+    /// Starts the flushers of each verb: how many, and whether its statement writes.
+    pub(crate) fn start(on: &Statements, monitor: &Monitor) -> Self {
+        Self {
+            create: Batcher::start("create", 2, true, on.clone(), monitor),
+            end_lease: Batcher::start("end_lease", 2, true, on.clone(), monitor),
+            suspend: Batcher::start("suspend", 2, true, on.clone(), monitor),
+            // One at a time: two would change what the other decided on.
+            deliver: Batcher::start("deliver", 1, true, on.clone(), monitor),
+            outcome: Batcher::start("outcome", 2, false, on.clone(), monitor),
+            progress: Batcher::start("progress", 1, true, on.clone(), monitor),
+            finish: Batcher::start("finish", 1, true, on.clone(), monitor),
+        }
+    }
+}
+
+impl fmt::Debug for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Engine")
+            .field("instance", &self.inner.instance)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Engine {
+    /// Returns the identity of this instance.
+    pub fn instance(&self) -> Instance {
+        self.inner.instance
+    }
+
+    /// Returns the limits that an operator set.
+    pub fn limits(&self) -> Limits {
+        self.inner.limits
+    }
+
+    /// Makes one round trip to the database.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when it does not answer within the pool's timeout.
+    pub async fn ping(&self) -> Result<(), Error> {
+        sqlx::query!("SELECT 1 AS one")
+            .fetch_one(&self.inner.reads)
+            .await?;
+        Ok(())
+    }
+
+    /// Returns a signal that changes whenever work may have become ready.
+    pub fn ready_signal(&self) -> watch::Receiver<u64> {
+        self.inner.wake.ready_signal()
+    }
+
+    /// Returns a feed of executions whose lease was taken from its holder. A hint: a
+    /// feed may lag, and notifications of other hosts may be lost.
+    pub fn lost_leases(&self) -> broadcast::Receiver<ExecutionId> {
+        self.inner.wake.lost_leases()
+    }
+
+    /// Returns the long-lived tasks of this host; others start theirs here too.
+    pub fn tasks(&self) -> &Tasks {
+        &self.inner.tasks
+    }
+
+    /// Returns how many connections to the database there are, and how many of them
+    /// are idle.
+    pub fn connections(&self) -> (usize, usize) {
+        let (verbs, idle_verbs) = self.inner.verbs.sizes();
+        let (reads, idle_reads) = self.inner.reads.sizes();
+        (verbs + reads, idle_verbs + idle_reads)
+    }
+
+    /// Returns whether wake-ups of other hosts arrive.
+    pub fn wake_ups(&self) -> WakeUps {
+        self.inner.wake.state()
+    }
+
+    /// Closes every connection, in seconds whatever the database does. Calls in
+    /// flight finish first if they can; later ones are answered
+    /// [`Error::Unavailable`].
+    pub async fn close(&self) {
+        self.inner.wake.stop();
+        tokio::join!(self.inner.reads.close(), self.inner.verbs.close());
+    }
+}

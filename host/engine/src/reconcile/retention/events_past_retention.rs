@@ -1,0 +1,26 @@
+//! events_past_retention: events older than they are to be kept → removed.
+//!
+//! Whole rows of the log are removed, from its front. The log tells followers what is
+//! new; what happened to an execution is read from its own rows, which last as long as
+//! it does, so the two retentions do not depend on each other. A reader whose cursor was
+//! removed meanwhile is refused.
+
+use crate::reconcile::sweeps::SWEEP_MAX;
+use crate::{Engine, Error};
+
+impl Engine {
+    /// Removes events whose retention is over; returns the number of rows of the log.
+    pub(crate) async fn events_past_retention(&self) -> Result<u64, Error> {
+        let Some(retention_ms) = self.inner.retention.events_column() else {
+            return Ok(0);
+        };
+        let removed = sqlx::query_file_scalar!(
+            "src/reconcile/retention/events_past_retention.sql",
+            retention_ms,
+            SWEEP_MAX
+        )
+        .fetch_one(&self.inner.verbs)
+        .await?;
+        Ok(removed.unsigned_abs())
+    }
+}

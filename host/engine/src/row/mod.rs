@@ -1,0 +1,11 @@
+//! Where rows become values: columns, times, and pages of which some rows cannot be shown.
+
+mod column;
+mod page;
+mod stored_time;
+
+pub(crate) use column::{
+    bigint, count, epoch, fence, int, label, optional_label, policy, readable, tags,
+};
+pub use page::{Page, Unreadable};
+pub(crate) use stored_time::StoredTime;

@@ -1,0 +1,66 @@
+//! Sends notifications to other hosts, at most one batch per [`PAUSE`].
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use sqlx::postgres::PgConnectOptions;
+use tokio::time::sleep;
+use tracing::debug;
+
+use super::Wake;
+use super::local::{Outbox, stopped};
+use crate::database::{Liveness, Pool, Session};
+
+/// Channel on which hosts notify each other.
+pub(super) const CHANNEL: &str = "flowhost";
+/// Longest a notification, or the order to listen, may take.
+pub(super) const SEND_BOUND: Duration = Duration::from_secs(5);
+/// Least time between two batches of notifications.
+const PAUSE: Duration = Duration::from_millis(10);
+/// Ids that one notification carries; the server's bound is 8000 bytes.
+const IDS_MAX: usize = 200;
+
+/// Makes the pool of the one connection that sends.
+pub(super) fn pool(options: PgConnectOptions, session: Session, liveness: &Arc<Liveness>) -> Pool {
+    Pool::new(1, SEND_BOUND, options, session, liveness)
+}
+
+/// Sends what is in the outbox, until the engine is closed.
+pub(super) async fn run(wake: Wake, pool: Pool) {
+    let mut stop = wake.inner.stop.subscribe();
+    loop {
+        tokio::select! {
+            () = wake.inner.flush.notified() => {}
+            () = stopped(&mut stop) => return,
+        }
+        let Outbox { ready, lost } = std::mem::take(&mut *wake.inner.outbox.lock());
+        let mut payloads: Vec<String> = lost
+            .chunks(IDS_MAX)
+            .map(|ids| {
+                let ids: Vec<_> = ids.iter().map(ToString::to_string).collect();
+                format!("lost {}", ids.join(" "))
+            })
+            .collect();
+        if ready {
+            payloads.push("ready".to_owned());
+        }
+        for payload in payloads {
+            let sent = tokio::select! {
+                sent = notify(&pool, payload) => sent,
+                () = stopped(&mut stop) => return,
+            };
+            if let Err(error) = sent {
+                debug!(%error, "notification not sent; other hosts poll");
+            }
+        }
+        sleep(PAUSE).await;
+    }
+}
+
+/// Notifies every host that listens, this one included.
+pub(super) async fn notify(pool: &Pool, payload: String) -> Result<(), sqlx::Error> {
+    sqlx::query!("SELECT pg_notify($1, $2) AS sent", CHANNEL, payload)
+        .fetch_one(pool)
+        .await
+        .map(drop)
+}

@@ -1,0 +1,130 @@
+//! mark dead: registered → dead, at the request of an operator.
+//!
+//! If asked to, revokes its leases as well: each ends as `lease_revoked` through the
+//! statement that ends every lease, and its execution is ready to be reclaimed, or has
+//! failed at its cap. Locks: the worker's row. Events: `revoked` or `failed`.
+
+use model::{Invalid, Limits, WorkerRefusal};
+
+use super::heartbeat::instance_name;
+use crate::lease::EndLease;
+use crate::row::fence;
+use crate::{Declined, Engine, Error};
+
+/// Leases that one batch revokes.
+const BATCH: i64 = Limits::BATCH_MAX as i64;
+
+/// A request to mark a worker dead.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MarkDead {
+    /// Name of the worker instance.
+    pub worker_instance_id: String,
+    /// Why, for people: 1 to 256 bytes without control characters.
+    pub reason: String,
+    /// Whether its leases end now rather than when they expire.
+    pub revoke_leases: bool,
+}
+
+/// What marking a worker dead changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MarkedDead {
+    /// Whether the worker was dead before.
+    pub already: bool,
+    /// Number of leases that were revoked.
+    pub revoked: u64,
+}
+
+impl Engine {
+    /// Marks a registered worker dead. Succeeds again on one that is dead, and
+    /// then revokes what it holds if asked to.
+    ///
+    /// # Refusals
+    /// See [`WorkerRefusal`].
+    pub async fn mark_worker_dead(
+        &self,
+        dead: MarkDead,
+    ) -> Result<MarkedDead, Declined<WorkerRefusal>> {
+        dead.check()?;
+        let row = sqlx::query!(
+            r#"WITH found AS MATERIALIZED (
+                   SELECT worker_instance_id, dead_at IS NOT NULL AS already
+                   FROM worker WHERE worker_instance_id = $1 FOR UPDATE
+               ),
+               marked AS (
+                   UPDATE worker w SET dead_at = clock_timestamp(), dead_reason = $2
+                   FROM found f
+                   WHERE w.worker_instance_id = f.worker_instance_id AND NOT f.already
+               )
+               SELECT already AS "already!" FROM found"#,
+            dead.worker_instance_id,
+            dead.reason
+        )
+        .fetch_optional(&self.inner.reads)
+        .await?;
+        let row = row.ok_or(WorkerRefusal::NotRegistered)?;
+        let revoked = if dead.revoke_leases {
+            self.revoke_leases_of(&dead.worker_instance_id, &dead.reason)
+                .await?
+        } else {
+            0
+        };
+        Ok(MarkedDead {
+            already: row.already,
+            revoked,
+        })
+    }
+
+    /// Revokes every lease of a worker; returns how many.
+    async fn revoke_leases_of(&self, worker: &str, reason: &str) -> Result<u64, Error> {
+        let why = format!("the worker was marked dead: {reason}");
+        let mut ended = 0;
+        loop {
+            let rows = sqlx::query!(
+                r#"SELECT l.execution_id, l.lease_id, l.epoch, l.attempt,
+                          l.reclaims >= e.max_reclaims AS "at_cap!"
+                   FROM lease l
+                   CROSS JOIN LATERAL (
+                       SELECT e.* FROM execution e
+                       WHERE e.partition = l.partition AND e.id = l.execution_id OFFSET 0
+                   ) AS e
+                   WHERE l.worker_instance_id = $1
+                   LIMIT $2"#,
+                worker,
+                BATCH
+            )
+            .fetch_all(&self.inner.reads)
+            .await?;
+            let full = rows.len() as i64 == BATCH;
+            let calls = rows
+                .into_iter()
+                .map(|row| {
+                    let fence = fence(row.execution_id, row.lease_id, row.epoch, row.attempt);
+                    EndLease::revoked(fence, &why, row.at_cap)
+                })
+                .collect();
+            for verdict in self.inner.batchers.end_lease.call_all(calls).await {
+                // A refusal means that the lease ended by itself first.
+                if verdict?.is_ok() {
+                    ended += 1;
+                }
+            }
+            if !full {
+                return Ok(ended);
+            }
+        }
+    }
+}
+
+impl MarkDead {
+    fn check(&self) -> Result<(), Invalid> {
+        instance_name(&self.worker_instance_id)?;
+        let max = Limits::DEAD_REASON_BYTES_MAX;
+        let ok = (1..=max).contains(&self.reason.len()) && !self.reason.contains(char::is_control);
+        if ok {
+            Ok(())
+        } else {
+            let detail = format!("must be 1 to {max} bytes without control characters");
+            Err(Invalid::new("reason", detail))
+        }
+    }
+}
