@@ -185,7 +185,7 @@ pub(crate) fn local_lease(
             } else {
                 types::AttemptType::Retry
             },
-            input: convert::given(input),
+            input: input.into(),
             tags: settings.tags.clone(),
         }),
         resumption: settings.resumption.clone().map(convert::resumption),

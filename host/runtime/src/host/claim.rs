@@ -49,7 +49,7 @@ impl Host for State {
     }
 
     fn current(&mut self) -> wasmtime::Result<Resource<LeaseHandle>> {
-        self.called(0)?;
+        self.count_call(0)?;
         match &self.role {
             Role::Handler(held) => self.push(LeaseHandle {
                 held: held.clone(),
@@ -63,7 +63,7 @@ impl Host for State {
         &mut self,
         max_wait_ms: u32,
     ) -> Result<Option<Resource<LeaseHandle>>, ClaimCallError> {
-        self.called(0)?;
+        self.count_call(0)?;
         let (Role::Service(service), Some(backend)) = (&self.role, self.engine()) else {
             return Err(ClaimError::Invalid(
                 "a handler claims nothing: its lease is `current`".into(),
@@ -100,30 +100,30 @@ impl State {
 
 impl HostLease for State {
     fn task(&mut self, lease: Resource<LeaseHandle>) -> wasmtime::Result<Task> {
-        self.called(0)?;
+        self.count_call(0)?;
         let held = self.held(&lease)?;
-        self.answered(task_bytes(&held.task))?;
+        self.charge_answer(task_bytes(&held.task))?;
         Ok(Task::clone(&held.task))
     }
 
     fn epoch(&mut self, lease: Resource<LeaseHandle>) -> wasmtime::Result<u32> {
-        self.called(0)?;
+        self.count_call(0)?;
         Ok(u32::try_from(self.held(&lease)?.attempt.fence.epoch).unwrap_or(u32::MAX))
     }
 
     fn remaining_ms(&mut self, lease: Resource<LeaseHandle>) -> wasmtime::Result<u32> {
-        self.called(0)?;
+        self.count_call(0)?;
         let held = self.held(&lease)?;
         Ok(held.attempt.remaining_ms(held.has_timeout))
     }
 
     fn is_cancelled(&mut self, lease: Resource<LeaseHandle>) -> wasmtime::Result<bool> {
-        self.called(0)?;
+        self.count_call(0)?;
         Ok(self.held(&lease)?.attempt.is_stopping())
     }
 
     async fn renew(&mut self, lease: Resource<LeaseHandle>) -> Result<u32, LeaseCallError> {
-        self.called(0)?;
+        self.count_call(0)?;
         let held = self.held(&lease)?;
         let attempt = &held.attempt;
         if let Some(backend) = self.engine() {
@@ -149,7 +149,7 @@ impl HostLease for State {
         message: Option<String>,
     ) -> Result<(), LeaseCallError> {
         let carries = text_bytes(message.as_ref());
-        self.called(carries)?;
+        self.count_call(carries)?;
         let held = self.held(&lease)?;
         if percent.is_some_and(|percent| percent > 100) {
             return Err(Invalid::new("percent", "at most 100").into());

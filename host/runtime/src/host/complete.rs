@@ -10,7 +10,7 @@ use wasmtime::component::Resource;
 use super::bindings::flowhost::engine::claim::LeaseError;
 use super::bindings::flowhost::engine::complete::{Failed, Host};
 use super::bindings::flowhost::engine::types::{Failure, Payload};
-use super::convert::{check_text, outcome, payload, payload_bytes, timestamp_ms};
+use super::convert::{check_text, outcome, payload_bytes, timestamp_ms};
 use super::store::refused;
 use super::{HeldLease, LeaseCallError, LeaseHandle, Role, State};
 
@@ -21,10 +21,10 @@ impl Host for State {
         result: Payload,
     ) -> Result<(), LeaseCallError> {
         let carries = payload_bytes(&result);
-        self.called(carries)?;
+        self.count_call(carries)?;
         let held = self.held(&lease)?;
         self.check_result_bytes("result", &result)?;
-        let result = payload(result);
+        let result = engine::Payload::from(result);
         let Some(backend) = self.engine() else {
             return Ok(self.ended_locally(&held, "complete", &result)?);
         };
@@ -45,7 +45,7 @@ impl Host for State {
         lease: Resource<LeaseHandle>,
         failure: Failure,
     ) -> Result<Failed, LeaseCallError> {
-        self.called(failure.code.len() + failure.message.len())?;
+        self.count_call(failure.code.len() + failure.message.len())?;
         let held = self.held(&lease)?;
         // A failure that is returned must be recorded in any case; a guest that calls can
         // correct itself.
@@ -82,7 +82,7 @@ impl Host for State {
         lease: Resource<LeaseHandle>,
         delay_ms: u32,
     ) -> Result<f64, LeaseCallError> {
-        self.called(0)?;
+        self.count_call(0)?;
         let held = self.held(&lease)?;
         let Some(backend) = self.engine() else {
             self.ended_locally(&held, "delay", &delay_ms)?;
@@ -101,7 +101,7 @@ impl Host for State {
     }
 
     async fn wait_children(&mut self, lease: Resource<LeaseHandle>) -> Result<(), LeaseCallError> {
-        self.called(0)?;
+        self.count_call(0)?;
         let held = self.held(&lease)?;
         let Some(backend) = self.engine() else {
             return Ok(self.ended_locally(&held, "wait-children", &"until they finished")?);
@@ -120,7 +120,7 @@ impl Host for State {
         reason: String,
     ) -> Result<(), LeaseCallError> {
         let carries = reason.len();
-        self.called(carries)?;
+        self.count_call(carries)?;
         let held = self.held(&lease)?;
         check_text("reason", &reason, Limits::REASON_BYTES_MAX)?;
         let Some(backend) = self.engine() else {

@@ -15,7 +15,7 @@ use super::bindings::flowhost::engine::executions::{
     Created, Description, Error, Host, HostRequest, State as GuestState,
 };
 use super::bindings::flowhost::engine::types::Payload;
-use super::convert::{Bounds, check_text, given, payload, payload_bytes, text_bytes, timestamp_ms};
+use super::convert::{Bounds, check_text, payload_bytes, text_bytes, timestamp_ms};
 use super::setters::setters;
 use super::store::{Caller, HostResource};
 use super::{ExecutionsCallError, State};
@@ -55,7 +55,7 @@ impl Request {
             }
             Ok((key, value))
         });
-        self.tags.extend(self.bounds.hold(checked));
+        self.tags.extend(self.bounds.keep(checked));
     }
 
     /// Takes out the request to the engine.
@@ -65,7 +65,7 @@ impl Request {
         }
         self.bounds.check()?;
         let input = std::mem::replace(&mut self.input, empty());
-        let mut create = Create::new(&self.kind, payload(input));
+        let mut create = Create::new(&self.kind, input.into());
         if let Some(lane) = self.lane.take() {
             create.lane = lane;
         }
@@ -98,9 +98,9 @@ fn check_tag(key: &str, value: &str) -> Result<(), Invalid> {
 
 impl HostRequest for State {
     fn new(&mut self, kind: String, input: Payload) -> wasmtime::Result<Resource<Request>> {
-        self.called(kind.len() + payload_bytes(&input))?;
+        self.count_call(kind.len() + payload_bytes(&input))?;
         let mut bounds = Bounds::default();
-        let kind = bounds.hold(model::kind_name(&kind).map(|()| kind));
+        let kind = bounds.keep(model::kind_name(&kind).map(|()| kind));
         let max = self.instance_limits.input_bytes_max;
         let input = bounds.payload("input", input, max);
         self.push(Request {
@@ -118,7 +118,7 @@ impl HostRequest for State {
 
     setters! { Request:
         set_lane(lane: String, lane.len()) request => {
-            request.lane = request.bounds.hold(model::lane_name(&lane).map(|()| lane));
+            request.lane = request.bounds.keep(model::lane_name(&lane).map(|()| lane));
         };
         set_priority(priority: u16, 0) request => request.priority = priority;
         set_idempotency_key(key: String, key.len()) request => {
@@ -134,12 +134,12 @@ impl HostRequest for State {
         key: String,
         value: String,
     ) -> wasmtime::Result<()> {
-        self.called(key.len() + value.len())?;
+        self.count_call(key.len() + value.len())?;
         self.change(&request, |request| request.set_tag(key, value))
     }
 
     async fn create(&mut self, request: Resource<Request>) -> Result<Created, ExecutionsCallError> {
-        self.called(0)?;
+        self.count_call(0)?;
         let (backend, caller) = self.engine_and_caller()?;
         let carries = self.get(&request)?.owned_bytes();
         let create = self.change(&request, |request| request.take(caller))??;
@@ -171,7 +171,7 @@ impl Host for State {
     }
 
     async fn describe(&mut self, id: String) -> Result<Description, ExecutionsCallError> {
-        self.called(id.len())?;
+        self.count_call(id.len())?;
         let (backend, Caller { namespace, .. }) = self.engine_and_caller()?;
         let id = parse(&id)?;
         let answer = backend.call(&mut self.meter, 0, |engine| async move {
@@ -190,7 +190,7 @@ impl Host for State {
     }
 
     async fn result(&mut self, id: String) -> Result<Payload, ExecutionsCallError> {
-        self.called(id.len())?;
+        self.count_call(id.len())?;
         let (backend, Caller { namespace, .. }) = self.engine_and_caller()?;
         let id = parse(&id)?;
         let answer = backend.call(&mut self.meter, 0, |engine| async move {
@@ -201,8 +201,8 @@ impl Host for State {
         });
         match answer.await?? {
             (Some(payload), _) => {
-                let payload = given(payload);
-                self.answered(payload_bytes(&payload))?;
+                let payload = Payload::from(payload);
+                self.charge_answer(payload_bytes(&payload))?;
                 Ok(payload)
             }
             (None, true) => Err(Error::NoResult.into()),
@@ -212,7 +212,7 @@ impl Host for State {
 
     async fn cancel(&mut self, id: String, reason: String) -> Result<(), ExecutionsCallError> {
         let carries = reason.len();
-        self.called(id.len() + carries)?;
+        self.count_call(id.len() + carries)?;
         check_text("reason", &reason, Limits::REASON_BYTES_MAX)?;
         let (backend, caller) = self.engine_and_caller()?;
         let request = Cancel {

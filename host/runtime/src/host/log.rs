@@ -10,8 +10,8 @@ use crate::attempt::LogSource;
 
 impl Host for State {
     fn log(&mut self, level: Level, message: String) -> wasmtime::Result<()> {
-        // Counted as bytes of the log when those are added up.
-        self.called(0)?;
+        // CallCount as bytes of the log when those are added up.
+        self.count_call(0)?;
         let name = match level {
             Level::Trace => "trace",
             Level::Debug => "debug",

@@ -9,7 +9,7 @@ macro_rules! setters {
             handle: wasmtime::component::Resource<$entry>,
             $value: $type,
         ) -> wasmtime::Result<()> {
-            self.called($bytes)?;
+            self.count_call($bytes)?;
             self.change(&handle, |$it| $change)
         }
     )+};

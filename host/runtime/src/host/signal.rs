@@ -12,7 +12,7 @@ use super::bindings::flowhost::engine::signal::{
     Delivered, Effect, Host, HostSignal, ReceivedSignal, SignalError,
 };
 use super::bindings::flowhost::engine::types;
-use super::convert::{Bounds, payload, payload_bytes, received, signals_bytes, text_bytes};
+use super::convert::{Bounds, payload_bytes, received, signals_bytes, text_bytes};
 use super::setters::setters;
 use super::store::{HostResource, refused};
 use super::{LeaseCallError, LeaseHandle, SignalCallError, State};
@@ -51,7 +51,7 @@ impl Host for State {
         lease: Resource<LeaseHandle>,
         first: u32,
     ) -> Result<Vec<ReceivedSignal>, LeaseCallError> {
-        self.called(0)?;
+        self.count_call(0)?;
         let held = self.held(&lease)?;
         let signals: Vec<_> = if let Some(backend) = self.engine() {
             let fence = held.attempt.fence;
@@ -68,16 +68,16 @@ impl Host for State {
             let rest = signals.and_then(|signals| signals.get(first as usize..));
             rest.unwrap_or_default().to_vec()
         };
-        self.answered(signals_bytes(&signals))?;
+        self.charge_answer(signals_bytes(&signals))?;
         Ok(signals)
     }
 }
 
 impl HostSignal for State {
     fn new(&mut self, name: String) -> wasmtime::Result<Resource<Signal>> {
-        self.called(name.len())?;
+        self.count_call(name.len())?;
         let mut bounds = Bounds::default();
-        let name = bounds.hold(model::signal_name(&name).map(|()| name));
+        let name = bounds.keep(model::signal_name(&name).map(|()| name));
         self.push(Signal {
             name: name.unwrap_or_default(),
             payload: None,
@@ -114,7 +114,7 @@ impl HostSignal for State {
         signal: Resource<Signal>,
         token: String,
     ) -> Result<Delivered, SignalCallError> {
-        self.called(token.len())?;
+        self.count_call(token.len())?;
         let (backend, caller) = self.engine_and_caller()?;
         let signal = self.get(&signal)?;
         let carries = token.len() + signal.owned_bytes();
@@ -130,7 +130,7 @@ impl HostSignal for State {
             source_type: caller.source_type.to_owned(),
             source_identity: caller.source_identity,
             correlation_id: signal.correlation_id.clone(),
-            payload: signal.payload.clone().map(payload),
+            payload: signal.payload.clone().map(Into::into),
             idempotency_key: signal.idempotency_key.clone(),
             dedup_ttl_ms: signal.dedup_ttl_ms.map(u64::from),
         };
@@ -139,7 +139,7 @@ impl HostSignal for State {
         });
         match answer.await? {
             Ok(answer) => Ok(delivered(answer)),
-            Err(declined) => Err(not_accepted(declined.refusal()?).into()),
+            Err(declined) => Err(signal_refusal(declined.refusal()?).into()),
         }
     }
 
@@ -167,7 +167,7 @@ fn delivered(answer: EngineDelivered) -> Delivered {
     }
 }
 
-fn not_accepted(refusal: SignalRefusal) -> SignalError {
+fn signal_refusal(refusal: SignalRefusal) -> SignalError {
     match refusal {
         SignalRefusal::InvalidWaitpointToken(_) => SignalError::InvalidToken,
         // A token names one waitpoint, so none is ever ambiguous.

@@ -90,7 +90,7 @@ impl SuspendRequest {
             requested_by: SuspensionRequester::Worker,
             timeout: self.timeout,
             timeout_behavior: self.timeout_behavior,
-            state: state.map(convert::payload),
+            state: state.map(Into::into),
             idempotency_key: self.idempotency_key.clone(),
             report,
             known: held
@@ -103,7 +103,7 @@ impl SuspendRequest {
 
 impl HostRequest for State {
     fn new(&mut self, condition: Vec<Condition>) -> wasmtime::Result<Resource<SuspendRequest>> {
-        self.called(convert::condition_bytes(&condition))?;
+        self.count_call(convert::condition_bytes(&condition))?;
         self.push(SuspendRequest::new(condition))
     }
 
@@ -112,7 +112,7 @@ impl HostRequest for State {
         request: Resource<SuspendRequest>,
         waitpoint: wit::Binding,
     ) -> wasmtime::Result<()> {
-        self.called(match &waitpoint {
+        self.count_call(match &waitpoint {
             wit::Binding::Fresh(fresh) => fresh.key.len() + texts_bytes(&fresh.signal_names),
             wit::Binding::UsePending(text) | wit::Binding::Keyed(text) => text.len(),
         })?;
@@ -121,7 +121,7 @@ impl HostRequest for State {
             // refuses.
             if request.waitpoints.len() <= Limits::WAITPOINTS_MAX {
                 let checked = convert::binding(waitpoint);
-                request.waitpoints.extend(request.bounds.hold(checked));
+                request.waitpoints.extend(request.bounds.keep(checked));
             }
         })
     }
@@ -134,7 +134,7 @@ impl HostRequest for State {
             request.timeout = Some(SuspensionTimeout::InMs(u64::from(timeout_ms)));
         };
         set_timeout_at(timeout_at: f64, 0) request => {
-            let at = request.bounds.hold(convert::time_of("timeout_at", timeout_at));
+            let at = request.bounds.keep(convert::time_of("timeout_at", timeout_at));
             request.timeout = at.map(SuspensionTimeout::At);
         };
         set_timeout_behavior(behavior: wit::TimeoutBehavior, 0) request => {
@@ -165,7 +165,7 @@ impl HostRequest for State {
         state: Option<Payload>,
     ) -> Result<Suspended, SuspendCallError> {
         let state_bytes = state.as_ref().map_or(0, payload_bytes);
-        self.called(state_bytes)?;
+        self.count_call(state_bytes)?;
         let held = self.held(&lease)?;
         // The engine takes every call under a lease that ended with a suspension for a
         // repeat of that one, since its answer may have been lost; here it was not.
@@ -200,7 +200,7 @@ impl HostRequest for State {
             }
             Ok(EngineSuspended::AlreadySatisfied(found)) => {
                 let found = convert::resumption(found);
-                self.answered(resumption_bytes(&found))?;
+                self.charge_answer(resumption_bytes(&found))?;
                 Ok(Suspended::AlreadySatisfied(found))
             }
             Err(declined) => {
@@ -230,7 +230,7 @@ impl Host for State {
         signal_names: Vec<String>,
     ) -> Result<Waitpoint, SuspendCallError> {
         let carries = key.len() + texts_bytes(&signal_names);
-        self.called(carries)?;
+        self.count_call(carries)?;
         let held = self.held(&lease)?;
         convert::check_key(&key)?;
         convert::check_names(&signal_names)?;
@@ -257,9 +257,9 @@ impl Host for State {
     }
 
     fn resumed(&mut self, lease: Resource<LeaseHandle>) -> wasmtime::Result<Option<Resumption>> {
-        self.called(0)?;
+        self.count_call(0)?;
         let held = self.held(&lease)?;
-        self.answered(held.resumption.as_ref().map_or(0, resumption_bytes))?;
+        self.charge_answer(held.resumption.as_ref().map_or(0, resumption_bytes))?;
         Ok(held.resumption.clone())
     }
 }

@@ -97,7 +97,7 @@ pub(crate) fn of_service(
 }
 
 /// Builds the failure of a service that was told to end while it waited for its sandbox.
-pub(crate) fn never_served() -> Failure {
+pub(crate) fn service_not_opened() -> Failure {
     Failure::new(
         FailureClass::InfraCrash,
         "service_stopped",

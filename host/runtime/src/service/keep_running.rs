@@ -79,7 +79,7 @@ async fn run_once(
     let reservation = tokio::select! {
         biased;
         reservation = worker.budget().reserve(&demand) => reservation,
-        () = assignment.retired() => return (verdict::never_served(), 0),
+        () = assignment.retired() => return (verdict::service_not_opened(), 0),
     };
     let run = ServiceRun::new(worker.clone(), assignment.clone());
     let setup = worker.sandbox_setup(Some(assignment.component_id), reservation);

@@ -74,7 +74,7 @@ impl Compiler {
     ) -> Result<Vec<u8>, CompileError> {
         if wasm.len() <= SMALL_BYTES_MAX {
             let _turn = self.small.turn(digest).await;
-            let allowed = self.small_allowance();
+            let allowed = self.small_limits();
             match self.run(engine, wasm.clone(), allowed).await {
                 Err(CompileError::Undecided(_) | CompileError::Slow(_))
                     if allowed != self.allowed => {}
@@ -97,7 +97,7 @@ impl Compiler {
         self.small.len() + self.large.len()
     }
 
-    fn small_allowance(&self) -> CompileLimits {
+    fn small_limits(&self) -> CompileLimits {
         CompileLimits {
             cpu_seconds: self.allowed.cpu_seconds.min(SMALL_CPU_SECONDS),
             memory_bytes: self.allowed.memory_bytes.min(SMALL_MEMORY_BYTES),

@@ -36,7 +36,7 @@ pub fn inspect(bytes: &[u8], limits: &Limits) -> Result<Inspected, PublishRefusa
             max: limits.component_bytes_max,
         });
     }
-    if let Some((found, fix)) = something_else(bytes) {
+    if let Some((found, fix)) = recognize(bytes) {
         return Err(PublishRefusal::NotAComponent { found, fix });
     }
     let (mut imports, exports) = surface(bytes)?;
@@ -67,7 +67,7 @@ fn world(exports: &[&str]) -> Result<&'static str, PublishRefusal> {
 }
 
 /// Recognizes files that people publish by mistake.
-fn something_else(bytes: &[u8]) -> Option<(&'static str, &'static str)> {
+fn recognize(bytes: &[u8]) -> Option<(&'static str, &'static str)> {
     const BUILD: &str = "Build one with `cargo build --target wasm32-wasip2`, or see guest-examples/ for other languages";
     if bytes.is_empty() {
         return Some(("an empty file", BUILD));

@@ -148,7 +148,7 @@ impl Publications {
             end: watch::Sender::new(None),
         });
         jobs.working.insert(digest, job.clone());
-        let guard = Ending {
+        let guard = JobGuard {
             publications: self.clone(),
             job: job.clone(),
             digest,
@@ -243,13 +243,13 @@ impl Publications {
 }
 
 /// Ends a job when dropped, also if its task was aborted or panicked.
-struct Ending {
+struct JobGuard {
     publications: Arc<Publications>,
     job: Arc<Job>,
     digest: Digest,
 }
 
-impl Ending {
+impl JobGuard {
     async fn run(self, inspected: Inspected, bytes: Arc<[u8]>) {
         let publications = self.publications.clone();
         let mut end = publications.publish(inspected, bytes).await;
@@ -292,7 +292,7 @@ impl Ending {
     }
 }
 
-impl Drop for Ending {
+impl Drop for JobGuard {
     fn drop(&mut self) {
         let why = "the host ended before the component was published; publish it again";
         let end = Err(Error::Unavailable(why.to_owned()));

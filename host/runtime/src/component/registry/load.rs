@@ -93,7 +93,8 @@ pub(crate) struct Registry {
     in_memory: Mutex<MemoryCache>,
     failures: Mutex<LoadFailures>,
     loading: Mutex<HashMap<Digest, (Loading, AbortHandle)>>,
-    turns: Semaphore,
+    /// Bounds how many components are read, linked or hashed at once.
+    blocking_slots: Semaphore,
     fetched_small: Semaphore,
     fetched_large: Semaphore,
     compiles: AtomicU64,
@@ -124,7 +125,7 @@ impl Registry {
             in_memory: Mutex::new(MemoryCache::new(code.loaded_bytes_max)),
             failures: Mutex::default(),
             loading: Mutex::default(),
-            turns: Semaphore::new(LOADING_MAX),
+            blocking_slots: Semaphore::new(LOADING_MAX),
             fetched_small: Semaphore::new(FETCHED_MAX.0),
             fetched_large: Semaphore::new(FETCHED_MAX.1),
             compiles: AtomicU64::new(0),
@@ -219,7 +220,7 @@ impl Registry {
         }
         let this = self.clone();
         let task = tokio::spawn(async move {
-            let loaded = this.obtain(digest, source).await;
+            let loaded = this.load_new(digest, source).await;
             this.note(digest, &loaded);
             this.loading.lock().remove(&digest);
             loaded
@@ -255,7 +256,7 @@ impl Registry {
         }
     }
 
-    async fn obtain(
+    async fn load_new(
         self: &Arc<Self>,
         wanted: Digest,
         source: ComponentSource,
@@ -273,12 +274,12 @@ impl Registry {
                 let missing = || unavailable("the database does not have it".into());
                 let row = engine.component(wanted).await.map_err(fault)?;
                 let small = row.ok_or_else(missing)?.size <= SMALL_BYTES_MAX as i64;
-                let turns = if small {
+                let slots = if small {
                     &self.fetched_small
                 } else {
                     &self.fetched_large
                 };
-                _fetched = turns.acquire().await.ok();
+                _fetched = slots.acquire().await.ok();
                 let bytes = engine.component_bytes(wanted).await.map_err(fault)?;
                 bytes.ok_or_else(missing)?.into()
             }
@@ -377,7 +378,7 @@ impl Registry {
         digest: Digest,
         work: impl FnOnce(&Self) -> T + Send + 'static,
     ) -> Result<T, LoadError> {
-        let _turn = self.turns.acquire().await;
+        let _slot = self.blocking_slots.acquire().await;
         let this = self.clone();
         tokio::task::spawn_blocking(move || work(&this))
             .await

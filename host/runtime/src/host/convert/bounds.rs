@@ -14,7 +14,7 @@ pub(in crate::host) struct Bounds {
 
 impl Bounds {
     /// Returns a value that is within its bounds.
-    pub(in crate::host) fn hold<T>(&mut self, checked: Result<T, Invalid>) -> Option<T> {
+    pub(in crate::host) fn keep<T>(&mut self, checked: Result<T, Invalid>) -> Option<T> {
         match checked {
             Ok(value) => Some(value),
             Err(invalid) => {
@@ -31,7 +31,7 @@ impl Bounds {
         text: String,
         max: usize,
     ) -> Option<String> {
-        self.hold(check_text(field, &text, max).map(|()| text))
+        self.keep(check_text(field, &text, max).map(|()| text))
     }
 
     /// Returns a payload of at most `max` bytes with a media type of bounded length.
@@ -50,7 +50,7 @@ impl Bounds {
         } else {
             Ok(payload)
         };
-        self.hold(checked)
+        self.keep(checked)
     }
 
     /// Returns the bytes that the description of the exceeded bound takes.

@@ -11,11 +11,11 @@ mod task;
 
 pub(super) use bounds::{Bounds, check_text};
 pub(super) use condition::{bytes as condition_bytes, read as read_condition};
-pub(crate) use resumption::{received, resumption, taken, waitpoint};
+pub(crate) use resumption::{received, resumption, waitpoint};
 pub(super) use sizes::{
     payload_bytes, resumption_bytes, signals_bytes, task_bytes, text_bytes, texts_bytes,
 };
 pub(super) use suspension::{
     binding, check_key, check_names, suspend_refusal, suspension_reason, time_of, timeout_behavior,
 };
-pub(crate) use task::{given, payload, task, timestamp_ms};
+pub(crate) use task::{task, timestamp_ms};

@@ -69,7 +69,7 @@ pub(crate) fn result(result: types::Payload, bytes_max: u32) -> Result<Payload, 
             format!("the result cannot be stored: {invalid}"),
         ));
     }
-    Ok(super::payload(result))
+    Ok(result.into())
 }
 
 #[cfg(test)]

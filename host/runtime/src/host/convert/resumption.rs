@@ -1,16 +1,11 @@
 //! Resumptions, waitpoints and received signals, as guests see them.
 
-use engine::{Claimed, OpenWaitpoint};
+use engine::OpenWaitpoint;
 use model::SuspensionCloseReason;
 
 use crate::host::bindings::flowhost::engine::signal::ReceivedSignal;
 use crate::host::bindings::flowhost::engine::suspend::{ResumeReason, Resumption, Waitpoint};
-use crate::host::convert::{given, timestamp_ms};
-
-/// Takes the resumption out of a claimed execution.
-pub(crate) fn taken(claimed: &mut Claimed) -> Option<Resumption> {
-    claimed.resumption.take().map(|found| resumption(*found))
-}
+use crate::host::convert::timestamp_ms;
 
 /// Builds a resumption as its handler sees it.
 pub(crate) fn resumption(resumption: engine::Resumption) -> Resumption {
@@ -18,7 +13,7 @@ pub(crate) fn resumption(resumption: engine::Resumption) -> Resumption {
         suspension_id: resumption.suspension_id.to_string(),
         reason: resume_reason(resumption.reason),
         closed_at: timestamp_ms(resumption.closed_at),
-        state: resumption.state.map(given),
+        state: resumption.state.map(Into::into),
         signals: resumption.signals.into_iter().map(received).collect(),
         signal_count: resumption.signal_count,
     }
@@ -35,7 +30,7 @@ pub(crate) fn received(signal: engine::ReceivedSignal) -> ReceivedSignal {
         source_type: signal.source_type,
         source_identity: signal.source_identity,
         correlation_id: signal.correlation_id,
-        payload: signal.payload.map(given),
+        payload: signal.payload.map(Into::into),
         accepted_at: timestamp_ms(signal.accepted_at),
     }
 }

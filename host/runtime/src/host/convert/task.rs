@@ -6,38 +6,36 @@ use time::OffsetDateTime;
 
 use crate::host::bindings::flowhost::engine::types;
 
-/// Builds what a handler is asked to do.
-pub(crate) fn task(claimed: &mut Claimed) -> types::Task {
+/// Builds the task of a claimed execution.
+pub(crate) fn task(claimed: Claimed) -> types::Task {
     types::Task {
         execution_id: claimed.fence.execution_id.to_string(),
-        namespace: claimed.namespace.clone(),
-        kind: claimed.kind.clone(),
-        lane: claimed.lane.clone(),
+        namespace: claimed.namespace,
+        kind: claimed.kind,
+        lane: claimed.lane,
         flow_id: claimed.flow_id.map(|id| id.to_string()),
         attempt_index: claimed.fence.attempt,
         attempt_type: attempt_type(claimed.attempt_type),
-        // The worker has no further use for the input.
-        input: types::Payload {
-            content_type: std::mem::take(&mut claimed.input.content_type),
-            data: std::mem::take(&mut claimed.input.data),
-        },
-        tags: std::mem::take(&mut claimed.tags),
+        input: claimed.input.into(),
+        tags: claimed.tags,
     }
 }
 
-/// Takes a payload from a guest.
-pub(crate) fn payload(payload: types::Payload) -> Payload {
-    Payload {
-        content_type: payload.content_type,
-        data: payload.data,
+impl From<types::Payload> for Payload {
+    fn from(payload: types::Payload) -> Self {
+        Self {
+            content_type: payload.content_type,
+            data: payload.data,
+        }
     }
 }
 
-/// Gives a payload to a guest.
-pub(crate) fn given(payload: Payload) -> types::Payload {
-    types::Payload {
-        content_type: payload.content_type,
-        data: payload.data,
+impl From<Payload> for types::Payload {
+    fn from(payload: Payload) -> Self {
+        Self {
+            content_type: payload.content_type,
+            data: payload.data,
+        }
     }
 }
 

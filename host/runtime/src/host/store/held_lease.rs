@@ -34,13 +34,14 @@ pub(crate) struct HeldLease {
 impl HeldLease {
     /// Builds the lease of an execution that was claimed for `attempt`.
     pub(crate) fn new(attempt: Arc<Attempt>, mut claimed: Claimed) -> Self {
+        let resumption = claimed.resumption.take();
         Self {
             attempt,
             has_timeout: claimed.attempt_timeout_ms.is_some(),
             was_reclaimed: claimed.attempt_type == AttemptType::Reclaim,
-            resumption: convert::taken(&mut claimed),
-            task: Arc::new(convert::task(&mut claimed)),
-            known: Some((claimed.policy, claimed.retries)),
+            resumption: resumption.map(|found| convert::resumption(*found)),
+            known: Some((claimed.policy.clone(), claimed.retries)),
+            task: Arc::new(convert::task(claimed)),
             used_before: OnceLock::new(),
         }
     }

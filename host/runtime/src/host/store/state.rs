@@ -27,14 +27,14 @@ pub(crate) struct State {
     host_calls: u64,
     bytes_out: u64,
     answer_bytes: usize,
-    counted: Counted,
+    counted: CallCount,
     pub(in crate::host) local: local::LocalWaitpoints,
     handles: Handles,
     pub(in crate::host) wasi: wasi::Wasi,
 }
 
 /// The calls that count against `host_calls_max`.
-struct Counted {
+struct CallCount {
     calls: u32,
     since: Instant,
     /// The number of the service's lease changes when the count began.
@@ -61,7 +61,7 @@ impl State {
             host_calls: 0,
             bytes_out: 0,
             answer_bytes: 0,
-            counted: Counted {
+            counted: CallCount {
                 calls: 0,
                 since: opened,
                 lease_changes: 0,
@@ -71,7 +71,7 @@ impl State {
     }
 
     /// Counts one call into the host that brings `bytes`.
-    pub(in crate::host) fn called(&mut self, bytes: usize) -> wasmtime::Result<()> {
+    pub(in crate::host) fn count_call(&mut self, bytes: usize) -> wasmtime::Result<()> {
         self.meter
             .release(std::mem::take(&mut self.answer_bytes) as u64);
         self.bytes_out += bytes as u64;
@@ -81,7 +81,7 @@ impl State {
             if lease_changes != self.counted.lease_changes
                 || self.counted.since.elapsed() >= CALLS_WINDOW
             {
-                self.counted = Counted {
+                self.counted = CallCount {
                     calls: 0,
                     since: Instant::now(),
                     lease_changes,
@@ -99,7 +99,7 @@ impl State {
     /// Charges the sandbox for an answer of many bytes: the host holds it until the
     /// guest has made room for it and taken it over, which may be as late as its next
     /// call.
-    pub(in crate::host) fn answered(&mut self, bytes: usize) -> wasmtime::Result<()> {
+    pub(in crate::host) fn charge_answer(&mut self, bytes: usize) -> wasmtime::Result<()> {
         self.meter.charge_host_bytes(bytes)?;
         self.answer_bytes += bytes;
         Ok(())
