@@ -11,7 +11,7 @@ use super::bindings::flowhost::engine::claim::{ClaimError, Host, HostLease, Leas
 use super::bindings::flowhost::engine::types::Task;
 use super::convert::{check_text, task_bytes, text_bytes};
 use super::store::{HostResource, refused};
-use super::{ClaimCallError, HeldLease, LeaseCallError, NextRefusal, Role, State};
+use super::{CallError, ClaimCallError, HeldLease, LeaseCallError, NextRefusal, Role, State};
 use crate::attempt::to_foreground;
 
 /// Longest a guest may wait for work in one call, in milliseconds.
@@ -165,10 +165,9 @@ impl HostLease for State {
         let answer = backend.call(&mut self.meter, carries, |engine| async move {
             engine.progress(fence, percent, message).await
         });
-        match answer.await? {
-            Ok(()) => Ok(()),
-            Err(declined) => Err(refused(&held, declined.refusal()?).into()),
-        }
+        let of = |refusal| refused(&held, refusal);
+        let answer = answer.await?;
+        answer.map_err(|declined| CallError::declined(declined, of))
     }
 
     fn drop(&mut self, lease: Resource<LeaseHandle>) -> wasmtime::Result<()> {

@@ -12,7 +12,7 @@ use super::bindings::flowhost::engine::complete::{Failed, Host};
 use super::bindings::flowhost::engine::types::{Failure, Payload};
 use super::convert::{check_text, outcome, payload_bytes, timestamp_ms};
 use super::store::refused;
-use super::{HeldLease, LeaseCallError, LeaseHandle, Role, State};
+use super::{CallError, HeldLease, LeaseCallError, LeaseHandle, Role, State};
 
 impl Host for State {
     async fn complete(
@@ -145,13 +145,10 @@ impl State {
         held: &HeldLease,
         answer: Result<T, Declined<LeaseRefusal>>,
     ) -> Result<T, LeaseCallError> {
-        match answer {
-            Ok(value) => {
-                self.recorded(held);
-                Ok(value)
-            }
-            Err(declined) => Err(self.not_ended(held, declined.refusal()?).into()),
-        }
+        let of = |refusal| self.not_ended(held, refusal);
+        let value = answer.map_err(|declined| CallError::declined(declined, of))?;
+        self.recorded(held);
+        Ok(value)
     }
 
     /// Checks a payload that is recorded as a result or as the state of a suspension.

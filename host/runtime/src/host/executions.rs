@@ -18,7 +18,7 @@ use super::bindings::flowhost::engine::types::Payload;
 use super::convert::{Bounds, check_text, payload_bytes, text_bytes, timestamp_ms};
 use super::setters::setters;
 use super::store::{Caller, HostResource};
-use super::{ExecutionsCallError, State};
+use super::{CallError, ExecutionsCallError, State};
 
 /// An execution about to be created.
 pub struct Request {
@@ -146,17 +146,17 @@ impl HostRequest for State {
         let answer = backend.call(&mut self.meter, carries, |engine| async move {
             engine.create(create).await
         });
-        let declined = match answer.await? {
-            Ok(EngineCreated::Created { id, .. }) => return Ok(Created::Created(id.to_string())),
-            Ok(EngineCreated::Duplicate { id }) => return Ok(Created::Duplicate(id.to_string())),
-            Err(declined) => declined,
-        };
-        let error = match declined.refusal()? {
+        let of = |refusal| match refusal {
             CreateRefusal::IdempotencyConflict { .. } => Error::IdempotencyConflict,
             CreateRefusal::UnknownKind(_) => Error::UnknownKind,
             other => Error::Invalid(other.to_string()),
         };
-        Err(error.into())
+        let answer = answer.await?;
+        let created = answer.map_err(|declined| CallError::declined(declined, of))?;
+        Ok(match created {
+            EngineCreated::Created { id, .. } => Created::Created(id.to_string()),
+            EngineCreated::Duplicate { id } => Created::Duplicate(id.to_string()),
+        })
     }
 
     fn drop(&mut self, request: Resource<Request>) -> wasmtime::Result<()> {
@@ -225,14 +225,14 @@ impl Host for State {
         let answer = backend.call(&mut self.meter, carries, |engine| async move {
             engine.cancel(request).await
         });
-        let Err(declined) = answer.await? else {
-            return Ok(());
+        let of = |refusal| match refusal {
+            CancelRefusal::ExecutionNotFound => Error::NotFound,
+            CancelRefusal::ExecutionNotActive { .. } => Error::ExecutionNotActive,
+            CancelRefusal::Invalid(invalid) => Error::Invalid(invalid.to_string()),
         };
-        Err(match declined.refusal()? {
-            CancelRefusal::ExecutionNotFound => Error::NotFound.into(),
-            CancelRefusal::ExecutionNotActive { .. } => Error::ExecutionNotActive.into(),
-            CancelRefusal::Invalid(invalid) => invalid.into(),
-        })
+        let answer = answer.await?;
+        answer.map_err(|declined| CallError::declined(declined, of))?;
+        Ok(())
     }
 }
 

@@ -166,7 +166,7 @@ impl ServiceHost for ServiceRun {
             LeaseEnd::Failed(Failure::new(
                 FailureClass::Transient,
                 "lease_dropped",
-                "the worker dropped the lease without an outcome, and an earlier lease on this execution was dropped or lost as well",
+                "the service dropped the lease without an outcome, and an earlier lease on this execution was dropped or lost as well",
             ))
         } else {
             self.leases.lock().note_returned();

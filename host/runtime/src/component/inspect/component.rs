@@ -107,7 +107,7 @@ fn recognize(bytes: &[u8]) -> Option<(&'static str, &'static str)> {
 fn exported_instead(exports: &[&str]) -> String {
     if let Some(earlier) = exports.iter().find(|name| is_ours(name, "service")) {
         format!(
-            " but {}, of the world `service`, which is now the world `service`: name that where the bindings are generated, and build it again",
+            " but {}, of the world `worker`, which is now the world `service`: name that where the bindings are generated, and build it again",
             quoted(earlier)
         )
     } else if let Some(other) = exports.iter().find(|name| split(name).0 == PACKAGE) {
@@ -150,7 +150,7 @@ mod tests {
         assert_eq!(of(&both), Err(PublishRefusal::TwoWorlds));
         let refusal = of(&["flowhost:engine/serve@0.2.0"]).unwrap_err();
         assert!(refusal.to_string().contains("@0.2.0"), "{refusal}");
-        // What a component of the world `service` exported.
+        // What a component of the world `worker` exported.
         let refusal = of(&["flowhost:engine/service@0.1.0"]).unwrap_err();
         assert!(refusal.to_string().contains("world `service`"), "{refusal}");
     }

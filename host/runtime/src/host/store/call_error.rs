@@ -1,5 +1,6 @@
 //! How a call of a guest fails: with an error of its interface, or by stopping the guest.
 
+use engine::Declined;
 use model::Invalid;
 
 use super::backend::unavailable;
@@ -24,6 +25,16 @@ impl<E> CallError<E> {
         match self {
             Self::Refused(error) => Ok(error),
             Self::Trap(trap) => Err(trap),
+        }
+    }
+}
+
+impl<E: GuestError> CallError<E> {
+    /// Converts what the engine declined; `of` converts a refusal.
+    pub(in crate::host) fn declined<R>(declined: Declined<R>, of: impl FnOnce(R) -> E) -> Self {
+        match declined {
+            Declined::Refused(refusal) => Self::Refused(of(refusal)),
+            Declined::Fault(fault) => fault.into(),
         }
     }
 }

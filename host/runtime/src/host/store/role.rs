@@ -82,14 +82,14 @@ impl Role {
         let held = service.held();
         match held.as_slice() {
             [] => Err(CallerError::NoIdentity(
-                "a worker acts as the namespace of the leases it holds, and it holds none",
+                "a service acts as the namespace of the leases it holds, and it holds none",
             )),
             [one] => Ok(of(one)),
             [first, others @ ..] => {
                 let namespace = &first.task.namespace;
                 if others.iter().any(|held| held.task.namespace != *namespace) {
                     return Err(CallerError::NoIdentity(
-                        "the worker holds leases of several namespaces",
+                        "the service holds leases of several namespaces",
                     ));
                 }
                 Ok(Caller {
