@@ -40,7 +40,7 @@ impl<E: GuestError> CallError<E> {
 }
 
 /// An error of an interface in `wit/`.
-pub(in crate::host) trait GuestError {
+pub(crate) trait GuestError {
     fn invalid(detail: String) -> Self;
     fn unavailable(detail: String) -> Self;
 }
