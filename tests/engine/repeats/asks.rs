@@ -42,7 +42,7 @@ pub(super) async fn arrange(database: &Database, engine: &Engine, verb: Verb) ->
         until: work::now(database).await + Duration::from_secs(3),
     };
     match verb {
-        Verb::Prioritise | Verb::Block | Verb::ClaimGrant => {
+        Verb::Prioritize | Verb::Block | Verb::ClaimGrant => {
             let answer = engine.release(fence, Default::default()).await;
             answer.accepted();
         }
@@ -218,7 +218,7 @@ pub(super) async fn ask(
             let actor = if other { "bob" } else { "alice" };
             told!(engine.replay(by(id, actor)).await, in_full)
         }
-        Verb::Prioritise => {
+        Verb::Prioritize => {
             let priority = if other { 8 } else { 7 };
             told!(engine.prioritize(operate(id), priority).await, plain)
         }

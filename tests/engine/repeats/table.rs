@@ -46,7 +46,7 @@ pub(super) enum Verb {
     Revoke,
     RevokeAny,
     Replay,
-    Prioritise,
+    Prioritize,
     Block,
     Unblock,
     Resume,
@@ -119,7 +119,7 @@ pub(super) const TABLE: &[Row] = &[
         Same,
         Some(Refused("execution_not_terminal")),
     ),
-    Row(Verb::Prioritise, Same, Same, Same, Some(Does)),
+    Row(Verb::Prioritize, Same, Same, Same, Some(Does)),
     Row(
         Verb::Block,
         Same,

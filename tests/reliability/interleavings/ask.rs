@@ -27,7 +27,7 @@ pub(super) enum Ask {
     Reclaim,
     Promote,
     Replay,
-    Prioritise,
+    Prioritize,
     Block,
     Unblock,
     CreateWaitpoint,
@@ -148,7 +148,7 @@ pub(super) async fn ask(engine: &Engine, what: Ask, case: &Case) -> String {
             operated(engine.revoke(revoke).await)
         }
         Ask::Replay => operated(engine.replay(operate(id)).await),
-        Ask::Prioritise => operated(engine.prioritize(operate(id), 7).await),
+        Ask::Prioritize => operated(engine.prioritize(operate(id), 7).await),
         Ask::Block => {
             let block = Block {
                 operate: operate(id),
