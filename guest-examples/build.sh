@@ -9,7 +9,7 @@ set -eu
 
 cd "$(dirname "$0")"
 
-# The workspace keeps its own target directory, whatever the environment says:
+# The workspace keeps its own target directory, regardless of the environment:
 # the components are looked for there. Flags meant for another target stay out.
 unset CARGO_BUILD_TARGET CARGO_BUILD_TARGET_DIR RUSTFLAGS CARGO_ENCODED_RUSTFLAGS
 export CARGO_TARGET_DIR="$PWD/target"

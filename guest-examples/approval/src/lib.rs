@@ -99,7 +99,7 @@ fn go_on(deployment: Deployment, resumption: &Resumption) -> Result<Outcome, Fai
             return Err(Failure {
                 class: FailureClass::Permanent,
                 code: "not_approved".into(),
-                message: "nobody decided in time".into(),
+                message: "no one decided in time".into(),
             });
         }
     };

@@ -14,11 +14,11 @@ struct Flaky;
 
 #[derive(Deserialize)]
 #[serde(default, deny_unknown_fields)]
-struct Wish {
+struct Input {
     fail_times: u32,
 }
 
-impl Default for Wish {
+impl Default for Input {
     fn default() -> Self {
         Self { fail_times: 2 }
     }
@@ -32,7 +32,7 @@ struct Report {
 impl Guest for Flaky {
     fn run(task: Task) -> Result<Outcome, Failure> {
         let request = if task.input.data.is_empty() {
-            Wish::default()
+            Input::default()
         } else {
             serde_json::from_slice(&task.input.data).map_err(bad_input)?
         };

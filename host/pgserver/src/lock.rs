@@ -2,7 +2,7 @@
 //!
 //! Postgres has such a lock itself, but it answers late and with a message
 //! about its own files; and the sweep for leftover processes may only run
-//! where nobody else can own them. The kernel drops the lock when the holder
+//! where no other user can own them. The kernel drops the lock when the holder
 //! dies, however it dies.
 
 use crate::error::{Error, doing};

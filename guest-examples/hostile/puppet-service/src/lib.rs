@@ -1,5 +1,5 @@
 //! A service that does what its inputs say, as JSON: see [`acts`]. Under every
-//! later lease of an execution it completes with `went on`.
+//! later lease of an execution it completes with `resumed`.
 
 wit_bindgen::generate!({ path: "../../../wit", world: "service" });
 
@@ -30,7 +30,7 @@ impl Guest for PuppetService {
                 }
             };
             if lease.epoch() > 1 {
-                answer(&plain("went on".into()));
+                answer(&plain("resumed".into()));
                 continue;
             }
             let script: Script = match serde_json::from_slice(&lease.task().input.data) {

@@ -1,5 +1,5 @@
 //! A handler that does what its input says, as JSON: see [`acts`]. Under every
-//! later lease of the execution it completes with `went on`.
+//! later lease of the execution it completes with `resumed`.
 
 wit_bindgen::generate!({ path: "../../../wit", world: "handler" });
 
@@ -16,7 +16,7 @@ impl Guest for Puppet {
     fn run(task: Task) -> Result<Outcome, Failure> {
         let lease = current();
         if lease.epoch() > 1 {
-            return Ok(Outcome::Completed(plain("went on".into())));
+            return Ok(Outcome::Completed(plain("resumed".into())));
         }
         let script: Script = serde_json::from_slice(&task.input.data).map_err(|error| Failure {
             class: FailureClass::Permanent,

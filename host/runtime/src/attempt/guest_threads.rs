@@ -119,7 +119,7 @@ impl Guests {
     {
         let (answer, answered) = oneshot::channel();
         let task = async move {
-            // Nobody may wait for the answer.
+            // The caller may have stopped waiting for the answer.
             let _ = answer.send(future.await);
         };
         self.poll_in(Place::Foreground, Box::pin(task));

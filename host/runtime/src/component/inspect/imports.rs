@@ -16,7 +16,7 @@ const INTERFACES: &[&str] = &[
 ];
 
 /// What is linked of WASI 0.2, by package. Files and sockets are among it because
-/// interpreters import them whatever the handler does; there are none to open.
+/// interpreters import them regardless of what the handler does; there are none to open.
 pub(crate) const WASI: &[(&str, &[&str])] = &[
     (
         "cli",
