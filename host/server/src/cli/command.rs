@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn the_commands_of_the_documentation_are_read() {
+    fn commands_of_the_documentation_parse() {
         for line in [
             "flowhost dev --load out --demo samples.toml --results r",
             "flowhost serve --database-url postgres:///x --listen 0.0.0.0:80 --slots 5",

@@ -291,7 +291,7 @@ fn every_code_of_a_problem_and_of_a_command_is_explained() {
 }
 
 #[test]
-fn what_does_not_exist_is_found() {
+fn names_that_do_not_exist_are_found() {
     for wrong in [
         "flowhost migrait",
         "flowhost migrate --partition 5",

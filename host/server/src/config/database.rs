@@ -116,7 +116,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_password_is_never_shown() {
+    fn a_password_is_redacted() {
         for (url, shown) in [
             ("postgres://a:s3cret@h/db", "postgres://a:***@h/db"),
             ("postgres://a:p@s3cret@h/db", "postgres://a:***@h/db"),

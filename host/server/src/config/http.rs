@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn callbacks_come_to_the_public_url_or_else_to_the_address() {
+    fn callback_urls_begin_with_the_public_url_or_the_address() {
         let bound = "127.0.0.1:7171".parse().expect("an address");
         let here = Http::default().callback_prefix(bound);
         assert_eq!(here, "http://127.0.0.1:7171/v1/callbacks/");

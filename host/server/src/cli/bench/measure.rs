@@ -113,7 +113,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn summaries_of_few_and_many() {
+    fn percentiles_and_medians_of_few_and_many_numbers() {
         let ms = Duration::from_millis;
         assert_eq!(percentile(&mut [], 0.5), Duration::ZERO);
         assert_eq!(percentile(&mut [ms(3)], 0.99), ms(3));

@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn a_signal_brings_nothing_unless_told_to() {
+    fn a_signal_has_no_payload_unless_one_is_given() {
         let mut args = PayloadArgs {
             file: None,
             input: None,
@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn an_argument_is_json_unless_said_otherwise() {
+    fn an_input_argument_is_json_unless_a_type_is_given() {
         let mut args = InputArgs {
             file: None,
             input: Some("hello".into()),

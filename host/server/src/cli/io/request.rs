@@ -45,7 +45,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_absent_is_not_sent() {
+    fn null_members_are_not_sent() {
         let members = present(serde_json::json!({"a": null, "b": 1}));
         assert_eq!(members.keys().collect::<Vec<_>>(), ["b"]);
     }

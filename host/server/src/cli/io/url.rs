@@ -41,7 +41,7 @@ mod tests {
     use crate::cli::io::Exit;
 
     #[test]
-    fn what_is_wrong_with_a_url_is_said_before_it_is_used() {
+    fn an_invalid_url_is_refused_with_the_reason() {
         for good in [
             URL_DEFAULT,
             "https://h",
@@ -68,7 +68,7 @@ mod tests {
     }
 
     #[test]
-    fn proxies_are_passed_by_for_this_machine_only() {
+    fn only_hosts_on_loopback_bypass_proxies() {
         for here in [
             "localhost",
             "127.0.0.1",

@@ -42,7 +42,7 @@ pub async fn run(context: &Context, args: ShowArgs) -> Result<Exit, Failure> {
         let waitpoints: Value = waitpoints.read()?;
         let signals: Value = signals.read()?;
         let lists = [&attempts, &suspensions, &waitpoints, &signals, &operations];
-        let hidden: Vec<&Value> = lists
+        let unreadable: Vec<&Value> = lists
             .into_iter()
             .filter_map(|list| list["unreadable"].as_array())
             .flatten()
@@ -55,8 +55,8 @@ pub async fn run(context: &Context, args: ShowArgs) -> Result<Exit, Failure> {
             "signals": signals["signals"],
             "operations": operations["operations"],
         });
-        if !hidden.is_empty() {
-            merged["unreadable"] = json!(hidden);
+        if !unreadable.is_empty() {
+            merged["unreadable"] = json!(unreadable);
         }
         context.terminal.json(&merged.to_string());
         return Ok(Exit::Ok);
