@@ -20,46 +20,33 @@ pub async fn run(context: &Context, args: ShowArgs) -> Result<Exit, Failure> {
     let client = context.client()?;
     let path = format!("/v1/executions/{}", args.id);
     let info = client.get(&path, Vec::new()).await?;
-    let attempts = client.get(&format!("{path}/attempts"), Vec::new()).await?;
-    let operations = client
-        .get(&format!("{path}/operations"), Vec::new())
-        .await?;
-    let suspensions = client
-        .get(&format!("{path}/suspensions"), Vec::new())
-        .await?;
-    let waitpoints = client
-        .get(&format!("{path}/waitpoints"), Vec::new())
-        .await?;
+    let part = async |name: &str, query| client.get(&format!("{path}/{name}"), query).await;
+    let attempts = part("attempts", Vec::new()).await?;
+    let operations = part("operations", Vec::new()).await?;
+    let suspensions = part("suspensions", Vec::new()).await?;
+    let waitpoints = part("waitpoints", Vec::new()).await?;
     let limit = Limits::SIGNALS_MAX.to_string();
-    let signals = client
-        .get(&format!("{path}/signals"), vec![("limit", limit)])
-        .await?;
+    let signals = part("signals", vec![("limit", limit)]).await?;
     if context.json {
-        let info: Value = info.read()?;
-        let attempts: Value = attempts.read()?;
-        let operations: Value = operations.read()?;
-        let suspensions: Value = suspensions.read()?;
-        let waitpoints: Value = waitpoints.read()?;
-        let signals: Value = signals.read()?;
-        let lists = [&attempts, &suspensions, &waitpoints, &signals, &operations];
-        let unreadable: Vec<&Value> = lists
-            .into_iter()
-            .filter_map(|list| list["unreadable"].as_array())
-            .flatten()
-            .collect();
-        let mut merged = json!({
-            "execution": info,
-            "attempts": attempts["attempts"],
-            "suspensions": suspensions["suspensions"],
-            "waitpoints": waitpoints["waitpoints"],
-            "signals": signals["signals"],
-            "operations": operations["operations"],
-        });
-        if !unreadable.is_empty() {
-            merged["unreadable"] = json!(unreadable);
+        let mut merged = json!({"execution": info.read::<Value>()?});
+        let mut unreadable = Vec::new();
+        for (name, answer) in [
+            ("attempts", &attempts),
+            ("suspensions", &suspensions),
+            ("waitpoints", &waitpoints),
+            ("signals", &signals),
+            ("operations", &operations),
+        ] {
+            let mut list: Value = answer.read()?;
+            merged[name] = list[name].take();
+            if let Value::Array(rows) = list["unreadable"].take() {
+                unreadable.extend(rows);
+            }
         }
-        context.terminal.json(&merged.to_string());
-        return Ok(Exit::Ok);
+        if !unreadable.is_empty() {
+            merged["unreadable"] = unreadable.into();
+        }
+        return context.terminal.json_of(&merged).map(|()| Exit::Ok);
     }
     parts::summary(context, &info.read()?);
     let attempts: Attempts = attempts.read()?;
