@@ -15,6 +15,11 @@ pub(crate) trait BatchItem: Send + Sync + 'static {
     fn partition(&self) -> Partition;
     /// Returns the key.
     fn key(&self) -> Self::Key;
+    /// Returns the bytes of what callers hand in for the statement to store; 0 if that is
+    /// a few words at most.
+    fn payload_bytes(&self) -> usize {
+        0
+    }
 }
 
 /// One statement over many calls.

@@ -24,14 +24,17 @@ const SPACING: [(usize, Duration); 2] = [
 /// The calls that wait, and the size and time of the last flush.
 pub(super) struct Queue<I, V> {
     calls: mpsc::Receiver<Call<I, V>>,
+    /// A flush takes no further call once it has payloads of so many bytes.
+    bytes_max: usize,
     last_len: usize,
     last_at: Instant,
 }
 
-impl<I, V> Queue<I, V> {
-    pub(super) fn new(calls: mpsc::Receiver<Call<I, V>>) -> Self {
+impl<I: BatchItem, V> Queue<I, V> {
+    pub(super) fn new(calls: mpsc::Receiver<Call<I, V>>, bytes_max: usize) -> Self {
         Self {
             calls,
+            bytes_max,
             last_len: 0,
             last_at: Instant::now(),
         }
@@ -40,22 +43,36 @@ impl<I, V> Queue<I, V> {
     /// Takes the calls of the next flush; none once every [`Batcher`](super::Batcher)
     /// of the verb is gone.
     pub(super) async fn take(&mut self) -> Vec<Call<I, V>> {
-        let mut waiting = Vec::new();
-        self.calls.recv_many(&mut waiting, Limits::BATCH_MAX).await;
+        let Some(first) = self.calls.recv().await else {
+            return Vec::new();
+        };
+        let mut bytes = first.0.payload_bytes();
+        let mut waiting = vec![first];
+        let is_full = self.fill(&mut waiting, &mut bytes);
         let spacing = SPACING.iter().find(|(calls, _)| self.last_len >= *calls);
         if let Some((_, spacing)) = spacing
-            && waiting.len() < Limits::BATCH_MAX
+            && !is_full
         {
             sleep_until(self.last_at + *spacing).await;
-            while waiting.len() < Limits::BATCH_MAX
-                && let Ok(call) = self.calls.try_recv()
-            {
-                waiting.push(call);
-            }
+            self.fill(&mut waiting, &mut bytes);
         }
         self.last_len = waiting.len();
         self.last_at = Instant::now();
         waiting
+    }
+
+    /// Adds calls that wait; returns whether the flush takes no more.
+    fn fill(&mut self, waiting: &mut Vec<Call<I, V>>, bytes: &mut usize) -> bool {
+        loop {
+            if waiting.len() == Limits::BATCH_MAX || *bytes >= self.bytes_max {
+                return true;
+            }
+            let Ok(call) = self.calls.try_recv() else {
+                return false;
+            };
+            *bytes += call.0.payload_bytes();
+            waiting.push(call);
+        }
     }
 }
 

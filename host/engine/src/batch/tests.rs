@@ -141,3 +141,51 @@ async fn a_flush_without_an_answer_is_abandoned_and_those_behind_it_are_served()
     assert!(stuck.is_unavailable(), "{stuck}");
     assert_eq!(other.expect("served"), 2);
 }
+
+/// A call with a payload of so many bytes.
+struct Sized(u32, usize);
+
+impl BatchItem for Sized {
+    type Key = u32;
+    fn partition(&self) -> Partition {
+        Partition::new(0).expect("small")
+    }
+    fn key(&self) -> u32 {
+        self.0
+    }
+    fn payload_bytes(&self) -> usize {
+        self.1
+    }
+}
+
+/// Stores a megabyte a second, and notes the bytes of each flush.
+struct Slow(Arc<Mutex<Vec<usize>>>);
+
+impl Flush<Sized> for Slow {
+    type Verdict = ();
+    async fn flush(&self, _: Partition, batch: &[Box<Sized>], _: bool) -> Result<Vec<()>, Error> {
+        let bytes: usize = batch.iter().map(|call| call.1).sum();
+        self.0.lock().push(bytes);
+        sleep(Duration::from_secs(bytes as u64 >> 20)).await;
+        Ok(vec![(); batch.len()])
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn small_calls_do_not_wait_until_large_ones_are_stored() {
+    let flushes: Arc<Mutex<Vec<usize>>> = Arc::default();
+    let batcher = Batcher::start("store", 2, true, Slow(flushes.clone()), &monitor());
+    let large = batcher.call_all((0..20).map(|n| Sized(n, 2 << 20)).collect());
+    let small = async {
+        sleep(Duration::from_millis(500)).await;
+        let began = tokio::time::Instant::now();
+        let verdicts = batcher.call_all((100..200).map(|n| Sized(n, 100)).collect());
+        assert!(verdicts.await.iter().all(Result::is_ok));
+        began.elapsed()
+    };
+    let (large, waited) = tokio::join!(large, small);
+    assert!(waited < Duration::from_millis(100), "{waited:?}");
+    assert!(large.iter().all(Result::is_ok));
+    let most = flushes.lock().iter().copied().max();
+    assert!(most <= Some(8 << 20), "{most:?}");
+}

@@ -12,3 +12,10 @@ pub struct Report {
     /// What it logged: UTF-8 text, one record per line; absent if nothing.
     pub log: Option<Vec<u8>>,
 }
+
+impl Report {
+    /// Returns the bytes of its log.
+    pub(crate) fn bytes(&self) -> usize {
+        self.log.as_ref().map_or(0, Vec::len)
+    }
+}

@@ -57,6 +57,10 @@ impl BatchItem for CreateCall {
             None => CreateKey::Keyless(self.id),
         }
     }
+
+    fn payload_bytes(&self) -> usize {
+        self.create.input.data.len()
+    }
 }
 
 impl Flush<CreateCall> for Statements {

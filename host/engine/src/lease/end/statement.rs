@@ -27,6 +27,14 @@ impl BatchItem for EndLease {
     fn key(&self) -> ExecutionId {
         self.fence.execution_id
     }
+
+    fn payload_bytes(&self) -> usize {
+        let result = match &self.next {
+            NextState::Finished { result, .. } => result.as_ref(),
+            _ => None,
+        };
+        self.report.bytes() + result.map_or(0, |result| result.data.len())
+    }
 }
 
 impl Flush<EndLease> for Statements {

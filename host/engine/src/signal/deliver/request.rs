@@ -191,6 +191,14 @@ impl BatchItem for DeliverCall {
     fn key(&self) -> Self::Key {
         (self.execution_id, self.sequence)
     }
+
+    fn payload_bytes(&self) -> usize {
+        let payload = match &self.request {
+            DeliverRequest::Signal(signal) => signal.request.payload.as_ref(),
+            DeliverRequest::Resume(_) => None,
+        };
+        payload.map_or(0, |payload| payload.data.len())
+    }
 }
 
 impl Resume {

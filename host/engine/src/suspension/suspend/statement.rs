@@ -72,6 +72,11 @@ impl BatchItem for SuspendCall {
     fn key(&self) -> ExecutionId {
         self.fence.execution_id
     }
+
+    fn payload_bytes(&self) -> usize {
+        let state_bytes = self.state.as_ref().map_or(0, |state| state.data.len());
+        self.report.bytes() + state_bytes
+    }
 }
 
 impl Flush<SuspendCall> for Statements {
