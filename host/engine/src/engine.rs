@@ -144,7 +144,7 @@ impl Engine {
         self.inner.wake.state()
     }
 
-    /// Closes every connection, in seconds whatever the database does. Calls in
+    /// Closes every connection, in seconds even if the database does not answer. Calls in
     /// flight finish first if they can; later ones are answered
     /// [`Error::Unavailable`].
     pub async fn close(&self) {

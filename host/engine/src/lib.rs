@@ -84,7 +84,3 @@ pub use waitpoint::{
 };
 pub use wake::WakeUps;
 pub use worker::{MarkDead, MarkedDead, RegisterWorker, Registered, WorkerFilter, WorkerInfo};
-
-/// The answer to a verb that does not return [`Declined`] yet: outside, whether it
-/// could be asked at all; inside, what the engine said.
-pub type Answer<T, R> = Result<Result<T, R>, Error>;

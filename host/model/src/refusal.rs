@@ -90,7 +90,7 @@ pub enum LeaseRefusal {
         state: StateKind,
         /// How it ended, if it did.
         outcome: Option<Outcome>,
-        /// Its present epoch.
+        /// The present epoch of the execution.
         epoch: u64,
     },
     /// The lease was taken away.
@@ -154,7 +154,7 @@ pub enum CreateRefusal {
         /// What the first request made.
         existing: ExecutionId,
     },
-    /// Nobody is known to handle that kind.
+    /// No component and no worker is known to handle that kind.
     #[error(
         "nothing handles kind `{0}`: publish a component for it with `flowhost component publish FILE --kind {0}`, or define it with PUT /v1/kinds/{0}"
     )]
@@ -162,9 +162,9 @@ pub enum CreateRefusal {
     /// The lane takes no new work.
     #[error("lane `{lane}` is {state}: it takes no new work")]
     LaneDisabled {
-        /// Which.
+        /// The lane that was named.
         lane: String,
-        /// Draining or disabled.
+        /// What the lane does: drain, or nothing.
         state: LaneState,
     },
     /// The id belongs to an execution that another request made, in this namespace
@@ -179,7 +179,7 @@ pub enum CreateRefusal {
     /// The request names what the contract has and this version does not act on.
     #[error("{field} is not offered by this version; leave it out")]
     NotOffered {
-        /// The member.
+        /// The member of the request.
         field: &'static str,
     },
     /// An argument breaks a bound.
@@ -222,7 +222,7 @@ pub enum CancelRefusal {
     /// It ended some other way first.
     #[error("the execution ended as {outcome} before it could be cancelled")]
     ExecutionNotActive {
-        /// How.
+        /// How the execution ended.
         outcome: Outcome,
     },
     /// An argument breaks a bound.
@@ -265,7 +265,7 @@ pub enum OperateRefusal {
     /// The execution is in no state in which this can be done.
     #[error("the execution is {} ({reason}), in which this cannot be done", shown(*state, *outcome))]
     ExecutionNotEligible {
-        /// Where it is.
+        /// The state it is in.
         state: StateKind,
         /// How it ended, if it did.
         outcome: Option<Outcome>,
@@ -289,10 +289,10 @@ pub enum OperateRefusal {
     /// The execution was replayed as often as its policy allows.
     #[error("the execution was replayed {replays} times, which is all its policy allows")]
     MaxReplaysExhausted {
-        /// How often.
+        /// How often it was replayed.
         replays: u32,
     },
-    /// Nobody holds a lease on the execution.
+    /// No worker holds a lease on the execution.
     #[error("the execution is {}: there is no lease", shown(*state, *outcome))]
     NoActiveLease {
         /// What it does instead.
@@ -352,7 +352,7 @@ impl Refusal for OperateRefusal {
 pub enum EventsRefusal {
     /// Events after the cursor were removed.
     #[error(
-        "the events after {after} are no longer kept: read the state anew, then go on from {floor}"
+        "the events after {after} are no longer kept: read the state again, then continue from {floor}"
     )]
     CursorTooOld {
         /// Where the reader was.

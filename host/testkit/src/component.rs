@@ -43,7 +43,7 @@ pub struct HandmadeComponent {
     pub instances: Vec<u64>,
     /// Whether the memory of each further module has a byte near both ends.
     pub far_data: bool,
-    /// Bytes of padding.
+    /// Bytes of padding in the component.
     pub padding: usize,
 }
 

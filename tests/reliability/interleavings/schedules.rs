@@ -22,7 +22,7 @@ pub(super) struct Rig {
     pub(super) database: Database,
     engines: [Engine; 2],
     control: PgConnection,
-    /// Holds locks.
+    /// Holds the locks that verbs wait for.
     holder: PgConnection,
     /// Waits for a lock between two others, and lets go.
     between: Option<PgConnection>,

@@ -7,11 +7,11 @@ use serde::Serialize;
 /// Operations in a span of time.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub struct Rate {
-    /// Number of operations.
+    /// How many operations were measured.
     pub operations: u64,
-    /// Seconds they took.
+    /// How many seconds they took together.
     pub seconds: f64,
-    /// Operations per second.
+    /// Operations per second, on average.
     pub per_second: f64,
 }
 

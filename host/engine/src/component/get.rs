@@ -14,7 +14,7 @@ pub struct ComponentRow {
     pub digest: Digest,
     /// Its size in bytes.
     pub size: i64,
-    /// World it targets.
+    /// The world it targets: `handler` or `service`.
     pub world: String,
     /// Names of the interfaces it imports.
     pub imports: Vec<String>,

@@ -93,7 +93,7 @@ impl HandleSigner {
     }
 
     /// Verifies the handle of a lease; `None` if it is not a valid one of this instance,
-    /// whatever is wrong with it.
+    /// without saying what is wrong with it.
     pub fn verify_lease(&self, text: &str) -> Option<HeldLease> {
         let payload = self.verify("lease", text)?;
         let mut rest = Reader(&payload);

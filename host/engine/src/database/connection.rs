@@ -97,13 +97,13 @@ impl Drop for Connection {
     fn drop(&mut self) {
         let pool = self.pool.clone();
         match (self.live.take(), self.asked) {
-            (live, None) => pool.give_back(live),
+            (live, None) => pool.release(live),
             (Some(live), Some(asked)) if asked.elapsed() < ABANDONED => {
                 tokio::spawn(drain(live, pool));
             }
             (_, Some(_)) => {
                 pool.liveness.suspect_idle();
-                pool.give_back(None);
+                pool.release(None);
             }
         }
     }
@@ -113,11 +113,11 @@ impl Drop for Connection {
 /// again. Its slot stays taken meanwhile.
 async fn drain(mut live: Live, pool: Arc<Shared>) {
     match tokio::time::timeout(DRAIN_TIMEOUT, live.connection.ping()).await {
-        Ok(Ok(())) => pool.give_back(Some(live)),
-        Ok(Err(_)) => pool.give_back(None),
+        Ok(Ok(())) => pool.release(Some(live)),
+        Ok(Err(_)) => pool.release(None),
         Err(_) => {
             pool.liveness.no_answer();
-            pool.give_back(None);
+            pool.release(None);
         }
     }
 }

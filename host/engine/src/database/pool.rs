@@ -126,7 +126,7 @@ impl Pool {
             Some(live) => live,
             None => pool.open().await?,
         };
-        // `give_back` returns it.
+        // `release` returns it.
         slot.forget();
         Ok(live)
     }
@@ -204,7 +204,7 @@ impl Shared {
     }
 
     /// Ends the use of a connection: it is idle again; `None` if it was closed.
-    pub(super) fn give_back(&self, live: Option<Live>) {
+    pub(super) fn release(&self, live: Option<Live>) {
         if let Some(live) = live.filter(|live| live.opened.elapsed() < AGE_MAX) {
             let since = Instant::now();
             let mut idle = self.idle.lock();

@@ -40,7 +40,7 @@ impl Engine {
     /// claims; an invalid one is counted as a signal that was refused.
     ///
     /// # Refusals
-    /// [`InvalidWaitpointToken`], whatever is wrong with it.
+    /// [`InvalidWaitpointToken`], which does not say what is wrong with it.
     pub async fn verify_waitpoint_token_for_signal(
         &self,
         token: &str,

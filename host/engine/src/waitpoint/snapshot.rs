@@ -20,9 +20,9 @@ use crate::row::{epoch, label, policy as frozen_policy, readable};
 /// An execution, its open suspension and its waitpoints, as they were at one moment.
 #[derive(Debug)]
 pub(crate) struct SuspensionSnapshot {
-    /// The execution's namespace.
+    /// The namespace of the execution.
     pub(crate) namespace: String,
-    /// Its frozen policy.
+    /// The policy as it was frozen at create.
     pub(crate) policy: ExecutionPolicy,
     /// Its epoch, which each lease increments.
     pub(crate) epoch: u64,

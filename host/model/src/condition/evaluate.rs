@@ -70,7 +70,7 @@ pub fn evaluate(condition: &ResumeCondition, signals: &[SignalFact<'_>]) -> Eval
 /// there are any.
 fn gather(node: &ResumeCondition, signals: &[SignalFact<'_>], places: &mut Vec<usize>) -> bool {
     match node {
-        // No signal satisfies these, whatever its name.
+        // No signal satisfies these, regardless of its name.
         ResumeCondition::OperatorOnly | ResumeCondition::TimeoutOnly => false,
         ResumeCondition::Single { .. } => {
             let first = signals.iter().position(|signal| node.counts(signal));

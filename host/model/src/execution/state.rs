@@ -45,7 +45,7 @@ pub enum State {
     },
     /// Finished.
     Terminal {
-        /// How it ended.
+        /// How the execution ended.
         outcome: Outcome,
     },
 }

@@ -62,7 +62,7 @@ named! {
     }
 }
 
-/// The one answer to every waitpoint token that is not valid, whatever is wrong with it:
+/// The one answer to every waitpoint token that is not valid, regardless of what is wrong with it:
 /// forged, cut, changed, of another waitpoint, namespace or instance, of a key that was
 /// retired, expired.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -96,7 +96,7 @@ pub enum SignalRefusal {
     /// The execution is finished.
     #[error("the execution is {outcome} and takes no more signals")]
     TargetNotSignalable {
-        /// How it ended.
+        /// How the execution ended.
         outcome: Outcome,
     },
     /// The waitpoint takes no more signals.

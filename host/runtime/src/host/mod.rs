@@ -7,6 +7,7 @@
 //! so that guests cannot delay each other's answers.
 
 pub(crate) mod bindings;
+mod call_errors;
 mod claim;
 mod complete;
 pub(crate) mod convert;
@@ -17,8 +18,9 @@ mod signal;
 mod store;
 mod suspend;
 
-use bindings::flowhost::engine as wit;
-
+pub(crate) use call_errors::{
+    ClaimCallError, ExecutionsCallError, LeaseCallError, SignalCallError, SuspendCallError,
+};
 pub use claim::LeaseHandle;
 pub(crate) use claim::NoCurrentLease;
 pub use executions::Request;
@@ -28,9 +30,3 @@ pub(crate) use store::{
     HeldLease, HostFault, NextRefusal, Role, SandboxUsage, ServiceHost, State, link,
 };
 pub use suspend::SuspendRequest;
-
-pub(crate) type ClaimCallError = CallError<wit::claim::ClaimError>;
-pub(crate) type LeaseCallError = CallError<wit::claim::LeaseError>;
-pub(crate) type ExecutionsCallError = CallError<wit::executions::Error>;
-pub(crate) type SignalCallError = CallError<wit::signal::SignalError>;
-pub(crate) type SuspendCallError = CallError<wit::suspend::SuspendError>;

@@ -2,8 +2,8 @@
 //!
 //! One claim is in flight at a time. A claim that comes back full is followed
 //! by another at once; otherwise the worker waits until it is told that work is
-//! ready, or asks again after 25 ms to 1 s. Meanwhile it stands by: what is
-//! created or resumed on this host comes without a claim. Under load slots free up one by
+//! ready, or asks again after 25 ms to 1 s. Meanwhile it is idle: what is
+//! created or resumed on this host is dispatched to it directly. Under load slots free up one by
 //! one, so a claim waits a moment for some more of them: the cost of a claim
 //! hardly depends on how much it brings. Of kinds whose sandboxes wait for room nothing
 //! is claimed, and never much more than there is room for.
@@ -38,7 +38,7 @@ pub(super) async fn claim(worker: Arc<Worker>) {
     let mut ready = worker.engine.ready_signal();
     let mut pauses = POLL_PAUSES.build();
     let mut jitter = Jitter::new(&worker.settings.instance_id);
-    let standby = worker.standby.get_or_init(|| stand_by(&worker));
+    let dispatch = worker.dispatch.get_or_init(|| direct_dispatch(&worker));
     while let Some(mut slots) = gather(&worker).await {
         // Work announced from here on is not missed while the claim runs.
         ready.borrow_and_update();
@@ -51,18 +51,18 @@ pub(super) async fn claim(worker: Arc<Worker>) {
                     attempting::begin(&worker, claimed, sent, slot);
                 }
                 if found == max {
-                    standby.close();
+                    dispatch.close();
                     pauses = POLL_PAUSES.build();
                     continue;
                 }
-                worker.stand_by();
+                worker.accept_dispatch();
                 if found > 0 {
                     pauses = POLL_PAUSES.build();
                 }
                 pauses.next().unwrap_or(POLL_PAUSE_MAX)
             }
             Err(pause) => {
-                standby.close();
+                dispatch.close();
                 pause
             }
         };
@@ -76,12 +76,12 @@ pub(super) async fn claim(worker: Arc<Worker>) {
             },
         }
     }
-    standby.close();
+    dispatch.close();
     worker.close_if_done();
 }
 
 /// Has attempts begin that need no claim.
-fn stand_by(worker: &Arc<Worker>) -> DirectDispatch {
+fn direct_dispatch(worker: &Arc<Worker>) -> DirectDispatch {
     let worker_itself = Arc::downgrade(worker);
     let begin = move |claimed, sent, slot| {
         if let Some(worker) = worker_itself.upgrade() {
@@ -169,18 +169,18 @@ impl Worker {
         self.routes().claimable_for(admission).to_vec()
     }
 
-    /// Has what is created or resumed for the kinds claimed now handed over without
-    /// a claim.
-    fn stand_by(&self) {
+    /// Has what is created or resumed for the kinds claimed now dispatched without a
+    /// claim.
+    fn accept_dispatch(&self) {
         // Locked, so that a change of routes does not come in between: what was
-        // routed away is not stood by for.
+        // routed away is not dispatched.
         let routes = self.routes.read();
-        if let Some(standby) = self.standby.get() {
+        if let Some(dispatch) = self.dispatch.get() {
             let kinds = routes.claimable_for(self.budget().admission());
             if kinds.is_empty() {
-                standby.close();
+                dispatch.close();
             } else {
-                standby.open(claim_of(self, kinds.to_vec(), 0));
+                dispatch.open(claim_of(self, kinds.to_vec(), 0));
             }
         }
     }

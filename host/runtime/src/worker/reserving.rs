@@ -95,8 +95,8 @@ async fn wait(
     }
     // It waits in the queue now; the next claim decides again which kinds this worker takes
     // directly.
-    if let Some(standby) = worker.standby.get() {
-        standby.close();
+    if let Some(dispatch) = worker.dispatch.get() {
+        dispatch.close();
     }
     worker.claim_wakeup.notify_one();
     tokio::select! {

@@ -86,9 +86,9 @@ fn change(worker: &Worker, routes: Routes) {
     let changed = current.claimable() != routes.claimable();
     let reassigned = current.services() != routes.services();
     *current = Arc::new(routes);
-    if changed && let Some(standby) = worker.standby.get() {
-        // Until the next claim says for what to stand by now.
-        standby.close();
+    if changed && let Some(dispatch) = worker.dispatch.get() {
+        // Until the next claim says which kinds to accept now.
+        dispatch.close();
     }
     drop(current);
     if changed {

@@ -41,7 +41,7 @@ pub(crate) struct Worker {
     pub(super) attempts: Mutex<HashMap<LeaseId, Arc<Attempt>>>,
     pub(super) routes: RwLock<Arc<Routes>>,
     /// Its entry among the workers that take executions as they become ready.
-    pub(super) standby: OnceLock<DirectDispatch>,
+    pub(super) dispatch: OnceLock<DirectDispatch>,
     pub(super) open_failures: reserving::OpenFailures,
     draining: AtomicBool,
     /// Whether attempts are stopped now, because the grace of a drain has passed.
@@ -84,7 +84,7 @@ impl Worker {
             guests,
             attempts: Mutex::default(),
             routes: RwLock::default(),
-            standby: OnceLock::new(),
+            dispatch: OnceLock::new(),
             open_failures: reserving::OpenFailures::default(),
             draining: AtomicBool::new(false),
             forced_stop: watch::Sender::new(false),

@@ -68,7 +68,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_answer_that_cannot_be_written_is_a_problem_whatever_its_status() {
+    async fn an_answer_that_cannot_be_written_is_a_problem_with_any_status() {
         for (at, status, kind) in [
             (datetime!(2030-01-01 0:00 UTC), 202, "application/json"),
             (

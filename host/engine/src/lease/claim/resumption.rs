@@ -25,7 +25,7 @@ use crate::{Declined, Engine, Error};
 pub struct Resumption {
     /// The suspension that is over.
     pub suspension_id: SuspensionId,
-    /// Why it ended.
+    /// Why the suspension ended.
     pub reason: SuspensionCloseReason,
     /// When it ended, by the database's clock.
     pub closed_at: OffsetDateTime,

@@ -12,7 +12,7 @@ use crate::{Engine, Error, Page};
 pub struct WaitpointKey {
     /// Its id, which the tokens it signed carry.
     pub kid: String,
-    /// Whether it signs.
+    /// Whether it signs new tokens, verifies old ones or is retired.
     pub state: WaitpointKeyState,
     /// Whether its tokens were accepted when this was read.
     pub accepted: bool,

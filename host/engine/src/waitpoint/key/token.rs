@@ -78,7 +78,7 @@ impl WaitpointTokenKey {
         (WaitpointToken(text), fingerprint(&mac))
     }
 
-    /// Verifies the signature of a token of this key; `None` if it is not valid, whatever
+    /// Verifies the signature of a token of this key; `None` if it is not valid, regardless of what
     /// is wrong with it. Whether the claims are still valid is left to the caller.
     pub fn verify(&self, text: &str) -> Option<WaitpointClaims> {
         let parts = Parts::of(text).filter(|parts| parts.kid == self.kid)?;

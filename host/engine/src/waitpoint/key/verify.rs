@@ -35,7 +35,7 @@ impl Engine {
     /// is still accepted and whether it has expired: the statement that acts on it does.
     ///
     /// # Refusals
-    /// [`InvalidWaitpointToken`], whatever is wrong with it.
+    /// [`InvalidWaitpointToken`], which does not say what is wrong with it.
     ///
     /// # Errors
     /// [`crate::Error::Secrets`] when the key it names cannot be read here.
@@ -67,7 +67,7 @@ impl Engine {
     /// act in another statement, before which it may cease to be.
     ///
     /// # Refusals
-    /// [`InvalidWaitpointToken`], whatever is wrong with it.
+    /// [`InvalidWaitpointToken`], which does not say what is wrong with it.
     ///
     /// # Errors
     /// As for [`Self::verify_waitpoint_token_signature`].

@@ -18,9 +18,9 @@ pub struct Filters {
     /// In this public state
     #[param(value_type = Option<String>)]
     state: Option<PublicState>,
-    /// Of this kind
+    /// Only executions of this kind.
     kind: Option<String>,
-    /// In this lane
+    /// Only executions in this lane.
     lane: Option<String>,
     /// With this label, `owner.name:value`
     #[param(value_type = Option<String>)]

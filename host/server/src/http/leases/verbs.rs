@@ -337,7 +337,7 @@ fn due(fence: &Fence, effect: LeaseEffect, due_at: OffsetDateTime) -> LeaseOutco
     }
 }
 
-/// The answer to every handle that is not good, whatever is wrong with it.
+/// The answer to every handle that is not valid, regardless of what is wrong with it.
 pub fn invalid_handle() -> Problem {
     Problem::new(
         Code::InvalidHandle,

@@ -27,7 +27,7 @@ const API: &str = "api";
 ///
 /// It is durable when this answers. If it satisfies the condition, the execution
 /// resumes. A token that is not good for this execution, waitpoint and name is
-/// answered with `invalid_token`, whatever is wrong with it.
+/// answered with `invalid_token`, regardless of what is wrong with it.
 #[utoipa::path(
     post, path = "/v1/executions/{id}/signal", tag = "signals",
     params(

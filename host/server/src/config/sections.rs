@@ -1,0 +1,29 @@
+//! The sections of a configuration.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Database, Http, Runtime, Secrets, Telemetry, Worker};
+
+/// Everything that an operator may configure.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// The database of the instance.
+    pub database: Database,
+    /// Keys that encrypt secrets in the database.
+    pub secrets: Secrets,
+    /// The HTTP API of the host.
+    pub http: Http,
+    /// The attempts and services this host runs.
+    pub worker: Worker,
+    /// How components are compiled and kept in memory.
+    pub runtime: Runtime,
+    /// What one sandbox may use.
+    pub sandbox: ::runtime::SandboxLimits,
+    /// Largest sizes of what is stored.
+    pub limits: model::Limits,
+    /// How long ended executions and events are kept.
+    pub retention: model::Retention,
+    /// What is logged, and how.
+    pub telemetry: Telemetry,
+}
