@@ -3,6 +3,12 @@
 
 mod comments;
 mod crates;
+mod docs;
 mod files;
+mod folders;
+mod imports;
+mod lists;
 mod source;
 mod statements;
+mod vocabulary;
+mod words;

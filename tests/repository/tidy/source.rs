@@ -13,6 +13,13 @@ pub(super) struct Source {
 }
 
 impl Source {
+    pub(super) fn new(path: &str, text: &str) -> Self {
+        Self {
+            path: path.to_owned(),
+            text: text.to_owned(),
+        }
+    }
+
     /// Whether it is below one of these folders, or one of these files.
     pub(super) fn is_in(&self, places: &[&str]) -> bool {
         places.iter().any(|place| self.path.starts_with(place))
