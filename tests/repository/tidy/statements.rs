@@ -6,13 +6,10 @@ const LINES_MAX: usize = 200;
 const PARAMETERS_MAX: usize = 32;
 
 /// Statements that may be longer or take more, each with its reason.
-const EXCEPTIONS: &[(&str, &str)] = &[
-    (
-        "/deliver.sql",
-        "suspensions and pending waitpoints are written with their signals, or not at all",
-    ),
-    ("/suspend.sql", "what a suspension writes is in six tables"),
-];
+const EXCEPTIONS: &[(&str, &str)] = &[(
+    "/deliver.sql",
+    "suspensions and pending waitpoints are written with their signals, or not at all",
+)];
 
 /// Returns what is too much of a statement.
 fn too_much(sql: &str) -> Option<String> {

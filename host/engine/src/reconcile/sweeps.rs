@@ -77,7 +77,7 @@ macro_rules! sweeps {
 }
 
 sweeps! {
-    /// Leases that expired.
+    /// Leases whose time to live has passed.
     expired_leases: Duration::from_secs(1), Immediately;
     /// Attempts that ran too long.
     attempt_timeouts: Duration::from_secs(1), Immediately;

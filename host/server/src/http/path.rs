@@ -33,7 +33,7 @@ pub struct Id(pub ExecutionId);
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
 #[into_params(parameter_in = Path)]
 pub struct OfExecution {
-    /// The execution
+    /// The id of the execution.
     id: String,
 }
 
