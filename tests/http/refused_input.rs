@@ -260,7 +260,7 @@ async fn every_failure_needs_a_valid_code() {
     let (exit, _, complaint) = flowhost(&api, &arguments).await;
     assert_ne!(exit, 0);
     assert!(
-        complaint.contains("`Bad Code` is not the code"),
+        complaint.contains("`Bad Code` is not a valid failure code"),
         "{complaint}"
     );
     let (_, running) = api.get(&format!("/v1/executions/{id}")).await;

@@ -101,11 +101,12 @@ impl GuestThreads {
 
 impl Drop for GuestThreads {
     fn drop(&mut self) {
-        for runtime in [self.foreground.take(), self.background.take()] {
-            if let Some(runtime) = runtime {
-                // Waiting for guests is not allowed where this may be dropped.
-                runtime.shutdown_background();
-            }
+        for runtime in [self.foreground.take(), self.background.take()]
+            .into_iter()
+            .flatten()
+        {
+            // Waiting for guests is not allowed where this may be dropped.
+            runtime.shutdown_background();
         }
     }
 }

@@ -27,6 +27,6 @@ pub use executions::Request;
 pub use signal::Signal;
 pub use store::{Backend, CallError, EngineBackend, InvokeSuspension};
 pub(crate) use store::{
-    HeldLease, HostFault, NextRefusal, Role, SandboxUsage, ServiceHost, State, link,
+    HeldLease, HostFault, NextRefusal, Role, SandboxUsage, ServiceHost, State, WriteLog, link,
 };
 pub use suspend::SuspendRequest;

@@ -14,8 +14,8 @@ use super::idle_log::IdleLog;
 use super::leases::{Leases, ServiceLease};
 use super::unended::LeaseEnd;
 use super::watch::watch_lease;
-use crate::attempt::{AttemptLog, CpuMeter, ServiceStop};
-use crate::host::{HeldLease, NextRefusal, SandboxUsage, ServiceHost};
+use crate::attempt::{CpuMeter, ServiceStop};
+use crate::host::{HeldLease, NextRefusal, SandboxUsage, ServiceHost, WriteLog};
 use crate::worker::{Slot, Worker};
 
 /// One run of a service: the leases its sandbox holds, and when it must end.
@@ -114,7 +114,7 @@ impl ServiceHost for ServiceRun {
         &self.cpu
     }
 
-    fn with_log<'a>(&self, f: Box<dyn FnOnce(&mut AttemptLog, u64) + 'a>) {
+    fn with_log(&self, f: WriteLog<'_>) {
         match self.latest_lease() {
             Some(held) => held.attempt.with_log(f),
             None => self.idle_log.lock().with(f),

@@ -20,5 +20,5 @@ pub(crate) use held_lease::{HeldLease, SandboxUsage};
 pub use local::InvokeSuspension;
 pub(super) use role::Caller;
 pub(crate) use role::Role;
-pub(crate) use service_host::{NextRefusal, ServiceHost};
+pub(crate) use service_host::{NextRefusal, ServiceHost, WriteLog};
 pub(crate) use state::{State, link};

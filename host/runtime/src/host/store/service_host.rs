@@ -21,6 +21,9 @@ pub(crate) enum NextRefusal {
     Unavailable(engine::Error),
 }
 
+/// Writes to a log, given the present time in it in milliseconds.
+pub(crate) type WriteLog<'a> = Box<dyn FnOnce(&mut AttemptLog, u64) + 'a>;
+
 /// A running service, as its sandbox and the interfaces see it.
 pub(crate) trait ServiceHost: Send + Sync {
     /// Returns the component that runs.
@@ -31,7 +34,7 @@ pub(crate) trait ServiceHost: Send + Sync {
 
     /// Gives access to the log of the lease taken last of those held, or to that of the
     /// host.
-    fn with_log<'a>(&self, f: Box<dyn FnOnce(&mut AttemptLog, u64) + 'a>);
+    fn with_log(&self, f: WriteLog<'_>);
 
     /// Returns the leases that still hold, in the order they were taken.
     fn held(&self) -> Vec<Arc<HeldLease>>;

@@ -33,13 +33,16 @@ const REQUEST_BUCKETS: [f64; 13] = [
 /// A metric for each value of one label.
 type ByLabel<V, M> = Family<[(&'static str, V); 1], M>;
 
+/// A label and its value.
+type OneLabel = [(&'static str, &'static str); 1];
+
 /// What the API counted since the start.
 #[derive(Debug)]
 pub struct Counters {
     began: Instant,
     answers: ByLabel<&'static str, Counter>,
     in_flight: AtomicI64,
-    seconds: Family<[(&'static str, &'static str); 1], Histogram, fn() -> Histogram>,
+    seconds: Family<OneLabel, Histogram, fn() -> Histogram>,
 }
 
 /// Counts a request as in flight until dropped, also when it is abandoned.
