@@ -231,8 +231,15 @@ async fn go(rig: &Rig, way: Way, proxy: &Proxy, api: &Api) {
     rig.wreck(way, proxy).await;
     let wrecked = Instant::now();
     tokio::time::sleep(HOLD).await;
+    // A full disk is felt once the room that tables and the log still have is used up.
+    if way == Way::Full {
+        eventually("a full disk is felt", async || {
+            (api.get("/readyz").await.0 == StatusCode::SERVICE_UNAVAILABLE).then_some(())
+        })
+        .await;
+    }
     // Connections that fell silent are replaced, and none may be left by now.
-    if way != Way::Swallowed {
+    if way != Way::Swallowed && way != Way::Full {
         let (status, body) = api.get("/readyz").await;
         assert_eq!(
             status,
