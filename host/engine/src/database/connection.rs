@@ -99,7 +99,12 @@ impl Drop for Connection {
         match (self.live.take(), self.asked) {
             (live, None) => pool.release(live),
             (Some(live), Some(asked)) if asked.elapsed() < ABANDONED => {
-                tokio::spawn(drain(live, pool));
+                // None while the process ends; starting a task would panic then, which
+                // aborts it if the drop is part of a panic.
+                match tokio::runtime::Handle::try_current() {
+                    Ok(runtime) => drop(runtime.spawn(drain(live, pool))),
+                    Err(_) => pool.release(None),
+                }
             }
             (_, Some(_)) => {
                 pool.liveness.suspect_idle();
