@@ -62,6 +62,21 @@ const STATEMENTS: &[(&str, &str, usize, &[&str])] = &[
         ],
     ),
     (
+        "info",
+        include_str!("../../host/engine/src/execution/info.sql"),
+        2,
+        &[
+            "execution_pkey",
+            "finished_pkey",
+            "lease_pkey",
+            "parked_pkey",
+            "ready_pkey",
+            "attempt_pkey",
+            "timer_pkey",
+            "tag_pkey",
+        ],
+    ),
+    (
         "observe",
         include_str!("../../host/engine/src/lease/observe.sql"),
         4,

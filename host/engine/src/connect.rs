@@ -11,7 +11,7 @@ use tokio::sync::OnceCell;
 
 use crate::batch::{Flushes, Monitor};
 use crate::database::{
-    Liveness, PLANNER, Pool, READ_PLANNER, Session, first_connection, prepare_schema, read_instance,
+    Liveness, PLANNER, Pool, Session, first_connection, prepare_schema, read_instance,
 };
 use crate::dispatch::IdleWorkers;
 use crate::engine::{Batchers, Caches, Inner};
@@ -84,9 +84,9 @@ impl Engine {
     /// [`Error::Session`] when a pooler on the way gives no sessions to rely on,
     /// [`Error::Schema`] when the schema is not this version's.
     pub async fn connect(settings: Settings) -> Result<Self, Error> {
-        let verb_session = Session::with(&PLANNER);
+        let session = Session::with(&PLANNER);
         let url = options(&settings.database_url)?;
-        let first = first_connection(url, &verb_session, settings.allow_unsafe);
+        let first = first_connection(url, &session, settings.allow_unsafe);
         let (options, mut first) = in_time(first).await?;
         prepare_schema(&mut first, settings.migrate, settings.partitions).await?;
         let instance = in_time(read_instance(&mut first)).await?;
@@ -95,11 +95,17 @@ impl Engine {
 
         let tasks = Tasks::default();
         let liveness = Liveness::new();
-        let pool = |connections, bound, session| {
-            Pool::new(connections, bound, options.clone(), session, &liveness)
+        let pool = |connections, bound| {
+            Pool::new(
+                connections,
+                bound,
+                options.clone(),
+                session.clone(),
+                &liveness,
+            )
         };
-        let verbs = pool(VERB_CONNECTIONS, VERB_BOUND, verb_session);
-        let reads = pool(READ_CONNECTIONS, READ_BOUND, Session::with(&READ_PLANNER));
+        let verbs = pool(VERB_CONNECTIONS, VERB_BOUND);
+        let reads = pool(READ_CONNECTIONS, READ_BOUND);
         let wake = Wake::start(listen_options(&settings, &options)?, &tasks, &liveness);
         let idle_workers = IdleWorkers::default();
         let statements = Statements {

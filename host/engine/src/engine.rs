@@ -32,7 +32,7 @@ pub(crate) struct Inner {
     pub(crate) instance: Instance,
     pub(crate) limits: Limits,
     pub(crate) retention: Retention,
-    /// Connections of the verbs: index plans only, generic plans.
+    /// Connections of the verbs.
     pub(crate) verbs: Pool,
     /// Connections of reads and sweeps.
     pub(crate) reads: Pool,

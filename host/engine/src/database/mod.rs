@@ -35,4 +35,4 @@ pub use schema::{Instance, MIGRATOR};
 pub(crate) use schema::{prepare_schema, read_instance};
 pub(crate) use server::first_connection;
 pub use session::PLANNER;
-pub(crate) use session::{READ_PLANNER, Session};
+pub(crate) use session::Session;

@@ -36,9 +36,11 @@ const COMMON: [(&str, &str); 10] = [
     ("transform_null_equals", "off"),
 ];
 
-/// Settings of the planner for verbs, which find rows by key, one lookup for each. Tables
-/// that are new or were just emptied the planner would otherwise read as a whole, and
-/// keep doing so while they grow; nor should it plan again for each length of a batch.
+/// Settings of the planner. Statements find rows by key, one lookup for each, or a page of
+/// them in the order of an index. Tables that are new or were just emptied the planner
+/// would otherwise read as a whole, and keep doing so while they grow; nor should it plan
+/// again for each length of a batch, or for each read of one row, which takes longer than
+/// the read.
 ///
 /// Settings alone do not suffice. Statements look rows up in a lateral subquery
 /// with `OFFSET 0`, which the planner cannot invert, and change them by the
@@ -52,14 +54,6 @@ pub const PLANNER: [(&str, &str); 8] = [
     ("enable_indexonlyscan", "on"),
     ("enable_nestloop", "on"),
     ("plan_cache_mode", "force_generic_plan"),
-];
-
-/// Settings of the planner for lists, which read a page of executions and find the rest
-/// row by row.
-pub(crate) const READ_PLANNER: [(&str, &str); 3] = [
-    ("enable_hashjoin", "off"),
-    ("enable_mergejoin", "off"),
-    ("enable_nestloop", "on"),
 ];
 
 /// The settings of the sessions of a pool; cheap to clone.

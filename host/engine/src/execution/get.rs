@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use model::ExecutionId;
 
 use super::info::ExecutionInfo;
-use super::list::ListFilter;
 use crate::checks::Payload;
 use crate::{Engine, Error};
 
@@ -29,12 +28,8 @@ impl Engine {
         id: ExecutionId,
         namespace: Option<&str>,
     ) -> Result<Option<ExecutionInfo>, Error> {
-        let filter = ListFilter {
-            namespace: namespace.map(str::to_owned),
-            ..Default::default()
-        };
-        let found = self.infos(Some(id), &filter, None, 1).await?.pop();
-        found.map(|(_, info)| info).transpose()
+        let found = self.infos(&[id]).await?.pop().flatten().transpose()?;
+        Ok(found.filter(|info| namespace.is_none_or(|name| info.namespace == name)))
     }
 
     /// Reads the result of an execution that ended with success.

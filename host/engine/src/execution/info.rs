@@ -1,15 +1,16 @@
-//! One execution as callers see it, read from the tables that hold its state.
+//! Executions as callers see them, read by their ids from the tables that hold their
+//! state.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use model::{
-    AttemptType, BlockingReason, ExecutionId, Failure, FailureClass, Fence, FlowId, LaneState,
-    LeaseId, Outcome, PublicState, State, StateKind, StateVector,
+    AttemptType, BlockingReason, EligibilityState, ExecutionId, Failure, FailureClass, Fence,
+    FlowId, LeaseId, Outcome, PublicState, State, StateKind, StateVector,
 };
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::list::ListFilter;
+use crate::database::Pool;
 use crate::lease::LeaseSummary;
 use crate::row::StoredTime;
 use crate::row::{count, epoch, label, optional_label, tags};
@@ -93,36 +94,52 @@ pub struct Progress {
     pub message: Option<String>,
 }
 
+/// An execution, or why this version cannot show it.
+pub(crate) type Info = Result<ExecutionInfo, Error>;
+
 impl Engine {
-    /// Reads executions, newest first: the one with this id, or those that the filter
-    /// admits.
-    pub(super) async fn infos(
-        &self,
-        id: Option<ExecutionId>,
-        filter: &ListFilter,
-        after: Option<ExecutionId>,
-        limit: u32,
-    ) -> Result<Vec<(ExecutionId, Result<ExecutionInfo, Error>)>, Error> {
-        let (tag_key, tag_value) = filter.tag.clone().unzip();
-        let rows = sqlx::query_file_as!(
-            InfoRow,
-            "src/execution/info.sql",
-            id.map(|id| id.partition().column()),
-            id.map(ExecutionId::uuid),
-            filter.namespace,
-            filter.kind,
-            filter.lane,
-            filter.state.map(PublicState::as_str),
-            tag_key,
-            tag_value,
-            after.map(ExecutionId::uuid),
-            i64::from(limit),
-        )
-        .fetch_all(&self.inner.reads)
-        .await?;
-        let read = |row: InfoRow| (ExecutionId::from_uuid(row.id), row.try_into());
-        Ok(rows.into_iter().map(read).collect())
+    /// Reads executions by their ids, in the order of the ids; `None` for one that does
+    /// not exist.
+    pub(super) async fn infos(&self, ids: &[ExecutionId]) -> Result<Vec<Option<Info>>, Error> {
+        let mut infos = read_infos(&self.inner.reads, ids).await?;
+        for info in infos.iter_mut().flatten().flatten() {
+            self.show_lane(info).await?;
+        }
+        Ok(infos)
     }
+
+    /// Shows an execution that could be claimed as blocked by its lane if that does not
+    /// serve, as far as this host remembers.
+    pub(super) async fn show_lane(&self, info: &mut ExecutionInfo) -> Result<(), Error> {
+        if info.state_vector.eligibility_state != EligibilityState::EligibleNow {
+            return Ok(());
+        }
+        let Some(state) = self.known_lane_state(&info.lane).await? else {
+            return Ok(());
+        };
+        if !state.serves() {
+            info.state_vector = info.state_vector.held_by_lane();
+            info.blocking_reason = info.state_vector.blocking_reason;
+            info.blocking_detail = Some(format!("lane `{}` is {}", info.lane, state.as_str()));
+        }
+        Ok(())
+    }
+}
+
+/// Reads executions by their ids, in the order of the ids; `None` for one that does not
+/// exist. Lanes are not looked at: see [`Engine::show_lane`].
+pub(crate) async fn read_infos(
+    pool: &Pool,
+    ids: &[ExecutionId],
+) -> Result<Vec<Option<Info>>, Error> {
+    let partitions: Vec<i16> = ids.iter().map(|id| id.partition().column()).collect();
+    let uuids: Vec<Uuid> = ids.iter().map(|id| id.uuid()).collect();
+    let rows = sqlx::query_file_as!(InfoRow, "src/execution/info.sql", &partitions, &uuids)
+        .fetch_all(pool)
+        .await?;
+    let mut found: HashMap<Uuid, InfoRow> = rows.into_iter().map(|row| (row.id, row)).collect();
+    let read = |id| found.remove(id).map(ExecutionInfo::try_from);
+    Ok(uuids.iter().map(read).collect())
 }
 
 /// A row of `info.sql`.
@@ -135,7 +152,6 @@ struct InfoRow {
     flow_id: Option<Uuid>,
     creator: Option<String>,
     idempotency_key: Option<String>,
-    lane_state: Option<String>,
     created_at: OffsetDateTime,
     deadline_at: Option<StoredTime>,
     input_type: String,
@@ -233,12 +249,6 @@ impl InfoRow {
         optional_label("finished", "outcome", self.id, self.outcome.as_deref())
     }
 
-    /// Returns the state of the lane if it does not serve.
-    fn lane_held(&self) -> Result<Option<LaneState>, Error> {
-        let state = optional_label("lane", "state", &self.lane, self.lane_state.as_deref())?;
-        Ok(state.filter(|state: &LaneState| !state.serves()))
-    }
-
     fn failure(&self) -> Result<Option<Failure>, Error> {
         let Some(code) = &self.failure_code else {
             return Ok(None);
@@ -261,17 +271,11 @@ impl TryFrom<InfoRow> for ExecutionInfo {
     fn try_from(row: InfoRow) -> Result<Self, Error> {
         let state = row.state()?;
         let next: AttemptType = label("ready", "next_type", row.id, &row.next_type)?;
-        let mut vector = state.vector(next, row.resumes);
-        let mut detail = row.reason_detail.clone();
-        if let (StateKind::Waiting, Some(lane)) = (state.kind(), row.lane_held()?) {
-            vector = vector.held_by_lane();
-            detail = Some(format!("lane `{}` is {}", row.lane, lane.as_str()));
-        }
+        let vector = state.vector(next, row.resumes);
         Ok(Self {
             state_vector: vector,
             public_state: vector.public_state,
             blocking_reason: vector.blocking_reason,
-            blocking_detail: detail,
             current_lease: row.lease(),
             failure: row.failure()?,
             progress: (row.progress_percent.is_some() || row.progress_message.is_some()).then(
@@ -282,6 +286,7 @@ impl TryFrom<InfoRow> for ExecutionInfo {
                     message: row.progress_message.clone(),
                 },
             ),
+            blocking_detail: row.reason_detail,
             tags: tags(row.tags),
             id: ExecutionId::from_uuid(row.id),
             namespace: row.namespace,

@@ -46,7 +46,33 @@ impl Engine {
         page: ListPage,
     ) -> Result<Page<ExecutionInfo, ExecutionId>, Error> {
         let limit = page.limit.min(Limits::PAGE_MAX);
-        let rows = self.infos(None, &filter, page.after, limit + 1).await?;
-        Page::read(limit, rows)
+        let ids = self.list_ids(&filter, page.after, limit + 1).await?;
+        let infos = self.infos(&ids).await?;
+        // One that was removed meanwhile is not listed.
+        let rows = ids.into_iter().zip(infos);
+        Page::read(limit, rows.filter_map(|(id, info)| Some((id, info?))))
+    }
+
+    async fn list_ids(
+        &self,
+        filter: &ListFilter,
+        after: Option<ExecutionId>,
+        limit: u32,
+    ) -> Result<Vec<ExecutionId>, Error> {
+        let (tag_key, tag_value) = filter.tag.clone().unzip();
+        let ids = sqlx::query_file_scalar!(
+            "src/execution/list.sql",
+            filter.namespace,
+            filter.kind,
+            filter.lane,
+            filter.state.map(PublicState::as_str),
+            tag_key,
+            tag_value,
+            after.map(ExecutionId::uuid),
+            i64::from(limit),
+        )
+        .fetch_all(&self.inner.reads)
+        .await?;
+        Ok(ids.into_iter().map(ExecutionId::from_uuid).collect())
     }
 }

@@ -65,8 +65,8 @@ impl LaneCache {
 impl Engine {
     /// Returns the state of a lane; makes one that is named for the first time.
     pub(crate) async fn lane_state(&self, name: &str) -> Result<LaneState, Error> {
-        if let Some((state, _)) = self.known_lanes().await?.lanes.get(name) {
-            return Ok(*state);
+        if let Some(state) = self.known_lane_state(name).await? {
+            return Ok(state);
         }
         sqlx::query!(
             "INSERT INTO lane (name) VALUES ($1) ON CONFLICT DO NOTHING",
@@ -75,9 +75,15 @@ impl Engine {
         .execute(&self.inner.reads)
         .await?;
         self.inner.caches.lanes.forget();
-        let known = self.known_lanes().await?;
-        let state = known.lanes.get(name).map(|(state, _)| *state);
+        let state = self.known_lane_state(name).await?;
         Ok(state.unwrap_or(LaneState::Active))
+    }
+
+    /// Returns the state of a lane as this host remembers it; `None` if there is no such
+    /// lane.
+    pub(crate) async fn known_lane_state(&self, name: &str) -> Result<Option<LaneState>, Error> {
+        let known = self.known_lanes().await?;
+        Ok(known.lanes.get(name).map(|(state, _)| *state))
     }
 
     /// Returns those of the wanted lanes that serve; of all lanes if none is named.
