@@ -3,4 +3,5 @@
 mod bench;
 mod invoke;
 mod output;
+mod pages;
 mod waiting;

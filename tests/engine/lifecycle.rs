@@ -6,6 +6,7 @@ use engine::{Cancel, Claim, Create, Created, Delay};
 use model::{AttemptEnd, AttemptType, BlockingReason, CreateRefusal, EventKind, PublicState};
 use testkit::Answered;
 
+use crate::support::lists;
 use crate::support::work::{claim, claim_one, complete, create, setup, text};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -43,7 +44,7 @@ async fn an_execution_is_created_claimed_and_completed() {
 
     let result = engine.result(id, None).await.answered();
     assert_eq!(result, Some(text("world")));
-    let attempts = engine.attempts(id).await.answered();
+    let attempts = lists::attempts(&engine, id).await;
     assert_eq!(attempts.len(), 1);
     assert_eq!(attempts[0].leases[0].ended, Some(AttemptEnd::Success));
     database.events_are_readable().await;
@@ -188,7 +189,7 @@ async fn a_delayed_execution_resumes_as_the_same_attempt() {
         .complete(complete(second.fence, "done"))
         .await
         .accepted();
-    let attempts = engine.attempts(second.fence.execution_id).await.answered();
+    let attempts = lists::attempts(&engine, second.fence.execution_id).await;
     assert_eq!(attempts.len(), 1);
     assert_eq!(attempts[0].leases.len(), 2);
     database.assert_invariants().await;

@@ -1,6 +1,7 @@
 //! The engine on a real database, without HTTP and without components.
 
 mod concurrency;
+mod counts;
 mod direct_dispatch;
 mod failures;
 mod grants;
@@ -9,6 +10,7 @@ mod lifecycle;
 mod operators;
 mod repeats;
 mod retention;
+mod timeline;
 mod transitions;
 mod unreadable;
 mod waiting;

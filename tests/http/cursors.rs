@@ -1,62 +1,236 @@
-//! Cursors: every list takes those it gave, and names every other.
+//! Every list of the API in pages: each row once, a cursor only if there is more, and
+//! every cursor but its own refused by name.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use reqwest::Method;
 use serde_json::{Value, json};
-use testkit::database;
+use testkit::{Database, database};
 
-use crate::support::api::{Api, builder};
+use crate::support::api::{Api, builder, with};
 use crate::support::http_waiting::{ask, held, named, suspend, waiting};
-use crate::support::http_work::{register, start};
+use crate::support::http_work::{claim_one, register, start, word};
+use crate::support::rows::run;
 
-/// The path of every list that has pages, with the execution it may be about.
-async fn lists(api: &Api, id: &str) -> Vec<String> {
-    let (_, document) = api.get("/openapi.json").await;
-    let mut lists = Vec::new();
-    for (path, methods) in document["paths"].as_object().expect("paths") {
-        let parameters = methods["get"]["parameters"].as_array();
-        if parameters.is_some_and(|all| all.iter().any(|it| it["name"] == "after")) {
-            lists.push(path.replace("{id}", id));
-        }
-    }
-    assert!(lists.len() >= 7, "{lists:?}");
-    lists
+/// The path of each list, the member that has its rows, and the member that tells one row
+/// from another; without one, the whole row does.
+const LISTS: &[(&str, &str, &str)] = &[
+    ("/v1/components", "components", "digest"),
+    ("/v1/executions", "executions", "id"),
+    ("/v1/executions/{id}/attempts", "attempts", ""),
+    ("/v1/executions/{id}/history", "history", ""),
+    ("/v1/executions/{id}/operations", "operations", ""),
+    ("/v1/executions/{id}/signals", "signals", "signal_id"),
+    (
+        "/v1/executions/{id}/suspensions",
+        "suspensions",
+        "suspension_id",
+    ),
+    (
+        "/v1/executions/{id}/waitpoints",
+        "waitpoints",
+        "waitpoint_id",
+    ),
+    ("/v1/kinds", "kinds", "name"),
+    ("/v1/lanes", "lanes", "name"),
+    ("/v1/lanes/{lane}/eligible", "executions", "id"),
+    ("/v1/leases/expired", "leases", "execution_id"),
+    ("/v1/namespaces", "namespaces", "name"),
+    ("/v1/suspended", "executions", "execution_id"),
+    ("/v1/waitpoint-keys", "keys", "kid"),
+    ("/v1/waitpoints", "waitpoints", "waitpoint_id"),
+    ("/v1/workers", "workers", "worker_instance_id"),
+];
+
+/// A list with its place filled in.
+struct List {
+    path: String,
+    rows: &'static str,
+    key: &'static str,
 }
 
-/// Two rows and more in every list but that of lapsed leases, which is empty; returns
-/// an execution with signals.
-async fn fill(api: &Api) -> String {
-    let (id, _) = waiting(api, named("a", "never")).await;
-    for number in 0..2 {
-        let signal = json!({"signal_name": "x", "payload": number});
+fn lists(id: &str) -> Vec<List> {
+    let list = |&(path, rows, key): &(&str, &'static str, &'static str)| List {
+        path: path.replace("{id}", id).replace("{lane}", "night"),
+        rows,
+        key,
+    };
+    LISTS.iter().map(list).collect()
+}
+
+impl List {
+    /// Tells the rows of a page from one another. Those of attempts are their leases.
+    fn keys(&self, page: &Value) -> Vec<String> {
+        let rows = page[self.rows].as_array().expect("a list").iter();
+        if self.rows == "attempts" {
+            let leases = rows.flat_map(|row| row["leases"].as_array().expect("leases"));
+            return leases.map(|lease| lease["epoch"].to_string()).collect();
+        }
+        let key = |row: &Value| match self.key {
+            "" => row.to_string(),
+            key => row[key].to_string(),
+        };
+        rows.map(key).collect()
+    }
+
+    /// Reads the list to its end, `limit` rows at a time; returns the keys page by page.
+    async fn pages(&self, api: &Api, limit: usize) -> Vec<Vec<String>> {
+        let mut pages = Vec::new();
+        let mut after = String::new();
+        loop {
+            let path = format!("{}?limit={limit}{after}", self.path);
+            let (status, page) = api.get(&path).await;
+            assert!(status.is_success(), "{path}: {page}");
+            pages.push(self.keys(&page));
+            assert!(pages.len() < 100, "{path} comes to no end");
+            match &page["next_cursor"] {
+                Value::String(cursor) => after = format!("&after={cursor}"),
+                none => {
+                    assert_eq!(*none, Value::Null, "{path}");
+                    return pages;
+                }
+            }
+        }
+    }
+}
+
+/// Puts three rows and more in every list; returns an execution that has some of each
+/// that belongs to one, and another that has some as well.
+async fn fill(database: &Database, api: &Api) -> (String, String) {
+    let (other, _) = waiting(api, named("a", "never")).await;
+    waiting(api, named("a", "never")).await;
+    waiting(api, named("a", "never")).await;
+    let mut id = String::new();
+    for round in 0..3 {
+        let lease = if round == 0 {
+            let (created, lease) = held(api, json!({})).await;
+            id = created;
+            lease
+        } else {
+            claim_one(api, "w-1").await["lease"]
+                .as_str()
+                .expect("text")
+                .to_owned()
+        };
+        let key = format!("k{round}");
+        suspend(api, &lease, named(&key, "x"), json!({})).await;
+        let signal = json!({"signal_name": "x", "payload": round});
         ask(api, &id, "operator-signal", signal).await;
     }
-    let (_, lease) = held(api, json!({})).await;
-    for key in ["p", "q"] {
+    let lease = claim_one(api, "w-1").await["lease"].clone();
+    for key in ["p", "q", "r"] {
         let create = json!({"lease": lease, "waitpoint_key": key});
         api.post("/v1/leases/waitpoints", create).await;
     }
-    let (_, lease) = held(api, json!({})).await;
-    suspend(api, &lease, named("a", "x"), json!({})).await;
-    register(api, "w", "w-2").await;
-    let night = json!({"state": "active"});
-    api.ask(Method::PUT, "/v1/lanes/night", Some(night)).await;
-    id
+    for name in ["w-2", "w-3"] {
+        register(api, "w", name).await;
+    }
+    let set = async |path: &str, body: Value| {
+        let (status, answer) = api.ask(Method::PUT, path, Some(body)).await;
+        assert!(status.is_success(), "{path}: {answer}");
+    };
+    for name in ["noon", "night"] {
+        set(&format!("/v1/lanes/{name}"), json!({"state": "active"})).await;
+    }
+    for name in ["acme", "bolt", "cork"] {
+        set(&format!("/v1/namespaces/{name}"), json!({"weight": 7})).await;
+        set(&format!("/v1/kinds/{name}"), json!({})).await;
+    }
+    for kid in ["k1", "k2", "k3"] {
+        let rotate = json!({"new_kid": kid, "grace_ms": 60_000});
+        let (status, answer) = api.post("/v1/waitpoint-keys/rotate", rotate).await;
+        assert!(status.is_success(), "{answer}");
+    }
+    for _ in 0..3 {
+        api.create(with(word("x"), json!({"lane": "night"}))).await;
+    }
+    for row in 1..=3 {
+        let component = format!(
+            "INSERT INTO component (digest, bytes, world, imports)
+             VALUES (sha256('{row}'), '', 'handler', '{{}}')"
+        );
+        run(database, component).await;
+        // Of no execution, so that no sweep ends them.
+        let lease = format!(
+            "INSERT INTO lease (partition, execution_id, lease_id, epoch, namespace, lane, rank,
+                 worker_instance_id, attempt, attempt_type, retries, reclaims, replays, expires_at)
+             VALUES (0, '01990000-0000-7000-8000-00000000000{row}', gen_random_uuid(), 1,
+                 'default', 'default', 0, 'w-9', 0, 'initial', 0, 0, 0, '2020-01-0{row}')"
+        );
+        run(database, lease).await;
+    }
+    (id, other)
 }
 
-/// The cursor of the first page of each list, of those that have one.
-async fn cursors(api: &Api, lists: &[String]) -> BTreeMap<String, String> {
-    let mut cursors = BTreeMap::new();
-    for list in lists {
-        let (status, page) = api.get(&format!("{list}?limit=1")).await;
-        assert!(status.is_success(), "{list}: {page}");
-        if let Some(cursor) = page["next_cursor"].as_str() {
-            cursors.insert(list.clone(), cursor.to_owned());
+/// Resolves a reference to a schema.
+fn schema<'a>(document: &'a Value, place: &'a Value) -> &'a Value {
+    match place["$ref"].as_str() {
+        Some(name) => document
+            .pointer(name.trim_start_matches('#'))
+            .expect("a schema"),
+        None => place,
+    }
+}
+
+// An unpaged list shows everything there is, or no more than its first rows.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_list_of_the_api_has_pages() {
+    let database = database().await;
+    let api = Api::start(builder(&database), &[]).await;
+    let (_, document) = api.get("/openapi.json").await;
+    let known: BTreeSet<&str> = LISTS.iter().map(|(path, ..)| *path).collect();
+    let mut found = BTreeSet::new();
+    for (path, methods) in document["paths"].as_object().expect("paths") {
+        let body = &methods["get"]["responses"]["200"]["content"]["application/json"];
+        let body = schema(&document, &body["schema"]);
+        let empty = serde_json::Map::new();
+        let members = body["properties"].as_object().unwrap_or(&empty);
+        let is_rows = |(name, member): (&String, &Value)| {
+            name != "unreadable" && member["items"]["$ref"].is_string()
+        };
+        if !members.iter().any(is_rows) {
+            continue;
+        }
+        found.insert(path.as_str());
+        assert!(members.contains_key("next_cursor"), "{path} has no cursor");
+        let parameters = methods["get"]["parameters"].as_array();
+        let parameters = parameters.expect("parameters").iter();
+        let names: Vec<_> = parameters.map(|it| it["name"].clone()).collect();
+        for name in ["limit", "after"] {
+            assert!(names.contains(&json!(name)), "{path} takes no {name}");
         }
     }
-    assert!(cursors.len() >= 6, "{cursors:?}");
-    cursors
+    assert_eq!(found, known, "a list that the table of this test lacks");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_list_ends_and_has_each_row_once() {
+    let (database, api) = start().await;
+    let (id, _) = fill(&database, &api).await;
+    for list in lists(&id) {
+        let path = &list.path;
+        let whole = list.pages(&api, 1000).await.concat();
+        let rows = whole.len();
+        assert!(rows >= 3, "{path} has {rows} rows");
+        let different: BTreeSet<_> = whole.iter().collect();
+        assert_eq!(different.len(), rows, "{path}: {whole:?}");
+        // One row after the other, in parts, and all rows on a page that is full.
+        for limit in [1, 2, rows - 1, rows] {
+            let pages = list.pages(&api, limit).await;
+            assert_eq!(pages.concat(), whole, "{path}, {limit} at a time");
+            let full = rows.div_ceil(limit);
+            assert_eq!(pages.len(), full, "{path}, {limit} at a time: {pages:?}");
+        }
+        for limit in ["0", "1001"] {
+            let (status, problem) = api.get(&format!("{path}?limit={limit}")).await;
+            let refused = (status.as_u16(), &problem["code"], &problem["field"]);
+            assert_eq!(
+                refused,
+                (422, &json!("invalid_input"), &json!("limit")),
+                "{path}"
+            );
+        }
+    }
 }
 
 /// Passes a cursor to a list; returns status, code and the parameter blamed.
@@ -71,57 +245,70 @@ async fn pass(api: &Api, list: &str, cursor: &str) -> (u16, String, Value) {
     (status, code, body["parameter"].clone())
 }
 
+/// Cursors that no list gave, and those of this list that were changed.
+fn forged(own: &str, id: &str) -> Vec<String> {
+    let mut forged: Vec<String> = ["", " ", "x", "0", "default", "w-1", "e1.2.3.4", "é", "l1"]
+        .map(str::to_owned)
+        .to_vec();
+    forged.extend([
+        id.to_owned(),
+        "f".repeat(1000),
+        "l1".to_owned() + &"0".repeat(64),
+        format!("1700000000000000.{id}"),
+        "9".repeat(6000),
+        own.to_uppercase(),
+        own[..own.len() - 1].to_owned(),
+        own[..own.len() - 2].to_owned(),
+        format!("{own}00"),
+    ]);
+    forged.extend((0..own.len()).step_by(7).map(|at| {
+        let mut bytes = own.to_owned().into_bytes();
+        bytes[at] ^= 1;
+        String::from_utf8(bytes).expect("ASCII")
+    }));
+    forged
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_list_accepts_its_own_cursors_and_rejects_every_other_by_name() {
-    let (_database, api) = start().await;
-    let id = fill(&api).await;
-    let lists = lists(&api, &id).await;
-    let own = cursors(&api, &lists).await;
+    let (database, api) = start().await;
+    let (id, other) = fill(&database, &api).await;
+    let lists = lists(&id);
+    let mut own = BTreeMap::new();
+    for List { path, .. } in &lists {
+        let (_, page) = api.get(&format!("{path}?limit=1")).await;
+        let cursor = page["next_cursor"].as_str().expect("more").to_owned();
+        own.insert(path.as_str(), cursor);
+    }
     let refused = (400, "invalid_cursor".to_owned(), json!("after"));
     let mut wrong = Vec::new();
-    for list in &lists {
-        let mut bad: Vec<String> = ["", " ", "x", "0", "default", "w-1", "e1.2.3.4", "é", "l1"]
-            .map(str::to_owned)
-            .to_vec();
-        bad.extend([
-            id.clone(),
-            "f".repeat(1000),
-            "l1".to_owned() + &"0".repeat(64),
-        ]);
-        bad.push(format!("1700000000000000.{id}"));
-        bad.push("9".repeat(6000));
+    for (list, cursor) in &own {
+        let seen = pass(&api, list, cursor).await;
+        if seen.0 != 200 {
+            wrong.push(format!("{list}: its own cursor: {seen:?}"));
+        }
+        let mut bad = forged(cursor, &id);
         let of_others = own.iter().filter(|(other, _)| *other != list);
         bad.extend(of_others.map(|(_, cursor)| cursor.clone()));
-        if let Some(cursor) = own.get(list) {
-            let seen = pass(&api, list, cursor).await;
-            if seen.0 != 200 {
-                wrong.push(format!("{list}: its own cursor: {seen:?}"));
-            }
-            // The same place in another list is another place.
-            let filter = match list.as_str() {
-                "/v1/lanes" => None,
-                _ => Some(format!("{list}?namespace=default")),
-            };
-            if let Some(filter) = filter {
-                let seen = pass(&api, &filter, cursor).await;
-                if seen != refused {
-                    wrong.push(format!("{filter}: a cursor without a filter: {seen:?}"));
-                }
-            }
-            bad.push(cursor.to_uppercase());
-            bad.push(cursor[..cursor.len() - 1].to_owned());
-            bad.push(cursor[..cursor.len() - 2].to_owned());
-            bad.push(format!("{cursor}00"));
-            bad.extend((0..cursor.len()).step_by(5).map(|at| {
-                let mut bytes = cursor.clone().into_bytes();
-                bytes[at] ^= 1;
-                String::from_utf8(bytes).expect("ASCII")
-            }));
-        }
         for cursor in bad {
             let seen = pass(&api, list, &cursor).await;
             if seen != refused {
                 wrong.push(format!("{list} {cursor:.60}: {seen:?}"));
+            }
+        }
+        // The same place in another list is another place.
+        let mut foreign = Vec::new();
+        if list.contains(&id) {
+            foreign.push(list.replace(&id, &other));
+        }
+        let filtered = format!("{list}?namespace=default");
+        if api.get(&filtered).await.0.is_success() {
+            foreign.push(filtered);
+        }
+        for list in foreign {
+            let seen = pass(&api, &list, cursor).await;
+            if seen != refused {
+                wrong.push(format!("{list}: a cursor of another list: {seen:?}"));
             }
         }
     }
@@ -130,35 +317,31 @@ async fn a_list_accepts_its_own_cursors_and_rejects_every_other_by_name() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cursor_is_of_one_instance_generation_and_number_of_partitions() {
-    let database = database().await;
-    let api = Api::start(builder(&database), &[]).await;
-    for name in ["a", "b"] {
-        let path = format!("/v1/lanes/{name}");
-        api.ask(Method::PUT, &path, Some(json!({"state": "active"})))
-            .await;
+    let (database, api) = start().await;
+    let (id, _) = fill(&database, &api).await;
+    let first = async |api: &Api, path: &str| {
+        let (_, page) = api.get(&format!("{path}?limit=1")).await;
+        page["next_cursor"].as_str().expect("more").to_owned()
+    };
+    let mut own = BTreeMap::new();
+    for List { path, .. } in lists(&id) {
+        let cursor = first(&api, &path).await;
+        own.insert(path, cursor);
     }
-    let (_, page) = api.get("/v1/lanes?limit=1").await;
-    let cursor = page["next_cursor"].as_str().expect("more");
-    assert_eq!(pass(&api, "/v1/lanes", cursor).await.0, 200);
     for change in [
         "generation = generation + 1",
         "partitions = 16",
         "id = gen_random_uuid()",
     ] {
-        let update = format!("UPDATE instance SET {change}");
-        sqlx::query(sqlx::AssertSqlSafe(update))
-            .execute(&mut database.connection().await)
-            .await
-            .expect("changed");
+        run(&database, format!("UPDATE instance SET {change}")).await;
         let changed = Api::start(builder(&database), &[]).await;
-        let seen = pass(&changed, "/v1/lanes", cursor).await;
-        assert_eq!(
-            (seen.0, seen.1.as_str()),
-            (400, "invalid_cursor"),
-            "{change}"
-        );
-        let (_, page) = changed.get("/v1/lanes?limit=1").await;
-        let fresh = page["next_cursor"].as_str().expect("more");
-        assert_eq!(pass(&changed, "/v1/lanes", fresh).await.0, 200, "{change}");
+        for (path, cursor) in &own {
+            let seen = pass(&changed, path, cursor).await;
+            let seen = (seen.0, seen.1.as_str());
+            assert_eq!(seen, (400, "invalid_cursor"), "{path}, {change}");
+            let fresh = first(&changed, path).await;
+            let seen = pass(&changed, path, &fresh).await;
+            assert_eq!(seen.0, 200, "{path}, {change}");
+        }
     }
 }

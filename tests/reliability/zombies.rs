@@ -3,10 +3,11 @@
 
 use std::time::Duration;
 
-use engine::{CancelHeld, Delay, Engine, Revoke, WaitpointInfo};
-use model::{ExecutionId, FailureClass, Fence, LeaseRefusal};
+use engine::{CancelHeld, Delay, Engine, Revoke};
+use model::{FailureClass, Fence, LeaseRefusal};
 use testkit::{Answered, Database};
 
+use crate::support::lists;
 use crate::support::waiting::{
     create_waitpoint, deliver, signal, single, suspend, try_suspend, waitpoint,
 };
@@ -147,11 +148,6 @@ async fn told(database: &Database, engine: &Engine) -> usize {
     events.accepted().len()
 }
 
-async fn waitpoints(engine: &Engine, id: ExecutionId) -> Vec<WaitpointInfo> {
-    let waitpoints = engine.waitpoints(id, None).await;
-    waitpoints.answered().expect("known").rows
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn every_write_of_a_worker_that_lost_its_lease_is_refused_and_nothing_lands() {
     let mut wrong = Vec::new();
@@ -166,7 +162,7 @@ async fn every_write_of_a_worker_that_lost_its_lease_is_refused_and_nothing_land
         lost.happen(&database, &engine, zombie).await;
         let before = engine.get(id, None).await.answered().expect("known");
         let events = told(&database, &engine).await;
-        let waiting = waitpoints(&engine, id).await;
+        let waiting = lists::waitpoints(&engine, id).await;
         for (write, code) in ask(&engine, zombie).await {
             // What it wants has happened to its very lease: a repeat, in effect.
             if matches!((lost, write), (Lost::Cancelled, "cancel")) && code.is_none() {
@@ -181,7 +177,7 @@ async fn every_write_of_a_worker_that_lost_its_lease_is_refused_and_nothing_land
         }
         let after = engine.get(id, None).await.answered().expect("known");
         assert_eq!(after, before, "{lost:?}");
-        assert_eq!(waitpoints(&engine, id).await, waiting, "{lost:?}");
+        assert_eq!(lists::waitpoints(&engine, id).await, waiting, "{lost:?}");
         assert_eq!(
             told(&database, &engine).await,
             events,

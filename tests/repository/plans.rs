@@ -216,6 +216,84 @@ const STATEMENTS: &[(&str, &str, usize, &[&str])] = &[
         &["waitpoint_pending"],
     ),
     (
+        "attempts",
+        include_str!("../../host/engine/src/execution/timeline/attempts.sql"),
+        5,
+        &["attempt_pkey", "finished_pkey", "lease_pkey"],
+    ),
+    (
+        "history",
+        include_str!("../../host/engine/src/execution/timeline/history.sql"),
+        7,
+        &[
+            "execution_pkey",
+            "attempt_pkey",
+            "finished_pkey",
+            "lease_pkey",
+            "operation_pkey",
+        ],
+    ),
+    (
+        "operations",
+        include_str!("../../host/engine/src/operator/operations.sql"),
+        4,
+        &["operation_pkey"],
+    ),
+    (
+        "signals",
+        include_str!("../../host/engine/src/signal/list.sql"),
+        5,
+        &["signal_pkey", "waitpoint_pkey"],
+    ),
+    (
+        "suspensions",
+        include_str!("../../host/engine/src/suspension/read.sql"),
+        5,
+        &["suspension_pkey"],
+    ),
+    (
+        "waitpoints",
+        include_str!("../../host/engine/src/waitpoint/list.sql"),
+        5,
+        &["waitpoint_pkey", "execution_pkey"],
+    ),
+    (
+        "open_waitpoints",
+        include_str!("../../host/engine/src/waitpoint/open.sql"),
+        3,
+        &["waitpoint_open", "execution_pkey"],
+    ),
+    (
+        "scan",
+        include_str!("../../host/engine/src/grant/scan.sql"),
+        6,
+        &["ready_queue"],
+    ),
+    (
+        "waiting",
+        include_str!("../../host/engine/src/lane/waiting.sql"),
+        3,
+        &["ready_queue"],
+    ),
+    (
+        "oldest_ready",
+        include_str!("../../host/engine/src/execution/oldest_ready.sql"),
+        2,
+        &["ready_queue"],
+    ),
+    (
+        "pending_waitpoints",
+        include_str!("../../host/engine/src/waitpoint/pending.sql"),
+        4,
+        &["waitpoint_pending", "execution_pkey", "finished_pkey"],
+    ),
+    (
+        "suspended",
+        include_str!("../../host/engine/src/suspension/list.sql"),
+        4,
+        &["parked_suspended", "execution_pkey"],
+    ),
+    (
         "events",
         include_str!("../../host/engine/src/event/read.sql"),
         4,
@@ -223,7 +301,7 @@ const STATEMENTS: &[(&str, &str, usize, &[&str])] = &[
     ),
 ];
 
-const TABLES: [&str; 12] = [
+const TABLES: [&str; 13] = [
     "execution",
     "ready",
     "lease",
@@ -236,6 +314,7 @@ const TABLES: [&str; 12] = [
     "suspension",
     "waitpoint",
     "signal",
+    "operation",
 ];
 
 #[tokio::test(flavor = "multi_thread")]

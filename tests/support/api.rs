@@ -146,8 +146,11 @@ impl Api {
 
     /// Lists the attempts of an execution.
     pub(crate) async fn attempts(&self, id: &str) -> Vec<Value> {
-        let (status, body) = self.get(&format!("/v1/executions/{id}/attempts")).await;
+        let (status, body) = self
+            .get(&format!("/v1/executions/{id}/attempts?limit=1000"))
+            .await;
         assert_eq!(status, StatusCode::OK, "{body}");
+        assert_eq!(body["next_cursor"], Value::Null, "one page has all");
         body["attempts"].as_array().expect("a list").clone()
     }
 }

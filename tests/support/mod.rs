@@ -7,6 +7,7 @@ pub(crate) mod golden;
 pub(crate) mod http_waiting;
 pub(crate) mod http_work;
 pub(crate) mod idle_worker;
+pub(crate) mod lists;
 pub(crate) mod memory;
 pub(crate) mod routes;
 pub(crate) mod rows;

@@ -4,6 +4,8 @@ use engine::{Claim, Claimed, Complete, Create, Engine, Fail, Operate, Operator, 
 use model::{ExecutionId, Failure, FailureClass, Fence};
 use testkit::{Answered, Database, database};
 
+use crate::support::lists;
+
 pub(crate) fn text(data: &str) -> Payload {
     Payload::new("text/plain", data)
 }
@@ -92,7 +94,7 @@ pub(crate) async fn created(engine: &Engine, create: Create) -> ExecutionId {
 
 /// Returns the verbs of operators that were applied to an execution, in order.
 pub(crate) async fn operation_verbs(engine: &Engine, id: ExecutionId) -> Vec<String> {
-    let operations = engine.operations(id).await.answered();
+    let operations = lists::operations(engine, id).await;
     assert!(operations.iter().all(|o| o.actor == "alice"));
     operations.into_iter().map(|o| o.verb).collect()
 }

@@ -9,7 +9,9 @@ use tokio::sync::{OnceCell, broadcast, watch};
 use crate::batch::{Batcher, Flushes, Monitor};
 use crate::database::{Liveness, Pool};
 use crate::dispatch::IdleWorkers;
-use crate::execution::{CreateCall, CreateVerdict, FinishCall, FinishVerdict, OutcomeCall};
+use crate::execution::{
+    CreateCall, CreateVerdict, FinishCall, FinishVerdict, LastCounts, OutcomeCall,
+};
 use crate::health::LastProbe;
 use crate::lease::{EndLease, EndLeaseVerdict, ProgressCall, ProgressVerdict};
 use crate::metrics::Timings;
@@ -51,11 +53,13 @@ pub(crate) struct Inner {
     pub(crate) signal_counters: signal::SignalCounters,
 }
 
-/// What this host remembers of the database; every entry may be a second old.
+/// What this host remembers of the database; every entry may be a second old, and counts
+/// five.
 #[derive(Default)]
 pub(crate) struct Caches {
     pub(crate) kinds: component::KnownKinds,
     pub(crate) lanes: lane::LaneCache,
+    pub(crate) counts: LastCounts,
 }
 
 /// The verbs whose calls are batched.

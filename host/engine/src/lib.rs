@@ -57,10 +57,10 @@ pub use dispatch::{Begin, DirectDispatch};
 pub use engine::Engine;
 pub use error::Error;
 pub use execution::{
-    Attempt, AttemptLease, Cancel, Cancelled, Counts, Create, Created, ExecutionContext,
-    ExecutionInfo, HistoryEntry, ListFilter, ListPage, Progress,
+    Attempt, AttemptLease, Cancel, Cancelled, Count, Counts, Create, Created, ExecutionContext,
+    ExecutionInfo, HistoryEntry, HistoryPlace, ListFilter, ListPage, Progress,
 };
-pub use grant::{Eligible, Grant, GrantNext, IssueGrant, capability_hash};
+pub use grant::{Eligible, EligiblePlace, Grant, GrantNext, IssueGrant, capability_hash};
 pub use health::Trouble;
 pub use lane::{Lane, Namespace};
 pub use lease::{
@@ -80,7 +80,7 @@ pub use tasks::Tasks;
 pub use waitpoint::{
     CreateWaitpoint, MintWaitpointToken, MintedWaitpointToken, OpenWaitpoint, RotateWaitpointKey,
     RotatedWaitpointKey, SeededWaitpointKey, VerifiedWaitpointToken, WaitpointInfo, WaitpointKey,
-    WaitpointToken, WaitpointTokenExpiry, WaitpointTokenKey,
+    WaitpointKeyPlace, WaitpointToken, WaitpointTokenExpiry, WaitpointTokenKey,
 };
 pub use wake::WakeUps;
 pub use worker::{MarkDead, MarkedDead, RegisterWorker, Registered, WorkerFilter, WorkerInfo};

@@ -40,6 +40,12 @@ pub(crate) fn uuid() -> Uuid {
     Uuid::new_v4()
 }
 
+/// Returns a UUID above those that this host made before: in the order of ids, rows are
+/// in the order in which they were made.
+pub(crate) fn ordered_uuid() -> Uuid {
+    Uuid::now_v7()
+}
+
 /// Draws bytes that cannot be guessed: keys and nonces.
 pub(crate) fn bytes<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];

@@ -34,6 +34,11 @@ impl Limits {
     pub const PAGE_MAX: u32 = 1000;
     /// Rows of a page when the reader names no limit.
     pub const PAGE_DEFAULT: u32 = 50;
+    /// Most executions in one state, or ready in one lane, that are counted; of more it is
+    /// said about how many, or that there are more.
+    pub const COUNTED_MAX: u32 = 10_000;
+    /// Most leases that are counted by lane or by worker.
+    pub const LEASES_COUNTED_MAX: u32 = 100_000;
     /// Most bytes of a reason or of a progress message.
     pub const REASON_BYTES_MAX: usize = 1024;
     /// Longest delay, backoff, timeout or retention in milliseconds: 10 years.

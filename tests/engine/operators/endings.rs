@@ -8,6 +8,7 @@ use model::{
 };
 use testkit::Answered;
 
+use crate::support::lists;
 use crate::support::waiting::{single, suspend, suspended};
 use crate::support::work::{
     claim, claim_one, complete, create, created, operate, operation_verbs, setup, text,
@@ -191,7 +192,7 @@ async fn a_time_limit_ends_with_class_timeout_and_a_caller_with_class_cancelled(
     claim_one(&engine).await;
     engine.expire(operate(expired)).await.accepted();
     assert_eq!(class(expired).await.2, FailureClass::Timeout);
-    let attempts = engine.attempts(expired).await.answered();
+    let attempts = lists::attempts(&engine, expired).await;
     let failure = attempts[0].leases[0].failure.as_ref().expect("it expired");
     assert_eq!(failure.class, FailureClass::Timeout, "of the attempt too");
     let cancelled = created(&engine, create("x")).await;

@@ -6,6 +6,7 @@ use engine::{Block, Create};
 use model::BlockingReason;
 use testkit::Answered;
 
+use crate::support::lists;
 use crate::support::work::{
     claim, claim_one, create, created, operate, operation_verbs, setup, text,
 };
@@ -77,7 +78,7 @@ async fn a_higher_priority_is_served_first_also_after_a_delay() {
         .map(|c| c.input)
         .collect();
     assert_eq!(order, [text("delayed"), text("urgent"), text("plain")]);
-    let operations = engine.operations(urgent).await.answered();
+    let operations = lists::operations(&engine, urgent).await;
     assert_eq!(operations[0].detail.as_deref(), Some("0 → 10"));
     database.assert_invariants().await;
 }

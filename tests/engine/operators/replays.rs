@@ -5,6 +5,7 @@ use std::time::Duration;
 use model::{AttemptType, FailureClass, PublicState};
 use testkit::Answered;
 
+use crate::support::lists;
 use crate::support::work::{
     claim_one, complete, create, created, fail, operate, operation_verbs, setup, text,
 };
@@ -42,7 +43,7 @@ async fn a_finished_execution_is_replayed_as_a_new_attempt() {
     answer.accepted();
     let result = engine.result(id, None).await.answered();
     assert_eq!(result, Some(text("well")));
-    let attempts = engine.attempts(id).await.answered();
+    let attempts = lists::attempts(&engine, id).await;
     assert_eq!(attempts.len(), 2, "the first attempt is still told of");
     assert!(attempts[0].leases[0].failure.is_some());
 

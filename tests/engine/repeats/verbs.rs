@@ -9,15 +9,16 @@ use testkit::{Answered, Database, database, eventually};
 
 use super::asks::{Case, arrange, ask, by};
 use super::table::{Expected, Row, TABLE, Verb};
+use crate::support::lists;
 use crate::support::work::{self, claim_one};
 
 /// Returns what any caller can see of an execution and of what was done to it.
 async fn seen(engine: &Engine, id: ExecutionId) -> String {
     let info = engine.get(id, None).await.answered().expect("known");
-    let operations = engine.operations(id).await.answered().len();
-    let attempts = engine.attempts(id).await.answered();
-    let signals = engine.signals(id, None, None, 100).await.answered();
-    let suspensions = engine.suspensions(id, None, 100).await.answered();
+    let operations = lists::operations(engine, id).await.len();
+    let attempts = lists::attempts(engine, id).await;
+    let signals = lists::signals(engine, id).await;
+    let suspensions = lists::suspensions(engine, id).await;
     format!(
         "{:?} {} {} {operations} {attempts:?} {:?} {:?} {:?}",
         info.public_state, info.epoch, info.priority, info.tags, signals, suspensions

@@ -11,7 +11,7 @@ use crate::support::rows::{pages, run};
 use crate::support::waiting::running;
 use crate::support::work::{create, setup};
 
-/// Reads a list that has no pages; returns the ids that are shown, and those that are
+/// Reads the first page of a list; returns the ids that are shown, and those that are
 /// told of with the column that is wrong.
 async fn list(api: &Api, path: &str, rows: &str, id: &str) -> (Vec<Value>, Vec<(String, String)>) {
     let (status, body) = api.get(path).await;
@@ -66,7 +66,7 @@ async fn an_unreadable_attempt_or_operation_hides_no_other() {
     assert_eq!(hidden[0].1, "operation.at");
     let (shown, hidden) = list(&api, &format!("{path}/history"), "history", "what").await;
     let columns: Vec<_> = hidden.iter().map(|(_, column)| column.as_str()).collect();
-    assert_eq!(columns, ["attempt.ended", "operation.at"]);
+    assert_eq!(columns, ["operation.at", "attempt.ended"]);
     // Two entries of the attempt, and one of the operation.
     assert_eq!(shown.len(), whole.len() - 3, "{shown:?}");
 

@@ -11,6 +11,7 @@ use model::{
 };
 use testkit::Answered;
 
+use crate::support::lists;
 use crate::support::waiting::{
     deliver, from, names, resumption, running, signal, single, sources, state, suspend, suspended,
     suspended_execution, try_deliver, try_suspend, waitpoint,
@@ -58,7 +59,7 @@ async fn a_signal_resumes_the_same_attempt_with_its_state() {
     let late = try_deliver(&engine, signal(&waitpoint.token, "open")).await;
     assert_eq!(late.expect_err("over").code(), "target_not_signalable");
 
-    let attempts = engine.attempts(first.fence.execution_id).await.answered();
+    let attempts = lists::attempts(&engine, first.fence.execution_id).await;
     assert_eq!(attempts.len(), 1, "one attempt with two leases");
     assert_eq!(attempts[0].leases[0].ended, Some(AttemptEnd::Suspended));
     database.events_are_readable().await;
@@ -159,11 +160,7 @@ async fn an_idempotency_key_applies_a_signal_once_across_senders() {
     assert_eq!(ids.len(), 1, "all answers name one signal");
     assert_eq!(answers.iter().filter(|it| !it.duplicate).count(), 1);
     let id = claimed.fence.execution_id;
-    let kept = engine
-        .signals(id, None, None, 256)
-        .await
-        .answered()
-        .expect("known");
+    let kept = lists::signals(&engine, id).await;
     assert_eq!(kept.len(), 1);
     // The key is remembered when the waitpoint is closed, and forgotten in time.
     let done = deliver(&engine, from(signal(&waitpoint.token, "open"), "b")).await;

@@ -9,6 +9,7 @@ use model::{
 };
 use testkit::Answered;
 
+use crate::support::lists;
 use crate::support::waiting::{
     deliver, from, names, resumption, running, signal, single, sources, state, suspend, suspended,
     suspended_execution, try_deliver,
@@ -77,8 +78,7 @@ async fn each_timeout_behavior_leads_to_its_state() {
         engine.reconcile().await.expect("swept");
         assert_eq!(state(&engine, claimed.fence).await, public, "{behavior}");
         let id = claimed.fence.execution_id;
-        let suspensions = engine.suspensions(id, None, 100).await;
-        let info = suspensions.answered().expect("known").rows.remove(0);
+        let info = lists::suspensions(&engine, id).await.remove(0);
         let closed = info.close_reason.map(SuspensionCloseReason::as_str);
         assert_eq!(closed.unwrap_or_default(), reason);
         let token = &suspension.waitpoints[0].token;
@@ -108,8 +108,7 @@ async fn each_timeout_behavior_leads_to_its_state() {
             _ => {
                 let late = try_deliver(&engine, signal(token, "open")).await;
                 assert_eq!(late.expect_err("over").code(), "target_not_signalable");
-                let seen = engine.waitpoints(id, None).await;
-                let seen = seen.answered().expect("known").rows.remove(0);
+                let seen = lists::waitpoints(&engine, id).await.remove(0);
                 assert_eq!(seen.close_reason.expect("closed").as_str(), reason);
             }
         }
@@ -198,11 +197,7 @@ async fn a_suspension_ends_once_under_concurrent_verbs() {
                 |it| matches!(it, Ok(it) if it.effect == SignalEffect::ResumeConditionSatisfied),
             )
             .count();
-        let suspensions = engine
-            .suspensions(id, None, 100)
-            .await
-            .answered()
-            .expect("known");
+        let suspensions = lists::suspensions(&engine, id).await;
         let reason = suspensions[0].close_reason.expect("it is over");
         assert_eq!(
             satisfied,

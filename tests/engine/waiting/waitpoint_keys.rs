@@ -116,7 +116,7 @@ async fn retiring_a_key_takes_effect_immediately_on_every_host() {
             Err(InvalidWaitpointToken)
         );
     }
-    let keys = one.waitpoint_keys().await.expect("listed");
+    let keys = one.waitpoint_keys(None, 10).await.expect("listed");
     let states: Vec<_> = keys
         .iter()
         .map(|key| {
@@ -256,7 +256,8 @@ async fn a_host_with_another_secrets_key_or_none_names_the_setting() {
         missing.to_string().contains("FLOWHOST_SECRETS_KEY"),
         "{missing}"
     );
-    assert!(without.waitpoint_keys().await.expect("listed").is_empty());
+    let keys = without.waitpoint_keys(None, 10).await.expect("listed");
+    assert!(keys.is_empty());
 
     let engine = engine_with(&database, Some(&old)).await;
     assert!(engine.check_secrets().await.is_ok());

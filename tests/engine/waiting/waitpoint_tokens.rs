@@ -25,7 +25,7 @@ async fn a_token_is_valid_on_every_host_and_carries_its_claims() {
     let again = mint(&one, wanted).await;
     assert_ne!(again.token, minted.token, "no two tokens are alike");
     // The first use made the one key there is.
-    let keys = one.waitpoint_keys().await.expect("listed");
+    let keys = one.waitpoint_keys(None, 10).await.expect("listed");
     assert_eq!(keys.len(), 1);
     assert_eq!(
         (keys[0].kid.as_str(), keys[0].accepted),

@@ -13,6 +13,7 @@ use model::{
 use sqlx::Executor as _;
 use testkit::{Answered, Database};
 
+use crate::support::lists;
 use crate::support::waiting::{
     deliver, names, resumption, running, signal, single, state, suspend, suspended,
     suspended_execution, try_deliver, try_suspend, waitpoint,
@@ -48,8 +49,7 @@ async fn several_waitpoints_are_bound_and_each_is_needed() {
     let next = claim_one(&engine).await;
     assert_eq!(resumption(&next).signal_count, 2);
     assert_eq!(resumption(&next).signals[0].waitpoint_key, "early");
-    let all = engine.waitpoints(next.fence.execution_id, None).await;
-    for seen in all.answered().expect("known") {
+    for seen in lists::waitpoints(&engine, next.fence.execution_id).await {
         assert_eq!((seen.state, seen.signals), (WaitpointState::Closed, 1));
         assert_eq!(seen.token_fingerprint.len(), 16);
     }
@@ -126,11 +126,8 @@ async fn a_waitpoint_that_no_suspension_uses_expires() {
             .answered()
             .is_empty()
     );
-    let all = engine.waitpoints(claimed.fence.execution_id, None).await;
-    assert_eq!(
-        all.answered().expect("known")[0].state,
-        WaitpointState::Expired
-    );
+    let all = lists::waitpoints(&engine, claimed.fence.execution_id).await;
+    assert_eq!(all[0].state, WaitpointState::Expired);
     database.assert_invariants().await;
 }
 
@@ -207,7 +204,7 @@ async fn an_operator_resumes_closes_signals_and_makes_tokens() {
         resumption(&second).reason,
         SuspensionCloseReason::OperatorResume
     );
-    let operations = engine.operations(id).await.answered();
+    let operations = lists::operations(&engine, id).await;
     let verbs: Vec<_> = operations.iter().map(|it| it.verb.as_str()).collect();
     assert_eq!(verbs, ["signal", "mint_token", "close_waitpoint", "resume"]);
     database.assert_invariants().await;

@@ -105,3 +105,45 @@ async fn a_namespace_sees_and_signals_only_its_own_executions() {
     let (status, body) = ask(&api, &id, "signal?namespace=acme", signal).await;
     assert_eq!(status, StatusCode::ACCEPTED, "{body}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn waitpoints_are_listed_by_state_and_in_the_order_they_were_made() {
+    let (_database, api) = start().await;
+    let (id, lease) = held(&api, json!({})).await;
+    let create = json!({"lease": lease, "waitpoint_key": "early"});
+    api.post("/v1/leases/waitpoints", create).await;
+    let condition = json!({"Composite": {
+        "kind": "Count", "n": 4, "count_kind": "DistinctWaitpoints",
+        "waitpoints": ["d", "c", "b", "a"],
+    }});
+    suspend(&api, &lease, condition, json!({})).await;
+    let (status, body) = ask(&api, &id, "waitpoints/c/close", json!({})).await;
+    assert_eq!(status, StatusCode::OK, "{body}");
+    let keys = async |query: &str| {
+        let rows = of(&api, &id, &format!("waitpoints{query}")).await;
+        let keys = rows.iter().map(|row| text(&row["waitpoint_key"]));
+        keys.collect::<Vec<_>>()
+    };
+    assert_eq!(keys("").await, ["early", "d", "c", "b", "a"]);
+    assert_eq!(keys("?state=pending").await, ["early"]);
+    assert_eq!(keys("?state=active").await, ["d", "b", "a"]);
+    assert_eq!(keys("?state=closed").await, ["c"]);
+    assert_eq!(keys("?state=expired").await.len(), 0);
+    // A page of a state is continued in that state.
+    let path = format!("/v1/executions/{id}/waitpoints?state=active&limit=2");
+    let (_, page) = api.get(&path).await;
+    let next = text(&page["next_cursor"]);
+    let (_, page) = api.get(&format!("{path}&after={next}")).await;
+    assert_eq!(page["waitpoints"][0]["waitpoint_key"], "a");
+    assert_eq!(page.get("next_cursor"), None, "{page}");
+    let refused = api.get(&path.replace("active", "open")).await;
+    assert_eq!(code(&refused), (400, "invalid_query"));
+    // The execution shows those at which it waits.
+    let (_, info) = api.get(&format!("/v1/executions/{id}")).await;
+    let shown = info["suspension"]["waitpoints"].as_array().expect("a list");
+    let shown: Vec<_> = shown
+        .iter()
+        .map(|row| text(&row["waitpoint_key"]))
+        .collect();
+    assert_eq!(shown, ["d", "b", "a"]);
+}

@@ -12,6 +12,7 @@ use testkit::{Answered, Database};
 
 use super::ask::{Ask, ask, claim, from};
 use super::places::Place;
+use crate::support::lists;
 use crate::support::waiting::{self, deliver, single, sources, suspend, suspended};
 use crate::support::work::{self, create, operate};
 
@@ -171,10 +172,8 @@ impl Rig {
         let id = case.fence.execution_id;
         let info = self.engines[0].get(id, None).await;
         let info = info.answered().expect("known");
-        let mut operations: Vec<_> = self.engines[0]
-            .operations(id)
+        let mut operations: Vec<_> = lists::operations(&self.engines[0], id)
             .await
-            .answered()
             .into_iter()
             .map(|operation| operation.verb)
             .collect();
@@ -199,19 +198,16 @@ impl Rig {
     async fn waited(&self, id: ExecutionId) -> Vec<String> {
         let engine = &self.engines[0];
         let mut waited = Vec::new();
-        let waitpoints = engine.waitpoints(id, None).await;
-        for it in waitpoints.answered().expect("known") {
+        for it in lists::waitpoints(engine, id).await {
             let reason = it.close_reason.map_or("", |reason| reason.as_str());
             let (key, state, signals) = (it.key, it.state, it.signals);
             waited.push(format!("{key} {state} {reason} {signals}"));
         }
-        let suspensions = engine.suspensions(id, None, 100).await;
-        for it in suspensions.answered().expect("known") {
+        for it in lists::suspensions(engine, id).await {
             let reason = it.close_reason.map_or("open", |reason| reason.as_str());
             waited.push(format!("{reason} by {}", it.satisfiers.len()));
         }
-        let signals = engine.signals(id, None, None, 100).await;
-        for it in signals.answered().expect("known") {
+        for it in lists::signals(engine, id).await {
             waited.push(format!("{} {}", it.signal.name, it.effect));
         }
         waited

@@ -10,6 +10,7 @@ use tokio::runtime::Handle;
 use super::expected::Expected;
 use super::facts::{Arrives, Asked, Place, Suspends};
 use super::steps::{Step, suspend};
+use crate::support::lists;
 use crate::support::waiting;
 use crate::support::work::{claim, complete, create, operate};
 
@@ -229,8 +230,7 @@ impl Program<'_> {
         let info = self.engine.get(self.id, None).await.answered();
         let info = info.expect("known");
         assert_eq!(info.public_state, self.expected.public());
-        let found = self.engine.waitpoints(self.id, None).await;
-        let found = found.answered().expect("known");
+        let found = lists::waitpoints(&self.engine, self.id).await;
         assert_eq!(found.len(), self.expected.waitpoints.len());
         for found in found {
             let number = self.number(found.id);
@@ -252,14 +252,12 @@ impl Program<'_> {
                 )
             );
         }
-        let found = self.engine.suspensions(self.id, None, 100).await;
-        let found = found.answered().expect("known").into_iter();
+        let found = lists::suspensions(&self.engine, self.id).await.into_iter();
         let found: Vec<_> = found.map(|it| (it.close_reason, it.satisfiers)).collect();
         let expected = self.expected.suspensions.iter();
         let expected = expected.map(|it| (it.reason, self.ids(&it.satisfiers)));
         assert_eq!(found, expected.collect::<Vec<_>>());
-        let found = self.engine.signals(self.id, None, None, 256).await;
-        let found = found.answered().expect("known").into_iter();
+        let found = lists::signals(&self.engine, self.id).await.into_iter();
         let found: Vec<_> = found.map(|it| (it.signal.id, it.effect)).collect();
         let expected = self.expected.signals.iter();
         let expected: Vec<_> = expected.map(|it| (it.id, it.effect)).collect();

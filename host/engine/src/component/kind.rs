@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use model::Invalid;
+use model::{Invalid, Limits};
 use parking_lot::Mutex;
 use time::OffsetDateTime;
 
@@ -42,16 +42,41 @@ impl Engine {
         Ok(done.rows_affected() == 1)
     }
 
-    /// Lists kinds by name, with their routes. A kind with a route that cannot be shown
-    /// is listed by its name.
-    pub async fn kinds(&self) -> Result<Page<Kind>, Error> {
+    /// Lists kinds by name, those after a given one, with their routes; at most `limit`,
+    /// which is at most [`Limits::PAGE_MAX`]. A kind with a route that cannot be shown is
+    /// listed by its name.
+    pub async fn kinds(
+        &self,
+        after: Option<&str>,
+        limit: u32,
+    ) -> Result<Page<Kind, String>, Error> {
+        let limit = limit.min(Limits::PAGE_MAX);
+        let kinds = self.read_kinds(after, Some(i64::from(limit) + 1)).await?;
+        Page::read(limit, kinds)
+    }
+
+    /// Lists all kinds, for a host that follows their routes.
+    pub async fn all_kinds(&self) -> Result<Page<Kind>, Error> {
+        let kinds = self.read_kinds(None, None).await?;
+        Page::whole(kinds.into_iter().map(|(_, kind)| kind))
+    }
+
+    async fn read_kinds(
+        &self,
+        after: Option<&str>,
+        limit: Option<i64>,
+    ) -> Result<Vec<(String, Result<Kind, Error>)>, Error> {
         let rows = sqlx::query!(
             r#"SELECT k.name, k.created_at AS "created_at: StoredTime",
                       r.component_id AS "component_id?", r.weight AS "weight?",
                       c.digest AS "digest?"
-               FROM kind k LEFT JOIN route r ON r.kind = k.name
+               FROM (SELECT k.name, k.created_at FROM kind k
+                     WHERE k.name > $1 ORDER BY k.name LIMIT $2) AS k
+               LEFT JOIN route r ON r.kind = k.name
                LEFT JOIN component c ON c.id = r.component_id
-               ORDER BY k.name, r.component_id"#
+               ORDER BY k.name, r.component_id"#,
+            after.unwrap_or_default(),
+            limit,
         )
         .fetch_all(&self.inner.reads)
         .await?;
@@ -81,7 +106,7 @@ impl Engine {
                 }
             }
         }
-        Page::whole(kinds.into_iter().map(|(_, kind)| kind))
+        Ok(kinds)
     }
 
     /// Whether a kind is known, to this host or to the database.

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use model::{Digest, Invalid, Member, Refusal, RefusalCode};
 
-use super::{ComponentRow, WORLD_SERVICE};
+use super::WORLD_SERVICE;
 use crate::{Declined, Engine};
 
 /// Most components that serve one kind.
@@ -70,18 +70,24 @@ impl Engine {
         routes: Vec<(Digest, u32)>,
     ) -> Result<(), Declined<RouteRefusal>> {
         check(kind, &routes)?;
-        let published = self.components().await?;
-        if let Some((digest, _)) = routes
-            .iter()
-            .find(|(digest, _)| published.iter().all(|row| row.digest != *digest))
-        {
+        let digests: Vec<Vec<u8>> = routes.iter().map(|(digest, _)| digest.0.to_vec()).collect();
+        let published = sqlx::query!(
+            "SELECT digest, world FROM component WHERE digest = ANY ($1)",
+            &digests
+        )
+        .fetch_all(&self.inner.reads)
+        .await?;
+        let world_of = |digest: &Digest| {
+            let found = published.iter().find(|row| row.digest == digest.0);
+            found.map(|row| row.world.as_str())
+        };
+        if let Some((digest, _)) = routes.iter().find(|(it, _)| world_of(it).is_none()) {
             return Err(RouteRefusal::UnknownComponent(*digest).into());
         }
-        if let Some(digest) = shared_service(&published, &routes) {
+        if let Some(digest) = shared_service(&routes, world_of) {
             return Err(RouteRefusal::MixedWorlds(digest).into());
         }
         self.define_kind(kind).await?;
-        let digests: Vec<Vec<u8>> = routes.iter().map(|(digest, _)| digest.0.to_vec()).collect();
         let weights: Vec<i32> = routes.iter().map(|(_, weight)| *weight as i32).collect();
         sqlx::query!(
             "WITH wanted AS (
@@ -107,17 +113,13 @@ impl Engine {
 
 /// Returns a component of the world `service` that would have a share in a kind beside
 /// another component.
-fn shared_service(published: &[ComponentRow], routes: &[(Digest, u32)]) -> Option<Digest> {
-    let live: Vec<Digest> = routes
-        .iter()
-        .filter(|(_, weight)| *weight > 0)
-        .map(|(digest, _)| *digest)
-        .collect();
-    published
-        .iter()
-        .filter(|row| live.len() > 1 && row.world == WORLD_SERVICE)
-        .map(|row| row.digest)
-        .find(|digest| live.contains(digest))
+fn shared_service<'a>(
+    routes: &[(Digest, u32)],
+    world_of: impl Fn(&Digest) -> Option<&'a str>,
+) -> Option<Digest> {
+    let live = || routes.iter().filter(|(_, weight)| *weight > 0);
+    let (digest, _) = live().find(|(it, _)| world_of(it) == Some(WORLD_SERVICE))?;
+    (live().count() > 1).then_some(*digest)
 }
 
 fn check(kind: &str, routes: &[(Digest, u32)]) -> Result<(), Invalid> {

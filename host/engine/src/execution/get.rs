@@ -1,25 +1,10 @@
-//! Reads: one execution, its result, and how many there are.
-
-use std::collections::BTreeMap;
+//! Reads: one execution, and its result.
 
 use model::ExecutionId;
 
 use super::info::ExecutionInfo;
 use crate::checks::Payload;
 use crate::{Engine, Error};
-
-/// How many executions there are in each state.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Counts {
-    /// How many are ready.
-    pub waiting: u64,
-    /// How many are neither ready nor running nor finished, by state.
-    pub parked: BTreeMap<String, u64>,
-    /// How many run under a lease.
-    pub active: u64,
-    /// How long the oldest ready one has been ready, in milliseconds; 0 if there is none.
-    pub oldest_waiting_ms: u64,
-}
 
 impl Engine {
     /// Reads one execution; `None` if the namespace has no such execution.
@@ -67,31 +52,5 @@ impl Engine {
         )
         .fetch_one(&self.inner.reads)
         .await?)
-    }
-
-    /// Counts executions that are not finished.
-    pub async fn counts(&self) -> Result<Counts, Error> {
-        let row = sqlx::query!(
-            r#"SELECT (SELECT count(*) FROM ready) AS "waiting!",
-                      (SELECT count(*) FROM lease) AS "active!",
-                      (SELECT extract(epoch FROM clock_timestamp() - min(ready_at))::bigint * 1000
-                       FROM ready) AS oldest_ms"#
-        )
-        .fetch_one(&self.inner.reads)
-        .await?;
-        let parked = sqlx::query!(
-            r#"SELECT state::text AS "state!", count(*) AS "count!" FROM parked GROUP BY state"#
-        )
-        .fetch_all(&self.inner.reads)
-        .await?;
-        Ok(Counts {
-            waiting: row.waiting.unsigned_abs(),
-            active: row.active.unsigned_abs(),
-            oldest_waiting_ms: u64::try_from(row.oldest_ms.unwrap_or(0)).unwrap_or(0),
-            parked: parked
-                .into_iter()
-                .map(|row| (row.state, row.count.unsigned_abs()))
-                .collect(),
-        })
     }
 }

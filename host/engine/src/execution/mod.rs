@@ -3,7 +3,9 @@
 //! What a holder does is in `lease`, what an operator does in `operator`.
 
 mod context;
+mod counts;
 mod create;
+mod exists;
 mod finish;
 mod get;
 mod info;
@@ -12,13 +14,14 @@ mod timeline;
 mod wait;
 
 pub use context::ExecutionContext;
+pub use counts::{Count, Counts};
 pub use create::{Create, Created};
 pub use finish::{Cancel, Cancelled};
-pub use get::Counts;
 pub use info::{ExecutionInfo, Progress};
 pub use list::{ListFilter, ListPage};
-pub use timeline::{Attempt, AttemptLease, HistoryEntry};
+pub use timeline::{Attempt, AttemptLease, HistoryEntry, HistoryPlace};
 
+pub(crate) use counts::LastCounts;
 pub(crate) use create::{CreateCall, CreateVerdict};
 pub(crate) use finish::{FinishCall, FinishGuard, FinishVerdict};
 pub(crate) use wait::OutcomeCall;

@@ -22,4 +22,4 @@ mod scan;
 
 pub use issue::{Grant, IssueGrant, capability_hash};
 pub use next::GrantNext;
-pub use scan::Eligible;
+pub use scan::{Eligible, EligiblePlace};

@@ -2,7 +2,8 @@
 -- service within each namespace.
 --
 -- Parameters:
--- $1 partition, $2 lane, $3 most executions of a namespace
+-- $1 partition, $2 lane, $3 most executions
+-- place: $4 rank, $5 time and $6 id after which the executions come
 --
 -- Steps along ready_queue from one namespace to the next, as far as a thousand.
 -- Locks nothing.
@@ -29,8 +30,10 @@ CROSS JOIN LATERAL (
     FROM ready r
     WHERE r.partition = $1 AND r.lane = $2 AND r.namespace = n.namespace
       AND (r.granted_until IS NULL OR r.granted_until <= clock_timestamp())
-    ORDER BY r.rank, r.ready_at
+      AND (r.rank, r.ready_at) >= ($4, $5)
+      AND (r.rank, r.ready_at, r.execution_id) > ($4, $5, $6)
+    ORDER BY r.rank, r.ready_at, r.execution_id
     LIMIT $3
 ) AS waiting
-ORDER BY waiting.rank, waiting.ready_at
+ORDER BY waiting.rank, waiting.ready_at, waiting.execution_id
 LIMIT $3

@@ -1,5 +1,7 @@
 //! list: lanes by name, and how much work each holds.
 
+use std::collections::HashMap;
+
 use model::{LaneState, Limits};
 use time::OffsetDateTime;
 
@@ -17,10 +19,15 @@ pub struct Lane {
     pub weight: u16,
     /// Time at which it was made.
     pub created_at: OffsetDateTime,
-    /// Number of executions that are ready.
-    pub waiting: i64,
-    /// Number of executions that a worker runs.
-    pub active: i64,
+    /// Number of executions that are ready, counted up to [`Limits::COUNTED_MAX`].
+    pub waiting: u64,
+    /// Whether no more are ready than that.
+    pub waiting_exact: bool,
+    /// Number of executions that a worker runs, among the first
+    /// [`Limits::LEASES_COUNTED_MAX`] of the instance.
+    pub active: u64,
+    /// Whether the instance has no more leases than that.
+    pub active_exact: bool,
 }
 
 impl Engine {
@@ -32,27 +39,48 @@ impl Engine {
         limit: u32,
     ) -> Result<Page<Lane, String>, Error> {
         let limit = limit.min(Limits::PAGE_MAX);
-        let rows = sqlx::query!(
-            r#"SELECT name, state::text AS "state!", weight, created_at,
-                      (SELECT count(*) FROM ready r WHERE r.lane = lane.name) AS "waiting!",
-                      (SELECT count(*) FROM lease l WHERE l.lane = lane.name) AS "active!"
-               FROM lane WHERE $1::text IS NULL OR name > $1 ORDER BY name LIMIT $2"#,
-            after,
+        let lanes = sqlx::query!(
+            r#"SELECT name, state::text AS "state!", weight, created_at FROM lane
+               WHERE name > $1 ORDER BY name LIMIT $2"#,
+            after.unwrap_or_default(),
             i64::from(limit) + 1,
         )
         .fetch_all(&self.inner.reads)
         .await?;
+        let names: Vec<String> = lanes.iter().map(|row| row.name.clone()).collect();
+        let loads = sqlx::query_file!(
+            "src/lane/waiting.sql",
+            &names,
+            &self.partition_columns(),
+            i64::from(Limits::COUNTED_MAX) + 1,
+        )
+        .fetch_all(&self.inner.reads)
+        .await?;
+        let waiting: HashMap<_, _> = loads.into_iter().map(|it| (it.lane, it.rows)).collect();
+        let held = sqlx::query!(
+            r#"SELECT l.lane, count(*) AS "rows!" FROM (SELECT lane FROM lease LIMIT $1) AS l
+               GROUP BY l.lane"#,
+            i64::from(Limits::LEASES_COUNTED_MAX) + 1,
+        )
+        .fetch_all(&self.inner.reads)
+        .await?;
+        let active: HashMap<_, _> = held.into_iter().map(|it| (it.lane, it.rows)).collect();
+        let active_exact = active.values().sum::<i64>() <= Limits::LEASES_COUNTED_MAX.into();
         Page::read(
             limit,
-            rows.into_iter().map(|row| {
+            lanes.into_iter().map(|row| {
+                let waiting = waiting.get(&row.name).map_or(0, |rows| rows.unsigned_abs());
+                let active = active.get(&row.name).map_or(0, |rows| rows.unsigned_abs());
                 let state = label("lane", "state", &row.name, &row.state);
                 let lane = state.map(|state| Lane {
                     name: row.name.clone(),
                     state,
                     weight: row.weight.unsigned_abs(),
                     created_at: row.created_at,
-                    waiting: row.waiting,
-                    active: row.active,
+                    waiting: waiting.min(Limits::COUNTED_MAX.into()),
+                    waiting_exact: waiting <= Limits::COUNTED_MAX.into(),
+                    active,
+                    active_exact,
                 });
                 (row.name, lane)
             }),

@@ -1,10 +1,10 @@
 //! Namespaces that were given a weight: their share of a lane against that of the other
 //! namespaces in it. Every other namespace has 100. No event.
 
-use model::Invalid;
+use model::{Invalid, Limits};
 
 use super::define::check_weight;
-use crate::{Declined, Engine, Error};
+use crate::{Declined, Engine, Error, Page};
 
 /// A namespace that was given a weight.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,18 +16,29 @@ pub struct Namespace {
 }
 
 impl Engine {
-    /// Lists the namespaces that were given a weight, by name.
-    pub async fn namespaces(&self) -> Result<Vec<Namespace>, Error> {
-        let rows = sqlx::query!("SELECT name, weight FROM namespace ORDER BY name")
-            .fetch_all(&self.inner.reads)
-            .await?;
-        Ok(rows
-            .into_iter()
-            .map(|row| Namespace {
-                name: row.name,
+    /// Lists the namespaces that were given a weight, by name, those after a given one; at
+    /// most `limit`, which is at most [`Limits::PAGE_MAX`].
+    pub async fn namespaces(
+        &self,
+        after: Option<&str>,
+        limit: u32,
+    ) -> Result<Page<Namespace, String>, Error> {
+        let limit = limit.min(Limits::PAGE_MAX);
+        let rows = sqlx::query!(
+            "SELECT name, weight FROM namespace WHERE name > $1 ORDER BY name LIMIT $2",
+            after.unwrap_or_default(),
+            i64::from(limit) + 1,
+        )
+        .fetch_all(&self.inner.reads)
+        .await?;
+        let rows = rows.into_iter().map(|row| {
+            let namespace = Namespace {
+                name: row.name.clone(),
                 weight: row.weight.unsigned_abs(),
-            })
-            .collect())
+            };
+            (row.name, Ok(namespace))
+        });
+        Page::read(limit, rows)
     }
 
     /// Gives a namespace a weight, 1 to 1000. Every host acts on it within a second.

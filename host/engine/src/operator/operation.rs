@@ -1,11 +1,10 @@
 //! What operators did to an execution, as the statements that did it wrote it down.
 
-use model::ExecutionId;
+use model::{ExecutionId, Limits};
 use time::OffsetDateTime;
 
 use crate::operate::Operator;
-use crate::row::StoredTime;
-use crate::row::epoch;
+use crate::row::{StoredTime, bigint, epoch};
 use crate::{Engine, Error, Page};
 
 /// One thing an operator did.
@@ -62,27 +61,42 @@ impl Engine {
         }))
     }
 
-    /// Lists what operators did to an execution, oldest first, at most a
-    /// thousand. One that cannot be read is listed by its number in the log of
-    /// operations.
-    pub async fn operations(&self, id: ExecutionId) -> Result<Page<OperationEntry>, Error> {
-        let rows = sqlx::query!(
-            r#"SELECT seq, at AS "at: StoredTime", verb, actor, reason, detail, epoch FROM operation
-               WHERE partition = $1 AND execution_id = $2 ORDER BY seq LIMIT 1000"#,
+    /// Lists what operators did to an execution, oldest first, after the operation of a
+    /// number; at most `limit`, which is at most [`Limits::PAGE_MAX`]. `None` if the
+    /// namespace has no such execution.
+    ///
+    /// One that cannot be read is listed by its number in the log of operations.
+    pub async fn operations(
+        &self,
+        id: ExecutionId,
+        namespace: Option<&str>,
+        after: Option<u64>,
+        limit: u32,
+    ) -> Result<Option<Page<OperationEntry, u64>>, Error> {
+        let limit = limit.min(Limits::PAGE_MAX);
+        let rows = sqlx::query_file!(
+            "src/operator/operations.sql",
             id.partition().column(),
-            id.uuid()
+            id.uuid(),
+            bigint(after.unwrap_or(0)),
+            i64::from(limit) + 1,
         )
         .fetch_all(&self.inner.reads)
         .await?;
-        Page::whole(rows.into_iter().map(|row| {
-            Ok(OperationEntry {
-                at: row.at.read("operation", "at", row.seq)?,
-                verb: row.verb,
-                actor: row.actor,
-                reason: row.reason,
-                detail: row.detail,
-                epoch: row.epoch.map(epoch),
-            })
-        }))
+        let rows = rows.into_iter().map(|row| {
+            let read = || {
+                Ok(OperationEntry {
+                    at: row.at.read("operation", "at", row.seq)?,
+                    verb: row.verb,
+                    actor: row.actor,
+                    reason: row.reason,
+                    detail: row.detail,
+                    epoch: row.epoch.map(epoch),
+                })
+            };
+            (row.seq.unsigned_abs(), read())
+        });
+        self.of_execution(id, namespace, Page::read(limit, rows)?)
+            .await
     }
 }

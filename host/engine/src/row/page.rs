@@ -83,15 +83,6 @@ impl<T, P> Page<T, P> {
 }
 
 impl<T> Page<T> {
-    /// Builds a list that has no pages.
-    pub(crate) const fn of(rows: Vec<T>, unreadable: Vec<Unreadable>) -> Self {
-        Self {
-            rows,
-            unreadable,
-            next: None,
-        }
-    }
-
     /// Reads a list that has no pages.
     ///
     /// # Errors
@@ -133,7 +124,7 @@ impl Error {
     ///
     /// # Errors
     /// The error itself, if it is about no row.
-    fn unreadable(self) -> Result<Unreadable, Self> {
+    pub fn unreadable(self) -> Result<Unreadable, Self> {
         match &self {
             Self::Corrupt { id, .. } => Ok(Unreadable {
                 id: id.clone(),

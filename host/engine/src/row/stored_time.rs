@@ -4,8 +4,14 @@
 //! on such a value. So statements that list rows read [`StoredTime`], which fails for
 //! one row only.
 
-use sqlx::postgres::{PgTypeInfo, PgValueRef};
-use sqlx::{Decode, Postgres, Type};
+use std::fmt;
+use std::num::ParseIntError;
+use std::str::FromStr;
+
+use sqlx::encode::IsNull;
+use sqlx::error::BoxDynError;
+use sqlx::postgres::{PgArgumentBuffer, PgTypeInfo, PgValueRef};
+use sqlx::{Decode, Encode, Postgres, Type};
 use time::{Duration, OffsetDateTime};
 
 use crate::Error;
@@ -14,9 +20,30 @@ use crate::Error;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct StoredTime(i64);
 
+/// Microseconds since 2000, as the place of a row in a list ordered by times. Other than a
+/// time of the calendar, it holds every time of the database.
+impl fmt::Display for StoredTime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl FromStr for StoredTime {
+    type Err = ParseIntError;
+
+    fn from_str(text: &str) -> Result<Self, ParseIntError> {
+        text.parse().map(Self)
+    }
+}
+
 const EPOCH: OffsetDateTime = time::macros::datetime!(2000-01-01 00:00 UTC);
 
 impl StoredTime {
+    /// The time `infinity`, after every other.
+    pub(crate) const INFINITY: Self = Self(i64::MAX);
+    /// The time `-infinity`, before every other.
+    pub(crate) const NEGATIVE_INFINITY: Self = Self(i64::MIN);
+
     /// Returns the time, if it is one that can be shown.
     pub(crate) fn read(
         self,
@@ -44,9 +71,15 @@ impl Type<Postgres> for StoredTime {
 }
 
 impl<'r> Decode<'r, Postgres> for StoredTime {
-    fn decode(value: PgValueRef<'r>) -> Result<Self, sqlx::error::BoxDynError> {
+    fn decode(value: PgValueRef<'r>) -> Result<Self, BoxDynError> {
         let bytes: [u8; 8] = value.as_bytes()?.try_into()?;
         Ok(Self(i64::from_be_bytes(bytes)))
+    }
+}
+
+impl Encode<'_, Postgres> for StoredTime {
+    fn encode_by_ref(&self, buf: &mut PgArgumentBuffer) -> Result<IsNull, BoxDynError> {
+        Encode::<Postgres>::encode(self.0, buf)
     }
 }
 

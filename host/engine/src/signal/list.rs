@@ -4,7 +4,7 @@ use model::{ExecutionId, Limits, SignalEffect, SignalId, WaitpointId};
 
 use crate::checks::Payload;
 use crate::lease::ReceivedSignal;
-use crate::row::{StoredTime, label};
+use crate::row::{StoredTime, bigint, label};
 use crate::{Engine, Error, Page};
 
 /// A signal as people see it.
@@ -21,53 +21,31 @@ pub struct SignalInfo {
 }
 
 impl Engine {
-    /// Lists signals of an execution in the order they were accepted, after one of
-    /// them; at most [`Limits::SIGNALS_MAX`] and [`Limits::SIGNALS_BYTES_MAX`]. The
-    /// page after one that names a next may be empty. `None` if there is no such
-    /// execution in the namespace.
+    /// Lists signals of an execution in the order they were accepted, after the signal of
+    /// a number; at most `limit`, which is at most [`Limits::SIGNALS_MAX`], and
+    /// [`Limits::SIGNALS_BYTES_MAX`] before the last of them. `None` if the namespace has
+    /// no such execution.
     pub async fn signals(
         &self,
         id: ExecutionId,
         namespace: Option<&str>,
-        after: Option<SignalId>,
+        after: Option<u64>,
         limit: u32,
-    ) -> Result<Option<Page<SignalInfo, SignalId>>, Error> {
+    ) -> Result<Option<Page<SignalInfo, u64>>, Error> {
         let limit = limit.min(Limits::SIGNALS_MAX);
-        if !self.exists(id, namespace).await? {
-            return Ok(None);
-        }
-        let rows = sqlx::query!(
-            r#"SELECT g.id, g.waitpoint_id, t.key AS waitpoint_key, g.name, g.category,
-                      g.source_type, g.source_identity, g.correlation_id, g.payload,
-                      g.payload_type, g.accepted_at AS "accepted_at: StoredTime", g.effect, g.idempotency_key, g.token_kid
-               FROM (
-                   SELECT g.*, sum(coalesce(octet_length(g.payload), 0)) OVER (ORDER BY g.seq)
-                               - coalesce(octet_length(g.payload), 0) AS before
-                   FROM (SELECT g.* FROM signal g
-                         WHERE g.partition = $1 AND g.execution_id = $2
-                           AND g.seq > coalesce((SELECT a.seq FROM signal a
-                                                 WHERE a.partition = $1 AND a.execution_id = $2
-                                                   AND a.id = $3), 0)
-                         ORDER BY g.seq LIMIT $4) AS g
-               ) AS g
-               JOIN waitpoint t
-                   ON t.partition = $1 AND t.execution_id = $2 AND t.id = g.waitpoint_id
-               WHERE g.before < $5
-               ORDER BY g.seq"#,
+        let mut rows = sqlx::query_file!(
+            "src/signal/list.sql",
             id.partition().column(),
             id.uuid(),
-            after.map(|id| id.0),
-            i64::from(limit),
+            bigint(after.unwrap_or(0)),
+            i64::from(limit) + 1,
             i64::from(Limits::SIGNALS_BYTES_MAX),
         )
         .fetch_all(&self.inner.reads)
         .await?;
-        // There may be more if the page is full, or if the largest signal would not have
-        // fitted any more.
-        let payloads = rows.iter().filter_map(|row| row.payload.as_ref());
-        let bytes: usize = payloads.map(Vec::len).sum();
-        let room = (Limits::SIGNALS_BYTES_MAX as usize).saturating_sub(bytes);
-        let more = rows.len() == limit as usize || room < Limits::SIGNAL_BYTES_MAX as usize;
+        let found = rows.first().map_or(0, |row| row.found);
+        rows.truncate(limit as usize);
+        let more = found > rows.len() as i64;
         let read = rows.into_iter().map(|row| {
             let read = || {
                 Ok(SignalInfo {
@@ -91,8 +69,9 @@ impl Engine {
                     token_kid: row.token_kid,
                 })
             };
-            (SignalId(row.id), read())
+            (row.seq.unsigned_abs(), read())
         });
-        Page::cut(more, read).map(Some)
+        self.of_execution(id, namespace, Page::cut(more, read)?)
+            .await
     }
 }

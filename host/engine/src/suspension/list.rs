@@ -41,20 +41,8 @@ impl Engine {
     ) -> Result<Page<SuspendedExecution, (OffsetDateTime, ExecutionId)>, Error> {
         let limit = limit.min(Limits::PAGE_MAX);
         let (after_at, after_id) = after.unzip();
-        let rows = sqlx::query!(
-            r#"SELECT p.execution_id, e.namespace, e.kind, p.lane, p.reason::text AS "reason!",
-                      p.reason_detail, p.attempts, p.parked_at, p.wake_at AS "wake_at: StoredTime"
-               FROM parked p
-               CROSS JOIN LATERAL (
-                   SELECT e.* FROM execution e
-                   WHERE e.partition = p.partition AND e.id = p.execution_id OFFSET 0
-               ) AS e
-               WHERE p.state = 'suspended'
-                 AND ($1::text IS NULL OR e.namespace = $1)
-                 AND (p.parked_at, p.execution_id)
-                     > (coalesce($2::timestamptz, '-infinity'), coalesce($3::uuid, '00000000-0000-0000-0000-000000000000'))
-               ORDER BY p.parked_at, p.execution_id
-               LIMIT $4"#,
+        let rows = sqlx::query_file!(
+            "src/suspension/list.sql",
             namespace,
             after_at,
             after_id.map(ExecutionId::uuid),

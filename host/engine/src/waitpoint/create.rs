@@ -59,7 +59,7 @@ impl Engine {
     ) -> Result<OpenWaitpoint, Declined<SuspendRefusal>> {
         create.check()?;
         let fence = create.fence;
-        let new_id = WaitpointId(random::uuid());
+        let new_id = WaitpointId(random::ordered_uuid());
         let ttl_ms = create
             .expires_in_ms
             .unwrap_or(Limits::WAITPOINT_PENDING_MS_DEFAULT);

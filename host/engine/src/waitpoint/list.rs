@@ -44,31 +44,72 @@ pub struct WaitpointInfo {
 }
 
 impl Engine {
-    /// Lists the waitpoints of an execution, oldest first; `None` if there is no
-    /// such execution in the namespace.
+    /// Lists waitpoints of an execution in the order of their ids, in which they were
+    /// created, after one of them; those in a state if one is given. At most `limit`, which
+    /// is at most [`Limits::PAGE_MAX`]. `None` if the namespace has no such execution.
     pub async fn waitpoints(
         &self,
         id: ExecutionId,
         namespace: Option<&str>,
-    ) -> Result<Option<Page<WaitpointInfo>>, Error> {
-        if !self.exists(id, namespace).await? {
-            return Ok(None);
-        }
-        let rows = sqlx::query_as!(
+        state: Option<WaitpointState>,
+        after: Option<WaitpointId>,
+        limit: u32,
+    ) -> Result<Option<Page<WaitpointInfo, WaitpointId>>, Error> {
+        let limit = limit.min(Limits::PAGE_MAX);
+        let rows = match state {
+            Some(WaitpointState::Pending | WaitpointState::Active) => {
+                let mut open = self.open_waitpoints(id).await?;
+                let wanted = |row: &WaitpointRow| {
+                    state.is_some_and(|state| row.state_name == state.as_str())
+                        && after.is_none_or(|after| row.id > after.0)
+                };
+                open.retain(wanted);
+                open
+            }
+            _ => {
+                sqlx::query_file_as!(
+                    WaitpointRow,
+                    "src/waitpoint/list.sql",
+                    id.partition().column(),
+                    id.uuid(),
+                    state.map(WaitpointState::as_str),
+                    after.map_or(Uuid::nil(), |id| id.0),
+                    i64::from(limit) + 1,
+                )
+                .fetch_all(&self.inner.reads)
+                .await?
+            }
+        };
+        let page = Page::read(limit, rows.into_iter().map(WaitpointRow::placed))?;
+        self.of_execution(id, namespace, page).await
+    }
+
+    /// Reads the open waitpoints at which a suspension of an execution waits, in the order
+    /// of their ids.
+    pub async fn waitpoints_of(
+        &self,
+        id: ExecutionId,
+        suspension: SuspensionId,
+    ) -> Result<Page<WaitpointInfo>, Error> {
+        let mut open = self.open_waitpoints(id).await?;
+        open.retain(|row| row.suspension_id == Some(suspension.0));
+        Page::whole(open.into_iter().map(WaitpointRow::read))
+    }
+
+    /// Reads the open waitpoints of an execution, of which there are at most
+    /// [`Limits::WAITPOINTS_OPEN_MAX`], in the order of their ids.
+    async fn open_waitpoints(&self, id: ExecutionId) -> Result<Vec<WaitpointRow>, Error> {
+        let mut open = sqlx::query_file_as!(
             WaitpointRow,
-            r#"SELECT t.id, t.execution_id, e.namespace, t.key,
-                      t.state::text AS "state_name!", t.suspension_id, t.token_kid,
-                      t.token_fingerprint, t.signals, t.last_signal_at, t.created_at,
-                      t.activated_at, t.expires_at, t.closed_at, t.close_reason
-               FROM waitpoint t JOIN execution e ON e.partition = $1 AND e.id = $2
-               WHERE t.partition = $1 AND t.execution_id = $2
-               ORDER BY t.created_at, t.id"#,
+            "src/waitpoint/open.sql",
             id.partition().column(),
             id.uuid(),
+            Limits::WAITPOINTS_OPEN_MAX as i64,
         )
         .fetch_all(&self.inner.reads)
         .await?;
-        Page::whole(rows.into_iter().map(WaitpointRow::read)).map(Some)
+        open.sort_unstable_by_key(|row| row.id);
+        Ok(open)
     }
 
     /// Lists pending waitpoints of executions that are not finished, those that
@@ -82,26 +123,9 @@ impl Engine {
     ) -> Result<Page<WaitpointInfo, (Option<OffsetDateTime>, WaitpointId)>, Error> {
         let limit = limit.min(Limits::PAGE_MAX);
         let (after_at, after_id) = after.unzip();
-        let rows = sqlx::query_as!(
+        let rows = sqlx::query_file_as!(
             WaitpointRow,
-            r#"SELECT t.id, t.execution_id, e.namespace, t.key,
-                      t.state::text AS "state_name!", t.suspension_id, t.token_kid,
-                      t.token_fingerprint, t.signals, t.last_signal_at, t.created_at,
-                      t.activated_at, t.expires_at, t.closed_at, t.close_reason
-               FROM waitpoint t
-               CROSS JOIN LATERAL (
-                   SELECT e.namespace FROM execution e
-                   WHERE e.partition = t.partition AND e.id = t.execution_id OFFSET 0
-               ) AS e
-               WHERE t.state = 'pending' AND ($1::text IS NULL OR e.namespace = $1)
-                 AND NOT EXISTS (SELECT FROM finished f
-                                 WHERE f.partition = t.partition
-                                   AND f.execution_id = t.execution_id)
-                 AND ($3::uuid IS NULL
-                      OR (coalesce(t.expires_at, 'infinity'), t.id)
-                          > (coalesce($2::timestamptz, 'infinity'), $3))
-               ORDER BY coalesce(t.expires_at, 'infinity'), t.id
-               LIMIT $4"#,
+            "src/waitpoint/pending.sql",
             namespace,
             after_at.flatten(),
             after_id.map(|id| id.0),
@@ -134,6 +158,10 @@ struct WaitpointRow {
 }
 
 impl WaitpointRow {
+    fn placed(self) -> (WaitpointId, Result<WaitpointInfo, Error>) {
+        (WaitpointId(self.id), self.read())
+    }
+
     fn read(self) -> Result<WaitpointInfo, Error> {
         Ok(WaitpointInfo {
             id: WaitpointId(self.id),

@@ -26,8 +26,8 @@ mod snapshot;
 pub use create::{CreateWaitpoint, OpenWaitpoint};
 pub use key::{
     MintWaitpointToken, MintedWaitpointToken, RotateWaitpointKey, RotatedWaitpointKey,
-    SeededWaitpointKey, VerifiedWaitpointToken, WaitpointKey, WaitpointToken, WaitpointTokenExpiry,
-    WaitpointTokenKey,
+    SeededWaitpointKey, VerifiedWaitpointToken, WaitpointKey, WaitpointKeyPlace, WaitpointToken,
+    WaitpointTokenExpiry, WaitpointTokenKey,
 };
 pub use list::WaitpointInfo;
 

@@ -1,6 +1,6 @@
 //! list: workers by the names of their instances.
 
-use model::WorkerType;
+use model::{Limits, WorkerType};
 use time::OffsetDateTime;
 
 use crate::row::{count, label};
@@ -41,8 +41,11 @@ pub struct WorkerInfo {
     pub dead_at: Option<OffsetDateTime>,
     /// Why it was marked dead; absent while it is not.
     pub dead_reason: Option<String>,
-    /// Number of leases it holds.
-    pub leases: i64,
+    /// Number of leases it holds, among the first [`Limits::LEASES_COUNTED_MAX`] of the
+    /// instance.
+    pub leases: u64,
+    /// Whether the instance has no more leases than that.
+    pub leases_exact: bool,
 }
 
 /// Which workers to list; absent fields match all.
@@ -76,27 +79,30 @@ impl Engine {
                      AND ($3::text IS NULL OR w.lanes = '{}' OR $3 = ANY (w.lanes))
                      AND ($4::boolean IS NULL
                           OR (w.dead_at IS NULL AND w.expires_at > clock_timestamp()) = $4)
-                     AND ($5::text IS NULL OR w.worker_instance_id > $5)
+                     AND w.worker_instance_id > $5
                    ORDER BY w.worker_instance_id LIMIT $6
                ),
-               held AS (
-                   SELECT l.worker_instance_id, count(*) AS leases FROM lease l
-                   WHERE l.worker_instance_id IN (SELECT worker_instance_id FROM page)
+               held AS MATERIALIZED (
+                   SELECT l.worker_instance_id, count(*) AS leases
+                   FROM (SELECT worker_instance_id FROM lease LIMIT $7) AS l
                    GROUP BY l.worker_instance_id
                )
                SELECT p.worker_instance_id, p.worker_id, p.worker_type::text AS "worker_type!",
                       p.namespace, p.lanes, p.kinds, p.capabilities, p.host, p.version,
                       p.liveness_ttl_ms, p.registered_at, p.heartbeat_at, p.expires_at,
                       p.live AS "live!", p.dead_at, p.dead_reason,
-                      coalesce(h.leases, 0) AS "leases!"
-               FROM page p LEFT JOIN held h USING (worker_instance_id)
+                      coalesce((SELECT h.leases FROM held h
+                                WHERE h.worker_instance_id = p.worker_instance_id), 0) AS "leases!",
+                      coalesce((SELECT sum(h.leases) FROM held h), 0)::bigint AS "all_leases!"
+               FROM page p
                ORDER BY p.worker_instance_id"#,
             filter.worker_instance_id,
             filter.namespace,
             filter.lane,
             filter.live,
-            after,
+            after.unwrap_or_default(),
             i64::from(limit) + 1,
+            i64::from(Limits::LEASES_COUNTED_MAX) + 1,
         )
         .fetch_all(&self.inner.reads)
         .await?;
@@ -122,7 +128,8 @@ impl Engine {
                         live: row.live,
                         dead_at: row.dead_at,
                         dead_reason: row.dead_reason,
-                        leases: row.leases,
+                        leases: row.leases.unsigned_abs(),
+                        leases_exact: row.all_leases <= Limits::LEASES_COUNTED_MAX.into(),
                     })
                 };
                 let read = read();

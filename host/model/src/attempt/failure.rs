@@ -10,6 +10,9 @@ impl Limits {
     pub const MESSAGE_BYTES_MAX: usize = 4096;
     /// Most bytes of a guest backtrace.
     pub const BACKTRACE_BYTES_MAX: usize = 16 * 1024;
+    /// Most bytes of logs, messages and backtraces on a page of attempts, before those of
+    /// the last lease on it.
+    pub const ATTEMPTS_BYTES_MAX: u32 = 1 << 20;
 }
 
 named! {

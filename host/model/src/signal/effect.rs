@@ -17,8 +17,8 @@ impl Limits {
     pub const SIGNAL_DEDUP_MS_DEFAULT: u64 = 24 * 3600 * 1000;
     /// Most signals in one answer.
     pub const SIGNALS_MAX: u32 = 256;
-    /// Most bytes of the payloads in one answer together; the first signal is always in
-    /// it.
+    /// Most bytes of the payloads in one answer together, before that of the last signal
+    /// in it.
     pub const SIGNALS_BYTES_MAX: u32 = 1 << 20;
 }
 

@@ -12,6 +12,9 @@ use crate::{
 impl Limits {
     /// Most waitpoints of one suspension.
     pub const WAITPOINTS_MAX: usize = 64;
+    /// Most bytes of conditions and of the ids of satisfiers on a page of suspensions,
+    /// before those of the last suspension on it.
+    pub const SUSPENSIONS_BYTES_MAX: u32 = 1 << 20;
 }
 
 random_id! {

@@ -22,7 +22,7 @@ pub(super) async fn follow(worker: Arc<Worker>) {
     let mut loading = Loading::default();
     let mut unreadable = Vec::new();
     while !worker.is_draining() {
-        match worker.engine.kinds().await {
+        match worker.engine.all_kinds().await {
             Ok(kinds) => {
                 if unreadable != kinds.unreadable {
                     unreadable = kinds.unreadable;

@@ -1,8 +1,8 @@
 //! How answers are made: from what the engine returns, alone or in lists.
 //!
-//! [`answers`] defines structs of the wire that show a struct of the engine,
-//! [`lists`] and [`pages`] lists of them. A list names the rows that this version
-//! cannot read beside the others, so that one bad row hides no other.
+//! [`answers`] defines structs of the wire that show a struct of the engine, [`pages`]
+//! lists of them, page by page. A page names the rows that this version cannot read beside
+//! the others, so that one bad row hides no other.
 
 use utoipa::openapi::schema::{AdditionalProperties, Schema};
 use utoipa::openapi::{OpenApi, RefOr};
@@ -39,35 +39,6 @@ macro_rules! value {
     ($of_that_name:expr, $given:expr) => {
         $given
     };
-}
-
-/// Defines lists that are answered whole.
-macro_rules! lists {
-    ($(
-        $(#[$meta:meta])*
-        $name:ident of $source_type:ty {
-            $(#[$rows_meta:meta])* $rows:ident: Vec<$row:ty>,
-        }
-    )+) => {$(
-        $(#[$meta])*
-        #[derive(Debug, Clone, ::serde::Serialize, ::serde::Deserialize, ::utoipa::ToSchema)]
-        pub struct $name {
-            $(#[$rows_meta])*
-            pub $rows: Vec<$row>,
-            /// Rows that this version cannot read; absent when there are none.
-            #[serde(default, skip_serializing_if = "Vec::is_empty")]
-            pub unreadable: Vec<$crate::api::Unreadable>,
-        }
-
-        impl From<::engine::Page<$source_type>> for $name {
-            fn from(found: ::engine::Page<$source_type>) -> Self {
-                Self {
-                    $rows: found.rows.into_iter().map(Into::into).collect(),
-                    unreadable: found.unreadable.into_iter().map(Into::into).collect(),
-                }
-            }
-        }
-    )+};
 }
 
 /// Defines lists that are answered page by page.
@@ -108,7 +79,7 @@ macro_rules! pages {
     )+};
 }
 
-pub(super) use {answers, lists, pages, value};
+pub(super) use {answers, pages, value};
 
 answers! {
     /// A row that holds what this version cannot read, such as a time outside the years 0

@@ -6,7 +6,7 @@ use time::OffsetDateTime;
 use time::serde::rfc3339;
 use utoipa::ToSchema;
 
-use super::answer::{answers, lists};
+use super::answer::{answers, pages};
 
 /// What publishing a component did.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
@@ -68,14 +68,14 @@ pub enum PublishingState {
     Working,
 }
 
-lists! {
-    /// The components that were published.
+pages! {
+    /// A page of the components that were published.
     Components of engine::ComponentRow {
         /// The components, the last published first.
         components: Vec<Component>,
     }
 
-    /// The kinds that executions can be created with.
+    /// A page of the kinds that executions can be created with.
     Kinds of engine::Kind {
         /// The kinds, by name.
         kinds: Vec<Kind>,

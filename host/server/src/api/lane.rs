@@ -14,6 +14,12 @@ pages! {
         /// The lanes of the page.
         lanes: Vec<Lane>,
     }
+
+    /// A page of the namespaces that have a weight of their own; every other one has 100.
+    Namespaces of engine::Namespace {
+        /// The namespaces of the page, by name.
+        namespaces: Vec<Namespace>,
+    }
 }
 
 answers! {
@@ -30,10 +36,15 @@ answers! {
         /// Time it was defined.
         #[serde(with = "rfc3339")]
         created_at: OffsetDateTime,
-        /// Number of executions that are ready.
-        waiting: i64,
+        /// Number of executions that are ready, at most 10000.
+        waiting: u64,
+        /// Whether there are no more than that; otherwise at least so many are ready.
+        waiting_exact: bool,
         /// Number of executions that run.
-        active: i64,
+        active: u64,
+        /// Whether they were all counted; false when the instance has more than 100000
+        /// leases, and then at least so many run.
+        active_exact: bool,
     }
 }
 
@@ -52,21 +63,6 @@ pub struct SetLane {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(minimum = 1, maximum = 1000)]
     pub weight: Option<u16>,
-}
-
-/// The namespaces that have a weight of their own; every other one has 100.
-#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
-pub struct Namespaces {
-    /// The namespaces, by name.
-    pub namespaces: Vec<Namespace>,
-}
-
-impl From<Vec<engine::Namespace>> for Namespaces {
-    fn from(namespaces: Vec<engine::Namespace>) -> Self {
-        Self {
-            namespaces: namespaces.into_iter().map(Into::into).collect(),
-        }
-    }
 }
 
 answers! {

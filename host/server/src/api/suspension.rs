@@ -10,7 +10,7 @@ use time::OffsetDateTime;
 use time::serde::rfc3339;
 use utoipa::ToSchema;
 
-use super::answer::{answers, lists};
+use super::answer::{answers, pages};
 use super::operator::asks;
 use super::payload::{encoded, present};
 use super::{OpenWaitpoint, ReceivedSignal, Waitpoint};
@@ -278,10 +278,10 @@ answers! {
     }
 }
 
-lists! {
-    /// The last suspensions of an execution, oldest first.
+pages! {
+    /// A page of the suspensions of an execution, oldest first.
     Suspensions of engine::SuspensionInfo {
-        /// The suspensions, at most 1000.
+        /// The suspensions of the page.
         suspensions: Vec<Suspension>,
     }
 }
@@ -292,6 +292,6 @@ pub struct OpenSuspension {
     /// The suspension that is open.
     #[serde(flatten)]
     pub suspension: Suspension,
-    /// Waitpoints whose signals count for it.
+    /// Open waitpoints whose signals count for it, at most 256.
     pub waitpoints: Vec<Waitpoint>,
 }

@@ -6,7 +6,7 @@ use time::OffsetDateTime;
 use time::serde::rfc3339;
 use utoipa::ToSchema;
 
-use super::answer::{answers, lists, pages};
+use super::answer::{answers, pages};
 use super::operator::asks;
 
 answers! {
@@ -60,15 +60,13 @@ answers! {
     }
 }
 
-lists! {
-    /// The waitpoints of an execution, oldest first.
+pages! {
+    /// A page of the waitpoints of an execution, in the order they were created.
     Waitpoints of engine::WaitpointInfo {
-        /// All waitpoints of the execution.
+        /// The waitpoints of the page.
         waitpoints: Vec<Waitpoint>,
     }
-}
 
-pages! {
     /// A page of pending waitpoints, the earliest expiry first.
     PendingWaitpoints of engine::WaitpointInfo {
         /// The waitpoints of the page.

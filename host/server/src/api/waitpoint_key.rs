@@ -6,10 +6,10 @@ use time::OffsetDateTime;
 use time::serde::rfc3339;
 use utoipa::ToSchema;
 
-use super::answer::{answers, lists};
+use super::answer::{answers, pages};
 
-lists! {
-    /// The keys that sign waitpoint tokens, or did.
+pages! {
+    /// A page of the keys that sign waitpoint tokens, or did.
     WaitpointKeys of engine::WaitpointKey {
         /// The active key first, then by the time they are accepted until, latest first.
         keys: Vec<WaitpointKey>,

@@ -138,6 +138,9 @@ answers! {
         /// Why it is dead; null before.
         dead_reason: Option<String>,
         /// Number of leases it holds.
-        leases: i64,
+        leases: u64,
+        /// Whether they were all counted; false when the instance has more than 100000
+        /// leases, and then it holds at least so many.
+        leases_exact: bool,
     }
 }

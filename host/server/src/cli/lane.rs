@@ -6,14 +6,15 @@ use reqwest::Method;
 
 use crate::api::{Lanes, SetLane};
 use crate::cli::io::{
-    Context, Exit, Failure, Paint, escape, format_time, name_unreadable, path_of,
+    Context, Exit, Failure, PageArgs, Paint, escape, format_count, format_time, name_unreadable,
+    path_of,
 };
 
 /// What is done to lanes.
 #[derive(Debug, Subcommand)]
 pub enum LaneCommand {
     /// List lanes with their state, share and load
-    List,
+    List(PageArgs),
     /// Set the state and the share of a lane; defines the lane if it is new
     Set(SetArgs),
 }
@@ -59,16 +60,14 @@ impl From<State> for LaneState {
 /// Runs the command.
 pub async fn run(context: &Context, command: LaneCommand) -> Result<Exit, Failure> {
     match command {
-        LaneCommand::List => list(context).await,
+        LaneCommand::List(page) => list(context, page).await,
         LaneCommand::Set(args) => set(context, args).await,
     }
 }
 
-async fn list(context: &Context) -> Result<Exit, Failure> {
-    let answer = context
-        .client()?
-        .get("/v1/lanes", vec![("limit", "1000".to_owned())])
-        .await?;
+async fn list(context: &Context, page: PageArgs) -> Result<Exit, Failure> {
+    let client = context.client()?;
+    let answer = page.read(&client, "/v1/lanes", Vec::new(), "lanes").await?;
     if context.prints_json(&answer) {
         return Ok(Exit::Ok);
     }
@@ -86,8 +85,8 @@ async fn list(context: &Context) -> Result<Exit, Failure> {
                 (Paint::Bold, escape(&lane.name)),
                 (paint, lane.state.as_str().to_owned()),
                 (Paint::Plain, lane.weight.to_string()),
-                (Paint::Plain, lane.waiting.to_string()),
-                (Paint::Plain, lane.active.to_string()),
+                (Paint::Plain, format_count(lane.waiting, lane.waiting_exact)),
+                (Paint::Plain, format_count(lane.active, lane.active_exact)),
                 (Paint::Dim, format_time(lane.created_at)),
             ]
         })
@@ -95,6 +94,7 @@ async fn list(context: &Context) -> Result<Exit, Failure> {
     let header = ["LANE", "STATE", "WEIGHT", "WAITING", "ACTIVE", "CREATED"];
     context.terminal.table(&header, &rows);
     name_unreadable(&page.unreadable);
+    context.next_page(page.next_cursor.as_deref());
     Ok(Exit::Ok)
 }
 

@@ -4,13 +4,13 @@ use clap::{Args, Subcommand};
 use reqwest::Method;
 
 use crate::api::{Namespaces, SetNamespace};
-use crate::cli::io::{Context, Exit, Failure, Paint, escape, path_of};
+use crate::cli::io::{Context, Exit, Failure, PageArgs, Paint, escape, path_of};
 
 /// What is done to namespaces.
 #[derive(Debug, Subcommand)]
 pub enum NamespaceCommand {
     /// List the namespaces that have a share of their own
-    List,
+    List(PageArgs),
     /// Set the share of a namespace
     Set(SetArgs),
 }
@@ -28,22 +28,25 @@ pub struct SetArgs {
 /// Runs the command.
 pub async fn run(context: &Context, command: NamespaceCommand) -> Result<Exit, Failure> {
     match command {
-        NamespaceCommand::List => list(context).await,
+        NamespaceCommand::List(page) => list(context, page).await,
         NamespaceCommand::Set(args) => set(context, args).await,
     }
 }
 
-async fn list(context: &Context) -> Result<Exit, Failure> {
-    let answer = context.client()?.get("/v1/namespaces", Vec::new()).await?;
+async fn list(context: &Context, page: PageArgs) -> Result<Exit, Failure> {
+    let client = context.client()?;
+    let page = page.read(&client, "/v1/namespaces", Vec::new(), "namespaces");
+    let answer = page.await?;
     if context.prints_json(&answer) {
         return Ok(Exit::Ok);
     }
-    let namespaces = answer.read::<Namespaces>()?.namespaces;
-    if namespaces.is_empty() {
+    let page: Namespaces = answer.read()?;
+    if page.namespaces.is_empty() {
         context.line("every namespace has a weight of 100");
         return Ok(Exit::Ok);
     }
-    let rows: Vec<_> = namespaces
+    let rows: Vec<_> = page
+        .namespaces
         .into_iter()
         .map(|it| {
             vec![
@@ -53,6 +56,7 @@ async fn list(context: &Context) -> Result<Exit, Failure> {
         })
         .collect();
     context.terminal.table(&["NAMESPACE", "WEIGHT"], &rows);
+    context.next_page(page.next_cursor.as_deref());
     Ok(Exit::Ok)
 }
 

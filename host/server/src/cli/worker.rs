@@ -5,7 +5,8 @@ use reqwest::Method;
 
 use crate::api::{DeadWorker, MarkWorkerDead, Worker, WorkerPage};
 use crate::cli::io::{
-    Client, Context, Exit, Failure, Paint, escape, format_time, name_unreadable, path_of,
+    Client, Context, Exit, Failure, PageArgs, Paint, escape, format_count, format_time,
+    name_unreadable, path_of,
 };
 
 /// What is done to workers.
@@ -31,12 +32,8 @@ pub struct ListArgs {
     /// Also those that are dead
     #[arg(long)]
     all: bool,
-    /// Number of rows to show
-    #[arg(long, short = 'n', value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1000))]
-    limit: u32,
-    /// Continue after the page before
-    #[arg(long, value_name = "CURSOR")]
-    after: Option<String>,
+    #[command(flatten)]
+    page: PageArgs,
 }
 
 /// Arguments of `worker show`.
@@ -71,14 +68,14 @@ pub async fn run(context: &Context, command: WorkerCommand) -> Result<Exit, Fail
 
 async fn list(context: &Context, client: &Client, args: ListArgs) -> Result<Exit, Failure> {
     let terminal = context.terminal;
-    let mut query = vec![("limit", args.limit.to_string())];
+    let mut query = Vec::new();
     query.extend(args.namespace.map(|it| ("namespace", it)));
     query.extend(args.lane.map(|it| ("lane", it)));
-    query.extend(args.after.map(|it| ("after", it)));
     if !args.all {
         query.push(("live", "true".to_owned()));
     }
-    let answer = client.get("/v1/workers", query).await?;
+    let page = args.page.read(client, "/v1/workers", query, "workers");
+    let answer = page.await?;
     if context.prints_json(&answer) {
         return Ok(Exit::Ok);
     }
@@ -86,6 +83,7 @@ async fn list(context: &Context, client: &Client, args: ListArgs) -> Result<Exit
     name_unreadable(&page.unreadable);
     if page.workers.is_empty() {
         terminal.line("no workers");
+        context.next_page(page.next_cursor.as_deref());
         return Ok(Exit::Ok);
     }
     let rows: Vec<_> = page
@@ -99,7 +97,10 @@ async fn list(context: &Context, client: &Client, args: ListArgs) -> Result<Exit
                 state(worker),
                 (Paint::Bold, listed(&worker.kinds, "none")),
                 (Paint::Plain, listed(&worker.lanes, "all")),
-                (Paint::Plain, worker.leases.to_string()),
+                (
+                    Paint::Plain,
+                    format_count(worker.leases, worker.leases_exact),
+                ),
                 (Paint::Dim, format_time(worker.heartbeat_at)),
             ]
         })
@@ -143,7 +144,7 @@ async fn show(context: &Context, client: &Client, instance: &str) -> Result<Exit
     field("kinds", &listed(&worker.kinds, "none"));
     field("lanes", &listed(&worker.lanes, "all"));
     field("capabilities", &listed(&worker.capabilities, "none"));
-    field("leases", &worker.leases.to_string());
+    field("leases", &format_count(worker.leases, worker.leases_exact));
     for (name, value) in [("host", &worker.host), ("version", &worker.version)] {
         if let Some(value) = value {
             field(name, &escape(value));

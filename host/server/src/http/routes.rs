@@ -53,8 +53,8 @@ routes! {
     executions::get::policy => Short, None;
     executions::get::result => Short, None;
     executions::wait::wait => Waits, None;
-    executions::get::attempts => Short, None;
-    executions::get::history => Short, None;
+    executions::timeline::attempts => Short, None;
+    executions::timeline::history => Short, None;
     executions::cancel::cancel => Short, Result;
     executions::operate::expire => Short, Result;
     executions::operate::replay => Short, Result;

@@ -124,7 +124,7 @@ pub(super) fn bind(
 }
 
 fn new_waitpoint(key: &str, signal_names: &[String]) -> BoundWaitpoint {
-    let id = WaitpointId(random::uuid());
+    let id = WaitpointId(random::ordered_uuid());
     BoundWaitpoint {
         id,
         key: new_waitpoint_key(id, key),

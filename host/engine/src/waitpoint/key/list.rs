@@ -1,10 +1,12 @@
 //! Lists waitpoint keys, never their secrets.
 
-use model::WaitpointKeyState;
+use std::fmt;
+use std::str::FromStr;
+
+use model::{Limits, WaitpointKeyState};
 use time::OffsetDateTime;
 
-use crate::row::StoredTime;
-use crate::row::label;
+use crate::row::{StoredTime, label};
 use crate::{Engine, Error, Page};
 
 /// A key that signs waitpoint tokens, as people see it.
@@ -26,11 +28,52 @@ pub struct WaitpointKey {
     pub retired_by: Option<String>,
 }
 
+/// The place of a key in the list of all.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WaitpointKeyPlace {
+    /// Until when its tokens are accepted; `infinity` while it signs.
+    until: StoredTime,
+    kid: String,
+}
+
+/// A text that is not a [`WaitpointKeyPlace`].
+#[derive(Debug, thiserror::Error)]
+#[error("is not a place in the list of keys")]
+pub struct WaitpointKeyPlaceError;
+
+impl fmt::Display for WaitpointKeyPlace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.until, self.kid)
+    }
+}
+
+impl FromStr for WaitpointKeyPlace {
+    type Err = WaitpointKeyPlaceError;
+
+    fn from_str(text: &str) -> Result<Self, WaitpointKeyPlaceError> {
+        let read = || {
+            let (until, kid) = text.split_once('.')?;
+            Some(Self {
+                until: until.parse().ok()?,
+                kid: kid.to_owned(),
+            })
+        };
+        read().ok_or(WaitpointKeyPlaceError)
+    }
+}
+
+type PlacedKey = (WaitpointKeyPlace, Result<WaitpointKey, Error>);
+
 impl Engine {
-    /// Lists the keys, the active one first, then by their end, latest first; at
-    /// most a thousand.
-    pub async fn waitpoint_keys(&self) -> Result<Page<WaitpointKey>, Error> {
-        Page::whole(self.read_keys(None).await?)
+    /// Lists keys, the active one first, then by their end, latest first, after a place; at
+    /// most `limit`, which is at most [`Limits::PAGE_MAX`].
+    pub async fn waitpoint_keys(
+        &self,
+        after: Option<&WaitpointKeyPlace>,
+        limit: u32,
+    ) -> Result<Page<WaitpointKey, WaitpointKeyPlace>, Error> {
+        let limit = limit.min(Limits::PAGE_MAX);
+        Page::read(limit, self.read_keys(None, after, limit + 1).await?)
     }
 
     /// Reads the key with this id; `None` if there is none.
@@ -38,36 +81,52 @@ impl Engine {
     /// # Errors
     /// [`Error::Corrupt`] when its row cannot be read.
     pub async fn waitpoint_key(&self, kid: &str) -> Result<Option<WaitpointKey>, Error> {
-        self.read_keys(Some(kid)).await?.pop().transpose()
+        let found = self.read_keys(Some(kid), None, 1).await?.pop();
+        found.map(|(_, key)| key).transpose()
     }
 
     async fn read_keys(
         &self,
         kid: Option<&str>,
-    ) -> Result<Vec<Result<WaitpointKey, Error>>, Error> {
+        after: Option<&WaitpointKeyPlace>,
+        limit: u32,
+    ) -> Result<Vec<PlacedKey>, Error> {
         let rows = sqlx::query!(
-            r#"SELECT kid, state::text AS "state!", created_at, created_by,
-                      not_after AS "not_after: StoredTime", retired_by,
-                      kid IN (SELECT a.kid FROM accepted_waitpoint_key a) AS "accepted!"
-               FROM waitpoint_key WHERE $1::text IS NULL OR kid = $1
-               ORDER BY not_after DESC NULLS FIRST, kid LIMIT 1000"#,
-            kid
+            r#"SELECT k.kid, k.state::text AS "state!", k.created_at, k.created_by,
+                      k.not_after AS "not_after: StoredTime", k.retired_by,
+                      k.kid IN (SELECT a.kid FROM accepted_waitpoint_key a) AS "accepted!"
+               FROM waitpoint_key k
+               CROSS JOIN LATERAL (SELECT coalesce(k.not_after, 'infinity')) AS ends(at)
+               WHERE ($1::text IS NULL OR k.kid = $1)
+                 AND ($2::timestamptz IS NULL OR ends.at < $2 OR (ends.at = $2 AND k.kid > $3))
+               ORDER BY ends.at DESC, k.kid LIMIT $4"#,
+            kid,
+            after.map(|place| place.until) as Option<StoredTime>,
+            after.map(|place| place.kid.as_str()),
+            i64::from(limit),
         )
         .fetch_all(&self.inner.reads)
         .await?;
         let read = rows.into_iter().map(|row| {
-            Ok(WaitpointKey {
-                state: label("waitpoint_key", "state", &row.kid, &row.state)?,
-                accepted: row.accepted,
-                created_at: row.created_at,
-                created_by: row.created_by,
-                not_after: row
-                    .not_after
-                    .map(|at| at.read("waitpoint_key", "not_after", &row.kid))
-                    .transpose()?,
-                retired_by: row.retired_by,
-                kid: row.kid,
-            })
+            let place = WaitpointKeyPlace {
+                until: row.not_after.unwrap_or(StoredTime::INFINITY),
+                kid: row.kid.clone(),
+            };
+            let read = || {
+                Ok(WaitpointKey {
+                    state: label("waitpoint_key", "state", &row.kid, &row.state)?,
+                    accepted: row.accepted,
+                    created_at: row.created_at,
+                    created_by: row.created_by,
+                    not_after: row
+                        .not_after
+                        .map(|at| at.read("waitpoint_key", "not_after", &row.kid))
+                        .transpose()?,
+                    retired_by: row.retired_by,
+                    kid: row.kid,
+                })
+            };
+            (place, read())
         });
         Ok(read.collect())
     }

@@ -27,7 +27,7 @@ mod seed;
 mod token;
 mod verify;
 
-pub use list::WaitpointKey;
+pub use list::{WaitpointKey, WaitpointKeyPlace};
 pub(crate) use mint::SigningKey;
 pub use mint::{MintWaitpointToken, MintedWaitpointToken, WaitpointTokenExpiry};
 pub(crate) use ring::Ring;

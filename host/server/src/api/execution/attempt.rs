@@ -5,16 +5,17 @@ use time::OffsetDateTime;
 use time::serde::rfc3339;
 
 use super::Failure;
-use crate::api::answer::{answers, lists};
+use crate::api::answer::{answers, pages};
 
-lists! {
-    /// The attempts at an execution, oldest first.
+pages! {
+    /// A page of the attempts at an execution, oldest first.
     Attempts of engine::Attempt {
-        /// The attempts; one with a lease that cannot be read is left out.
+        /// The attempts; the last one may continue on the next page. One with a lease that
+        /// cannot be read is left out.
         attempts: Vec<Attempt>,
     }
 
-    /// What happened to an execution, oldest first.
+    /// A page of what happened to an execution, oldest first.
     History of engine::HistoryEntry {
         /// What happened, in the order of time.
         history: Vec<HistoryEntry>,
@@ -29,10 +30,11 @@ answers! {
         /// `initial`, `retry`, `reclaim`, `replay` or `fallback`.
         #[schema(value_type = String)]
         attempt_type: AttemptType,
-        /// Whether it runs, is suspended or ended, and how.
+        /// Whether it runs, is suspended or ended, and how, as of the last lease listed.
         #[schema(value_type = String)]
         lifecycle: AttemptLifecycle,
-        /// The leases it ran under, in order; several if it was suspended or delayed.
+        /// The leases it ran under, in order; several if it was suspended or delayed. Only
+        /// those of the page.
         leases: Vec<AttemptLease> = row.leases.into_iter().map(Into::into).collect(),
     }
 
@@ -87,7 +89,8 @@ answers! {
         /// Time at which it happened.
         #[serde(with = "rfc3339")]
         at: OffsetDateTime,
-        /// `created`, `acquired`, how a lease ended, an operator's verb, or the outcome.
+        /// `created`, `acquired` or `reclaimed`, how a lease ended, an operator's verb, or
+        /// the outcome.
         what: String,
         /// Attempt concerned, from zero; null when it concerns none.
         attempt: Option<u32>,

@@ -9,7 +9,7 @@ use time::OffsetDateTime;
 use time::serde::rfc3339;
 use utoipa::ToSchema;
 
-use crate::api::answer::{answers, lists};
+use crate::api::answer::{answers, pages};
 use crate::api::operator::asks;
 use crate::api::payload::present;
 
@@ -164,10 +164,10 @@ answers! {
     }
 }
 
-lists! {
-    /// What operators did to an execution, oldest first.
+pages! {
+    /// A page of what operators did to an execution, oldest first.
     Operations of engine::OperationEntry {
-        /// The operations, at most a thousand.
+        /// The operations of the page.
         operations: Vec<Operation>,
     }
 }

@@ -9,16 +9,17 @@ use time::serde::rfc3339;
 use utoipa::ToSchema;
 
 use super::claim::lease_ttl_ms;
-use crate::api::answer::{answers, lists};
+use crate::api::answer::{answers, pages};
 
 const fn grant_ttl_ms() -> u32 {
     10_000
 }
 
-lists! {
-    /// The executions that wait in a lane and may be granted, in the order of service.
+pages! {
+    /// A page of the executions that wait in a lane and may be granted, in the order of
+    /// service.
     EligibleExecutions of engine::Eligible {
-        /// The executions, at most as many as were asked for.
+        /// The executions of the page.
         executions: Vec<EligibleExecution>,
     }
 }

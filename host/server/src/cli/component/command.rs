@@ -4,7 +4,7 @@ use clap::Subcommand;
 
 use super::list::{self, ShowArgs};
 use super::publish::{self, PublishArgs};
-use crate::cli::io::{Context, Exit, Failure};
+use crate::cli::io::{Context, Exit, Failure, PageArgs};
 
 /// What is done to components.
 #[derive(Debug, Subcommand)]
@@ -12,7 +12,7 @@ pub enum ComponentCommand {
     /// Publish a component and route kinds to it
     Publish(PublishArgs),
     /// List components and the kinds they handle
-    List,
+    List(PageArgs),
     /// Show a component
     Show(ShowArgs),
 }
@@ -22,7 +22,7 @@ pub async fn run(context: &Context, command: ComponentCommand) -> Result<Exit, F
     let client = context.client()?;
     match command {
         ComponentCommand::Publish(args) => publish::publish(context, &client, args).await,
-        ComponentCommand::List => list::list(context, &client).await,
+        ComponentCommand::List(page) => list::list(context, &client, page).await,
         ComponentCommand::Show(args) => list::show(context, &client, &args).await,
     }
 }

@@ -7,7 +7,8 @@ use model::Digest;
 
 use crate::api::{Components, Kinds};
 use crate::cli::io::{
-    Client, Context, Exit, Failure, Paint, escape, format_bytes, format_time, name_unreadable_as,
+    Client, Context, Exit, Failure, PageArgs, Paint, escape, every_page, format_bytes, format_time,
+    name_unreadable_as,
 };
 
 /// Arguments of `component show`.
@@ -19,7 +20,8 @@ pub struct ShowArgs {
 
 /// Returns the kinds each component handles.
 async fn kinds_of(client: &Client) -> Result<BTreeMap<Digest, Vec<String>>, Failure> {
-    let kinds: Kinds = client.get("/v1/kinds", Vec::new()).await?.read()?;
+    let kinds = every_page(client, "/v1/kinds", Vec::new(), "kinds").await?;
+    let kinds: Kinds = kinds.read()?;
     name_unreadable_as("kind", &kinds.unreadable);
     let mut by_digest: BTreeMap<Digest, Vec<String>> = BTreeMap::new();
     for kind in kinds.kinds {
@@ -34,8 +36,13 @@ async fn kinds_of(client: &Client) -> Result<BTreeMap<Digest, Vec<String>>, Fail
 }
 
 /// Lists the components, and the kinds each handles.
-pub(super) async fn list(context: &Context, client: &Client) -> Result<Exit, Failure> {
-    let answer = client.get("/v1/components", Vec::new()).await?;
+pub(super) async fn list(
+    context: &Context,
+    client: &Client,
+    page: PageArgs,
+) -> Result<Exit, Failure> {
+    let page = page.read(client, "/v1/components", Vec::new(), "components");
+    let answer = page.await?;
     if context.prints_json(&answer) {
         return Ok(Exit::Ok);
     }
@@ -64,6 +71,7 @@ pub(super) async fn list(context: &Context, client: &Client) -> Result<Exit, Fai
     context
         .terminal
         .table(&["DIGEST", "KINDS", "WORLD", "SIZE", "PUBLISHED"], &rows);
+    context.next_page(components.next_cursor.as_deref());
     Ok(Exit::Ok)
 }
 
@@ -74,7 +82,8 @@ pub(super) async fn show(
     args: &ShowArgs,
 ) -> Result<Exit, Failure> {
     let prefix = args.digest.as_str();
-    let components: Components = client.get("/v1/components", Vec::new()).await?.read()?;
+    let components = every_page(client, "/v1/components", Vec::new(), "components").await?;
+    let components: Components = components.read()?;
     name_unreadable_as("component", &components.unreadable);
     let digits = prefix
         .strip_prefix("sha256:")

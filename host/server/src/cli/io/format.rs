@@ -1,4 +1,4 @@
-//! How times, durations and sizes are written for people.
+//! How times, durations, counts and sizes are written for people.
 
 use std::time::Duration;
 
@@ -14,6 +14,12 @@ pub fn format_time(at: OffsetDateTime) -> String {
         at.minute(),
         at.second()
     )
+}
+
+/// Formats a count that may have ended at a bound.
+pub fn format_count(count: u64, exact: bool) -> String {
+    let more = if exact { "" } else { "+" };
+    format!("{count}{more}")
 }
 
 /// Formats a number of bytes, in the binary unit that fits.

@@ -11,7 +11,8 @@ use crate::api::{
     RetireWaitpointKey, RotateWaitpointKey, RotatedWaitpointKey, WaitpointKey, WaitpointKeys,
 };
 use crate::cli::io::{
-    Context, Exit, Failure, Paint, actor, escape, format_time, name_unreadable, read_secret,
+    Context, Exit, Failure, PageArgs, Paint, actor, escape, format_time, name_unreadable,
+    read_secret,
 };
 use crate::duration;
 
@@ -19,7 +20,7 @@ use crate::duration;
 #[derive(Debug, Subcommand)]
 pub enum WaitpointKeyCommand {
     /// List the keys; never their secrets
-    List,
+    List(PageArgs),
     /// Sign with a new key, and accept tokens of the old one for a while
     Rotate(RotateArgs),
     /// Refuse tokens of an old key from now on
@@ -45,30 +46,30 @@ pub struct RotateArgs {
 /// Runs the command.
 pub async fn run(context: &Context, command: WaitpointKeyCommand) -> Result<Exit, Failure> {
     match command {
-        WaitpointKeyCommand::List => list(context).await,
+        WaitpointKeyCommand::List(page) => list(context, page).await,
         WaitpointKeyCommand::Rotate(args) => rotate(context, args).await,
         WaitpointKeyCommand::Retire { kid } => retire(context, &kid).await,
     }
 }
 
-async fn list(context: &Context) -> Result<Exit, Failure> {
-    let answer = context
-        .client()?
-        .get("/v1/waitpoint-keys", Vec::new())
-        .await?;
+async fn list(context: &Context, page: PageArgs) -> Result<Exit, Failure> {
+    let client = context.client()?;
+    let page = page.read(&client, "/v1/waitpoint-keys", Vec::new(), "keys");
+    let answer = page.await?;
     if context.prints_json(&answer) {
         return Ok(Exit::Ok);
     }
-    let WaitpointKeys { keys, unreadable } = answer.read()?;
-    name_unreadable(&unreadable);
-    if keys.is_empty() && unreadable.is_empty() {
+    let page: WaitpointKeys = answer.read()?;
+    name_unreadable(&page.unreadable);
+    if page.keys.is_empty() && page.unreadable.is_empty() {
         context.line("no keys; the first token creates one");
         return Ok(Exit::Ok);
     }
-    let rows: Vec<_> = keys.iter().map(row).collect();
+    let rows: Vec<_> = page.keys.iter().map(row).collect();
     context
         .terminal
         .table(&["KID", "STATE", "UNTIL", "CREATED", "BY"], &rows);
+    context.next_page(page.next_cursor.as_deref());
     Ok(Exit::Ok)
 }
 

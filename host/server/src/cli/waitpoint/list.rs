@@ -5,7 +5,9 @@ use model::{ExecutionId, WaitpointState};
 
 use super::manage::{WaitpointCommand, close, token};
 use crate::api::{PendingWaitpoints, Waitpoint};
-use crate::cli::io::{Context, Exit, Failure, Paint, escape, format_time, name_unreadable};
+use crate::cli::io::{
+    Context, Exit, Failure, PageArgs, Paint, escape, format_time, name_unreadable,
+};
 
 /// Arguments of `waitpoints`.
 #[derive(Debug, Args)]
@@ -28,12 +30,8 @@ struct ListArgs {
     /// Only those in this namespace
     #[arg(long, value_name = "NAME")]
     namespace: Option<String>,
-    /// Number of rows to show of the pending ones
-    #[arg(long, short = 'n', value_name = "N", default_value_t = 20, conflicts_with = "execution", value_parser = clap::value_parser!(u32).range(1..=1000))]
-    limit: u32,
-    /// Continue after the page before
-    #[arg(long, value_name = "CURSOR", conflicts_with = "execution")]
-    after: Option<String>,
+    #[command(flatten)]
+    page: PageArgs,
 }
 
 /// Runs the command.
@@ -53,23 +51,21 @@ async fn list(context: &Context, args: ListArgs) -> Result<Exit, Failure> {
         .map(|it| ("namespace", it))
         .collect();
     let path = match args.execution {
-        Some(id) => format!("/v1/executions/{id}/waitpoints"),
-        None => {
-            query.push(("limit", args.limit.to_string()));
-            query.extend(args.after.map(|it| ("after", it)));
-            "/v1/waitpoints".to_owned()
+        Some(id) => {
+            if args.pending {
+                query.push(("state", WaitpointState::Pending.to_string()));
+            }
+            format!("/v1/executions/{id}/waitpoints")
         }
+        None => "/v1/waitpoints".to_owned(),
     };
-    // The answers differ only in their cursor.
-    let mut page: PendingWaitpoints = context.client()?.get(&path, query).await?.read()?;
-    if args.pending {
-        page.waitpoints
-            .retain(|waitpoint| waitpoint.state == WaitpointState::Pending);
-    }
-    if context.json {
-        terminal.json_of(&page)?;
+    let client = context.client()?;
+    let answer = args.page.read(&client, &path, query, "waitpoints").await?;
+    if context.prints_json(&answer) {
         return Ok(Exit::Ok);
     }
+    // The answers of both paths have the same form.
+    let page: PendingWaitpoints = answer.read()?;
     if page.waitpoints.is_empty() {
         terminal.line("no waitpoints");
     } else if args.execution.is_some() {

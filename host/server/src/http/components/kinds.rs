@@ -7,17 +7,24 @@ use crate::api::{DefineKind, DefinedKind, Kinds, SetRoutes};
 use crate::http::App;
 use crate::http::answer::Json;
 use crate::http::body::{Body, OptionalBody};
+use crate::http::page::{ListRequest, Paging};
 use crate::http::path::Path;
 use crate::http::problem::Problem;
 use crate::http::query::NoQuery;
 
-/// Lists kinds and their routes.
+/// Lists kinds by name, with their routes.
 #[utoipa::path(
     get, path = "/v1/kinds", tag = "kinds",
+    params(Paging),
     responses((status = 200, body = Kinds))
 )]
-pub async fn list(State(app): State<App>, _: NoQuery) -> Result<Json<Kinds>, Problem> {
-    Ok(Json(app.engine.kinds().await?.into()))
+pub async fn list(
+    State(app): State<App>,
+    list: ListRequest<(), String>,
+) -> Result<Json<Kinds>, Problem> {
+    let after = list.after.as_deref();
+    let kinds = app.engine.kinds(after, list.limit).await?;
+    Ok(Json(Kinds::new(kinds, |name| list.cursor(name))))
 }
 
 /// Defines a kind that no component handles, for workers outside this host.

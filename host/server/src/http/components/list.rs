@@ -6,17 +6,23 @@ use model::{Digest, DigestError};
 use crate::api::{Component, Components};
 use crate::http::App;
 use crate::http::answer::Json;
+use crate::http::page::{ListRequest, Paging};
 use crate::http::path::Path;
 use crate::http::problem::{Code, Problem};
 use crate::http::query::NoQuery;
 
-/// Lists the components published.
+/// Lists the components published, the last one first.
 #[utoipa::path(
     get, path = "/v1/components", tag = "components",
+    params(Paging),
     responses((status = 200, body = Components))
 )]
-pub async fn list(State(app): State<App>, _: NoQuery) -> Result<Json<Components>, Problem> {
-    Ok(Json(app.engine.components().await?.into()))
+pub async fn list(
+    State(app): State<App>,
+    list: ListRequest<(), i32>,
+) -> Result<Json<Components>, Problem> {
+    let components = app.engine.components(list.after, list.limit).await?;
+    Ok(Json(Components::new(components, |id| list.cursor(id))))
 }
 
 /// Shows one component.

@@ -1,5 +1,4 @@
-//! `GET /v1/executions/{id}` and what is read below it: input, policy, result, attempts,
-//! history.
+//! `GET /v1/executions/{id}` and what is read below it: input, policy, result.
 
 use axum::extract::State;
 use axum::http::{HeaderValue, header};
@@ -97,36 +96,6 @@ pub async fn policy(
         Some(context) => Ok(Json(context.policy)),
         None => Err(Problem::no_execution(id)),
     }
-}
-
-/// Lists the attempts at an execution with their leases, logs and usage.
-#[utoipa::path(
-    get, path = "/v1/executions/{id}/attempts", tag = "executions",
-    params(OfExecution, InNamespace),
-    responses((status = 200, body = api::Attempts))
-)]
-pub async fn attempts(
-    State(app): State<App>,
-    Id(id): Id,
-    Query(within): Query<InNamespace>,
-) -> Result<Json<api::Attempts>, Problem> {
-    existing(&app, id, within.name()).await?;
-    Ok(Json(app.engine.attempts(id).await?.into()))
-}
-
-/// Lists what happened to an execution, oldest first.
-#[utoipa::path(
-    get, path = "/v1/executions/{id}/history", tag = "executions",
-    params(OfExecution, InNamespace),
-    responses((status = 200, body = api::History))
-)]
-pub async fn history(
-    State(app): State<App>,
-    Id(id): Id,
-    Query(within): Query<InNamespace>,
-) -> Result<Json<api::History>, Problem> {
-    existing(&app, id, within.name()).await?;
-    Ok(Json(app.engine.history(id).await?.into()))
 }
 
 fn bytes_of(payload: Payload) -> Response {

@@ -11,4 +11,5 @@ pub mod overrides;
 pub mod suspended;
 pub mod suspensions;
 pub mod tags;
+pub mod timeline;
 pub mod wait;

@@ -9,10 +9,11 @@ use crate::api::{
 };
 use crate::http::App;
 use crate::http::answer::Json;
-use crate::http::operator::{OperatorRequest, after, existing};
+use crate::http::operator::{OperatorRequest, after};
+use crate::http::page::{ListRequest, Paging};
 use crate::http::path::{Id, OfExecution};
 use crate::http::problem::Problem;
-use crate::http::query::{InNamespace, Query};
+use crate::http::query::InNamespace;
 
 /// Takes the lease of a running execution away.
 ///
@@ -117,14 +118,19 @@ pub async fn priority(
 /// Lists what operators did to an execution, oldest first.
 #[utoipa::path(
     get, path = "/v1/executions/{id}/operations", tag = "executions",
-    params(OfExecution, InNamespace),
+    params(OfExecution, InNamespace, Paging),
     responses((status = 200, body = api::Operations))
 )]
 pub async fn operations(
     State(app): State<App>,
     Id(id): Id,
-    Query(within): Query<InNamespace>,
+    list: ListRequest<InNamespace, u64>,
 ) -> Result<Json<api::Operations>, Problem> {
-    existing(&app, id, within.name()).await?;
-    Ok(Json(app.engine.operations(id).await?.into()))
+    let namespace = list.filter.name();
+    let engine = &app.engine;
+    let found = engine.operations(id, namespace, list.after, list.limit);
+    let found = found.await?.ok_or_else(|| Problem::no_execution(id))?;
+    Ok(Json(api::Operations::new(found, |number| {
+        list.cursor(number)
+    })))
 }

@@ -1,8 +1,8 @@
 //! The suspensions of an execution, and the signals it accepted.
 
 use axum::extract::State;
-use engine::{ExecutionInfo, SuspensionInfo};
-use model::{Limits, PublicState, SignalId};
+use engine::ExecutionInfo;
+use model::PublicState;
 
 use crate::api::{OpenSuspension, Signals, Suspensions, Unreadable};
 use crate::http::App;
@@ -10,31 +10,31 @@ use crate::http::answer::Json;
 use crate::http::page::{ListRequest, Paging};
 use crate::http::path::{Id, OfExecution};
 use crate::http::problem::Problem;
-use crate::http::query::{InNamespace, Query};
+use crate::http::query::InNamespace;
 
 /// Lists the suspensions of an execution, oldest first.
+///
+/// A page ends after a MiB of conditions.
 #[utoipa::path(
     get, path = "/v1/executions/{id}/suspensions", tag = "signals",
-    params(OfExecution, InNamespace),
+    params(OfExecution, InNamespace, Paging),
     responses((status = 200, body = Suspensions))
 )]
 pub async fn list(
     State(app): State<App>,
     Id(id): Id,
-    Query(within): Query<InNamespace>,
+    list: ListRequest<InNamespace, u64>,
 ) -> Result<Json<Suspensions>, Problem> {
-    let namespace = within.name();
-    let found = app
-        .engine
-        .suspensions(id, namespace, Limits::PAGE_MAX)
-        .await?;
-    let suspensions = found.ok_or_else(|| Problem::no_execution(id))?;
-    Ok(Json(suspensions.into()))
+    let namespace = list.filter.name();
+    let engine = &app.engine;
+    let found = engine.suspensions(id, namespace, list.after, list.limit);
+    let found = found.await?.ok_or_else(|| Problem::no_execution(id))?;
+    Ok(Json(Suspensions::new(found, |number| list.cursor(number))))
 }
 
 /// Lists the signals an execution accepted, in that order.
 ///
-/// No page has more than 256, or more than a MiB.
+/// A page has at most 256, and ends after a MiB of payloads.
 #[utoipa::path(
     get, path = "/v1/executions/{id}/signals", tag = "signals",
     params(OfExecution, InNamespace, Paging),
@@ -43,17 +43,17 @@ pub async fn list(
 pub async fn signals(
     State(app): State<App>,
     Id(id): Id,
-    list: ListRequest<InNamespace, SignalId>,
+    list: ListRequest<InNamespace, u64>,
 ) -> Result<Json<Signals>, Problem> {
-    let limit = list.limit.min(Limits::SIGNALS_MAX);
     let namespace = list.filter.name();
-    let found = app.engine.signals(id, namespace, list.after, limit).await?;
-    let found = found.ok_or_else(|| Problem::no_execution(id))?;
-    Ok(Json(Signals::new(found, |last| list.cursor(last))))
+    let engine = &app.engine;
+    let found = engine.signals(id, namespace, list.after, list.limit);
+    let found = found.await?.ok_or_else(|| Problem::no_execution(id))?;
+    Ok(Json(Signals::new(found, |number| list.cursor(number))))
 }
 
-/// Returns the open suspension of an execution with the waitpoints it waits at, and the
-/// rows of both that cannot be shown. `None` if the execution is not suspended, or no
+/// Returns the open suspension of an execution with the waitpoints at which it waits, and
+/// the rows of both that cannot be shown. `None` if the execution is not suspended, or no
 /// longer.
 pub async fn open(
     app: &App,
@@ -62,29 +62,16 @@ pub async fn open(
     if info.public_state != PublicState::Suspended {
         return Ok((None, Vec::new()));
     }
-    // The open one is the last.
-    let suspensions = app.engine.suspensions(info.id, None, 1).await?;
-    let Some(suspensions) = suspensions else {
-        return Ok((None, Vec::new()));
+    let suspension = match app.engine.open_suspension(info.id).await {
+        Ok(Some(suspension)) => suspension,
+        Ok(None) => return Ok((None, Vec::new())),
+        Err(error) => return Ok((None, vec![error.unreadable()?.into()])),
     };
-    let each = |rows: Vec<engine::Unreadable>| rows.into_iter().map(Into::into).collect();
-    let mut unreadable = suspensions.unreadable;
-    let lasts = |suspension: &SuspensionInfo| suspension.closed_at.is_none();
-    let Some(suspension) = suspensions.rows.into_iter().rfind(lasts) else {
-        return Ok((None, each(unreadable)));
-    };
-    let waitpoints = app.engine.waitpoints(info.id, None).await?;
-    let waitpoints = waitpoints.unwrap_or_default();
-    unreadable.extend(waitpoints.unreadable);
-    let waitpoints = waitpoints
-        .rows
-        .into_iter()
-        .filter(|waitpoint| waitpoint.suspension_id == Some(suspension.id))
-        .map(Into::into)
-        .collect();
+    let waitpoints = app.engine.waitpoints_of(info.id, suspension.id).await?;
     let open = OpenSuspension {
         suspension: suspension.into(),
-        waitpoints,
+        waitpoints: waitpoints.rows.into_iter().map(Into::into).collect(),
     };
-    Ok((Some(open), each(unreadable)))
+    let unreadable = waitpoints.unreadable.into_iter().map(Into::into).collect();
+    Ok((Some(open), unreadable))
 }

@@ -2,49 +2,34 @@
 //! grants it to a worker.
 
 use axum::extract::State;
-use engine::{GrantNext, IssueGrant};
+use engine::{EligiblePlace, GrantNext, IssueGrant};
 
 use crate::api::{ClaimForWorker, EligibleExecutions, GrantFor, GrantedClaim, IssuedGrant};
 use crate::http::App;
 use crate::http::answer::Json;
 use crate::http::body::Body;
+use crate::http::page::{ListRequest, Paging};
 use crate::http::path::{Id, OfExecution, Path};
 use crate::http::problem::Problem;
-use crate::http::query::{FromQuery, Given, NoQuery, Query};
-
-/// How many executions are listed.
-#[derive(Debug, utoipa::IntoParams)]
-#[into_params(parameter_in = Query)]
-pub struct Most {
-    /// Most executions, 1 to 1000; 50 when absent
-    #[param(value_type = Option<u32>)]
-    limit: u32,
-}
-
-impl FromQuery for Most {
-    fn take(given: &mut Given) -> Result<Self, Problem> {
-        let limit = given.limit()?;
-        Ok(Self { limit })
-    }
-}
+use crate::http::query::NoQuery;
 
 /// Lists executions that wait in a lane and are not granted, in the order of service.
 ///
 /// The list of a lane that does not serve is empty.
 #[utoipa::path(
     get, path = "/v1/lanes/{lane}/eligible", tag = "grants",
-    params(
-        ("lane" = String, Path, description = "The lane"),
-        Most,
-    ),
+    params(("lane" = String, Path, description = "The lane"), Paging),
     responses((status = 200, body = EligibleExecutions))
 )]
 pub async fn eligible(
     State(app): State<App>,
     Path(lane): Path<String>,
-    Query(Most { limit }): Query<Most>,
+    list: ListRequest<(), EligiblePlace>,
 ) -> Result<Json<EligibleExecutions>, Problem> {
-    Ok(Json(app.engine.scan_eligible(&lane, limit).await?.into()))
+    let found = app.engine.scan_eligible(&lane, list.after, list.limit);
+    Ok(Json(EligibleExecutions::new(found.await?, |place| {
+        list.cursor(place)
+    })))
 }
 
 /// Grants a waiting execution to a worker.

@@ -6,17 +6,24 @@ use crate::api::{Namespaces, SetNamespace};
 use crate::http::App;
 use crate::http::answer::Json;
 use crate::http::body::Body;
+use crate::http::page::{ListRequest, Paging};
 use crate::http::path::Path;
 use crate::http::problem::Problem;
 use crate::http::query::NoQuery;
 
-/// Lists the namespaces that were given a weight; every other one has 100.
+/// Lists the namespaces that were given a weight, by name; every other one has 100.
 #[utoipa::path(
     get, path = "/v1/namespaces", tag = "lanes",
+    params(Paging),
     responses((status = 200, body = Namespaces))
 )]
-pub async fn list(State(app): State<App>, _: NoQuery) -> Result<Json<Namespaces>, Problem> {
-    Ok(Json(app.engine.namespaces().await?.into()))
+pub async fn list(
+    State(app): State<App>,
+    list: ListRequest<(), String>,
+) -> Result<Json<Namespaces>, Problem> {
+    let after = list.after.as_deref();
+    let namespaces = app.engine.namespaces(after, list.limit).await?;
+    Ok(Json(Namespaces::new(namespaces, |name| list.cursor(name))))
 }
 
 /// Gives a namespace its share of each lane.

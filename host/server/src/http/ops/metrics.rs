@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
-use engine::SweepFigures;
+use engine::{Count, SweepFigures};
 use prometheus_client::encoding::EncodeLabelValue;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
@@ -196,17 +196,27 @@ fn host(registry: &mut Registry, app: &App) {
 
 fn executions(registry: &mut Registry, counts: &engine::Counts) {
     let parked = counts.parked.iter();
-    let parked = parked.map(|(state, count)| (state.clone(), *count as i64));
+    let parked = parked.map(|(state, count)| (state.clone(), *count));
     let others = [("waiting", counts.waiting), ("active", counts.active)];
-    let others = others.map(|(state, count)| (state.to_owned(), count as i64));
+    let others = others.map(|(state, count)| (state.to_owned(), count));
+    let states: Vec<_> = others.into_iter().chain(parked).collect();
+    let of = |value: fn(&Count) -> i64| {
+        let values = states.iter().map(|(state, it)| (state.clone(), value(it)));
+        gauges("state", values)
+    };
     registry.register(
         "executions",
-        "Unfinished executions of the instance by state",
-        gauges("state", others.into_iter().chain(parked)),
+        "Unfinished executions of the instance by state, up to five seconds ago; estimated where there are more than 10000",
+        of(|count| count.rows as i64),
+    );
+    registry.register(
+        "executions_estimated",
+        "Whether the number of executions in the state is estimated",
+        of(|count| i64::from(!count.exact)),
     );
     registry.register(
         "oldest_waiting_seconds",
-        "Age of the execution that has been ready longest",
+        "Age of the execution that has been ready longest, or more with over 2000 lanes, namespaces and priorities in use",
         ConstGauge::new(counts.oldest_waiting_ms as f64 / 1e3),
     );
 }

@@ -2,6 +2,7 @@
 //! and never shown.
 
 use axum::extract::State;
+use engine::WaitpointKeyPlace;
 use model::KeyRetireRefusal;
 
 use crate::api::{
@@ -11,17 +12,24 @@ use crate::http::App;
 use crate::http::answer::Json;
 use crate::http::body::OptionalBody;
 use crate::http::operator::ACTOR_DEFAULT;
+use crate::http::page::{ListRequest, Paging};
 use crate::http::path::Path;
 use crate::http::problem::Problem;
 use crate::http::query::NoQuery;
 
-/// Lists the keys.
+/// Lists the keys, the active one first.
 #[utoipa::path(
     get, path = "/v1/waitpoint-keys", tag = "waitpoint-keys",
+    params(Paging),
     responses((status = 200, body = WaitpointKeys))
 )]
-pub async fn list(State(app): State<App>, _: NoQuery) -> Result<Json<WaitpointKeys>, Problem> {
-    Ok(Json(app.engine.waitpoint_keys().await?.into()))
+pub async fn list(
+    State(app): State<App>,
+    list: ListRequest<(), WaitpointKeyPlace>,
+) -> Result<Json<WaitpointKeys>, Problem> {
+    let after = list.after.as_ref();
+    let keys = app.engine.waitpoint_keys(after, list.limit).await?;
+    Ok(Json(WaitpointKeys::new(keys, |place| list.cursor(place))))
 }
 
 /// Makes a new key sign.

@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use axum::extract::State;
-use model::WaitpointId;
+use model::{WaitpointId, WaitpointState};
 use time::OffsetDateTime;
 
 use crate::api::{PendingWaitpoints, Waitpoints};
@@ -13,7 +13,7 @@ use crate::http::answer::Json;
 use crate::http::page::{ListRequest, Paging, Position, PositionError};
 use crate::http::path::{Id, OfExecution};
 use crate::http::problem::Problem;
-use crate::http::query::{InNamespace, Query};
+use crate::http::query::{FromQuery, Given, InNamespace};
 
 /// A place in the list of pending waitpoints: by the time they expire, those that
 /// never do coming last.
@@ -64,20 +64,39 @@ pub async fn pending(
     })))
 }
 
-/// Lists the waitpoints of an execution, oldest first.
+/// Which waitpoints of an execution are listed.
+#[derive(Debug, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct InState {
+    /// Only those that are `pending`, `active`, `closed` or `expired`; all when absent
+    #[param(value_type = Option<String>)]
+    state: Option<WaitpointState>,
+}
+
+impl FromQuery for InState {
+    fn take(given: &mut Given) -> Result<Self, Problem> {
+        let state = given.value("state")?;
+        Ok(Self { state })
+    }
+}
+
+/// Lists the waitpoints of an execution in the order of their ids, in which they were
+/// created.
 #[utoipa::path(
     get, path = "/v1/executions/{id}/waitpoints", tag = "signals",
-    params(OfExecution, InNamespace),
+    params(OfExecution, InNamespace, InState, Paging),
     responses((status = 200, body = Waitpoints))
 )]
 pub async fn list(
     State(app): State<App>,
     Id(id): Id,
-    Query(within): Query<InNamespace>,
+    list: ListRequest<(InNamespace, InState), WaitpointId>,
 ) -> Result<Json<Waitpoints>, Problem> {
-    let found = app.engine.waitpoints(id, within.name()).await?;
-    let waitpoints = found.ok_or_else(|| Problem::no_execution(id))?;
-    Ok(Json(waitpoints.into()))
+    let (within, InState { state }) = &list.filter;
+    let engine = &app.engine;
+    let found = engine.waitpoints(id, within.name(), *state, list.after, list.limit);
+    let found = found.await?.ok_or_else(|| Problem::no_execution(id))?;
+    Ok(Json(Waitpoints::new(found, |last| list.cursor(last))))
 }
 
 #[cfg(test)]

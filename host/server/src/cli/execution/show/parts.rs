@@ -89,6 +89,15 @@ pub fn heading(context: &Context, text: &str) {
     terminal.line(&terminal.paint(Paint::Bold, text));
 }
 
+/// Says that a part has more than is shown, and how to see that.
+pub fn more(context: &Context, has_more: bool) {
+    if has_more {
+        let terminal = context.terminal;
+        let text = "  and more: show them with --limit or --all-pages";
+        terminal.line(&terminal.paint(Paint::Dim, text));
+    }
+}
+
 /// Shows what operators did, and why.
 pub fn operations(context: &Context, operations: &[Operation]) {
     let terminal = context.terminal;

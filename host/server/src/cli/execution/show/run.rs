@@ -1,18 +1,24 @@
 //! The arguments of `show`, what it requests, and the order of what it shows.
 
 use clap::Args;
-use model::{ExecutionId, Limits};
+use model::ExecutionId;
 use serde_json::{Value, json};
 
 use super::{parts, waiting};
-use crate::api::{Attempts, Operations, Signals, Suspensions, Waitpoints};
-use crate::cli::io::{Context, Exit, Failure, name_unreadable_as};
+use crate::api::{Attempt, Attempts, Operations, Signals, Suspensions, Waitpoints};
+use crate::cli::io::{Context, Exit, Failure, every_page, name_unreadable_as};
 
 /// Arguments of `show`.
 #[derive(Debug, Args)]
 pub struct ShowArgs {
     /// Id of the execution
     id: ExecutionId,
+    /// Most leases, suspensions, waitpoints, signals and operations to show
+    #[arg(long, short = 'n', value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    limit: u32,
+    /// Show all of them
+    #[arg(long, conflicts_with = "limit")]
+    all_pages: bool,
 }
 
 /// Runs the command.
@@ -20,13 +26,20 @@ pub async fn run(context: &Context, args: ShowArgs) -> Result<Exit, Failure> {
     let client = context.client()?;
     let path = format!("/v1/executions/{}", args.id);
     let info = client.get(&path, Vec::new()).await?;
-    let part = async |name: &str, query| client.get(&format!("{path}/{name}"), query).await;
-    let attempts = part("attempts", Vec::new()).await?;
-    let operations = part("operations", Vec::new()).await?;
-    let suspensions = part("suspensions", Vec::new()).await?;
-    let waitpoints = part("waitpoints", Vec::new()).await?;
-    let limit = Limits::SIGNALS_MAX.to_string();
-    let signals = part("signals", vec![("limit", limit)]).await?;
+    let part = async |name: &str| {
+        let path = format!("{path}/{name}");
+        if args.all_pages {
+            every_page(&client, &path, Vec::new(), name).await
+        } else {
+            let query = vec![("limit", args.limit.to_string())];
+            client.get(&path, query).await
+        }
+    };
+    let attempts = part("attempts").await?;
+    let operations = part("operations").await?;
+    let suspensions = part("suspensions").await?;
+    let waitpoints = part("waitpoints").await?;
+    let signals = part("signals").await?;
     if context.json {
         let mut merged = json!({"execution": info.read::<Value>()?});
         let mut unreadable = Vec::new();
@@ -42,6 +55,9 @@ pub async fn run(context: &Context, args: ShowArgs) -> Result<Exit, Failure> {
             if let Value::Array(rows) = list["unreadable"].take() {
                 unreadable.extend(rows);
             }
+            if let cursor @ Value::String(_) = list["next_cursor"].take() {
+                merged["next_cursors"][name] = cursor;
+            }
         }
         if !unreadable.is_empty() {
             merged["unreadable"] = unreadable.into();
@@ -50,17 +66,22 @@ pub async fn run(context: &Context, args: ShowArgs) -> Result<Exit, Failure> {
     }
     parts::summary(context, &info.read()?);
     let attempts: Attempts = attempts.read()?;
-    for attempt in &attempts.attempts {
+    for attempt in &joined(attempts.attempts) {
         parts::attempt(context, attempt);
     }
+    parts::more(context, attempts.next_cursor.is_some());
     let suspensions: Suspensions = suspensions.read()?;
     waiting::suspensions(context, &suspensions.suspensions);
+    parts::more(context, suspensions.next_cursor.is_some());
     let waitpoints: Waitpoints = waitpoints.read()?;
     waiting::waitpoints(context, &waitpoints.waitpoints);
+    parts::more(context, waitpoints.next_cursor.is_some());
     let signals: Signals = signals.read()?;
-    waiting::signals(context, &signals);
+    waiting::signals(context, &signals.signals);
+    parts::more(context, signals.next_cursor.is_some());
     let operations: Operations = operations.read()?;
     parts::operations(context, &operations.operations);
+    parts::more(context, operations.next_cursor.is_some());
     for (what, unreadable) in [
         ("attempt", &attempts.unreadable),
         ("suspension", &suspensions.unreadable),
@@ -71,4 +92,19 @@ pub async fn run(context: &Context, args: ShowArgs) -> Result<Exit, Failure> {
         name_unreadable_as(what, unreadable);
     }
     Ok(Exit::Ok)
+}
+
+/// Joins the parts of an attempt that continues on another page.
+fn joined(attempts: Vec<Attempt>) -> Vec<Attempt> {
+    let mut joined: Vec<Attempt> = Vec::new();
+    for attempt in attempts {
+        match joined.last_mut().filter(|it| it.attempt == attempt.attempt) {
+            Some(last) => {
+                last.lifecycle = attempt.lifecycle;
+                last.leases.extend(attempt.leases);
+            }
+            None => joined.push(attempt),
+        }
+    }
+    joined
 }

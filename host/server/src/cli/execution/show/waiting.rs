@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::parts::heading;
-use crate::api::{Signal, Signals, Suspension, Waitpoint};
+use crate::api::{Signal, Suspension, Waitpoint};
 use crate::cli::io::{Context, Paint, escape, format_bytes, format_duration, format_time};
 use crate::cli::waitpoint::list;
 
@@ -54,12 +54,12 @@ pub fn waitpoints(context: &Context, waitpoints: &[Waitpoint]) {
 }
 
 /// Shows the signals that were accepted.
-pub fn signals(context: &Context, page: &Signals) {
+pub fn signals(context: &Context, signals: &[Signal]) {
     let terminal = context.terminal;
-    if !page.signals.is_empty() {
+    if !signals.is_empty() {
         heading(context, "signals");
     }
-    for Signal { signal, effect, .. } in &page.signals {
+    for Signal { signal, effect, .. } in signals {
         let mut line = format!(
             "  {} {} at {} from {} {}: {effect}",
             format_time(signal.accepted_at),
@@ -77,8 +77,5 @@ pub fn signals(context: &Context, page: &Signals) {
             ));
         }
         terminal.line(&line);
-    }
-    if page.next_cursor.is_some() {
-        terminal.line(&terminal.paint(Paint::Dim, "  and more"));
     }
 }

@@ -1,17 +1,13 @@
-//! What happened to one execution: its attempts and its history.
-//!
-//! Both are read from the rows of the attempts, which last as long as the
-//! execution; the event log may be shorter.
+//! attempts: the numbered tries at an execution, each with the leases it ran under.
 
 use model::{
     AttemptEnd, AttemptLifecycle, AttemptType, Digest, ExecutionId, Failure, FailureClass, LeaseId,
-    Outcome, Usage,
+    Limits, Outcome, Usage,
 };
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::row::StoredTime;
-use crate::row::{count, epoch, label, optional_label};
+use crate::row::{StoredTime, bigint, count, epoch, label, optional_label};
 use crate::{Engine, Error, Page};
 
 /// One numbered try at an execution.
@@ -21,7 +17,7 @@ pub struct Attempt {
     pub attempt: u32,
     /// Why this attempt was made.
     pub attempt_type: AttemptType,
-    /// Whether it runs or how it ended.
+    /// Whether it runs or how it ended, as of the last of the leases listed.
     pub lifecycle: AttemptLifecycle,
     /// The leases it ran under, in order; more than one if it was delayed or suspended.
     pub leases: Vec<AttemptLease>,
@@ -54,117 +50,74 @@ pub struct AttemptLease {
     pub log: Option<String>,
 }
 
-/// One thing that happened to an execution.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct HistoryEntry {
-    /// When it happened, by the database's clock.
-    pub at: OffsetDateTime,
-    /// What happened: `created`, `acquired`, the end of a lease, an operator's verb, or the
-    /// outcome.
-    pub what: String,
-    /// The attempt concerned, from zero; absent if none is.
-    pub attempt: Option<u32>,
-    /// The epoch concerned; absent if none is.
-    pub epoch: Option<u64>,
-    /// The worker instance concerned; absent if none is.
-    pub worker_instance_id: Option<String>,
-    /// More on it, for people.
-    pub detail: Option<String>,
-}
-
 impl Engine {
-    /// Lists the attempts of an execution, oldest first; the running one last. One of
-    /// which a lease cannot be read is listed by its number.
-    pub async fn attempts(&self, id: ExecutionId) -> Result<Page<Attempt>, Error> {
-        let rows = sqlx::query_file_as!(
+    /// Lists attempts of an execution, oldest first, after the lease of an epoch; the
+    /// running one last. `None` if the namespace has no such execution.
+    ///
+    /// A page has at most `limit` leases, which is at most [`Limits::PAGE_MAX`], and
+    /// [`Limits::ATTEMPTS_BYTES_MAX`]. An attempt with more leases continues on the next
+    /// page. One of which a lease cannot be read is listed by its number.
+    pub async fn attempts(
+        &self,
+        id: ExecutionId,
+        namespace: Option<&str>,
+        after: Option<u64>,
+        limit: u32,
+    ) -> Result<Option<Page<Attempt, u64>>, Error> {
+        let limit = limit.min(Limits::PAGE_MAX);
+        let mut rows = sqlx::query_file_as!(
             LeaseRow,
-            "src/execution/attempts.sql",
+            "src/execution/timeline/attempts.sql",
             id.partition().column(),
-            id.uuid()
+            id.uuid(),
+            bigint(after.unwrap_or(0)),
+            i64::from(limit) + 1,
+            i64::from(Limits::ATTEMPTS_BYTES_MAX),
         )
         .fetch_all(&self.inner.reads)
         .await?;
-        let mut attempts: Vec<(u32, Result<Attempt, Error>)> = Vec::new();
+        let found = rows.first().map_or(0, |row| row.found);
+        rows.truncate(limit as usize);
+        let more = found > rows.len() as i64;
+        let mut attempts: Vec<Numbered> = Vec::new();
         for row in rows {
-            let number = count(row.attempt);
+            let (number, place) = (count(row.attempt), epoch(row.epoch));
             let lease = row.read();
-            let last = attempts.last_mut().filter(|(last, _)| *last == number);
-            match (last, lease) {
-                (None, lease) => attempts.push((number, lease)),
-                // One that cannot be read is listed once.
-                (Some((_, Err(_))), _) => {}
-                (Some((_, Ok(attempt))), Ok(more)) => {
-                    attempt.lifecycle = more.lifecycle;
-                    attempt.leases.extend(more.leases);
-                }
-                (Some((_, shown)), Err(error)) => *shown = Err(error),
+            match attempts.last_mut().filter(|last| last.number == number) {
+                Some(last) => last.extend(place, lease),
+                None => attempts.push(Numbered {
+                    number,
+                    place,
+                    read: lease,
+                }),
             }
         }
-        Page::whole(attempts.into_iter().map(|(_, attempt)| attempt))
+        let attempts = attempts.into_iter().map(|it| (it.place, it.read));
+        self.of_execution(id, namespace, Page::cut(more, attempts)?)
+            .await
     }
+}
 
-    /// Lists what happened to an execution, oldest first; empty if there is none.
-    /// Attempts and operations that cannot be read are listed beside it.
-    pub async fn history(&self, id: ExecutionId) -> Result<Page<HistoryEntry>, Error> {
-        let Some(info) = self.get(id, None).await? else {
-            return Ok(Page::default());
-        };
-        let entry = |at, what: &str| HistoryEntry {
-            at,
-            what: what.to_owned(),
-            attempt: None,
-            epoch: None,
-            worker_instance_id: None,
-            detail: None,
-        };
-        let mut history = vec![HistoryEntry {
-            detail: info.creator.clone(),
-            ..entry(info.created_at, "created")
-        }];
-        let attempts = self.attempts(id).await?;
-        let operations = self.operations(id).await?;
-        let unreadable = [attempts.unreadable, operations.unreadable].concat();
-        for attempt in attempts.rows {
-            for lease in attempt.leases {
-                let about = |at, what| HistoryEntry {
-                    attempt: Some(attempt.attempt),
-                    epoch: Some(lease.epoch),
-                    worker_instance_id: Some(lease.worker_instance_id.clone()),
-                    ..entry(at, what)
-                };
-                let what = match attempt.attempt_type {
-                    AttemptType::Reclaim => "reclaimed",
-                    _ => "acquired",
-                };
-                history.push(about(lease.acquired_at, what));
-                if let (Some(at), Some(ended)) = (lease.released_at, lease.ended) {
-                    history.push(HistoryEntry {
-                        detail: lease
-                            .failure
-                            .as_ref()
-                            .map(|f| format!("{}: {}", f.code, f.message)),
-                        ..about(at, ended.as_str())
-                    });
-                }
+/// An attempt, or why it cannot be shown.
+struct Numbered {
+    number: u32,
+    /// Epoch of its last lease so far.
+    place: u64,
+    read: Result<Attempt, Error>,
+}
+
+impl Numbered {
+    /// Adds the lease after those it has. An attempt that cannot be read is listed once.
+    fn extend(&mut self, place: u64, lease: Result<Attempt, Error>) {
+        self.place = place;
+        match (&mut self.read, lease) {
+            (Err(_), _) => {}
+            (Ok(attempt), Ok(more)) => {
+                attempt.lifecycle = more.lifecycle;
+                attempt.leases.extend(more.leases);
             }
+            (shown, Err(error)) => *shown = Err(error),
         }
-        for operation in operations.rows {
-            let words = [Some(operation.actor), operation.detail, operation.reason];
-            history.push(HistoryEntry {
-                epoch: operation.epoch,
-                detail: Some(words.into_iter().flatten().collect::<Vec<_>>().join(": ")),
-                ..entry(operation.at, &operation.verb)
-            });
-        }
-        if let Some(at) = info.finished_at {
-            history.push(HistoryEntry {
-                epoch: Some(info.epoch),
-                detail: info.failure.map(|f| format!("{}: {}", f.code, f.message)),
-                ..entry(at, info.public_state.as_str())
-            });
-        }
-        history.sort_by_key(|entry| entry.at);
-        Ok(Page::of(history, unreadable))
     }
 }
 
@@ -190,6 +143,7 @@ struct LeaseRow {
     host_calls: Option<i32>,
     bytes_out: Option<i64>,
     wall_us: Option<i64>,
+    found: i64,
 }
 
 impl LeaseRow {

@@ -1,0 +1,17 @@
+-- Reads waitpoints of an execution, in the order of their ids.
+--
+-- $1 partition, $2 execution id, $3 state?
+-- page: $4 after this waitpoint, $5 at most so many rows
+--
+-- Walks the primary key of waitpoint, and looks up one row of execution. Locks nothing.
+SELECT t.id, t.execution_id, e.namespace, t.key, t.state::text AS "state_name!", t.suspension_id,
+       t.token_kid, t.token_fingerprint, t.signals, t.last_signal_at, t.created_at,
+       t.activated_at, t.expires_at, t.closed_at, t.close_reason
+FROM waitpoint t
+CROSS JOIN LATERAL (
+    SELECT e.namespace FROM execution e WHERE e.partition = $1 AND e.id = $2 OFFSET 0
+) AS e
+WHERE t.partition = $1 AND t.execution_id = $2 AND t.id > $4
+  AND ($3::text IS NULL OR t.state = $3::text::waitpoint_state)
+ORDER BY t.id
+LIMIT $5

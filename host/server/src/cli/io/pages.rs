@@ -1,0 +1,110 @@
+//! Pages of lists: which rows a command shows, and how to read on.
+
+use clap::Args;
+use serde_json::Value;
+
+use super::{Answer, Client, Failure};
+
+/// Rows of each page where all are read: as many as a page can have.
+const EVERY_PAGE_LIMIT: u32 = 1000;
+
+/// Which rows of a list a command shows.
+#[derive(Debug, Args)]
+pub struct PageArgs {
+    /// Number of rows to show
+    #[arg(long, short = 'n', value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    limit: u32,
+    /// Continue after the page before
+    #[arg(long, value_name = "CURSOR")]
+    after: Option<String>,
+    /// Show the whole list, page by page
+    #[arg(long, conflicts_with_all = ["limit", "after"])]
+    all_pages: bool,
+}
+
+impl PageArgs {
+    /// Reads the page that is asked for, or all pages as one. `rows` is the member of the
+    /// answer that holds the rows.
+    pub async fn read(
+        self,
+        client: &Client,
+        path: &str,
+        mut query: Vec<(&'static str, String)>,
+        rows: &str,
+    ) -> Result<Answer, Failure> {
+        if self.all_pages {
+            return every_page(client, path, query, rows).await;
+        }
+        query.push(("limit", self.limit.to_string()));
+        query.extend(self.after.map(|cursor| ("after", cursor)));
+        client.get(path, query).await
+    }
+}
+
+/// Reads all pages of a list as one.
+pub async fn every_page(
+    client: &Client,
+    path: &str,
+    mut query: Vec<(&'static str, String)>,
+    rows: &str,
+) -> Result<Answer, Failure> {
+    query.push(("limit", EVERY_PAGE_LIMIT.to_string()));
+    let mut answer = client.get(path, query.clone()).await?;
+    let mut whole: Value = answer.read()?;
+    while let Some(cursor) = take_cursor(&mut whole) {
+        let mut query = query.clone();
+        query.push(("after", cursor));
+        append(&mut whole, client.get(path, query).await?.read()?, rows);
+    }
+    answer.body = whole.to_string().into_bytes();
+    Ok(answer)
+}
+
+/// Takes the cursor of the next page out of a page.
+fn take_cursor(page: &mut Value) -> Option<String> {
+    match page.as_object_mut()?.remove("next_cursor")? {
+        Value::String(cursor) => Some(cursor),
+        _ => None,
+    }
+}
+
+/// Appends the rows of the next page, those that cannot be shown too, and puts its cursor
+/// in the place of the last one.
+fn append(whole: &mut Value, mut page: Value, rows: &str) {
+    for name in [rows, "unreadable"] {
+        if let Value::Array(mut more) = page[name].take() {
+            match &mut whole[name] {
+                Value::Array(all) => all.append(&mut more),
+                absent => *absent = more.into(),
+            }
+        }
+    }
+    if let Some(cursor) = take_cursor(&mut page) {
+        whole["next_cursor"] = cursor.into();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn pages_become_one_without_a_cursor() {
+        let mut whole = json!({"lanes": [1, 2], "next_cursor": "a"});
+        assert_eq!(take_cursor(&mut whole).as_deref(), Some("a"));
+        let next = json!({"lanes": [3], "unreadable": [{"id": "x"}], "next_cursor": "b"});
+        append(&mut whole, next, "lanes");
+        assert_eq!(take_cursor(&mut whole).as_deref(), Some("b"));
+        append(
+            &mut whole,
+            json!({"lanes": [4], "next_cursor": null}),
+            "lanes",
+        );
+        assert_eq!(take_cursor(&mut whole), None);
+        assert_eq!(
+            whole,
+            json!({"lanes": [1, 2, 3, 4], "unreadable": [{"id": "x"}]})
+        );
+    }
+}
