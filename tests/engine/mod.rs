@@ -5,6 +5,7 @@ mod counts;
 mod direct_dispatch;
 mod failures;
 mod grants;
+mod kinds;
 mod lanes;
 mod lifecycle;
 mod operators;

@@ -368,7 +368,7 @@ CREATE INDEX parked_due ON public.parked USING btree (partition, wake_at) WHERE 
 CREATE INDEX parked_suspended ON public.parked USING btree (parked_at, execution_id) WHERE (state = 'suspended'::parked_state)
 CREATE INDEX parked_without_worker ON public.parked USING btree (partition, execution_id) WHERE (reason = 'waiting_for_capable_worker'::blocking_reason)
 CREATE UNIQUE INDEX parked_pkey ON public.parked USING btree (partition, execution_id)
-CREATE INDEX ready_queue ON public.ready USING btree (partition, lane, namespace, rank, ready_at)
+CREATE INDEX ready_queue ON public.ready USING btree (partition, lane, namespace, kind, rank, ready_at)
 CREATE UNIQUE INDEX ready_pkey ON public.ready USING btree (partition, execution_id)
 CREATE UNIQUE INDEX route_pkey ON public.route USING btree (kind, component_id)
 CREATE UNIQUE INDEX secret_pkey ON public.secret USING btree (name)

@@ -4,6 +4,7 @@ mod closed_sets;
 mod golden;
 mod guide;
 mod plans;
+mod plans_at_scale;
 mod tidy;
 mod wit_reference;
 mod writes;

@@ -1,6 +1,7 @@
 //! What the tests share; nothing here is a test.
 
 pub(crate) mod api;
+pub(crate) mod backlog;
 pub(crate) mod cluster;
 pub(crate) mod conditions;
 pub(crate) mod golden;

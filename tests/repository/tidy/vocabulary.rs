@@ -59,6 +59,16 @@ const TABLES: &[&str] = &[
 /// Names that one statement needs, each with its reason.
 const EXCEPTIONS: &[(&str, &[&str], &str)] = &[
     (
+        "host/engine/src/grant/next.sql",
+        &["present"],
+        "kinds that have something ready",
+    ),
+    (
+        "host/engine/src/lease/claim/claim.sql",
+        &["present", "horizon"],
+        "kinds that have something ready, and where a round of reading them ends",
+    ),
+    (
         "host/engine/src/operator/prioritize.sql",
         &["in_ready", "in_parked"],
         "the row stays in its table",

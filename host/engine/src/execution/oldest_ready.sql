@@ -3,26 +3,28 @@
 --
 -- $1 partitions, $2 most steps in each
 --
--- Steps along ready_queue from one lane, namespace and rank to the next with one probe
--- each: the first of each is the one that has been ready longest. Locks nothing.
-WITH RECURSIVE heads(partition, lane, namespace, rank, ready_at, step) AS (
-    SELECT q.partition, first.lane, first.namespace, first.rank, first.ready_at, 1
+-- Steps along ready_queue from one lane, namespace, kind and rank to the next with one
+-- probe each: the first of each is the one that has been ready longest. Locks nothing.
+WITH RECURSIVE heads(partition, lane, namespace, kind, rank, ready_at, step) AS (
+    SELECT q.partition, first.lane, first.namespace, first.kind, first.rank,
+           first.ready_at, 1
     FROM unnest($1::smallint[]) AS q(partition)
     CROSS JOIN LATERAL (
-        SELECT r.lane, r.namespace, r.rank, r.ready_at FROM ready r
+        SELECT r.lane, r.namespace, r.kind, r.rank, r.ready_at FROM ready r
         WHERE r.partition = q.partition
-        ORDER BY r.lane, r.namespace, r.rank, r.ready_at
+        ORDER BY r.lane, r.namespace, r.kind, r.rank, r.ready_at
         LIMIT 1
     ) AS first
     UNION ALL
-    SELECT h.partition, following.lane, following.namespace, following.rank,
-           following.ready_at, h.step + 1
+    SELECT h.partition, following.lane, following.namespace, following.kind,
+           following.rank, following.ready_at, h.step + 1
     FROM heads h
     CROSS JOIN LATERAL (
-        SELECT r.lane, r.namespace, r.rank, r.ready_at FROM ready r
+        SELECT r.lane, r.namespace, r.kind, r.rank, r.ready_at FROM ready r
         WHERE r.partition = h.partition
-          AND (r.lane, r.namespace, r.rank) > (h.lane, h.namespace, h.rank)
-        ORDER BY r.lane, r.namespace, r.rank, r.ready_at
+          AND (r.lane, r.namespace, r.kind, r.rank)
+              > (h.lane, h.namespace, h.kind, h.rank)
+        ORDER BY r.lane, r.namespace, r.kind, r.rank, r.ready_at
         LIMIT 1
     ) AS following
     WHERE h.step < $2::integer

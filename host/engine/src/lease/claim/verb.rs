@@ -68,7 +68,12 @@ impl Engine {
     /// # Errors
     /// [`Error::Unavailable`]: leases may have been granted that no worker knows of; they
     /// expire and are claimed again.
-    pub async fn claim(&self, claim: Claim) -> Result<Vec<Claimed>, Error> {
+    pub async fn claim(&self, mut claim: Claim) -> Result<Vec<Claimed>, Error> {
+        if let Some(kinds) = &mut claim.kinds {
+            // The statement reads the queue of each.
+            kinds.sort_unstable();
+            kinds.dedup();
+        }
         let service = self.serving_lanes(&claim.lanes).await?;
         let max = (claim.max as usize).min(Limits::BATCH_MAX);
         let nothing = claim.kinds.as_ref().is_some_and(Vec::is_empty);
