@@ -5,6 +5,7 @@ mod browsers;
 mod callbacks;
 mod codings;
 mod cursors;
+mod ends;
 mod moments;
 mod operators;
 mod raw;

@@ -119,6 +119,7 @@ impl Engine {
             flushes: Flushes::default(),
             timings: Timings::default(),
         };
+        let batchers = Batchers::start(&statements, &reads, &monitor);
         Ok(Self {
             inner: Arc::new(Inner {
                 instance,
@@ -126,7 +127,7 @@ impl Engine {
                 retention: settings.retention,
                 verbs,
                 reads,
-                batchers: Batchers::start(&statements, &monitor),
+                batchers,
                 caches: Caches::default(),
                 sweeps: SweepState::default(),
                 idle_workers,

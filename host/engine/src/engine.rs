@@ -10,7 +10,8 @@ use crate::batch::{Batcher, Flushes, Monitor};
 use crate::database::{Liveness, Pool};
 use crate::dispatch::IdleWorkers;
 use crate::execution::{
-    CreateCall, CreateVerdict, FinishCall, FinishVerdict, LastCounts, OutcomeCall,
+    CreateCall, CreateVerdict, FinishCall, FinishVerdict, Info, Infos, LastCounts, Outcomes,
+    ReadCall,
 };
 use crate::health::LastProbe;
 use crate::lease::{EndLease, EndLeaseVerdict, ProgressCall, ProgressVerdict};
@@ -62,27 +63,29 @@ pub(crate) struct Caches {
     pub(crate) counts: LastCounts,
 }
 
-/// The verbs whose calls are batched.
+/// The verbs and reads whose calls are batched.
 pub(crate) struct Batchers {
     pub(crate) create: Batcher<CreateCall, CreateVerdict>,
     pub(crate) end_lease: Batcher<EndLease, EndLeaseVerdict>,
     pub(crate) suspend: Batcher<SuspendCall, SuspendVerdict>,
     pub(crate) deliver: Batcher<DeliverCall, DeliverVerdict>,
-    pub(crate) outcome: Batcher<OutcomeCall, Option<Outcome>>,
+    pub(crate) outcome: Batcher<ReadCall, Option<Outcome>>,
+    pub(crate) info: Batcher<ReadCall, Option<Info>>,
     pub(crate) progress: Batcher<ProgressCall, ProgressVerdict>,
     pub(crate) finish: Batcher<FinishCall, FinishVerdict>,
 }
 
 impl Batchers {
     /// Starts the flushers of each verb: how many, and whether its statement writes.
-    pub(crate) fn start(on: &Statements, monitor: &Monitor) -> Self {
+    pub(crate) fn start(on: &Statements, reads: &Pool, monitor: &Monitor) -> Self {
         Self {
             create: Batcher::start("create", 2, true, on.clone(), monitor),
             end_lease: Batcher::start("end_lease", 2, true, on.clone(), monitor),
             suspend: Batcher::start("suspend", 2, true, on.clone(), monitor),
             // One at a time: two would change what the other decided on.
             deliver: Batcher::start("deliver", 1, true, on.clone(), monitor),
-            outcome: Batcher::start("outcome", 2, false, on.clone(), monitor),
+            outcome: Batcher::start("outcome", 2, false, Outcomes(on.verbs.clone()), monitor),
+            info: Batcher::start("info", 2, false, Infos(reads.clone()), monitor),
             progress: Batcher::start("progress", 1, true, on.clone(), monitor),
             finish: Batcher::start("finish", 1, true, on.clone(), monitor),
         }

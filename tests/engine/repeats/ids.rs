@@ -230,7 +230,7 @@ async fn a_repeat_is_recognized_after_its_kind_was_removed() {
         )
         .await
         .answered();
-    assert_eq!(waited, Ok((Created::Duplicate { id }, false)));
+    assert_eq!(waited, Ok((Created::Duplicate { id }, None)));
     let different = Create {
         input: text("y"),
         ..keyed

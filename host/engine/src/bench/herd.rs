@@ -64,7 +64,7 @@ pub async fn herd(
             promoted = &mut promotion => {
                 return Ok(Herd { promoted: promoted?, claims });
             }
-            took = claim_and_release(engine, claims_from) => claims.push(took?),
+            took = claim_and_release(engine, claims_from, None) => claims.push(took?),
         }
     }
 }

@@ -10,7 +10,7 @@ mod suspended;
 
 pub use baseline::{Baseline, SingleInserts};
 pub use herd::{Herd, herd};
-pub use queue::{backlog, claims, clear};
+pub use queue::{NAMESPACE, backlog, claims, clear, clear_ready};
 pub use rate::Rate;
 pub use renewals::{Renewals, renewals};
 pub use server_stats::{Stats, server_stats};

@@ -6,6 +6,9 @@ use model::ExecutionId;
 
 use crate::{Claim, Declined, Engine, Error};
 
+/// Namespace of all executions that the benchmark makes.
+pub const NAMESPACE: &str = "bench";
+
 /// Fills the queue of a lane with `count` ready executions of a kind.
 pub async fn backlog(engine: &Engine, lane: &str, kind: &str, count: u64) -> Result<(), Error> {
     engine.lane_state(lane).await?;
@@ -44,21 +47,34 @@ pub async fn backlog(engine: &Engine, lane: &str, kind: &str, count: u64) -> Res
     Ok(())
 }
 
-/// Claims and releases batches of 50 from a lane for a while; returns the time of each
-/// claim.
-pub async fn claims(engine: &Engine, lane: &str, span: Duration) -> Result<Vec<Duration>, Error> {
+/// Claims and releases batches of 50 from a lane for a while, of these kinds or of any;
+/// returns the time of each claim.
+pub async fn claims(
+    engine: &Engine,
+    lane: &str,
+    kinds: Option<&[String]>,
+    span: Duration,
+) -> Result<Vec<Duration>, Error> {
     let started = Instant::now();
     let mut times = Vec::new();
     while started.elapsed() < span {
-        times.push(claim_and_release(engine, lane).await?);
+        times.push(claim_and_release(engine, lane, kinds).await?);
     }
     Ok(times)
 }
 
 /// Claims a batch of 50 from a lane and releases it; returns the time of the claim.
-pub(super) async fn claim_and_release(engine: &Engine, lane: &str) -> Result<Duration, Error> {
+pub(super) async fn claim_and_release(
+    engine: &Engine,
+    lane: &str,
+    kinds: Option<&[String]>,
+) -> Result<Duration, Error> {
+    let claim = Claim {
+        kinds: kinds.map(<[String]>::to_vec),
+        ..batch(lane, 50)
+    };
     let asked = Instant::now();
-    let claimed = engine.claim(batch(lane, 50)).await?;
+    let claimed = engine.claim(claim).await?;
     let took = asked.elapsed();
     let released = claimed
         .into_iter()
@@ -105,6 +121,22 @@ pub async fn clear(engine: &Engine, lane: &str) -> Result<(), Error> {
     sqlx::query!(
         "DELETE FROM execution WHERE namespace = 'bench' AND lane = $1",
         lane
+    )
+    .execute(&engine.inner.reads)
+    .await?;
+    Ok(())
+}
+
+/// Removes the ready executions of a kind, in any lane.
+pub async fn clear_ready(engine: &Engine, kind: &str) -> Result<(), Error> {
+    sqlx::query!(
+        "WITH gone AS (
+             DELETE FROM ready WHERE namespace = 'bench' AND kind = $1
+             RETURNING partition, execution_id
+         )
+         DELETE FROM execution e USING gone g
+         WHERE e.partition = g.partition AND e.id = g.execution_id",
+        kind
     )
     .execute(&engine.inner.reads)
     .await?;

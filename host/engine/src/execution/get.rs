@@ -3,6 +3,7 @@
 use model::ExecutionId;
 
 use super::info::ExecutionInfo;
+use super::read::ReadCall;
 use crate::checks::Payload;
 use crate::{Engine, Error};
 
@@ -13,8 +14,15 @@ impl Engine {
         id: ExecutionId,
         namespace: Option<&str>,
     ) -> Result<Option<ExecutionInfo>, Error> {
-        let found = self.infos(&[id]).await?.pop().flatten().transpose()?;
-        Ok(found.filter(|info| namespace.is_none_or(|name| info.namespace == name)))
+        let found = self.inner.batchers.info.call(ReadCall::new(id)).await?;
+        let Some(mut info) = found.transpose()? else {
+            return Ok(None);
+        };
+        if namespace.is_some_and(|name| info.namespace != name) {
+            return Ok(None);
+        }
+        self.show_lane(&mut info).await?;
+        Ok(Some(info))
     }
 
     /// Reads the result of an execution that ended with success.

@@ -10,6 +10,7 @@ mod finish;
 mod get;
 mod info;
 mod list;
+mod read;
 mod timeline;
 mod wait;
 
@@ -24,4 +25,5 @@ pub use timeline::{Attempt, AttemptLease, HistoryEntry, HistoryPlace};
 pub(crate) use counts::LastCounts;
 pub(crate) use create::{CreateCall, CreateVerdict};
 pub(crate) use finish::{FinishCall, FinishGuard, FinishVerdict};
-pub(crate) use wait::OutcomeCall;
+pub(crate) use info::Info;
+pub(crate) use read::{Infos, Outcomes, ReadCall};

@@ -9,7 +9,7 @@ use tracing::{debug, info, warn};
 use uuid::Uuid;
 
 use super::local::stopped;
-use super::notifier::{CHANNEL, SEND_BOUND, notify};
+use super::notifier::{self, CHANNEL, SEND_BOUND, notify};
 use super::{Wake, WakeUps};
 use crate::Error;
 use crate::database::{Pool, Session};
@@ -110,10 +110,6 @@ impl Listener {
                     .inner
                     .ready
                     .send_modify(|n| *n = n.wrapping_add(1));
-            } else if let Some(ids) = payload.strip_prefix("lost ") {
-                for id in ids.split(' ').filter_map(|id| id.parse().ok()) {
-                    let _ = self.wake.inner.lost.send(id);
-                }
             } else if echo.as_ref().is_some_and(|(sent, _)| sent == payload) {
                 echo = None;
                 next_echo = Instant::now() + ECHO_EVERY;
@@ -121,7 +117,22 @@ impl Listener {
                     info!("listening for other hosts");
                     self.set(WakeUps::Arriving);
                 }
+            } else {
+                self.received(payload);
             }
+        }
+    }
+
+    /// Acts on what a host says of executions; anything else is of a later version.
+    fn received(&self, payload: &str) {
+        let wake = &self.wake;
+        match notifier::read(payload) {
+            Some((notifier::LOST, ids)) => ids.for_each(|id| {
+                let _ = wake.inner.lost.send(id);
+            }),
+            Some((notifier::AWAITED, ids)) => wake.inner.elsewhere.add(ids),
+            Some((notifier::ENDED, ids)) => wake.tell(ids.map(|id| (id, None))),
+            _ => {}
         }
     }
 

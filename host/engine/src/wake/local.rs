@@ -3,11 +3,12 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use model::ExecutionId;
+use model::{ExecutionId, Outcome};
 use parking_lot::Mutex;
 use sqlx::postgres::PgConnectOptions;
 use tokio::sync::{Notify, broadcast, watch};
 
+use super::elsewhere::Elsewhere;
 use super::listener::Listener;
 use super::{WakeUps, notifier};
 use crate::database::{Liveness, Session};
@@ -24,8 +25,10 @@ pub(super) struct WakeInner {
     pub(super) ready: watch::Sender<u64>,
     /// Executions whose lease was taken from its holder.
     pub(super) lost: broadcast::Sender<ExecutionId>,
-    /// Tasks of this host that wait for the end of an execution.
-    waiters: Mutex<HashMap<ExecutionId, Arc<Notify>>>,
+    /// Where tasks of this host that wait for the end of an execution learn its outcome.
+    waiters: Mutex<HashMap<ExecutionId, watch::Sender<Option<Outcome>>>>,
+    /// Executions that tasks of other hosts wait for.
+    pub(super) elsewhere: Elsewhere,
     pub(super) outbox: Mutex<Outbox>,
     /// Wakes the task that empties the outbox.
     pub(super) flush: Notify,
@@ -40,6 +43,10 @@ pub(super) struct Outbox {
     pub(super) ready: bool,
     /// Executions whose lease was taken from its holder.
     pub(super) lost: Vec<ExecutionId>,
+    /// Executions whose end tasks of this host wait for.
+    pub(super) awaited: Vec<ExecutionId>,
+    /// Executions that ended here while tasks of other hosts waited for them.
+    pub(super) ended: Vec<ExecutionId>,
 }
 
 impl Wake {
@@ -55,6 +62,7 @@ impl Wake {
                 ready: watch::Sender::new(0),
                 lost: broadcast::Sender::new(4096),
                 waiters: Mutex::default(),
+                elsewhere: Elsewhere::default(),
                 outbox: Mutex::default(),
                 flush: Notify::new(),
                 stop: watch::Sender::new(false),
@@ -94,26 +102,41 @@ impl Wake {
     /// Work may be ready.
     pub(crate) fn ready(&self) {
         self.inner.ready.send_modify(|n| *n = n.wrapping_add(1));
-        self.inner.outbox.lock().ready = true;
-        self.inner.flush.notify_one();
+        self.send(|outbox| outbox.ready = true);
     }
 
     /// The lease of this execution was taken from its holder.
     pub(crate) fn lost(&self, id: ExecutionId) {
         let _ = self.inner.lost.send(id);
-        self.inner.outbox.lock().lost.push(id);
-        self.inner.flush.notify_one();
+        self.send(|outbox| outbox.lost.push(id));
     }
 
-    /// These executions are finished.
-    pub(crate) fn finished(&self, ids: impl IntoIterator<Item = ExecutionId>) {
+    /// Changes what other hosts are told next, if this host tells them anything.
+    fn send(&self, add: impl FnOnce(&mut Outbox)) {
+        if self.state() != WakeUps::Off {
+            add(&mut self.inner.outbox.lock());
+            self.inner.flush.notify_one();
+        }
+    }
+
+    /// These executions ended on this host, in this way.
+    pub(crate) fn finished(&self, ends: &[(ExecutionId, Outcome)]) {
+        self.tell(ends.iter().map(|(id, outcome)| (*id, Some(*outcome))));
+        let awaited = self.inner.elsewhere.take(ends.iter().map(|(id, _)| *id));
+        if !awaited.is_empty() {
+            self.send(|outbox| outbox.ended.extend(awaited));
+        }
+    }
+
+    /// Tells those who wait how executions ended; absent if another host knows.
+    pub(super) fn tell(&self, ends: impl IntoIterator<Item = (ExecutionId, Option<Outcome>)>) {
         let waiters = self.inner.waiters.lock();
         if waiters.is_empty() {
             return;
         }
-        for id in ids {
+        for (id, outcome) in ends {
             if let Some(waiter) = waiters.get(&id) {
-                waiter.notify_waiters();
+                waiter.send_replace(outcome);
             }
         }
     }
@@ -126,13 +149,20 @@ impl Wake {
         self.inner.lost.subscribe()
     }
 
+    /// Returns how many executions tasks of this host wait for.
+    #[cfg(test)]
+    pub(super) fn waited_for(&self) -> usize {
+        self.inner.waiters.lock().len()
+    }
+
     /// Registers interest in the end of an execution.
     pub(crate) fn wait_for(&self, id: ExecutionId) -> Waiter {
-        let notify = self.inner.waiters.lock().entry(id).or_default().clone();
+        let mut waiters = self.inner.waiters.lock();
+        let ends = waiters.entry(id).or_default().subscribe();
         Waiter {
             wake: self.clone(),
             id,
-            notify,
+            ends,
         }
     }
 }
@@ -146,21 +176,37 @@ pub(super) async fn stopped(stop: &mut watch::Receiver<bool>) {
 pub(crate) struct Waiter {
     wake: Wake,
     id: ExecutionId,
-    notify: Arc<Notify>,
+    ends: watch::Receiver<Option<Outcome>>,
 }
 
 impl Waiter {
-    /// Returns a future that completes at the next end reported after the call.
-    pub(crate) fn notified(&self) -> tokio::sync::futures::Notified<'_> {
-        self.notify.notified()
+    /// Returns the execution whose end is waited for.
+    pub(crate) fn id(&self) -> ExecutionId {
+        self.id
+    }
+
+    /// Waits for an end that was not waited for yet, also one from before the call, and
+    /// returns the outcome; absent if another host knows it.
+    pub(crate) async fn ended(&mut self) -> Option<Outcome> {
+        let told = self.ends.changed().await;
+        told.expect("invariant: the sender is kept while a waiter listens");
+        *self.ends.borrow()
+    }
+
+    /// Asks other hosts to tell this one when the execution ends there.
+    pub(crate) fn ask_others(&self) {
+        self.wake.send(|outbox| outbox.awaited.push(self.id));
     }
 }
 
 impl Drop for Waiter {
     fn drop(&mut self) {
         let mut waiters = self.wake.inner.waiters.lock();
-        // The map and this waiter hold one reference each.
-        if Arc::strong_count(&self.notify) <= 2 {
+        let listening = waiters
+            .get(&self.id)
+            .map_or(0, watch::Sender::receiver_count);
+        // This waiter is one of them.
+        if listening <= 1 {
             waiters.remove(&self.id);
         }
     }

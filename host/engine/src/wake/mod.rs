@@ -10,10 +10,13 @@
 //! also notifies itself now and then. One that does not receive its own notification is
 //! *deaf*: it listens again on another connection, and its metrics say so.
 
+mod elsewhere;
 mod listener;
 mod local;
 mod notifier;
 mod state;
+#[cfg(test)]
+mod tests;
 
-pub(crate) use local::Wake;
+pub(crate) use local::{Waiter, Wake};
 pub use state::WakeUps;

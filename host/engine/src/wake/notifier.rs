@@ -3,16 +3,22 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use model::ExecutionId;
 use sqlx::postgres::PgConnectOptions;
 use tokio::time::sleep;
 use tracing::debug;
 
 use super::Wake;
-use super::local::{Outbox, stopped};
+use super::local::stopped;
 use crate::database::{Liveness, Pool, Session};
 
 /// Channel on which hosts notify each other.
 pub(super) const CHANNEL: &str = "flowhost";
+/// First words of notifications about executions, before their ids: their lease was taken
+/// from its holder, a host waits for their end, they ended.
+pub(super) const LOST: &str = "lost";
+pub(super) const AWAITED: &str = "awaited";
+pub(super) const ENDED: &str = "ended";
 /// Longest a notification, or the order to listen, may take.
 pub(super) const SEND_BOUND: Duration = Duration::from_secs(5);
 /// Least time between two batches of notifications.
@@ -33,15 +39,16 @@ pub(super) async fn run(wake: Wake, pool: Pool) {
             () = wake.inner.flush.notified() => {}
             () = stopped(&mut stop) => return,
         }
-        let Outbox { ready, lost } = std::mem::take(&mut *wake.inner.outbox.lock());
-        let mut payloads: Vec<String> = lost
-            .chunks(IDS_MAX)
-            .map(|ids| {
-                let ids: Vec<_> = ids.iter().map(ToString::to_string).collect();
-                format!("lost {}", ids.join(" "))
-            })
-            .collect();
-        if ready {
+        let outbox = std::mem::take(&mut *wake.inner.outbox.lock());
+        let mut payloads = Vec::new();
+        for (name, ids) in [
+            (LOST, outbox.lost),
+            (AWAITED, outbox.awaited),
+            (ENDED, outbox.ended),
+        ] {
+            payloads.extend(ids.chunks(IDS_MAX).map(|ids| payload(name, ids)));
+        }
+        if outbox.ready {
             payloads.push("ready".to_owned());
         }
         for payload in payloads {
@@ -55,6 +62,18 @@ pub(super) async fn run(wake: Wake, pool: Pool) {
         }
         sleep(PAUSE).await;
     }
+}
+
+/// Writes a notification about executions.
+pub(super) fn payload(name: &str, ids: &[ExecutionId]) -> String {
+    let ids: Vec<_> = ids.iter().map(ToString::to_string).collect();
+    format!("{name} {}", ids.join(" "))
+}
+
+/// Reads a notification about executions: its first word and the ids.
+pub(super) fn read(payload: &str) -> Option<(&str, impl Iterator<Item = ExecutionId>)> {
+    let (name, ids) = payload.split_once(' ')?;
+    Some((name, ids.split(' ').filter_map(|id| id.parse().ok())))
 }
 
 /// Notifies every host that listens, this one included.

@@ -137,8 +137,10 @@ impl Flush<FinishCall> for Statements {
                 if was_active {
                     self.wake.lost(id);
                 }
-                self.wake.finished([id]);
             }
+            let ended = open.iter().filter(|call| verdicts.contains_key(&call.id));
+            let ended: Vec<_> = ended.map(|call| (call.id, call.outcome)).collect();
+            self.wake.finished(&ended);
             let left: Vec<&FinishCall> = open
                 .into_iter()
                 .filter(|call| !verdicts.contains_key(&call.id))

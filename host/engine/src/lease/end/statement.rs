@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use model::{AttemptType, CancelSource, ExecutionId, Fence, LeaseRefusal, Partition};
+use model::{AttemptType, CancelSource, ExecutionId, Fence, LeaseRefusal, Outcome, Partition};
 use time::OffsetDateTime;
 
 use super::end_lease::{EndLease, LeaseGuard, NextState};
@@ -99,9 +99,14 @@ impl Statements {
             .map(|call| (call.fence.execution_id, call.as_ref()))
             .filter(|(id, _)| ended.contains_key(id))
             .collect();
-        let finished = |call: &EndLease| matches!(call.next, NextState::Finished { .. });
-        let ids = done.iter().filter(|(_, call)| finished(call));
-        self.wake.finished(ids.map(|(id, _)| *id));
+        let ends: Vec<(ExecutionId, Outcome)> = done
+            .iter()
+            .filter_map(|(id, call)| match call.next {
+                NextState::Finished { outcome, .. } => Some((*id, outcome)),
+                _ => None,
+            })
+            .collect();
+        self.wake.finished(&ends);
         if done
             .iter()
             .any(|(_, call)| matches!(call.next, NextState::Ready { .. }))

@@ -29,7 +29,7 @@ pub async fn measure(host: &Host, baseline: &Baseline) -> Result<Idle, Failure> 
         commits.push(watch.elapsed());
         tokio::time::sleep(PAUSE).await;
         let watch = Stopwatch::start();
-        lifecycles::one(host.engine()).await?;
+        lifecycles::one(host.engine(), lifecycles::KIND).await?;
         times.push(watch.elapsed());
     }
     let commit_us = percentile(&mut commits, 0.5).as_micros() as f64;

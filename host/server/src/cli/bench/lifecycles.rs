@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
-use engine::bench::server_stats;
+use engine::bench::{self, server_stats};
 use engine::{Create, Engine, Payload};
 use model::ExecutionId;
 
@@ -30,17 +30,17 @@ pub fn input() -> Payload {
     }
 }
 
-/// Runs one execution to its end.
-pub async fn one(engine: &Engine) -> Result<ExecutionId, Failure> {
-    let (created, finished) = engine
-        .create_and_wait(
-            Create::new(KIND, input()),
-            EXECUTION_MAX,
-            std::future::pending(),
-        )
+/// Runs one execution of a kind to its end.
+pub async fn one(engine: &Engine, kind: &str) -> Result<ExecutionId, Failure> {
+    let create = Create {
+        namespace: bench::NAMESPACE.to_owned(),
+        ..Create::new(kind, input())
+    };
+    let (created, outcome) = engine
+        .create_and_wait(create, EXECUTION_MAX, std::future::pending())
         .await?;
     let id = created.id();
-    if finished {
+    if outcome.is_some() {
         Ok(id)
     } else {
         let message = format!(
@@ -54,6 +54,16 @@ pub async fn one(engine: &Engine) -> Result<ExecutionId, Failure> {
 /// Runs executions for `span`, `in_flight` of them at any time; counts those that end
 /// within it.
 pub async fn run(host: &Host, in_flight: usize, span: Duration) -> Result<Lifecycles, Failure> {
+    run_kinds(host, &[KIND.to_owned()], in_flight, span).await
+}
+
+/// As [`run`], of these kinds in turn.
+pub async fn run_kinds(
+    host: &Host,
+    kinds: &[String],
+    in_flight: usize,
+    span: Duration,
+) -> Result<Lifecycles, Failure> {
     let engine = host.engine();
     let data_dir = host.database().embedded().map(|(_, dir)| dir.to_owned());
     let server_cpu =
@@ -65,11 +75,15 @@ pub async fn run(host: &Host, in_flight: usize, span: Duration) -> Result<Lifecy
     let done = Arc::new(AtomicU64::new(0));
     let watch = Stopwatch::start();
     let tasks: Vec<_> = (0..in_flight)
-        .map(|_| {
+        .map(|first| {
             let (engine, done) = (engine.clone(), Arc::clone(&done));
+            let kinds = kinds.to_vec();
             tokio::spawn(async move {
-                while watch.elapsed() < span {
-                    one(&engine).await?;
+                for kind in kinds.iter().cycle().skip(first % kinds.len().max(1)) {
+                    if watch.elapsed() >= span {
+                        break;
+                    }
+                    one(&engine, kind).await?;
                     done.fetch_add(1, Relaxed);
                 }
                 Ok::<_, Failure>(())

@@ -7,6 +7,7 @@
 //! baselines just before and after it.
 
 mod idle;
+mod kinds;
 mod lifecycles;
 mod measure;
 mod queues;
@@ -14,5 +15,6 @@ mod report;
 mod run;
 mod start;
 mod waiting;
+mod waits;
 
 pub use run::{BenchArgs, run};

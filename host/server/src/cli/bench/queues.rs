@@ -38,7 +38,7 @@ pub async fn backlogs(
         to_stderr(&format!("claims with {size} ready"));
         bench::backlog(engine, BACKLOG_LANE, KIND, size.saturating_sub(ready)).await?;
         ready = size;
-        let mut times = bench::claims(engine, BACKLOG_LANE, span).await?;
+        let mut times = bench::claims(engine, BACKLOG_LANE, None, span).await?;
         let p50_us = percentile(&mut times, 0.5).as_micros() as f64;
         let first = measured.first().map_or(p50_us, |first| first.claim_p50_us);
         measured.push(Backlog {
@@ -59,7 +59,7 @@ pub async fn delays(host: &Host, rounds: u32, span: Duration) -> Result<Delays, 
     let engine = host.engine();
     to_stderr(&format!("{HERD} delays due at once"));
     bench::backlog(engine, BACKLOG_LANE, KIND, HERD_BACKLOG).await?;
-    let mut alone = bench::claims(engine, BACKLOG_LANE, span).await?;
+    let mut alone = bench::claims(engine, BACKLOG_LANE, None, span).await?;
     let alone_p99_us = percentile(&mut alone, 0.99).as_micros() as f64;
     let mut promoted = Vec::new();
     let mut meanwhile = Vec::new();

@@ -2,7 +2,9 @@
 
 use serde::Serialize;
 
+use super::kinds::Kinds;
 use super::measure::median;
+use super::waits::CreateAndWait;
 use crate::cli::io::{Paint, Terminal, format_bytes};
 
 /// Everything that was measured.
@@ -24,6 +26,8 @@ pub struct Report {
     pub lifecycles: Vec<Lifecycles>,
     /// One execution at a time on a host with nothing else to do.
     pub idle: Idle,
+    /// Creations that wait over HTTP, one entry for each number of connections.
+    pub create_and_wait: Vec<CreateAndWait>,
     /// One suspended execution at a time, likewise.
     pub waiting: Waiting,
     /// Median time in which another host starts and finishes an execution.
@@ -34,6 +38,8 @@ pub struct Report {
     pub memory: Memory,
     /// Claims by length of the queue.
     pub backlog: Vec<Backlog>,
+    /// One kind among many.
+    pub kinds: Kinds,
     /// Many delays due at once.
     pub delays: Delays,
     /// Many leases renewed at once.
@@ -230,6 +236,9 @@ impl Report {
             "idle: p50 {:.0} µs ({:.1} commits of {:.0} µs), p99 {:.0} µs",
             self.idle.p50_us, self.idle.p50_in_commits, self.idle.commit_us, self.idle.p99_us
         ));
+        for waits in &self.create_and_wait {
+            terminal.line(&waits.line());
+        }
         terminal.line(&format!(
             "suspend, signal, running again: p50 {:.0} µs ({:.1} commits of {:.0} µs), p99 {:.0} µs ({:.1}; commits {:.0} µs); from signal to result p50 {:.0} µs",
             self.waiting.p50_us,
@@ -272,6 +281,9 @@ impl Report {
             .collect();
         terminal.table(&["READY", "CLAIM OF 50 p50 µs", "p99 µs", "RATIO"], &rows);
         terminal.line("");
+        for line in self.kinds.lines() {
+            terminal.line(&line);
+        }
         let Delays {
             due,
             promoted_ms,

@@ -11,7 +11,7 @@ use model::PublicState;
 use super::lifecycles::{self, KIND};
 use super::measure::{median, rss_bytes};
 use super::report::{Lifecycles, Memory, Report};
-use super::{idle, queues, start, waiting};
+use super::{idle, kinds, queues, start, waiting, waits};
 use crate::cli::execution::watch::failure_text;
 use crate::cli::host::{ConfigArgs, publish_file};
 use crate::cli::io::{Context, Exit, Failure, this_binary, to_stderr};
@@ -166,6 +166,7 @@ async fn measure(
             before = after;
         }
     }
+    let create_and_wait = waits::measure(host, idle.commit_us, args.span).await?;
     to_stderr("starts");
     let start = start::measure(host, config).await?;
     to_stderr("sandboxes");
@@ -176,6 +177,8 @@ async fn measure(
         .map_err(|refusal| Failure::usage(refusal.to_string()))?;
     let busy_rss = rss_bytes();
     let (backlog, backlog_rss) = queues::backlogs(host, &args.backlog, args.span).await?;
+    let others = args.backlog.iter().copied().max().unwrap_or_default();
+    let kinds = kinds::measure(context, host, &args.component, others, args.span).await?;
     let delays = queues::delays(host, args.rounds, args.span).await?;
     let leases = queues::leases(host).await?;
     let suspended = waiting::many(host, args.suspended).await?;
@@ -191,6 +194,7 @@ async fn measure(
         inserts_per_second: median(&mut baselines),
         lifecycles: runs.iter().map(|runs| Lifecycles::median(runs)).collect(),
         idle,
+        create_and_wait,
         waiting,
         start_us: start.as_micros() as f64,
         sandbox,
@@ -200,6 +204,7 @@ async fn measure(
             backlog_rss_bytes: backlog_rss,
         },
         backlog,
+        kinds,
         delays,
         leases,
         suspended,
@@ -215,7 +220,7 @@ async fn inserts(args: &BenchArgs, host: &Host, baseline: &Baseline) -> Result<f
 
 /// Fails unless an execution completes: a benchmark of failures would be a fast one.
 async fn completes(host: &Host) -> Result<(), Failure> {
-    let id = lifecycles::one(host.engine()).await?;
+    let id = lifecycles::one(host.engine(), KIND).await?;
     let info = host.engine().get(id, None).await?;
     match info {
         Some(info) if info.public_state == PublicState::Completed => Ok(()),

@@ -73,12 +73,18 @@ pub async fn create(
     let Some(Prefers::Wait(wait)) = prefers else {
         return Ok(answer(&app.engine.create(create).await?, None));
     };
-    let (created, _) = app
+    let (created, outcome) = app
         .engine
         .create_and_wait(create, wait, app.closed())
         .await?;
-    let info = app.engine.get(created.id(), None).await?;
-    let mut response = answer(&created, info.map(|info| info.public_state));
+    let state = match outcome {
+        Some(outcome) => Some(model::State::Terminal { outcome }.public()),
+        None => {
+            let info = app.engine.get(created.id(), None).await?;
+            info.map(|info| info.public_state)
+        }
+    };
+    let mut response = answer(&created, state);
     prefer::applied(&mut response, prefers);
     Ok(response)
 }
