@@ -10,26 +10,37 @@ use utoipa::ToSchema;
 #[serde(deny_unknown_fields)]
 pub enum ResumeCondition {
     /// A signal that the matcher accepts, at one waitpoint.
-    Single {
-        /// Key of the waitpoint.
-        waitpoint_key: String,
-        /// Which of its signals count.
-        matcher: SignalMatcher,
-    },
+    #[schema(title = "SingleCondition")]
+    Single(SingleBody),
     /// No signal: an operator resumes.
+    #[schema(title = "OperatorOnlyCondition")]
     OperatorOnly,
     /// No signal: the suspension's time limit ends it.
+    #[schema(title = "TimeoutOnlyCondition")]
     TimeoutOnly,
     /// A condition made of others.
+    #[schema(title = "CompositeCondition")]
     Composite(CompositeBody),
+}
+
+/// Which signals at which waitpoint satisfy a condition.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SingleBody {
+    /// Key of the waitpoint.
+    pub waitpoint_key: String,
+    /// Which of its signals count.
+    pub matcher: SignalMatcher,
 }
 
 /// Which signals count for a condition.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub enum SignalMatcher {
     /// Signals with this name.
+    #[schema(title = "NameMatcher")]
     ByName(String),
     /// Signals with any name.
+    #[schema(title = "WildcardMatcher")]
     Wildcard,
 }
 
@@ -38,12 +49,14 @@ pub enum SignalMatcher {
 #[serde(tag = "kind", deny_unknown_fields)]
 pub enum CompositeBody {
     /// Every member must be satisfied.
+    #[schema(title = "AllOfBody")]
     AllOf {
         /// The conditions; at least one.
         #[schema(no_recursion, min_items = 1)]
         members: Vec<ResumeCondition>,
     },
     /// At least `n` of the signals that count must differ.
+    #[schema(title = "CountBody")]
     Count {
         /// How many must differ; at least 1.
         n: u32,

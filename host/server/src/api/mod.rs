@@ -24,7 +24,7 @@ pub use component::{
     Component, Components, DefineKind, DefinedKind, Kind, Kinds, PublishedComponent,
     PublishingComponent, PublishingState, Route, SetRoute, SetRoutes,
 };
-pub use condition::{CompositeBody, ResumeCondition, ResumePolicy, SignalMatcher};
+pub use condition::{CompositeBody, ResumeCondition, ResumePolicy, SignalMatcher, SingleBody};
 pub use execution::{
     Attempt, AttemptLease, Attempts, BatchResults, BatchVerdict, BlockExecution, CancelExecution,
     CancelledExecution, CompleteOverride, CreateBatch, CreateExecution, CreatedExecution,
@@ -35,12 +35,15 @@ pub use execution::{
 };
 pub use lane::{Health, Lane, Lanes, Namespace, Namespaces, SetLane, SetNamespace};
 pub use lease::{
-    CancelLease, ClaimForWorker, ClaimWork, ClaimedExecution, ClaimedWork, CompleteLease,
-    DelayLease, EligibleExecution, EligibleExecutions, FailLease, GrantFor, GrantedClaim,
-    IssuedGrant, LeaseAnswer, LeaseEffect, LeaseOutcome, LeaseVerdict, LeaseVerdicts, OneOrMany,
-    ProgressLease, Redeem, ReleaseLease, RenewLeases, check_ttl,
+    CancelLease, CancelLeases, CancelOneOrMany, ClaimForWorker, ClaimWork, ClaimedExecution,
+    ClaimedWork, CompleteLease, CompleteLeases, CompleteOneOrMany, DelayLease, DelayLeases,
+    DelayOneOrMany, EligibleExecution, EligibleExecutions, FailLease, FailLeases, FailOneOrMany,
+    GrantFor, GrantedClaim, IssuedGrant, LeaseAnswer, LeaseEffect, LeaseOutcome, LeaseVerdict,
+    LeaseVerdicts, ProgressLease, ProgressLeases, ProgressOneOrMany, Redeem, ReleaseLease,
+    ReleaseLeases, ReleaseOneOrMany, Renew, RenewLease, RenewLeases, RenewOneOrMany, check_ttl,
 };
 pub use operator::Asks;
+pub use payload::RawBytes;
 pub(crate) use payload::present;
 pub use problem::ProblemBody;
 pub use signal::{
@@ -48,8 +51,9 @@ pub use signal::{
     Signals,
 };
 pub use suspension::{
-    CreateLeaseWaitpoint, ObserveSignals, ObservedSignals, OpenSuspension, ResumeExecution,
-    Resumption, SuspendLease, SuspendedLease, Suspension, Suspensions, WaitpointBinding,
+    CreateLeaseWaitpoint, FreshWaitpoint, KeyedWaitpoint, ObserveSignals, ObservedSignals,
+    OpenSuspension, PendingWaitpoint, ResumeExecution, Resumption, SuspendLease, SuspendedLease,
+    Suspension, Suspensions, WaitpointBinding,
 };
 pub use waitpoint::{
     MintWaitpointToken, MintedWaitpointToken, OpenWaitpoint, PendingWaitpoints, Waitpoint,

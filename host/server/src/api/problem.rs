@@ -1,5 +1,7 @@
 //! The schema of a problem. Its codes are named by the API, which assigns them.
 
+use std::borrow::Cow;
+
 use utoipa::openapi::schema::{AdditionalProperties, ObjectBuilder, SchemaFormat, Type};
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
@@ -42,4 +44,8 @@ impl PartialSchema for ProblemBody {
     }
 }
 
-impl ToSchema for ProblemBody {}
+impl ToSchema for ProblemBody {
+    fn name() -> Cow<'static, str> {
+        Cow::Borrowed("Problem")
+    }
+}

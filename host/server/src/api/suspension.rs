@@ -89,26 +89,44 @@ const fn worker() -> SuspensionRequester {
 #[serde(deny_unknown_fields)]
 pub enum WaitpointBinding {
     /// A new waitpoint; its key must not be that of an open one.
-    Fresh {
-        /// Key of the waitpoint; if it is the first, may be empty: `wpk:` and its id.
-        #[serde(default)]
-        waitpoint_key: String,
-        /// Names of the signals its token may send, at most 16; any when empty.
-        #[serde(default)]
-        #[schema(max_items = 16)]
-        signal_names: Vec<String>,
-    },
+    #[schema(title = "FreshBinding")]
+    Fresh(FreshWaitpoint),
     /// A waitpoint that is pending.
-    UsePending {
-        /// Id of the waitpoint.
-        #[schema(value_type = String)]
-        waitpoint_id: WaitpointId,
-    },
+    #[schema(title = "UsePendingBinding")]
+    UsePending(PendingWaitpoint),
     /// The pending waitpoint with this key, or else a new one.
-    Keyed {
-        /// Key of the waitpoint.
-        waitpoint_key: String,
-    },
+    #[schema(title = "KeyedBinding")]
+    Keyed(KeyedWaitpoint),
+}
+
+/// A new waitpoint to bind.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FreshWaitpoint {
+    /// Key of the waitpoint; if it is the first, may be empty: `wpk:` and its id.
+    #[serde(default)]
+    pub waitpoint_key: String,
+    /// Names of the signals its token may send, at most 16; any when empty.
+    #[serde(default)]
+    #[schema(max_items = 16)]
+    pub signal_names: Vec<String>,
+}
+
+/// A pending waitpoint to bind.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PendingWaitpoint {
+    /// Id of the waitpoint.
+    #[schema(value_type = String)]
+    pub waitpoint_id: WaitpointId,
+}
+
+/// A waitpoint to bind that may exist or not.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct KeyedWaitpoint {
+    /// Key of the waitpoint.
+    pub waitpoint_key: String,
 }
 
 /// What a request to suspend did. Tokens are in this answer and in no other.
@@ -116,6 +134,7 @@ pub enum WaitpointBinding {
 #[serde(tag = "outcome", rename_all = "snake_case")]
 pub enum SuspendedLease {
     /// The execution is suspended; the lease has ended.
+    #[schema(title = "LeaseSuspended")]
     Suspended {
         /// Id of the execution.
         #[schema(value_type = String)]
@@ -134,6 +153,7 @@ pub enum SuspendedLease {
         timeout_at: Option<OffsetDateTime>,
     },
     /// Signals received before satisfy the condition; the lease continues.
+    #[schema(title = "LeaseAlreadySatisfied")]
     AlreadySatisfied {
         /// Id of the execution.
         #[schema(value_type = String)]

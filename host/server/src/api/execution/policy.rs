@@ -62,11 +62,13 @@ pub struct RetryPolicy {
 #[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Backoff {
     /// The same delay before each retry.
+    #[schema(title = "FixedBackoff")]
     Fixed {
         /// Delay before each, in milliseconds.
         delay_ms: u64,
     },
     /// A delay that grows with each retry, up to a bound.
+    #[schema(title = "ExponentialBackoff")]
     Exponential {
         /// Delay before the first retry, in milliseconds, at most `max_delay_ms`; when
         /// absent, the shorter of that and the default.

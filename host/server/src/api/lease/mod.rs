@@ -10,6 +10,9 @@ pub use grant::{
     Redeem,
 };
 pub use verbs::{
-    CancelLease, CompleteLease, DelayLease, FailLease, LeaseAnswer, LeaseEffect, LeaseOutcome,
-    LeaseVerdict, LeaseVerdicts, OneOrMany, ProgressLease, ReleaseLease, RenewLeases,
+    CancelLease, CancelLeases, CancelOneOrMany, CompleteLease, CompleteLeases, CompleteOneOrMany,
+    DelayLease, DelayLeases, DelayOneOrMany, FailLease, FailLeases, FailOneOrMany, LeaseAnswer,
+    LeaseEffect, LeaseOutcome, LeaseVerdict, LeaseVerdicts, ProgressLease, ProgressLeases,
+    ProgressOneOrMany, ReleaseLease, ReleaseLeases, ReleaseOneOrMany, Renew, RenewLease,
+    RenewLeases, RenewOneOrMany,
 };

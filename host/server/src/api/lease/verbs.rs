@@ -10,32 +10,81 @@ use utoipa::ToSchema;
 use super::claim::lease_ttl_ms;
 use crate::api::payload::present;
 
-/// One request about a lease, or up to 500 of them in `leases`.
-#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
-#[serde(untagged)]
-pub enum OneOrMany<T> {
-    /// Several requests, each answered separately.
-    Many {
-        /// The requests, at most 500.
-        #[schema(max_items = 500)]
-        leases: Vec<T>,
-    },
-    /// One request, answered by itself.
-    One(T),
+/// Defines the bodies of a verb that takes one lease, or up to 500 in `leases`. They are
+/// schemas: the API reads each item by itself, so that a malformed one is refused alone.
+macro_rules! one_or_many {
+    ($($either:ident: $one:ident or $many:ident;)+) => {$(
+        /// One request, answered by itself, or several, each answered separately.
+        #[derive(Debug, ToSchema)]
+        #[serde(untagged)]
+        pub enum $either {
+            /// One request, answered by itself.
+            One($one),
+            /// Several requests, each answered separately.
+            Many($many),
+        }
+
+        /// Requests about several leases, each answered separately.
+        #[derive(Debug, ToSchema)]
+        #[serde(deny_unknown_fields)]
+        pub struct $many {
+            /// The requests, at most 500.
+            #[schema(max_items = 500)]
+            pub leases: Vec<$one>,
+        }
+    )+};
 }
 
-/// Leases to renew: either `lease` or `leases`.
-#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
+one_or_many! {
+    CompleteOneOrMany: CompleteLease or CompleteLeases;
+    FailOneOrMany: FailLease or FailLeases;
+    DelayOneOrMany: DelayLease or DelayLeases;
+    ReleaseOneOrMany: ReleaseLease or ReleaseLeases;
+    CancelOneOrMany: CancelLease or CancelLeases;
+    ProgressOneOrMany: ProgressLease or ProgressLeases;
+}
+
+/// One lease to renew, answered by itself, or several, each answered separately.
+#[derive(Debug, ToSchema)]
+#[serde(untagged)]
+pub enum RenewOneOrMany {
+    /// One lease, answered by itself.
+    One(RenewLease),
+    /// Several leases, each answered separately.
+    Many(RenewLeases),
+}
+
+/// A lease to renew.
+#[derive(Debug, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RenewLease {
+    /// Handle of the lease.
+    pub lease: String,
+    /// Duration from now in milliseconds, 1000 to 3600000; 30000 when absent.
+    #[serde(default = "lease_ttl_ms")]
+    pub lease_ttl_ms: u32,
+}
+
+/// Leases to renew, each answered separately.
+#[derive(Debug, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RenewLeases {
-    /// Handle of the one lease to renew.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub lease: Option<String>,
-    /// Handles of up to 500 leases, each answered separately.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// Handles of up to 500 leases.
     #[schema(max_items = 500)]
-    pub leases: Option<Vec<String>>,
+    pub leases: Vec<String>,
     /// Duration from now in milliseconds, 1000 to 3600000; 30000 when absent.
+    #[serde(default = "lease_ttl_ms")]
+    pub lease_ttl_ms: u32,
+}
+/// A request to renew leases, as it is read: either `lease` or `leases`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Renew {
+    /// Handle of the one lease to renew.
+    pub lease: Option<String>,
+    /// Handles of several leases.
+    pub leases: Option<Vec<String>>,
+    /// Duration from now in milliseconds.
     #[serde(default = "lease_ttl_ms")]
     pub lease_ttl_ms: u32,
 }

@@ -14,7 +14,7 @@ use model::Digest;
 use runtime::{Publication, PublishProgress, Published};
 
 use super::list::parse;
-use crate::api::{PublishedComponent, PublishingComponent};
+use crate::api::{PublishedComponent, PublishingComponent, RawBytes};
 use crate::http::App;
 use crate::http::answer::Json;
 use crate::http::body;
@@ -68,7 +68,7 @@ impl FromQuery for RouteTo {
         RouteTo,
         ("prefer" = Option<String>, Header, description = "`wait=SECONDS`, at most 60: how long to wait for the end; `respond-async`: not at all"),
     ),
-    request_body(content = String, content_type = "application/wasm"),
+    request_body(content = RawBytes, content_type = "application/octet-stream", description = "The component; as `application/wasm` also"),
     responses(
         (status = 201, body = PublishedComponent, description = "New"),
         (status = 200, body = PublishedComponent, description = "Was published before"),

@@ -10,7 +10,7 @@ use axum::response::{IntoResponse as _, Response};
 use engine::{Create, Created, Payload};
 use model::{ExecutionPolicy, Invalid, Moment, PublicState};
 
-use crate::api::{CreateExecution, CreatedExecution};
+use crate::api::{CreateExecution, CreatedExecution, RawBytes};
 use crate::http::App;
 use crate::http::answer::Json;
 use crate::http::body;
@@ -44,9 +44,9 @@ use crate::http::transport::text;
         ("prefer" = Option<String>, Header, description = "`wait=SECONDS`, at most 60: answer when the execution has ended, or when the time is over"),
         ("traceparent" = Option<String>, Header, description = "W3C trace context, passed to the handler"),
     ),
-    request_body(content(
+    request_body(description = "The execution; or with `kind` in the query the input itself, of any media type", content(
         (CreateExecution = "application/json"),
-        (String = "*/*"),
+        (RawBytes = "application/octet-stream"),
     )),
     responses(
         (status = 201, body = CreatedExecution, description = "Created; `Location` names it", headers(("location" = String))),

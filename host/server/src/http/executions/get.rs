@@ -41,7 +41,10 @@ pub async fn get(
     get, path = "/v1/executions/{id}/result", tag = "executions",
     params(OfExecution, InNamespace),
     responses(
-        (status = 200, content_type = "*/*", body = String, description = "The result"),
+        (status = 200, description = "The result", content(
+            (api::RawBytes = "*/*"),
+            (api::RawBytes = "application/octet-stream"),
+        )),
     )
 )]
 pub async fn result(
@@ -67,7 +70,10 @@ pub async fn result(
     get, path = "/v1/executions/{id}/input", tag = "executions",
     params(OfExecution, InNamespace),
     responses(
-        (status = 200, content_type = "*/*", body = String, description = "The input"),
+        (status = 200, description = "The input", content(
+            (api::RawBytes = "*/*"),
+            (api::RawBytes = "application/octet-stream"),
+        )),
     )
 )]
 pub async fn input(

@@ -16,7 +16,7 @@ use crate::http::query::InNamespace;
 ///
 /// A page ends after a MiB of conditions.
 #[utoipa::path(
-    get, path = "/v1/executions/{id}/suspensions", tag = "signals",
+    get, path = "/v1/executions/{id}/suspensions", tag = "executions",
     params(OfExecution, InNamespace, Paging),
     responses((status = 200, body = Suspensions))
 )]

@@ -13,7 +13,7 @@ use crate::http::query::NoQuery;
 
 /// Lists the namespaces that were given a weight, by name; every other one has 100.
 #[utoipa::path(
-    get, path = "/v1/namespaces", tag = "lanes",
+    get, path = "/v1/namespaces", tag = "namespaces",
     params(Paging),
     responses((status = 200, body = Namespaces))
 )]
@@ -28,7 +28,7 @@ pub async fn list(
 
 /// Gives a namespace its share of each lane.
 #[utoipa::path(
-    put, path = "/v1/namespaces/{namespace}", tag = "lanes",
+    put, path = "/v1/namespaces/{namespace}", tag = "namespaces",
     params(("namespace" = String, Path, description = "The namespace")),
     request_body = SetNamespace,
     responses((status = 200, body = SetNamespace))

@@ -14,7 +14,7 @@ use crate::http::query::InNamespace;
 /// Every host reclaims expired leases once a second, so this list is empty but for
 /// moments, unless no host runs its sweeps.
 #[utoipa::path(
-    get, path = "/v1/leases/expired", tag = "executions",
+    get, path = "/v1/leases/expired", tag = "leases",
     params(InNamespace, Paging),
     responses((status = 200, body = ExpiredLeases))
 )]

@@ -96,15 +96,12 @@ fn of_request(request: SuspendLease, fence: Fence) -> Result<Suspend, Invalid> {
 
 fn binding(binding: WaitpointBinding) -> Binding {
     match binding {
-        WaitpointBinding::Fresh {
-            waitpoint_key,
-            signal_names,
-        } => Binding::Fresh {
-            key: waitpoint_key,
-            signal_names,
+        WaitpointBinding::Fresh(fresh) => Binding::Fresh {
+            key: fresh.waitpoint_key,
+            signal_names: fresh.signal_names,
         },
-        WaitpointBinding::UsePending { waitpoint_id } => Binding::UsePending(waitpoint_id),
-        WaitpointBinding::Keyed { waitpoint_key } => Binding::Keyed(waitpoint_key),
+        WaitpointBinding::UsePending(pending) => Binding::UsePending(pending.waitpoint_id),
+        WaitpointBinding::Keyed(keyed) => Binding::Keyed(keyed.waitpoint_key),
     }
 }
 

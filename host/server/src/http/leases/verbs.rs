@@ -14,8 +14,9 @@ use serde_json::value::RawValue;
 use time::OffsetDateTime;
 
 use crate::api::{
-    CancelLease, CompleteLease, DelayLease, FailLease, LeaseAnswer, LeaseEffect, LeaseOutcome,
-    LeaseVerdict, LeaseVerdicts, OneOrMany, ProgressLease, ReleaseLease, RenewLeases,
+    CancelLease, CancelOneOrMany, CompleteLease, CompleteOneOrMany, DelayLease, DelayOneOrMany,
+    FailLease, FailOneOrMany, LeaseAnswer, LeaseEffect, LeaseOutcome, LeaseVerdict, LeaseVerdicts,
+    ProgressLease, ProgressOneOrMany, ReleaseLease, ReleaseOneOrMany, Renew, RenewOneOrMany,
 };
 use crate::http::App;
 use crate::http::answer::{Json, unless_unavailable};
@@ -36,10 +37,10 @@ pub type Asked = Box<RawValue>;
 /// A lease that has expired is not renewed, even if the execution was not reclaimed yet.
 #[utoipa::path(
     post, path = "/v1/leases/renew", tag = "leases",
-    request_body = RenewLeases,
+    request_body = RenewOneOrMany,
     responses((status = 200, body = LeaseAnswer))
 )]
-pub async fn renew(State(app): State<App>, _: NoQuery, Body(request): Body<RenewLeases>) -> Answer {
+pub async fn renew(State(app): State<App>, _: NoQuery, Body(request): Body<Renew>) -> Answer {
     crate::api::check_ttl(request.lease_ttl_ms)?;
     let ttl_ms = request.lease_ttl_ms;
     match (request.lease, request.leases) {
@@ -84,7 +85,7 @@ async fn renew_all(
 /// A repeat with the same result succeeds again.
 #[utoipa::path(
     post, path = "/v1/leases/complete", tag = "leases",
-    request_body = OneOrMany<CompleteLease>,
+    request_body = CompleteOneOrMany,
     responses((status = 200, body = LeaseAnswer))
 )]
 pub async fn complete(app: State<App>, _: NoQuery, asked: Body<Asked>) -> Answer {
@@ -95,7 +96,7 @@ pub async fn complete(app: State<App>, _: NoQuery, asked: Body<Asked>) -> Answer
 /// again.
 #[utoipa::path(
     post, path = "/v1/leases/fail", tag = "leases",
-    request_body = OneOrMany<FailLease>,
+    request_body = FailOneOrMany,
     responses((status = 200, body = LeaseAnswer))
 )]
 pub async fn fail(app: State<App>, _: NoQuery, asked: Body<Asked>) -> Answer {
@@ -106,7 +107,7 @@ pub async fn fail(app: State<App>, _: NoQuery, asked: Body<Asked>) -> Answer {
 /// leases.
 #[utoipa::path(
     post, path = "/v1/leases/delay", tag = "leases",
-    request_body = OneOrMany<DelayLease>,
+    request_body = DelayOneOrMany,
     responses((status = 200, body = LeaseAnswer))
 )]
 pub async fn delay(app: State<App>, _: NoQuery, asked: Body<Asked>) -> Answer {
@@ -118,7 +119,7 @@ pub async fn delay(app: State<App>, _: NoQuery, asked: Body<Asked>) -> Answer {
 /// For a worker that stops. Nothing is charged to their policies.
 #[utoipa::path(
     post, path = "/v1/leases/release", tag = "leases",
-    request_body = OneOrMany<ReleaseLease>,
+    request_body = ReleaseOneOrMany,
     responses((status = 200, body = LeaseAnswer))
 )]
 pub async fn release(app: State<App>, _: NoQuery, asked: Body<Asked>) -> Answer {
@@ -128,7 +129,7 @@ pub async fn release(app: State<App>, _: NoQuery, asked: Body<Asked>) -> Answer 
 /// Ends executions as cancelled, on behalf of their holder.
 #[utoipa::path(
     post, path = "/v1/leases/cancel", tag = "leases",
-    request_body = OneOrMany<CancelLease>,
+    request_body = CancelOneOrMany,
     responses((status = 200, body = LeaseAnswer))
 )]
 pub async fn cancel(app: State<App>, _: NoQuery, asked: Body<Asked>) -> Answer {
@@ -138,7 +139,7 @@ pub async fn cancel(app: State<App>, _: NoQuery, asked: Body<Asked>) -> Answer {
 /// Reports how far attempts are.
 #[utoipa::path(
     post, path = "/v1/leases/progress", tag = "leases",
-    request_body = OneOrMany<ProgressLease>,
+    request_body = ProgressOneOrMany,
     responses((status = 200, body = LeaseAnswer))
 )]
 pub async fn progress(app: State<App>, _: NoQuery, asked: Body<Asked>) -> Answer {

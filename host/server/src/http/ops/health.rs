@@ -16,7 +16,7 @@ use crate::http::problem::{Code, Problem};
 
 /// Says that the process answers, also without its database.
 #[utoipa::path(
-    get, path = "/healthz", tag = "operations",
+    get, path = "/healthz", tag = "host",
     responses((status = 200, body = Health))
 )]
 pub async fn healthz(State(app): State<App>) -> Json<Health> {
@@ -28,7 +28,7 @@ pub async fn healthz(State(app): State<App>) -> Json<Health> {
 /// If not, the problem has a member `troubles`: a list of what is missing, each with
 /// `part`, `for_ms` and `why`.
 #[utoipa::path(
-    get, path = "/readyz", tag = "operations",
+    get, path = "/readyz", tag = "host",
     responses((status = 200, body = Health))
 )]
 pub async fn readyz(State(app): State<App>) -> Result<Json<Health>, Problem> {

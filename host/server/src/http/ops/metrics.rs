@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use axum::extract::State;
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::IntoResponse;
 use engine::{Count, SweepFigures};
 use prometheus_client::encoding::EncodeLabelValue;
@@ -118,10 +118,16 @@ impl Counters {
 
 /// Metrics of this host and, while the database answers, of the instance.
 #[utoipa::path(
-    get, path = "/metrics", tag = "operations",
-    responses((status = 200, body = String, content_type = "application/openmetrics-text"))
+    get, path = "/metrics", tag = "host",
+    responses((status = 200, description = "In the text format of OpenMetrics", content(
+        (String = "application/openmetrics-text"),
+        (String = "text/plain"),
+    )))
 )]
-pub async fn metrics(State(app): State<App>) -> Result<impl IntoResponse, Problem> {
+pub async fn metrics(
+    State(app): State<App>,
+    headers: HeaderMap,
+) -> Result<impl IntoResponse, Problem> {
     let mut registry = Registry::with_prefix("flowhost");
     app.counters.register(&mut registry);
     app.runtime.register_metrics(&mut registry);
@@ -142,8 +148,22 @@ pub async fn metrics(State(app): State<App>) -> Result<impl IntoResponse, Proble
     let mut page = String::new();
     encode(&mut page, &registry)
         .map_err(|_| Problem::new(Code::Internal, "a metric cannot be written"))?;
-    let content_type = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-    Ok(([(header::CONTENT_TYPE, content_type)], page))
+    Ok(([(header::CONTENT_TYPE, content_type(&headers))], page))
+}
+
+/// Returns the media type of the page: plain text for a reader that asks for that and not
+/// for OpenMetrics.
+fn content_type(headers: &HeaderMap) -> &'static str {
+    let accepted = headers.get_all(header::ACCEPT);
+    let accepts = |media_type: &str| {
+        let mut values = accepted.iter().filter_map(|value| value.to_str().ok());
+        values.any(|value| value.contains(media_type))
+    };
+    if accepts("text/plain") && !accepts("application/openmetrics-text") {
+        "text/plain; charset=utf-8"
+    } else {
+        "application/openmetrics-text; version=1.0.0; charset=utf-8"
+    }
 }
 
 /// Builds counters that differ in one label.

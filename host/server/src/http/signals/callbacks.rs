@@ -21,7 +21,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::send::accepted;
 use crate::address::CALLBACKS;
-use crate::api::CallbackAnswer;
+use crate::api::{CallbackAnswer, RawBytes};
 use crate::http::App;
 use crate::http::answer::Json;
 use crate::http::body::Cap;
@@ -56,7 +56,7 @@ const ALLOWED_ORIGIN: &str = "webhook-allowed-origin";
         ("idempotency-key" = Option<String>, Header, description = "Makes the request repeatable"),
         ("webhook-id" = Option<String>, Header, description = "The same, if there is no `idempotency-key`"),
     ),
-    request_body(content = String, content_type = "*/*"),
+    request_body(content = RawBytes, content_type = "application/octet-stream", description = "The payload, of any media type"),
     responses(
         (status = 202, body = CallbackAnswer, description = "Accepted"),
         (status = 200, body = CallbackAnswer, description = "Had been accepted before"),

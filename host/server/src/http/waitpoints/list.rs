@@ -45,7 +45,7 @@ impl FromStr for Place {
 /// Lists pending waitpoints of all executions that are not finished, those that
 /// expire first coming first.
 #[utoipa::path(
-    get, path = "/v1/waitpoints", tag = "signals",
+    get, path = "/v1/waitpoints", tag = "waitpoints",
     params(InNamespace, Paging),
     responses((status = 200, body = PendingWaitpoints))
 )]
@@ -83,7 +83,7 @@ impl FromQuery for InState {
 /// Lists the waitpoints of an execution in the order of their ids, in which they were
 /// created.
 #[utoipa::path(
-    get, path = "/v1/executions/{id}/waitpoints", tag = "signals",
+    get, path = "/v1/executions/{id}/waitpoints", tag = "waitpoints",
     params(OfExecution, InNamespace, InState, Paging),
     responses((status = 200, body = Waitpoints))
 )]

@@ -57,7 +57,7 @@ pub fn waitpoint_of(text: Option<String>) -> Result<WaitpointRef, Invalid> {
 ///
 /// Signals it accepted still count. A suspension that waits at it keeps waiting.
 #[utoipa::path(
-    post, path = "/v1/executions/{id}/waitpoints/{waitpoint}/close", tag = "signals",
+    post, path = "/v1/executions/{id}/waitpoints/{waitpoint}/close", tag = "waitpoints",
     params(OfExecution, OfWaitpoint, InNamespace),
     request_body(content = Option<OperateExecution>, content_type = "application/json"),
     responses((status = 200, body = api::Execution))
@@ -77,7 +77,7 @@ pub async fn close(
 /// Each token is one source of signals, and can be told from others by its
 /// fingerprint.
 #[utoipa::path(
-    post, path = "/v1/executions/{id}/waitpoints/{waitpoint}/token", tag = "signals",
+    post, path = "/v1/executions/{id}/waitpoints/{waitpoint}/token", tag = "waitpoints",
     params(OfExecution, OfWaitpoint, InNamespace),
     request_body(content = Option<MintWaitpointToken>, content_type = "application/json"),
     responses((status = 200, body = MintedWaitpointToken))

@@ -1,4 +1,4 @@
-//! `/openapi.json`: the API's own description.
+//! The document, from the descriptions of all routes.
 
 use std::sync::LazyLock;
 
@@ -6,11 +6,12 @@ use axum::http::header;
 use axum::response::IntoResponse;
 use utoipa::openapi::path::PathItem;
 use utoipa::openapi::{Content, Ref, RefOr, Response, Schema};
-use utoipa::{Modify as _, OpenApi};
+use utoipa::{Modify as _, OpenApi, ToSchema as _};
 
-use super::problem::Code;
-use super::routes::ROUTES;
+use super::unions;
 use crate::api::{ClosedAnswers, ProblemBody};
+use crate::http::problem::Code;
+use crate::http::routes::ROUTES;
 
 /// The document without its routes.
 #[derive(OpenApi)]
@@ -24,14 +25,16 @@ use crate::api::{ClosedAnswers, ProblemBody};
     tags(
         (name = "executions", description = "Units of work"),
         (name = "signals", description = "What suspended executions wait for"),
+        (name = "waitpoints", description = "Where executions receive signals"),
         (name = "components", description = "What handles them"),
         (name = "kinds", description = "Which component handles which kind"),
-        (name = "lanes", description = "Queues, and who gets how much of their service"),
+        (name = "lanes", description = "Queues, and how much service each gets"),
+        (name = "namespaces", description = "How much service each gets within a lane"),
         (name = "workers", description = "Programs that claim and run executions"),
         (name = "leases", description = "What a worker does with what it claimed"),
         (name = "grants", description = "Claims in two steps, for schedulers outside"),
         (name = "waitpoint-keys", description = "Keys that waitpoint tokens are signed with"),
-        (name = "operations", description = "Health and metrics"),
+        (name = "host", description = "Health and metrics"),
     )
 )]
 struct Document;
@@ -55,7 +58,7 @@ fn whole() -> utoipa::openapi::OpenApi {
     }
     let problem = Response::builder().content(
         "application/problem+json",
-        Content::new(Some(Ref::from_schema_name("ProblemBody"))),
+        Content::new(Some(Ref::from_schema_name(ProblemBody::name()))),
     );
     let problem = RefOr::T(problem.build());
     for item in whole.paths.paths.values_mut() {
@@ -70,8 +73,12 @@ fn whole() -> utoipa::openapi::OpenApi {
         for operation in [get, put, post, patch, delete].into_iter().flatten() {
             let responses = &mut operation.responses.responses;
             responses.insert("default".to_owned(), problem.clone());
+            if let Some(body) = &mut operation.request_body {
+                unions::leave_out(body);
+            }
         }
     }
+    unions::name_branches(&mut whole);
     ClosedAnswers.modify(&mut whole);
     whole
 }
@@ -80,7 +87,7 @@ fn whole() -> utoipa::openapi::OpenApi {
 fn name_codes(document: &mut utoipa::openapi::OpenApi) {
     let schemas = document.components.as_mut().map(|it| &mut it.schemas);
     if let Some(RefOr::T(Schema::Object(body))) =
-        schemas.and_then(|schemas| schemas.get_mut("ProblemBody"))
+        schemas.and_then(|schemas| schemas.get_mut(&*ProblemBody::name()))
         && let Some(RefOr::T(Schema::Object(code))) = body.properties.get_mut("code")
     {
         let codes = Code::all().into_iter().map(|code| code.as_str().into());
@@ -90,7 +97,7 @@ fn name_codes(document: &mut utoipa::openapi::OpenApi) {
 
 /// Returns this document.
 #[utoipa::path(
-    get, path = "/openapi.json", tag = "operations",
+    get, path = "/openapi.json", tag = "host",
     responses((status = 200, description = "An OpenAPI 3.1 document", content_type = "application/json"))
 )]
 pub async fn openapi() -> impl IntoResponse {
@@ -123,7 +130,7 @@ mod tests {
     #[test]
     fn the_document_has_every_problem_code() {
         let document = parsed();
-        let codes = &document["components"]["schemas"]["ProblemBody"]["properties"]["code"]["enum"];
+        let codes = &document["components"]["schemas"]["Problem"]["properties"]["code"]["enum"];
         let described: Vec<_> = codes
             .as_array()
             .expect("an enum")
@@ -145,5 +152,58 @@ mod tests {
                 "{name}"
             );
         }
+    }
+
+    /// Calls `visit` with every list of branches in the document.
+    fn unions(value: &Value, visit: &mut impl FnMut(&[Value])) {
+        match value {
+            Value::Object(members) => {
+                for (name, member) in members {
+                    if let ("oneOf" | "anyOf", Value::Array(branches)) = (name.as_str(), member) {
+                        visit(branches);
+                    }
+                    unions(member, visit);
+                }
+            }
+            Value::Array(items) => items.iter().for_each(|item| unions(item, visit)),
+            _ => {}
+        }
+    }
+
+    #[test]
+    fn every_branch_of_a_union_is_a_schema_with_a_name() {
+        let mut branches = 0;
+        unions(&parsed(), &mut |union| {
+            for branch in union {
+                let named = branch["$ref"].is_string() || branch["type"] == "null";
+                assert!(named, "without a title: {branch}");
+                branches += 1;
+            }
+        });
+        assert!(branches > 50, "{branches} branches were found");
+    }
+
+    #[test]
+    fn tagged_unions_say_which_member_tells_their_branches_apart() {
+        let document = parsed();
+        for (union, member, value, branch) in [
+            ("Backoff", "type", "exponential", "ExponentialBackoff"),
+            ("CompositeBody", "kind", "AllOf", "AllOfBody"),
+            ("SuspendedLease", "outcome", "suspended", "LeaseSuspended"),
+        ] {
+            let told = &document["components"]["schemas"][union]["discriminator"];
+            assert_eq!(told["propertyName"], member);
+            let reference = format!("#/components/schemas/{branch}");
+            assert_eq!(told["mapping"][value], reference);
+        }
+    }
+
+    #[test]
+    fn a_body_is_left_out_and_never_null() {
+        let document = parsed();
+        let cancel = &document["paths"]["/v1/executions/{id}/cancel"]["post"]["requestBody"];
+        assert_eq!(cancel["required"], false);
+        let schema = &cancel["content"]["application/json"]["schema"]["$ref"];
+        assert_eq!(schema, "#/components/schemas/CancelExecution");
     }
 }

@@ -1,0 +1,9 @@
+//! `/openapi.json`: the API's own description.
+//!
+//! It is put together from the descriptions of all routes, and then finished so that
+//! generators of clients read all of it.
+
+pub mod document;
+mod unions;
+
+pub use document::document;
