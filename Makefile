@@ -9,7 +9,7 @@ TEST := cargo test --workspace
 INTEGRATION := $(TEST) --test integration
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 
-.PHONY: help run test postgres guests lint bench chaos chaos-database hostile fuzz golden
+.PHONY: help run test postgres guests clients lint bench chaos chaos-database hostile fuzz golden
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 18
@@ -18,7 +18,7 @@ run: postgres guests ## start a host with the examples, on a Postgres of its own
 	$(BUILD)
 	$(TARGET)/debug/flowhost dev --load guest-examples/out --demo guest-examples/samples.toml --results results
 
-test: postgres guests ## every test, on a database it provides itself
+test: postgres guests clients ## every test, on a database it provides itself
 	$(TEST)
 
 lint: ## formatting, clippy, licenses, sources and advisories of dependencies
@@ -51,3 +51,6 @@ postgres: ## a Postgres server, if there is none
 
 guests: ## the example components
 	@guest-examples/build.sh
+
+clients: ## clients of the HTTP API in Python and TypeScript, below target/clients
+	@guest-examples/native-worker/clients.sh

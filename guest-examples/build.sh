@@ -16,14 +16,7 @@ export CARGO_TARGET_DIR="$PWD/target"
 
 TARGET=wasm32-wasip2
 
-say() {
-    echo "build.sh: $*" >&2
-}
-
-die() {
-    say "$*"
-    exit 1
-}
+. ./install.sh
 
 # Copies a component only when it changed, so that time stamps in out/ tell what is
 # new, and in one step, so that no reader sees half a file.
@@ -53,32 +46,6 @@ build_rust() {
         publish "target/$TARGET/release/$(basename "$path" | tr - _).wasm" "out/$path.wasm"
         size "$path"
     done
-}
-
-# Installs packages with apt-get: install_packages NEED PACKAGE…
-install_packages() {
-    need=$1
-    shift
-    if ! command -v apt-get >/dev/null; then
-        die "$need: install it"
-    elif [ "$(id -u)" -eq 0 ]; then
-        as_root=
-    elif command -v sudo >/dev/null; then
-        as_root=sudo
-    else
-        die "$need: install the packages $*"
-    fi
-    say "installing $* with apt-get"
-    $as_root apt-get update -q
-    $as_root apt-get install -q -y --no-install-recommends "$@"
-}
-
-# True when the first path is missing, or older than a file at or below one of
-# the others.
-is_stale() {
-    made=$1
-    shift
-    [ ! -e "$made" ] || [ -n "$(find "$@" -name node_modules -prune -o -type f -newer "$made" -print)" ]
 }
 
 build_word_count() {

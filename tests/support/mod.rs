@@ -10,6 +10,7 @@ pub(crate) mod http_work;
 pub(crate) mod idle_worker;
 pub(crate) mod lists;
 pub(crate) mod memory;
+pub(crate) mod native_worker;
 pub(crate) mod routes;
 pub(crate) mod rows;
 pub(crate) mod waiting;

@@ -1,61 +1,28 @@
 //! The example of a worker that is not a component, run as its readers run it.
 
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 
 use reqwest::StatusCode;
 use serde_json::{Value, json};
-use testkit::{database, eventually};
+use testkit::database;
 
 use crate::support::api::{Api, builder};
+use crate::support::native_worker::{NativeWorker, live};
 
-/// A running worker; killed when dropped.
-struct Worker(Child);
-
-impl Drop for Worker {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-fn start(api: &Api, worker_id: &str) -> Worker {
-    let script = concat!(
+async fn start(api: &Api, worker_id: &str) -> NativeWorker {
+    let mut command = Command::new("python3");
+    command.arg(concat!(
         env!("CARGO_MANIFEST_DIR"),
         "/guest-examples/native-worker/worker.py"
-    );
-    let child = Command::new("python3")
-        .args([script, "--url", api.host.url(), "--worker-id", worker_id])
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .spawn();
-    Worker(child.unwrap_or_else(|error| {
-        panic!("python3 does not start: {error}; guest-examples/build.sh installs it")
-    }))
-}
-
-/// Returns the instances of a worker that are believed to live.
-async fn live(api: &Api, worker_id: &str) -> Vec<Value> {
-    let (_, page) = api.get("/v1/workers?live=true").await;
-    let workers = page["workers"].as_array().expect("a list").iter();
-    workers
-        .filter(|worker| worker["worker_id"] == worker_id)
-        .cloned()
-        .collect()
-}
-
-async fn registered(api: &Api, worker_id: &str, count: usize) {
-    eventually(&format!("{count} of {worker_id} live"), async || {
-        (live(api, worker_id).await.len() == count).then_some(())
-    })
-    .await;
+    ));
+    NativeWorker::start(api, worker_id, command, "guest-examples/build.sh").await
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_example_worker_completes_executions_and_stops_when_told_to() {
     let database = database().await;
     let api = Api::start(builder(&database), &[]).await;
-    let mut worker = start(&api, "reader");
-    registered(&api, "reader", 1).await;
+    let worker = start(&api, "reader").await;
 
     let counted = api
         .run(json!({"kind": "word-frequencies", "input_text": "To be, or not to be: that’s it"}))
@@ -110,13 +77,7 @@ async fn the_example_worker_completes_executions_and_stops_when_told_to() {
     assert_eq!(status, StatusCode::OK, "{body}");
     assert_eq!(api.wait(&id).await["failure"]["code"], "nobody_decided");
 
-    let id = worker.0.id().to_string();
-    let told = Command::new("kill").args(["-TERM", &id]).status();
-    assert!(told.expect("kill runs").success());
-    let ended = eventually("the worker ends", async || {
-        worker.0.try_wait().expect("a child")
-    })
-    .await;
+    let ended = worker.stop().await;
     assert!(ended.success(), "{ended}");
     assert!(
         live(&api, "reader").await.is_empty(),
@@ -146,14 +107,12 @@ async fn the_executions_of_a_killed_native_worker_are_completed_by_the_next() {
         )
         .await;
     assert_eq!(held["executions"][0]["id"], id.as_str());
-    let first = start(&api, "reader");
-    registered(&api, "reader", 1).await;
+    let first = start(&api, "reader").await;
     assert_eq!(api.wait(&id).await["public_state"], "completed");
     assert_eq!(api.attempts(&id).await[1]["attempt_type"], "reclaim");
     // A killed process says nothing; the next one is another instance.
     drop(first);
-    let _second = start(&api, "reader");
-    registered(&api, "reader", 2).await;
+    let _second = start(&api, "reader").await;
     let again = api
         .run(json!({"kind": "word-frequencies", "input_text": "three"}))
         .await;

@@ -1,5 +1,6 @@
 //! Workers that are not components, over HTTP.
 
 mod claims;
+mod clients;
 mod example;
 mod leases;
