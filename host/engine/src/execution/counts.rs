@@ -42,8 +42,8 @@ pub struct Counts {
     /// How many run under a lease.
     pub active: Count,
     /// How long the oldest ready one has been ready, in milliseconds; 0 if there is none.
-    /// At least so long, where more than two thousand lanes, namespaces and priorities have
-    /// ready executions.
+    /// At least so long, where more than two thousand lanes, namespaces, kinds and
+    /// priorities have ready executions.
     pub oldest_waiting_ms: u64,
 }
 

@@ -236,7 +236,7 @@ fn executions(registry: &mut Registry, counts: &engine::Counts) {
     );
     registry.register(
         "oldest_waiting_seconds",
-        "Age of the execution that has been ready longest, or more with over 2000 lanes, namespaces and priorities in use",
+        "Age of the execution that has been ready longest, or more with over 2000 lanes, namespaces, kinds and priorities in use",
         ConstGauge::new(counts.oldest_waiting_ms as f64 / 1e3),
     );
 }
