@@ -225,7 +225,7 @@ async fn the_time_limit_of_an_attempt_covers_all_its_leases() {
         if turn == 0 {
             let delay = engine::Delay {
                 fence: claimed.fence,
-                delay_ms: 60_000,
+                due: engine::Due::InMs(60_000),
                 report: Default::default(),
             };
             let answer = engine.delay(delay).await;
@@ -334,5 +334,5 @@ async fn text_in_the_log_of_an_attempt_decides_nothing() {
         grant_ttl_ms: 60_000,
     };
     let refused = engine.issue_reclaim_grant(id, wanted).await;
-    assert_eq!(refused.refused().code(), "not_reclaimable");
+    assert_eq!(refused.refused().code(), "execution_not_reclaimable");
 }

@@ -124,10 +124,10 @@ async fn a_lost_execution_is_reclaimed_by_grant() {
             {"timeout_policy": {"max_reclaim_count": 1}}}))
         .await;
     let refused = grant(&api, &id, "reclaim", 60_000).await;
-    assert_eq!(code(&refused), (409, "not_reclaimable"));
+    assert_eq!(code(&refused), (409, "execution_not_reclaimable"));
     claim_one(&api, "w-2").await;
     let refused = grant(&api, &id, "reclaim", 60_000).await;
-    assert_eq!(code(&refused), (409, "not_reclaimable"));
+    assert_eq!(code(&refused), (409, "execution_not_reclaimable"));
     database.advance(Duration::from_secs(31)).await;
     let (status, granted) = grant(&api, &id, "reclaim", 60_000).await;
     assert_eq!(status, StatusCode::OK, "{granted}");

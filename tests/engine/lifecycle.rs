@@ -7,7 +7,7 @@ use model::{AttemptEnd, AttemptType, BlockingReason, CreateRefusal, EventKind, P
 use testkit::Answered;
 
 use crate::support::lists;
-use crate::support::work::{claim, claim_one, complete, create, setup, text};
+use crate::support::work::{claim, claim_one, complete, create, operate, setup, text};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_execution_is_created_claimed_and_completed() {
@@ -176,7 +176,7 @@ async fn a_delayed_execution_resumes_as_the_same_attempt() {
     let first = claim_one(&engine).await;
     let delay = Delay {
         fence: first.fence,
-        delay_ms: 60_000,
+        due: engine::Due::InMs(60_000),
         report: Default::default(),
     };
     engine.delay(delay).await.accepted();
@@ -192,6 +192,44 @@ async fn a_delayed_execution_resumes_as_the_same_attempt() {
     let attempts = lists::attempts(&engine, second.fence.execution_id).await;
     assert_eq!(attempts.len(), 1);
     assert_eq!(attempts[0].leases.len(), 2);
+    database.assert_invariants().await;
+}
+
+/// A time is compared with the clock as it is: the delay of a request that is repeated
+/// a minute later is another.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_delay_until_a_time_is_due_then_and_a_repeat_is_answered_as_the_first() {
+    let (database, engine) = setup().await;
+    let id = engine.create(create("x")).await.accepted().id();
+    let held = claim_one(&engine).await;
+    let at = |text: &str| engine::Due::At(text.parse().expect("a time"));
+    let delay = |due| Delay {
+        fence: held.fence,
+        due,
+        report: Default::default(),
+    };
+    let until = at("2999-01-01T00:00:00.123456789+01:00");
+    let due = engine.delay(delay(until)).await.accepted();
+    assert_eq!(due.to_string(), "2998-12-31 23:00:00.123456 +00:00:00");
+    assert_eq!(engine.delay(delay(until)).await.accepted(), due);
+    for other in [at("2999-01-01T00:00:00Z"), engine::Due::InMs(60_000)] {
+        let refused = engine.delay(delay(other)).await;
+        assert_eq!(refused.refused().code(), "execution_not_active");
+    }
+    let info = engine.get(id, None).await.answered().expect("known");
+    assert_eq!(info.wake_at, Some(due));
+
+    // One that has passed is due immediately, for an operator too.
+    engine.create(create("y")).await.accepted();
+    let held = claim_one(&engine).await;
+    let past = at("1999-01-01T00:00:00Z");
+    for _ in 0..2 {
+        let due = engine.delay_override(operate(held.fence.execution_id), past);
+        assert_eq!(due.await.accepted().map(|at| at.year()), Some(1999));
+    }
+    engine.reconcile().await.expect("swept");
+    let again = claim_one(&engine).await;
+    assert_eq!((again.resumes, again.fence.attempt), (true, 0));
     database.assert_invariants().await;
 }
 

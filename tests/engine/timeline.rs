@@ -106,7 +106,10 @@ async fn a_history_is_the_same_in_pages_of_any_size() {
         let tags = BTreeMap::from([("app.n".to_owned(), Some(number.to_string()))]);
         engine.tag(operate(id), tags).await.accepted();
     }
-    engine.expire(operate(id)).await.accepted();
+    engine
+        .expire(operate(id), Default::default())
+        .await
+        .accepted();
     // Everything at one time, then the operations in between the leases.
     let at_once = "UPDATE operation o SET at = e.created_at FROM execution e";
     let apart = "UPDATE attempt SET acquired_at = acquired_at + epoch * interval '2 seconds',

@@ -69,7 +69,7 @@ async fn arrange(engine: &Engine, state: StateKind) -> Case {
 fn delay(fence: Fence) -> Delay {
     Delay {
         fence,
-        delay_ms: 60_000,
+        due: engine::Due::InMs(60_000),
         report: Default::default(),
     }
 }
@@ -220,7 +220,11 @@ async fn apply(
                 .map_err(|refused| refused.code().to_owned())
         }
         Verb::Resume => code(engine.resume(operate(fence.execution_id), None).await),
-        Verb::Expire => code(engine.expire(operate(fence.execution_id)).await),
+        Verb::Expire => code(
+            engine
+                .expire(operate(fence.execution_id), Default::default())
+                .await,
+        ),
         Verb::Revoke => {
             let revoke = Revoke {
                 operate: operate(fence.execution_id),

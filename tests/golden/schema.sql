@@ -134,6 +134,7 @@ table lease: attempt_deadline_at timestamp with time zone
 table lease: renewals integer not null default 0
 table lease: progress_percent smallint
 table lease: progress_message text
+table lease: renewed_at timestamp with time zone
 table namespace: name text not null
 table namespace: weight smallint not null
 table namespace: changed_at timestamp with time zone not null default clock_timestamp()

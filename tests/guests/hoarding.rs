@@ -46,8 +46,11 @@ async fn host_side_resources_of_a_guest_count_as_its_memory() {
         ("requests 4000000", "permanent handle_limit"),
         ("signals 1048576", "permanent handle_limit"),
         ("lanes 1000000", "permanent handle_limit"),
+        ("policies 1000000", "permanent handle_limit"),
+        ("capabilities 10000", "permanent handle_limit"),
         // These are small: there are no more than there may be handles.
         ("fields", "permanent handle_limit"),
+        ("capabilities 256", "permanent handle_limit"),
         ("signals 60000", "permanent handle_limit"),
         ("leases", "permanent handle_limit"),
         ("streams", "permanent handle_limit"),

@@ -1,5 +1,6 @@
 //! Real components on a real host.
 
+mod executions;
 mod hoarding;
 mod misuse;
 mod odd_outcomes;

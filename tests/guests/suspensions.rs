@@ -250,7 +250,7 @@ async fn invalid_suspension_requests_are_refused_by_name_and_do_not_harm_the_hos
         ("bindings", "waitpoints_exceeded"),
         ("binding", "waitpoint_id"),
         ("stranger", "WaitpointNotFound"),
-        ("state", "state: 2097152 bytes"),
+        ("state", "payload_too_large: state: 2097152 bytes"),
         ("never", "timeout_at"),
         ("yesterday", "timeout_at"),
         ("pointless", "timeout_behavior: `cancel` would never happen"),
@@ -259,8 +259,8 @@ async fn invalid_suspension_requests_are_refused_by_name_and_do_not_harm_the_hos
             "waitpoints",
             "256: SuspendError::WaitpointLimitExceeded(256)",
         ),
-        ("flood", "payload: 1048576 bytes"),
-        ("flood", "signal_name"),
+        ("flood", "payload_too_large: payload: 1048576 bytes"),
+        ("flood", "invalid_input: signal_name"),
     ] {
         let answer = answer(&api, order).await;
         assert!(answer.contains(name), "{order}: {answer}");

@@ -103,8 +103,8 @@ async fn bad_requests_get_a_problem_with_a_stable_code() {
             Method::POST,
             "/v1/executions".into(),
             Some(json!({"kind": "echo", "input_text": big})),
-            422,
-            "invalid_input",
+            413,
+            "payload_too_large",
         ),
         (
             Method::POST,
@@ -118,7 +118,7 @@ async fn bad_requests_get_a_problem_with_a_stable_code() {
             "/v1/executions".into(),
             Some(json!({"kind": "echo", "input": 1, "tags": {"Bad": "x"}})),
             422,
-            "invalid_input",
+            "invalid_tag_key",
         ),
         (
             Method::PUT,

@@ -34,7 +34,11 @@ const WRONG: [&str; 9] = [
 fn refused(answer: &(StatusCode, Value), field: &str, what: &str) {
     let (status, problem) = answer;
     assert_eq!(*status, 422, "{field} {what}: {problem}");
-    assert_eq!(problem["code"], "invalid_input", "{field} {what}");
+    let code = match field.starts_with("policy.") {
+        true => "invalid_policy_json",
+        false => "invalid_input",
+    };
+    assert_eq!(problem["code"], code, "{field} {what}");
     assert_eq!(problem["field"], field, "{what}: {problem}");
 }
 
@@ -230,7 +234,7 @@ async fn no_time_that_the_engine_accepts_can_stop_a_flusher() {
     let fence = held.fence;
     let delay = Delay {
         fence,
-        delay_ms: u64::MAX,
+        due: engine::Due::InMs(u64::MAX),
         report: Default::default(),
     };
     let refused = engine.delay(delay).await;

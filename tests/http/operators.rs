@@ -94,18 +94,11 @@ async fn operators_move_executions_over_http() {
         ),
         ("delay", json!({"delay_ms": 1}), "execution_not_active"),
         ("priority", json!({"priority": 9001}), "invalid_input"),
-        ("block", json!({"blocking_reason": "none"}), "invalid_input"),
-        (
-            "block",
-            json!({"blocking_reason": "boredom"}),
-            "malformed_json",
-        ),
         (
             "complete",
             json!({"result": 1, "result_text": "1"}),
             "invalid_input",
         ),
-        ("tags", json!({"tags": {"Wrong": "x"}}), "invalid_input"),
         ("cancel", json!({"source": "No Name"}), "invalid_input"),
         ("hold", json!({"actor": ""}), "invalid_input"),
     ] {

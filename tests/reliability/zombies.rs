@@ -99,7 +99,7 @@ async fn ask(engine: &Engine, fence: Fence) -> Vec<(&'static str, Option<&'stati
     let failed = engine.fail(fail(fence, FailureClass::Transient)).await;
     let delay = Delay {
         fence,
-        delay_ms: 1,
+        due: engine::Due::InMs(1),
         report: Default::default(),
     };
     let delayed = engine.delay(delay).await;
@@ -115,6 +115,8 @@ async fn ask(engine: &Engine, fence: Fence) -> Vec<(&'static str, Option<&'stati
         .create_waitpoint(create_waitpoint(fence, "late"))
         .await;
     let created = created.answered();
+    let early = engine::WaitpointRef::Key("early".to_owned());
+    let closed = engine.close_held_waitpoint(fence, early).await.answered();
     let suspended = try_suspend(engine, suspend(fence, single("late", "x"))).await;
     let satisfied = try_suspend(engine, suspend(fence, single("early", "x"))).await;
     let observed = engine.observe_signals(fence, 0).await;
@@ -131,6 +133,10 @@ async fn ask(engine: &Engine, fence: Fence) -> Vec<(&'static str, Option<&'stati
         (
             "create_waitpoint",
             created.err().map(|refusal| refusal.code()),
+        ),
+        (
+            "close_waitpoint",
+            closed.err().map(|refusal| refusal.code()),
         ),
         ("suspend", suspended.err().map(|refusal| refusal.code())),
         (

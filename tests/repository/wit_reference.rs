@@ -175,6 +175,7 @@ fn shape(resolve: &Resolve, ty: &Type) -> String {
             Type::U8 => "u8",
             Type::U16 => "u16",
             Type::U32 => "u32",
+            Type::U64 => "u64",
             Type::F64 => "f64",
             Type::String => "string",
             other => panic!("{other:?} does not map to one type in every guest language"),

@@ -61,7 +61,7 @@ impl Guest for Approval {
             Some(resumption) => go_on(deployment, &resumption),
             None => match ask(&lease, &deployment)? {
                 Suspended::Suspended(_) => Ok(Outcome::Recorded),
-                Suspended::AlreadySatisfied(resumption) => go_on(deployment, &resumption),
+                Suspended::AlreadySatisfied(satisfied) => go_on(deployment, &satisfied.resumption),
             },
         }
     }
@@ -83,7 +83,7 @@ fn ask(lease: &Lease, deployment: &Deployment) -> Result<Suspended, Failure> {
         waitpoints: vec!["approval".into()],
     })]);
     wait.set_reason(Reason::WaitingForApproval);
-    wait.set_timeout_ms(deployment.timeout_s.saturating_mul(1000));
+    wait.set_timeout_ms(u64::from(deployment.timeout_s) * 1000);
     wait.set_timeout_behavior(TimeoutBehavior::Escalate);
     let state = json(&Asked { at_ms: now_ms() });
     wait.suspend(lease, Some(&state)).map_err(not_suspended)

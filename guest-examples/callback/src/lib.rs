@@ -44,22 +44,20 @@ impl Guest for Callback {
         let payment: Payment =
             serde_json::from_slice(&task.input.data).map_err(|error| bad_input(&error))?;
         let lease = claim::current();
-        let suspended = match suspend::resumed(&lease) {
-            Some(resumption) => Suspended::AlreadySatisfied(resumption),
-            None => wait(&lease, &payment).map_err(not_suspended)?,
+        let resumption = match suspend::resumed(&lease) {
+            Some(resumption) => resumption,
+            None => match wait(&lease, &payment).map_err(not_suspended)? {
+                Suspended::Suspended(_) => return Ok(Outcome::Recorded),
+                Suspended::AlreadySatisfied(satisfied) => satisfied.resumption,
+            },
         };
-        Ok(match suspended {
-            Suspended::Suspended(_) => Outcome::Recorded,
-            Suspended::AlreadySatisfied(resumption) => {
-                Outcome::Completed(answer(payment, resumption))
-            }
-        })
+        Ok(Outcome::Completed(answer(payment, resumption)))
     }
 }
 
 /// Creates the URL, publishes it, and suspends until it is called.
 fn wait(lease: &Lease, payment: &Payment) -> Result<Suspended, SuspendError> {
-    let timeout_ms = payment.timeout_s.saturating_mul(1000);
+    let timeout_ms = u64::from(payment.timeout_s) * 1000;
     // A repeated attempt gets the same waitpoint, with the signals it has received.
     let waitpoint = suspend::create_waitpoint(lease, WAITPOINT, Some(timeout_ms), &[])?;
     let message = format!(

@@ -1,6 +1,6 @@
 //! What callers give to many verbs, payloads and texts, and its bounds.
 
-use model::Invalid;
+use model::{Invalid, RefusalCode};
 use sha2::{Digest as _, Sha256};
 
 /// Bytes with the media type their producer gave them.
@@ -47,7 +47,7 @@ pub(crate) fn payload_bytes(field: &'static str, bytes: usize, max: u32) -> Resu
     if bytes <= max as usize {
         Ok(())
     } else {
-        Err(too_long(field, bytes, max as usize))
+        Err(too_long(field, bytes, max as usize).coded(RefusalCode::PayloadTooLarge))
     }
 }
 

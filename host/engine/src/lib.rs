@@ -64,7 +64,7 @@ pub use grant::{Eligible, EligiblePlace, Grant, GrantNext, IssueGrant, capabilit
 pub use health::Trouble;
 pub use lane::{Lane, Namespace};
 pub use lease::{
-    CancelHeld, Claim, Claimed, Complete, Delay, ExpiredLease, Fail, Failed, LeaseSummary,
+    CancelHeld, Claim, Claimed, Complete, Delay, Due, ExpiredLease, Fail, Failed, LeaseSummary,
     ReceivedSignal, Report, Resumption,
 };
 pub use model::{LaneState, WaitpointRef};
@@ -74,7 +74,8 @@ pub use reconcile::{Reconcilers, SweepFigures, Sweeps};
 pub use row::{Page, Unreadable};
 pub use signal::{Addressee, Delivered, SendSignal, SignalInfo};
 pub use suspension::{
-    Binding, Suspend, Suspended, SuspendedExecution, Suspension, SuspensionInfo, SuspensionTimeout,
+    Binding, Satisfied, Suspend, Suspended, SuspendedExecution, Suspension, SuspensionInfo,
+    SuspensionTimeout, SuspensionWaitpoint,
 };
 pub use tasks::Tasks;
 pub use waitpoint::{

@@ -32,8 +32,8 @@ mod wire;
 mod worker;
 
 pub use attempt::{
-    AlreadySatisfied, AttemptEnd, AttemptLifecycle, AttemptType, EngineCode, Failure, FailureClass,
-    Usage, failure_code, is_reserved_code,
+    AlreadySatisfied, AttemptEnd, AttemptLifecycle, AttemptType, EngineCode, ExpireReason, Failure,
+    FailureClass, Usage, failure_code, is_reserved_code,
 };
 pub use condition::{
     CompositeBody, ConditionError, ConditionFault, CountKind, Evaluation, FlatCondition,
@@ -45,8 +45,8 @@ pub use execution::{
     Outcome, OwnershipState, PublicState, Rule, State, StateKind, StateVector, Verb, figure, rule,
 };
 pub use id::{
-    Digest, DigestError, ExecutionId, Fence, FlowId, IdError, LeaseId, PARTITIONS_MAX, Partition,
-    Partitions,
+    AttemptId, Digest, DigestError, ExecutionId, Fence, FlowId, IdError, LeaseId, PARTITIONS_MAX,
+    Partition, Partitions,
 };
 pub use invalid::{Invalid, check_range};
 pub use lane::LaneState;

@@ -1,6 +1,6 @@
 //! Names that callers choose: namespaces, lanes, kinds, labels, signals, waitpoints.
 
-use crate::{Invalid, Limits, quoted};
+use crate::{Invalid, Limits, RefusalCode, quoted};
 
 impl Limits {
     /// Most labels on one execution.
@@ -61,7 +61,8 @@ pub fn tag_key(text: &str) -> Result<(), Invalid> {
                 "{} is not a valid label key; write owner.name in lower case, such as app.customer",
                 quoted(text)
             ),
-        ))
+        )
+        .coded(RefusalCode::InvalidTagKey))
     }
 }
 
@@ -88,6 +89,7 @@ pub fn signal_name(text: &str) -> Result<(), Invalid> {
 /// Checks a waitpoint's key: 1 to 128 bytes without control characters.
 pub fn waitpoint_key(text: &str) -> Result<(), Invalid> {
     plain("waitpoint_key", text, Limits::WAITPOINT_KEY_BYTES_MAX)
+        .map_err(|invalid| invalid.coded(RefusalCode::InvalidWaitpointKey))
 }
 
 /// Checks a media type: at most 255 bytes of printable ASCII. An empty one stands
@@ -154,7 +156,8 @@ mod tests {
         for bad in [
             "", ".", "a", "a.", ".a", "1a.b", "A.b", "a.B", "a..b", "a b.c", "a.b\0",
         ] {
-            assert!(tag_key(bad).is_err(), "{bad}");
+            let refused = tag_key(bad).expect_err(bad);
+            assert_eq!(refused.code, RefusalCode::InvalidTagKey);
         }
     }
 

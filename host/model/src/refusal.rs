@@ -62,7 +62,7 @@ impl Member {
 
 impl Refusal for Invalid {
     fn refusal_code(&self) -> RefusalCode {
-        RefusalCode::InvalidInput
+        self.code
     }
 
     fn members(&self) -> Vec<(&'static str, Member)> {
@@ -115,7 +115,7 @@ impl Refusal for LeaseRefusal {
             Self::LeaseRevoked => RefusalCode::LeaseRevoked,
             Self::LeaseExpired => RefusalCode::LeaseExpired,
             Self::StaleLease => RefusalCode::StaleLease,
-            Self::Invalid(_) => RefusalCode::InvalidInput,
+            Self::Invalid(invalid) => invalid.code,
         }
     }
 
@@ -195,7 +195,7 @@ impl Refusal for CreateRefusal {
             Self::LaneDisabled { .. } => RefusalCode::LaneDisabled,
             Self::IdConflict { .. } => RefusalCode::IdConflict,
             Self::NotOffered { .. } => RefusalCode::NotOffered,
-            Self::Invalid(_) => RefusalCode::InvalidInput,
+            Self::Invalid(invalid) => invalid.code,
         }
     }
 
@@ -235,7 +235,7 @@ impl Refusal for CancelRefusal {
         match self {
             Self::ExecutionNotFound => RefusalCode::ExecutionNotFound,
             Self::ExecutionNotActive { .. } => RefusalCode::ExecutionNotActive,
-            Self::Invalid(_) => RefusalCode::InvalidInput,
+            Self::Invalid(invalid) => invalid.code,
         }
     }
 
@@ -319,7 +319,7 @@ impl Refusal for OperateRefusal {
             Self::MaxReplaysExhausted { .. } => RefusalCode::MaxReplaysExhausted,
             Self::NoActiveLease { .. } => RefusalCode::NoActiveLease,
             Self::StaleLease => RefusalCode::StaleLease,
-            Self::Invalid(_) => RefusalCode::InvalidInput,
+            Self::Invalid(invalid) => invalid.code,
         }
     }
 

@@ -7,6 +7,18 @@ named! {
     pub enum RefusalCode ("refusal code") {
         /// An argument breaks a documented bound.
         InvalidInput = "invalid_input",
+        /// The key of a label breaks its rule.
+        InvalidTagKey = "invalid_tag_key",
+        /// A set of capabilities breaks its bounds.
+        InvalidCapabilities = "invalid_capabilities",
+        /// That is not a reason to block an execution.
+        InvalidBlockingReason = "invalid_blocking_reason",
+        /// A policy is not the JSON of one, or a member of it is out of bounds.
+        InvalidPolicyJson = "invalid_policy_json",
+        /// The key of a waitpoint breaks its rule.
+        InvalidWaitpointKey = "invalid_waitpoint_key",
+        /// An input, a result, a state, a payload or a whole body has too many bytes.
+        PayloadTooLarge = "payload_too_large",
         /// The request names what the contract has and this version does not act on.
         NotOffered = "not_offered",
         /// No component and no worker handles the kind.
@@ -92,7 +104,7 @@ named! {
         /// No such reclaim grant.
         GrantNotFound = "grant_not_found",
         /// The execution does not wait to be reclaimed.
-        NotReclaimable = "not_reclaimable",
+        NotReclaimable = "execution_not_reclaimable",
         /// The execution was lost as often as its policy allows.
         ReclaimCapExceeded = "reclaim_cap_exceeded",
         /// The id of a key is not valid.

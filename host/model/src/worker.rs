@@ -42,7 +42,7 @@ impl Refusal for RegisterRefusal {
     fn refusal_code(&self) -> RefusalCode {
         match self {
             Self::InstanceReassigned => RefusalCode::InstanceReassigned,
-            Self::Invalid(_) => RefusalCode::InvalidInput,
+            Self::Invalid(invalid) => invalid.code,
         }
     }
 
@@ -71,7 +71,7 @@ impl Refusal for WorkerRefusal {
     fn refusal_code(&self) -> RefusalCode {
         match self {
             Self::NotRegistered => RefusalCode::NotRegistered,
-            Self::Invalid(_) => RefusalCode::InvalidInput,
+            Self::Invalid(invalid) => invalid.code,
         }
     }
 

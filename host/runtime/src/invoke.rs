@@ -180,6 +180,10 @@ pub(crate) fn local_lease(
             lane: model::LANE_DEFAULT.to_owned(),
             flow_id: None,
             attempt_index: settings.attempt_index,
+            attempt_id: fence.attempt_id().to_string(),
+            resumes: settings.resumption.is_some(),
+            retries: settings.attempt_index,
+            traceparent: None,
             attempt_type: if settings.attempt_index == 0 {
                 types::AttemptType::Initial
             } else {

@@ -92,18 +92,29 @@ async fn revoking_an_expired_lease_says_that_it_had_expired() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_operator_completes_fails_and_delays_for_the_holder() {
+async fn an_operator_ends_a_lease_in_each_of_the_holders_ways() {
     let (database, engine) = setup().await;
     let id = created(&engine, create("x")).await;
     let idle = engine.complete_override(operate(id), text("early")).await;
     assert_eq!(idle.refused().code(), "execution_not_active");
     let holder = claim_one(&engine).await;
-    let due = engine.delay_override(operate(id), 60_000).await;
+    let due = engine
+        .delay_override(operate(id), engine::Due::InMs(60_000))
+        .await;
     assert!(due.accepted().is_some());
     let late = engine.complete(complete(holder.fence, "late")).await;
     assert_eq!(late.refused().code(), "execution_not_active");
     database.advance(Duration::from_secs(61)).await;
     engine.reconcile().await.expect("swept");
+    let holder = claim_one(&engine).await;
+    assert!(holder.resumes, "the same attempt resumes");
+    let waits = engine.wait_children_override(operate(id)).await;
+    waits.accepted();
+    let late = engine.complete(complete(holder.fence, "late")).await;
+    assert_eq!(late.refused().code(), "execution_not_active");
+    let info = engine.get(id, None).await.answered().expect("known");
+    assert_eq!(info.public_state, PublicState::WaitingChildren);
+    engine.unblock(operate(id), None).await.accepted();
     let holder = claim_one(&engine).await;
     assert!(holder.resumes, "the same attempt resumes");
     let failure = Failure::new(FailureClass::Transient, "by_hand", "told to");
@@ -120,7 +131,7 @@ async fn an_operator_completes_fails_and_delays_for_the_holder() {
     assert_eq!(result, Some(text("by hand")));
     assert_eq!(
         operation_verbs(&engine, id).await,
-        ["delay", "fail", "complete"]
+        ["delay", "wait_children", "unblock", "fail", "complete"]
     );
     database.assert_invariants().await;
 }
@@ -190,7 +201,10 @@ async fn a_time_limit_ends_with_class_timeout_and_a_caller_with_class_cancelled(
     }
     let expired = created(&engine, create("x")).await;
     claim_one(&engine).await;
-    engine.expire(operate(expired)).await.accepted();
+    engine
+        .expire(operate(expired), Default::default())
+        .await
+        .accepted();
     assert_eq!(class(expired).await.2, FailureClass::Timeout);
     let attempts = lists::attempts(&engine, expired).await;
     let failure = attempts[0].leases[0].failure.as_ref().expect("it expired");

@@ -42,7 +42,7 @@ async fn labels_are_set_and_removed_in_any_state() {
     );
 
     let wrong = engine.tag(operate(id), tags(&[("App", Some("1"))])).await;
-    assert_eq!(wrong.refused().code(), "invalid_input");
+    assert_eq!(wrong.refused().code(), "invalid_tag_key");
     let many: BTreeMap<_, _> = (0..Limits::TAGS_MAX)
         .map(|n| (format!("many.n{n}"), Some("x".to_owned())))
         .collect();
@@ -73,7 +73,11 @@ async fn verbs_of_another_namespace_find_nothing() {
     };
     let codes = [
         engine.replay(elsewhere()).await.answered().err(),
-        engine.expire(elsewhere()).await.answered().err(),
+        engine
+            .expire(elsewhere(), Default::default())
+            .await
+            .answered()
+            .err(),
         engine.prioritize(elsewhere(), 1).await.answered().err(),
         engine.unblock(elsewhere(), None).await.answered().err(),
         engine.block(block).await.answered().err(),

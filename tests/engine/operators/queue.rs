@@ -44,7 +44,7 @@ async fn a_blocked_execution_returns_to_its_place_in_the_queue() {
     answer.accepted();
     assert_eq!(claim_one(&engine).await.input, text("first"));
     let wrong = engine.block(hold(BlockingReason::WaitingForDelay)).await;
-    assert_eq!(wrong.refused().code(), "invalid_input");
+    assert_eq!(wrong.refused().code(), "invalid_blocking_reason");
     assert_eq!(operation_verbs(&engine, held).await, ["block", "unblock"]);
     database.assert_invariants().await;
 }

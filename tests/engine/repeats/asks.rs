@@ -5,8 +5,8 @@ use std::fmt::Debug;
 use std::time::Duration;
 
 use engine::{
-    Block, Cancel, CancelHeld, Create, Created, Delay, Engine, Fail, IssueGrant, Operate, Revoke,
-    Suspend, Suspended, SuspensionTimeout, WaitpointRef,
+    Block, Cancel, CancelHeld, Create, Created, Delay, Due, Engine, Fail, IssueGrant, Operate,
+    Revoke, Suspend, Suspended, SuspensionTimeout, WaitpointRef,
 };
 use model::{
     BlockingReason, ExecutionId, Failure, FailureClass, Fence, LeaseId, Moment, TimeoutBehavior,
@@ -56,7 +56,7 @@ pub(super) async fn arrange(database: &Database, engine: &Engine, verb: Verb) ->
         Verb::Resume => {
             waiting::suspended(engine, waiting::suspend(fence, single("door", "open"))).await;
         }
-        Verb::Signal | Verb::CloseWaitpoint => {
+        Verb::Signal | Verb::CloseWaitpoint | Verb::CloseHeldWaitpoint => {
             case.token = Some(waiting::waitpoint(engine, fence, "door").await.token);
         }
         _ => {}
@@ -162,7 +162,7 @@ pub(super) async fn ask(
         Verb::Delay => {
             let delay = Delay {
                 fence,
-                delay_ms: if other { 7 } else { 60_000 },
+                due: Due::InMs(if other { 7 } else { 60_000 }),
                 report: report(),
             };
             told!(engine.delay(delay).await, in_full)
@@ -187,6 +187,10 @@ pub(super) async fn ask(
                 |made: engine::OpenWaitpoint| { made.id.to_string() }
             )
         }
+        Verb::CloseHeldWaitpoint => {
+            let which = WaitpointRef::Key("door".to_owned());
+            told!(engine.close_held_waitpoint(fence, which).await, plain)
+        }
         Verb::Cancel => {
             let cancel = Cancel {
                 id,
@@ -199,7 +203,10 @@ pub(super) async fn ask(
         }
         Verb::Expire => {
             let actor = if other { "bob" } else { "alice" };
-            told!(engine.expire(by(id, actor)).await, plain)
+            told!(
+                engine.expire(by(id, actor), Default::default()).await,
+                plain
+            )
         }
         Verb::Revoke | Verb::RevokeAny => {
             let lease = match other {
@@ -254,8 +261,11 @@ pub(super) async fn ask(
             told!(engine.fail_override(operate(id), failure).await, in_full)
         }
         Verb::DelayOverride => {
-            let delay_ms = if other { 7 } else { 60_000 };
-            told!(engine.delay_override(operate(id), delay_ms).await, in_full)
+            let due = Due::InMs(if other { 7 } else { 60_000 });
+            told!(engine.delay_override(operate(id), due).await, in_full)
+        }
+        Verb::WaitChildrenOverride => {
+            told!(engine.wait_children_override(operate(id)).await, plain)
         }
         Verb::CloseWaitpoint => {
             let which = WaitpointRef::Key("door".to_owned());

@@ -40,6 +40,7 @@ pub(super) enum Verb {
     SuspendUntil,
     SuspendKeyed,
     CreateWaitpoint,
+    CloseHeldWaitpoint,
     // Of an operator.
     Cancel,
     Expire,
@@ -54,6 +55,7 @@ pub(super) enum Verb {
     CompleteOverride,
     FailOverride,
     DelayOverride,
+    WaitChildrenOverride,
     CloseWaitpoint,
     // Of any caller.
     Create,
@@ -95,6 +97,7 @@ pub(super) const TABLE: &[Row] = &[
         Same,
         None,
     ),
+    Row(Verb::CloseHeldWaitpoint, Same, Same, Same, None),
     Row(Verb::Cancel, Same, Same, Same, Some(Same)),
     Row(Verb::Expire, Same, Same, Same, Some(Same)),
     Row(
@@ -152,6 +155,7 @@ pub(super) const TABLE: &[Row] = &[
         Same,
         Some(NOT_ACTIVE),
     ),
+    Row(Verb::WaitChildrenOverride, Same, NOT_ACTIVE, Same, None),
     Row(Verb::CloseWaitpoint, Same, Same, Same, None),
     Row(
         Verb::Create,

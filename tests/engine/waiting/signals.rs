@@ -94,8 +94,10 @@ async fn early_signals_satisfy_a_suspension_and_the_lease_stays() {
     assert!(again.existing && again.id == made.id, "the same waitpoint");
 
     let request = suspend(claimed.fence, single("door", "open"));
-    let Suspended::AlreadySatisfied(resumed) =
-        try_suspend(&engine, request).await.expect("satisfied")
+    let Suspended::AlreadySatisfied(engine::Satisfied {
+        resumption: resumed,
+        ..
+    }) = try_suspend(&engine, request).await.expect("satisfied")
     else {
         panic!("it suspended");
     };
@@ -197,7 +199,11 @@ async fn ten_thousand_early_signals_are_all_received() {
         .collect();
     assert_eq!(ids.len(), 10_000);
     let answer = try_suspend(&engine, suspend(claimed.fence, sources("door", 10_000))).await;
-    let Ok(Suspended::AlreadySatisfied(resumed)) = answer else {
+    let Ok(Suspended::AlreadySatisfied(engine::Satisfied {
+        resumption: resumed,
+        ..
+    })) = answer
+    else {
         panic!("{answer:?}");
     };
     assert_eq!(resumed.signal_count, 10_000);

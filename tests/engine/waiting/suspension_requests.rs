@@ -57,8 +57,10 @@ async fn a_suspension_with_a_key_may_be_requested_in_every_call_and_is_waited_fo
     deliver(&engine, signal(&suspension.waitpoints[0].token, "open")).await;
     let second = claim_one(&engine).await;
     for fence in [second.fence, second.fence] {
-        let Suspended::AlreadySatisfied(resumed) =
-            try_suspend(&engine, named(fence)).await.expect("known")
+        let Suspended::AlreadySatisfied(engine::Satisfied {
+            resumption: resumed,
+            ..
+        }) = try_suspend(&engine, named(fence)).await.expect("known")
         else {
             panic!("it waits again");
         };
@@ -174,7 +176,7 @@ async fn every_refusal_of_a_suspension_has_its_name() {
                 state: Some(engine::Payload::new("x/y", vec![0; (1 << 20) + 1])),
                 ..base()
             },
-            "invalid_input",
+            "payload_too_large",
             "state",
         ),
         (
@@ -224,7 +226,7 @@ async fn a_suspension_requested_again_after_its_timeout_is_not_a_new_one() {
     .await;
     // Its handler runs from its beginning again.
     let again = try_suspend(&engine, request(second.fence, Some("once"))).await;
-    let Ok(Suspended::AlreadySatisfied(resumption)) = again else {
+    let Ok(Suspended::AlreadySatisfied(engine::Satisfied { resumption, .. })) = again else {
         panic!("it is over: {again:?}");
     };
     assert_eq!(

@@ -75,8 +75,10 @@ async fn a_waitpoint_that_stays_open_serves_the_next_suspension() {
     };
     // One message at a time, none lost and none twice.
     for number in ["1", "2", "3"] {
-        let Ok(Suspended::AlreadySatisfied(resumed)) =
-            try_suspend(&engine, request(claimed.fence, true)).await
+        let Ok(Suspended::AlreadySatisfied(engine::Satisfied {
+            resumption: resumed,
+            ..
+        })) = try_suspend(&engine, request(claimed.fence, true)).await
         else {
             panic!("{number} is there");
         };
@@ -89,7 +91,11 @@ async fn a_waitpoint_that_stays_open_serves_the_next_suspension() {
     let after = deliver(&engine, signal(&inbox.token, "5")).await;
     assert_eq!(after.effect, SignalEffect::BufferedForPendingWaitpoint);
     let last = try_suspend(&engine, request(claimed.fence, false)).await;
-    let Ok(Suspended::AlreadySatisfied(resumed)) = last else {
+    let Ok(Suspended::AlreadySatisfied(engine::Satisfied {
+        resumption: resumed,
+        ..
+    })) = last
+    else {
         panic!("5 is there")
     };
     assert_eq!(names(&resumed), ["5"]);

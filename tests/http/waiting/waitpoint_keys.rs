@@ -113,6 +113,48 @@ async fn keys_are_rotated_listed_and_retired_and_never_shown() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_first_key_is_seeded_once_over_http_by_command_and_by_setting() {
+    let database = database().await;
+    let secret = "5ec2e7".repeat(12);
+    let setting = format!("k1:{secret}");
+    let builder = builder(&database).environment("FLOWHOST_SECRETS_WAITPOINT_KEY", &setting);
+    let api = Api::start(builder, &[]).await;
+    let (_, body) = api.get("/v1/waitpoint-keys").await;
+    let key = &body["keys"][0];
+    assert_eq!(
+        (&key["kid"], &key["created_by"]),
+        (&json!("k1"), &json!("host")),
+        "{body}"
+    );
+    let seed = |kid: &str, secret: &str| json!({"kid": kid, "secret_hex": secret});
+    for (request, same) in [
+        (seed("k1", &secret), true),
+        (seed("k1", &"00".repeat(32)), false),
+        (seed("k2", &secret), false),
+    ] {
+        let (status, body) = api.post("/v1/waitpoint-keys/seed", request).await;
+        let wanted = json!({"outcome": "already_seeded", "kid": "k1", "same_secret": same});
+        assert_eq!((status, body), (StatusCode::OK, wanted));
+    }
+    for (request, code) in [
+        (seed("a.b", &secret), "invalid_kid"),
+        (seed("k1", "00"), "invalid_secret_hex"),
+    ] {
+        let (status, body) = api.post("/v1/waitpoint-keys/seed", request).await;
+        assert_eq!((status.as_u16(), &body["code"]), (422, &json!(code)));
+    }
+    assert!(!api.host.log().contains(&secret), "the log shows no secret");
+
+    let other = testkit::database().await;
+    let api = Api::start(self::builder(&other), &[]).await;
+    for said in ["k9 signs; it is the first\n", "nothing was done: "] {
+        let (code, out, err) = flowhost(&api, &["waitpoint-key", "seed", "k9"]).await;
+        assert_eq!(code, 0, "{err}");
+        assert!(out.starts_with(said), "{out}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_host_with_another_secrets_key_serves_and_names_the_setting() {
     let database = database().await;
     let api = Api::start(builder(&database), &[]).await;

@@ -262,7 +262,7 @@ async fn bad_requests_of_workers_are_refused_by_name() {
             claim.into(),
             json!({"kinds": ["word"], "capabilities": ["a b"]}),
             422,
-            "invalid_input",
+            "invalid_capabilities",
         ),
         (
             claim.into(),

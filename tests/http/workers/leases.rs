@@ -5,7 +5,7 @@ use std::time::Duration;
 use reqwest::StatusCode;
 use serde_json::json;
 
-use crate::support::api::code;
+use crate::support::api::{code, flowhost, with};
 use crate::support::http_work::{claim_one, start, word};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -138,6 +138,80 @@ async fn a_lease_ends_in_each_of_its_ways() {
     let refused = api.post("/v1/leases/complete", gone).await;
     assert_eq!(code(&refused), (409, "execution_not_active"));
     assert_eq!(refused.1["outcome"], "cancelled");
+    database.assert_invariants().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_waits_for_children_until_a_time_and_closes_its_waitpoint() {
+    let (database, api) = start().await;
+    let (mut ids, mut leases) = (Vec::new(), Vec::new());
+    for text in ["children", "operator", "until", "waitpoint"] {
+        ids.push(api.create(word(text)).await);
+        leases.push(claim_one(&api, "w-1").await["lease"].clone());
+    }
+    let children = json!({"lease": leases[0]});
+    for _ in 0..2 {
+        let (status, answer) = api.post("/v1/leases/wait-children", children.clone()).await;
+        let wanted = json!({"id": ids[0], "outcome": "waiting_children"});
+        assert_eq!((status, answer), (StatusCode::OK, wanted));
+    }
+    api.until(&ids[0], "waiting_children").await;
+    let gone = json!({"lease": leases[0], "result": 1});
+    let refused = api.post("/v1/leases/complete", gone).await;
+    assert_eq!(code(&refused), (409, "execution_not_active"));
+
+    let command = ["override", "wait-children", &ids[1], "--reason", "stuck"];
+    let (exit, out, complaint) = flowhost(&api, &command).await;
+    assert_eq!(exit, 0, "{complaint}");
+    assert!(
+        out.ends_with("is waiting_children (waiting_for_children)\n"),
+        "{out}"
+    );
+    let late = json!({"lease": leases[1]});
+    let refused = api.post("/v1/leases/wait-children", late).await;
+    assert_eq!(code(&refused), (200, ""), "the same end: {}", refused.1);
+    let path = format!("/v1/executions/{}/wait-children", ids[1]);
+    let refused = api.post(&path, json!({"actor": "alice"})).await;
+    assert_eq!(code(&refused), (409, "execution_not_active"));
+
+    let until = "2999-01-01T00:00:00Z";
+    let delay = |more| with(json!({"lease": leases[2]}), more);
+    for wrong in [json!({}), json!({"delay_ms": 1, "delay_until": until})] {
+        let refused = api.post("/v1/leases/delay", delay(wrong)).await;
+        assert_eq!(code(&refused), (422, "invalid_input"));
+    }
+    let wrong = delay(json!({"delay_until": "soon"}));
+    let refused = api.post("/v1/leases/delay", wrong).await;
+    assert_eq!(refused.1["field"], "delay_until", "{}", refused.1);
+    let delay = delay(json!({"delay_until": until}));
+    let (status, answer) = api.post("/v1/leases/delay", delay).await;
+    assert_eq!(
+        (status, &answer["due_at"]),
+        (StatusCode::OK, &json!(until)),
+        "{answer}"
+    );
+
+    let lease = &leases[3];
+    let make = json!({"lease": lease, "waitpoint_key": "door"});
+    let (status, made) = api.post("/v1/leases/waitpoints", make).await;
+    assert_eq!(status, StatusCode::CREATED, "{made}");
+    let close = |waitpoint: &str| json!({"lease": lease, "waitpoint": waitpoint});
+    let unknown = api.post("/v1/leases/waitpoints/close", close("gate")).await;
+    assert_eq!(code(&unknown), (404, "waitpoint_not_found"));
+    for _ in 0..2 {
+        let (status, answer) = api.post("/v1/leases/waitpoints/close", close("door")).await;
+        let wanted = json!({"id": ids[3], "outcome": "waitpoint_closed"});
+        assert_eq!((status, answer), (StatusCode::OK, wanted));
+    }
+    let signal = json!({"waitpoint_token": made["waitpoint_token"], "signal_name": "open"});
+    let path = format!("/v1/executions/{}/signal", ids[3]);
+    let refused = api.post(&path, signal).await;
+    assert_eq!(code(&refused), (409, "waitpoint_closed"));
+    let by_hand = ["override", "delay", &ids[3], "--until", until];
+    let (exit, _, complaint) = flowhost(&api, &by_hand).await;
+    assert_eq!(exit, 0, "{complaint}");
+    let (_, info) = api.get(&format!("/v1/executions/{}", ids[3])).await;
+    assert_eq!(info["wake_at"], until, "{info}");
     database.assert_invariants().await;
 }
 

@@ -117,7 +117,7 @@ pub(super) async fn ask(engine: &Engine, what: Ask, case: &Case) -> String {
         Ask::Delay => {
             let delay = Delay {
                 fence,
-                delay_ms: 3_600_000,
+                due: engine::Due::InMs(3_600_000),
                 report: Default::default(),
             };
             held(engine.delay(delay).await.answered())
@@ -139,7 +139,7 @@ pub(super) async fn ask(engine: &Engine, what: Ask, case: &Case) -> String {
                 Err(refused) => refused.code().to_owned(),
             }
         }
-        Ask::Expire => operated(engine.expire(operate(id)).await),
+        Ask::Expire => operated(engine.expire(operate(id), Default::default()).await),
         Ask::Revoke => {
             let revoke = Revoke {
                 operate: operate(id),
@@ -223,7 +223,7 @@ async fn suspend_at(
     };
     match try_suspend(engine, request).await {
         Ok(Suspended::Suspended(_)) => "ok".to_owned(),
-        Ok(Suspended::AlreadySatisfied(resumption)) => {
+        Ok(Suspended::AlreadySatisfied(engine::Satisfied { resumption, .. })) => {
             format!("satisfied by {}", resumption.signal_count)
         }
         Err(refused) => refused.code().to_owned(),

@@ -188,7 +188,12 @@ impl Program<'_> {
             (Suspends::Refused(code), Err(refused)) => {
                 assert!(code.is_empty() || code == refused.code(), "{refused}");
             }
-            (Suspends::Satisfied(number), Ok(Suspended::AlreadySatisfied(found))) => {
+            (
+                Suspends::Satisfied(number),
+                Ok(Suspended::AlreadySatisfied(engine::Satisfied {
+                    resumption: found, ..
+                })),
+            ) => {
                 let suspension = &self.expected.suspensions[number];
                 let ids: Vec<_> = found.signals.iter().map(|it| it.id).collect();
                 assert_eq!(Some(found.reason), suspension.reason);

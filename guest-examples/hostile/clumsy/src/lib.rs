@@ -52,7 +52,7 @@ mod raw {
     #[link(wasm_import_module = "flowhost:engine/claim@0.1.0")]
     unsafe extern "C" {
         #[link_name = "[method]lease.epoch"]
-        pub fn epoch(lease: i32) -> i32;
+        pub fn epoch(lease: i32) -> i64;
     }
     #[link(wasm_import_module = "flowhost:engine/log@0.1.0")]
     unsafe extern "C" {

@@ -8,6 +8,8 @@
 //! | `signals N` | a payload of N bytes |
 //! | `suspensions` | the largest condition that is allowed |
 //! | `lanes N` | a lane name of N bytes |
+//! | `policies N` | a policy of N bytes |
+//! | `capabilities N` | N required capabilities |
 //! | `leases` | nothing: each is a handle to the same lease |
 //! | `streams` | nothing: each is a handle to standard output |
 //! | `answers N` | nothing: reads the task N times, and completes with it |
@@ -49,6 +51,11 @@ impl Guest for HandleHoard {
                     let key = format!("app.{number:0>124}");
                     request.set_tag(&key, &"v".repeat(256));
                 }
+                request.set_policy(&policy(&capabilities(256)));
+                request.set_required_capabilities(&capabilities(256));
+                request.set_id(&task.execution_id);
+                request.set_deadline(4e12);
+                request.set_delay_until(3e12);
                 forget(request);
             },
             "signals" => loop {
@@ -75,6 +82,22 @@ impl Guest for HandleHoard {
                     forget(request);
                 }
             }
+            "policies" => {
+                let policy = policy(&["x".repeat(bytes)]);
+                loop {
+                    let request = Request::new("echo", &task.input);
+                    request.set_policy(&policy);
+                    forget(request);
+                }
+            }
+            "capabilities" => {
+                let capabilities = capabilities(bytes);
+                loop {
+                    let request = Request::new("echo", &task.input);
+                    request.set_required_capabilities(&capabilities);
+                    forget(request);
+                }
+            }
             "leases" => loop {
                 forget(current());
             },
@@ -95,6 +118,17 @@ impl Guest for HandleHoard {
             },
         }
     }
+}
+
+/// Makes up capabilities of 16 bytes each.
+fn capabilities(number: usize) -> Vec<String> {
+    (0..number).map(|number| format!("{number:0>16}")).collect()
+}
+
+/// Writes a policy that requires these capabilities.
+fn policy(capabilities: &[String]) -> String {
+    let capabilities = capabilities.join("\",\"");
+    format!("{{\"routing_requirements\":{{\"required_capabilities\":[\"{capabilities}\"]}}}}")
 }
 
 /// Opens another handle to standard output, as the standard library does only once.

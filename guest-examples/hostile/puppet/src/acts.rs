@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use crate::flowhost::engine::claim::Lease;
 use crate::flowhost::engine::complete;
-use crate::flowhost::engine::executions::Request;
+use crate::flowhost::engine::executions::{self, Request};
 use crate::flowhost::engine::log::{Level, log};
 use crate::flowhost::engine::signal::Signal;
 use crate::flowhost::engine::suspend::{self, Condition, Matcher, Single};
@@ -89,6 +89,58 @@ pub enum End {
     Exit,
 }
 
+/// What a request may have besides kind, input, lane and labels.
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Extra {
+    policy: Option<Text>,
+    capabilities: Option<Vec<Text>>,
+    id: Option<Text>,
+    deadline_at: Option<f64>,
+    delay_ms: Option<u64>,
+    delay_until: Option<f64>,
+    priority: Option<u16>,
+    idempotency_key: Option<Text>,
+}
+
+impl Extra {
+    fn request(&self) -> Request {
+        let request = Request::new(
+            "echo",
+            &Payload {
+                content_type: String::new(),
+                data: b"asked for".to_vec(),
+            },
+        );
+        if let Some(policy) = &self.policy {
+            request.set_policy(&policy.text());
+        }
+        if let Some(capabilities) = &self.capabilities {
+            let capabilities: Vec<_> = capabilities.iter().map(Text::text).collect();
+            request.set_required_capabilities(&capabilities);
+        }
+        if let Some(id) = &self.id {
+            request.set_id(&id.text());
+        }
+        if let Some(deadline_at) = self.deadline_at {
+            request.set_deadline(deadline_at);
+        }
+        if let Some(delay_ms) = self.delay_ms {
+            request.set_delay_ms(delay_ms);
+        }
+        if let Some(delay_until) = self.delay_until {
+            request.set_delay_until(delay_until);
+        }
+        if let Some(priority) = self.priority {
+            request.set_priority(priority);
+        }
+        if let Some(key) = &self.idempotency_key {
+            request.set_idempotency_key(&key.text());
+        }
+        request
+    }
+}
+
 /// One thing to do.
 #[derive(Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -106,18 +158,28 @@ pub enum Act {
     /// Fails.
     Fail(Fault),
     /// Delays itself by so many milliseconds.
-    Delay(u32),
+    Delay(u64),
+    /// Delays itself until a time, in milliseconds since 1970.
+    DelayUntil(f64),
     /// Waits for its children.
     WaitChildren,
     /// Cancels itself.
     Cancel(Text),
     /// Suspends at the waitpoint with this key, with a state, for at most so many
     /// milliseconds, under an idempotency key.
-    Suspend(Text, Option<Bytes>, Option<u32>, Option<Text>),
+    Suspend(Text, Option<Bytes>, Option<u64>, Option<Text>),
     /// Makes a waitpoint with a key and names of signals.
     Waitpoint(Text, Vec<Text>),
+    /// Closes the waitpoint with this id or key.
+    Close(Text),
     /// Creates an execution: kind, input, lane, idempotency key, labels.
     Create(Text, Bytes, Option<Text>, Option<Text>, Vec<(Text, Text)>),
+    /// Creates an execution of the kind `echo` with what else a request may have.
+    Request(Extra),
+    /// Describes an execution.
+    Describe(Text),
+    /// Sets and removes labels of an execution.
+    Label(Text, Vec<(Text, Option<Text>)>),
     /// Sends a signal: name, token, category, payload.
     Signal(Text, Text, Option<Text>, Option<Bytes>),
     /// Sleeps for so many milliseconds.
@@ -167,6 +229,7 @@ impl Act {
             Self::Complete(result) => format!("{:?}", complete::complete(lease, &result.payload())),
             Self::Fail(fault) => format!("{:?}", complete::fail(lease, &fault.failure())),
             Self::Delay(delay_ms) => format!("{:?}", complete::delay(lease, *delay_ms)),
+            Self::DelayUntil(until) => format!("{:?}", complete::delay_until(lease, *until)),
             Self::WaitChildren => format!("{:?}", complete::wait_children(lease)),
             Self::Cancel(reason) => format!("{:?}", complete::cancel(lease, &reason.text())),
             Self::Suspend(key, state, timeout_ms, idempotency_key) => {
@@ -188,6 +251,18 @@ impl Act {
                 let names: Vec<_> = names.iter().map(Text::text).collect();
                 let made = suspend::create_waitpoint(lease, &key.text(), None, &names);
                 format!("{:?}", made.map(|_| ()))
+            }
+            Self::Close(which) => {
+                format!("{:?}", suspend::close_waitpoint(lease, &which.text()))
+            }
+            Self::Request(extra) => format!("{:?}", extra.request().create()),
+            Self::Describe(id) => format!("{:?}", executions::describe(&id.text())),
+            Self::Label(id, labels) => {
+                let labels: Vec<_> = labels
+                    .iter()
+                    .map(|(key, value)| (key.text(), value.as_ref().map(Text::text)))
+                    .collect();
+                format!("{:?}", executions::set_tags(&id.text(), &labels))
             }
             Self::Create(kind, input, lane, key, tags) => {
                 let request = Request::new(&kind.text(), &input.payload());

@@ -239,8 +239,9 @@ fn send(signal: Signal, token: &str) -> String {
 fn describe(answer: Result<Suspended, SuspendError>) -> String {
     match answer {
         Ok(Suspended::Suspended(_)) => "suspended".to_owned(),
-        Ok(Suspended::AlreadySatisfied(resumption)) => {
-            let names: Vec<_> = resumption
+        Ok(Suspended::AlreadySatisfied(satisfied)) => {
+            let names: Vec<_> = satisfied
+                .resumption
                 .signals
                 .iter()
                 .map(|it| it.name.as_str())

@@ -44,7 +44,7 @@ impl Refusal for RouteRefusal {
         match self {
             Self::UnknownComponent(_) => RefusalCode::UnknownComponent,
             Self::MixedWorlds(_) => RefusalCode::MixedWorlds,
-            Self::Invalid(_) => RefusalCode::InvalidInput,
+            Self::Invalid(invalid) => invalid.code,
         }
     }
 

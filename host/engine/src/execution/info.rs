@@ -183,6 +183,7 @@ struct InfoRow {
     acquired_at: Option<OffsetDateTime>,
     expires_at: Option<OffsetDateTime>,
     renewals: Option<i32>,
+    renewed_at: Option<OffsetDateTime>,
     progress_percent: Option<i16>,
     progress_message: Option<String>,
     started_at: Option<OffsetDateTime>,
@@ -198,6 +199,7 @@ impl InfoRow {
             acquired_at: self.acquired_at?,
             expires_at: self.expires_at?,
             renewals: count(self.renewals?),
+            last_heartbeat_at: self.renewed_at,
         })
     }
 

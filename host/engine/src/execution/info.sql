@@ -43,7 +43,8 @@ SELECT e.id AS "id!", e.namespace AS "namespace!", e.kind AS "kind!", e.lane AS 
        coalesce(p.resumes, r.resumes, false) AS "resumes!",
        l.lease_id AS "lease_id?", l.worker_instance_id AS "worker_instance_id?",
        l.attempt AS "attempt?", l.acquired_at AS "acquired_at?", l.expires_at AS "expires_at?",
-       l.renewals AS "renewals?", l.progress_percent, l.progress_message,
+       l.renewals AS "renewals?", l.renewed_at AS "renewed_at?", l.progress_percent,
+       l.progress_message,
        -- The first lease of an execution has no row before it in `attempt`.
        CASE WHEN coalesce(f.lease_epoch, l.epoch) = 1
                 THEN coalesce(f.acquired_at, l.acquired_at)

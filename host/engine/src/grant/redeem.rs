@@ -34,7 +34,7 @@ impl Engine {
     /// leases. Returns also the worker that holds it.
     ///
     /// # Refusals
-    /// `grant_not_found`, `not_reclaimable`, `reclaim_cap_exceeded`,
+    /// `grant_not_found`, `execution_not_reclaimable`, `reclaim_cap_exceeded`,
     /// `capability_mismatch`. A grant is good for one lease: a repeat is refused.
     pub async fn reclaim_execution(
         &self,

@@ -2,7 +2,7 @@
 //!
 //! Event: `delayed`.
 
-use model::{Fence, Invalid, LeaseRefusal, Limits};
+use model::{Fence, Invalid, LeaseRefusal, Limits, Moment};
 use time::OffsetDateTime;
 
 use super::{EndLease, Report};
@@ -13,10 +13,19 @@ use crate::{Declined, Engine, Error};
 pub struct Delay {
     /// The lease under which it is asked.
     pub fence: Fence,
-    /// Milliseconds from now; at most ten years.
-    pub delay_ms: u64,
+    /// When the same attempt may resume.
+    pub due: Due,
     /// What the attempt used and logged so far.
     pub report: Report,
+}
+
+/// When a delayed execution becomes due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Due {
+    /// So many milliseconds from now; at most ten years.
+    InMs(u64),
+    /// At this time; immediately if it has passed.
+    At(Moment),
 }
 
 impl Engine {
@@ -51,9 +60,11 @@ impl Engine {
 impl Delay {
     /// Checks the bounds and builds the end of the lease.
     pub(crate) fn into_end(self) -> Result<EndLease, Invalid> {
-        if self.delay_ms > Limits::DURATION_MS_MAX {
-            return Err(Invalid::new("delay_ms", "is more than ten years"));
+        match self.due {
+            Due::InMs(ms) if ms > Limits::DURATION_MS_MAX => {
+                Err(Invalid::new("delay_ms", "is more than ten years"))
+            }
+            due => Ok(EndLease::delayed(self.fence, due, self.report)),
         }
-        Ok(EndLease::delayed(self.fence, self.delay_ms, self.report))
     }
 }

@@ -25,6 +25,9 @@ pub struct LeaseSummary {
     pub expires_at: OffsetDateTime,
     /// How often it was renewed.
     pub renewals: u32,
+    /// When it was last renewed, by the database's clock; absent before the first
+    /// renewal.
+    pub last_heartbeat_at: Option<OffsetDateTime>,
 }
 
 /// A lease that has expired.
@@ -53,7 +56,8 @@ impl Engine {
         let rows = sqlx::query!(
             r#"SELECT l.execution_id, l.namespace, l.lease_id, l.epoch, l.attempt,
                       l.worker_instance_id, l.acquired_at AS "acquired_at: StoredTime",
-                      l.expires_at AS "expires_at: StoredTime", l.renewals, at.place AS "place!"
+                      l.expires_at AS "expires_at: StoredTime", l.renewals,
+                      l.renewed_at AS "renewed_at: StoredTime", at.place AS "place!"
                FROM lease l
                CROSS JOIN LATERAL (SELECT greatest(l.expires_at, '0001-01-01 00:00:00+00')) AS at(place)
                WHERE l.expires_at <= statement_timestamp()
@@ -84,6 +88,10 @@ impl Engine {
                             acquired_at: row.acquired_at.read("lease", "acquired_at", id)?,
                             expires_at: row.expires_at.read("lease", "expires_at", id)?,
                             renewals: count(row.renewals),
+                            last_heartbeat_at: row
+                                .renewed_at
+                                .map(|at| at.read("lease", "renewed_at", id))
+                                .transpose()?,
                         },
                     })
                 };

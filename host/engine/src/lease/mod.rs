@@ -20,7 +20,7 @@ mod wait_children;
 pub use cancel::CancelHeld;
 pub use claim::{Claim, Claimed, ReceivedSignal, Resumption};
 pub use complete::Complete;
-pub use delay::Delay;
+pub use delay::{Delay, Due};
 pub use fail::{Fail, Failed};
 pub use list_expired::{ExpiredLease, LeaseSummary};
 pub use report::Report;

@@ -18,7 +18,7 @@ WITH input AS (
 renewed AS (
     UPDATE lease l
     SET expires_at = clock_timestamp() + $2::integer * interval '1 millisecond',
-        renewals = l.renewals + 1
+        renewals = l.renewals + 1, renewed_at = clock_timestamp()
     FROM input i
     WHERE l.ctid = i.address AND l.lease_id = i.lease_id
       AND l.epoch = i.epoch AND l.attempt = i.attempt AND l.expires_at > clock_timestamp()

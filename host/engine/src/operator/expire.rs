@@ -2,19 +2,24 @@
 //!
 //! Event: `execution_expired`.
 
-use model::{CancelSource, EngineCode, OperateRefusal, Outcome, StateKind};
+use model::{CancelSource, ExpireReason, OperateRefusal, Outcome, StateKind};
 
 use crate::execution::{FinishCall, FinishGuard, FinishVerdict};
 use crate::operate::Operate;
 use crate::{Declined, Engine};
 
 impl Engine {
-    /// Ends an execution as expired, in any state but terminal; returns whether an
-    /// attempt was running. Succeeds again on one that has expired.
+    /// Ends an execution as expired, in any state but terminal, for a reason that becomes
+    /// the code of its failure; returns whether an attempt was running. Succeeds again on
+    /// one that has expired.
     ///
     /// # Refusals
     /// `execution_not_active` when it has another outcome.
-    pub async fn expire(&self, operate: Operate) -> Result<bool, Declined<OperateRefusal>> {
+    pub async fn expire(
+        &self,
+        operate: Operate,
+        reason: ExpireReason,
+    ) -> Result<bool, Declined<OperateRefusal>> {
         operate.by.check()?;
         let exists = self.exists(operate.id, operate.namespace.as_deref());
         if !exists.await? {
@@ -24,7 +29,7 @@ impl Engine {
         let call = FinishCall {
             message: operate.by.reason,
             operation: Some(("expire", operate.by.actor)),
-            ..FinishCall::expired(operate.id, FinishGuard::Any, EngineCode::Expired, source)
+            ..FinishCall::expired(operate.id, FinishGuard::Any, reason.code(), source)
         };
         Err(Declined::Refused(
             match self.inner.batchers.finish.call(call).await? {

@@ -1,4 +1,4 @@
-//! Verbs of a holder done by an operator: complete, fail, delay.
+//! Verbs of a holder done by an operator: complete, fail, delay, wait-children.
 //!
 //! The engine reads the fence first and ends the lease under it, so that one statement
 //! serves both; the epoch grows, and the holder is notified that it lost the lease. That
@@ -11,7 +11,7 @@ use time::OffsetDateTime;
 
 use super::current_state::{CurrentState, Held};
 use crate::checks::Payload;
-use crate::lease::{Complete, Delay, EndLease, Report, check_failure};
+use crate::lease::{Complete, Delay, Due, EndLease, Report, check_failure};
 use crate::operate::{Operate, Operation};
 use crate::row::{fence, label};
 use crate::statements::{TRIES, conflict};
@@ -73,17 +73,33 @@ impl Engine {
     pub async fn delay_override(
         &self,
         operate: Operate,
-        delay_ms: u64,
+        due: Due,
     ) -> Result<Option<OffsetDateTime>, Declined<LeaseRefusal>> {
         self.end_held("delay", operate, |held, _| {
             let delay = Delay {
                 fence: held.fence,
-                delay_ms,
+                due,
                 report: Report::default(),
             };
             delay.into_end()
         })
         .await
+    }
+
+    /// Has a running execution wait for its children in place of its holder; the same
+    /// attempt resumes when the execution is unblocked.
+    ///
+    /// # Refusals
+    /// See [`LeaseRefusal`]; a repeat is answered as one of `complete_override` is.
+    pub async fn wait_children_override(
+        &self,
+        operate: Operate,
+    ) -> Result<(), Declined<LeaseRefusal>> {
+        self.end_held("wait_children", operate, |held, _| {
+            Ok(EndLease::waiting_children(held.fence, Report::default()))
+        })
+        .await?;
+        Ok(())
     }
 
     /// Ends the lease of an execution under the fence that it has.

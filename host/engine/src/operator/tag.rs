@@ -13,7 +13,7 @@ use crate::{Declined, Engine};
 
 impl Engine {
     /// Sets labels of an execution, and removes those without a value; others stay. All of
-    /// it or, if too many would be left, nothing.
+    /// it or, if too many would be left, nothing. Returns how many labels were named.
     ///
     /// # Refusals
     /// See [`OperateRefusal`].
@@ -21,7 +21,7 @@ impl Engine {
         &self,
         operate: Operate,
         tags: BTreeMap<String, Option<String>>,
-    ) -> Result<(), Declined<OperateRefusal>> {
+    ) -> Result<u32, Declined<OperateRefusal>> {
         operate.by.check()?;
         check(&tags)?;
         let fits = columns!(
@@ -42,7 +42,7 @@ impl Engine {
         .fetch_optional(&self.inner.verbs)
         .await?;
         if fits.ok_or(OperateRefusal::ExecutionNotFound)? {
-            return Ok(());
+            return Ok(u32::try_from(tags.len()).unwrap_or(u32::MAX));
         }
         let detail = format!("more than {} labels would be left", Limits::TAGS_MAX);
         Err(Invalid::new("tags", detail).into())

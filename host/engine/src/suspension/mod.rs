@@ -23,4 +23,6 @@ pub(crate) use suspend::{SuspendCall, SuspendVerdict};
 
 pub use list::SuspendedExecution;
 pub use read::SuspensionInfo;
-pub use suspend::{Binding, Suspend, Suspended, Suspension, SuspensionTimeout};
+pub use suspend::{
+    Binding, Satisfied, Suspend, Suspended, Suspension, SuspensionTimeout, SuspensionWaitpoint,
+};

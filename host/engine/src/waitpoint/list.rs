@@ -1,10 +1,14 @@
 //! What people read of waitpoints. Tokens are stored nowhere, so nothing here opens
 //! anything.
 
-use model::{ExecutionId, Limits, SuspensionId, WaitpointCloseReason, WaitpointId, WaitpointState};
+use model::{
+    ExecutionId, Limits, ResumeCondition, SuspensionId, WaitpointCloseReason, WaitpointId,
+    WaitpointState,
+};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+use super::snapshot::json;
 use crate::row::{count, label};
 use crate::{Engine, Error, Page};
 
@@ -21,6 +25,9 @@ pub struct WaitpointInfo {
     pub key: String,
     /// Whether it takes signals.
     pub state: WaitpointState,
+    /// Names of the signals that the suspension which waits at it counts, sorted; empty if
+    /// those of any name count, or if none waits at it.
+    pub required_signal_names: Vec<String>,
     /// The suspension that waits at it or waited last; absent if none has.
     pub suspension_id: Option<SuspensionId>,
     /// Id of the key that signed its first token.
@@ -112,6 +119,14 @@ impl Engine {
         Ok(open)
     }
 
+    /// Returns the waitpoints that the open suspension of an execution waits at, in the
+    /// order of their ids; none unless it is suspended.
+    pub async fn active_waitpoints(&self, id: ExecutionId) -> Result<Vec<WaitpointId>, Error> {
+        let mut open = self.open_waitpoints(id).await?;
+        open.retain(|row| row.state_name == WaitpointState::Active.as_str());
+        Ok(open.into_iter().map(|row| WaitpointId(row.id)).collect())
+    }
+
     /// Lists pending waitpoints of executions that are not finished, those that
     /// expire first coming first. The next page begins after the last one's
     /// expiry and id; those that never expire come last, with no expiry.
@@ -155,6 +170,7 @@ struct WaitpointRow {
     expires_at: Option<OffsetDateTime>,
     closed_at: Option<OffsetDateTime>,
     close_reason: Option<String>,
+    condition: Option<String>,
 }
 
 impl WaitpointRow {
@@ -163,12 +179,19 @@ impl WaitpointRow {
     }
 
     fn read(self) -> Result<WaitpointInfo, Error> {
+        let condition = self.condition.as_deref();
+        let condition: Option<ResumeCondition> = condition
+            .map(|text| json("condition", self.id, text))
+            .transpose()?;
+        let names = condition.as_ref().map(|it| it.signal_names(&self.key));
+        let names = names.into_iter().flatten().map(str::to_owned).collect();
         Ok(WaitpointInfo {
             id: WaitpointId(self.id),
             execution_id: ExecutionId::from_uuid(self.execution_id),
             namespace: self.namespace,
             key: self.key,
             state: label("waitpoint", "state", self.id, &self.state_name)?,
+            required_signal_names: names,
             suspension_id: self.suspension_id.map(SuspensionId),
             token_kid: self.token_kid,
             token_fingerprint: self.token_fingerprint,

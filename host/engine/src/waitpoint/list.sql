@@ -3,10 +3,15 @@
 -- $1 partition, $2 execution id, $3 state?
 -- page: $4 after this waitpoint, $5 at most so many rows
 --
--- Walks the primary key of waitpoint, and looks up one row of execution. Locks nothing.
+-- Walks the primary key of waitpoint, and looks up one row of execution and the open
+-- suspension. Locks nothing.
 SELECT t.id, t.execution_id, e.namespace, t.key, t.state::text AS "state_name!", t.suspension_id,
        t.token_kid, t.token_fingerprint, t.signals, t.last_signal_at, t.created_at,
-       t.activated_at, t.expires_at, t.closed_at, t.close_reason
+       t.activated_at, t.expires_at, t.closed_at, t.close_reason,
+       CASE WHEN t.state = 'active' THEN (
+           SELECT s.condition FROM suspension s
+           WHERE s.partition = $1 AND s.execution_id = $2 AND s.closed_at IS NULL LIMIT 1)
+       END AS condition
 FROM waitpoint t
 CROSS JOIN LATERAL (
     SELECT e.namespace FROM execution e WHERE e.partition = $1 AND e.id = $2 OFFSET 0

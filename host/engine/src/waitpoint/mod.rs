@@ -8,6 +8,7 @@
 //! ```text
 //! create      a pending waitpoint for a running execution
 //! close       an operator closes one
+//! close_held  the holder of the lease closes one
 //! mint_token  an operator asks for another token
 //! find        the open waitpoint that an operator means
 //! snapshot    what executions wait for, read before anything is decided
@@ -16,6 +17,7 @@
 //! ```
 
 mod close;
+mod close_held;
 mod create;
 mod find;
 mod key;

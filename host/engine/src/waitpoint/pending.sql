@@ -8,7 +8,7 @@
 -- each. Locks nothing.
 SELECT t.id, t.execution_id, e.namespace, t.key, t.state::text AS "state_name!", t.suspension_id,
        t.token_kid, t.token_fingerprint, t.signals, t.last_signal_at, t.created_at,
-       t.activated_at, t.expires_at, t.closed_at, t.close_reason
+       t.activated_at, t.expires_at, t.closed_at, t.close_reason, NULL::text AS condition
 FROM waitpoint t
 CROSS JOIN LATERAL (
     SELECT e.namespace FROM execution e

@@ -43,6 +43,31 @@ impl EngineCode {
     }
 }
 
+named! {
+    /// Why a caller expires an execution before its deadline.
+    #[derive(Default)]
+    pub enum ExpireReason ("expire reason") {
+        /// The caller says no more.
+        #[default]
+        Expired = "expired",
+        /// An attempt ran longer than it may, by the caller's clock.
+        AttemptTimeout = "attempt_timeout",
+        /// The deadline has passed, by the caller's clock.
+        ExecutionDeadline = "execution_deadline",
+    }
+}
+
+impl ExpireReason {
+    /// Returns the code of the failure.
+    pub const fn code(self) -> EngineCode {
+        match self {
+            Self::Expired => EngineCode::Expired,
+            Self::AttemptTimeout => EngineCode::AttemptTimeout,
+            Self::ExecutionDeadline => EngineCode::ExecutionDeadline,
+        }
+    }
+}
+
 /// Whether only the engine may give this failure code.
 pub fn is_reserved_code(code: &str) -> bool {
     code.parse::<EngineCode>().is_ok()

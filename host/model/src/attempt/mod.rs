@@ -5,7 +5,7 @@ mod failure;
 mod lifecycle;
 mod usage;
 
-pub use engine_code::{EngineCode, failure_code, is_reserved_code};
+pub use engine_code::{EngineCode, ExpireReason, failure_code, is_reserved_code};
 pub use failure::{Failure, FailureClass};
 pub use lifecycle::{AlreadySatisfied, AttemptEnd, AttemptLifecycle, AttemptType};
 pub use usage::Usage;

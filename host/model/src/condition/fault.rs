@@ -1,7 +1,7 @@
 //! Faults of a condition, and their place in the tree, such as `members[2].members[0]`.
 
-use crate::Invalid;
 use crate::wire::named;
+use crate::{Invalid, RefusalCode};
 
 named! {
     /// What is wrong with a condition, or with the waitpoints bound for it.
@@ -86,7 +86,13 @@ impl ConditionError {
 
 impl From<ConditionError> for Invalid {
     fn from(error: ConditionError) -> Self {
-        Self::new("resume_condition", error.to_string())
+        let invalid = Self::new("resume_condition", error.to_string());
+        match error.fault {
+            ConditionFault::WaitpointKeyEmpty | ConditionFault::WaitpointKeyInvalid => {
+                invalid.coded(RefusalCode::InvalidWaitpointKey)
+            }
+            _ => invalid,
+        }
     }
 }
 

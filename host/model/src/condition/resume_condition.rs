@@ -1,5 +1,7 @@
 //! A condition as callers write it, and as it is stored.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use crate::wire::named;
@@ -120,6 +122,36 @@ impl ResumeCondition {
             _ => {}
         });
         keys
+    }
+
+    /// Returns the names of the signals that count at the waitpoint with this key; none if
+    /// signals of any name do, or if the condition does not depend on it.
+    pub fn signal_names(&self, key: &str) -> BTreeSet<&str> {
+        let (mut names, mut any) = (BTreeSet::new(), false);
+        self.visit(&mut |node| {
+            let matcher = match node {
+                Self::Single {
+                    waitpoint_key,
+                    matcher,
+                } if waitpoint_key == key => Some(matcher),
+                Self::Composite(CompositeBody::Count {
+                    matcher,
+                    waitpoints,
+                    ..
+                }) if waitpoints.iter().any(|it| it == key) => {
+                    Some(matcher.as_ref().unwrap_or(&SignalMatcher::Wildcard))
+                }
+                _ => None,
+            };
+            match matcher {
+                Some(SignalMatcher::ByName(name)) => {
+                    names.insert(name.as_str());
+                }
+                Some(SignalMatcher::Wildcard) => any = true,
+                None => {}
+            }
+        });
+        if any { BTreeSet::new() } else { names }
     }
 
     /// Visits every node, each before what it is made of.

@@ -1,6 +1,8 @@
 //! Blocking reasons: what an execution that does not run waits for.
 
-use crate::wire::named;
+use super::StateKind;
+use crate::wire::{UnknownName, named};
+use crate::{Invalid, RefusalCode};
 
 named! {
     /// What an execution waits for. Labels of the Postgres enum `blocking_reason`.
@@ -39,5 +41,34 @@ named! {
         PausedByPolicy = "paused_by_policy",
         /// The cancellation of its flow.
         PausedByFlowCancel = "paused_by_flow_cancel",
+    }
+}
+
+impl BlockingReason {
+    /// Reads the reason that a caller gives in the argument called `field`.
+    pub fn of_caller(field: &'static str, text: &str) -> Result<Self, Invalid> {
+        let wrong = |error: UnknownName| Invalid::new(field, error.to_string());
+        text.parse()
+            .map_err(|error| wrong(error).coded(RefusalCode::InvalidBlockingReason))
+    }
+
+    /// Returns the state in which an execution is that a caller blocks for this reason.
+    ///
+    /// # Errors
+    /// Executions wait for it without being blocked.
+    pub fn blocked_state(self) -> Result<StateKind, Invalid> {
+        match self {
+            Self::WaitingForBudget | Self::WaitingForQuota => Ok(StateKind::RateLimited),
+            Self::WaitingForCapableWorker
+            | Self::WaitingForLocalityMatch
+            | Self::PausedByOperator
+            | Self::PausedByPolicy
+            | Self::PausedByFlowCancel => Ok(StateKind::Blocked),
+            _ => {
+                let detail = format!("`{self}` is not a reason that blocks");
+                let invalid = Invalid::new("blocking_reason", detail);
+                Err(invalid.coded(RefusalCode::InvalidBlockingReason))
+            }
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! Ids, the fence made of them, and digests: values that are compared and never
 //! interpreted, but for the partition that a routed id carries.
 
+mod attempt;
 mod digest;
 mod fence;
 mod partition;
@@ -9,6 +10,7 @@ mod routed;
 
 pub(crate) use random::random_id;
 
+pub use attempt::AttemptId;
 pub use digest::{Digest, DigestError};
 pub use fence::Fence;
 pub use partition::{PARTITIONS_MAX, Partition, Partitions};

@@ -65,7 +65,7 @@ impl Refusal for GrantRefusal {
             Self::ReclaimCapExceeded { .. } => RefusalCode::ReclaimCapExceeded,
             Self::GrantAlreadyExists { .. } => RefusalCode::GrantAlreadyExists,
             Self::CapabilityMismatch { .. } => RefusalCode::CapabilityMismatch,
-            Self::Invalid(_) => RefusalCode::InvalidInput,
+            Self::Invalid(invalid) => invalid.code,
         }
     }
 
@@ -257,8 +257,8 @@ mod tests {
         };
         for (probe, kind, code) in [
             (active.clone(), GrantKind::Claim, "execution_not_eligible"),
-            (active, GrantKind::Reclaim, "not_reclaimable"),
-            (probe(), GrantKind::Reclaim, "not_reclaimable"),
+            (active, GrantKind::Reclaim, "execution_not_reclaimable"),
+            (probe(), GrantKind::Reclaim, "execution_not_reclaimable"),
             (mismatch.clone(), GrantKind::Claim, "capability_mismatch"),
             (granted, GrantKind::Claim, "grant_already_exists"),
             (capped.clone(), GrantKind::Reclaim, "reclaim_cap_exceeded"),
@@ -289,7 +289,7 @@ mod tests {
         }
         assert_eq!(
             probe().redeem_refusal(GrantKind::Reclaim, false).code(),
-            "not_reclaimable"
+            "execution_not_reclaimable"
         );
     }
 }

@@ -9,7 +9,12 @@ use super::duration::{duration, time_limit};
 use super::{
     NotOffered, RetryPolicy, RoutingRequirements, SuspensionPolicy, TimeoutPolicy, capabilities,
 };
-use crate::Invalid;
+use crate::{Invalid, Limits, RefusalCode};
+
+impl Limits {
+    /// Most bytes of a policy as JSON.
+    pub const POLICY_BYTES_MAX: usize = 64 << 10;
+}
 
 /// How an execution is retried, bounded and routed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -99,17 +104,41 @@ impl ExecutionPolicy {
         .find_map(|(field, member)| member.given.then_some(field))
     }
 
+    /// Reads the policy that a caller gives as JSON. Its bounds are checked by
+    /// [`Self::check`].
+    pub fn read(json: &[u8]) -> Result<Self, Invalid> {
+        let wrong =
+            |detail: String| Invalid::new("policy", detail).coded(RefusalCode::InvalidPolicyJson);
+        if json.len() > Limits::POLICY_BYTES_MAX {
+            let max = Limits::POLICY_BYTES_MAX;
+            return Err(wrong(format!(
+                "{} bytes exceed the limit of {max}",
+                json.len()
+            )));
+        }
+        // A list would be read as the members in their order.
+        if !json.trim_ascii_start().starts_with(b"{") {
+            return Err(wrong("must be an object".to_owned()));
+        }
+        serde_json::from_slice(json).map_err(|error| wrong(error.to_string()))
+    }
+
     /// Checks every bound, and that no member contradicts another.
     pub fn check(&self) -> Result<(), Invalid> {
-        self.retry_policy.check()?;
-        self.timeout_policy.check()?;
-        self.suspension_policy.check()?;
-        time_limit("policy.retention_ms", self.retention_ms)?;
-        duration("policy.dedup_window_ms", self.dedup_window_ms)?;
+        self.bounded()
+            .map_err(|invalid| invalid.coded(RefusalCode::InvalidPolicyJson))?;
         capabilities(
             "policy.routing_requirements.required_capabilities",
             &self.routing_requirements.required_capabilities,
         )
+    }
+
+    fn bounded(&self) -> Result<(), Invalid> {
+        self.retry_policy.check()?;
+        self.timeout_policy.check()?;
+        self.suspension_policy.check()?;
+        time_limit("policy.retention_ms", self.retention_ms)?;
+        duration("policy.dedup_window_ms", self.dedup_window_ms)
     }
 
     /// Returns whether this is the policy of a request without one.
@@ -177,16 +206,28 @@ mod tests {
 
     #[test]
     fn unknown_fields_and_values_out_of_range_are_refused() {
-        assert!(serde_json::from_str::<ExecutionPolicy>(r#"{"retries": 3}"#).is_err());
+        let refused = ExecutionPolicy::read(br#"{"retries": 3}"#).expect_err("unknown");
+        assert_eq!(refused.code, RefusalCode::InvalidPolicyJson);
+        let long = format!("{{{}}}", " ".repeat(Limits::POLICY_BYTES_MAX - 2));
+        assert_eq!(
+            ExecutionPolicy::read(long.as_bytes()),
+            Ok(ExecutionPolicy::default())
+        );
+        for wrong in ["[]", "", "null", "{", &(long + " ")] {
+            let refused = ExecutionPolicy::read(wrong.as_bytes()).expect_err("no policy");
+            assert_eq!(refused.field, "policy");
+        }
         let policy: ExecutionPolicy =
             serde_json::from_str(r#"{"timeout_policy": {"attempt_timeout_ms": 0}}"#)
                 .expect("shape");
         let refused = policy.check().expect_err("zero is no timeout");
         assert_eq!(refused.field, "policy.timeout_policy.attempt_timeout_ms");
+        assert_eq!(refused.code, RefusalCode::InvalidPolicyJson);
         let policy: ExecutionPolicy = serde_json::from_str(
             r#"{"routing_requirements": {"required_capabilities": ["gpu", "a,b"]}}"#,
         )
         .expect("shape");
-        assert!(policy.check().is_err());
+        let refused = policy.check().expect_err("a comma");
+        assert_eq!(refused.code, RefusalCode::InvalidCapabilities);
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use super::NotOffered;
-use crate::{Invalid, Limits, check_range, quoted};
+use crate::{Invalid, Limits, RefusalCode, check_range, quoted};
 
 impl Limits {
     /// Most required or offered capabilities.
@@ -32,6 +32,10 @@ pub struct RoutingRequirements {
 /// Checks a set of capabilities: at most 256 of them and 4096 bytes; each
 /// non-empty, without comma, white space or control characters.
 pub fn capabilities(field: &'static str, set: &BTreeSet<String>) -> Result<(), Invalid> {
+    bounded(field, set).map_err(|invalid| invalid.coded(RefusalCode::InvalidCapabilities))
+}
+
+fn bounded(field: &'static str, set: &BTreeSet<String>) -> Result<(), Invalid> {
     check_range(field, set.len(), 0..=Limits::CAPABILITIES_MAX)?;
     let bytes = set.iter().map(String::len).sum();
     check_range(field, bytes, 0..=Limits::CAPABILITIES_BYTES_MAX)?;

@@ -126,7 +126,7 @@ impl Refusal for SignalRefusal {
             Self::TargetNotSignalable { .. } => RefusalCode::TargetNotSignalable,
             Self::WaitpointClosed { .. } => RefusalCode::WaitpointClosed,
             Self::SignalLimitExceeded { .. } => RefusalCode::SignalLimitExceeded,
-            Self::Invalid(_) => RefusalCode::InvalidInput,
+            Self::Invalid(invalid) => invalid.code,
         }
     }
 

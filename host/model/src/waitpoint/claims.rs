@@ -72,6 +72,20 @@ pub enum WaitpointRef {
     Only,
 }
 
+impl WaitpointRef {
+    /// Reads which waitpoint a caller means: an id, or else a key.
+    pub fn of_text(text: &str) -> Result<Self, Invalid> {
+        // Only one spelling of an id is read as an id, so that other spellings can be keys.
+        match text.parse::<WaitpointId>() {
+            Ok(id) if text.len() == 36 => Ok(Self::Id(id)),
+            _ => {
+                names::waitpoint_key(text).map_err(|invalid| invalid.about("waitpoint"))?;
+                Ok(Self::Key(text.to_owned()))
+            }
+        }
+    }
+}
+
 /// Why a waitpoint was not closed, or no token was minted for it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum WaitpointRefusal {
@@ -105,7 +119,7 @@ impl Refusal for WaitpointRefusal {
             Self::WaitpointNotFound => RefusalCode::WaitpointNotFound,
             Self::WaitpointAmbiguous { .. } => RefusalCode::WaitpointAmbiguous,
             Self::WaitpointClosed { .. } => RefusalCode::WaitpointClosed,
-            Self::Invalid(_) => RefusalCode::InvalidInput,
+            Self::Invalid(invalid) => invalid.code,
         }
     }
 

@@ -52,7 +52,7 @@ pub enum KeyRotateRefusal {
     InvalidKid(Invalid),
     /// The secret is not valid.
     #[error(
-        "new_secret_hex: must be {} to {} hexadecimal digits, an even number",
+        "the secret must be {} to {} hexadecimal digits, an even number",
         2 * Limits::KEY_SECRET_BYTES.start(),
         2 * Limits::KEY_SECRET_BYTES.end()
     )]
@@ -85,7 +85,7 @@ impl Refusal for KeyRotateRefusal {
             Self::InvalidGraceMs(_) => RefusalCode::InvalidGraceMs,
             Self::RotationConflict(_) => RefusalCode::RotationConflict,
             Self::TooManyKeys => RefusalCode::TooManyKeys,
-            Self::Invalid(_) => RefusalCode::InvalidInput,
+            Self::Invalid(invalid) => invalid.code,
         }
     }
 
@@ -116,7 +116,7 @@ impl Refusal for KeyRetireRefusal {
         match self {
             Self::KeyNotFound(_) => RefusalCode::WaitpointKeyNotFound,
             Self::KeyActive(_) => RefusalCode::WaitpointKeyActive,
-            Self::Invalid(_) => RefusalCode::InvalidInput,
+            Self::Invalid(invalid) => invalid.code,
         }
     }
 

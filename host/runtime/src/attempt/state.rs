@@ -142,7 +142,7 @@ impl Attempt {
 
     /// Returns the milliseconds left to the guest; `limited` says whether the
     /// attempt has a time limit of its own.
-    pub(crate) fn remaining_ms(&self, limited: bool) -> u32 {
+    pub(crate) fn remaining_ms(&self, limited: bool) -> u64 {
         if self.flag.load(Ordering::Relaxed) == LOST {
             return 0;
         }
@@ -152,7 +152,7 @@ impl Attempt {
         } else {
             lease.min(self.attempt_until_us)
         };
-        u32::try_from(until.saturating_sub(self.now_us()) / 1000).unwrap_or(u32::MAX)
+        until.saturating_sub(self.now_us()) / 1000
     }
 
     /// Returns why the guest must stop now, if it must.

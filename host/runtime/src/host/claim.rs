@@ -65,13 +65,12 @@ impl Host for State {
     ) -> Result<Option<Resource<LeaseHandle>>, ClaimCallError> {
         self.count_call(0)?;
         let (Role::Service(service), Some(backend)) = (&self.role, self.engine()) else {
-            return Err(ClaimError::Invalid(
-                "a handler claims nothing: its lease is `current`".into(),
-            )
-            .into());
+            return Err(
+                Invalid::new("next", "a handler claims nothing: its lease is `current`").into(),
+            );
         };
         if max_wait_ms > WAIT_MS_MAX {
-            return Err(ClaimError::Invalid(format!("max-wait-ms: at most {WAIT_MS_MAX}")).into());
+            return Err(Invalid::new("max_wait_ms", format!("at most {WAIT_MS_MAX}")).into());
         }
         let wait_max = Duration::from_millis(u64::from(max_wait_ms));
         let next = service.clone().next(wait_max);
@@ -106,12 +105,12 @@ impl HostLease for State {
         Ok(Task::clone(&held.task))
     }
 
-    fn epoch(&mut self, lease: Resource<LeaseHandle>) -> wasmtime::Result<u32> {
+    fn epoch(&mut self, lease: Resource<LeaseHandle>) -> wasmtime::Result<u64> {
         self.count_call(0)?;
-        Ok(u32::try_from(self.held(&lease)?.attempt.fence.epoch).unwrap_or(u32::MAX))
+        Ok(self.held(&lease)?.attempt.fence.epoch)
     }
 
-    fn remaining_ms(&mut self, lease: Resource<LeaseHandle>) -> wasmtime::Result<u32> {
+    fn remaining_ms(&mut self, lease: Resource<LeaseHandle>) -> wasmtime::Result<u64> {
         self.count_call(0)?;
         let held = self.held(&lease)?;
         Ok(held.attempt.remaining_ms(held.has_timeout))
@@ -122,7 +121,7 @@ impl HostLease for State {
         Ok(self.held(&lease)?.attempt.is_stopping())
     }
 
-    async fn renew(&mut self, lease: Resource<LeaseHandle>) -> Result<u32, LeaseCallError> {
+    async fn renew(&mut self, lease: Resource<LeaseHandle>) -> Result<u64, LeaseCallError> {
         self.count_call(0)?;
         let held = self.held(&lease)?;
         let attempt = &held.attempt;

@@ -3,14 +3,14 @@
 //! A recorded end releases the lease: a handler may still tidy up within the grace, a
 //! service takes its next lease.
 
-use engine::{CancelHeld, Complete, Declined, Delay, Fail, Failed as EngineFailed};
-use model::{Invalid, LeaseRefusal, Limits};
+use engine::{CancelHeld, Complete, Declined, Delay, Due, Fail, Failed as EngineFailed};
+use model::{Invalid, LeaseRefusal, Limits, RefusalCode};
 use wasmtime::component::Resource;
 
 use super::bindings::flowhost::engine::claim::LeaseError;
-use super::bindings::flowhost::engine::complete::{Failed, Host};
+use super::bindings::flowhost::engine::complete::{Failed, Host, Retry};
 use super::bindings::flowhost::engine::types::{Failure, Payload};
-use super::convert::{check_text, outcome, payload_bytes, timestamp_ms};
+use super::convert::{self, check_text, outcome, payload_bytes, timestamp_ms};
 use super::store::refused;
 use super::{CallError, HeldLease, LeaseCallError, LeaseHandle, Role, State};
 
@@ -70,9 +70,10 @@ impl Host for State {
         });
         let answer = answer.await?;
         Ok(match self.ended(&held, answer)? {
-            EngineFailed::RetryScheduled { due_at, .. } => {
-                Failed::RetryScheduled(timestamp_ms(due_at))
-            }
+            EngineFailed::RetryScheduled { due_at, attempt } => Failed::RetryScheduled(Retry {
+                due_at: timestamp_ms(due_at),
+                attempt_index: attempt,
+            }),
             EngineFailed::Terminal => Failed::Terminal,
         })
     }
@@ -80,24 +81,23 @@ impl Host for State {
     async fn delay(
         &mut self,
         lease: Resource<LeaseHandle>,
-        delay_ms: u32,
+        delay_ms: u64,
     ) -> Result<f64, LeaseCallError> {
         self.count_call(0)?;
         let held = self.held(&lease)?;
-        let Some(backend) = self.engine() else {
-            self.ended_locally(&held, "delay", &delay_ms)?;
-            return Ok(f64::from(delay_ms));
-        };
-        let request = Delay {
-            fence: held.attempt.fence,
-            delay_ms: u64::from(delay_ms),
-            report: self.report(&backend, &held),
-        };
-        let answer = backend.call(&mut self.meter, 0, |engine| async move {
-            engine.delay(request).await
-        });
-        let answer = answer.await?;
-        Ok(timestamp_ms(self.ended(&held, answer)?))
+        self.delayed(&held, Due::InMs(delay_ms), delay_ms as f64)
+            .await
+    }
+
+    async fn delay_until(
+        &mut self,
+        lease: Resource<LeaseHandle>,
+        until: f64,
+    ) -> Result<f64, LeaseCallError> {
+        self.count_call(0)?;
+        let held = self.held(&lease)?;
+        let at = convert::time_of("delay_until", until)?;
+        self.delayed(&held, Due::At(at), until).await
     }
 
     async fn wait_children(&mut self, lease: Resource<LeaseHandle>) -> Result<(), LeaseCallError> {
@@ -140,6 +140,29 @@ impl Host for State {
 }
 
 impl State {
+    /// Ends a lease until its execution is due; `locally` is the answer without an engine.
+    async fn delayed(
+        &mut self,
+        held: &HeldLease,
+        due: Due,
+        locally: f64,
+    ) -> Result<f64, LeaseCallError> {
+        let Some(backend) = self.engine() else {
+            self.ended_locally(held, "delay", &due)?;
+            return Ok(locally);
+        };
+        let request = Delay {
+            fence: held.attempt.fence,
+            due,
+            report: self.report(&backend, held),
+        };
+        let answer = backend.call(&mut self.meter, 0, |engine| async move {
+            engine.delay(request).await
+        });
+        let answer = answer.await?;
+        Ok(timestamp_ms(self.ended(held, answer)?))
+    }
+
     fn ended<T>(
         &self,
         held: &HeldLease,
@@ -159,7 +182,8 @@ impl State {
     ) -> Result<(), Invalid> {
         let (bytes, max) = (payload.data.len(), self.instance_limits.result_bytes_max);
         if bytes > max as usize {
-            return Err(Invalid::new(field, format!("{bytes} bytes, at most {max}")));
+            let invalid = Invalid::new(field, format!("{bytes} bytes, at most {max}"));
+            return Err(invalid.coded(RefusalCode::PayloadTooLarge));
         }
         Ok(())
     }

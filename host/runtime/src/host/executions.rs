@@ -3,21 +3,24 @@
 //! The namespace comes from the store, never from an argument; an execution of another
 //! namespace is answered like one that does not exist.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use engine::{Cancel, Create, Created as EngineCreated};
+use engine::{Cancel, Create, Created as EngineCreated, Operate, Operator};
 use model::{
-    CancelRefusal, CancelSource, CreateRefusal, ExecutionId, Invalid, Limits, PublicState,
+    CancelRefusal, CancelSource, CreateRefusal, ExecutionId, ExecutionPolicy, Invalid, Limits,
+    Moment, OperateRefusal, PublicState,
 };
 use wasmtime::component::Resource;
 
 use super::bindings::flowhost::engine::executions::{
-    Created, Description, Error, Host, HostRequest, State as GuestState,
+    Created, Description, Error, Host, HostRequest,
 };
 use super::bindings::flowhost::engine::types::Payload;
-use super::convert::{Bounds, check_text, payload_bytes, text_bytes, timestamp_ms};
+use super::convert::{
+    self, Bounds, check_text, description_bytes, payload_bytes, text_bytes, texts_bytes,
+};
 use super::setters::setters;
-use super::store::{Caller, HostResource};
+use super::store::{Caller, HostResource, said};
 use super::{CallError, ExecutionsCallError, State};
 
 /// An execution about to be created.
@@ -27,7 +30,12 @@ pub struct Request {
     lane: Option<String>,
     priority: u16,
     idempotency_key: Option<String>,
-    delay_ms: Option<u32>,
+    policy: Option<ExecutionPolicy>,
+    required_capabilities: Option<BTreeSet<String>>,
+    id: Option<ExecutionId>,
+    deadline_at: Option<Moment>,
+    delay_ms: Option<u64>,
+    delay_until: Option<Moment>,
     tags: BTreeMap<String, String>,
     used: bool,
     bounds: Bounds,
@@ -42,6 +50,10 @@ impl HostResource for Request {
             + text_bytes(self.lane.as_ref())
             + text_bytes(self.idempotency_key.as_ref())
             + self.tags.iter().map(tag).sum::<usize>()
+            + self.policy.as_ref().map_or(0, |policy| {
+                set_bytes(&policy.routing_requirements.required_capabilities)
+            })
+            + self.required_capabilities.as_ref().map_or(0, set_bytes)
             + self.bounds.owned_bytes()
     }
 }
@@ -71,12 +83,25 @@ impl Request {
         }
         create.priority = self.priority;
         create.idempotency_key = self.idempotency_key.take();
-        create.delay_ms = self.delay_ms.map(u64::from);
+        create.policy = self.policy.take().unwrap_or_default();
+        if let Some(capabilities) = self.required_capabilities.take() {
+            create.policy.routing_requirements.required_capabilities = capabilities;
+        }
+        create.id = self.id;
+        create.deadline_at = self.deadline_at;
+        create.delay_ms = self.delay_ms;
+        create.delay_until = self.delay_until;
         create.tags = std::mem::take(&mut self.tags);
         create.creator = Some(caller.author());
         create.namespace = caller.namespace;
         Ok(create)
     }
+}
+
+/// Returns the bytes that a set of texts owns.
+fn set_bytes(texts: &BTreeSet<String>) -> usize {
+    let text = |text: &String| size_of::<String>() + text.len();
+    texts.iter().map(text).sum()
 }
 
 fn empty() -> Payload {
@@ -109,7 +134,12 @@ impl HostRequest for State {
             lane: None,
             priority: 0,
             idempotency_key: None,
+            policy: None,
+            required_capabilities: None,
+            id: None,
+            deadline_at: None,
             delay_ms: None,
+            delay_until: None,
             tags: BTreeMap::new(),
             used: false,
             bounds,
@@ -125,7 +155,26 @@ impl HostRequest for State {
             let max = Limits::KEY_BYTES_MAX;
             request.idempotency_key = request.bounds.text("idempotency_key", key, max);
         };
-        set_delay_ms(delay_ms: u32, 0) request => request.delay_ms = Some(delay_ms);
+        set_policy(policy: String, policy.len()) request => {
+            request.policy = request.bounds.keep(read_policy(&policy));
+        };
+        set_required_capabilities(capabilities: Vec<String>, texts_bytes(&capabilities)) request => {
+            let set = BTreeSet::from_iter(capabilities);
+            let checked = model::capabilities("required_capabilities", &set).map(|()| set);
+            request.required_capabilities = request.bounds.keep(checked);
+        };
+        set_id(id: String, id.len()) request => {
+            request.id = request.bounds.keep(read_id(&id));
+        };
+        set_deadline(deadline_at: f64, 0) request => {
+            let at = convert::time_of("deadline_at", deadline_at);
+            request.deadline_at = request.bounds.keep(at);
+        };
+        set_delay_ms(delay_ms: u64, 0) request => request.delay_ms = Some(delay_ms);
+        set_delay_until(delay_until: f64, 0) request => {
+            let at = convert::time_of("delay_until", delay_until);
+            request.delay_until = request.bounds.keep(at);
+        };
     }
 
     fn set_tag(
@@ -147,9 +196,15 @@ impl HostRequest for State {
             engine.create(create).await
         });
         let of = |refusal| match refusal {
-            CreateRefusal::IdempotencyConflict { .. } => Error::IdempotencyConflict,
+            CreateRefusal::IdempotencyConflict { existing } => {
+                Error::IdempotencyConflict(existing.to_string())
+            }
+            CreateRefusal::IdConflict { .. } => Error::IdConflict,
             CreateRefusal::UnknownKind(_) => Error::UnknownKind,
-            other => Error::Invalid(other.to_string()),
+            CreateRefusal::LaneDisabled { .. } => Error::LaneDisabled,
+            refusal @ (CreateRefusal::NotOffered { .. } | CreateRefusal::Invalid(_)) => {
+                Error::Invalid(said(&refusal))
+            }
         };
         let answer = answer.await?;
         let created = answer.map_err(|declined| CallError::declined(declined, of))?;
@@ -173,26 +228,27 @@ impl Host for State {
     async fn describe(&mut self, id: String) -> Result<Description, ExecutionsCallError> {
         self.count_call(id.len())?;
         let (backend, Caller { namespace, .. }) = self.engine_and_caller()?;
-        let id = parse(&id)?;
+        let id = read_id(&id)?;
         let answer = backend.call(&mut self.meter, 0, |engine| async move {
-            engine.get(id, Some(&namespace)).await
+            let Some(info) = engine.get(id, Some(&namespace)).await? else {
+                return Ok::<_, engine::Error>(None);
+            };
+            let waitpoints = match info.public_state {
+                PublicState::Suspended => engine.active_waitpoints(id).await?,
+                _ => Vec::new(),
+            };
+            Ok(Some((info, waitpoints)))
         });
-        let info = answer.await??.ok_or(Error::NotFound)?;
-        Ok(Description {
-            id: info.id.to_string(),
-            kind: info.kind,
-            lane: info.lane,
-            state: guest_state(info.public_state),
-            attempts: info.attempts,
-            created_at: timestamp_ms(info.created_at),
-            finished_at: info.finished_at.map(timestamp_ms),
-        })
+        let (info, waitpoints) = answer.await??.ok_or(Error::NotFound)?;
+        let description = convert::description(info, waitpoints);
+        self.charge_answer(description_bytes(&description))?;
+        Ok(description)
     }
 
     async fn result(&mut self, id: String) -> Result<Payload, ExecutionsCallError> {
         self.count_call(id.len())?;
         let (backend, Caller { namespace, .. }) = self.engine_and_caller()?;
-        let id = parse(&id)?;
+        let id = read_id(&id)?;
         let answer = backend.call(&mut self.meter, 0, |engine| async move {
             let result = engine.result(id, Some(&namespace)).await?;
             // Whether the execution exists matters only if it has no result.
@@ -210,13 +266,43 @@ impl Host for State {
         }
     }
 
+    async fn set_tags(
+        &mut self,
+        id: String,
+        tags: Vec<(String, Option<String>)>,
+    ) -> Result<u32, ExecutionsCallError> {
+        let label =
+            |(key, value): &(String, Option<String>)| key.len() + text_bytes(value.as_ref());
+        let carries = size_of_val(tags.as_slice()) + tags.iter().map(label).sum::<usize>();
+        self.count_call(id.len() + carries)?;
+        let (backend, caller) = self.engine_and_caller()?;
+        let operate = Operate {
+            id: read_id(&id)?,
+            by: Operator {
+                actor: caller.author(),
+                reason: None,
+            },
+            namespace: Some(caller.namespace),
+        };
+        let answer = backend.call(&mut self.meter, carries, |engine| async move {
+            engine.tag(operate, BTreeMap::from_iter(tags)).await
+        });
+        let of = |refusal| match refusal {
+            OperateRefusal::Invalid(invalid) => Error::Invalid(said(&invalid)),
+            // Labels change in every state.
+            _ => Error::NotFound,
+        };
+        let answer = answer.await?;
+        answer.map_err(|declined| CallError::declined(declined, of))
+    }
+
     async fn cancel(&mut self, id: String, reason: String) -> Result<(), ExecutionsCallError> {
         let carries = reason.len();
         self.count_call(id.len() + carries)?;
         check_text("reason", &reason, Limits::REASON_BYTES_MAX)?;
         let (backend, caller) = self.engine_and_caller()?;
         let request = Cancel {
-            id: parse(&id)?,
+            id: read_id(&id)?,
             source: CancelSource::Custom(caller.author()),
             namespace: Some(caller.namespace),
             reason: Some(reason),
@@ -228,7 +314,7 @@ impl Host for State {
         let of = |refusal| match refusal {
             CancelRefusal::ExecutionNotFound => Error::NotFound,
             CancelRefusal::ExecutionNotActive { .. } => Error::ExecutionNotActive,
-            CancelRefusal::Invalid(invalid) => Error::Invalid(invalid.to_string()),
+            CancelRefusal::Invalid(invalid) => Error::Invalid(said(&invalid)),
         };
         let answer = answer.await?;
         answer.map_err(|declined| CallError::declined(declined, of))?;
@@ -236,24 +322,14 @@ impl Host for State {
     }
 }
 
-fn parse(id: &str) -> Result<ExecutionId, Error> {
-    id.parse::<ExecutionId>()
-        .map_err(|error| Error::Invalid(error.to_string()))
+fn read_id(id: &str) -> Result<ExecutionId, Invalid> {
+    id.parse()
+        .map_err(|error: model::IdError| Invalid::new("id", error.to_string()))
 }
 
-fn guest_state(state: PublicState) -> GuestState {
-    match state {
-        PublicState::Waiting => GuestState::Waiting,
-        PublicState::Delayed => GuestState::Delayed,
-        PublicState::RateLimited => GuestState::RateLimited,
-        PublicState::WaitingChildren => GuestState::WaitingChildren,
-        PublicState::Active => GuestState::Active,
-        PublicState::Suspended => GuestState::Suspended,
-        PublicState::Resumable => GuestState::Resumable,
-        PublicState::Completed => GuestState::Completed,
-        PublicState::Failed => GuestState::Failed,
-        PublicState::Cancelled => GuestState::Cancelled,
-        PublicState::Expired => GuestState::Expired,
-        PublicState::Skipped => GuestState::Skipped,
-    }
+/// Reads and checks a policy; members that are not offered are refused by the engine.
+fn read_policy(policy: &str) -> Result<ExecutionPolicy, Invalid> {
+    let policy = ExecutionPolicy::read(policy.as_bytes())?;
+    policy.check()?;
+    Ok(policy)
 }

@@ -14,7 +14,7 @@ use super::bindings::flowhost::engine::signal::{
 use super::bindings::flowhost::engine::types;
 use super::convert::{Bounds, payload_bytes, received, signals_bytes, text_bytes};
 use super::setters::setters;
-use super::store::{HostResource, refused};
+use super::store::{HostResource, refused, said};
 use super::{LeaseCallError, LeaseHandle, SignalCallError, State};
 
 /// A signal about to be sent.
@@ -24,7 +24,7 @@ pub struct Signal {
     category: Option<String>,
     correlation_id: Option<String>,
     idempotency_key: Option<String>,
-    dedup_ttl_ms: Option<u32>,
+    dedup_ttl_ms: Option<u64>,
     bounds: Bounds,
 }
 
@@ -106,7 +106,7 @@ impl HostSignal for State {
             let max = Limits::KEY_BYTES_MAX;
             signal.idempotency_key = signal.bounds.text("idempotency_key", key, max);
         };
-        set_dedup_ttl_ms(ttl_ms: u32, 0) signal => signal.dedup_ttl_ms = Some(ttl_ms);
+        set_dedup_ttl_ms(ttl_ms: u64, 0) signal => signal.dedup_ttl_ms = Some(ttl_ms);
     }
 
     async fn deliver(
@@ -132,7 +132,7 @@ impl HostSignal for State {
             correlation_id: signal.correlation_id.clone(),
             payload: signal.payload.clone().map(Into::into),
             idempotency_key: signal.idempotency_key.clone(),
-            dedup_ttl_ms: signal.dedup_ttl_ms.map(u64::from),
+            dedup_ttl_ms: signal.dedup_ttl_ms,
         };
         let answer = backend.call(&mut self.meter, carries, |engine| async move {
             engine.send_signal(deliver).await
@@ -177,6 +177,6 @@ fn signal_refusal(refusal: SignalRefusal) -> SignalError {
         SignalRefusal::TargetNotSignalable { .. } => SignalError::TargetNotSignalable,
         SignalRefusal::WaitpointClosed { .. } => SignalError::WaitpointClosed,
         SignalRefusal::SignalLimitExceeded { max } => SignalError::SignalLimitExceeded(max),
-        SignalRefusal::Invalid(invalid) => SignalError::Invalid(invalid.to_string()),
+        SignalRefusal::Invalid(invalid) => SignalError::Invalid(said(&invalid)),
     }
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use engine::{
     Binding, CreateWaitpoint, Report, Suspend, Suspended as EngineSuspended, SuspensionTimeout,
+    WaitpointRef,
 };
 use model::{
     Invalid, Limits, ResumeCondition, ResumePolicy, SuspensionReason, SuspensionRequester,
@@ -20,9 +21,11 @@ use super::bindings::flowhost::engine::suspend::{
     Condition, Host, HostRequest, Resumption, SuspendError, Suspended, Waitpoint,
 };
 use super::bindings::flowhost::engine::types::Payload;
-use super::convert::{self, Bounds, payload_bytes, resumption_bytes, text_bytes, texts_bytes};
+use super::convert::{
+    self, Bounds, payload_bytes, resumption_bytes, satisfied_bytes, text_bytes, texts_bytes,
+};
 use super::setters::setters;
-use super::store::{HostResource, refused};
+use super::store::{HostResource, refused, said};
 use super::{HeldLease, LeaseHandle, State, SuspendCallError};
 
 /// A suspension about to begin.
@@ -31,6 +34,7 @@ pub struct SuspendRequest {
     condition_bytes: usize,
     waitpoints: Vec<Binding>,
     reason: SuspensionReason,
+    requested_by: SuspensionRequester,
     policy: ResumePolicy,
     timeout: Option<SuspensionTimeout>,
     timeout_behavior: Option<TimeoutBehavior>,
@@ -65,6 +69,7 @@ impl SuspendRequest {
             condition,
             waitpoints: Vec::new(),
             reason: SuspensionReason::WaitingForSignal,
+            requested_by: SuspensionRequester::Worker,
             policy: ResumePolicy::default(),
             timeout: None,
             timeout_behavior: None,
@@ -87,7 +92,7 @@ impl SuspendRequest {
             condition: self.condition.clone()?,
             resume_policy: self.policy,
             reason: self.reason,
-            requested_by: SuspensionRequester::Worker,
+            requested_by: self.requested_by,
             timeout: self.timeout,
             timeout_behavior: self.timeout_behavior,
             state: state.map(Into::into),
@@ -130,8 +135,11 @@ impl HostRequest for State {
         set_reason(reason: wit::Reason, 0) request => {
             request.reason = convert::suspension_reason(reason);
         };
-        set_timeout_ms(timeout_ms: u32, 0) request => {
-            request.timeout = Some(SuspensionTimeout::InMs(u64::from(timeout_ms)));
+        set_requested_by(requester: wit::Requester, 0) request => {
+            request.requested_by = convert::requester(requester);
+        };
+        set_timeout_ms(timeout_ms: u64, 0) request => {
+            request.timeout = Some(SuspensionTimeout::InMs(timeout_ms));
         };
         set_timeout_at(timeout_at: f64, 0) request => {
             let at = request.bounds.keep(convert::time_of("timeout_at", timeout_at));
@@ -144,8 +152,8 @@ impl HostRequest for State {
             let max = Limits::KEY_BYTES_MAX;
             request.idempotency_key = request.bounds.text("idempotency_key", key, max);
         };
-        set_resume_delay_ms(delay_ms: u32, 0) request => {
-            request.policy.resume_delay_ms = Some(u64::from(delay_ms));
+        set_resume_delay_ms(delay_ms: u64, 0) request => {
+            request.policy.resume_delay_ms = Some(delay_ms);
         };
         set_consume_matched_signals(consume: bool, 0) request => {
             request.policy.consume_matched_signals = consume;
@@ -199,8 +207,8 @@ impl HostRequest for State {
                 }))
             }
             Ok(EngineSuspended::AlreadySatisfied(found)) => {
-                let found = convert::resumption(found);
-                self.charge_answer(resumption_bytes(&found))?;
+                let found = convert::satisfied(found);
+                self.charge_answer(satisfied_bytes(&found))?;
                 Ok(Suspended::AlreadySatisfied(found))
             }
             Err(declined) => {
@@ -226,7 +234,7 @@ impl Host for State {
         &mut self,
         lease: Resource<LeaseHandle>,
         key: String,
-        expires_in_ms: Option<u32>,
+        expires_in_ms: Option<u64>,
         signal_names: Vec<String>,
     ) -> Result<Waitpoint, SuspendCallError> {
         let carries = key.len() + texts_bytes(&signal_names);
@@ -240,7 +248,7 @@ impl Host for State {
         let create = CreateWaitpoint {
             fence: held.attempt.fence,
             key,
-            expires_in_ms: expires_in_ms.map(u64::from),
+            expires_in_ms,
             signal_names,
         };
         let answer = backend.call(&mut self.meter, carries, |engine| async move {
@@ -248,6 +256,32 @@ impl Host for State {
         });
         match answer.await? {
             Ok(created) => Ok(convert::waitpoint(created, &backend.callback_prefix)),
+            Err(declined) => {
+                let refusal = declined.refusal()?;
+                let of_lease = |refusal| refused(&held, refusal);
+                Err(convert::suspend_refusal(refusal, of_lease).into())
+            }
+        }
+    }
+
+    async fn close_waitpoint(
+        &mut self,
+        lease: Resource<LeaseHandle>,
+        waitpoint: String,
+    ) -> Result<(), SuspendCallError> {
+        let carries = waitpoint.len();
+        self.count_call(carries)?;
+        let held = self.held(&lease)?;
+        let waitpoint = WaitpointRef::of_text(&waitpoint)?;
+        let Some(backend) = self.engine() else {
+            return Ok(self.closed_locally(&held, &waitpoint)?);
+        };
+        let fence = held.attempt.fence;
+        let answer = backend.call(&mut self.meter, carries, |engine| async move {
+            engine.close_held_waitpoint(fence, waitpoint).await
+        });
+        match answer.await? {
+            Ok(()) => Ok(()),
             Err(declined) => {
                 let refusal = declined.refusal()?;
                 let of_lease = |refusal| refused(&held, refusal);
@@ -272,6 +306,6 @@ impl From<LeaseError> for SuspendError {
 
 impl From<Invalid> for SuspendError {
     fn from(invalid: Invalid) -> Self {
-        LeaseError::Invalid(invalid.to_string()).into()
+        LeaseError::Invalid(said(&invalid)).into()
     }
 }

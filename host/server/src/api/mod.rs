@@ -28,19 +28,21 @@ pub use condition::{CompositeBody, ResumeCondition, ResumePolicy, SignalMatcher,
 pub use execution::{
     Attempt, AttemptLease, Attempts, BatchResults, BatchVerdict, BlockExecution, CancelExecution,
     CancelledExecution, CompleteOverride, CreateBatch, CreateExecution, CreatedExecution,
-    CurrentLease, DelayOverride, Execution, ExecutionPage, ExpiredLease, ExpiredLeases,
-    FailOverride, Failure, History, HistoryEntry, OperateExecution, Operation, Operations, Policy,
-    Progress, RevokeLease, RevokedExecution, SetPriority, SetTags, StateVector, SuspendedExecution,
-    SuspendedExecutions, Tags, UnblockExecution, Usage,
+    CurrentAttempt, CurrentLease, DelayOverride, Execution, ExecutionPage, ExpireExecution,
+    ExpiredLease, ExpiredLeases, FailOverride, Failure, History, HistoryEntry, OperateExecution,
+    Operation, Operations, Policy, Progress, RevokeLease, RevokedExecution, SetPriority, SetTags,
+    StateVector, SuspendedExecution, SuspendedExecutions, Tags, TagsSet, UnblockExecution, Usage,
 };
 pub use lane::{Health, Lane, Lanes, Namespace, Namespaces, SetLane, SetNamespace};
 pub use lease::{
     CancelLease, CancelLeases, CancelOneOrMany, ClaimForWorker, ClaimWork, ClaimedExecution,
-    ClaimedWork, CompleteLease, CompleteLeases, CompleteOneOrMany, DelayLease, DelayLeases,
-    DelayOneOrMany, EligibleExecution, EligibleExecutions, FailLease, FailLeases, FailOneOrMany,
-    GrantFor, GrantedClaim, IssuedGrant, LeaseAnswer, LeaseEffect, LeaseOutcome, LeaseVerdict,
-    LeaseVerdicts, ProgressLease, ProgressLeases, ProgressOneOrMany, Redeem, ReleaseLease,
-    ReleaseLeases, ReleaseOneOrMany, Renew, RenewLease, RenewLeases, RenewOneOrMany, check_ttl,
+    ClaimedWork, CloseLeaseWaitpoint, CloseLeaseWaitpoints, CloseWaitpointOneOrMany, CompleteLease,
+    CompleteLeases, CompleteOneOrMany, DelayLease, DelayLeases, DelayOneOrMany, EligibleExecution,
+    EligibleExecutions, FailLease, FailLeases, FailOneOrMany, GrantFor, GrantedClaim, IssuedGrant,
+    LeaseAnswer, LeaseEffect, LeaseOutcome, LeaseVerdict, LeaseVerdicts, ProgressLease,
+    ProgressLeases, ProgressOneOrMany, Redeem, ReleaseLease, ReleaseLeases, ReleaseOneOrMany,
+    Renew, RenewLease, RenewLeases, RenewOneOrMany, WaitChildrenLease, WaitChildrenLeases,
+    WaitChildrenOneOrMany, check_ttl,
 };
 pub use operator::Asks;
 pub use payload::RawBytes;
@@ -51,16 +53,17 @@ pub use signal::{
     Signals,
 };
 pub use suspension::{
-    CreateLeaseWaitpoint, FreshWaitpoint, KeyedWaitpoint, ObserveSignals, ObservedSignals,
-    OpenSuspension, PendingWaitpoint, ResumeExecution, Resumption, SuspendLease, SuspendedLease,
-    Suspension, Suspensions, WaitpointBinding,
+    BoundWaitpoint, CreateLeaseWaitpoint, FreshWaitpoint, KeyedWaitpoint, ObserveSignals,
+    ObservedSignals, OpenSuspension, PendingWaitpoint, ResumeExecution, Resumption, SuspendLease,
+    SuspendedLease, Suspension, Suspensions, WaitpointBinding,
 };
 pub use waitpoint::{
     MintWaitpointToken, MintedWaitpointToken, OpenWaitpoint, PendingWaitpoints, Waitpoint,
     Waitpoints,
 };
 pub use waitpoint_key::{
-    RetireWaitpointKey, RotateWaitpointKey, RotatedWaitpointKey, WaitpointKey, WaitpointKeys,
+    RetireWaitpointKey, RotateWaitpointKey, RotatedWaitpointKey, SeedWaitpointKey,
+    SeededWaitpointKey, WaitpointKey, WaitpointKeys,
 };
 pub use worker::{
     Beat, DeadWorker, MarkWorkerDead, RegisterNativeWorker, RegisteredWorker, Worker, WorkerPage,

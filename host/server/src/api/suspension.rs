@@ -160,7 +160,21 @@ pub enum SuspendedLease {
         id: ExecutionId,
         /// What to resume from.
         resumption: Resumption,
+        /// The pending waitpoints it was bound to, ordered by key. They are closed unless
+        /// the resume policy keeps them open.
+        waitpoints: Vec<BoundWaitpoint>,
     },
+}
+
+answers! {
+    /// A waitpoint that a suspension was bound to.
+    BoundWaitpoint(waitpoint: engine::SuspensionWaitpoint) {
+        /// Id of the waitpoint.
+        #[schema(value_type = String)]
+        waitpoint_id: WaitpointId = waitpoint.id,
+        /// Key of the waitpoint within the execution.
+        waitpoint_key: String = waitpoint.key,
+    }
 }
 
 answers! {

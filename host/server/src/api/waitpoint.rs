@@ -25,6 +25,9 @@ answers! {
         /// `pending` or `active`, when it accepts signals; `closed` or `expired`.
         #[schema(value_type = String)]
         state: WaitpointState,
+        /// Names of the signals that its suspension counts while it is `active`, sorted;
+        /// empty when those of any name count, and otherwise.
+        required_signal_names: Vec<String>,
         /// The suspension that it is or was bound to last; absent before the first.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         #[schema(value_type = Option<String>)]

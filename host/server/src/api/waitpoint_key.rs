@@ -96,6 +96,50 @@ impl From<engine::RotatedWaitpointKey> for RotatedWaitpointKey {
     }
 }
 
+/// The first key, for an instance that brings its own secret.
+#[derive(Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SeedWaitpointKey {
+    /// Id of the key, 1 to 32 characters of `A-Z`, `a-z`, `0-9`, `-` and `_`.
+    pub kid: String,
+    /// Secret of the key, 64 to 128 hexadecimal digits; random when absent, which is
+    /// better.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret_hex: Option<String>,
+    /// Who asks, 1 to 255 bytes; `api` when absent. Kept with the key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub actor: Option<String>,
+}
+
+/// What a request for the first key did.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct SeededWaitpointKey {
+    /// `seeded`, or `already_seeded` when a key signed already.
+    pub outcome: String,
+    /// Id of the key that signs.
+    pub kid: String,
+    /// Whether that key has the id and the secret of the request; null when it was
+    /// created now.
+    pub same_secret: Option<bool>,
+}
+
+impl From<engine::SeededWaitpointKey> for SeededWaitpointKey {
+    fn from(seeded: engine::SeededWaitpointKey) -> Self {
+        match seeded {
+            engine::SeededWaitpointKey::Seeded { kid } => Self {
+                outcome: "seeded".to_owned(),
+                kid,
+                same_secret: None,
+            },
+            engine::SeededWaitpointKey::AlreadySeeded { kid, same_secret } => Self {
+                outcome: "already_seeded".to_owned(),
+                kid,
+                same_secret: Some(same_secret),
+            },
+        }
+    }
+}
+
 /// Who retires a key.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]

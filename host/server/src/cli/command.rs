@@ -68,14 +68,14 @@ pub enum Command {
     /// Revoke the lease of a running execution; it is run again
     Revoke(execution::operate::RevokeArgs),
     /// End an execution as expired
-    Expire(execution::operate::Which),
+    Expire(execution::operate::ExpireArgs),
     /// Block a waiting execution, for a reason
     Block(execution::operate::BlockArgs),
     /// Return a blocked execution to its queue
     Unblock(execution::operate::UnblockArgs),
     /// Show, set and remove the labels of an execution
     Tag(execution::tag::TagArgs),
-    /// Complete, fail or delay a running execution instead of its holder
+    /// Complete, fail or delay a running execution, or have it wait, instead of its holder
     #[command(subcommand)]
     Override(execution::overrides::OverrideCommand),
     /// Publish, list and show components
@@ -90,7 +90,7 @@ pub enum Command {
     /// List and set the shares of namespaces
     #[command(subcommand)]
     Namespace(namespace::NamespaceCommand),
-    /// List, rotate and retire the keys that waitpoint tokens are signed with
+    /// List, seed, rotate and retire the keys that waitpoint tokens are signed with
     #[command(subcommand)]
     WaitpointKey(waitpoint::key::WaitpointKeyCommand),
     /// Run a component once, without a host or a database
@@ -166,6 +166,8 @@ mod tests {
             "flowhost priority 00000000-0000-7000-8000-000000000000 9000 --reason urgent",
             "flowhost override fail 00000000-0000-7000-8000-000000000000 hopeless",
             "flowhost override delay 00000000-0000-7000-8000-000000000000 90s",
+            "flowhost override delay 00000000-0000-7000-8000-000000000000 --until 2030-01-31T12:00:00Z",
+            "flowhost override wait-children 00000000-0000-7000-8000-000000000000 --reason blocked",
             "flowhost signal 00000000-0000-7000-8000-000000000000 --token v1.a.b.c --name approved",
             "flowhost signal 00000000-0000-7000-8000-000000000000 --token-file - --name x --input {} --key k",
             "flowhost signal 00000000-0000-7000-8000-000000000000 --operator --as alice --waitpoint w --name x",
@@ -176,6 +178,7 @@ mod tests {
             "flowhost waitpoints close 00000000-0000-7000-8000-000000000000 approval",
             "flowhost waitpoint token 00000000-0000-7000-8000-000000000000 approval --signal approved --expires-in 1h",
             "flowhost waitpoint-key rotate k2 --grace 1h --secret-file -",
+            "flowhost waitpoint-key seed k1 --secret-file -",
             "flowhost waitpoint-key retire k1 --json",
             "flowhost tag 00000000-0000-7000-8000-000000000000 app.a=b app.c-",
         ] {

@@ -148,7 +148,7 @@ async fn dispatch(context: &Context, command: Command) -> Result<Exit, Failure> 
         Command::Replay(which) => execution::operate::plain(context, "replay", which).await,
         Command::Hold(which) => execution::operate::plain(context, "hold", which).await,
         Command::Unhold(which) => execution::operate::plain(context, "unhold", which).await,
-        Command::Expire(which) => execution::operate::plain(context, "expire", which).await,
+        Command::Expire(args) => execution::operate::expire(context, args).await,
         Command::Priority(args) => execution::operate::priority(context, args).await,
         Command::Revoke(args) => execution::operate::revoke(context, args).await,
         Command::Block(args) => execution::operate::block(context, args).await,

@@ -14,6 +14,7 @@ impl Config {
         self.runtime.check()?;
         self.retention.check()?;
         self.database.check()?;
+        self.secrets.waitpoint_key()?;
         self.http.check()
     }
 }
@@ -26,9 +27,8 @@ impl Worker {
             let detail = format!("{ttl} is out of range: {min} to {max}");
             return Err(Invalid::new("worker.lease_ttl_ms", detail));
         }
-        let wrong = |invalid: Invalid| Invalid::new("worker.lanes", invalid.detail);
         for lane in &self.lanes {
-            model::lane_name(lane).map_err(wrong)?;
+            model::lane_name(lane).map_err(|invalid| invalid.about("worker.lanes"))?;
         }
         if self.lanes.len() > Limits::WORKER_NAMES_MAX {
             let detail = format!("at most {} lanes", Limits::WORKER_NAMES_MAX);

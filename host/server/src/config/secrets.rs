@@ -1,11 +1,11 @@
-//! Section `[secrets]`: what encrypts secrets in the database.
+//! Section `[secrets]`: what encrypts secrets in the database, and the first waitpoint key.
 
 use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use engine::SecretsKeys;
-use model::Invalid;
+use model::{Invalid, Limits};
 use serde::{Deserialize, Serialize, Serializer};
 
 /// What encrypts secrets in the database; the same on every host.
@@ -19,6 +19,11 @@ pub struct Secrets {
     /// A file with such keys, one on each line. When both are absent, a host that runs
     /// its own Postgres keeps a key beside that, and a host on another Postgres has none.
     pub key_file: Option<PathBuf>,
+    /// The first waitpoint key, as its id, a colon and its secret in 64 to 128
+    /// hexadecimal digits. A host creates it at its start if no key signs yet. When
+    /// absent, the first token creates a random one. Better in the environment, as
+    /// `FLOWHOST_SECRETS_WAITPOINT_KEY`.
+    pub waitpoint_key: Option<Redacted>,
 }
 
 /// A text that is redacted wherever it is printed.
@@ -78,6 +83,34 @@ impl Secrets {
     }
 }
 
+impl Secrets {
+    /// Returns id and secret of the first waitpoint key; `None` if none is configured.
+    ///
+    /// # Errors
+    /// The setting is not an id and a secret; neither is quoted.
+    pub fn waitpoint_key(&self) -> Result<Option<(&str, &str)>, Invalid> {
+        const KEY: &str = "secrets.waitpoint_key";
+        let Some(Redacted(text)) = &self.waitpoint_key else {
+            return Ok(None);
+        };
+        let Some((kid, secret_hex)) = text.split_once(':') else {
+            let detail = "must be an id, a colon and a secret in hexadecimal digits";
+            return Err(Invalid::new(KEY, detail));
+        };
+        model::waitpoint_kid(kid)
+            .map_err(|invalid| Invalid::new(KEY, format!("the id {}", invalid.detail)))?;
+        let bounds = Limits::KEY_SECRET_BYTES;
+        let digits = secret_hex.bytes().all(|digit| digit.is_ascii_hexdigit());
+        if !digits || secret_hex.len() % 2 != 0 || !bounds.contains(&(secret_hex.len() / 2)) {
+            let (min, max) = (2 * bounds.start(), 2 * bounds.end());
+            let detail =
+                format!("the secret must be {min} to {max} hexadecimal digits, an even number");
+            return Err(Invalid::new(KEY, detail));
+        }
+        Ok(Some((kid, secret_hex)))
+    }
+}
+
 /// Writes a file with a new key: whole or not at all, and for no other user to read.
 fn make(path: &Path) -> std::io::Result<()> {
     let draft = path.with_extension("new");
@@ -107,6 +140,7 @@ mod tests {
         Secrets {
             key: key.map(|key| Redacted(key.to_owned())),
             key_file,
+            waitpoint_key: None,
         }
     }
 
@@ -130,6 +164,29 @@ mod tests {
         assert_eq!(wrong.field, "secrets.key_file");
         assert!(wrong.detail.contains(FILE), "{wrong}");
         assert_eq!(secrets.keys(None).map(|keys| keys.is_some()), Ok(false));
+    }
+
+    #[test]
+    fn the_first_waitpoint_key_is_an_id_and_a_secret_and_is_never_quoted() {
+        let read = |text: &str| {
+            let secrets = Secrets {
+                waitpoint_key: Some(Redacted(text.to_owned())),
+                ..Secrets::default()
+            };
+            let read = secrets.waitpoint_key();
+            read.map(|it| it.map(|(kid, secret)| (kid.to_owned(), secret.to_owned())))
+        };
+        let secret = "ab".repeat(32);
+        assert_eq!(Secrets::default().waitpoint_key(), Ok(None));
+        assert_eq!(
+            read(&format!("k1:{secret}")),
+            Ok(Some(("k1".to_owned(), secret.clone())))
+        );
+        for wrong in ["5ecre7", "k1:5ecre7", &format!("5ecre7/:{secret}"), ":"] {
+            let refused = read(wrong).expect_err(wrong);
+            assert_eq!(refused.field, "secrets.waitpoint_key");
+            assert!(!refused.detail.contains("5ecre7"), "{refused}");
+        }
     }
 
     #[test]

@@ -17,7 +17,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use engine::{Engine, Reconcilers, Sweeps};
+use engine::{Engine, Reconcilers, SeededWaitpointKey, Sweeps};
 use runtime::Runtime;
 use tokio::net::TcpListener;
 use tracing::{info, warn};
@@ -101,6 +101,9 @@ impl Host {
         // Only waitpoint tokens depend on secrets, so the host serves without.
         if let Err(error) = engine.check_secrets().await {
             warn!("waitpoint tokens are refused: {error}");
+        }
+        if let Some((kid, secret_hex)) = config.secrets.waitpoint_key()? {
+            seed(&engine, kid, secret_hex).await;
         }
         let settings = config.runtime_settings(compiler);
         match Runtime::start(engine.clone(), settings) {
@@ -193,5 +196,26 @@ async fn within(
         () = work => {}
         () = tokio::time::sleep(time) => warn!(step, "not done in its time; it is left as it is"),
         () = immediately(shutdown) => warn!(step, "left as it is"),
+    }
+}
+
+/// Creates the configured waitpoint key if no key signs yet. The host serves in any case:
+/// only waitpoint tokens depend on it.
+async fn seed(engine: &Engine, kid: &str, secret_hex: &str) {
+    match engine
+        .seed_waitpoint_key(kid, Some(secret_hex), "host")
+        .await
+    {
+        Ok(SeededWaitpointKey::Seeded { kid }) => info!(kid, "the first waitpoint key was created"),
+        Ok(SeededWaitpointKey::AlreadySeeded {
+            same_secret: true, ..
+        }) => {}
+        Ok(SeededWaitpointKey::AlreadySeeded { kid, .. }) => {
+            info!(kid, "another waitpoint key signs than that of the settings");
+        }
+        Err(error) => warn!(
+            kid,
+            "the waitpoint key of the settings was not created: {error}"
+        ),
     }
 }

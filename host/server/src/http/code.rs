@@ -86,13 +86,14 @@ codes! {
         MethodNotAllowed = "method_not_allowed", METHOD_NOT_ALLOWED, "That method is not offered here";
         /// The body did not arrive in time.
         RequestTimeout = "request_timeout", REQUEST_TIMEOUT, "The body did not arrive in time";
-        /// The body is larger than its route accepts.
-        PayloadTooLarge = "payload_too_large", PAYLOAD_TOO_LARGE, "The body is too large";
         /// The body's content encoding is not understood.
         UnsupportedEncoding = "unsupported_encoding", UNSUPPORTED_MEDIA_TYPE, "That content encoding is not understood";
         /// The body's type is not accepted here.
         UnsupportedMediaType = "unsupported_media_type", UNSUPPORTED_MEDIA_TYPE, "That type of body is not accepted here";
-        /// The host has no key to encrypt secrets with, or another one.
+        /// The host has no key to encrypt secrets with, so no waitpoint key can be
+        /// created or read.
+        HmacSecretNotInitialized = "hmac_secret_not_initialized", SERVICE_UNAVAILABLE, "The host has no key for secrets";
+        /// The host has another key than the one that secrets were encrypted with.
         SecretsKey = "secrets_key", SERVICE_UNAVAILABLE, "The host cannot read secrets";
         /// The database cannot be reached or did not answer in time.
         Unavailable = "unavailable", SERVICE_UNAVAILABLE, "The database is not available";
@@ -113,6 +114,12 @@ codes! {
     }
     refusals {
         InvalidInput => UNPROCESSABLE_ENTITY, "An argument is out of bounds";
+        InvalidTagKey => UNPROCESSABLE_ENTITY, "That is not a valid key of a label";
+        InvalidCapabilities => UNPROCESSABLE_ENTITY, "Those are not valid capabilities";
+        InvalidBlockingReason => UNPROCESSABLE_ENTITY, "That is not a reason to block";
+        InvalidPolicyJson => UNPROCESSABLE_ENTITY, "That is not a valid policy";
+        InvalidWaitpointKey => UNPROCESSABLE_ENTITY, "That is not a valid key of a waitpoint";
+        PayloadTooLarge => PAYLOAD_TOO_LARGE, "The body or a payload in it is too large";
         NotOffered => UNPROCESSABLE_ENTITY, "That is not offered by this version";
         UnknownKind => UNPROCESSABLE_ENTITY, "Nothing handles that kind";
         UnknownComponent => UNPROCESSABLE_ENTITY, "That component was not published";

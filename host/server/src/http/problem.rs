@@ -6,7 +6,7 @@
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use engine::Declined;
+use engine::{Declined, SecretsFault};
 use model::{
     Invalid, InvalidWaitpointToken, KeyRetireRefusal, Member, Refusal, RefusalCode, WorkerRefusal,
 };
@@ -90,7 +90,7 @@ impl Problem {
     /// Builds the problem of a body larger than the limit called `limit`.
     pub fn too_large(limit: &str, bytes_max: usize) -> Self {
         Self::new(
-            Code::PayloadTooLarge,
+            RefusalCode::PayloadTooLarge,
             format!("the body is larger than {limit}, which is {bytes_max} bytes"),
         )
         .with("limit", limit)
@@ -184,7 +184,11 @@ impl From<&engine::Error> for Problem {
         // The text says which setting to mend, and nothing about the database.
         if let engine::Error::Secrets(fault) = error {
             tracing::error!(%error, "secrets cannot be read");
-            return Self::new(Code::SecretsKey, fault.to_string());
+            let code = match fault {
+                SecretsFault::KeyMissing => Code::HmacSecretNotInitialized,
+                SecretsFault::KeyDiffers { .. } | SecretsFault::Tampered { .. } => Code::SecretsKey,
+            };
+            return Self::new(code, fault.to_string());
         }
         if error.is_unavailable() {
             tracing::warn!(%error, "the database is not available");
@@ -242,6 +246,20 @@ mod tests {
         assert!(response.len() < DETAIL_BYTES_MAX + MEMBER_BYTES_MAX + 512);
         let invalid = Invalid::new("kind", "x".repeat(1 << 20));
         assert!(Problem::from(invalid).detail.len() <= DETAIL_BYTES_MAX);
+    }
+
+    #[test]
+    fn a_host_without_a_key_for_secrets_is_told_from_one_with_another() {
+        let what = || "waitpoint key `k1`".to_owned();
+        for (fault, code) in [
+            (SecretsFault::KeyMissing, "hmac_secret_not_initialized"),
+            (SecretsFault::KeyDiffers { what: what() }, "secrets_key"),
+            (SecretsFault::Tampered { what: what() }, "secrets_key"),
+        ] {
+            let problem = Problem::from(engine::Error::from(fault));
+            assert_eq!(problem.code.as_str(), code);
+            assert_eq!(problem.code.status(), StatusCode::SERVICE_UNAVAILABLE);
+        }
     }
 
     #[test]

@@ -70,6 +70,7 @@ routes! {
     executions_complete = executions::overrides::complete => Short, Result;
     executions_fail = executions::overrides::fail => Short, Result;
     executions_delay = executions::overrides::delay => Short, Result;
+    executions_wait_children = executions::overrides::wait_children => Short, Result;
     executions_get_tags = executions::tags::get => Short, None;
     executions_set_tags = executions::tags::set => Short, Result;
     executions_list_operations = executions::operate::operations => Short, None;
@@ -108,11 +109,13 @@ routes! {
     leases_complete = leases::verbs::complete => Short, Batch;
     leases_fail = leases::verbs::fail => Short, Batch;
     leases_delay = leases::verbs::delay => Short, Batch;
+    leases_wait_children = leases::verbs::wait_children => Short, Batch;
     leases_release = leases::verbs::release => Short, Batch;
     leases_cancel = leases::verbs::cancel => Short, Batch;
     leases_report_progress = leases::verbs::progress => Short, Batch;
     leases_suspend = leases::suspend::suspend => Short, Batch;
     leases_create_waitpoint = leases::suspend::create_waitpoint => Short, Small;
+    leases_close_waitpoint = leases::verbs::close_waitpoint => Short, Batch;
     leases_observe_signals = leases::suspend::observe => Short, Small;
     grants_issue_claim = grants::issue::issue_claim => Short, Small;
     grants_issue_reclaim = grants::issue::issue_reclaim => Short, Small;
@@ -122,6 +125,7 @@ routes! {
     namespaces_set = lanes::namespaces::set => Short, Small;
     waitpoint_keys_list = waitpoints::keys::list => Short, None;
     waitpoint_keys_rotate = waitpoints::keys::rotate => Short, Small;
+    waitpoint_keys_seed = waitpoints::keys::seed => Short, Small;
     waitpoint_keys_retire = waitpoints::keys::retire => Short, Small;
     host_check_health = ops::health::healthz => Short, None;
     host_check_readiness = ops::health::readyz => Short, None;

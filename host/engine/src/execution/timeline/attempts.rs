@@ -1,8 +1,8 @@
 //! attempts: the numbered tries at an execution, each with the leases it ran under.
 
 use model::{
-    AttemptEnd, AttemptLifecycle, AttemptType, Digest, ExecutionId, Failure, FailureClass, LeaseId,
-    Limits, Outcome, Usage,
+    AttemptEnd, AttemptId, AttemptLifecycle, AttemptType, Digest, ExecutionId, Failure,
+    FailureClass, LeaseId, Limits, Outcome, Usage,
 };
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -13,6 +13,8 @@ use crate::{Engine, Error, Page};
 /// One numbered try at an execution.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Attempt {
+    /// The id of this attempt among those of all executions.
+    pub attempt_id: AttemptId,
     /// The number of this attempt, from zero.
     pub attempt: u32,
     /// Why this attempt was made.
@@ -82,7 +84,7 @@ impl Engine {
         let mut attempts: Vec<Numbered> = Vec::new();
         for row in rows {
             let (number, place) = (count(row.attempt), epoch(row.epoch));
-            let lease = row.read();
+            let lease = row.read(id);
             match attempts.last_mut().filter(|last| last.number == number) {
                 Some(last) => last.extend(place, lease),
                 None => attempts.push(Numbered {
@@ -148,7 +150,7 @@ struct LeaseRow {
 
 impl LeaseRow {
     /// Reads the lease as the only one of its attempt.
-    fn read(self) -> Result<Attempt, Error> {
+    fn read(self, id: ExecutionId) -> Result<Attempt, Error> {
         let number = count(self.attempt);
         let ended: Option<AttemptEnd> =
             optional_label("attempt", "ended", number, self.ended.as_deref())?;
@@ -196,6 +198,7 @@ impl LeaseRow {
                 .map(|bytes| String::from_utf8_lossy(&bytes).into_owned()),
         };
         Ok(Attempt {
+            attempt_id: AttemptId::of(id, number),
             attempt: number,
             attempt_type: label("attempt", "attempt_type", number, &self.attempt_type)?,
             lifecycle: ended.map_or(AttemptLifecycle::Started, AttemptEnd::lifecycle),

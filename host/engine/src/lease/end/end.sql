@@ -13,8 +13,8 @@
 -- reports: $13 log?, $14 component?, $15 CPU ticks?, $16 peak memory (bytes)?, $17 host
 -- calls?, $18 bytes out?, $19 wall time (µs)?
 -- next states: $20 outcome?, if it finishes, $21 result?, $22 its media type?,
--- $23 source?, $24 state?, if it is parked, $25 reason?, $26 delay (ms)?, $27 next
--- attempt type, or null where this attempt resumes, $28 what retries grow by, $29 what
+-- $23 source?, $24 state?, if it is parked, $25 reason?, and of two: $26 delay (ms)?, $27
+-- time it is due?, $28 next attempt type, or null where this attempt resumes, $29 what
 -- reclaims grow by
 -- operations: $30 verb?, $31 actor?, $32 reason?
 --
@@ -27,12 +27,12 @@ WITH input AS (
                 $8::text[], $9::text[], $10::text[], $11::text[], $12::text[], $13::bytea[],
                 $14::integer[], $15::integer[], $16::bigint[], $17::integer[], $18::bigint[],
                 $19::bigint[], $20::text[], $21::bytea[], $22::text[], $23::text[], $24::text[],
-                $25::text[], $26::bigint[], $27::text[], $28::integer[], $29::integer[],
+                $25::text[], $26::bigint[], $27::timestamptz[], $28::text[], $29::integer[],
                 $30::text[], $31::text[], $32::text[])
         AS i(execution_id, lease_id, epoch, attempt, guard, ended, event, failure_class,
              failure_code, failure_message, backtrace, log, component_id, cpu_ticks,
              memory_peak_bytes, host_calls, bytes_out, wall_us, outcome, result, result_type,
-             source, state, reason, delay_ms, next_type, retries_add, reclaims_add, verb, actor,
+             source, state, reason, delay_ms, due, next_type, reclaims_add, verb, actor,
              operation_reason)
     CROSS JOIN LATERAL (
         SELECT l.ctid AS address FROM lease l
@@ -51,12 +51,12 @@ from_lease AS (
           END
     RETURNING l.namespace, l.lane, l.rank, l.worker_instance_id, l.attempt_type, l.acquired_at,
               l.renewals, l.epoch + (i.guard <> 'held')::integer AS new_epoch, l.attempt + 1 AS attempts,
-              l.retries + i.retries_add AS retries, l.reclaims + i.reclaims_add AS reclaims,
-              l.replays,
+              l.retries + (i.next_type IS NOT DISTINCT FROM 'retry')::integer AS retries,
+              l.reclaims + i.reclaims_add AS reclaims, l.replays,
               -- An attempt that resumes stays what it was.
               coalesce(i.next_type::attempt_type, l.attempt_type) AS following,
               i.next_type IS NULL AS resumes,
-              clock_timestamp() + i.delay_ms * interval '1 millisecond' AS due_at,
+              coalesce(i.due, clock_timestamp() + i.delay_ms * interval '1 millisecond') AS due_at,
               -- The time an attempt may run is shared by all its leases.
               CASE WHEN i.next_type IS NULL AND l.attempt_deadline_at IS NOT NULL
                    THEN greatest(0, ceil(1000 * extract(

@@ -6,7 +6,7 @@ use model::{
 };
 
 use crate::checks::Payload;
-use crate::lease::Report;
+use crate::lease::{Due, Report};
 use crate::operate::Operation;
 use crate::random;
 
@@ -48,10 +48,10 @@ pub(crate) enum NextState {
     Parked {
         state: StateKind,
         reason: BlockingReason,
-        delay_ms: Option<u64>,
-        /// The type of the next attempt; absent: this attempt resumes.
+        due: Option<Due>,
+        /// The type of the next attempt; absent: this attempt resumes. One that retries
+        /// is counted.
         next_type: Option<AttemptType>,
-        retries_add: u32,
     },
 }
 
@@ -69,13 +69,12 @@ impl NextState {
     }
 
     /// Parked until the same attempt resumes.
-    const fn resuming(state: StateKind, reason: BlockingReason, delay_ms: Option<u64>) -> Self {
+    const fn resuming(state: StateKind, reason: BlockingReason, due: Option<Due>) -> Self {
         Self::Parked {
             state,
             reason,
-            delay_ms,
+            due,
             next_type: None,
-            retries_add: 0,
         }
     }
 }
@@ -118,9 +117,9 @@ impl EndLease {
     }
 
     /// The same attempt resumes after a time.
-    pub(crate) fn delayed(fence: Fence, delay_ms: u64, report: Report) -> Self {
+    pub(crate) fn delayed(fence: Fence, due: Due, report: Report) -> Self {
         let (state, reason) = (StateKind::Delayed, BlockingReason::WaitingForDelay);
-        let next = NextState::resuming(state, reason, Some(delay_ms));
+        let next = NextState::resuming(state, reason, Some(due));
         Self::by_holder(fence, AttemptEnd::Delayed, next, EventKind::Delayed, report)
     }
 
@@ -171,9 +170,8 @@ impl EndLease {
                 let next = NextState::Parked {
                     state: StateKind::Delayed,
                     reason: BlockingReason::WaitingForRetryBackoff,
-                    delay_ms: Some(delay_ms),
+                    due: Some(Due::InMs(delay_ms)),
                     next_type: Some(AttemptType::Retry),
-                    retries_add: 1,
                 };
                 (next, EventKind::RetryScheduled)
             }

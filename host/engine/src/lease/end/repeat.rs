@@ -5,8 +5,8 @@ use model::{AttemptEnd, CancelSource, LeaseRefusal};
 
 use super::end_lease::{EndLease, NextState};
 use super::statement::EndLeaseVerdict;
-use crate::lease::Observation;
 use crate::lease::observe::OwnEnd;
+use crate::lease::{Due, Observation};
 
 impl EndLease {
     /// Answers a call that ended nothing. `retried` tells that an earlier try of this
@@ -46,12 +46,13 @@ impl EndLease {
                     same_failure() && own.source.as_ref().is_none_or(|it| it == holder.as_str())
                 }
                 AttemptEnd::Delayed => match (&self.next, own.due_at) {
-                    (
-                        NextState::Parked {
-                            delay_ms: Some(ms), ..
-                        },
-                        Some(due_at),
-                    ) => (due_at - own.released_at).whole_milliseconds() == i128::from(*ms),
+                    (NextState::Parked { due: Some(due), .. }, Some(due_at)) => match due {
+                        Due::InMs(ms) => {
+                            (due_at - own.released_at).whole_milliseconds() == i128::from(*ms)
+                        }
+                        // The database keeps microseconds.
+                        Due::At(at) => (due_at - at.utc()).whole_microseconds() == 0,
+                    },
                     // Written by a host of a version that did not keep it.
                     _ => true,
                 },

@@ -10,7 +10,7 @@ use crate::Error;
 use crate::batch::{BatchItem, Flush};
 use crate::checks::Payload;
 use crate::columns::columns;
-use crate::lease::Observation;
+use crate::lease::{Due, Observation};
 use crate::row::{bigint, int};
 use crate::statements::{Statements, TRIES};
 
@@ -157,8 +157,8 @@ impl Statements {
                 states as Option<&str> = next.state;
                 reasons as Option<&str> = next.reason;
                 delays_ms as Option<i64> = next.delay_ms;
+                dues_at as Option<OffsetDateTime> = next.due_at;
                 next_types as Option<&str> = next.attempt_type.map(AttemptType::as_str);
-                retries_add = next.retries_add;
                 reclaims_add = next.reclaims_add;
                 verbs as Option<&str> = operation.map(|operation| operation.verb);
                 actors as Option<&str> = operation.map(|operation| operation.by.actor.as_str());
@@ -184,8 +184,8 @@ struct NextColumns<'a> {
     state: Option<&'static str>,
     reason: Option<&'static str>,
     delay_ms: Option<i64>,
+    due_at: Option<OffsetDateTime>,
     attempt_type: Option<AttemptType>,
-    retries_add: i32,
     reclaims_add: i32,
 }
 
@@ -210,15 +210,20 @@ impl NextState {
             Self::Parked {
                 state,
                 reason,
-                delay_ms,
+                due,
                 next_type,
-                retries_add,
             } => NextColumns {
                 state: Some(state.as_str()),
                 reason: Some(reason.as_str()),
-                delay_ms: delay_ms.map(bigint),
+                delay_ms: match due {
+                    Some(Due::InMs(ms)) => Some(bigint(*ms)),
+                    _ => None,
+                },
+                due_at: match due {
+                    Some(Due::At(at)) => Some(at.utc()),
+                    _ => None,
+                },
                 attempt_type: *next_type,
-                retries_add: int(*retries_add),
                 ..NextColumns::default()
             },
         }

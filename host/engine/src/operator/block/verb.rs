@@ -1,6 +1,6 @@
 //! block and unblock.
 
-use model::{BlockingReason, Invalid, OperateRefusal, StateKind};
+use model::{BlockingReason, OperateRefusal, StateKind};
 
 use crate::checks::text;
 use crate::operate::Operate;
@@ -20,38 +20,19 @@ pub struct Block {
     pub detail: Option<String>,
 }
 
-/// Returns the state an execution is parked in for a reason, if it is one that
-/// blocks.
-fn parked_for(reason: BlockingReason) -> Option<StateKind> {
-    match reason {
-        BlockingReason::WaitingForBudget | BlockingReason::WaitingForQuota => {
-            Some(StateKind::RateLimited)
-        }
-        BlockingReason::WaitingForCapableWorker
-        | BlockingReason::WaitingForLocalityMatch
-        | BlockingReason::PausedByOperator
-        | BlockingReason::PausedByPolicy
-        | BlockingReason::PausedByFlowCancel => Some(StateKind::Blocked),
-        _ => None,
-    }
-}
-
 impl Engine {
     /// Takes an execution out of its queue until it is unblocked. Succeeds
     /// again on one that is blocked for the same reason.
     ///
     /// # Refusals
-    /// `execution_not_eligible` unless it is waiting.
+    /// `invalid_blocking_reason`; `execution_not_eligible` unless it is waiting.
     pub async fn block(&self, block: Block) -> Result<(), Declined<OperateRefusal>> {
         let Block {
             operate,
             reason,
             detail,
         } = block;
-        let state = parked_for(reason).ok_or_else(|| {
-            let detail = format!("`{reason}` is not a reason that blocks");
-            Invalid::new("blocking_reason", detail)
-        })?;
+        let state = reason.blocked_state()?;
         let detail = detail.or_else(|| operate.by.reason.clone());
         operate.by.check()?;
         text("detail", detail.as_deref().unwrap_or_default(), 1024)?;

@@ -71,7 +71,7 @@ impl Engine {
             };
             let look = match self.satisfied_early(&suspend, id, &bound).await? {
                 EarlySatisfaction::Satisfied(resumption) => {
-                    return Ok(Suspended::AlreadySatisfied(*resumption));
+                    return Ok(self.already_satisfied(&suspend, *resumption).await?);
                 }
                 EarlySatisfaction::Conflict => None,
                 EarlySatisfaction::NotSatisfied => {

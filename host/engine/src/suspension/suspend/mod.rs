@@ -19,5 +19,7 @@ mod repeat;
 mod request;
 mod statement;
 
-pub use request::{Binding, Suspend, Suspended, Suspension, SuspensionTimeout};
+pub use request::{
+    Binding, Satisfied, Suspend, Suspended, Suspension, SuspensionTimeout, SuspensionWaitpoint,
+};
 pub(crate) use statement::{SuspendCall, SuspendVerdict};

@@ -2,12 +2,14 @@
 //! or under the same lease.
 
 use model::{
-    AttemptEnd, Invalid, LeaseRefusal, SuspendRefusal, SuspensionCloseReason, SuspensionId,
-    WaitpointId,
+    AttemptEnd, ExecutionId, Invalid, LeaseRefusal, SuspendRefusal, SuspensionCloseReason,
+    SuspensionId, WaitpointId,
 };
 
-use super::request::{Suspend, Suspended, Suspension, SuspensionTimeout};
-use crate::lease::Observation;
+use super::request::{
+    Satisfied, Suspend, Suspended, Suspension, SuspensionTimeout, SuspensionWaitpoint,
+};
+use crate::lease::{Observation, Resumption};
 use crate::row::label;
 use crate::waitpoint::OpenWaitpoint;
 use crate::{Declined, Engine, Error, MintWaitpointToken, WaitpointTokenExpiry};
@@ -55,11 +57,48 @@ impl Engine {
         Ok(match self.check_fence(suspend, None).await? {
             FenceCheck::Duplicate(first) => Some(Suspended::Suspended(first)),
             FenceCheck::Refused(refusal) => return Err(refusal.into()),
-            FenceCheck::Holds => {
-                let resumption = self.resumption_of(id, SuspensionId(row.id)).await?;
-                resumption.map(Suspended::AlreadySatisfied)
-            }
+            FenceCheck::Holds => match self.resumption_of(id, SuspensionId(row.id)).await? {
+                Some(resumption) => Some(self.already_satisfied(suspend, resumption).await?),
+                None => None,
+            },
         })
+    }
+
+    /// Answers with a suspension that is satisfied, and the waitpoints it was bound to.
+    pub(super) async fn already_satisfied(
+        &self,
+        suspend: &Suspend,
+        resumption: Resumption,
+    ) -> Result<Suspended, Error> {
+        let id = suspend.fence.execution_id;
+        let mut waitpoints = self.bound_waitpoints(id, resumption.suspension_id).await?;
+        waitpoints.sort_by(|a, b| a.key.cmp(&b.key));
+        Ok(Suspended::AlreadySatisfied(Satisfied {
+            resumption,
+            waitpoints,
+        }))
+    }
+
+    /// Lists the waitpoints that a suspension was the last to be bound to.
+    async fn bound_waitpoints(
+        &self,
+        id: ExecutionId,
+        suspension: SuspensionId,
+    ) -> Result<Vec<SuspensionWaitpoint>, Error> {
+        let rows = sqlx::query!(
+            "SELECT t.id, t.key FROM waitpoint t
+             WHERE t.partition = $1 AND t.execution_id = $2 AND t.suspension_id = $3",
+            id.partition().column(),
+            id.uuid(),
+            suspension.0,
+        )
+        .fetch_all(&self.inner.verbs)
+        .await?;
+        let waitpoints = rows.into_iter().map(|row| SuspensionWaitpoint {
+            id: WaitpointId(row.id),
+            key: row.key,
+        });
+        Ok(waitpoints.collect())
     }
 
     /// Says why a write under a fence changed nothing. `look` is what was read of the
@@ -124,22 +163,14 @@ impl Engine {
                 }
         });
         let Some(row) = same else { return Ok(None) };
-        let mut waitpoints = sqlx::query!(
-            "SELECT t.id, t.key FROM waitpoint t
-             WHERE t.partition = $1 AND t.execution_id = $2 AND t.suspension_id = $3",
-            id.partition().column(),
-            id.uuid(),
-            row.id,
-        )
-        .fetch_all(&self.inner.verbs)
-        .await?;
-        waitpoints.sort_by_key(|it| suspend.place_of(WaitpointId(it.id), &it.key));
+        let mut waitpoints = self.bound_waitpoints(id, SuspensionId(row.id)).await?;
+        waitpoints.sort_by_key(|it| suspend.place_of(it.id, &it.key));
         let tokens: Vec<MintWaitpointToken> = waitpoints
             .iter()
             .map(|waitpoint| MintWaitpointToken {
                 namespace: row.namespace.clone(),
                 execution_id: id,
-                waitpoint_id: WaitpointId(waitpoint.id),
+                waitpoint_id: waitpoint.id,
                 signal_names: suspend.names_for(&waitpoint.key),
                 expiry: WaitpointTokenExpiry::Never,
             })
@@ -156,7 +187,7 @@ impl Engine {
                 .into_iter()
                 .zip(minted)
                 .map(|(waitpoint, minted)| OpenWaitpoint {
-                    id: WaitpointId(waitpoint.id),
+                    id: waitpoint.id,
                     key: waitpoint.key,
                     token: minted.token,
                     expires_at: None,

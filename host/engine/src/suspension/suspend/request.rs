@@ -76,7 +76,25 @@ pub enum Suspended {
     /// The execution is suspended, and its lease has ended.
     Suspended(Suspension),
     /// Signals that were received before satisfy the condition; the lease stays.
-    AlreadySatisfied(Resumption),
+    AlreadySatisfied(Satisfied),
+}
+
+/// A suspension that was satisfied before it began.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Satisfied {
+    /// What the handler resumes with.
+    pub resumption: Resumption,
+    /// The pending waitpoints it was bound to, ordered by key.
+    pub waitpoints: Vec<SuspensionWaitpoint>,
+}
+
+/// A waitpoint that a suspension was bound to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SuspensionWaitpoint {
+    /// Id of the waitpoint.
+    pub id: WaitpointId,
+    /// Its key within the execution.
+    pub key: String,
 }
 
 /// A suspension that began.

@@ -2,7 +2,7 @@
 //! that one of them exceeded is remembered for the call that uses the pieces; the value
 //! is not, so that what the host keeps is no larger than it may be.
 
-use model::{Invalid, Limits};
+use model::{Invalid, Limits, RefusalCode};
 
 use crate::host::bindings::flowhost::engine::types::Payload;
 
@@ -43,7 +43,8 @@ impl Bounds {
     ) -> Option<Payload> {
         let bytes = payload.data.len();
         let checked = if bytes > max as usize {
-            Err(Invalid::new(field, format!("{bytes} bytes, at most {max}")))
+            let invalid = Invalid::new(field, format!("{bytes} bytes, at most {max}"));
+            Err(invalid.coded(RefusalCode::PayloadTooLarge))
         } else if payload.content_type.len() > Limits::CONTENT_TYPE_BYTES_MAX {
             let max = Limits::CONTENT_TYPE_BYTES_MAX;
             Err(Invalid::new("content_type", format!("at most {max} bytes")))

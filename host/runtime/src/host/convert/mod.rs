@@ -3,6 +3,7 @@
 
 mod bounds;
 mod condition;
+mod description;
 pub(crate) mod outcome;
 mod resumption;
 mod sizes;
@@ -11,11 +12,14 @@ mod task;
 
 pub(super) use bounds::{Bounds, check_text};
 pub(super) use condition::{bytes as condition_bytes, read as read_condition};
-pub(crate) use resumption::{received, resumption, waitpoint};
+pub(super) use description::{bytes as description_bytes, description};
+pub(crate) use resumption::{received, resumption, satisfied, waitpoint};
 pub(super) use sizes::{
-    payload_bytes, resumption_bytes, signals_bytes, task_bytes, text_bytes, texts_bytes,
+    payload_bytes, resumption_bytes, satisfied_bytes, signals_bytes, task_bytes, text_bytes,
+    texts_bytes,
 };
 pub(super) use suspension::{
-    binding, check_key, check_names, suspend_refusal, suspension_reason, time_of, timeout_behavior,
+    binding, check_key, check_names, requester, suspend_refusal, suspension_reason, time_of,
+    timeout_behavior,
 };
 pub(crate) use task::{task, timestamp_ms};

@@ -4,7 +4,9 @@ use engine::OpenWaitpoint;
 use model::SuspensionCloseReason;
 
 use crate::host::bindings::flowhost::engine::signal::ReceivedSignal;
-use crate::host::bindings::flowhost::engine::suspend::{ResumeReason, Resumption, Waitpoint};
+use crate::host::bindings::flowhost::engine::suspend::{
+    BoundWaitpoint, ResumeReason, Resumption, Satisfied, Waitpoint,
+};
 use crate::host::convert::timestamp_ms;
 
 /// Builds a resumption as its handler sees it.
@@ -16,6 +18,20 @@ pub(crate) fn resumption(resumption: engine::Resumption) -> Resumption {
         state: resumption.state.map(Into::into),
         signals: resumption.signals.into_iter().map(received).collect(),
         signal_count: resumption.signal_count,
+    }
+}
+
+/// Builds the answer to a suspension that was satisfied before it began.
+pub(crate) fn satisfied(satisfied: engine::Satisfied) -> Satisfied {
+    let waitpoints = satisfied.waitpoints.into_iter();
+    Satisfied {
+        resumption: resumption(satisfied.resumption),
+        waitpoints: waitpoints
+            .map(|it| BoundWaitpoint {
+                id: it.id.to_string(),
+                key: it.key,
+            })
+            .collect(),
     }
 }
 

@@ -2,8 +2,8 @@
 
 use engine::Binding;
 use model::{
-    Invalid, LeaseRefusal, Limits, Moment, SuspendRefusal, SuspensionReason, TimeoutBehavior,
-    WaitpointState,
+    Invalid, LeaseRefusal, Limits, Moment, SuspendRefusal, SuspensionReason, SuspensionRequester,
+    TimeoutBehavior, WaitpointState,
 };
 
 use crate::host::bindings::flowhost::engine::claim::LeaseError;
@@ -87,6 +87,14 @@ pub(crate) fn suspension_reason(reason: wit::Reason) -> SuspensionReason {
         Reason::PausedByBudget => SuspensionReason::PausedByBudget,
         Reason::StepBoundary => SuspensionReason::StepBoundary,
         Reason::ManualPause => SuspensionReason::ManualPause,
+    }
+}
+
+pub(crate) fn requester(requester: wit::Requester) -> SuspensionRequester {
+    match requester {
+        wit::Requester::Worker => SuspensionRequester::Worker,
+        wit::Requester::Operator => SuspensionRequester::Operator,
+        wit::Requester::Policy => SuspensionRequester::Policy,
     }
 }
 

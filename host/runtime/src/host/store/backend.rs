@@ -7,6 +7,7 @@ use engine::{Engine, Report};
 use model::LeaseRefusal;
 use tokio::runtime::Handle;
 
+use super::call_error::said;
 use super::role::{Caller, CallerError};
 use super::{HeldLease, InvokeSuspension, State};
 use crate::host::bindings::flowhost::engine::claim::LeaseError;
@@ -97,7 +98,7 @@ pub(in crate::host) fn refused(held: &HeldLease, refusal: LeaseRefusal) -> Lease
         held.attempt.refused(&refusal);
     }
     match refusal {
-        LeaseRefusal::Invalid(invalid) => LeaseError::Invalid(invalid.to_string()),
+        LeaseRefusal::Invalid(invalid) => LeaseError::Invalid(said(&invalid)),
         LeaseRefusal::LeaseRevoked => LeaseError::LeaseRevoked,
         LeaseRefusal::LeaseExpired => LeaseError::LeaseExpired,
         LeaseRefusal::StaleLease => LeaseError::StaleLease,

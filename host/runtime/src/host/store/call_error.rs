@@ -1,7 +1,7 @@
 //! How a call of a guest fails: with an error of its interface, or by stopping the guest.
 
 use engine::Declined;
-use model::Invalid;
+use model::{Invalid, Refusal};
 
 use super::backend::unavailable;
 use super::role::CallerError;
@@ -37,6 +37,11 @@ impl<E: GuestError> CallError<E> {
             Declined::Fault(fault) => fault.into(),
         }
     }
+}
+
+/// Returns the text of `invalid`, which begins with the code of the refusal.
+pub(in crate::host) fn said(refusal: &impl Refusal) -> String {
+    format!("{}: {refusal}", refusal.code())
 }
 
 /// An error of an interface in `wit/`.
@@ -85,7 +90,7 @@ impl<E: GuestError> From<E> for CallError<E> {
 
 impl<E: GuestError> From<Invalid> for CallError<E> {
     fn from(invalid: Invalid) -> Self {
-        Self::Refused(E::invalid(invalid.to_string()))
+        Self::Refused(E::invalid(said(&invalid)))
     }
 }
 
@@ -99,7 +104,7 @@ impl<E: GuestError> From<CallerError> for CallError<E> {
     fn from(error: CallerError) -> Self {
         Self::Refused(match error {
             CallerError::NoEngine => E::unavailable(error.to_string()),
-            CallerError::NoIdentity(_) => E::invalid(error.to_string()),
+            CallerError::NoIdentity(why) => E::invalid(said(&Invalid::new("lease", why))),
         })
     }
 }

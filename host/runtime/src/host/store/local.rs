@@ -3,7 +3,7 @@
 //! that say so.
 
 use engine::{Binding, Suspend};
-use model::{Limits, WaitpointId};
+use model::{Limits, WaitpointId, WaitpointRef};
 use uuid::Uuid;
 
 use super::{Backend, HeldLease, State};
@@ -22,20 +22,24 @@ pub struct InvokeSuspension {
     pub waitpoint_keys: Vec<String>,
 }
 
-/// Keys of the waitpoints that were made up, in the order of their ids.
+/// Keys of the waitpoints that were made up, in the order of their ids; empty for those
+/// that were closed.
 #[derive(Debug, Default)]
 pub(in crate::host) struct LocalWaitpoints(Vec<String>);
 
 impl LocalWaitpoints {
     /// Returns the one with this key.
     fn find(&self, key: &str) -> Option<Waitpoint> {
-        let at = self.0.iter().position(|other| other == key)?;
+        let at = self
+            .0
+            .iter()
+            .position(|other| other == key && !key.is_empty())?;
         Some(self.waitpoint(at, true))
     }
 
     /// Returns the one with this id.
     fn get(&self, id: WaitpointId) -> Option<Waitpoint> {
-        let at = (0..self.0.len()).find(|at| local_id(*at) == id)?;
+        let at = (0..self.0.len()).find(|at| local_id(*at) == id && !self.0[*at].is_empty())?;
         Some(self.waitpoint(at, true))
     }
 
@@ -51,6 +55,17 @@ impl LocalWaitpoints {
             key
         });
         Ok(self.waitpoint(at, false))
+    }
+
+    /// Forgets the key of a waitpoint, so that it is found no more.
+    fn close(&mut self, waitpoint: &WaitpointRef) -> Result<(), SuspendError> {
+        let at = match waitpoint {
+            WaitpointRef::Id(id) => (0..self.0.len()).find(|at| local_id(*at) == *id),
+            WaitpointRef::Key(key) => self.0.iter().position(|other| other == key),
+            WaitpointRef::Only => None,
+        };
+        self.0[at.ok_or(SuspendError::WaitpointNotFound)?].clear();
+        Ok(())
     }
 
     fn bind(&mut self, binding: Binding) -> Result<Waitpoint, SuspendError> {
@@ -98,6 +113,18 @@ impl State {
             Some(open) => Ok(open),
             None => self.local.make(key),
         }
+    }
+
+    /// Closes a waitpoint that no engine knows of.
+    pub(in crate::host) fn closed_locally(
+        &mut self,
+        held: &HeldLease,
+        waitpoint: &WaitpointRef,
+    ) -> Result<(), SuspendError> {
+        if held.attempt.is_recorded() {
+            return Err(LeaseError::ExecutionNotActive.into());
+        }
+        self.local.close(waitpoint)
     }
 
     /// Suspends an attempt that no engine knows of, which ends it.

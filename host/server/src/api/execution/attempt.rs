@@ -1,6 +1,6 @@
 //! The attempts at an execution with their leases, and its history.
 
-use model::{AttemptEnd, AttemptLifecycle, AttemptType, Digest, LeaseId};
+use model::{AttemptEnd, AttemptId, AttemptLifecycle, AttemptType, Digest, LeaseId};
 use time::OffsetDateTime;
 use time::serde::rfc3339;
 
@@ -25,6 +25,9 @@ pages! {
 answers! {
     /// One numbered attempt at an execution.
     Attempt(row: engine::Attempt) {
+        /// Id of the attempt, which follows from those of the execution and the number.
+        #[schema(value_type = String)]
+        attempt_id: AttemptId,
         /// Number of the attempt, from zero.
         attempt: u32,
         /// `initial`, `retry`, `reclaim`, `replay` or `fallback`.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use engine::Created;
-use model::{ExecutionId, ExecutionPolicy, PublicState};
+use model::{ExecutionId, PublicState};
 use serde::de::{Error as _, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
@@ -44,7 +44,7 @@ pub struct CreateExecution {
     pub tags: BTreeMap<String, String>,
     /// Retries, time limits and requirements; the defaults when absent.
     #[schema(value_type = Option<Policy>)]
-    pub policy: Option<ExecutionPolicy>,
+    pub policy: Option<Box<RawValue>>,
     /// Earliest start, in milliseconds from now; excludes `delay_until`.
     pub delay_ms: Option<u64>,
     /// Earliest start (RFC 3339), from 1970 to 9999 in UTC; excludes `delay_ms`.

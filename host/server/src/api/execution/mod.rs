@@ -14,8 +14,8 @@ pub use list::{
 };
 pub use operate::{
     BlockExecution, CancelExecution, CancelledExecution, CompleteOverride, DelayOverride,
-    FailOverride, OperateExecution, Operation, Operations, RevokeLease, RevokedExecution,
-    SetPriority, SetTags, Tags, UnblockExecution,
+    ExpireExecution, FailOverride, OperateExecution, Operation, Operations, RevokeLease,
+    RevokedExecution, SetPriority, SetTags, Tags, TagsSet, UnblockExecution,
 };
 pub use policy::Policy;
-pub use state::{CurrentLease, Execution, Failure, Progress, StateVector};
+pub use state::{CurrentAttempt, CurrentLease, Execution, Failure, Progress, StateVector};

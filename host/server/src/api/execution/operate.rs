@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use model::{AlreadySatisfied, BlockingReason, ExecutionId, FailureClass, LeaseId};
+use model::{AlreadySatisfied, ExecutionId, FailureClass, LeaseId, PublicState};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use time::OffsetDateTime;
@@ -17,6 +17,15 @@ asks! {
     /// An operation that needs no more than who asks, and why.
     #[derive(Default)]
     OperateExecution {}
+
+    /// Why an execution expires before its deadline.
+    #[derive(Default)]
+    ExpireExecution {
+        /// The code of its failure: `expired` (when absent), or `attempt_timeout` or
+        /// `execution_deadline` for a caller that watches these limits itself.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        expire_reason: Option<String>,
+    }
 
     /// On whose behalf an execution is cancelled.
     #[derive(Default)]
@@ -49,8 +58,7 @@ asks! {
         /// `waiting_for_budget`, `waiting_for_quota`, `waiting_for_capable_worker`,
         /// `waiting_for_locality_match`, `paused_by_operator`, `paused_by_policy`
         /// or `paused_by_flow_cancel`.
-        #[schema(value_type = String)]
-        blocking_reason: BlockingReason,
+        blocking_reason: String,
         /// More about the reason, for people; at most 1024 bytes.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         detail: Option<String>,
@@ -61,8 +69,7 @@ asks! {
     UnblockExecution {
         /// Only if it is blocked for this reason; any when absent.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        #[schema(value_type = Option<String>)]
-        expected_reason: Option<BlockingReason>,
+        expected_reason: Option<String>,
     }
 
     /// The result a running execution is completed with. At most one of `result`,
@@ -95,9 +102,17 @@ asks! {
     }
 
     /// How long a running execution is delayed.
+    #[derive(Default)]
     DelayOverride {
-        /// Delay in milliseconds from now.
-        delay_ms: u64,
+        /// Delay in milliseconds from now, at most ten years; either this or
+        /// `delay_until`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        delay_ms: Option<u64>,
+        /// Time it is due (RFC 3339), from 1970 to 9999 in UTC; immediately when it has
+        /// passed. Either this or `delay_ms`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[schema(format = DateTime)]
+        delay_until: Option<String>,
     }
 
     /// Labels to set and to remove.
@@ -105,6 +120,15 @@ asks! {
         /// Label to value; `null` removes the label. Labels not named stay.
         tags: BTreeMap<String, Option<String>>,
     }
+}
+
+/// The labels of an execution after some were set or removed.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct TagsSet {
+    /// Number of labels the request named.
+    pub count: u32,
+    /// All labels, `owner.name` to value.
+    pub tags: BTreeMap<String, String>,
 }
 
 /// The labels of an execution.
@@ -120,6 +144,9 @@ pub struct CancelledExecution {
     /// Id of the execution.
     #[schema(value_type = String)]
     pub id: ExecutionId,
+    /// Its state now: `cancelled`.
+    #[schema(value_type = String)]
+    pub public_state: PublicState,
     /// Whether it was running.
     pub was_active: bool,
     /// Whether it had been cancelled before.
@@ -150,8 +177,8 @@ answers! {
         #[serde(with = "rfc3339")]
         at: OffsetDateTime,
         /// `cancel`, `expire`, `revoke`, `replay`, `prioritise`, `block`,
-        /// `unblock`, `complete`, `fail`, `delay`, `tag`, `signal`, `resume`,
-        /// `close_waitpoint` or `mint_token`.
+        /// `unblock`, `complete`, `fail`, `delay`, `wait_children`, `tag`, `signal`,
+        /// `resume`, `close_waitpoint` or `mint_token`.
         verb: String,
         /// Who did it, as the request said.
         actor: String,

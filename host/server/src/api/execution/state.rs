@@ -3,14 +3,37 @@
 use std::collections::BTreeMap;
 
 use model::{
-    AttemptState, BlockingReason, EligibilityState, ExecutionId, FailureClass, FlowId, LeaseId,
-    LifecyclePhase, Outcome, OwnershipState, PublicState,
+    AttemptId, AttemptState, BlockingReason, EligibilityState, ExecutionId, FailureClass, FlowId,
+    LeaseId, LifecyclePhase, Outcome, OwnershipState, PublicState,
 };
+use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use time::serde::rfc3339;
+use utoipa::ToSchema;
 
 use crate::api::answer::answers;
 use crate::api::{OpenSuspension, Unreadable};
+
+/// The attempt of an execution that began last.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize, ToSchema)]
+pub struct CurrentAttempt {
+    /// Id of the attempt: that of the execution as a version 8 UUID, its last 32 bits
+    /// combined with `attempt_index` by exclusive or.
+    #[schema(value_type = String)]
+    pub attempt_id: AttemptId,
+    /// Number of the attempt, from zero.
+    pub attempt_index: u32,
+}
+
+impl CurrentAttempt {
+    fn of(execution: ExecutionId, attempts: u32) -> Option<Self> {
+        let attempt_index = attempts.checked_sub(1)?;
+        Some(Self {
+            attempt_id: AttemptId::of(execution, attempt_index),
+            attempt_index,
+        })
+    }
+}
 
 answers! {
     /// An execution and its state.
@@ -64,6 +87,8 @@ answers! {
         deadline_at: Option<OffsetDateTime>,
         /// Number of attempts that began.
         attempts: u32,
+        /// The attempt that began last; null before the first.
+        current_attempt: Option<CurrentAttempt> = CurrentAttempt::of(info.id, info.attempts),
         /// Number of failures after which another attempt was made.
         retries: u32,
         /// Number of leases that ended without an outcome.
@@ -145,6 +170,9 @@ answers! {
         expires_at: OffsetDateTime,
         /// Number of times it was renewed.
         renewals: u32,
+        /// Time it was last renewed; null before the first renewal.
+        #[serde(with = "rfc3339::option")]
+        last_heartbeat_at: Option<OffsetDateTime>,
     }
 
     /// The progress an attempt reported last.

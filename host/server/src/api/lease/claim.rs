@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use model::{AttemptType, ExecutionId, FlowId, Invalid, Limits};
+use model::{AttemptId, AttemptType, ExecutionId, FlowId, Invalid, Limits};
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use time::serde::rfc3339;
@@ -102,6 +102,9 @@ pub struct ClaimedExecution {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     pub flow_id: Option<FlowId>,
+    /// Id of the attempt, which follows from those of the execution and the number.
+    #[schema(value_type = String)]
+    pub attempt_id: AttemptId,
     /// Number of the attempt, from zero.
     pub attempt: u32,
     /// `initial`, `retry`, `reclaim`, `replay` or `fallback`.
@@ -141,6 +144,7 @@ impl ClaimedExecution {
             kind: claimed.kind,
             lane: claimed.lane,
             flow_id: claimed.flow_id,
+            attempt_id: claimed.fence.attempt_id(),
             attempt: claimed.fence.attempt,
             attempt_type: claimed.attempt_type,
             resumes: claimed.resumes,

@@ -10,9 +10,10 @@ pub use grant::{
     Redeem,
 };
 pub use verbs::{
-    CancelLease, CancelLeases, CancelOneOrMany, CompleteLease, CompleteLeases, CompleteOneOrMany,
-    DelayLease, DelayLeases, DelayOneOrMany, FailLease, FailLeases, FailOneOrMany, LeaseAnswer,
-    LeaseEffect, LeaseOutcome, LeaseVerdict, LeaseVerdicts, ProgressLease, ProgressLeases,
-    ProgressOneOrMany, ReleaseLease, ReleaseLeases, ReleaseOneOrMany, Renew, RenewLease,
-    RenewLeases, RenewOneOrMany,
+    CancelLease, CancelLeases, CancelOneOrMany, CloseLeaseWaitpoint, CloseLeaseWaitpoints,
+    CloseWaitpointOneOrMany, CompleteLease, CompleteLeases, CompleteOneOrMany, DelayLease,
+    DelayLeases, DelayOneOrMany, FailLease, FailLeases, FailOneOrMany, LeaseAnswer, LeaseEffect,
+    LeaseOutcome, LeaseVerdict, LeaseVerdicts, ProgressLease, ProgressLeases, ProgressOneOrMany,
+    ReleaseLease, ReleaseLeases, ReleaseOneOrMany, Renew, RenewLease, RenewLeases, RenewOneOrMany,
+    WaitChildrenLease, WaitChildrenLeases, WaitChildrenOneOrMany,
 };

@@ -39,6 +39,8 @@ one_or_many! {
     CompleteOneOrMany: CompleteLease or CompleteLeases;
     FailOneOrMany: FailLease or FailLeases;
     DelayOneOrMany: DelayLease or DelayLeases;
+    WaitChildrenOneOrMany: WaitChildrenLease or WaitChildrenLeases;
+    CloseWaitpointOneOrMany: CloseLeaseWaitpoint or CloseLeaseWaitpoints;
     ReleaseOneOrMany: ReleaseLease or ReleaseLeases;
     CancelOneOrMany: CancelLease or CancelLeases;
     ProgressOneOrMany: ProgressLease or ProgressLeases;
@@ -140,10 +142,37 @@ const fn transient() -> FailureClass {
 pub struct DelayLease {
     /// Handle of the lease.
     pub lease: String,
-    /// Delay in milliseconds from now; at most ten years.
-    pub delay_ms: u64,
+    /// Delay in milliseconds from now, at most ten years; either this or `delay_until`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delay_ms: Option<u64>,
+    /// Time it is due (RFC 3339), from 1970 to 9999 in UTC; immediately when it has
+    /// passed. Either this or `delay_ms`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(format = DateTime)]
+    pub delay_until: Option<String>,
     /// What the attempt logged so far; at most 65536 bytes.
     pub log: Option<String>,
+}
+
+/// A request to continue the same attempt when the children of its execution have
+/// finished, or when an operator unblocks it.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct WaitChildrenLease {
+    /// Handle of the lease.
+    pub lease: String,
+    /// What the attempt logged so far; at most 65536 bytes.
+    pub log: Option<String>,
+}
+
+/// A request of the holder to close a waitpoint that no suspension waits at.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CloseLeaseWaitpoint {
+    /// Handle of the lease.
+    pub lease: String,
+    /// The waitpoint, by its id or key.
+    pub waitpoint: String,
 }
 
 /// A request to return an execution to its queue.
@@ -195,12 +224,16 @@ pub enum LeaseEffect {
     Failed,
     /// The same attempt continues later.
     Delayed,
+    /// The same attempt continues when the execution is unblocked.
+    WaitingChildren,
     /// The execution is ready for another claim.
     Released,
     /// The execution ended as cancelled.
     Cancelled,
     /// The progress was stored.
     Noted,
+    /// The waitpoint takes no more signals.
+    WaitpointClosed,
 }
 
 /// What a request about one lease did.

@@ -52,13 +52,23 @@ pub struct ResumeArgs {
     delay: Option<Duration>,
 }
 
+/// Arguments of `expire`.
+#[derive(Debug, Args)]
+pub struct ExpireArgs {
+    #[command(flatten)]
+    which: Which,
+    /// Code of its failure: expired, attempt_timeout or execution_deadline [default: expired]
+    #[arg(long, value_name = "CODE")]
+    expire_reason: Option<String>,
+}
+
 /// Arguments of `block`.
 #[derive(Debug, Args)]
 pub struct BlockArgs {
     #[command(flatten)]
     which: Which,
     /// What it waits for, such as waiting_for_quota or paused_by_policy
-    blocking_reason: BlockingReason,
+    blocking_reason: String,
     /// More about the reason, for people
     #[arg(long, value_name = "TEXT")]
     detail: Option<String>,
@@ -71,7 +81,7 @@ pub struct UnblockArgs {
     which: Which,
     /// Only if it waits for this
     #[arg(long, value_name = "REASON")]
-    expect: Option<BlockingReason>,
+    expect: Option<String>,
 }
 
 /// Runs an operation that needs nothing but the execution.
@@ -110,6 +120,12 @@ pub async fn revoke(context: &Context, args: RevokeArgs) -> Result<Exit, Failure
 pub async fn resume(context: &Context, args: ResumeArgs) -> Result<Exit, Failure> {
     let body = json!({"delay_ms": args.delay.map(|it| it.as_millis() as u64)});
     ask(context, Method::POST, "resume", args.which, body).await
+}
+
+/// Runs `expire`.
+pub async fn expire(context: &Context, args: ExpireArgs) -> Result<Exit, Failure> {
+    let body = json!({"expire_reason": args.expire_reason});
+    ask(context, Method::POST, "expire", args.which, body).await
 }
 
 /// Runs `block`.

@@ -1,12 +1,12 @@
-//! `flowhost override`: an operator completes, fails or delays a running execution
-//! instead of the holder of its lease.
+//! `flowhost override`: an operator completes, fails or delays a running execution, or
+//! has it wait for its children, instead of the holder of its lease.
 
 use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use clap::Subcommand;
-use model::FailureClass;
+use model::{FailureClass, Moment};
 use reqwest::Method;
 use serde_json::json;
 
@@ -42,8 +42,16 @@ pub enum OverrideCommand {
         #[command(flatten)]
         which: Which,
         /// For how long, such as 90s or 2h
-        #[arg(value_parser = duration::parse)]
-        delay: Duration,
+        #[arg(value_parser = duration::parse, required_unless_present = "until")]
+        delay: Option<Duration>,
+        /// Until this time instead, such as 2030-01-31T12:00:00Z
+        #[arg(long, value_name = "TIME", conflicts_with = "delay")]
+        until: Option<Moment>,
+    },
+    /// Have a running execution wait for its children, and end its lease
+    WaitChildren {
+        #[command(flatten)]
+        which: Which,
     },
 }
 
@@ -65,11 +73,16 @@ pub async fn run(context: &Context, command: OverrideCommand) -> Result<Exit, Fa
             let body = json!({"class": class, "code": code, "message": message});
             ("fail", which, body)
         }
-        OverrideCommand::Delay { which, delay } => (
-            "delay",
+        OverrideCommand::Delay {
             which,
-            json!({"delay_ms": delay.as_millis() as u64}),
-        ),
+            delay,
+            until,
+        } => {
+            let delay_ms = delay.map(|it| it.as_millis() as u64);
+            let body = json!({"delay_ms": delay_ms, "delay_until": until});
+            ("delay", which, body)
+        }
+        OverrideCommand::WaitChildren { which } => ("wait-children", which, json!({})),
     };
     ask(context, Method::POST, verb, which, body).await
 }

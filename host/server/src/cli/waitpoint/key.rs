@@ -1,14 +1,15 @@
-//! `flowhost waitpoint-key`: lists, rotates and retires the keys that sign waitpoint
-//! tokens.
+//! `flowhost waitpoint-key`: lists, seeds, rotates and retires the keys that sign
+//! waitpoint tokens.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use reqwest::Method;
 
 use crate::api::{
-    RetireWaitpointKey, RotateWaitpointKey, RotatedWaitpointKey, WaitpointKey, WaitpointKeys,
+    RetireWaitpointKey, RotateWaitpointKey, RotatedWaitpointKey, SeedWaitpointKey,
+    SeededWaitpointKey, WaitpointKey, WaitpointKeys,
 };
 use crate::cli::io::{
     Context, Exit, Failure, PageArgs, Paint, actor, escape, format_time, name_unreadable,
@@ -21,6 +22,14 @@ use crate::duration;
 pub enum WaitpointKeyCommand {
     /// List the keys; never their secrets
     List(PageArgs),
+    /// Create the first key, with a secret of your own
+    Seed {
+        /// Id of the key
+        kid: String,
+        /// A file with its secret in hexadecimal digits, - for standard input [default: random]
+        #[arg(long, value_name = "FILE")]
+        secret_file: Option<PathBuf>,
+    },
     /// Sign with a new key, and accept tokens of the old one for a while
     Rotate(RotateArgs),
     /// Refuse tokens of an old key from now on
@@ -47,6 +56,9 @@ pub struct RotateArgs {
 pub async fn run(context: &Context, command: WaitpointKeyCommand) -> Result<Exit, Failure> {
     match command {
         WaitpointKeyCommand::List(page) => list(context, page).await,
+        WaitpointKeyCommand::Seed { kid, secret_file } => {
+            seed(context, kid, secret_file.as_deref()).await
+        }
         WaitpointKeyCommand::Rotate(args) => rotate(context, args).await,
         WaitpointKeyCommand::Retire { kid } => retire(context, &kid).await,
     }
@@ -89,6 +101,29 @@ fn row(key: &WaitpointKey) -> Vec<(Paint, String)> {
         (Paint::Dim, format_time(key.created_at)),
         (Paint::Dim, escape(&key.created_by)),
     ]
+}
+
+async fn seed(context: &Context, kid: String, secret: Option<&Path>) -> Result<Exit, Failure> {
+    let body = SeedWaitpointKey {
+        kid,
+        secret_hex: secret.map(read_secret).transpose()?,
+        actor: actor(),
+    };
+    let answer = context
+        .client()?
+        .send_json(Method::POST, "/v1/waitpoint-keys/seed", &body)
+        .await?;
+    if context.prints_json(&answer) {
+        return Ok(Exit::Ok);
+    }
+    let seeded: SeededWaitpointKey = answer.read()?;
+    let kid = escape(&seeded.kid);
+    context.line(&match seeded.same_secret {
+        None => format!("{kid} signs; it is the first"),
+        Some(true) => format!("{kid} signs already, with this secret"),
+        Some(false) => format!("nothing was done: {kid} signs already, and is another key"),
+    });
+    Ok(Exit::Ok)
 }
 
 async fn rotate(context: &Context, args: RotateArgs) -> Result<Exit, Failure> {

@@ -100,7 +100,15 @@ fn pending(context: &Context, waitpoints: &[Waitpoint]) {
 /// Lays the waitpoints of an execution out as a table.
 pub fn lines(context: &Context, waitpoints: &[Waitpoint]) -> Vec<String> {
     let rows: Vec<_> = waitpoints.iter().map(row).collect();
-    let header = ["KEY", "STATE", "SIGNALS", "LAST", "UNTIL", "ID"];
+    let header = [
+        "KEY",
+        "STATE",
+        "WAITS FOR",
+        "SIGNALS",
+        "LAST",
+        "UNTIL",
+        "ID",
+    ];
     context.terminal.table_lines(&header, &rows)
 }
 
@@ -117,6 +125,7 @@ fn row(waitpoint: &Waitpoint) -> Vec<(Paint, String)> {
     vec![
         (Paint::Bold, escape(&waitpoint.waitpoint_key)),
         (paint, state),
+        (Paint::Plain, awaited(waitpoint)),
         (Paint::Plain, waitpoint.signals.to_string()),
         (Paint::Dim, optional(waitpoint.last_signal_at)),
         (
@@ -125,6 +134,15 @@ fn row(waitpoint: &Waitpoint) -> Vec<(Paint, String)> {
         ),
         (Paint::Plain, waitpoint.waitpoint_id.to_string()),
     ]
+}
+
+/// Names the signals that a waitpoint waits for.
+fn awaited(waitpoint: &Waitpoint) -> String {
+    match (waitpoint.state, waitpoint.required_signal_names.as_slice()) {
+        (WaitpointState::Active, []) => "any".to_owned(),
+        (WaitpointState::Active, names) => escape(&names.join(", ")),
+        _ => "-".to_owned(),
+    }
 }
 
 fn optional(at: Option<time::OffsetDateTime>) -> String {

@@ -27,7 +27,8 @@ pub async fn block(
     State(app): State<App>,
     OperatorRequest { operate, request }: OperatorRequest<BlockExecution>,
 ) -> Result<Json<api::Execution>, Problem> {
-    blocked(&app, operate, request.blocking_reason, request.detail).await
+    let reason = BlockingReason::of_caller("blocking_reason", &request.blocking_reason)?;
+    blocked(&app, operate, reason, request.detail).await
 }
 
 /// Puts an execution that is blocked, rate limited or waiting for children back
@@ -42,7 +43,9 @@ pub async fn unblock(
     State(app): State<App>,
     OperatorRequest { operate, request }: OperatorRequest<UnblockExecution>,
 ) -> Result<Json<api::Execution>, Problem> {
-    unblocked(&app, operate, request.expected_reason).await
+    let expected = request.expected_reason.as_deref();
+    let expected = expected.map(|text| BlockingReason::of_caller("expected_reason", text));
+    unblocked(&app, operate, expected.transpose()?).await
 }
 
 /// Takes a waiting execution out of its queue until an operator releases it.

@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 use engine::Cancel;
-use model::CancelSource;
+use model::{CancelSource, PublicState};
 
 use crate::api::{CancelExecution, CancelledExecution};
 use crate::http::App;
@@ -41,6 +41,7 @@ pub async fn cancel(
     let cancelled = app.engine.cancel(cancel).await?;
     Ok(Json(CancelledExecution {
         id,
+        public_state: PublicState::Cancelled,
         was_active: cancelled.was_active,
         already: cancelled.already,
     }))

@@ -117,7 +117,9 @@ pub fn of_request(request: CreateExecution) -> Result<Create, Problem> {
     create.creator = request.creator;
     create.idempotency_key = request.idempotency_key;
     create.tags = request.tags;
-    create.policy = request.policy.unwrap_or_default();
+    if let Some(policy) = request.policy {
+        create.policy = ExecutionPolicy::read(policy.get().as_bytes())?;
+    }
     create.delay_ms = request.delay_ms;
     create.delay_until = Moment::of_field("delay_until", request.delay_until.as_deref())?;
     create.deadline_at = Moment::of_field("deadline_at", request.deadline_at.as_deref())?;
@@ -157,7 +159,7 @@ impl FromQuery for Option<Described> {
         create.tags = given.tags("tag")?.into_iter().collect();
         create.delay_ms = given.value("delay_ms")?;
         if let Some(policy) = given.text("policy")? {
-            create.policy = body::parse::<ExecutionPolicy>(policy.as_bytes())?;
+            create.policy = ExecutionPolicy::read(policy.as_bytes())?;
         }
         Ok(Some(Described(create)))
     }

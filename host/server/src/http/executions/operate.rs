@@ -3,9 +3,11 @@
 
 use axum::extract::State;
 use engine::Revoke;
+use model::{ExpireReason, Invalid, UnknownName};
 
 use crate::api::{
-    self, OperateExecution, ResumeExecution, RevokeLease, RevokedExecution, SetPriority,
+    self, ExpireExecution, OperateExecution, ResumeExecution, RevokeLease, RevokedExecution,
+    SetPriority,
 };
 use crate::http::App;
 use crate::http::answer::Json;
@@ -86,15 +88,21 @@ pub async fn replay(
 #[utoipa::path(
     post, path = "/v1/executions/{id}/expire", tag = "executions",
     params(OfExecution, InNamespace),
-    request_body(content = Option<OperateExecution>, content_type = "application/json"),
+    request_body(content = Option<ExpireExecution>, content_type = "application/json"),
     responses((status = 200, body = api::Execution))
 )]
 pub async fn expire(
     State(app): State<App>,
-    OperatorRequest { operate, .. }: OperatorRequest<OperateExecution>,
+    OperatorRequest { operate, request }: OperatorRequest<ExpireExecution>,
 ) -> Result<Json<api::Execution>, Problem> {
     let id = operate.id;
-    app.engine.expire(operate).await?;
+    let reason = match request.expire_reason {
+        None => ExpireReason::default(),
+        Some(text) => text
+            .parse()
+            .map_err(|error: UnknownName| Invalid::new("expire_reason", error.to_string()))?,
+    };
+    app.engine.expire(operate, reason).await?;
     after(&app, id).await
 }
 

@@ -1,12 +1,13 @@
-//! Verbs of a holder done by an operator, without a fence: `/complete`, `/fail` and
-//! `/delay` of an execution that runs. Its holder loses the lease.
+//! Verbs of a holder done by an operator, without a fence: `/complete`, `/fail`, `/delay`
+//! and `/wait-children` of an execution that runs. Its holder loses the lease.
 
 use axum::extract::State;
 use model::Failure;
 
-use crate::api::{self, CompleteOverride, DelayOverride, FailOverride};
+use crate::api::{self, CompleteOverride, DelayOverride, FailOverride, OperateExecution};
 use crate::http::App;
 use crate::http::answer::Json;
+use crate::http::leases::verbs::due_of;
 use crate::http::operator::{OperatorRequest, after};
 use crate::http::path::OfExecution;
 use crate::http::payload::{PayloadFields, RESULT};
@@ -68,6 +69,24 @@ pub async fn delay(
     OperatorRequest { operate, request }: OperatorRequest<DelayOverride>,
 ) -> Result<Json<api::Execution>, Problem> {
     let id = operate.id;
-    app.engine.delay_override(operate, request.delay_ms).await?;
+    let due = due_of(request.delay_ms, request.delay_until.as_deref())?;
+    app.engine.delay_override(operate, due).await?;
+    after(&app, id).await
+}
+
+/// Has a running execution wait for its children, in place of its holder; the same
+/// attempt resumes when those have finished or an operator unblocks it.
+#[utoipa::path(
+    post, path = "/v1/executions/{id}/wait-children", tag = "executions",
+    params(OfExecution, InNamespace),
+    request_body(content = Option<OperateExecution>, content_type = "application/json"),
+    responses((status = 200, body = api::Execution))
+)]
+pub async fn wait_children(
+    State(app): State<App>,
+    OperatorRequest { operate, .. }: OperatorRequest<OperateExecution>,
+) -> Result<Json<api::Execution>, Problem> {
+    let id = operate.id;
+    app.engine.wait_children_override(operate).await?;
     after(&app, id).await
 }

@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 
-use crate::api::{SetTags, Tags};
+use crate::api::{SetTags, Tags, TagsSet};
 use crate::http::App;
 use crate::http::answer::Json;
 use crate::http::operator::{OperatorRequest, existing};
@@ -30,14 +30,14 @@ pub async fn get(
     patch, path = "/v1/executions/{id}/tags", tag = "executions",
     params(OfExecution, InNamespace),
     request_body = SetTags,
-    responses((status = 200, body = Tags))
+    responses((status = 200, body = TagsSet))
 )]
 pub async fn set(
     State(app): State<App>,
     OperatorRequest { operate, request }: OperatorRequest<SetTags>,
-) -> Result<Json<Tags>, Problem> {
+) -> Result<Json<TagsSet>, Problem> {
     let id = operate.id;
-    app.engine.tag(operate, request.tags).await?;
+    let count = app.engine.tag(operate, request.tags).await?;
     let tags = existing(&app, id, None).await?.tags;
-    Ok(Json(Tags { tags }))
+    Ok(Json(TagsSet { count, tags }))
 }

@@ -52,7 +52,8 @@ pub async fn suspend(
         },
         Suspended::AlreadySatisfied(satisfied) => SuspendedLease::AlreadySatisfied {
             id,
-            resumption: satisfied.into(),
+            resumption: satisfied.resumption.into(),
+            waitpoints: satisfied.waitpoints.into_iter().map(Into::into).collect(),
         },
     };
     Ok((NO_STORE, Json(answer)))

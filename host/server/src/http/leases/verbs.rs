@@ -6,17 +6,19 @@
 //! `leases`, each with a verdict of its own; those are batched into one statement.
 
 use axum::extract::State;
-use engine::{CancelHeld, Complete, Delay, Engine, Fail, Failed, HandleSigner, Report};
-use model::{Failure, Fence, Invalid, Limits};
+use engine::{CancelHeld, Complete, Delay, Due, Engine, Fail, Failed, HandleSigner, Report};
+use model::{Failure, Fence, Invalid, Limits, Moment};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 use time::OffsetDateTime;
 
 use crate::api::{
-    CancelLease, CancelOneOrMany, CompleteLease, CompleteOneOrMany, DelayLease, DelayOneOrMany,
-    FailLease, FailOneOrMany, LeaseAnswer, LeaseEffect, LeaseOutcome, LeaseVerdict, LeaseVerdicts,
-    ProgressLease, ProgressOneOrMany, ReleaseLease, ReleaseOneOrMany, Renew, RenewOneOrMany,
+    CancelLease, CancelOneOrMany, CloseLeaseWaitpoint, CloseWaitpointOneOrMany, CompleteLease,
+    CompleteOneOrMany, DelayLease, DelayOneOrMany, FailLease, FailOneOrMany, LeaseAnswer,
+    LeaseEffect, LeaseOutcome, LeaseVerdict, LeaseVerdicts, ProgressLease, ProgressOneOrMany,
+    ReleaseLease, ReleaseOneOrMany, Renew, RenewOneOrMany, WaitChildrenLease,
+    WaitChildrenOneOrMany,
 };
 use crate::http::App;
 use crate::http::answer::{Json, unless_unavailable};
@@ -24,6 +26,7 @@ use crate::http::body::{self, Body, at_most};
 use crate::http::payload::{PayloadFields, RESULT};
 use crate::http::problem::{Code, Problem};
 use crate::http::query::NoQuery;
+use crate::http::waitpoints::operate::waitpoint_of;
 
 /// What every route here answers.
 type Answer = Result<Json<LeaseAnswer>, Problem>;
@@ -114,6 +117,17 @@ pub async fn delay(app: State<App>, _: NoQuery, asked: Body<Asked>) -> Answer {
     each::<DelayLease>(&app, asked.0).await
 }
 
+/// Has executions wait for their children; the same attempts resume when those have
+/// finished or an operator unblocks them, under new leases.
+#[utoipa::path(
+    post, path = "/v1/leases/wait-children", tag = "leases",
+    request_body = WaitChildrenOneOrMany,
+    responses((status = 200, body = LeaseAnswer))
+)]
+pub async fn wait_children(app: State<App>, _: NoQuery, asked: Body<Asked>) -> Answer {
+    each::<WaitChildrenLease>(&app, asked.0).await
+}
+
 /// Returns executions: they are ready again immediately, for any worker.
 ///
 /// For a worker that stops. Nothing is charged to their policies.
@@ -144,6 +158,18 @@ pub async fn cancel(app: State<App>, _: NoQuery, asked: Body<Asked>) -> Answer {
 )]
 pub async fn progress(app: State<App>, _: NoQuery, asked: Body<Asked>) -> Answer {
     each::<ProgressLease>(&app, asked.0).await
+}
+
+/// Closes waitpoints that no suspension waits at: they take no more signals.
+///
+/// Succeeds again on one that its holder or an operator closed.
+#[utoipa::path(
+    post, path = "/v1/leases/waitpoints/close", tag = "leases",
+    request_body = CloseWaitpointOneOrMany,
+    responses((status = 200, body = LeaseAnswer))
+)]
+pub async fn close_waitpoint(app: State<App>, _: NoQuery, asked: Body<Asked>) -> Answer {
+    each::<CloseLeaseWaitpoint>(&app, asked.0).await
 }
 
 /// A verb about one lease.
@@ -213,11 +239,34 @@ impl LeaseVerb for DelayLease {
     async fn apply(self, engine: &Engine, fence: Fence) -> Result<LeaseOutcome, Problem> {
         let delay = Delay {
             fence,
-            delay_ms: self.delay_ms,
+            due: due_of(self.delay_ms, self.delay_until.as_deref())?,
             report: report(self.log)?,
         };
         let due_at = engine.delay(delay).await?;
         Ok(due(&fence, LeaseEffect::Delayed, due_at))
+    }
+}
+
+impl LeaseVerb for WaitChildrenLease {
+    fn lease(&self) -> &str {
+        &self.lease
+    }
+
+    async fn apply(self, engine: &Engine, fence: Fence) -> Result<LeaseOutcome, Problem> {
+        engine.wait_children(fence, report(self.log)?).await?;
+        Ok(outcome(&fence, LeaseEffect::WaitingChildren))
+    }
+}
+
+impl LeaseVerb for CloseLeaseWaitpoint {
+    fn lease(&self) -> &str {
+        &self.lease
+    }
+
+    async fn apply(self, engine: &Engine, fence: Fence) -> Result<LeaseOutcome, Problem> {
+        let waitpoint = waitpoint_of(Some(self.waitpoint))?;
+        engine.close_held_waitpoint(fence, waitpoint).await?;
+        Ok(outcome(&fence, LeaseEffect::WaitpointClosed))
     }
 }
 
@@ -344,6 +393,18 @@ pub fn invalid_handle() -> Problem {
         Code::InvalidHandle,
         "the handle does not name a lease of this instance",
     )
+}
+
+/// Reads when a delayed execution becomes due, which is said in one of two ways.
+pub fn due_of(delay_ms: Option<u64>, delay_until: Option<&str>) -> Result<Due, Invalid> {
+    match (delay_ms, Moment::of_field("delay_until", delay_until)?) {
+        (Some(ms), None) => Ok(Due::InMs(ms)),
+        (None, Some(at)) => Ok(Due::At(at)),
+        _ => Err(Invalid::new(
+            "delay_ms",
+            "give either delay_ms or delay_until",
+        )),
+    }
 }
 
 /// Reads what a worker reports with the end of a lease.

@@ -264,7 +264,7 @@ fn outward(refusal: SignalRefusal) -> Problem {
 fn without_reason(error: engine::Error) -> Problem {
     let problem = Problem::from(error);
     match problem.code {
-        Code::SecretsKey | Code::Unavailable => Problem::new(
+        Code::HmacSecretNotInitialized | Code::SecretsKey | Code::Unavailable => Problem::new(
             Code::Unavailable,
             "nothing can be accepted now; send it again",
         ),

@@ -6,11 +6,12 @@ use engine::WaitpointKeyPlace;
 use model::KeyRetireRefusal;
 
 use crate::api::{
-    RetireWaitpointKey, RotateWaitpointKey, RotatedWaitpointKey, WaitpointKey, WaitpointKeys,
+    RetireWaitpointKey, RotateWaitpointKey, RotatedWaitpointKey, SeedWaitpointKey,
+    SeededWaitpointKey, WaitpointKey, WaitpointKeys,
 };
 use crate::http::App;
 use crate::http::answer::Json;
-use crate::http::body::OptionalBody;
+use crate::http::body::{Body, OptionalBody};
 use crate::http::operator::ACTOR_DEFAULT;
 use crate::http::page::{ListRequest, Paging};
 use crate::http::path::Path;
@@ -53,6 +54,27 @@ pub async fn rotate(
         actor: request.actor.unwrap_or_else(|| ACTOR_DEFAULT.to_owned()),
     };
     Ok(Json(app.engine.rotate_waitpoint_key(rotate).await?.into()))
+}
+
+/// Creates the first key, for an instance that brings its own secret.
+///
+/// Changes nothing where a key signs already, and says whether it is the same one.
+#[utoipa::path(
+    post, path = "/v1/waitpoint-keys/seed", tag = "waitpoint-keys",
+    request_body = SeedWaitpointKey,
+    responses((status = 200, body = SeededWaitpointKey))
+)]
+pub async fn seed(
+    State(app): State<App>,
+    _: NoQuery,
+    Body(request): Body<SeedWaitpointKey>,
+) -> Result<Json<SeededWaitpointKey>, Problem> {
+    let actor = request.actor.as_deref().unwrap_or(ACTOR_DEFAULT);
+    let seeded = app
+        .engine
+        .seed_waitpoint_key(&request.kid, request.secret_hex.as_deref(), actor)
+        .await?;
+    Ok(Json(seeded.into()))
 }
 
 /// Refuses tokens of an old key from now on, on every host.

@@ -5,7 +5,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderValue, header};
 use axum::response::IntoResponse;
 use engine::{WaitpointRef, WaitpointTokenExpiry};
-use model::{Invalid, WaitpointId};
+use model::Invalid;
 use serde::Deserialize;
 
 use crate::api::{self, MintWaitpointToken, MintedWaitpointToken, OpenWaitpoint, OperateExecution};
@@ -39,18 +39,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Named {
 
 /// Reads which waitpoint is meant: an id, or else a key; when absent, the only open one.
 pub fn waitpoint_of(text: Option<String>) -> Result<WaitpointRef, Invalid> {
-    let Some(text) = text else {
-        return Ok(WaitpointRef::Only);
-    };
-    // Only one spelling of an id is read as an id, so that other spellings can be keys.
-    match text.parse::<WaitpointId>() {
-        Ok(id) if text.len() == 36 => Ok(WaitpointRef::Id(id)),
-        _ => {
-            let wrong = |invalid: Invalid| Invalid::new("waitpoint", invalid.detail);
-            model::waitpoint_key(&text).map_err(wrong)?;
-            Ok(WaitpointRef::Key(text))
-        }
-    }
+    text.map_or(Ok(WaitpointRef::Only), |text| WaitpointRef::of_text(&text))
 }
 
 /// Closes a waitpoint: it takes no more signals.

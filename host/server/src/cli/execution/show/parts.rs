@@ -56,6 +56,15 @@ pub fn summary(context: &Context, info: &Execution) {
             &format!("{}, {}", escape(kind), format_bytes(bytes)),
         );
     }
+    if let Some(lease) = &info.current_lease {
+        let beat = lease.last_heartbeat_at.map_or_else(
+            || "not renewed yet".to_owned(),
+            |at| format!("last heartbeat {}", format_time(at)),
+        );
+        let worker = escape(&lease.worker_instance_id);
+        let until = format_time(lease.expires_at);
+        field("lease", &format!("{worker} until {until}, {beat}"));
+    }
     field("created", &format_time(info.created_at));
     if let Some(wake_at) = info.wake_at {
         field("due", &format_time(wake_at));
@@ -128,6 +137,8 @@ pub fn attempt(context: &Context, attempt: &Attempt) {
         attempt.attempt, attempt.attempt_type, attempt.lifecycle
     );
     terminal.line(&terminal.paint(Paint::Bold, &title));
+    let id = format!("  {}", attempt.attempt_id);
+    terminal.line(&terminal.paint(Paint::Dim, &id));
     for held in &attempt.leases {
         lease(context, held);
     }
