@@ -2,6 +2,7 @@
 
 mod bench;
 mod invoke;
+mod lists;
 mod output;
 mod pages;
 mod waiting;

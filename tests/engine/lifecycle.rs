@@ -361,14 +361,14 @@ async fn a_list_pages_from_the_newest_and_filters() {
     };
     loop {
         let rows = engine.list(Default::default(), page).await.answered();
-        let Some(last) = rows.last() else { break };
-        page.after = Some(last.id);
         seen.extend(rows.iter().map(|row| row.id));
+        let Some(next) = rows.next() else { break };
+        page.after = Some(*next);
     }
     assert_eq!(seen, ids);
     let by = |filter| engine.list(filter, engine::ListPage::default());
     let active = engine::ListFilter {
-        state: Some(PublicState::Active),
+        states: vec![PublicState::Active],
         ..Default::default()
     };
     assert_eq!(by(active).await.answered().len(), 2);

@@ -8,6 +8,7 @@ mod grants;
 mod kinds;
 mod lanes;
 mod lifecycle;
+mod lists;
 mod operators;
 mod repeats;
 mod retention;

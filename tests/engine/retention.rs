@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use engine::{Cancel, Create, Created, Engine, ListPage, Settings};
+use engine::{Cancel, Create, Created, Engine, ListPage, ListPlace, Settings};
 use model::{Cursor, EventsRefusal, ExecutionId, Partition, Retention};
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, Row as _};
 use testkit::{Answered, Database, database};
@@ -289,7 +289,10 @@ async fn pages_continue_while_earlier_rows_are_removed() {
     let mut ids = created(&database, &engine, 10, 9).await;
     ids.sort_unstable_by(|a, b| b.cmp(a));
     complete_all(&engine).await;
-    let page = |after| ListPage { after, limit: 3 };
+    let page = |after: Option<ExecutionId>| ListPage {
+        after: after.map(ListPlace::of_id),
+        limit: 3,
+    };
     let first = engine.list(Default::default(), page(None)).await;
     let last = first.answered().last().expect("three").id;
     assert_eq!(last, ids[2]);

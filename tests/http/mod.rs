@@ -8,6 +8,7 @@ mod contract_fields;
 mod cursors;
 mod ends;
 mod error_names;
+mod lists;
 mod moments;
 mod operators;
 mod raw;

@@ -5,6 +5,7 @@ mod golden;
 mod guide;
 mod plans;
 mod plans_at_scale;
+mod read_plans;
 mod tidy;
 mod wit_reference;
 mod writes;

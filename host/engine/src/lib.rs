@@ -58,7 +58,8 @@ pub use engine::Engine;
 pub use error::Error;
 pub use execution::{
     Attempt, AttemptLease, Cancel, Cancelled, Count, Counts, Create, Created, ExecutionContext,
-    ExecutionInfo, HistoryEntry, HistoryPlace, ListFilter, ListPage, Progress,
+    ExecutionInfo, HistoryEntry, HistoryPlace, ListFilter, ListOrder, ListPage, ListPlace, Listed,
+    Progress, TimeRange,
 };
 pub use grant::{Eligible, EligiblePlace, Grant, GrantNext, IssueGrant, capability_hash};
 pub use health::Trouble;

@@ -39,6 +39,9 @@ impl Limits {
     pub const COUNTED_MAX: u32 = 10_000;
     /// Most leases that are counted by lane or by worker.
     pub const LEASES_COUNTED_MAX: u32 = 100_000;
+    /// Most executions that are looked at for one page of a list, where the filters have no
+    /// index of their own; twice the page if that is more.
+    pub const EXAMINED_MAX: usize = 500;
     /// Most bytes of a reason or of a progress message.
     pub const REASON_BYTES_MAX: usize = 1024;
     /// Longest delay, backoff, timeout or retention in milliseconds: 10 years.

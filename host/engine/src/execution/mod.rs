@@ -19,7 +19,7 @@ pub use counts::{Count, Counts};
 pub use create::{Create, Created};
 pub use finish::{Cancel, Cancelled};
 pub use info::{ExecutionInfo, Progress};
-pub use list::{ListFilter, ListPage};
+pub use list::{ListFilter, ListOrder, ListPage, ListPlace, Listed, TimeRange};
 pub use timeline::{Attempt, AttemptLease, HistoryEntry, HistoryPlace};
 
 pub(crate) use counts::LastCounts;

@@ -76,6 +76,25 @@ impl<T, P> Page<T, P> {
         })
     }
 
+    /// Reads all rows of a page after which the next one begins at a given place, which is
+    /// `None` on the last page.
+    ///
+    /// # Errors
+    /// Those that are not about one row.
+    pub(crate) fn until(
+        next: Option<P>,
+        rows: impl IntoIterator<Item = Result<T, Error>>,
+    ) -> Result<Self, Error> {
+        let Page {
+            rows, unreadable, ..
+        } = Page::whole(rows)?;
+        Ok(Self {
+            rows,
+            unreadable,
+            next,
+        })
+    }
+
     /// Returns the place after which the next page begins; `None` on the last page.
     pub fn next(&self) -> Option<&P> {
         self.next.as_ref()

@@ -29,9 +29,10 @@ pub use execution::{
     Attempt, AttemptLease, Attempts, BatchResults, BatchVerdict, BlockExecution, CancelExecution,
     CancelledExecution, CompleteOverride, CreateBatch, CreateExecution, CreatedExecution,
     CurrentAttempt, CurrentLease, DelayOverride, Execution, ExecutionPage, ExpireExecution,
-    ExpiredLease, ExpiredLeases, FailOverride, Failure, History, HistoryEntry, OperateExecution,
-    Operation, Operations, Policy, Progress, RevokeLease, RevokedExecution, SetPriority, SetTags,
-    StateVector, SuspendedExecution, SuspendedExecutions, Tags, TagsSet, UnblockExecution, Usage,
+    ExpiredLease, ExpiredLeases, FailOverride, Failure, History, HistoryEntry, ListOrder,
+    OperateExecution, Operation, Operations, Policy, Progress, RevokeLease, RevokedExecution,
+    SetPriority, SetTags, StateVector, SuspendedExecution, SuspendedExecutions, Tags, TagsSet,
+    UnblockExecution, Usage,
 };
 pub use lane::{Health, Lane, Lanes, Namespace, Namespaces, SetLane, SetNamespace};
 pub use lease::{

@@ -42,9 +42,9 @@ pub enum Command {
     Show(execution::show::ShowArgs),
     /// Print the result of an execution that completed
     Result(execution::result::ResultArgs),
-    /// List executions, newest first
+    /// List executions, newest first, or the last finished first
     List(execution::list::ListArgs),
-    /// Follow an execution until it ends, or the host as a whole
+    /// Follow an execution until it ends, those of a filter, or the host as a whole
     Watch(execution::watch::WatchArgs),
     /// End an execution, also one that runs
     Cancel(execution::cancel::CancelArgs),

@@ -80,9 +80,13 @@ fn place<P: FromStr>(scope: &ListScope, cursor: &str) -> Result<P, Problem> {
         // The check of the cursor holds, so a client computed this one.
         place.parse().map_err(|_| ListCursorError)
     });
-    place.map_err(|error| {
-        Problem::new(Code::InvalidCursor, format!("`{AFTER}` {error}")).with("parameter", AFTER)
-    })
+    place.map_err(|_| not_of_this_list())
+}
+
+/// Returns the refusal of a cursor that this list did not give.
+pub fn not_of_this_list() -> Problem {
+    let detail = format!("`{AFTER}` {ListCursorError}");
+    Problem::new(Code::InvalidCursor, detail).with("parameter", AFTER)
 }
 
 impl<F, P> ListRequest<F, P> {

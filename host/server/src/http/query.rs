@@ -134,6 +134,22 @@ impl Given {
         }
     }
 
+    /// Takes a parameter that may be given once and holds values of one type, separated by
+    /// commas; none if it is absent.
+    pub fn values<T>(&mut self, name: &str) -> Result<Vec<T>, Problem>
+    where
+        T: FromStr,
+        T::Err: Display,
+    {
+        let Some(text) = self.text(name)? else {
+            return Ok(Vec::new());
+        };
+        let values = text.split(',').map(str::parse);
+        values
+            .collect::<Result<_, T::Err>>()
+            .map_err(|error| wrong(name, error))
+    }
+
     /// Takes every value of a parameter that may repeat.
     pub fn all(&mut self, name: &str) -> Vec<String> {
         let mut values = Vec::new();

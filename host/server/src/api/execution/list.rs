@@ -10,11 +10,18 @@ use super::{CurrentLease, Execution};
 use crate::api::Unreadable;
 use crate::api::answer::{answers, pages};
 
-/// A page of executions, newest first.
+/// A page of executions, the last in the order of the list first.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct ExecutionPage {
     /// The executions of the page.
     pub executions: Vec<Execution>,
+    /// What the list is ordered by, the last coming first.
+    pub ordered_by: ListOrder,
+    /// Number of executions the host looked at, if it stopped there before the page was
+    /// full and before the end of the list: more may follow, and `next_cursor` continues.
+    /// Absent when the page is full or nothing follows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub examined: Option<usize>,
     /// Rows of the page that this version cannot read; absent when there are none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unreadable: Vec<Unreadable>,
@@ -22,13 +29,32 @@ pub struct ExecutionPage {
     pub next_cursor: Option<String>,
 }
 
+/// What a list of executions is ordered by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ListOrder {
+    /// Their ids, which begin with the time of their creation.
+    Created,
+    /// The time of their end.
+    Finished,
+}
+
+impl From<engine::ListOrder> for ListOrder {
+    fn from(order: engine::ListOrder) -> Self {
+        match order {
+            engine::ListOrder::Created => Self::Created,
+            engine::ListOrder::Finished => Self::Finished,
+        }
+    }
+}
+
 impl ExecutionPage {
-    /// Shows a page; `cursor` makes the cursor of the next one from the last id.
-    pub fn new(
-        found: engine::Page<engine::ExecutionInfo, ExecutionId>,
-        cursor: impl FnOnce(&ExecutionId) -> String,
-    ) -> Self {
+    /// Shows a page; `cursor` makes the cursor of the next one from its place.
+    pub fn new(listed: engine::Listed, cursor: impl FnOnce(&engine::ListPlace) -> String) -> Self {
+        let found = listed.page;
         Self {
+            ordered_by: listed.order.into(),
+            examined: listed.examined,
             next_cursor: found.next().map(cursor),
             executions: found.rows.into_iter().map(Into::into).collect(),
             unreadable: found.unreadable.into_iter().map(Into::into).collect(),

@@ -10,7 +10,7 @@ mod state;
 pub use attempt::{Attempt, AttemptLease, Attempts, History, HistoryEntry, Usage};
 pub use create::{BatchResults, BatchVerdict, CreateBatch, CreateExecution, CreatedExecution};
 pub use list::{
-    ExecutionPage, ExpiredLease, ExpiredLeases, SuspendedExecution, SuspendedExecutions,
+    ExecutionPage, ExpiredLease, ExpiredLeases, ListOrder, SuspendedExecution, SuspendedExecutions,
 };
 pub use operate::{
     BlockExecution, CancelExecution, CancelledExecution, CompleteOverride, DelayOverride,

@@ -1,33 +1,23 @@
-//! `flowhost list`: executions, newest first.
+//! `flowhost list`: executions, the last created or finished first.
 
 use std::time::Duration;
 
 use clap::Args;
-use model::PublicState;
 
+use super::filter::FilterArgs;
 use crate::api::{Execution, ExecutionPage};
 use crate::cli::io::{
     Context, Exit, Failure, Paint, escape, format_duration, format_time, name_unreadable,
 };
 
+/// Most requests for one list, when the host finds too few executions in each.
+const REQUESTS_MAX: usize = 20;
+
 /// Arguments of `list`.
 #[derive(Debug, Args)]
 pub struct ListArgs {
-    /// Only those in this state, such as failed
-    #[arg(long, value_name = "STATE")]
-    state: Option<PublicState>,
-    /// Only those of this kind
-    #[arg(long, value_name = "KIND")]
-    kind: Option<String>,
-    /// Only those in this lane
-    #[arg(long, value_name = "LANE")]
-    lane: Option<String>,
-    /// Only those in this namespace
-    #[arg(long, value_name = "NAME")]
-    namespace: Option<String>,
-    /// Only those with this label, owner.name=value
-    #[arg(long, value_name = "K=V")]
-    tag: Option<String>,
+    #[command(flatten)]
+    filter: FilterArgs,
     /// Number of rows to show
     #[arg(long, short = 'n', value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=1000))]
     limit: u32,
@@ -38,23 +28,40 @@ pub struct ListArgs {
 
 /// Runs the command.
 pub async fn run(context: &Context, args: ListArgs) -> Result<Exit, Failure> {
-    let mut query = vec![("limit", args.limit.to_string())];
-    query.extend(args.state.map(|it| ("state", it.to_string())));
-    query.extend(args.kind.map(|it| ("kind", it)));
-    query.extend(args.lane.map(|it| ("lane", it)));
-    query.extend(args.namespace.map(|it| ("namespace", it)));
-    query.extend(args.after.map(|it| ("after", it)));
-    if let Some(tag) = args.tag {
-        let (key, value) = tag
-            .split_once('=')
-            .ok_or_else(|| Failure::usage(format!("--tag {tag}: write owner.name=value")))?;
-        query.push(("tag", format!("{key}:{value}")));
+    let client = context.client()?;
+    // Once for all requests: a cursor belongs to one filter.
+    let filter = args.filter.query()?;
+    let request = async |limit: usize, after: Option<String>| {
+        let mut query = filter.clone();
+        query.push(("limit", limit.to_string()));
+        query.extend(after.map(|after| ("after", after)));
+        client.get("/v1/executions", query).await
+    };
+    let limit = args.limit as usize;
+    let answer = request(limit, args.after).await?;
+    let mut page: ExecutionPage = answer.read()?;
+    let mut requests = 1;
+    // A page that ended because the host looks at so many executions for one request only
+    // is continued.
+    while let (Some(examined), Some(after)) = (page.examined, &page.next_cursor)
+        && page.executions.len() < limit
+        && requests < REQUESTS_MAX
+    {
+        let rest = limit - page.executions.len();
+        let more: ExecutionPage = request(rest, Some(after.clone())).await?.read()?;
+        page.executions.extend(more.executions);
+        page.unreadable.extend(more.unreadable);
+        page.examined = more.examined.map(|more| examined + more);
+        page.next_cursor = more.next_cursor;
+        requests += 1;
     }
-    let answer = context.client()?.get("/v1/executions", query).await?;
+    if context.json && requests > 1 {
+        context.terminal.json_of(&page)?;
+        return Ok(Exit::Ok);
+    }
     if context.prints_json(&answer) {
         return Ok(Exit::Ok);
     }
-    let page: ExecutionPage = answer.read()?;
     if page.executions.is_empty() {
         context.line("no executions");
     } else {
@@ -63,6 +70,13 @@ pub async fn run(context: &Context, args: ListArgs) -> Result<Exit, Failure> {
         }
     }
     name_unreadable(&page.unreadable);
+    let found = page.executions.len();
+    if let Some(examined) = page.examined
+        && found < limit
+    {
+        let line = format!("looked at {examined} executions, found {found}; more may follow");
+        context.line(&context.terminal.paint(Paint::Dim, &line));
+    }
     context.next_page(page.next_cursor.as_deref());
     Ok(Exit::Ok)
 }

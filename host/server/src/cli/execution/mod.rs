@@ -1,6 +1,7 @@
 //! Executions: created, followed, read, and operated on.
 
 pub mod cancel;
+mod filter;
 pub mod list;
 pub mod operate;
 pub mod overrides;

@@ -1,13 +1,15 @@
-//! `flowhost watch [ID]`: follows one execution until it ends, or all that a
-//! host does.
+//! `flowhost watch [ID]`: follows one execution until it ends, all that a host does, or
+//! the executions that a filter admits.
 
+use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use backon::{BackoffBuilder as _, ExponentialBuilder};
 use clap::Args;
-use model::{ExecutionId, LaneState};
+use model::{ExecutionId, LaneState, PublicState};
 use reqwest::StatusCode;
 
+use super::filter::FilterArgs;
 use super::list;
 use crate::api::{Execution, ExecutionPage, Lane, Lanes};
 use crate::cli::io::{
@@ -31,8 +33,12 @@ const LIVE_MS: &str = "300";
 /// Arguments of `watch`.
 #[derive(Debug, Args)]
 pub struct WatchArgs {
-    /// The execution; without one, everything the host does
+    /// The execution; without one, everything the host does, or the newest executions that
+    /// the filters admit
+    #[arg(conflicts_with = "FilterArgs")]
     id: Option<ExecutionId>,
+    #[command(flatten)]
+    filter: FilterArgs,
 }
 
 /// Runs the command.
@@ -40,7 +46,10 @@ pub async fn run(context: &Context, args: WatchArgs) -> Result<Exit, Failure> {
     let client = context.client()?;
     match args.id {
         Some(id) => one(context, &client, id).await,
-        None => everything(context, &client).await,
+        None => match args.filter.query()? {
+            none if none.is_empty() => everything(context, &client).await,
+            filter => filtered(context, &client, filter).await,
+        },
     }
 }
 
@@ -192,6 +201,51 @@ async fn everything(context: &Context, client: &Client) -> Result<Exit, Failure>
                 terminal.line(&load);
             }
             shown = load;
+        }
+        if output_loss().is_some() {
+            return Ok(Exit::Ok);
+        }
+        tokio::time::sleep(INTERVAL).await;
+    }
+}
+
+/// On a terminal a table of the newest executions that a filter admits, which keeps itself
+/// up to date; else each of them when it appears and when its state changes. Ends as
+/// [`everything`] does.
+async fn filtered(
+    context: &Context,
+    client: &Client,
+    filter: Vec<(&'static str, String)>,
+) -> Result<Exit, Failure> {
+    let terminal = context.terminal;
+    let mut query = filter;
+    query.push(("limit", ROWS.to_owned()));
+    let mut above = 0;
+    let mut shown: HashMap<ExecutionId, PublicState> = HashMap::new();
+    loop {
+        let page: ExecutionPage = client.get("/v1/executions", query.clone()).await?.read()?;
+        if terminal.live && !context.json {
+            let lines = list::lines(context, &page.executions);
+            terminal.redraw(above, &lines);
+            above = lines.len();
+        } else {
+            let states: HashMap<_, _> = page
+                .executions
+                .iter()
+                .map(|info| (info.id, info.public_state))
+                .collect();
+            // The one that appeared first is told of first.
+            for info in page.executions.iter().rev() {
+                if shown.get(&info.id) == Some(&info.public_state) {
+                    continue;
+                }
+                if context.json {
+                    terminal.json_of(info)?;
+                } else {
+                    terminal.line(&progress_line(context, info));
+                }
+            }
+            shown = states;
         }
         if output_loss().is_some() {
             return Ok(Exit::Ok);

@@ -1,0 +1,8 @@
+-- Finds executions by their namespace, in the order of ids from the last.
+--
+-- $1 namespace
+-- bounds: $2 first id, $3 id before which to begin, $4 most rows
+-- Reads execution_by_namespace.
+SELECT e.id FROM execution e
+WHERE e.namespace = $1 AND e.id >= $2 AND e.id < $3
+ORDER BY e.id DESC LIMIT $4
