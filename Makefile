@@ -28,7 +28,7 @@ lint: ## formatting, clippy, licenses, sources and advisories of dependencies
 
 golden: ## write the golden files and show what changed
 	UPDATE_GOLDEN=1 $(INTEGRATION) golden
-	git diff --stat tests/golden wit/README.md
+	git diff --stat tests/golden wit/README.md docs
 
 bench: postgres guests ## durable lifecycles as a ratio to plain inserts
 	$(BUILD) --release

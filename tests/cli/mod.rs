@@ -1,6 +1,8 @@
 //! The command line, run as its users run it.
 
 mod bench;
+mod commands;
+mod exits;
 mod invoke;
 mod lists;
 mod output;

@@ -254,7 +254,7 @@ async fn asked(api: &Api, ask: &Ask) -> (Option<u16>, String) {
         Ask::Command(arguments) => {
             let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
             let (exit, _, complaint) = flowhost(api, &arguments).await;
-            assert_eq!(exit, 2, "{arguments:?}: {complaint}");
+            assert_eq!(exit, 9, "{arguments:?}: {complaint}");
             let code = complaint.trim_end().rsplit_once('(').map(|(_, code)| code);
             (
                 None,

@@ -6,6 +6,7 @@ mod callbacks;
 mod codings;
 mod contract_fields;
 mod cursors;
+mod dry_runs;
 mod ends;
 mod error_names;
 mod lists;

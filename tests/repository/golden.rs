@@ -49,6 +49,16 @@ fn golden_problem_codes() {
     assert_golden(path, &format!("{head}{table}\n{tail}"));
 }
 
+#[test]
+fn golden_exit_codes() {
+    let path = "docs/operate.md";
+    let text = fs::read_to_string(top().join(path)).expect("text");
+    let (head, rest) = text.split_once("| exit code |").expect("a table");
+    let (_, tail) = rest.split_once("\n\n").expect("the table ends");
+    let table = server::cli::Exit::table();
+    assert_golden(path, &format!("{head}{table}\n{tail}"));
+}
+
 /// The labels of the database's enums are the names of the model's.
 #[tokio::test(flavor = "multi_thread")]
 async fn enum_labels_are_the_model_s_names() {

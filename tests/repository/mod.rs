@@ -7,5 +7,6 @@ mod plans;
 mod plans_at_scale;
 mod read_plans;
 mod tidy;
+mod verbs;
 mod wit_reference;
 mod writes;

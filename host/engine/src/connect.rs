@@ -1,27 +1,19 @@
 //! Opening an engine: the first connection, migrations, pools and tasks.
 
 use std::str::FromStr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use model::{Limits, Retention};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions as _, Connection as _};
-use tokio::sync::OnceCell;
 
-use crate::batch::{Flushes, Monitor};
 use crate::database::{
     Liveness, PLANNER, Pool, Session, first_connection, prepare_schema, read_instance,
 };
-use crate::dispatch::IdleWorkers;
-use crate::engine::{Batchers, Caches, Inner};
-use crate::health::LastProbe;
-use crate::metrics::Timings;
-use crate::reconcile::SweepState;
-use crate::statements::Statements;
+use crate::engine::Parts;
 use crate::tasks::Tasks;
 use crate::wake::Wake;
-use crate::{Engine, Error, SecretsKeys, signal, waitpoint};
+use crate::{Engine, Error, SecretsKeys};
 
 /// How to open an engine.
 #[derive(Debug, Clone)]
@@ -107,41 +99,18 @@ impl Engine {
         let verbs = pool(VERB_CONNECTIONS, VERB_BOUND);
         let reads = pool(READ_CONNECTIONS, READ_BOUND);
         let wake = Wake::start(listen_options(&settings, &options)?, &tasks, &liveness);
-        let idle_workers = IdleWorkers::default();
-        let statements = Statements {
-            verbs: verbs.clone(),
-            wake: wake.clone(),
-            idle_workers: idle_workers.clone(),
-        };
-        let monitor = Monitor {
-            tasks: tasks.clone(),
-            liveness: liveness.clone(),
-            flushes: Flushes::default(),
-            timings: Timings::default(),
-        };
-        let batchers = Batchers::start(&statements, &reads, &monitor);
-        Ok(Self {
-            inner: Arc::new(Inner {
-                instance,
-                limits: settings.limits,
-                retention: settings.retention,
-                verbs,
-                reads,
-                batchers,
-                caches: Caches::default(),
-                sweeps: SweepState::default(),
-                idle_workers,
-                wake,
-                tasks,
-                flushes: monitor.flushes,
-                timings: monitor.timings,
-                liveness,
-                last_probe: LastProbe::default(),
-                handle_signer: OnceCell::new(),
-                waitpoint_keys: waitpoint::Ring::new(settings.secrets, instance),
-                signal_counters: signal::SignalCounters::default(),
-            }),
-        })
+        Ok(Self::assemble(Parts {
+            instance,
+            limits: settings.limits,
+            retention: settings.retention,
+            verbs,
+            reads,
+            wake,
+            tasks,
+            liveness,
+            secrets: settings.secrets,
+            rehearses: false,
+        }))
     }
 }
 

@@ -21,7 +21,8 @@ use crate::statements::Statements;
 use crate::suspension::{SuspendCall, SuspendVerdict};
 use crate::wake::Wake;
 use crate::{
-    Error, HandleSigner, Instance, Tasks, WakeUps, component, lane, reconcile, signal, waitpoint,
+    Error, HandleSigner, Instance, SecretsKeys, Tasks, WakeUps, component, lane, reconcile, signal,
+    waitpoint,
 };
 
 /// A handle on the engine; cheap to clone.
@@ -52,6 +53,22 @@ pub(crate) struct Inner {
     pub(crate) handle_signer: OnceCell<HandleSigner>,
     pub(crate) waitpoint_keys: waitpoint::Ring,
     pub(crate) signal_counters: signal::SignalCounters,
+    /// Whether nothing that it writes lasts.
+    pub(crate) rehearses: bool,
+}
+
+/// What an engine is assembled from.
+pub(crate) struct Parts {
+    pub(crate) instance: Instance,
+    pub(crate) limits: Limits,
+    pub(crate) retention: Retention,
+    pub(crate) verbs: Pool,
+    pub(crate) reads: Pool,
+    pub(crate) wake: Wake,
+    pub(crate) tasks: Tasks,
+    pub(crate) liveness: Arc<Liveness>,
+    pub(crate) secrets: Option<SecretsKeys>,
+    pub(crate) rehearses: bool,
 }
 
 /// What this host remembers of the database; every entry may be a second old, and counts
@@ -101,6 +118,45 @@ impl fmt::Debug for Engine {
 }
 
 impl Engine {
+    /// Assembles an engine, and starts the flushers of its verbs.
+    pub(crate) fn assemble(parts: Parts) -> Self {
+        let idle_workers = IdleWorkers::default();
+        let statements = Statements {
+            verbs: parts.verbs.clone(),
+            wake: parts.wake.clone(),
+            idle_workers: idle_workers.clone(),
+        };
+        let monitor = Monitor {
+            tasks: parts.tasks.clone(),
+            liveness: parts.liveness.clone(),
+            flushes: Flushes::default(),
+            timings: Timings::default(),
+        };
+        Self {
+            inner: Arc::new(Inner {
+                batchers: Batchers::start(&statements, &parts.reads, &monitor),
+                instance: parts.instance,
+                limits: parts.limits,
+                retention: parts.retention,
+                verbs: parts.verbs,
+                reads: parts.reads,
+                caches: Caches::default(),
+                sweeps: reconcile::SweepState::default(),
+                idle_workers,
+                wake: parts.wake,
+                tasks: parts.tasks,
+                flushes: monitor.flushes,
+                timings: monitor.timings,
+                liveness: parts.liveness,
+                last_probe: LastProbe::default(),
+                handle_signer: OnceCell::new(),
+                waitpoint_keys: waitpoint::Ring::new(parts.secrets, parts.instance),
+                signal_counters: signal::SignalCounters::default(),
+                rehearses: parts.rehearses,
+            }),
+        }
+    }
+
     /// Returns the identity of this instance.
     pub fn instance(&self) -> Instance {
         self.inner.instance

@@ -36,6 +36,7 @@ mod operate;
 mod operator;
 mod random;
 mod reconcile;
+mod rehearsal;
 mod row;
 mod signal;
 mod statements;

@@ -160,7 +160,7 @@ impl HandmadeComponent {
             .record([("class", class), ("code", STRING), ("message", STRING)]);
         name(&mut types, "failure");
         types.ty().defined_type().option(STRING);
-        let flow = name(&mut types, "flow");
+        let text = name(&mut types, "optional-text");
         types.ty().defined_type().tuple([STRING, STRING]);
         let tag = name(&mut types, "tag");
         types.ty().defined_type().list(tag);
@@ -170,9 +170,16 @@ impl HandmadeComponent {
             ("namespace", STRING),
             ("kind", STRING),
             ("lane", STRING),
-            ("flow-id", flow),
+            ("flow-id", text),
             ("attempt-index", U32),
+            ("attempt-id", STRING),
             ("attempt-type", attempt_type),
+            (
+                "resumes",
+                ComponentValType::Primitive(PrimitiveValType::Bool),
+            ),
+            ("retries", U32),
+            ("traceparent", text),
             ("input", payload),
             ("tags", tags),
         ];

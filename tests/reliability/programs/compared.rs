@@ -235,7 +235,7 @@ impl Program<'_> {
         let info = self.engine.get(self.id, None).await.answered();
         let info = info.expect("known");
         assert_eq!(info.public_state, self.expected.public());
-        let found = lists::waitpoints(&self.engine, self.id).await;
+        let found = lists::waitpoints(self.engine, self.id).await;
         assert_eq!(found.len(), self.expected.waitpoints.len());
         for found in found {
             let number = self.number(found.id);
@@ -257,12 +257,12 @@ impl Program<'_> {
                 )
             );
         }
-        let found = lists::suspensions(&self.engine, self.id).await.into_iter();
+        let found = lists::suspensions(self.engine, self.id).await.into_iter();
         let found: Vec<_> = found.map(|it| (it.close_reason, it.satisfiers)).collect();
         let expected = self.expected.suspensions.iter();
         let expected = expected.map(|it| (it.reason, self.ids(&it.satisfiers)));
         assert_eq!(found, expected.collect::<Vec<_>>());
-        let found = lists::signals(&self.engine, self.id).await.into_iter();
+        let found = lists::signals(self.engine, self.id).await.into_iter();
         let found: Vec<_> = found.map(|it| (it.signal.id, it.effect)).collect();
         let expected = self.expected.signals.iter();
         let expected: Vec<_> = expected.map(|it| (it.id, it.effect)).collect();

@@ -11,6 +11,12 @@ const EXCEPTIONS: &[(&str, &str)] = &[(
     "suspensions and pending waitpoints are written with their signals, or not at all",
 )];
 
+/// Files that may begin a transaction, each with its reason.
+const TRANSACTIONS: &[(&str, &str)] = &[(
+    "host/engine/src/database/session.rs",
+    "a rehearsal begins one with its connection, and never commits",
+)];
+
 /// Returns what is too much of a statement.
 fn too_much(sql: &str) -> Option<String> {
     let lines = sql.lines().count();
@@ -59,6 +65,7 @@ fn no_verb_begins_a_transaction() {
     let broken = ["engine", "runtime", "server"]
         .iter()
         .flat_map(|name| sources(&format!("host/{name}/src"), &[".rs"]))
+        .filter(|source| !TRANSACTIONS.iter().any(|(path, _)| source.path == *path))
         .filter(|source| begins(&source.text))
         .map(|source| source.path);
     assert_none(

@@ -70,12 +70,23 @@ struct Settings {
 impl Session {
     /// Describes sessions with these settings besides those of every session.
     pub(crate) fn with(more: &[(&'static str, &'static str)]) -> Self {
+        Self::opened_with(more, "")
+    }
+
+    /// Describes sessions of verbs that are in a transaction from their opening on, and
+    /// never commit: the server undoes what they wrote when their connection closes.
+    pub(crate) fn rehearsing() -> Self {
+        Self::opened_with(&PLANNER, "BEGIN; ")
+    }
+
+    fn opened_with(more: &[(&'static str, &'static str)], then: &str) -> Self {
         let settings: Vec<_> = COMMON.iter().chain(more).copied().collect();
         // A pooler may hand over a session as another client left it.
         let mut sql = "DEALLOCATE ALL; UNLISTEN *; ".to_owned();
         for (name, value) in &settings {
             sql.push_str(&format!("SET {name} = '{value}'; "));
         }
+        sql.push_str(then);
         let read: Vec<String> = settings
             .iter()
             .map(|(name, _)| format!("current_setting('{name}')"))

@@ -24,6 +24,8 @@ pub(crate) enum Meaning {
 const CODES: &[(&str, Meaning)] = &[
     // The server has become a replica, or an operator or a full disk made it so.
     ("25006", Meaning::Unavailable),
+    // A rehearsal one of whose statements failed; it begins again on another connection.
+    ("25P02", Meaning::SessionLost),
     // A transaction that was left open for too long; the server closed the session.
     ("25P03", Meaning::SessionLost),
     ("25P04", Meaning::SessionLost),

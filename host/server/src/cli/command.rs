@@ -1,11 +1,9 @@
 //! The commands and their order in the help.
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 
-use super::io::URL_DEFAULT;
-use super::{
-    bench, component, doctor, execution, host, invoke, lane, namespace, waitpoint, worker,
-};
+use super::io::{Exit, URL_DEFAULT};
+use super::{bench, component, doctor, execution, host, invoke, lane, waitpoint, worker};
 
 /// A durable execution engine over Postgres whose worker handlers are
 /// WebAssembly components.
@@ -14,13 +12,15 @@ use super::{
     name = "flowhost",
     version,
     propagate_version = true,
-    max_term_width = 100
+    max_term_width = 100,
+    after_long_help = Exit::help()
 )]
 pub struct Cli {
     /// URL of the host to send requests to
     #[arg(long, global = true, env = "FLOWHOST_URL", value_name = "URL", default_value = URL_DEFAULT, hide_default_value = false)]
     pub url: String,
-    /// Print JSON for programs, as the API answers it
+    /// Print JSON for programs, as the API answers it; a failure as well, as a problem with
+    /// a `code` on standard output
     #[arg(long, global = true)]
     pub json: bool,
     #[command(subcommand)]
@@ -38,10 +38,28 @@ pub enum Command {
     Migrate(host::migrate::MigrateArgs),
     /// Create an execution
     Submit(execution::submit::SubmitArgs),
+    /// Create an execution for each line of a file, many at once
+    Batch(execution::batch::BatchArgs),
     /// Show an execution with its attempts and logs
     Show(execution::show::ShowArgs),
     /// Print the result of an execution that completed
     Result(execution::result::ResultArgs),
+    /// Print the input of an execution
+    Input(execution::stored::InputOfArgs),
+    /// Print the policy of an execution, every default spelled out
+    Policy(execution::stored::PolicyOfArgs),
+    /// List the attempts at an execution, with their leases and logs
+    Attempts(execution::listed::ListedArgs),
+    /// List what happened to an execution, oldest first
+    History(execution::listed::ListedArgs),
+    /// List what operators did to an execution
+    Operations(execution::listed::ListedArgs),
+    /// List the signals that an execution accepted
+    Signals(execution::listed::ListedArgs),
+    /// List what an execution waited and waits for
+    Suspensions(execution::listed::ListedArgs),
+    /// List executions that wait for signals, the longest waiting first
+    Suspended(execution::suspended::SuspendedArgs),
     /// List executions, newest first, or the last finished first
     List(execution::list::ListArgs),
     /// Follow an execution until it ends, those of a filter, or the host as a whole
@@ -81,15 +99,42 @@ pub enum Command {
     /// Publish, list and show components
     #[command(subcommand)]
     Component(component::ComponentCommand),
-    /// List and show workers, and mark them dead
+    /// List kinds, define them, and route them to components by weight
+    #[command(subcommand)]
+    Kind(component::kind::KindCommand),
+    /// List and show workers, retire them, and mark them dead
     #[command(subcommand)]
     Worker(worker::WorkerCommand),
-    /// List lanes, and set what they take and serve
+    /// Claim, renew and end leases by hand, and list those that have expired
+    #[command(
+        subcommand,
+        after_help = "\
+Examples:
+  flowhost lease claim w-1 --kind word --wait 30s
+  flowhost lease renew LEASE --ttl 5m
+  flowhost lease complete LEASE --input '{\"ok\": true}'
+  flowhost lease fail LEASE --code busy 'try again later'
+
+For trying things out and for repairs; programs use HTTP. LEASE is what a claim printed."
+    )]
+    Lease(worker::lease::LeaseCommand),
+    /// Grant executions to workers, and turn grants into leases
+    #[command(
+        subcommand,
+        after_help = "\
+Examples:
+  flowhost lane eligible default
+  flowhost grant issue ID --worker w --instance w-1
+  flowhost grant next default --worker w --instance w-1 --kind word
+  flowhost grant redeem GRANT --ttl 5m"
+    )]
+    Grant(worker::grant::GrantCommand),
+    /// List lanes and what waits in them, and set what they take and serve
     #[command(subcommand)]
     Lane(lane::LaneCommand),
     /// List and set the shares of namespaces
     #[command(subcommand)]
-    Namespace(namespace::NamespaceCommand),
+    Namespace(lane::namespace::NamespaceCommand),
     /// List, seed, rotate and retire the keys that waitpoint tokens are signed with
     #[command(subcommand)]
     WaitpointKey(waitpoint::key::WaitpointKeyCommand),
@@ -111,10 +156,26 @@ impl Command {
     }
 }
 
+/// Returns every command that can be run, such as `lane set`, but for hidden ones.
+pub fn commands() -> Vec<String> {
+    let mut all = Vec::new();
+    collect(&Cli::command(), "", &mut all);
+    all
+}
+
+fn collect(command: &clap::Command, above: &str, all: &mut Vec<String>) {
+    for command in command.get_subcommands().filter(|it| !it.is_hide_set()) {
+        let name = format!("{above}{}", command.get_name());
+        if !command.is_subcommand_required_set() {
+            all.push(name.clone());
+        }
+        collect(command, &format!("{name} "), all);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory as _;
 
     #[test]
     fn the_command_line_is_well_formed() {
@@ -181,6 +242,14 @@ mod tests {
             "flowhost waitpoint-key seed k1 --secret-file -",
             "flowhost waitpoint-key retire k1 --json",
             "flowhost tag 00000000-0000-7000-8000-000000000000 app.a=b app.c-",
+            "flowhost cancel 00000000-0000-7000-8000-000000000000 --source billing --dry-run",
+            "flowhost lane set night --state paused --dry-run --json",
+            "flowhost kind route echo ab12=3 cd34=1",
+            "flowhost kind route echo --none",
+            "flowhost batch - --skip 5 --dry-run",
+            "flowhost lease claim w-1 --kind a --kind b --wait 5s",
+            "flowhost grant issue 00000000-0000-7000-8000-000000000000 --worker w --instance w-1",
+            "flowhost submit echo --input 1 --deadline 2030-01-01T00:00:00Z --delay-until 2029-01-01T00:00:00Z --wait --timeout 5s",
         ] {
             let parsed = Cli::try_parse_from(line.split(' '));
             assert!(

@@ -11,18 +11,6 @@ use super::command::Cli;
 use super::io::Exit;
 use crate::http::ROUTES;
 
-const EXITS: [Exit; 10] = [
-    Exit::Ok,
-    Exit::Failed,
-    Exit::Usage,
-    Exit::NotFound,
-    Exit::Unavailable,
-    Exit::Conflict,
-    Exit::Cancelled,
-    Exit::Denied,
-    Exit::Output,
-    Exit::Pipe,
-];
 const ID: &str = "00000000-0000-7000-8000-000000000000";
 
 fn top() -> PathBuf {
@@ -196,6 +184,26 @@ fn every_command_that_the_pages_name_exists() {
 }
 
 #[test]
+fn every_example_of_the_help_is_valid() {
+    let (mut open, mut seen) = (vec![Cli::command()], 0);
+    while let Some(command) = open.pop() {
+        let help = command.get_after_help().map(ToString::to_string);
+        let help = help.unwrap_or_default();
+        let examples = help.lines().filter_map(|line| line.strip_prefix("  "));
+        for line in examples.filter(|line| line.starts_with("flowhost ")) {
+            for line in meant(line) {
+                seen += 1;
+                if let Err(error) = Cli::try_parse_from(&line) {
+                    panic!("{}: {error}", line.join(" "));
+                }
+            }
+        }
+        open.extend(command.get_subcommands().cloned());
+    }
+    assert!(seen > 20, "{seen}");
+}
+
+#[test]
 fn every_flag_that_the_pages_name_exists() {
     let mut known = vec!["help".to_owned(), "version".to_owned()];
     let mut open = vec![Cli::command()];
@@ -284,8 +292,8 @@ fn every_code_of_a_problem_and_of_a_command_is_explained() {
         .collect();
     assert!(missing.is_empty(), "not in docs/http.md: {missing:?}");
     let (_, operate) = read(&top().join("docs/operate.md"));
-    for exit in EXITS {
-        let row = format!("| {} | ", exit as u8);
+    for exit in Exit::ALL {
+        let row = format!("| {} | ", *exit as u8);
         assert!(operate.contains(&row), "not in docs/operate.md: {exit:?}");
     }
 }

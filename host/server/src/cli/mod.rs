@@ -15,9 +15,10 @@ mod host;
 mod invoke;
 mod io;
 mod lane;
-mod namespace;
 mod run;
 mod waitpoint;
 mod worker;
 
+pub use command::commands;
+pub use io::Exit;
 pub use run::main;

@@ -13,9 +13,7 @@ use super::io::{
     Context, Exit, Failure, OutputLoss, Terminal, escape, escape_lines, output_loss, to_stderr,
     to_stdout,
 };
-use super::{
-    bench, component, doctor, execution, host, invoke, lane, namespace, waitpoint, worker,
-};
+use super::{bench, component, doctor, execution, host, invoke, lane, waitpoint, worker};
 
 /// Runs the command line of the process.
 pub fn main() -> ExitCode {
@@ -112,7 +110,7 @@ fn run(context: &Context, command: Command) -> Result<Exit, Failure> {
     let is_host = command.is_host();
     let threads = threads(is_host || matches!(command, Command::Bench(_) | Command::Invoke(_)));
     let threads = threads
-        .map_err(|error| Failure::new(Exit::Failed, format!("cannot start threads: {error}")))?;
+        .map_err(|error| Failure::new(Exit::Fault, format!("cannot start threads: {error}")))?;
     let ended = threads.block_on(dispatch(context, command));
     if is_host {
         // What still blocks a thread then ends with the process.
@@ -136,6 +134,18 @@ async fn dispatch(context: &Context, command: Command) -> Result<Exit, Failure> 
         Command::Serve(args) => host::serve::run(context, args).await,
         Command::Migrate(args) => host::migrate::run(context, args).await,
         Command::Submit(args) => execution::submit::run(context, args).await,
+        Command::Batch(args) => execution::batch::run(context, args).await,
+        Command::Input(args) => execution::stored::input(context, args).await,
+        Command::Policy(args) => execution::stored::policy(context, args).await,
+        Command::Attempts(args) => execution::listed::attempts(context, args).await,
+        Command::History(args) => execution::listed::history(context, args).await,
+        Command::Operations(args) => execution::listed::operations_of(context, args).await,
+        Command::Signals(args) => execution::listed::signals_of(context, args).await,
+        Command::Suspensions(args) => execution::listed::suspensions_of(context, args).await,
+        Command::Suspended(args) => execution::suspended::run(context, args).await,
+        Command::Kind(command) => component::kind::run(context, command).await,
+        Command::Lease(command) => worker::lease::run(context, command).await,
+        Command::Grant(command) => worker::grant::run(context, command).await,
         Command::Show(args) => execution::show::run(context, args).await,
         Command::Result(args) => execution::result::run(context, args).await,
         Command::List(args) => execution::list::run(context, args).await,
@@ -158,7 +168,7 @@ async fn dispatch(context: &Context, command: Command) -> Result<Exit, Failure> 
         Command::Component(command) => component::run(context, command).await,
         Command::Worker(command) => worker::run(context, command).await,
         Command::Lane(command) => lane::run(context, command).await,
-        Command::Namespace(command) => namespace::run(context, command).await,
+        Command::Namespace(command) => lane::namespace::run(context, command).await,
         Command::WaitpointKey(command) => waitpoint::key::run(context, command).await,
         Command::Invoke(args) => invoke::run(context, args).await,
         Command::Bench(args) => bench::run(context, args).await,

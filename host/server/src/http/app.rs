@@ -14,16 +14,20 @@ use super::leases::claim::{CLAIMS_MAX, DrainedFilters};
 use super::ops::metrics::Counters;
 use super::problem::Problem;
 use super::transport::browsers::Gate;
+use super::transport::dry_run::REHEARSALS_MAX;
 use crate::config::Http;
 
 /// The state that all handlers share; cheap to clone.
 #[derive(Clone)]
-pub struct App(Arc<Parts>);
+pub struct App {
+    /// The engine, which holds all durable state; that of a request alone if it only asks
+    /// what would happen.
+    pub engine: Engine,
+    parts: Arc<Parts>,
+}
 
 /// The parts of an [`App`].
 pub struct Parts {
-    /// The engine, which holds all durable state.
-    pub engine: Engine,
     /// The runtime, which compiles and runs components.
     pub runtime: Runtime,
     /// The section `[http]` of the configuration.
@@ -38,6 +42,8 @@ pub struct Parts {
     pub instance: String,
     /// A permit for each claim that runs for workers outside.
     pub claim_permits: Semaphore,
+    /// A permit for each request that only asks what would happen.
+    pub rehearsal_permits: Semaphore,
     /// Filters for which those claims found no more work.
     pub drained_filters: DrainedFilters,
     worker: Mutex<Option<WorkerHandle>>,
@@ -51,7 +57,7 @@ pub struct Parts {
 impl Deref for App {
     type Target = Parts;
     fn deref(&self) -> &Parts {
-        &self.0
+        &self.parts
     }
 }
 
@@ -64,8 +70,7 @@ impl App {
         callbacks: String,
         instance: String,
     ) -> Self {
-        Self(Arc::new(Parts {
-            engine,
+        let parts = Arc::new(Parts {
             runtime,
             gate: Gate::new(&http),
             http,
@@ -73,13 +78,23 @@ impl App {
             counters: Counters::default(),
             instance,
             claim_permits: Semaphore::new(CLAIMS_MAX),
+            rehearsal_permits: Semaphore::new(REHEARSALS_MAX),
             drained_filters: DrainedFilters::default(),
             worker: Mutex::new(None),
             ready: AtomicBool::new(false),
             draining: OnceLock::new(),
             drained: watch::Sender::new(false),
             closing: watch::Sender::new(false),
-        }))
+        });
+        Self { engine, parts }
+    }
+
+    /// Returns the same state with another engine.
+    pub fn with_engine(&self, engine: Engine) -> Self {
+        Self {
+            engine,
+            parts: self.parts.clone(),
+        }
     }
 
     /// Stores the worker of this host.

@@ -17,6 +17,7 @@ use super::problem::{Code, Problem};
 use super::routes::ROUTES;
 use super::signals::callbacks;
 use super::transport::browsers::{self, Admitted};
+use super::transport::dry_run;
 use super::transport::prefer::PREFER;
 use super::transport::text;
 use super::waitpoints::operate::NO_STORE;
@@ -35,7 +36,12 @@ pub fn router(app: App) -> Router {
     let within = |limits| middleware::from_fn_with_state((app.clone(), limits), bounded);
     let mut router = Router::new();
     for route in ROUTES.iter() {
-        router = router.route(&route.path, route.serve().route_layer(within(route.limits)));
+        let mut served = route.serve();
+        if let Some(rehearse) = route.rehearse {
+            let state = (app.clone(), rehearse);
+            served = served.route_layer(middleware::from_fn_with_state(state, dry_run::perhaps));
+        }
+        router = router.route(&route.path, served.route_layer(within(route.limits)));
     }
     router
         .fallback_service(

@@ -4,11 +4,15 @@
 
 use std::sync::LazyLock;
 
+use axum::handler::Handler;
 use axum::http::Method;
 use axum::routing::{self, MethodFilter, MethodRouter};
 use utoipa::OpenApi;
+use utoipa::openapi::path::{Operation, ParameterBuilder, ParameterIn};
+use utoipa::openapi::{Object, Required, Type};
 
 use super::limits::{BodyLimit, RouteLimits, TimeLimit};
+use super::transport::dry_run::{DRY_RUN, Rehearse};
 use super::{
     App, components, executions, grants, lanes, leases, openapi, ops, signals, waitpoints, workers,
 };
@@ -23,12 +27,14 @@ pub struct Route {
     pub limits: RouteLimits,
     /// The handler, behind a filter for the method.
     pub handler: fn(MethodFilter) -> MethodRouter<App>,
+    /// The handler by itself, if a request may ask what it would do.
+    pub rehearse: Option<Rehearse>,
     /// The OpenAPI document of this route alone.
     pub document: utoipa::openapi::OpenApi,
 }
 
 macro_rules! routes {
-    ($($id:ident = $($handler:ident)::+ => $time:ident, $body:ident;)+) => {
+    ($($id:ident = $($handler:ident)::+ => $time:ident, $body:ident $(, $rehearsed:ident)?;)+) => {
         /// Every route of the API.
         pub static ROUTES: LazyLock<Vec<Route>> = LazyLock::new(|| vec![$({
             #[derive(OpenApi)]
@@ -39,17 +45,28 @@ macro_rules! routes {
                 Documented::openapi(),
                 RouteLimits { time: TimeLimit::$time, body: BodyLimit::$body },
                 |method| routing::on(method, $($handler)::+),
+                rehearsal!($($handler)::+ $(, $rehearsed)?),
             )
         },)+]);
     };
 }
 
+macro_rules! rehearsal {
+    ($handler:path) => {
+        None
+    };
+    ($handler:path, rehearsed) => {
+        Some(|request, app| Box::pin(Handler::call($handler, request, app)))
+    };
+}
+
 // Operation id, handler, how long a request may take, how large its body may be. Clients
-// are generated with a function for each id: the tag, which is the noun, and a verb.
+// are generated with a function for each id: the tag, which is the noun, and a verb. And
+// whether a request may ask what it would do, as every verb of an operator lets it.
 routes! {
-    executions_create = executions::create::create => MayPrefer, Input;
+    executions_create = executions::create::create => MayPrefer, Input, rehearsed;
     executions_list = executions::list::list => Short, None;
-    executions_create_batch = executions::batch::create_batch => Short, Batch;
+    executions_create_batch = executions::batch::create_batch => Short, Batch, rehearsed;
     executions_get = executions::get::get => Short, None;
     executions_get_input = executions::get::input => Short, None;
     executions_get_policy = executions::get::policy => Short, None;
@@ -57,32 +74,32 @@ routes! {
     executions_wait = executions::wait::wait => Waits, None;
     executions_list_attempts = executions::timeline::attempts => Short, None;
     executions_list_history = executions::timeline::history => Short, None;
-    executions_cancel = executions::cancel::cancel => Short, Result;
-    executions_expire = executions::operate::expire => Short, Result;
-    executions_replay = executions::operate::replay => Short, Result;
-    executions_revoke_lease = executions::operate::revoke => Short, Result;
-    executions_resume = executions::operate::resume => Short, Result;
-    executions_set_priority = executions::operate::priority => Short, Result;
-    executions_block = executions::block::block => Short, Result;
-    executions_unblock = executions::block::unblock => Short, Result;
-    executions_hold = executions::block::hold => Short, Result;
-    executions_unhold = executions::block::unhold => Short, Result;
-    executions_complete = executions::overrides::complete => Short, Result;
-    executions_fail = executions::overrides::fail => Short, Result;
-    executions_delay = executions::overrides::delay => Short, Result;
-    executions_wait_children = executions::overrides::wait_children => Short, Result;
+    executions_cancel = executions::cancel::cancel => Short, Result, rehearsed;
+    executions_expire = executions::operate::expire => Short, Result, rehearsed;
+    executions_replay = executions::operate::replay => Short, Result, rehearsed;
+    executions_revoke_lease = executions::operate::revoke => Short, Result, rehearsed;
+    executions_resume = executions::operate::resume => Short, Result, rehearsed;
+    executions_set_priority = executions::operate::priority => Short, Result, rehearsed;
+    executions_block = executions::block::block => Short, Result, rehearsed;
+    executions_unblock = executions::block::unblock => Short, Result, rehearsed;
+    executions_hold = executions::block::hold => Short, Result, rehearsed;
+    executions_unhold = executions::block::unhold => Short, Result, rehearsed;
+    executions_complete = executions::overrides::complete => Short, Result, rehearsed;
+    executions_fail = executions::overrides::fail => Short, Result, rehearsed;
+    executions_delay = executions::overrides::delay => Short, Result, rehearsed;
+    executions_await_children = executions::overrides::wait_children => Short, Result, rehearsed;
     executions_get_tags = executions::tags::get => Short, None;
-    executions_set_tags = executions::tags::set => Short, Result;
+    executions_set_tags = executions::tags::set => Short, Result, rehearsed;
     executions_list_operations = executions::operate::operations => Short, None;
-    signals_send = signals::send::signal => Short, Signal;
-    signals_send_as_operator = signals::send::operator_signal => Short, Result;
-    signals_approve = signals::approval::approve => Short, Result;
-    signals_reject = signals::approval::reject => Short, Result;
+    signals_send = signals::send::signal => Short, Signal, rehearsed;
+    signals_send_as_operator = signals::send::operator_signal => Short, Result, rehearsed;
+    signals_approve = signals::approval::approve => Short, Result, rehearsed;
+    signals_reject = signals::approval::reject => Short, Result, rehearsed;
     signals_list = executions::suspensions::signals => Short, None;
     executions_list_suspensions = executions::suspensions::list => Short, None;
     waitpoints_list = waitpoints::list::list => Short, None;
-    waitpoints_close = waitpoints::operate::close => Short, Result;
-    waitpoints_mint_token = waitpoints::operate::token => Short, Result;
+    waitpoints_close = waitpoints::operate::close => Short, Result, rehearsed;
+    waitpoints_mint_token = waitpoints::operate::token => Short, Result, rehearsed;
     waitpoints_list_pending = waitpoints::list::pending => Short, None;
     signals_send_to_callback = signals::callbacks::callback => Short, Signal;
     executions_list_suspended = executions::suspended::suspended => Short, None;
@@ -92,24 +109,24 @@ routes! {
     components_get = components::list::get => Short, None;
     components_get_publication = components::publish::publication => Publishes, None;
     kinds_list = components::kinds::list => Short, None;
-    kinds_define = components::kinds::define => Short, Small;
-    kinds_set_routes = components::kinds::route => Short, Small;
+    kinds_define = components::kinds::define => Short, Small, rehearsed;
+    kinds_set_routes = components::kinds::route => Short, Small, rehearsed;
     lanes_list = lanes::list::list => Short, None;
-    lanes_set = lanes::list::set => Short, Small;
+    lanes_set = lanes::list::set => Short, Small, rehearsed;
     grants_list_eligible = grants::issue::eligible => Short, None;
     workers_register = workers::registry::register => Short, Small;
     workers_list = workers::registry::list => Short, None;
     workers_get = workers::registry::get => Short, None;
-    workers_retire = workers::registry::retire => Short, None;
+    workers_retire = workers::registry::retire => Short, None, rehearsed;
     workers_heartbeat = workers::registry::heartbeat => Short, None;
-    workers_mark_dead = workers::registry::dead => Short, Small;
+    workers_mark_dead = workers::registry::dead => Short, Small, rehearsed;
     workers_claim = leases::claim::claim => Waits, Small;
     grants_issue_for_worker = grants::issue::claim_for_worker => Short, Small;
     leases_renew = leases::verbs::renew => Short, Batch;
     leases_complete = leases::verbs::complete => Short, Batch;
     leases_fail = leases::verbs::fail => Short, Batch;
     leases_delay = leases::verbs::delay => Short, Batch;
-    leases_wait_children = leases::verbs::wait_children => Short, Batch;
+    leases_await_children = leases::verbs::wait_children => Short, Batch;
     leases_release = leases::verbs::release => Short, Batch;
     leases_cancel = leases::verbs::cancel => Short, Batch;
     leases_report_progress = leases::verbs::progress => Short, Batch;
@@ -122,11 +139,11 @@ routes! {
     grants_redeem_claim = grants::redeem::claim => Short, Small;
     grants_redeem_reclaim = grants::redeem::reclaim => Short, Small;
     namespaces_list = lanes::namespaces::list => Short, None;
-    namespaces_set = lanes::namespaces::set => Short, Small;
+    namespaces_set = lanes::namespaces::set => Short, Small, rehearsed;
     waitpoint_keys_list = waitpoints::keys::list => Short, None;
-    waitpoint_keys_rotate = waitpoints::keys::rotate => Short, Small;
-    waitpoint_keys_seed = waitpoints::keys::seed => Short, Small;
-    waitpoint_keys_retire = waitpoints::keys::retire => Short, Small;
+    waitpoint_keys_rotate = waitpoints::keys::rotate => Short, Small, rehearsed;
+    waitpoint_keys_seed = waitpoints::keys::seed => Short, Small, rehearsed;
+    waitpoint_keys_retire = waitpoints::keys::retire => Short, Small, rehearsed;
     host_check_health = ops::health::healthz => Short, None;
     host_check_readiness = ops::health::readyz => Short, None;
     host_get_metrics = ops::metrics::metrics => Short, None;
@@ -138,6 +155,7 @@ fn route(
     mut document: utoipa::openapi::OpenApi,
     limits: RouteLimits,
     handler: fn(MethodFilter) -> MethodRouter<App>,
+    rehearse: Option<Rehearse>,
 ) -> Route {
     let paths = &mut document.paths.paths;
     let mut item = paths.first_entry().expect("one path");
@@ -155,13 +173,30 @@ fn route(
         .find_map(|(method, operation)| Some((method, operation.as_mut()?)));
     let (method, operation) = found.expect("one of the methods of this API");
     operation.operation_id = Some(id.to_owned());
+    if rehearse.is_some() {
+        document_dry_run(operation);
+    }
     Route {
         method,
         path,
         limits,
         handler,
+        rehearse,
         document,
     }
+}
+
+/// Adds the parameter that asks what a request would do.
+fn document_dry_run(operation: &mut Operation) {
+    let about = "`true`: answers as the request would be answered now, and changes nothing; the answer has the header `flowhost-dry-run`. `false` when absent";
+    let parameter = ParameterBuilder::new()
+        .name(DRY_RUN)
+        .parameter_in(ParameterIn::Query)
+        .required(Required::False)
+        .description(Some(about))
+        .schema(Some(Object::with_type(Type::Boolean)));
+    let parameters = operation.parameters.get_or_insert_default();
+    parameters.push(parameter.build());
 }
 
 impl Route {
@@ -178,9 +213,9 @@ mod tests {
     use std::collections::BTreeSet;
 
     /// The first word behind the tag of every operation id.
-    const VERBS: &str = "approve block cancel check claim close complete create define delay expire \
+    const VERBS: &str = "approve await block cancel check claim close complete create define delay expire \
         fail get heartbeat hold issue list mark mint observe publish redeem register \
-        reject release renew replay report resume retire revoke rotate send set \
+        reject release renew replay report resume retire revoke rotate seed send set \
         suspend unblock unhold wait";
 
     #[test]

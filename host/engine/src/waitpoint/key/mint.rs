@@ -121,7 +121,13 @@ impl Engine {
         wanted: &MintWaitpointToken,
     ) -> Result<MintedWaitpointToken, Invalid> {
         let claims = self.claims(wanted, signing.now)?;
-        let (token, fingerprint) = signing.key.sign(&claims);
+        // No caller may get a token out of a rehearsal, which leaves no record.
+        let void = self.inner.rehearses.then(|| {
+            let secret = random::bytes::<32>();
+            WaitpointTokenKey::new(&signing.kid, &secret)
+        });
+        let key = void.as_ref().unwrap_or(&signing.key);
+        let (token, fingerprint) = key.sign(&claims);
         Ok(MintedWaitpointToken {
             token,
             kid: signing.kid.clone(),

@@ -63,7 +63,7 @@ impl Ring {
     }
 
     /// Returns the keys that encrypt secrets.
-    pub(super) fn secrets(&self) -> Result<&SecretsKeys, SecretsFault> {
+    pub(crate) fn secrets(&self) -> Result<&SecretsKeys, SecretsFault> {
         self.secrets.as_ref().ok_or(SecretsFault::KeyMissing)
     }
 

@@ -57,7 +57,7 @@ async fn exports_of_another_type_are_refused_by_name() {
     assert!(fits.is_ok_and(|loaded| loaded.handler().is_some()));
     for (run, words) in [
         (Run::OtherResult, "expected `result` found `u32`"),
-        (Run::OneFieldMore, "expected record of 9 fields, found 10"),
+        (Run::OneFieldMore, "expected record of 13 fields, found 14"),
         (Run::OtherName, "`run` is missing"),
     ] {
         let refusal = refusal(&of_run(run)).await;

@@ -47,7 +47,7 @@ pub async fn one(engine: &Engine, kind: &str) -> Result<ExecutionId, Failure> {
             "execution {id} did not end within {} s",
             EXECUTION_MAX.as_secs()
         );
-        Err(Failure::new(Exit::Failed, message))
+        Err(Failure::new(Exit::Fault, message))
     }
 }
 
@@ -95,7 +95,7 @@ pub async fn run_kinds(
     let seconds = watch.elapsed().as_secs_f64();
     for task in tasks {
         task.await
-            .map_err(|error| Failure::new(Exit::Failed, error.to_string()))??;
+            .map_err(|error| Failure::new(Exit::Fault, error.to_string()))??;
     }
 
     // Costs are those of every execution, also of the last ones, which ended

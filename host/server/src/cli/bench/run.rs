@@ -95,14 +95,14 @@ pub async fn run(context: &Context, args: BenchArgs) -> Result<Exit, Failure> {
         measured
     });
     let measured = measuring.await;
-    let measured = measured.map_err(|error| Failure::new(Exit::Failed, error.to_string()))?;
+    let measured = measured.map_err(|error| Failure::new(Exit::Fault, error.to_string()))?;
     drop(scratch);
     let report = measured?;
     if context.json {
         let text = serde_json::to_string_pretty(&report);
         context
             .terminal
-            .json(&text.map_err(|error| Failure::new(Exit::Failed, error.to_string()))?);
+            .json(&text.map_err(|error| Failure::new(Exit::Fault, error.to_string()))?);
     } else {
         report.show(context.terminal);
     }
@@ -231,8 +231,8 @@ async fn completes(host: &Host) -> Result<(), Failure> {
                 "the component does not return its input: {}{why}",
                 info.public_state
             );
-            Err(Failure::new(Exit::Failed, message))
+            Err(Failure::new(Exit::Fault, message))
         }
-        None => Err(Failure::new(Exit::Failed, "the execution is gone")),
+        None => Err(Failure::new(Exit::Fault, "the execution is gone")),
     }
 }

@@ -34,7 +34,7 @@ async fn one(host: &Host, config: &Config) -> Result<Duration, Failure> {
     };
     let id = engine.create(create).await?.id();
     let failed = |error: std::io::Error| {
-        Failure::new(Exit::Failed, format!("cannot start another host: {error}"))
+        Failure::new(Exit::Fault, format!("cannot start another host: {error}"))
     };
     let mut child = tokio::process::Command::new(this_binary()?)
         .arg("serve")
@@ -54,7 +54,7 @@ async fn one(host: &Host, config: &Config) -> Result<Duration, Failure> {
     match took {
         Some(took) if finished => Ok(Duration::try_from(took).unwrap_or_default()),
         _ => Err(Failure::new(
-            Exit::Failed,
+            Exit::Fault,
             "another host was started and ran nothing",
         )),
     }

@@ -56,7 +56,7 @@ pub async fn resumed(host: &Host, baseline: &Baseline) -> Result<Waiting, Failur
             }
         });
         let delivered = engine.send_signal(last).await;
-        let gone = |error: tokio::task::JoinError| Failure::new(Exit::Failed, error.to_string());
+        let gone = |error: tokio::task::JoinError| Failure::new(Exit::Fault, error.to_string());
         let (finished, result) = waiter.await.map_err(gone)?;
         // Nothing else runs on this host.
         let opened = host.runtime().last_opened();
@@ -69,7 +69,7 @@ pub async fn resumed(host: &Host, baseline: &Baseline) -> Result<Waiting, Failur
             }
             (effect, ..) => {
                 let message = format!("execution {id} was not resumed here: {effect:?}");
-                return Err(Failure::new(Exit::Failed, message));
+                return Err(Failure::new(Exit::Fault, message));
             }
         }
     }
@@ -91,7 +91,7 @@ pub async fn resumed(host: &Host, baseline: &Baseline) -> Result<Waiting, Failur
 /// Creates an execution that waits for two approvals, and sends it one; returns the
 /// other.
 async fn suspended(engine: &Engine) -> Result<(ExecutionId, SendSignal), Failure> {
-    let failed = |text: String| Failure::new(Exit::Failed, text);
+    let failed = |text: String| Failure::new(Exit::Fault, text);
     let input = Payload::new("application/json", r#"{"service":"bench","version":"1"}"#);
     let created = engine.create(Create::new(KIND_WAITING, input)).await?;
     let id = created.id();

@@ -3,7 +3,7 @@
 use clap::Subcommand;
 
 use super::list::{self, ShowArgs};
-use super::publish::{self, PublishArgs};
+use super::publish::{self, PublicationArgs, PublishArgs};
 use crate::cli::io::{Context, Exit, Failure, PageArgs};
 
 /// What is done to components.
@@ -15,6 +15,8 @@ pub enum ComponentCommand {
     List(PageArgs),
     /// Show a component
     Show(ShowArgs),
+    /// Show how far a host is with publishing a component
+    Publication(PublicationArgs),
 }
 
 /// Runs the command.
@@ -24,5 +26,6 @@ pub async fn run(context: &Context, command: ComponentCommand) -> Result<Exit, F
         ComponentCommand::Publish(args) => publish::publish(context, &client, args).await,
         ComponentCommand::List(page) => list::list(context, &client, page).await,
         ComponentCommand::Show(args) => list::show(context, &client, &args).await,
+        ComponentCommand::Publication(args) => publish::publication(context, &client, &args).await,
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use clap::Args;
 use model::Digest;
 
-use crate::api::{Components, Kinds};
+use crate::api::{Component, Components, Kinds};
 use crate::cli::io::{
     Client, Context, Exit, Failure, PageArgs, Paint, escape, every_page, format_bytes, format_time,
     name_unreadable_as,
@@ -75,13 +75,13 @@ pub(super) async fn list(
     Ok(Exit::Ok)
 }
 
-/// Shows the one component whose digest begins so.
-pub(super) async fn show(
-    context: &Context,
-    client: &Client,
-    args: &ShowArgs,
-) -> Result<Exit, Failure> {
-    let prefix = args.digest.as_str();
+/// Returns the digest of the one component whose digest begins so.
+pub(super) async fn digest_of(client: &Client, prefix: &str) -> Result<Digest, Failure> {
+    Ok(find(client, prefix).await?.digest)
+}
+
+/// Finds the one component whose digest begins so.
+async fn find(client: &Client, prefix: &str) -> Result<Component, Failure> {
     let components = every_page(client, "/v1/components", Vec::new(), "components").await?;
     let components: Components = components.read()?;
     name_unreadable_as("component", &components.unreadable);
@@ -93,20 +93,25 @@ pub(super) async fn show(
         .components
         .into_iter()
         .filter(|component| component.digest.to_string()[7..].starts_with(&digits));
-    let component = match (found.next(), found.next()) {
-        (Some(component), None) => component,
-        (None, _) => {
-            return Err(Failure::new(
-                Exit::NotFound,
-                format!("there is no component {prefix}"),
-            ));
-        }
-        (Some(_), Some(_)) => {
-            return Err(Failure::usage(format!(
-                "several components begin with {prefix}"
-            )));
-        }
-    };
+    match (found.next(), found.next()) {
+        (Some(component), None) => Ok(component),
+        (None, _) => Err(Failure::new(
+            Exit::NotFound,
+            format!("there is no component {prefix}"),
+        )),
+        (Some(_), Some(_)) => Err(Failure::usage(format!(
+            "several components begin with {prefix}"
+        ))),
+    }
+}
+
+/// Shows the one component whose digest begins so.
+pub(super) async fn show(
+    context: &Context,
+    client: &Client,
+    args: &ShowArgs,
+) -> Result<Exit, Failure> {
+    let component = find(client, &args.digest).await?;
     if context.json {
         context.terminal.json_of(&component)?;
         return Ok(Exit::Ok);

@@ -1,6 +1,8 @@
-//! `flowhost component`: publishes, lists and shows components.
+//! `flowhost component` and `flowhost kind`: publishes, lists and shows components, and
+//! routes kinds to them.
 
 mod command;
+pub mod kind;
 mod list;
 mod progress;
 mod publish;

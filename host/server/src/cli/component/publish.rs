@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use model::Digest;
 use reqwest::{Method, StatusCode};
 
 use super::progress::PublishingProgress;
@@ -20,6 +21,34 @@ pub struct PublishArgs {
     /// A kind to route to it; may repeat
     #[arg(long = "kind", value_name = "KIND")]
     kinds: Vec<String>,
+}
+
+/// Arguments of `component publication`.
+#[derive(Debug, Args)]
+pub struct PublicationArgs {
+    /// Digest of the component, whole
+    digest: Digest,
+}
+
+/// Shows how far publishing a component is, or what it did.
+pub(super) async fn publication(
+    context: &Context,
+    client: &Client,
+    args: &PublicationArgs,
+) -> Result<Exit, Failure> {
+    let path = format!("/v1/components/{}/publish", args.digest);
+    let answer = client.get(&path, Vec::new()).await?;
+    if context.prints_json(&answer) {
+        return Ok(Exit::Ok);
+    }
+    if answer.status == StatusCode::ACCEPTED {
+        let working: PublishingComponent = answer.read()?;
+        PublishingProgress::of(args.digest.short()).show(context, &working);
+    } else {
+        let published: PublishedComponent = answer.read()?;
+        context.line(&format!("{} is published", published.digest));
+    }
+    Ok(Exit::Ok)
 }
 
 /// Publishes a component and waits until that has ended.

@@ -84,7 +84,7 @@ fn effective(loaded: &Loaded) -> Result<Vec<(String, Value, Origin)>, Failure> {
     config.database.url = config.database.redacted_url();
     config.database.listen_url = config.database.redacted_listen_url();
     let sections = serde_json::to_value(&config)
-        .map_err(|error| Failure::new(Exit::Failed, error.to_string()))?;
+        .map_err(|error| Failure::new(Exit::Fault, error.to_string()))?;
     let mut values = Vec::new();
     for (section, keys) in sections.as_object().into_iter().flatten() {
         for (key, value) in keys.as_object().into_iter().flatten() {

@@ -10,7 +10,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::api::{Execution, RevokedExecution};
-use crate::cli::io::{Answer, Context, Exit, Failure, Paint, actor, present};
+use crate::cli::io::{Answer, Context, DryRun, Exit, Failure, Paint, actor, present};
 use crate::duration;
 
 /// Which execution, and why.
@@ -21,6 +21,8 @@ pub struct Which {
     /// Why, for people; kept with the execution
     #[arg(long, value_name = "TEXT")]
     pub reason: Option<String>,
+    #[command(flatten)]
+    pub dry_run: DryRun,
 }
 
 /// Arguments of `priority`.
@@ -64,6 +66,12 @@ pub struct ExpireArgs {
 
 /// Arguments of `block`.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  flowhost block ID waiting_for_quota --detail 'until midnight'
+  flowhost unblock ID --expect waiting_for_quota
+
+It keeps its place in the queue. hold and unhold are these for the reason of an operator.")]
 pub struct BlockArgs {
     #[command(flatten)]
     which: Which,
@@ -98,6 +106,7 @@ pub async fn priority(context: &Context, args: PriorityArgs) -> Result<Exit, Fai
 /// Runs `revoke`.
 pub async fn revoke(context: &Context, args: RevokeArgs) -> Result<Exit, Failure> {
     let body = json!({"expected_lease_id": args.lease});
+    let dry_run = args.which.dry_run;
     let answer = send(context, Method::POST, "revoke-lease", args.which, body).await?;
     if context.prints_json(&answer) {
         return Ok(Exit::Ok);
@@ -112,7 +121,7 @@ pub async fn revoke(context: &Context, args: RevokeArgs) -> Result<Exit, Failure
         "lease {} (epoch {}): {how}",
         revoked.lease_id, revoked.epoch
     );
-    context.line(&line);
+    dry_run.line(context, &line);
     Ok(Exit::Ok)
 }
 
@@ -151,7 +160,7 @@ pub(super) async fn send(
     let path = format!("/v1/executions/{}/{verb}", which.id);
     let mut body = present(body);
     body.extend(present(json!({"actor": actor(), "reason": which.reason})));
-    context.client()?.send_json(method, &path, &body).await
+    which.dry_run.send(context, method, &path, &body).await
 }
 
 /// Sends an operation that is answered with the execution, and shows the state of that.
@@ -162,6 +171,7 @@ pub(super) async fn ask(
     which: Which,
     body: Value,
 ) -> Result<Exit, Failure> {
+    let dry_run = which.dry_run;
     let answer = send(context, method, verb, which, body).await?;
     if context.prints_json(&answer) {
         return Ok(Exit::Ok);
@@ -175,6 +185,6 @@ pub(super) async fn ask(
         BlockingReason::None => format!("{} is {state}", info.id),
         reason => format!("{} is {state} ({reason})", info.id),
     };
-    context.line(&line);
+    dry_run.line(context, &line);
     Ok(Exit::Ok)
 }

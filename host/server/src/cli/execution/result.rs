@@ -51,22 +51,34 @@ pub(super) async fn write_result(
     let result = client
         .get(&format!("/v1/executions/{id}/result"), Vec::new())
         .await?;
-    match output {
-        Some(path) => {
-            if let Err(error) = std::fs::write(path, &result.body) {
-                let why = format!("{}: {error}", path.display());
-                return Err(Failure::output(&reads_again(id), &why));
-            }
-            let bytes = format_bytes(result.body.len() as u64);
-            to_stderr(&format!(
-                "completed: {} ({}, {bytes})",
-                path.display(),
-                escape(&result.content_type)
-            ));
-        }
-        None => print(context, &result),
-    }
+    write_payload(context, &result, output, "completed", &reads_again(id))?;
     arrived(&reads_again(id))
+}
+
+/// Writes bytes to a file, or to standard output; `what` they are is said of a file, and
+/// `again` how to read them again.
+pub(super) fn write_payload(
+    context: &Context,
+    payload: &Answer,
+    output: Option<&Path>,
+    what: &str,
+    again: &str,
+) -> Result<(), Failure> {
+    let Some(path) = output else {
+        print(context, payload);
+        return Ok(());
+    };
+    if let Err(error) = std::fs::write(path, &payload.body) {
+        let why = format!("{}: {error}", path.display());
+        return Err(Failure::output(again, &why));
+    }
+    let bytes = format_bytes(payload.body.len() as u64);
+    to_stderr(&format!(
+        "{what}: {} ({}, {bytes})",
+        path.display(),
+        escape(&payload.content_type)
+    ));
+    Ok(())
 }
 
 /// Prints a result: as it is for programs, escaped on a terminal.
@@ -78,7 +90,7 @@ fn print(context: &Context, result: &Answer) {
     match std::str::from_utf8(&result.body) {
         Ok(text) => context.line(escape_lines(text).trim_end()),
         Err(_) => to_stderr(&format!(
-            "the result is {} of {}; write it to a file with --output FILE",
+            "that is {} of {}; write it to a file with --output FILE",
             format_bytes(result.body.len() as u64),
             escape(&result.content_type)
         )),

@@ -4,26 +4,37 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
+use model::ExecutionId;
 use reqwest::Method;
 
 use super::result::{arrived, reads_again, write_result};
-use super::watch::{failure_text, finished};
+use super::watch::{failure_text, finished, within};
 use crate::api::{CreatedExecution, Execution};
-use crate::cli::io::{Client, Context, Exit, Failure, InputArgs, Request, to_stderr};
+use crate::cli::io::{
+    Client, Context, DryRun, Exit, Failure, InputArgs, Request, interruptible, read_text, to_stderr,
+};
 use crate::duration;
 
 /// Arguments of `submit`.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  flowhost submit thumbnail --file photo.jpg --wait --output small.jpg
+  flowhost submit echo --input '{\"n\": 1}' --key order-1 --delay 5m
+  flowhost submit echo --input 1 --policy '{\"retry_policy\": {\"max_retries\": 0}}'
+  flowhost submit echo --input 1 --deadline 2030-01-31T18:00:00Z --dry-run
+
+The id is printed; with --wait, the result. The exit code is then that of the outcome.")]
 pub struct SubmitArgs {
     /// Kind, which names the handler it needs
     kind: String,
     #[command(flatten)]
     input: InputArgs,
     /// Wait until it ends and print its result; the exit code is its outcome
-    #[arg(long, short)]
+    #[arg(long, short, conflicts_with = "dry_run")]
     wait: bool,
     /// Write the result to this file instead (implies --wait)
-    #[arg(long, short, value_name = "FILE")]
+    #[arg(long, short, value_name = "FILE", conflicts_with = "dry_run")]
     output: Option<PathBuf>,
     /// Lane to queue it in
     #[arg(long, value_name = "LANE")]
@@ -41,11 +52,31 @@ pub struct SubmitArgs {
     #[arg(long = "tag", value_name = "K=V")]
     tags: Vec<String>,
     /// How long it waits before it is ready, such as 5s
-    #[arg(long, value_name = "DURATION", value_parser = duration::parse)]
+    #[arg(long, value_name = "DURATION", value_parser = duration::parse, conflicts_with = "delay_until")]
     delay: Option<Duration>,
-    /// The policy, as JSON
-    #[arg(long, value_name = "JSON")]
+    /// Time before which it is not ready, such as 2030-01-31T18:00:00Z
+    #[arg(long, value_name = "TIME")]
+    delay_until: Option<String>,
+    /// Time at which it expires unless it has ended, such as 2030-01-31T18:00:00Z
+    #[arg(long, value_name = "TIME")]
+    deadline: Option<String>,
+    /// The policy, as JSON; `flowhost policy` shows that of an execution
+    #[arg(long, value_name = "JSON", conflicts_with = "policy_file")]
     policy: Option<String>,
+    /// A file with the policy in JSON
+    #[arg(long, value_name = "FILE")]
+    policy_file: Option<PathBuf>,
+    /// Who creates it, for people
+    #[arg(long, value_name = "TEXT")]
+    creator: Option<String>,
+    /// An id of your choice, a version 7 UUID with the number of a partition
+    #[arg(long, value_name = "ID")]
+    id: Option<ExecutionId>,
+    /// With --wait, give up after so long; the execution continues
+    #[arg(long, value_name = "DURATION", requires = "wait", value_parser = duration::parse)]
+    timeout: Option<Duration>,
+    #[command(flatten)]
+    dry_run: DryRun,
 }
 
 /// Runs the command.
@@ -54,6 +85,12 @@ pub async fn run(context: &Context, args: SubmitArgs) -> Result<Exit, Failure> {
     let request = args.request()?;
     let answer = client.send(Method::POST, "/v1/executions", request).await?;
     let created: CreatedExecution = answer.read()?;
+    if args.dry_run.is_asked() {
+        if !context.prints_json(&answer) {
+            args.dry_run.line(context, &rehearsed(&created));
+        }
+        return Ok(Exit::Ok);
+    }
     if !args.wait && args.output.is_none() {
         if !context.prints_json(&answer) {
             context.line(&created.id.to_string());
@@ -63,7 +100,7 @@ pub async fn run(context: &Context, args: SubmitArgs) -> Result<Exit, Failure> {
     }
     // The result goes to standard output, so the rest goes elsewhere.
     to_stderr(&format!("execution {}", created.id));
-    let (info, answer) = finished(&client, created.id)
+    let (info, answer) = interruptible(within(args.timeout, finished(&client, created.id)))
         .await
         .map_err(|failure| failure.about(created.id))?;
     context.prints_json(&answer);
@@ -72,13 +109,33 @@ pub async fn run(context: &Context, args: SubmitArgs) -> Result<Exit, Failure> {
         .map_err(|failure| failure.about(created.id))
 }
 
+/// Says what a dry run found.
+fn rehearsed(created: &CreatedExecution) -> String {
+    match created.state {
+        Some(state) => format!("it would be created, {state}"),
+        None => format!("it exists already as {}", created.id),
+    }
+}
+
 impl SubmitArgs {
+    fn policy(&self) -> Result<Option<String>, Failure> {
+        match &self.policy_file {
+            Some(path) => read_text(path).map(Some),
+            None => Ok(self.policy.clone()),
+        }
+    }
+
     fn request(&self) -> Result<Request, Failure> {
         let mut query = vec![("kind", self.kind.clone())];
         query.extend(self.lane.clone().map(|it| ("lane", it)));
         query.extend(self.namespace.clone().map(|it| ("namespace", it)));
         query.extend(self.priority.map(|it| ("priority", it.to_string())));
-        query.extend(self.policy.clone().map(|it| ("policy", it)));
+        query.extend(self.policy()?.map(|it| ("policy", it)));
+        query.extend(self.delay_until.clone().map(|it| ("delay_until", it)));
+        query.extend(self.deadline.clone().map(|it| ("deadline_at", it)));
+        query.extend(self.creator.clone().map(|it| ("creator", it)));
+        query.extend(self.id.map(|it| ("id", it.to_string())));
+        query.extend(self.dry_run.query());
         query.extend(
             self.delay
                 .map(|it| ("delay_ms", it.as_millis().to_string())),

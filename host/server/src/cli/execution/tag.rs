@@ -12,6 +12,10 @@ use crate::cli::io::{Context, Exit, Failure, escape};
 
 /// Arguments of `tag`.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  flowhost tag ID
+  flowhost tag ID app.customer=acme app.urgent-")]
 pub struct TagArgs {
     #[command(flatten)]
     which: Which,
@@ -22,6 +26,7 @@ pub struct TagArgs {
 
 /// Runs the command.
 pub async fn run(context: &Context, args: TagArgs) -> Result<Exit, Failure> {
+    let dry_run = args.which.dry_run;
     let answer = if args.labels.is_empty() {
         let path = format!("/v1/executions/{}/tags", args.which.id);
         context.client()?.get(&path, Vec::new()).await?
@@ -37,6 +42,9 @@ pub async fn run(context: &Context, args: TagArgs) -> Result<Exit, Failure> {
     for (key, value) in answer.read::<Tags>()?.tags {
         let line = format!("{}={}", escape(&key), escape(&value));
         context.line(&line);
+    }
+    if dry_run.is_asked() {
+        dry_run.line(context, "it would have these labels");
     }
     Ok(Exit::Ok)
 }

@@ -13,8 +13,10 @@ use super::filter::FilterArgs;
 use super::list;
 use crate::api::{Execution, ExecutionPage, Lane, Lanes};
 use crate::cli::io::{
-    Answer, Client, Context, Exit, Failure, Paint, escape, format_duration, output_loss, to_stderr,
+    Answer, Client, Context, Exit, Failure, Paint, escape, format_duration, interruptible,
+    output_loss, to_stderr,
 };
+use crate::duration;
 
 /// Pause between two requests about a host as a whole.
 const INTERVAL: Duration = Duration::from_millis(500);
@@ -32,6 +34,13 @@ const LIVE_MS: &str = "300";
 
 /// Arguments of `watch`.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  flowhost watch
+  flowhost watch ID --timeout 10m
+  flowhost --json watch ID
+
+Ends with the execution; the exit code is that of its outcome.")]
 pub struct WatchArgs {
     /// The execution; without one, everything the host does, or the newest executions that
     /// the filters admit
@@ -39,17 +48,41 @@ pub struct WatchArgs {
     id: Option<ExecutionId>,
     #[command(flatten)]
     filter: FilterArgs,
+    /// Give up after so long; the execution continues
+    #[arg(long, value_name = "DURATION", requires = "id", value_parser = duration::parse)]
+    timeout: Option<Duration>,
 }
 
 /// Runs the command.
 pub async fn run(context: &Context, args: WatchArgs) -> Result<Exit, Failure> {
     let client = context.client()?;
     match args.id {
-        Some(id) => one(context, &client, id).await,
+        Some(id) => {
+            let watched = within(args.timeout, one(context, &client, id));
+            let watched = interruptible(watched).await;
+            watched.map_err(|failure| failure.about(id))
+        }
         None => match args.filter.query()? {
-            none if none.is_empty() => everything(context, &client).await,
-            filter => filtered(context, &client, filter).await,
+            none if none.is_empty() => interruptible(everything(context, &client)).await,
+            filter => interruptible(filtered(context, &client, filter)).await,
         },
+    }
+}
+
+/// Waits no longer than that, if there is a bound.
+pub(super) async fn within<T>(
+    timeout: Option<Duration>,
+    wait: impl Future<Output = Result<T, Failure>>,
+) -> Result<T, Failure> {
+    let Some(timeout) = timeout else {
+        return wait.await;
+    };
+    match tokio::time::timeout(timeout, wait).await {
+        Ok(done) => done,
+        Err(_) => {
+            let message = format!("it has not ended within {}", format_duration(timeout));
+            Err(Failure::new(Exit::Timeout, message))
+        }
     }
 }
 

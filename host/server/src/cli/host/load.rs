@@ -73,7 +73,7 @@ pub async fn publish_file(
     let bytes = tokio::fs::read(path)
         .await
         .map_err(|error| Failure::file("read", path, &error))?;
-    let refused = |text: String| Failure::new(Exit::Failed, text);
+    let refused = |text: String| Failure::new(Exit::Fault, text);
     let routes = vec![(kind.to_owned(), 1)];
     let digest = host
         .runtime()

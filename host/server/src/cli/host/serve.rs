@@ -37,7 +37,7 @@ pub async fn run(context: &Context, args: ServeArgs) -> Result<Exit, Failure> {
 /// Handles the signals of the process from now on.
 pub fn signals() -> Result<Shutdown, Failure> {
     Shutdown::on_signals()
-        .map_err(|error| Failure::new(Exit::Failed, format!("cannot handle signals: {error}")))
+        .map_err(|error| Failure::new(Exit::Fault, format!("cannot handle signals: {error}")))
 }
 
 /// Starts a host and prints its URL; `None` if the process was asked to end meanwhile.

@@ -54,6 +54,18 @@ pub struct Request {
     pub body: Option<(String, Vec<u8>)>,
 }
 
+impl Request {
+    /// Builds a request with a body in JSON.
+    pub fn json(body: &impl serde::Serialize) -> Result<Self, Failure> {
+        let body = serde_json::to_vec(body)
+            .map_err(|error| Failure::new(Exit::Fault, error.to_string()))?;
+        Ok(Self {
+            body: Some(("application/json".to_owned(), body)),
+            ..Self::default()
+        })
+    }
+}
+
 impl Client {
     /// Makes a client of the host at `url`.
     pub fn new(url: &str) -> Result<Self, Failure> {
@@ -69,7 +81,7 @@ impl Client {
         }
         let http = builder
             .build()
-            .map_err(|error| Failure::new(Exit::Failed, reason(&error)))?;
+            .map_err(|error| Failure::new(Exit::Fault, reason(&error)))?;
         Ok(Self {
             http,
             base: url.trim_end_matches('/').to_owned(),
@@ -123,7 +135,7 @@ impl Client {
         while let Some(chunk) = response.chunk().await.map_err(unreachable)? {
             if body.len() + chunk.len() > ANSWER_BYTES_MAX {
                 let message = format!("the host's answer is larger than {ANSWER_BYTES_MAX} bytes");
-                return Err(Failure::new(Exit::Failed, message));
+                return Err(Failure::new(Exit::Fault, message));
             }
             body.extend_from_slice(&chunk);
         }
@@ -154,13 +166,7 @@ impl Client {
         path: &str,
         body: &impl serde::Serialize,
     ) -> Result<Answer, Failure> {
-        let body = serde_json::to_vec(body)
-            .map_err(|error| Failure::new(Exit::Failed, error.to_string()))?;
-        let request = Request {
-            body: Some(("application/json".to_owned(), body)),
-            ..Request::default()
-        };
-        self.send(method, path, request).await
+        self.send(method, path, Request::json(body)?).await
     }
 }
 
@@ -173,7 +179,7 @@ impl Answer {
                 "the host's answer cannot be read; is it another version? {}",
                 model::truncated(&error, model::QUOTED_TEXT_BYTES_MAX)
             );
-            Failure::new(Exit::Failed, message)
+            Failure::new(Exit::Fault, message)
         })
     }
 

@@ -46,6 +46,6 @@ impl Context {
 
 /// Returns the path of this binary, which also compiles components and runs hosts.
 pub fn this_binary() -> Result<PathBuf, Failure> {
-    let failed = |error| Failure::new(Exit::Failed, format!("cannot find this program: {error}"));
+    let failed = |error| Failure::new(Exit::Fault, format!("cannot find this program: {error}"));
     std::env::current_exe().map_err(failed)
 }

@@ -43,7 +43,7 @@ impl InputArgs {
         } else {
             let mut bytes = Vec::new();
             std::io::stdin().read_to_end(&mut bytes).map_err(|error| {
-                Failure::new(Exit::Failed, format!("cannot read standard input: {error}"))
+                Failure::new(Exit::Fault, format!("cannot read standard input: {error}"))
             })?;
             (of_bytes(&bytes), bytes)
         };
@@ -93,14 +93,18 @@ impl PayloadArgs {
 /// Reads a secret from a file, - for standard input; never from an argument, which
 /// others on this machine see.
 pub fn read_secret(path: &Path) -> Result<String, Failure> {
+    read_text(path).map(|text| text.trim().to_owned())
+}
+
+/// Reads a text from a file, - for standard input.
+pub fn read_text(path: &Path) -> Result<String, Failure> {
     let text = if path.as_os_str() == "-" {
         let mut text = String::new();
         std::io::stdin().read_to_string(&mut text).map(|_| text)
     } else {
         std::fs::read_to_string(path)
     };
-    text.map(|text| text.trim().to_owned())
-        .map_err(|error| Failure::file("read", path, &error))
+    text.map_err(|error| Failure::file("read", path, &error))
 }
 
 /// Returns the media type a file's extension stands for.

@@ -3,26 +3,30 @@
 
 mod client;
 mod context;
+mod dry_run;
 mod escape;
 mod exit;
+mod failure;
 mod format;
 mod input;
+mod interrupt;
 mod output;
 mod pages;
 mod request;
 mod terminal;
-mod unreadable;
 mod url;
 
 pub use client::{Answer, Client, Request};
 pub use context::{Context, this_binary};
+pub use dry_run::DryRun;
 pub use escape::{escape, escape_json, escape_lines};
-pub use exit::{Exit, Failure};
+pub use exit::Exit;
+pub use failure::Failure;
 pub use format::{format_bytes, format_count, format_duration, format_time};
-pub use input::{InputArgs, PayloadArgs, of_extension, read_secret};
+pub use input::{InputArgs, PayloadArgs, of_extension, read_secret, read_text};
+pub use interrupt::interruptible;
 pub use output::{OutputLoss, output_loss, to_stderr, to_stdout};
-pub use pages::{PageArgs, every_page};
+pub use pages::{PageArgs, every_page, name_unreadable, name_unreadable_as, show_page};
 pub use request::{actor, path_of, present};
 pub use terminal::{Paint, Terminal};
-pub use unreadable::{name_unreadable, name_unreadable_as};
 pub use url::URL_DEFAULT;

@@ -1,9 +1,11 @@
-//! Pages of lists: which rows a command shows, and how to read on.
+//! Pages of lists: which rows a command shows, how to read on, and rows that their host
+//! cannot read, of which each is named so that none is missed.
 
 use clap::Args;
 use serde_json::Value;
 
-use super::{Answer, Client, Failure};
+use super::{Answer, Client, Context, Exit, Failure, escape, to_stderr};
+use crate::api::Unreadable;
 
 /// Rows of each page where all are read: as many as a page can have.
 const EVERY_PAGE_LIMIT: u32 = 1000;
@@ -58,6 +60,37 @@ pub async fn every_page(
     }
     answer.body = whole.to_string().into_bytes();
     Ok(answer)
+}
+
+/// Shows an answer that is a page: as it is for programs, or with `show` for people, and
+/// how to read the page that follows.
+pub fn show_page(
+    context: &Context,
+    answer: &Answer,
+    show: impl FnOnce() -> Result<(), Failure>,
+) -> Result<Exit, Failure> {
+    if !context.prints_json(answer) {
+        show()?;
+        let page: Value = answer.read()?;
+        context.next_page(page["next_cursor"].as_str());
+    }
+    Ok(Exit::Ok)
+}
+
+/// Names rows that are known by ids or names of their own.
+pub fn name_unreadable(rows: &[Unreadable]) {
+    for row in rows {
+        let (id, detail) = (escape(&row.id), escape(&row.detail));
+        to_stderr(&format!("{id} cannot be shown: {detail}"));
+    }
+}
+
+/// Names rows that are known by what they are and a number.
+pub fn name_unreadable_as(what: &str, rows: &[Unreadable]) {
+    for row in rows {
+        let (id, detail) = (escape(&row.id), escape(&row.detail));
+        to_stderr(&format!("{what} {id} cannot be shown: {detail}"));
+    }
 }
 
 /// Takes the cursor of the next page out of a page.

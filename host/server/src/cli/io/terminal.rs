@@ -98,7 +98,7 @@ impl Terminal {
     /// Writes a value as JSON for programs.
     pub fn json_of(self, value: &impl Serialize) -> Result<(), Failure> {
         let text = serde_json::to_string(value)
-            .map_err(|error| Failure::new(Exit::Failed, error.to_string()))?;
+            .map_err(|error| Failure::new(Exit::Fault, error.to_string()))?;
         self.json(&text);
         Ok(())
     }

@@ -5,7 +5,7 @@ use model::ExecutionId;
 use serde_json::json;
 
 use super::signal::send;
-use crate::cli::io::{Context, Exit, Failure, PayloadArgs, actor};
+use crate::cli::io::{Context, DryRun, Exit, Failure, PayloadArgs, actor};
 
 /// Arguments of `approve`.
 #[derive(Debug, Args)]
@@ -26,6 +26,8 @@ pub struct ApproveArgs {
     reason: Option<String>,
     #[command(flatten)]
     payload: PayloadArgs,
+    #[command(flatten)]
+    dry_run: DryRun,
 }
 
 /// Runs the command.
@@ -36,5 +38,6 @@ pub async fn run(context: &Context, args: ApproveArgs) -> Result<Exit, Failure> 
         "reason": args.reason,
     });
     let verb = if args.reject { "reject" } else { "approve" };
-    send(context, args.id, verb, body, &args.payload).await
+    let path = format!("/v1/executions/{}/{verb}", args.id);
+    send(context, &path, body, &args.payload, args.dry_run).await
 }

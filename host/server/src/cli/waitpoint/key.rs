@@ -12,7 +12,7 @@ use crate::api::{
     SeededWaitpointKey, WaitpointKey, WaitpointKeys,
 };
 use crate::cli::io::{
-    Context, Exit, Failure, PageArgs, Paint, actor, escape, format_time, name_unreadable,
+    Context, DryRun, Exit, Failure, PageArgs, Paint, actor, escape, format_time, name_unreadable,
     read_secret,
 };
 use crate::duration;
@@ -36,6 +36,8 @@ pub enum WaitpointKeyCommand {
     Retire {
         /// Id of the key
         kid: String,
+        #[command(flatten)]
+        dry_run: DryRun,
     },
 }
 
@@ -50,6 +52,8 @@ pub struct RotateArgs {
     /// How long tokens of the old key are accepted [default: 1d]
     #[arg(long, value_name = "DURATION", value_parser = duration::parse)]
     grace: Option<Duration>,
+    #[command(flatten)]
+    dry_run: DryRun,
 }
 
 /// Runs the command.
@@ -60,7 +64,7 @@ pub async fn run(context: &Context, command: WaitpointKeyCommand) -> Result<Exit
             seed(context, kid, secret_file.as_deref()).await
         }
         WaitpointKeyCommand::Rotate(args) => rotate(context, args).await,
-        WaitpointKeyCommand::Retire { kid } => retire(context, &kid).await,
+        WaitpointKeyCommand::Retire { kid, dry_run } => retire(context, &kid, dry_run).await,
     }
 }
 
@@ -133,37 +137,31 @@ async fn rotate(context: &Context, args: RotateArgs) -> Result<Exit, Failure> {
         grace_ms: args.grace.map(|grace| grace.as_millis() as u64),
         actor: actor(),
     };
-    let answer = context
-        .client()?
-        .send_json(Method::POST, "/v1/waitpoint-keys/rotate", &body)
-        .await?;
+    let path = "/v1/waitpoint-keys/rotate";
+    let dry_run = args.dry_run;
+    let answer = dry_run.send(context, Method::POST, path, &body).await?;
     if context.prints_json(&answer) {
         return Ok(Exit::Ok);
     }
     let rotated: RotatedWaitpointKey = answer.read()?;
     let kid = escape(&rotated.kid);
-    context.line(&match (&*rotated.outcome, &rotated.previous_kid) {
+    let line = match (&*rotated.outcome, &rotated.previous_kid) {
         ("noop", _) => format!("{kid} signs already"),
         (_, Some(previous)) => format!("{kid} signs; {} did before", escape(previous)),
         (_, None) => format!("{kid} signs; it is the first"),
-    });
+    };
+    dry_run.line(context, &line);
     Ok(Exit::Ok)
 }
 
-async fn retire(context: &Context, kid: &str) -> Result<Exit, Failure> {
+async fn retire(context: &Context, kid: &str, dry_run: DryRun) -> Result<Exit, Failure> {
     // An id that is not valid could lead to another path.
     model::waitpoint_kid(kid).map_err(|invalid| Failure::usage(invalid.to_string()))?;
     let body = RetireWaitpointKey { actor: actor() };
-    let answer = context
-        .client()?
-        .send_json(
-            Method::POST,
-            &format!("/v1/waitpoint-keys/{kid}/retire"),
-            &body,
-        )
-        .await?;
+    let path = format!("/v1/waitpoint-keys/{kid}/retire");
+    let answer = dry_run.send(context, Method::POST, &path, &body).await?;
     if !context.prints_json(&answer) {
-        context.line(&format!("tokens of {kid} are refused"));
+        dry_run.line(context, &format!("tokens of {kid} are refused"));
     }
     Ok(Exit::Ok)
 }

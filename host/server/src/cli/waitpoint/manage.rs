@@ -7,7 +7,7 @@ use model::ExecutionId;
 use reqwest::Method;
 
 use crate::api::{Execution, MintWaitpointToken, MintedWaitpointToken, OperateExecution};
-use crate::cli::io::{Context, Exit, Failure, actor, escape, path_of};
+use crate::cli::io::{Context, DryRun, Exit, Failure, actor, escape, path_of};
 use crate::duration;
 
 /// What is done to a waitpoint.
@@ -32,6 +32,8 @@ pub struct Which {
     /// Why; kept with the execution
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
+    #[command(flatten)]
+    dry_run: DryRun,
 }
 
 /// Arguments of `waitpoints token`.
@@ -53,11 +55,12 @@ pub(super) async fn close(context: &Context, which: Which) -> Result<Exit, Failu
         actor: actor(),
         reason: which.reason,
     };
-    let client = context.client()?;
-    let answer = client.send_json(Method::POST, &path, &body).await?;
+    let dry_run = which.dry_run;
+    let answer = dry_run.send(context, Method::POST, &path, &body).await?;
     if !context.prints_json(&answer) {
         let info: Execution = answer.read()?;
-        context.line(&format!("closed; {} is {}", info.id, info.public_state));
+        let line = format!("closed; {} is {}", info.id, info.public_state);
+        dry_run.line(context, &line);
     }
     Ok(Exit::Ok)
 }
@@ -70,12 +73,17 @@ pub(super) async fn token(context: &Context, args: TokenArgs) -> Result<Exit, Fa
         actor: actor(),
         reason: args.which.reason,
     };
-    let client = context.client()?;
-    let answer = client.send_json(Method::POST, &path, &body).await?;
+    let dry_run = args.which.dry_run;
+    let answer = dry_run.send(context, Method::POST, &path, &body).await?;
     if context.prints_json(&answer) {
         return Ok(Exit::Ok);
     }
     let minted: MintedWaitpointToken = answer.read()?;
+    if dry_run.is_asked() {
+        let key = escape(&minted.waitpoint_key);
+        dry_run.line(context, &format!("a token for {key} would be minted"));
+        return Ok(Exit::Ok);
+    }
     context.line(&escape(&minted.waitpoint_token));
     context.line(&escape(&minted.callback_url));
     Ok(Exit::Ok)

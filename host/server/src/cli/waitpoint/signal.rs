@@ -1,6 +1,7 @@
 //! `flowhost signal ID`: sends a signal to an execution that waits for it.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -10,10 +11,16 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::api::DeliveredSignal;
-use crate::cli::io::{Context, Exit, Failure, PayloadArgs, actor, present, read_secret};
+use crate::cli::io::{Context, DryRun, Exit, Failure, PayloadArgs, actor, present, read_secret};
+use crate::duration;
 
 /// Arguments of `signal`.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  flowhost signal ID --name paid --token-file token --input '{\"amount\": 5}'
+  flowhost signal ID --name paid --operator --reason 'paid in cash'
+  flowhost signal ID --name paid --operator --dry-run")]
 #[group(id = "right", required = true, multiple = false, args = ["token", "token_file", "operator"])]
 pub struct SignalArgs {
     /// Id of the execution
@@ -50,6 +57,11 @@ pub struct SignalArgs {
     /// Idempotency key: makes the command safe to repeat
     #[arg(long, value_name = "KEY")]
     key: Option<String>,
+    /// How long the key is remembered [default: 1d]
+    #[arg(long, value_name = "DURATION", requires = "key", value_parser = duration::parse)]
+    key_ttl: Option<Duration>,
+    #[command(flatten)]
+    dry_run: DryRun,
 }
 
 /// Runs the command.
@@ -59,6 +71,7 @@ pub async fn run(context: &Context, args: SignalArgs) -> Result<Exit, Failure> {
         "signal_category": args.category,
         "correlation_id": args.correlation_id,
         "idempotency_key": args.key,
+        "dedup_ttl_ms": args.key_ttl.map(|it| it.as_millis() as u64),
     });
     let verb = if args.operator {
         body["actor"] = args.actor.or_else(actor).into();
@@ -76,28 +89,26 @@ pub async fn run(context: &Context, args: SignalArgs) -> Result<Exit, Failure> {
         body["source_identity"] = actor.into();
         "signal"
     };
-    send(context, args.id, verb, body, &args.payload).await
+    let path = format!("/v1/executions/{}/{verb}", args.id);
+    send(context, &path, body, &args.payload, args.dry_run).await
 }
 
 /// Sends a signal or a decision, with its payload if there is one.
 pub(super) async fn send(
     context: &Context,
-    id: ExecutionId,
-    verb: &str,
+    path: &str,
     mut body: Value,
     payload: &PayloadArgs,
+    dry_run: DryRun,
 ) -> Result<Exit, Failure> {
     if let Some((content_type, data)) = payload.read()? {
         body["content_type"] = content_type.into();
         body["payload_base64"] = STANDARD.encode(data).into();
     }
-    let path = format!("/v1/executions/{id}/{verb}");
-    let client = context.client()?;
-    let answer = client
-        .send_json(Method::POST, &path, &present(body))
-        .await?;
+    let body = present(body);
+    let answer = dry_run.send(context, Method::POST, path, &body).await?;
     if !context.prints_json(&answer) {
-        context.line(effect(&answer.read()?));
+        dry_run.line(context, effect(&answer.read()?));
     }
     Ok(Exit::Ok)
 }

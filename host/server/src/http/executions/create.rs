@@ -36,7 +36,9 @@ use crate::http::transport::text;
         ("lane" = Option<String>, Query, description = "Lane; `default` when absent"),
         ("priority" = Option<u16>, Query, description = "0 to 9000; within its partition a higher one is served first"),
         ("tag" = Option<Vec<String>>, Query, description = "A label, `owner.name:value`; may repeat"),
-        ("delay_ms" = Option<u64>, Query, description = "Not before so many milliseconds from now"),
+        ("delay_ms" = Option<u64>, Query, description = "Not before so many milliseconds from now; excludes `delay_until`"),
+        ("delay_until" = Option<String>, Query, description = "Not before this time (RFC 3339); excludes `delay_ms`"),
+        ("deadline_at" = Option<String>, Query, description = "Time it expires unless it has finished (RFC 3339)"),
         ("policy" = Option<String>, Query, description = "The policy, as JSON"),
         ("creator" = Option<String>, Query, description = "Who asks"),
         ("id" = Option<String>, Query, description = "An id of the caller's making"),
@@ -158,6 +160,13 @@ impl FromQuery for Option<Described> {
         create.creator = given.text("creator")?;
         create.tags = given.tags("tag")?.into_iter().collect();
         create.delay_ms = given.value("delay_ms")?;
+        for (name, moment) in [
+            ("delay_until", &mut create.delay_until),
+            ("deadline_at", &mut create.deadline_at),
+        ] {
+            let text = given.text(name)?;
+            *moment = Moment::of_field(name, text.as_deref())?;
+        }
         if let Some(policy) = given.text("policy")? {
             create.policy = ExecutionPolicy::read(policy.as_bytes())?;
         }

@@ -1,8 +1,9 @@
-//! HTTP itself, below every handler: connections, content encodings, what browsers may
-//! send, and texts that are safe to repeat.
+//! HTTP itself, below every handler: connections, content encodings, dry runs, what
+//! browsers may send, and texts that are safe to repeat.
 
 pub mod browsers;
 pub mod coding;
+pub mod dry_run;
 pub mod headers;
 pub mod listen;
 pub mod not_http;

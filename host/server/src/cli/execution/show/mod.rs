@@ -5,4 +5,6 @@ mod parts;
 mod run;
 mod waiting;
 
+pub(super) use parts::{attempt, operations};
 pub use run::{ShowArgs, run};
+pub(super) use waiting::{signals, suspensions};

@@ -4,7 +4,7 @@ use clap::{Args, Subcommand};
 use reqwest::Method;
 
 use crate::api::{Namespaces, SetNamespace};
-use crate::cli::io::{Context, Exit, Failure, PageArgs, Paint, escape, path_of};
+use crate::cli::io::{Context, DryRun, Exit, Failure, PageArgs, Paint, escape, path_of};
 
 /// What is done to namespaces.
 #[derive(Debug, Subcommand)]
@@ -23,6 +23,8 @@ pub struct SetArgs {
     /// Its share of a lane against that of other namespaces that have work there
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1000))]
     weight: u16,
+    #[command(flatten)]
+    dry_run: DryRun,
 }
 
 /// Runs the command.
@@ -65,12 +67,10 @@ async fn set(context: &Context, args: SetArgs) -> Result<Exit, Failure> {
         weight: args.weight,
     };
     let path = path_of("/v1/namespaces", &args.name);
-    let answer = context
-        .client()?
-        .send_json(Method::PUT, &path, &request)
-        .await?;
+    let dry_run = args.dry_run;
+    let answer = dry_run.send(context, Method::PUT, &path, &request).await?;
     if !context.prints_json(&answer) {
-        context.line("set; every host applies it within a second");
+        dry_run.line(context, "set; every host applies it within a second");
     }
     Ok(Exit::Ok)
 }

@@ -1,13 +1,13 @@
-//! `flowhost lane`: lists lanes, and sets what they take and serve.
+//! `flowhost lane`: lists lanes and what waits in one, and sets what they take and serve.
 
 use clap::{Args, Subcommand, ValueEnum};
 use model::LaneState;
 use reqwest::Method;
 
-use crate::api::{Lanes, SetLane};
+use crate::api::{EligibleExecution, EligibleExecutions, Lanes, SetLane};
 use crate::cli::io::{
-    Context, Exit, Failure, PageArgs, Paint, escape, format_count, format_time, name_unreadable,
-    path_of,
+    Context, DryRun, Exit, Failure, PageArgs, Paint, escape, format_count, format_time,
+    name_unreadable, path_of, show_page,
 };
 
 /// What is done to lanes.
@@ -17,10 +17,25 @@ pub enum LaneCommand {
     List(PageArgs),
     /// Set the state and the share of a lane; defines the lane if it is new
     Set(SetArgs),
+    /// List what waits in a lane and may be granted, in the order of service
+    Eligible(EligibleArgs),
+}
+
+/// Arguments of `lane eligible`.
+#[derive(Debug, Args)]
+pub struct EligibleArgs {
+    /// Name of the lane
+    name: String,
+    #[command(flatten)]
+    page: PageArgs,
 }
 
 /// Arguments of `lane set`.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  flowhost lane set night --state paused --dry-run
+  flowhost lane set bulk --weight 10")]
 #[group(required = true, multiple = true, args = ["state", "weight"])]
 pub struct SetArgs {
     /// Name of the lane
@@ -31,6 +46,8 @@ pub struct SetArgs {
     /// Its share of service against that of other lanes; 100 unless set
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1000))]
     weight: Option<u16>,
+    #[command(flatten)]
+    dry_run: DryRun,
 }
 
 /// Whether a lane takes and serves work.
@@ -62,6 +79,7 @@ pub async fn run(context: &Context, command: LaneCommand) -> Result<Exit, Failur
     match command {
         LaneCommand::List(page) => list(context, page).await,
         LaneCommand::Set(args) => set(context, args).await,
+        LaneCommand::Eligible(args) => eligible(context, args).await,
     }
 }
 
@@ -103,12 +121,48 @@ async fn set(context: &Context, args: SetArgs) -> Result<Exit, Failure> {
         state: args.state.map(LaneState::from),
         weight: args.weight,
     };
-    let answer = context
-        .client()?
-        .send_json(Method::PUT, &path_of("/v1/lanes", &args.name), &request)
-        .await?;
+    let (path, dry_run) = (path_of("/v1/lanes", &args.name), args.dry_run);
+    let answer = dry_run.send(context, Method::PUT, &path, &request).await?;
     if !context.prints_json(&answer) {
-        context.line("set; every host applies it within a second");
+        dry_run.line(context, "set; every host applies it within a second");
     }
     Ok(Exit::Ok)
+}
+
+async fn eligible(context: &Context, args: EligibleArgs) -> Result<Exit, Failure> {
+    let path = format!("{}/eligible", path_of("/v1/lanes", &args.name));
+    let client = context.client()?;
+    let answer = args.page.read(&client, &path, Vec::new(), "executions");
+    let answer = answer.await?;
+    show_page(context, &answer, || {
+        let found: EligibleExecutions = answer.read()?;
+        if found.executions.is_empty() {
+            context.line("nothing waits there that may be granted");
+        } else {
+            let rows: Vec<_> = found.executions.iter().map(eligible_row).collect();
+            let header = ["ID", "KIND", "PRIORITY", "READY", "NEEDS", ""];
+            context.terminal.table(&header, &rows);
+        }
+        name_unreadable(&found.unreadable);
+        Ok(())
+    })
+}
+
+fn eligible_row(eligible: &EligibleExecution) -> Vec<(Paint, String)> {
+    let lost = if eligible.reclaimable {
+        "its holder was lost"
+    } else {
+        ""
+    };
+    vec![
+        (Paint::Plain, eligible.id.to_string()),
+        (Paint::Bold, escape(&eligible.kind)),
+        (Paint::Plain, eligible.priority.to_string()),
+        (Paint::Dim, format_time(eligible.ready_at)),
+        (
+            Paint::Plain,
+            escape(&eligible.required_capabilities.join(", ")),
+        ),
+        (Paint::Dim, lost.to_owned()),
+    ]
 }

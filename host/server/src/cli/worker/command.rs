@@ -1,12 +1,12 @@
-//! `flowhost worker`: lists and shows workers, and marks them dead.
+//! `flowhost worker`: lists and shows workers, retires them, and marks them dead.
 
 use clap::{Args, Subcommand};
 use reqwest::Method;
 
 use crate::api::{DeadWorker, MarkWorkerDead, Worker, WorkerPage};
 use crate::cli::io::{
-    Client, Context, Exit, Failure, PageArgs, Paint, escape, format_count, format_time,
-    name_unreadable, path_of,
+    Client, Context, DryRun, Exit, Failure, PageArgs, Paint, Request, escape, format_count,
+    format_time, name_unreadable, path_of,
 };
 
 /// What is done to workers.
@@ -18,6 +18,8 @@ pub enum WorkerCommand {
     Show(ShowArgs),
     /// Mark a worker dead
     Dead(DeadArgs),
+    /// Remove a worker that has ended in good order; leases it holds are not touched
+    Retire(RetireArgs),
 }
 
 /// Arguments of `worker list`.
@@ -54,6 +56,17 @@ pub struct DeadArgs {
     /// End its leases now, so that others take over at once
     #[arg(long)]
     revoke_leases: bool,
+    #[command(flatten)]
+    dry_run: DryRun,
+}
+
+/// Arguments of `worker retire`.
+#[derive(Debug, Args)]
+pub struct RetireArgs {
+    /// Name of the worker instance
+    instance: String,
+    #[command(flatten)]
+    dry_run: DryRun,
 }
 
 /// Runs the command.
@@ -62,7 +75,8 @@ pub async fn run(context: &Context, command: WorkerCommand) -> Result<Exit, Fail
     match command {
         WorkerCommand::List(args) => list(context, &client, args).await,
         WorkerCommand::Show(args) => show(context, &client, &args.instance).await,
-        WorkerCommand::Dead(args) => dead(context, &client, args).await,
+        WorkerCommand::Dead(args) => dead(context, args).await,
+        WorkerCommand::Retire(args) => retire(context, &client, args).await,
     }
 }
 
@@ -158,13 +172,29 @@ async fn show(context: &Context, client: &Client, instance: &str) -> Result<Exit
     Ok(Exit::Ok)
 }
 
-async fn dead(context: &Context, client: &Client, args: DeadArgs) -> Result<Exit, Failure> {
+async fn retire(context: &Context, client: &Client, args: RetireArgs) -> Result<Exit, Failure> {
+    let request = Request {
+        query: args.dry_run.query(),
+        ..Request::default()
+    };
+    let path = path(&args.instance);
+    client.send(Method::DELETE, &path, request).await?;
+    if context.json {
+        context.terminal.json("{}");
+    } else {
+        args.dry_run.line(context, "retired");
+    }
+    Ok(Exit::Ok)
+}
+
+async fn dead(context: &Context, args: DeadArgs) -> Result<Exit, Failure> {
     let body = MarkWorkerDead {
         reason: args.reason,
         revoke_leases: args.revoke_leases,
     };
     let path = format!("{}/dead", path(&args.instance));
-    let answer = client.send_json(Method::POST, &path, &body).await?;
+    let dry_run = args.dry_run;
+    let answer = dry_run.send(context, Method::POST, &path, &body).await?;
     if context.prints_json(&answer) {
         return Ok(Exit::Ok);
     }
@@ -180,12 +210,12 @@ async fn dead(context: &Context, client: &Client, args: DeadArgs) -> Result<Exit
         1 => "; one lease revoked".to_owned(),
         count => format!("; {count} leases revoked"),
     };
-    context.line(&format!("{marked}{leases}"));
+    dry_run.line(context, &format!("{marked}{leases}"));
     Ok(Exit::Ok)
 }
 
 /// Returns the path of a worker. Dots are escaped too, since `..` leads up in a path.
-fn path(instance: &str) -> String {
+pub(super) fn path(instance: &str) -> String {
     path_of("/v1/workers", instance).replace('.', "%2E")
 }
 
