@@ -117,15 +117,19 @@ impl Verb {
 /// What the code has: names by surface, and the worlds of each function of `wit/`.
 struct Code {
     names: BTreeMap<&'static str, BTreeSet<String>>,
+    /// Routes and commands that tell what they would do.
+    dry_runs: BTreeSet<String>,
     worlds: BTreeMap<String, BTreeSet<String>>,
 }
 
 impl Code {
     fn read() -> Self {
-        let worlds = functions();
+        let (worlds, routes, commands) = (functions(), routes(), server::cli::commands());
+        let both = routes.clone().into_iter().chain(commands.clone());
+        let dry_runs = both.filter(|(_, dry)| *dry).map(|(name, _)| name);
         let names = [
-            ("http", routes()),
-            ("cli", server::cli::commands().into_iter().collect()),
+            ("http", routes.into_keys().collect()),
+            ("cli", commands.into_iter().map(|(name, _)| name).collect()),
             ("wit", worlds.keys().cloned().collect()),
             ("engine", engine_functions()),
             (
@@ -135,17 +139,21 @@ impl Code {
         ];
         Self {
             names: BTreeMap::from(names),
+            dry_runs: dry_runs.collect(),
             worlds,
         }
     }
 }
 
-fn routes() -> BTreeSet<String> {
+/// Every route, and whether it takes `dry_run`.
+fn routes() -> BTreeMap<String, bool> {
     let document: Value = serde_json::from_str(server::http::document()).expect("JSON");
-    let mut routes = BTreeSet::new();
+    let mut routes = BTreeMap::new();
     for (path, methods) in document["paths"].as_object().expect("paths") {
-        for method in methods.as_object().expect("methods").keys() {
-            routes.insert(format!("{} {path}", method.to_uppercase()));
+        for (method, operation) in methods.as_object().expect("methods") {
+            let parameters = operation["parameters"].as_array().into_iter().flatten();
+            let dry = parameters.into_iter().any(|it| it["name"] == "dry_run");
+            routes.insert(format!("{} {path}", method.to_uppercase()), dry);
         }
     }
     routes
@@ -252,6 +260,11 @@ fn compare(written: &Written, code: &Code) -> Vec<String> {
     let reasons: BTreeSet<&str> = written.reasons.iter().map(|(key, _)| &**key).collect();
     let mut used = BTreeSet::new();
     for verb in written.verbs() {
+        if verb.of("http").iter().any(|it| code.dry_runs.contains(it)) {
+            let commands = verb.of("cli").iter();
+            let without = commands.filter(|it| !code.dry_runs.contains(*it));
+            wrong.extend(without.map(|it| format!("cli `{it}` has no --dry-run")));
+        }
         for (surface, _) in SURFACES {
             let (cell, gap) = (cell(verb, code, surface), verb.gap(surface));
             match (cell, gap) {
@@ -365,6 +378,7 @@ fn a_verb_without_a_line_or_a_reason_is_found() {
     }
     let mut dance = Verb::default();
     dance.read("cli prance");
+    code.dry_runs.remove("cancel");
     written.parts[0].1.push(dance);
     let wrong = compare(&written, &code);
     for expected in [
@@ -373,6 +387,7 @@ fn a_verb_without_a_line_or_a_reason_is_found() {
         "wit `claim.dance` has no line",
         "engine `dance` has no line",
         "cli `prance` does not exist",
+        "cli `cancel` has no --dry-run",
         ": no http, and no reason",
         ": no handler, and no reason",
     ] {

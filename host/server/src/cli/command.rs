@@ -156,18 +156,20 @@ impl Command {
     }
 }
 
-/// Returns every command that can be run, such as `lane set`, but for hidden ones.
-pub fn commands() -> Vec<String> {
+/// Returns every command that can be run, such as `lane set`, but for hidden ones, and
+/// whether it takes `--dry-run`.
+pub fn commands() -> Vec<(String, bool)> {
     let mut all = Vec::new();
     collect(&Cli::command(), "", &mut all);
     all
 }
 
-fn collect(command: &clap::Command, above: &str, all: &mut Vec<String>) {
+fn collect(command: &clap::Command, above: &str, all: &mut Vec<(String, bool)>) {
     for command in command.get_subcommands().filter(|it| !it.is_hide_set()) {
         let name = format!("{above}{}", command.get_name());
         if !command.is_subcommand_required_set() {
-            all.push(name.clone());
+            let mut flags = command.get_arguments().filter_map(|it| it.get_long());
+            all.push((name.clone(), flags.any(|flag| flag == "dry-run")));
         }
         collect(command, &format!("{name} "), all);
     }

@@ -29,6 +29,8 @@ pub enum WaitpointKeyCommand {
         /// A file with its secret in hexadecimal digits, - for standard input [default: random]
         #[arg(long, value_name = "FILE")]
         secret_file: Option<PathBuf>,
+        #[command(flatten)]
+        dry_run: DryRun,
     },
     /// Sign with a new key, and accept tokens of the old one for a while
     Rotate(RotateArgs),
@@ -60,9 +62,11 @@ pub struct RotateArgs {
 pub async fn run(context: &Context, command: WaitpointKeyCommand) -> Result<Exit, Failure> {
     match command {
         WaitpointKeyCommand::List(page) => list(context, page).await,
-        WaitpointKeyCommand::Seed { kid, secret_file } => {
-            seed(context, kid, secret_file.as_deref()).await
-        }
+        WaitpointKeyCommand::Seed {
+            kid,
+            secret_file,
+            dry_run,
+        } => seed(context, kid, secret_file.as_deref(), dry_run).await,
         WaitpointKeyCommand::Rotate(args) => rotate(context, args).await,
         WaitpointKeyCommand::Retire { kid, dry_run } => retire(context, &kid, dry_run).await,
     }
@@ -107,26 +111,30 @@ fn row(key: &WaitpointKey) -> Vec<(Paint, String)> {
     ]
 }
 
-async fn seed(context: &Context, kid: String, secret: Option<&Path>) -> Result<Exit, Failure> {
+async fn seed(
+    context: &Context,
+    kid: String,
+    secret: Option<&Path>,
+    dry_run: DryRun,
+) -> Result<Exit, Failure> {
     let body = SeedWaitpointKey {
         kid,
         secret_hex: secret.map(read_secret).transpose()?,
         actor: actor(),
     };
-    let answer = context
-        .client()?
-        .send_json(Method::POST, "/v1/waitpoint-keys/seed", &body)
-        .await?;
+    let path = "/v1/waitpoint-keys/seed";
+    let answer = dry_run.send(context, Method::POST, path, &body).await?;
     if context.prints_json(&answer) {
         return Ok(Exit::Ok);
     }
     let seeded: SeededWaitpointKey = answer.read()?;
     let kid = escape(&seeded.kid);
-    context.line(&match seeded.same_secret {
+    let news = match seeded.same_secret {
         None => format!("{kid} signs; it is the first"),
         Some(true) => format!("{kid} signs already, with this secret"),
         Some(false) => format!("nothing was done: {kid} signs already, and is another key"),
-    });
+    };
+    dry_run.line(context, &news);
     Ok(Exit::Ok)
 }
 

@@ -42,7 +42,7 @@ pub async fn get(
     params(OfExecution, InNamespace),
     responses(
         (status = 200, description = "The result", content(
-            (api::RawBytes = "*/*"),
+            (serde_json::Value = "*/*"),
             (api::RawBytes = "application/octet-stream"),
         )),
     )
@@ -71,7 +71,7 @@ pub async fn result(
     params(OfExecution, InNamespace),
     responses(
         (status = 200, description = "The input", content(
-            (api::RawBytes = "*/*"),
+            (serde_json::Value = "*/*"),
             (api::RawBytes = "application/octet-stream"),
         )),
     )
