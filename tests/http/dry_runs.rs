@@ -94,7 +94,7 @@ async fn arrange(api: &Api, state: &str) -> String {
 }
 
 /// Everything in the database, a digest for each table; but not the heartbeats of
-/// workers.
+/// workers, nor that a sweep marked one dead for want of them.
 async fn stored(database: &Database) -> BTreeMap<String, String> {
     let mut connection = database.connection().await;
     let tables = sqlx::query("SELECT tablename::text FROM pg_tables WHERE schemaname = 'public'")
@@ -105,7 +105,10 @@ async fn stored(database: &Database) -> BTreeMap<String, String> {
     for table in tables {
         let table: String = table.get(0);
         let row = match &*table {
-            "worker" => "(t.worker_instance_id, t.dead_at, t.dead_reason)",
+            "worker" => {
+                "(t.worker_instance_id,
+                  CASE WHEN t.dead_reason NOT LIKE '%its time to live' THEN t.dead_reason END)"
+            }
             _ => "t",
         };
         let sql = format!(
