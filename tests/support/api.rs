@@ -74,7 +74,10 @@ impl Api {
         if let Some(body) = body {
             request = request.json(&body);
         }
-        answer(request.send().await.expect("the host answers")).await
+        match request.send().await {
+            Ok(response) => answer(response).await,
+            Err(error) => panic!("{path}: {error:?}\n{}", self.host.log()),
+        }
     }
 
     pub(crate) async fn get(&self, path: &str) -> Answer {

@@ -6,6 +6,7 @@
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use sqlx::ConnectOptions as _;
 use sqlx::postgres::PgConnectOptions;
@@ -13,6 +14,9 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream, UnixStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
+
+/// How long the server keeps the session of a connection that was swallowed.
+const GIVEN_UP_AFTER: Duration = Duration::from_secs(10);
 
 /// What the proxy does to connections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -113,8 +117,8 @@ impl Proxy {
         self.shared.fault.send_replace(fault);
     }
 
-    /// Lets nothing pass any more on the connections that are open, which stay so;
-    /// new ones work.
+    /// Lets nothing pass any more on the connections that are open, which stay so for
+    /// their clients; the server gives them up after a while. New ones work.
     pub fn swallow_open_connections(&self) {
         let number = self.shared.number.load(Ordering::SeqCst);
         self.shared.swallowed.send_replace(number);
@@ -233,9 +237,14 @@ async fn serve(mut client: TcpStream, shared: &Shared, number: u64) -> std::io::
     let (mut from_server, mut to_server) = server.split();
     to_server.write_all(&startup).await?;
     tokio::select! {
-        done = gate.pass(&mut from_client, &mut to_server) => done,
-        done = gate.pass(&mut from_server, &mut to_client) => done,
+        done = gate.pass(&mut from_client, &mut to_server) => return done,
+        done = gate.pass(&mut from_server, &mut to_client) => return done,
+        () = gate.given_up() => {}
     }
+    drop((from_server, to_server));
+    drop(server);
+    // The client is told nothing.
+    std::future::pending().await
 }
 
 /// What lets bytes of one connection pass.
@@ -245,6 +254,14 @@ struct Gate<'a> {
 }
 
 impl Gate<'_> {
+    /// Returns when the server has given up the client of a connection that was
+    /// swallowed, as its TCP keep-alives would have it do.
+    async fn given_up(&self) {
+        let mut swallowed = self.shared.swallowed.subscribe();
+        let _ = swallowed.wait_for(|last| *last >= self.number).await;
+        tokio::time::sleep(GIVEN_UP_AFTER).await;
+    }
+
     /// Waits until bytes may pass; for ever on a connection that was swallowed.
     async fn open(&self) {
         let mut fault = self.shared.fault.subscribe();

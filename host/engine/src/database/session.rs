@@ -36,6 +36,15 @@ const COMMON: [(&str, &str); 10] = [
     ("transform_null_equals", "off"),
 ];
 
+/// Has the server give up a client that vanished without a word, and with it the session
+/// and its locks, after a minute instead of hours. Not read back: where no TCP is between
+/// host and server they are not kept.
+const KEEPALIVE: [(&str, &str); 3] = [
+    ("tcp_keepalives_idle", "30"),
+    ("tcp_keepalives_interval", "10"),
+    ("tcp_keepalives_count", "3"),
+];
+
 /// Settings of the planner. Statements find rows by key, one lookup for each, or a page of
 /// them in the order of an index. Tables that are new or were just emptied the planner
 /// would otherwise read as a whole, and keep doing so while they grow; nor should it plan
@@ -83,7 +92,7 @@ impl Session {
         let settings: Vec<_> = COMMON.iter().chain(more).copied().collect();
         // A pooler may hand over a session as another client left it.
         let mut sql = "DEALLOCATE ALL; UNLISTEN *; ".to_owned();
-        for (name, value) in &settings {
+        for (name, value) in KEEPALIVE.iter().chain(&settings) {
             sql.push_str(&format!("SET {name} = '{value}'; "));
         }
         sql.push_str(then);
