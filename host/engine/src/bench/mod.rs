@@ -2,6 +2,7 @@
 
 mod baseline;
 mod herd;
+mod history;
 mod queue;
 mod rate;
 mod renewals;
@@ -10,7 +11,8 @@ mod suspended;
 
 pub use baseline::{Baseline, SingleInserts};
 pub use herd::{Herd, herd};
-pub use queue::{NAMESPACE, backlog, claims, clear, clear_ready};
+pub use history::{clear_history, history};
+pub use queue::{NAMESPACE, backlog, claims, clear, clear_ready, hold};
 pub use rate::Rate;
 pub use renewals::{Renewals, renewals};
 pub use server_stats::{Stats, server_stats};

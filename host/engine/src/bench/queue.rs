@@ -87,6 +87,22 @@ pub(super) async fn claim_and_release(
     Ok(took)
 }
 
+/// Claims so many executions of a lane and keeps them for ten minutes.
+///
+/// # Errors
+/// The database's.
+pub async fn hold(engine: &Engine, lane: &str, count: u32) -> Result<(), Error> {
+    let mut left = count;
+    while left > 0 {
+        let claimed = engine.claim(batch(lane, left.min(50))).await?;
+        if claimed.is_empty() {
+            break;
+        }
+        left = left.saturating_sub(claimed.len() as u32);
+    }
+    Ok(())
+}
+
 pub(super) fn batch(lane: &str, max: u32) -> Claim {
     Claim {
         worker_instance_id: "bench".to_owned(),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
-use engine::bench::{self, server_stats};
+use engine::bench::{self, Baseline, server_stats};
 use engine::{Create, Engine, Payload};
 use model::ExecutionId;
 
@@ -17,6 +17,8 @@ use crate::stopwatch::Stopwatch;
 
 /// Kind of the executions that are measured.
 pub const KIND: &str = "bench-echo";
+/// Connections of the baseline.
+const BASELINE_CONNECTIONS: u32 = 16;
 /// Longest one execution may take.
 pub const EXECUTION_MAX: Duration = Duration::from_secs(60);
 /// How far the server's counters of its log lag behind.
@@ -49,6 +51,14 @@ pub async fn one(engine: &Engine, kind: &str) -> Result<ExecutionId, Failure> {
         );
         Err(Failure::new(Exit::Fault, message))
     }
+}
+
+/// Returns the rate of the baseline: single-row inserts per second at 16 connections.
+pub async fn inserts(host: &Host, baseline: &Baseline, span: Duration) -> Result<f64, Failure> {
+    let rate = baseline
+        .single_row_inserts(host.engine(), BASELINE_CONNECTIONS, span)
+        .await?;
+    Ok(rate.per_second)
 }
 
 /// Runs executions for `span`, `in_flight` of them at any time; counts those that end

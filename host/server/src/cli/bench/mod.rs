@@ -11,6 +11,7 @@ mod kinds;
 mod lifecycles;
 mod measure;
 mod queues;
+mod reads;
 mod report;
 mod run;
 mod start;

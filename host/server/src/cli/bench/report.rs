@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::kinds::Kinds;
 use super::measure::median;
+use super::reads::Reads;
 use super::waits::CreateAndWait;
 use crate::cli::io::{Paint, Terminal, format_bytes};
 
@@ -46,6 +47,8 @@ pub struct Report {
     pub leases: Leases,
     /// Many executions that wait.
     pub suspended: Suspended,
+    /// Reads beside a short and a long history; absent if they were left out.
+    pub reads: Option<Reads>,
 }
 
 /// Lifecycles at one number in flight; costs are per lifecycle.
@@ -310,5 +313,9 @@ impl Report {
             self.suspended.find_due_p50_us,
             self.suspended.find_due_p99_us
         ));
+        if let Some(reads) = &self.reads {
+            terminal.line("");
+            reads.show(terminal);
+        }
     }
 }

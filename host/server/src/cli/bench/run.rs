@@ -11,15 +11,13 @@ use model::PublicState;
 use super::lifecycles::{self, KIND};
 use super::measure::{median, rss_bytes};
 use super::report::{Lifecycles, Memory, Report};
-use super::{idle, kinds, queues, start, waiting, waits};
+use super::{idle, kinds, queues, reads, start, waiting, waits};
 use crate::cli::execution::watch::failure_text;
 use crate::cli::host::{ConfigArgs, publish_file};
 use crate::cli::io::{Context, Exit, Failure, this_binary, to_stderr};
 use crate::config::Config;
 use crate::{Host, duration, telemetry};
 
-/// Connections of the baseline.
-const BASELINE_CONNECTIONS: u32 = 16;
 /// Calls of the sandbox measurement.
 const SANDBOX_CALLS: u32 = 2000;
 
@@ -55,6 +53,9 @@ pub struct BenchArgs {
     /// Suspended executions among which expired ones are searched
     #[arg(long, value_name = "N", default_value_t = 1_000_000)]
     suspended: u64,
+    /// Finished executions beside which reads are measured; 0 leaves these out
+    #[arg(long, value_name = "N", default_value_t = 3_000_000)]
+    history: u64,
     /// Attempts that run at once
     #[arg(long, value_name = "N", default_value_t = 2048, value_parser = clap::value_parser!(u32).range(1..=65_536))]
     slots: u32,
@@ -73,6 +74,7 @@ pub async fn run(context: &Context, args: BenchArgs) -> Result<Exit, Failure> {
         args.span = args.span.min(Duration::from_secs(2));
         args.backlog = vec![1_000, 20_000];
         args.suspended = 20_000;
+        args.history = 20_000;
     }
     let mut loaded = args.config.clone().load()?;
     if !loaded.origins.contains_key("telemetry.log") {
@@ -151,7 +153,7 @@ async fn measure(
     let mut baselines = Vec::new();
     let mut runs: Vec<Vec<Lifecycles>> = vec![Vec::new(); args.in_flight.len()];
     for round in 1..=args.rounds {
-        let mut before = inserts(args, host, &baseline).await?;
+        let mut before = lifecycles::inserts(host, &baseline, args.span).await?;
         baselines.push(before);
         for (at, &in_flight) in args.in_flight.iter().enumerate() {
             to_stderr(&format!(
@@ -159,7 +161,7 @@ async fn measure(
                 args.rounds
             ));
             let mut run = lifecycles::run(host, in_flight, args.span).await?;
-            let after = inserts(args, host, &baseline).await?;
+            let after = lifecycles::inserts(host, &baseline, args.span).await?;
             run.ratio = run.per_second / f64::midpoint(before, after);
             runs[at].push(run);
             baselines.push(after);
@@ -182,6 +184,12 @@ async fn measure(
     let delays = queues::delays(host, args.rounds, args.span).await?;
     let leases = queues::leases(host).await?;
     let suspended = waiting::many(host, args.suspended).await?;
+    let reads = match args.history {
+        0 => None,
+        finished => {
+            Some(reads::measure(host, finished, args.span, idle.commit_us, &baseline).await?)
+        }
+    };
     Ok(Report {
         version: env!("CARGO_PKG_VERSION"),
         optimized: !cfg!(debug_assertions),
@@ -208,14 +216,8 @@ async fn measure(
         delays,
         leases,
         suspended,
+        reads,
     })
-}
-
-async fn inserts(args: &BenchArgs, host: &Host, baseline: &Baseline) -> Result<f64, Failure> {
-    let rate = baseline
-        .single_row_inserts(host.engine(), BASELINE_CONNECTIONS, args.span)
-        .await?;
-    Ok(rate.per_second)
 }
 
 /// Fails unless an execution completes: a benchmark of failures would be a fast one.
