@@ -78,7 +78,15 @@ async fn a_namespace_sees_and_signals_only_its_own_executions() {
     assert_eq!((pending("acme").await, pending("other").await), (1, 0));
     let suspended = suspend(&api, &lease, named("a", "x"), json!({})).await;
     let token = &suspended["waitpoints"][0]["waitpoint_token"];
-    for what in ["", "/waitpoints", "/suspensions", "/signals"] {
+    for what in [
+        "",
+        "/waitpoints",
+        "/suspensions",
+        "/signals",
+        "/attempts",
+        "/history",
+        "/operations",
+    ] {
         let path = |namespace: &str| format!("/v1/executions/{id}{what}?namespace={namespace}");
         assert_eq!(api.get(&path("acme")).await.0, StatusCode::OK, "{what}");
         let refused = api.get(&path("other")).await;

@@ -338,6 +338,29 @@ mod tests {
     }
 
     #[test]
+    fn numbers_of_executions_say_whether_they_are_estimated() {
+        let count = |rows, exact| Count { rows, exact };
+        let counts = engine::Counts {
+            waiting: count(1_000_000, false),
+            active: count(7, true),
+            parked: [("delayed".to_owned(), count(3, true))].into(),
+            oldest_waiting_ms: 1500,
+        };
+        let page = page(|registry| executions(registry, &counts));
+        for line in [
+            "flowhost_executions{state=\"waiting\"} 1000000",
+            "flowhost_executions_estimated{state=\"waiting\"} 1",
+            "flowhost_executions{state=\"active\"} 7",
+            "flowhost_executions_estimated{state=\"active\"} 0",
+            "flowhost_executions{state=\"delayed\"} 3",
+            "flowhost_executions_estimated{state=\"delayed\"} 0",
+            "flowhost_oldest_waiting_seconds 1.5",
+        ] {
+            assert!(page.lines().any(|it| it == line), "{line}\n{page}");
+        }
+    }
+
+    #[test]
     fn requests_are_counted_by_class_and_while_they_last() {
         let counters = Counters::default();
         let one = counters.begin();
