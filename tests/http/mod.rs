@@ -7,6 +7,7 @@ mod codings;
 mod contract_fields;
 mod cursors;
 mod dry_runs;
+mod documented_bounds;
 mod ends;
 mod error_names;
 mod lists;

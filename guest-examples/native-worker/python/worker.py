@@ -45,6 +45,7 @@ from flowhost_client.models import (
     ClaimWork,
     CompleteLease,
     FailLease,
+    FailureClass,
     LeaseAlreadySatisfied,
     Problem,
     ProgressLease,
@@ -54,6 +55,7 @@ from flowhost_client.models import (
     SingleBody,
     SingleCondition,
     SuspendLease,
+    SuspensionReason,
     WildcardMatcher,
 )
 
@@ -201,7 +203,7 @@ async def invoice(worker, execution):
     if execution.resumption:
         decision = execution.resumption.signals[0]
         if decision.signal_name != "approved":
-            return FailLease(lease=lease, code="rejected", class_="permanent")
+            return FailLease(lease=lease, code="rejected", class_=FailureClass.PERMANENT)
         state = json.loads(base64.b64decode(execution.resumption.state_base64))
         result = {"cents": state["cents"], "approved_by": decision.source_identity}
         return CompleteLease(lease=lease, result=result)
@@ -210,7 +212,9 @@ async def invoice(worker, execution):
     for number, line in enumerate(lines, start=1):
         if not isinstance(line.get("cents"), int):
             message = f"line {number} has no price"
-            return FailLease(lease=lease, code="no_price", class_="permanent", message=message)
+            return FailLease(
+                lease=lease, code="no_price", class_=FailureClass.PERMANENT, message=message
+            )
         await asyncio.sleep(LINE_S)
         cents += line["cents"]
         progress = ProgressLease(lease=lease, percent=number * 100 // len(lines))
@@ -221,7 +225,7 @@ async def invoice(worker, execution):
     return SuspendLease(
         lease=lease,
         resume_condition=SingleCondition(single=approval),
-        reason_code="waiting_for_approval",
+        reason_code=SuspensionReason.WAITING_FOR_APPROVAL,
         timeout_ms=7 * 24 * 3600 * 1000,
         state={"cents": cents},
     )

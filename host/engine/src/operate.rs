@@ -19,7 +19,7 @@ impl Operator {
         if actor.is_empty() {
             return Err(Invalid::new("actor", "is empty"));
         }
-        text("actor", actor, 255)
+        text("actor", actor, Limits::ACTOR_BYTES_MAX)
     }
 
     /// Checks the bounds.

@@ -22,6 +22,7 @@ mod limits;
 mod list_cursor;
 mod moment;
 mod names;
+pub mod patterns;
 mod policy;
 mod quoted;
 mod refusal;

@@ -3,6 +3,16 @@
 use crate::{Invalid, Limits, RefusalCode, quoted};
 
 impl Limits {
+    /// Most bytes of a lane's name.
+    pub const LANE_BYTES_MAX: usize = 64;
+    /// Most bytes of a namespace.
+    pub const NAMESPACE_BYTES_MAX: usize = 64;
+    /// Most bytes of the name of a kind.
+    pub const KIND_BYTES_MAX: usize = 128;
+    /// Most bytes of the name of who asks for something or creates an execution.
+    pub const ACTOR_BYTES_MAX: usize = 255;
+    /// Most bytes of a label's key.
+    pub const TAG_KEY_BYTES_MAX: usize = 128;
     /// Most labels on one execution.
     pub const TAGS_MAX: usize = 32;
     /// Most bytes of a label's value.
@@ -20,19 +30,19 @@ pub const LANE_DEFAULT: &str = "default";
 
 /// Checks a lane name: 1 to 64 bytes of printable ASCII.
 pub fn lane_name(text: &str) -> Result<(), Invalid> {
-    printable("lane", text, 64)
+    printable("lane", text, Limits::LANE_BYTES_MAX)
 }
 
 /// Checks a namespace: 1 to 64 characters of `a-z`, `0-9`, `-`, `_` and `.`,
 /// beginning with a letter or digit.
 pub fn namespace_name(text: &str) -> Result<(), Invalid> {
-    identifier("namespace", text, 64)
+    identifier("namespace", text, Limits::NAMESPACE_BYTES_MAX)
 }
 
 /// Checks an execution kind: 1 to 128 characters of `a-z`, `0-9`, `-`, `_` and
 /// `.`, beginning with a letter or digit.
 pub fn kind_name(text: &str) -> Result<(), Invalid> {
-    identifier("kind", text, 128)
+    identifier("kind", text, Limits::KIND_BYTES_MAX)
 }
 
 /// Checks the name of a worker or of its instance: 1 to 128 bytes of printable
@@ -51,7 +61,7 @@ pub fn api_key_name(text: &str) -> Result<(), Invalid> {
 /// bytes. The part before the dot names the owner of the label.
 pub fn tag_key(text: &str) -> Result<(), Invalid> {
     let word = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'_';
-    let ok = text.len() <= 128
+    let ok = text.len() <= Limits::TAG_KEY_BYTES_MAX
         && text.split_once('.').is_some_and(|(owner, rest)| {
             owner.starts_with(|c: char| c.is_ascii_lowercase())
                 && owner.bytes().all(word)

@@ -2,15 +2,10 @@
 
 use std::collections::HashSet;
 
-use model::{Digest, Invalid, Member, Refusal, RefusalCode};
+use model::{Digest, Invalid, Limits, Member, Refusal, RefusalCode};
 
 use super::WORLD_SERVICE;
 use crate::{Declined, Engine};
-
-/// Most components that serve one kind.
-const ROUTES_MAX: usize = 16;
-/// Highest weight of a route.
-const WEIGHT_MAX: u32 = 10_000;
 
 /// A component that serves a kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -124,13 +119,14 @@ fn shared_service<'a>(
 
 fn check(kind: &str, routes: &[(Digest, u32)]) -> Result<(), Invalid> {
     model::kind_name(kind)?;
-    if routes.len() > ROUTES_MAX {
-        let detail = format!("at most {ROUTES_MAX} components serve one kind");
+    let max = Limits::ROUTES_MAX;
+    if routes.len() > max {
+        let detail = format!("at most {max} components serve one kind");
         return Err(Invalid::new("routes", detail));
     }
     let mut seen = HashSet::new();
     for (digest, weight) in routes {
-        model::check_range("weight", *weight, 0..=WEIGHT_MAX)?;
+        model::check_range("weight", *weight, 0..=Limits::ROUTE_WEIGHT_MAX)?;
         if !seen.insert(digest) {
             return Err(Invalid::new("routes", format!("{digest} is named twice")));
         }

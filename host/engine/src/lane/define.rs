@@ -1,11 +1,8 @@
 //! set: a lane's state and weight. Locks: the lane's row. No event.
 
-use model::{Invalid, LaneState};
+use model::{Invalid, LaneState, Limits};
 
 use crate::{Declined, Engine};
-
-/// Highest weight of a lane or a namespace; 1 is the lowest, 100 the default.
-const WEIGHT_MAX: u16 = 1000;
 
 impl Engine {
     /// Sets whether a lane takes and serves work, and its share of service, 1 to 1000;
@@ -42,5 +39,5 @@ impl Engine {
 
 /// Checks the weight of a lane or a namespace.
 pub(super) fn check_weight(weight: u16) -> Result<(), Invalid> {
-    model::check_range("weight", weight, 1..=WEIGHT_MAX)
+    model::check_range("weight", weight, Limits::WEIGHT)
 }

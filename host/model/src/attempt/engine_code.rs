@@ -3,7 +3,7 @@
 
 use super::FailureClass;
 use crate::wire::named;
-use crate::{Invalid, quoted};
+use crate::{Invalid, Limits, quoted};
 
 named! {
     /// The code of a failure with which the engine ended an attempt or an execution.
@@ -77,9 +77,10 @@ pub fn is_reserved_code(code: &str) -> bool {
 /// characters of `a-z`, `0-9` and `_`, and not an [`EngineCode`].
 pub fn failure_code(text: &str) -> Result<(), Invalid> {
     let word = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'_';
-    if !(1..=64).contains(&text.len()) || !text.bytes().all(word) {
+    let max = Limits::FAILURE_CODE_BYTES_MAX;
+    if !(1..=max).contains(&text.len()) || !text.bytes().all(word) {
         let detail = format!(
-            "{} is not a valid failure code: it must be 1 to 64 characters of a-z, 0-9 and '_'",
+            "{} is not a valid failure code: it must be 1 to {max} characters of a-z, 0-9 and '_'",
             quoted(text)
         );
         return Err(Invalid::new("code", detail));

@@ -6,6 +6,8 @@ use crate::wire::named;
 use crate::{EngineCode, Limits};
 
 impl Limits {
+    /// Most bytes of the code of a failure.
+    pub const FAILURE_CODE_BYTES_MAX: usize = 64;
     /// Most bytes of a failure message.
     pub const MESSAGE_BYTES_MAX: usize = 4096;
     /// Most bytes of a guest backtrace.

@@ -2,7 +2,12 @@
 
 use std::fmt;
 
-use crate::Invalid;
+use crate::{Invalid, Limits};
+
+impl Limits {
+    /// Most bytes of a source that a caller names.
+    pub const CANCEL_SOURCE_BYTES_MAX: usize = 64;
+}
 
 /// On whose behalf an execution is cancelled: FlowFabric's names, and names that
 /// callers choose.
@@ -26,10 +31,11 @@ impl CancelSource {
     /// Reads the name that a caller gives.
     pub fn of_caller(text: &str) -> Result<Self, Invalid> {
         let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"_-.:".contains(&b);
-        if !(1..=64).contains(&text.len()) || !text.bytes().all(plain) {
+        let max = Limits::CANCEL_SOURCE_BYTES_MAX;
+        if !(1..=max).contains(&text.len()) || !text.bytes().all(plain) {
             return Err(Invalid::new(
                 "source",
-                "must be 1 to 64 characters of `a-z`, `0-9`, `_`, `-`, `.` and `:`",
+                format!("must be 1 to {max} characters of `a-z`, `0-9`, `_`, `-`, `.` and `:`"),
             ));
         }
         let source = match text {

@@ -5,6 +5,11 @@ use serde::{Deserialize, Serialize};
 use super::duration::duration;
 use crate::{Invalid, Limits, check_range};
 
+impl Limits {
+    /// Bounds of the growth of a backoff per retry, in percent.
+    pub const BACKOFF_PERCENT: std::ops::RangeInclusive<u32> = 100..=10_000;
+}
+
 /// The pause before an attempt that retries.
 ///
 /// In JSON, a bound that is absent follows the other: an initial delay longer than
@@ -114,7 +119,7 @@ impl Backoff {
                 check_range(
                     "policy.retry_policy.backoff.multiplier_percent",
                     multiplier_percent,
-                    100..=10_000,
+                    Limits::BACKOFF_PERCENT,
                 )
             }
         }

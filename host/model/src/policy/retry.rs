@@ -5,7 +5,12 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use super::Backoff;
-use crate::{FailureClass, Invalid, check_range};
+use crate::{FailureClass, Invalid, Limits, check_range};
+
+impl Limits {
+    /// Most failures after which another attempt may be made.
+    pub const RETRIES_MAX: u32 = 1000;
+}
 
 /// What happens after a failure.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -64,7 +69,7 @@ impl RetryPolicy {
         check_range(
             "policy.retry_policy.max_retries",
             self.max_retries,
-            0..=1000,
+            0..=Limits::RETRIES_MAX,
         )?;
         self.backoff.check()
     }

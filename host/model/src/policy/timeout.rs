@@ -3,7 +3,12 @@
 use serde::{Deserialize, Serialize};
 
 use super::duration::time_limit;
-use crate::{Invalid, check_range};
+use crate::{Invalid, Limits, check_range};
+
+impl Limits {
+    /// Most leases that may end without an outcome before an execution fails.
+    pub const RECLAIMS_MAX: u32 = 1_000_000;
+}
 
 /// Time limits of an execution and its attempts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,7 +49,7 @@ impl TimeoutPolicy {
         check_range(
             "policy.timeout_policy.max_reclaim_count",
             self.max_reclaim_count,
-            0..=1_000_000,
+            0..=Limits::RECLAIMS_MAX,
         )
     }
 }

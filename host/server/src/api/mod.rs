@@ -5,6 +5,7 @@
 //! requested, so `model` reads and writes them; here stand their schemas.
 
 mod answer;
+mod bounds;
 mod component;
 mod condition;
 mod execution;
@@ -20,6 +21,7 @@ mod waitpoint_key;
 mod worker;
 
 pub use answer::{ClosedAnswers, Unreadable};
+pub use bounds::{Bound, LABELS, TIMEOUT_MS_MAX, bound, items};
 pub use component::{
     Component, Components, DefineKind, DefinedKind, Kind, Kinds, PublishedComponent,
     PublishingComponent, PublishingState, Route, SetRoute, SetRoutes,

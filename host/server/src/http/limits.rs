@@ -12,7 +12,7 @@ use super::body::Cap;
 /// payload in JSON.
 const SMALL_BYTES_MAX: usize = 64 << 10;
 /// Longest a caller may wait for an outcome.
-pub const WAIT_MAX: Duration = Duration::from_secs(60);
+pub const WAIT_MAX: Duration = Duration::from_millis(crate::api::TIMEOUT_MS_MAX);
 /// What a request that waits may take beyond the longest wait.
 const WAIT_SLACK: Duration = Duration::from_secs(10);
 

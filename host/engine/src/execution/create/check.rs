@@ -16,7 +16,7 @@ pub(super) fn check(create: &mut Create, limits: &Limits) -> Result<(), Invalid>
     create.policy.check()?;
     model::priority(create.priority.into())?;
     if let Some(creator) = &create.creator {
-        text("creator", creator, 255)?;
+        text("creator", creator, Limits::ACTOR_BYTES_MAX)?;
     }
     if let Some(traceparent) = &create.traceparent {
         text("traceparent", traceparent, 128)?;

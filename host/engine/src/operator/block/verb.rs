@@ -1,6 +1,6 @@
 //! block and unblock.
 
-use model::{BlockingReason, OperateRefusal, StateKind};
+use model::{BlockingReason, Limits, OperateRefusal, StateKind};
 
 use crate::checks::text;
 use crate::operate::Operate;
@@ -35,7 +35,11 @@ impl Engine {
         let state = reason.blocked_state()?;
         let detail = detail.or_else(|| operate.by.reason.clone());
         operate.by.check()?;
-        text("detail", detail.as_deref().unwrap_or_default(), 1024)?;
+        text(
+            "detail",
+            detail.as_deref().unwrap_or_default(),
+            Limits::REASON_BYTES_MAX,
+        )?;
         for _ in 0..TRIES {
             let current = self.current_state(operate.id, operate.namespace.as_deref());
             let current = current.await?.ok_or(OperateRefusal::ExecutionNotFound)?;

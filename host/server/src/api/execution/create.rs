@@ -66,6 +66,7 @@ pub struct CreateExecution {
 
 /// Up to 1,000 executions to create.
 #[derive(Debug, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct CreateBatch {
     /// The executions; each is created or refused on its own.
     #[schema(max_items = 1000)]

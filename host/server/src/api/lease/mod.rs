@@ -4,7 +4,7 @@ mod claim;
 mod grant;
 mod verbs;
 
-pub use claim::{ClaimWork, ClaimedExecution, ClaimedWork, check_ttl};
+pub use claim::{ClaimWork, ClaimedExecution, ClaimedWork, WAIT_MS_MAX, check_ttl};
 pub use grant::{
     ClaimForWorker, EligibleExecution, EligibleExecutions, GrantFor, GrantedClaim, IssuedGrant,
     Redeem,

@@ -10,7 +10,7 @@ use std::time::Duration;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
-use model::Digest;
+use model::{Digest, Limits};
 use runtime::{Publication, PublishProgress, Published};
 
 use super::list::parse;
@@ -45,6 +45,9 @@ impl FromQuery for RouteTo {
     fn take(given: &mut Given) -> Result<Self, Problem> {
         let kind = given.all("kind");
         let weight = given.value("weight")?;
+        if let Some(weight) = weight {
+            model::check_range("weight", weight, 0..=Limits::ROUTE_WEIGHT_MAX)?;
+        }
         for kind in &kind {
             model::kind_name(kind)?;
         }

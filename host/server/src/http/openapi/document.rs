@@ -4,11 +4,11 @@ use std::sync::LazyLock;
 
 use axum::http::header;
 use axum::response::IntoResponse;
-use utoipa::openapi::path::PathItem;
+use utoipa::openapi::path::{Operation, PathItem};
 use utoipa::openapi::{Content, Ref, RefOr, Response, Schema};
 use utoipa::{Modify as _, OpenApi, ToSchema as _};
 
-use super::unions;
+use super::{bounds, unions};
 use crate::api::{ClosedAnswers, ProblemBody};
 use crate::http::problem::Code;
 use crate::http::routes::ROUTES;
@@ -50,7 +50,7 @@ pub fn document() -> &'static str {
 }
 
 /// Puts the documents of all routes together. Each of them can answer with a problem.
-fn whole() -> utoipa::openapi::OpenApi {
+pub fn whole() -> utoipa::openapi::OpenApi {
     let mut whole = Document::openapi();
     name_codes(&mut whole);
     for route in ROUTES.iter() {
@@ -61,7 +61,22 @@ fn whole() -> utoipa::openapi::OpenApi {
         Content::new(Some(Ref::from_schema_name(ProblemBody::name()))),
     );
     let problem = RefOr::T(problem.build());
-    for item in whole.paths.paths.values_mut() {
+    for operation in operations(&mut whole) {
+        let responses = &mut operation.responses.responses;
+        responses.insert("default".to_owned(), problem.clone());
+        if let Some(body) = &mut operation.request_body {
+            unions::leave_out(body);
+        }
+    }
+    unions::name_branches(&mut whole);
+    ClosedAnswers.modify(&mut whole);
+    bounds::write(&mut whole);
+    whole
+}
+
+/// Returns every operation of the document.
+pub fn operations(document: &mut utoipa::openapi::OpenApi) -> impl Iterator<Item = &mut Operation> {
+    document.paths.paths.values_mut().flat_map(|item| {
         let PathItem {
             get,
             put,
@@ -70,17 +85,8 @@ fn whole() -> utoipa::openapi::OpenApi {
             delete,
             ..
         } = item;
-        for operation in [get, put, post, patch, delete].into_iter().flatten() {
-            let responses = &mut operation.responses.responses;
-            responses.insert("default".to_owned(), problem.clone());
-            if let Some(body) = &mut operation.request_body {
-                unions::leave_out(body);
-            }
-        }
-    }
-    unions::name_branches(&mut whole);
-    ClosedAnswers.modify(&mut whole);
-    whole
+        [get, put, post, patch, delete].into_iter().flatten()
+    })
 }
 
 /// Names every code in the schema of problems.

@@ -3,6 +3,7 @@
 //! It is put together from the descriptions of all routes, and then finished so that
 //! generators of clients read all of it.
 
+mod bounds;
 pub mod document;
 mod unions;
 

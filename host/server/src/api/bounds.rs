@@ -1,0 +1,188 @@
+//! What the members of requests may hold, for the description of the API.
+//!
+//! A name means the same in every request, so a line here bounds all members and
+//! parameters of that name, but for those of the schemas and operations named before it.
+//! The numbers are the ones that the checks use. Lengths are bytes, and JSON Schema counts
+//! characters: a text with others than ASCII reaches its limit earlier than described.
+
+use std::fmt::Display;
+use std::ops::RangeInclusive;
+
+use model::{
+    BlockingReason, CountKind, FailureClass, LaneState, Limits, PRIORITY_MAX, PublicState,
+    ResumeTarget, SuspensionReason, SuspensionRequester, TimeoutBehavior, WaitpointState, patterns,
+};
+
+use super::lease::WAIT_MS_MAX;
+
+/// Longest a caller may wait for the end of an execution, in milliseconds.
+pub const TIMEOUT_MS_MAX: u64 = 60_000;
+
+/// What a member of a request, or a parameter, may hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Bound {
+    /// A text of so many bytes that matches a pattern.
+    Text(RangeInclusive<usize>, &'static str),
+    /// A text of at most so many bytes.
+    Long(usize),
+    /// A text that matches a pattern, which also bounds its length.
+    Pattern(&'static str),
+    /// A whole number.
+    Number(RangeInclusive<u64>),
+    /// One of some texts, as the schema of this name has them.
+    Name(&'static str, Vec<String>),
+    /// Every text, or one that its format or its own member bounds.
+    Free,
+}
+
+/// How many labels an object may have.
+pub const LABELS: RangeInclusive<usize> = 0..=Limits::TAGS_MAX;
+
+/// Returns what `member` may hold in requests; `of` is the schema that has it, or the id
+/// of the operation of a parameter. `None` if nothing is said about it.
+pub fn bound(of: &str, member: &str) -> Option<Bound> {
+    use Bound::{Free, Long, Number, Pattern, Text};
+    let u32_range =
+        |range: RangeInclusive<u32>| Number(u64::from(*range.start())..=u64::from(*range.end()));
+    Some(match (of, member) {
+        ("signals_send_to_callback", _) => Free,
+        ("MarkWorkerDead", "reason") => Text(1..=Limits::DEAD_REASON_BYTES_MAX, patterns::PLAIN),
+        ("FailLease" | "FailOverride", "message") => Free,
+        ("CreateExecution" | "executions_create", "id") => Pattern(patterns::UUID_V7),
+        ("FreshWaitpoint" | "CreateLeaseWaitpoint", "waitpoint_key") => {
+            Text(0..=Limits::WAITPOINT_KEY_BYTES_MAX, patterns::PLAIN)
+        }
+        ("executions_wait", "timeout_ms") => Number(0..=TIMEOUT_MS_MAX),
+        ("MintWaitpointToken", "expires_in_ms") => Number(0..=Limits::DURATION_MS_MAX),
+        ("SetRoute" | "components_publish", "weight") => u32_range(0..=Limits::ROUTE_WEIGHT_MAX),
+        ("BlockExecution", "blocking_reason") => {
+            let blocks = |reason: &&BlockingReason| reason.blocked_state().is_ok();
+            names(
+                "OperatorBlockingReason",
+                BlockingReason::ALL.iter().filter(blocks),
+            )
+        }
+        ("SuspendLease", "requested_by") => {
+            let may = |it: &&SuspensionRequester| it.check_holder().is_ok();
+            names(
+                "SuspensionRequester",
+                SuspensionRequester::ALL.iter().filter(may),
+            )
+        }
+        ("SetLane", "state") => names("LaneState", LaneState::ALL),
+        ("executions_list", "state") => names("PublicState", PublicState::ALL),
+        ("waitpoints_list", "state") => names("WaitpointState", WaitpointState::ALL),
+        (_, "class" | "retryable_categories") => names("FailureClass", FailureClass::ALL),
+        (_, "count_kind") => names("CountKind", CountKind::ALL),
+        (_, "expected_reason") => names("BlockingReason", BlockingReason::ALL),
+        (_, "reason_code") => names("SuspensionReason", SuspensionReason::ALL),
+        (_, "resume_target") => names("ResumeTarget", ResumeTarget::ALL),
+        (_, "timeout_behavior") => names("TimeoutBehavior", TimeoutBehavior::ALL),
+        (_, "kind" | "kinds") => Text(1..=Limits::KIND_BYTES_MAX, patterns::IDENTIFIER),
+        (_, "namespace") => Text(1..=Limits::NAMESPACE_BYTES_MAX, patterns::IDENTIFIER),
+        (_, "lane" | "lanes") => Text(1..=Limits::LANE_BYTES_MAX, patterns::PRINTABLE),
+        (_, "worker_id" | "worker_instance_id" | "host" | "version") => {
+            Text(1..=Limits::WORKER_NAME_BYTES_MAX, patterns::PRINTABLE)
+        }
+        (_, "capabilities" | "required_capabilities") => {
+            Text(1..=Limits::CAPABILITIES_BYTES_MAX, patterns::CAPABILITY)
+        }
+        (_, "content_type") => Text(0..=Limits::CONTENT_TYPE_BYTES_MAX, patterns::PRINTABLE),
+        (_, "signal_name" | "signal_names" | "ByName") => {
+            Text(1..=Limits::SIGNAL_NAME_BYTES_MAX, patterns::PLAIN)
+        }
+        (_, "waitpoint" | "waitpoints" | "waitpoint_key") => {
+            Text(1..=Limits::WAITPOINT_KEY_BYTES_MAX, patterns::PLAIN)
+        }
+        (_, "idempotency_key") => Text(1..=Limits::KEY_BYTES_MAX, patterns::STORABLE),
+        (_, "idempotency-key") => Text(1..=Limits::KEY_BYTES_MAX, patterns::PRINTABLE),
+        (_, "idempotency_suffix") => {
+            let suffix = Limits::KEY_BYTES_MAX - "approval:approved:".len();
+            Text(1..=suffix, patterns::STORABLE)
+        }
+        (_, "actor") => Text(1..=Limits::ACTOR_BYTES_MAX, patterns::STORABLE),
+        (_, "creator") => Text(0..=Limits::ACTOR_BYTES_MAX, patterns::STORABLE),
+        (_, "reason" | "detail" | "message") => {
+            Text(0..=Limits::REASON_BYTES_MAX, patterns::STORABLE)
+        }
+        (_, "source_type" | "source_identity") => {
+            Text(1..=Limits::SIGNAL_TEXT_BYTES_MAX, patterns::STORABLE)
+        }
+        (_, "signal_category" | "correlation_id") => {
+            Text(0..=Limits::SIGNAL_TEXT_BYTES_MAX, patterns::STORABLE)
+        }
+        (_, "code") => Text(1..=Limits::FAILURE_CODE_BYTES_MAX, patterns::FAILURE_CODE),
+        (_, "source") => Text(1..=Limits::CANCEL_SOURCE_BYTES_MAX, patterns::CANCEL_SOURCE),
+        (_, "kid" | "new_kid") => Text(1..=Limits::KID_BYTES_MAX, patterns::KID),
+        (_, "new_secret_hex") => {
+            let bytes = Limits::KEY_SECRET_BYTES;
+            Text(bytes.start() * 2..=bytes.end() * 2, patterns::HEX)
+        }
+        (_, "log") => Long(Limits::LOG_BYTES_MAX),
+        (_, "digest") => Pattern(patterns::DIGEST),
+        (_, "id" | "waitpoint_id" | "expected_lease_id") => Pattern(patterns::UUID),
+        (_, "input_base64" | "result_base64" | "payload_base64" | "state_base64") => {
+            Pattern(patterns::BASE64)
+        }
+        (_, "tag") => Pattern(patterns::TAG),
+        (
+            _,
+            "attempt_timeout_ms"
+            | "dedup_ttl_ms"
+            | "default_timeout_ms"
+            | "execution_deadline_ms"
+            | "expires_in_ms"
+            | "retention_ms"
+            | "timeout_ms",
+        ) => Number(1..=Limits::DURATION_MS_MAX),
+        (
+            _,
+            "dedup_window_ms" | "delay_ms" | "initial_delay_ms" | "max_delay_ms"
+            | "resume_delay_ms",
+        ) => Number(0..=Limits::DURATION_MS_MAX),
+        (_, "grace_ms") => Number(0..=Limits::KEY_GRACE_MS_MAX),
+        (_, "grant_ttl_ms") => u32_range(Limits::GRANT_TTL_MS),
+        (_, "lease_ttl_ms") => u32_range(Limits::LEASE_TTL_MS),
+        (_, "liveness_ttl_ms") => u32_range(Limits::LIVENESS_TTL_MS),
+        (_, "limit") => u32_range(1..=Limits::PAGE_MAX),
+        (_, "max") => u32_range(1..=Limits::CLAIM_MAX),
+        (_, "max_reclaim_count") => u32_range(0..=Limits::RECLAIMS_MAX),
+        (_, "max_retries") => u32_range(0..=Limits::RETRIES_MAX),
+        (_, "multiplier_percent") => u32_range(Limits::BACKOFF_PERCENT),
+        (_, "percent") => Number(0..=100),
+        (_, "priority") => Number(0..=u64::from(PRIORITY_MAX)),
+        (_, "wait_ms") => u32_range(0..=WAIT_MS_MAX),
+        (_, "weight") => {
+            let weight = Limits::WEIGHT;
+            Number(u64::from(*weight.start())..=u64::from(*weight.end()))
+        }
+        (_, "n") => u32_range(1..=u32::MAX),
+        (_, "first" | "max_replay_count" | "max_signals_per_execution") => u32_range(0..=u32::MAX),
+        (
+            _,
+            "after" | "capability_hash" | "deadline_at" | "delay_until" | "grant" | "input_text"
+            | "lease" | "leases" | "payload_text" | "policy" | "prefer" | "result_text"
+            | "state_text" | "timeout_at" | "traceparent" | "waitpoint_token",
+        ) => Free,
+        _ => return None,
+    })
+}
+
+/// Returns how many items the list `member` of the schema `of` may have; `None` where
+/// nothing bounds it but the size of the body.
+pub fn items(of: &str, member: &str) -> Option<RangeInclusive<usize>> {
+    Some(match (of, member) {
+        ("ClaimWork", "kinds") => 1..=Limits::WORKER_NAMES_MAX,
+        ("ClaimWork" | "RegisterNativeWorker", "kinds" | "lanes") => 0..=Limits::WORKER_NAMES_MAX,
+        (_, "capabilities" | "required_capabilities") => 0..=Limits::CAPABILITIES_MAX,
+        (_, "executions") => 0..=Limits::CREATE_BATCH_MAX,
+        (_, "leases") => 0..=Limits::LEASES_MAX,
+        (_, "routes") => 0..=Limits::ROUTES_MAX,
+        (_, "signal_names") => 0..=Limits::WAITPOINT_TOKEN_SIGNAL_NAMES_MAX,
+        _ => return None,
+    })
+}
+
+fn names<T: Display>(schema: &'static str, all: impl IntoIterator<Item = T>) -> Bound {
+    Bound::Name(schema, all.into_iter().map(|it| it.to_string()).collect())
+}

@@ -1,0 +1,501 @@
+//! The bounds in the description of the API are those that the host applies: what is
+//! within them is not refused as invalid, and what is one beyond is.
+
+use std::cell::Cell;
+
+use model::{CancelSource, patterns};
+use regex_lite::Regex;
+use reqwest::{Method, StatusCode};
+use serde_json::{Map, Value, json};
+
+use crate::support::api::{Api, text, with};
+use crate::support::http_work::{claim_one, start, word};
+
+/// Codes of requests that break a bound.
+const INVALID: [&str; 7] = [
+    "invalid_grace_ms",
+    "invalid_id",
+    "invalid_input",
+    "invalid_kid",
+    "invalid_query",
+    "invalid_secret_hex",
+    "malformed_json",
+];
+/// For each pattern a text that fits it, the character that makes it longer, and a text
+/// that does not fit it.
+const TEXTS: [(&str, &str, &str, &str); 15] = [
+    (patterns::IDENTIFIER, "a", "a", "A"),
+    (patterns::PRINTABLE, "a", " ", "é"),
+    (patterns::PLAIN, "a", "~", "\u{7f}"),
+    (patterns::STORABLE, "a", "\u{1}", "a\0"),
+    (patterns::TAG_KEY, "a.b", "c", "a"),
+    (patterns::TAG, "a.b:c", "d", "a.b"),
+    (patterns::FAILURE_CODE, "a", "_", "A"),
+    (patterns::CANCEL_SOURCE, "a", ":", "A"),
+    (patterns::CAPABILITY, "a", "é", "a,b"),
+    (patterns::KID, "a", "Z", "a.b"),
+    (patterns::HEX, "", "00", "0g"),
+    (
+        patterns::UUID,
+        "01990000-0000-7000-8000-000000000000",
+        "",
+        "0199",
+    ),
+    (
+        patterns::UUID_V7,
+        "01990000-0000-7000-8000-000000000000",
+        "",
+        "01990000-0000-4000-8000-000000000000",
+    ),
+    (
+        patterns::DIGEST,
+        "sha256:0000000000000000000000000000000000000000000000000000000000000000",
+        "",
+        "sha256:0",
+    ),
+    (patterns::BASE64, "YQ==", "", "YR=="),
+];
+
+/// A value for a member, and whether it is within the bounds.
+type Case = (Value, bool);
+
+struct Described {
+    api: Api,
+    document: Value,
+    /// Makes names that were not given before.
+    names: Cell<u32>,
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_host_refuses_what_is_beyond_a_documented_bound_and_nothing_within() {
+    let (_database, api) = start().await;
+    let (_, document) = api.get("/openapi.json").await;
+    let described = Described {
+        api,
+        document,
+        names: Cell::new(0),
+    };
+    let mut broken = Vec::new();
+    let mut cases = 0;
+    for (path, methods) in described.document["paths"].as_object().expect("paths") {
+        for (method, operation) in methods.as_object().expect("methods") {
+            let method: Method = method.to_uppercase().parse().expect("a method");
+            for (request, within) in described.requests(operation) {
+                cases += 1;
+                let shown = request.to_string();
+                let (status, code) = described.send(&method, path, request).await;
+                assert!(status.as_u16() < 500, "{method} {path} {shown}: {code}");
+                if within == INVALID.contains(&code.as_str()) {
+                    let given = shown.chars().take(300).collect::<String>();
+                    broken.push(format!("{method} {path} {given}: within {within}, {code}"));
+                }
+            }
+        }
+    }
+    assert!(cases > 500, "{cases} cases");
+    assert!(
+        broken.is_empty(),
+        "{} of {cases}\n{}",
+        broken.len(),
+        broken.join("\n")
+    );
+}
+
+impl Described {
+    /// Returns requests of an operation, each with one member at a bound or beyond it.
+    fn requests(&self, operation: &Value) -> Vec<(Value, bool)> {
+        let mut requests = Vec::new();
+        let raw = &operation["requestBody"]["content"]["application/octet-stream"];
+        let json = &operation["requestBody"]["content"]["application/json"]["schema"];
+        let parameters = operation["parameters"]
+            .as_array()
+            .map_or(&[][..], Vec::as_slice);
+        let mut base = json!({"path": {}, "query": {}});
+        for parameter in parameters {
+            if parameter["required"] == true {
+                let (place, name) = (text(&parameter["in"]), text(&parameter["name"]));
+                base[place][name] = self.sample(&parameter["schema"]);
+            }
+        }
+        let mut with_parameters = base.clone();
+        if raw.is_object() {
+            // What is in the query is about a body of bytes.
+            with_parameters["raw"] = json!(true);
+            if operation["operationId"] == "executions_create" {
+                with_parameters["query"]["kind"] = json!("word");
+            }
+        } else if json.is_object() {
+            with_parameters["body"] = self.sample(json);
+        }
+        for parameter in parameters {
+            let (place, name) = (text(&parameter["in"]), text(&parameter["name"]));
+            for (value, within) in self.cases(&parameter["schema"], &mut Vec::new()) {
+                // The text of a parameter is never empty in a path, and cannot be
+                // told from an absent one in a header.
+                if place == "header" || (place == "path" && value == "") {
+                    continue;
+                }
+                let mut request = with_parameters.clone();
+                request[&place][&name] = value;
+                requests.push((request, within));
+            }
+        }
+        if json.is_object() {
+            for (body, within) in self.cases(json, &mut Vec::new()) {
+                let mut request = base.clone();
+                request["body"] = body;
+                requests.push((request, within));
+            }
+        }
+        requests
+    }
+
+    /// Follows references, and chooses what is not null.
+    fn resolved<'a>(&'a self, schema: &'a Value) -> (&'a Value, Option<&'a str>) {
+        if let Some(reference) = schema["$ref"].as_str() {
+            let name = reference.rsplit('/').next().expect("a name");
+            return (&self.document["components"]["schemas"][name], Some(name));
+        }
+        for union in ["oneOf", "allOf"] {
+            if let Some([first, rest @ ..]) = schema[union].as_array().map(Vec::as_slice)
+                && (first["type"] == "null" || rest.is_empty())
+            {
+                return self.resolved(rest.first().unwrap_or(first));
+            }
+        }
+        (schema, None)
+    }
+
+    /// Returns the smallest value that a schema describes.
+    fn sample(&self, schema: &Value) -> Value {
+        let (schema, _) = self.resolved(schema);
+        if let Some(branches) = schema["oneOf"].as_array() {
+            // The last branch of a condition contains another one; the first does not.
+            return self.sample(&branches[0]);
+        }
+        if let Some(first) = schema["enum"].as_array().and_then(|all| all.first()) {
+            return first.clone();
+        }
+        match kind(schema) {
+            "string" if schema["format"] == "date-time" => json!("2030-01-01T00:00:00Z"),
+            "string" => json!(texts(schema).map_or("x", |texts| texts.1)),
+            "integer" => schema.get("minimum").cloned().unwrap_or(json!(0)),
+            "boolean" => json!(false),
+            "array" => {
+                let items = schema["minItems"].as_u64().unwrap_or(0).max(1);
+                let item = self.sample(&schema["items"]);
+                json!(vec![item; items as usize])
+            }
+            "object" => {
+                let required = schema["required"].as_array().map_or(&[][..], Vec::as_slice);
+                let members = required.iter().map(|name| {
+                    let name = text(name);
+                    let value = self.sample(&schema["properties"][&name]);
+                    (name, value)
+                });
+                Value::Object(members.collect())
+            }
+            _ => json!(1),
+        }
+    }
+
+    /// Returns values with one bound reached or broken; `open` are the schemas that this
+    /// one stands in.
+    fn cases<'a>(&'a self, schema: &'a Value, open: &mut Vec<&'a str>) -> Vec<Case> {
+        let (schema, name) = self.resolved(schema);
+        if let Some(name) = name {
+            if open.contains(&name) {
+                return Vec::new();
+            }
+            open.push(name);
+        }
+        let cases = self.cases_of(schema, open);
+        if name.is_some() {
+            open.pop();
+        }
+        cases
+    }
+
+    fn cases_of<'a>(&'a self, schema: &'a Value, open: &mut Vec<&'a str>) -> Vec<Case> {
+        let mut cases = Vec::new();
+        if let Some(branches) = schema["oneOf"].as_array() {
+            for branch in branches {
+                cases.extend(self.cases(branch, open));
+            }
+            return cases;
+        }
+        if let Some(names) = schema["enum"].as_array() {
+            cases.extend(names.iter().map(|name| (name.clone(), true)));
+            cases.push((json!("no_such_name"), false));
+            return cases;
+        }
+        match kind(schema) {
+            "string" => text_cases(schema, &mut cases),
+            "integer" => {
+                let (min, max) = (schema["minimum"].as_u64(), schema["maximum"].as_u64());
+                cases.extend(min.map(|min| (json!(min), true)));
+                cases.extend(max.map(|max| (json!(max), true)));
+                cases.extend(max.map(|max| (json!(max + 1), false)));
+                cases.push((json!(min.map_or(-1, |min| min as i64 - 1)), false));
+            }
+            "array" => {
+                let items = |count: u64| {
+                    let item = |_| self.distinct(&schema["items"]);
+                    json!((0..count).map(item).collect::<Vec<_>>())
+                };
+                if let Some(max) = schema["maxItems"].as_u64() {
+                    cases.push((items(max + 1), false));
+                }
+                if let Some(min @ 1..) = schema["minItems"].as_u64() {
+                    cases.push((items(min - 1), false));
+                }
+                let of_item = self.cases(&schema["items"], open).into_iter();
+                cases.extend(of_item.map(|(item, within)| (json!([item]), within)));
+            }
+            "object" => {
+                let base = self.sample(schema);
+                for (member, described) in schema["properties"].as_object().into_iter().flatten() {
+                    for (value, within) in self.cases(described, open) {
+                        let more = json!({member: value});
+                        let companion = companion(member, &base);
+                        cases.push((with(with(base.clone(), companion), more), within));
+                    }
+                }
+                if schema["additionalProperties"] == false {
+                    cases.push((with(base, json!({"no_such_member": 1})), false));
+                }
+                self.label_cases(schema, &mut cases);
+            }
+            _ => {}
+        }
+        cases
+    }
+
+    /// Cases for an object of labels.
+    fn label_cases(&self, schema: &Value, cases: &mut Vec<Case>) {
+        let labels = |count: u64| {
+            let label = |n| (format!("app.n{n}"), json!("v"));
+            Value::Object((0..count).map(label).collect::<Map<_, _>>())
+        };
+        if schema["propertyNames"].is_object() {
+            let mut keys = Vec::new();
+            text_cases(&schema["propertyNames"], &mut keys);
+            let mut values = Vec::new();
+            text_cases(&schema["additionalProperties"], &mut values);
+            let keys = keys
+                .into_iter()
+                .map(|(key, within)| (json!({text(&key): "v"}), within));
+            let values = values
+                .into_iter()
+                .map(|(value, within)| (json!({"app.a": value}), within));
+            cases.extend(keys.chain(values));
+        }
+        if let Some(max) = schema["maxProperties"].as_u64() {
+            cases.extend([(labels(max), true), (labels(max + 1), false)]);
+        }
+        if let Some(min) = schema["minProperties"].as_u64() {
+            cases.extend([(labels(min), true), (labels(min - 1), false)]);
+        }
+    }
+
+    /// Returns a sample that was not given before, for lists of different items.
+    fn distinct(&self, schema: &Value) -> Value {
+        let (schema, _) = self.resolved(schema);
+        let number = self.names.replace(self.names.get() + 1);
+        match self.sample(schema) {
+            Value::String(text) if schema["pattern"] != patterns::DIGEST => {
+                json!(format!("{text}{number}"))
+            }
+            Value::Object(mut members) if members.contains_key("digest") => {
+                members["digest"] = json!(format!("sha256:{number:064x}"));
+                members.into()
+            }
+            other => other,
+        }
+    }
+
+    /// Sends a request; returns the status and the code of the problem, or of the problem
+    /// of its only item.
+    async fn send(&self, method: &Method, path: &str, mut request: Value) -> (StatusCode, String) {
+        let mut url = path.to_owned();
+        if path.contains("{id}") && request["path"]["id"] == TEXTS[11].1 {
+            let running = ["/complete", "/fail", "/delay", "/revoke-lease"];
+            request["path"]["id"] = if running.iter().any(|end| path.ends_with(end)) {
+                self.lease().await["id"].clone()
+            } else if path.ends_with("/wait") {
+                json!(TEXTS[11].1)
+            } else {
+                json!(self.api.create(word("x")).await)
+            };
+        }
+        if path.ends_with("/claim") {
+            self.api.create(word("x")).await;
+        }
+        for (name, value) in request["path"].as_object().into_iter().flatten() {
+            url = url.replace(&format!("{{{name}}}"), &escaped(&text(value)));
+        }
+        let mut separator = '?';
+        for (name, value) in request["query"].as_object().into_iter().flatten() {
+            for value in value.as_array().unwrap_or(&vec![value.clone()]) {
+                let value = value.as_str().map_or(value.to_string(), str::to_owned);
+                url.push_str(&format!("{separator}{name}={}", escaped(&value)));
+                separator = '&';
+            }
+        }
+        let url = format!("{}{url}", self.api.host.url());
+        let mut asked = self.api.client.request(method.clone(), url);
+        if request["raw"] == true {
+            asked = asked
+                .header("content-type", "application/octet-stream")
+                .body("x");
+        } else if !request["body"].is_null() {
+            let mut body = request["body"].take();
+            self.give_rights(&mut body).await;
+            asked = asked.json(&body);
+        }
+        let response = asked.send().await.expect("the host answers");
+        let status = response.status();
+        let bytes = response.bytes().await.expect("a body");
+        let answer: Value = serde_json::from_slice(&bytes).unwrap_or_default();
+        let of_item = &answer["results"][0]["problem"]["code"];
+        let code = answer["code"].as_str().or(of_item.as_str());
+        (status, code.unwrap_or_default().to_owned())
+    }
+
+    /// Puts handles and tokens that are valid into a body.
+    async fn give_rights(&self, body: &mut Value) {
+        if body["lease"].is_string() {
+            body["lease"] = self.lease().await["lease"].clone();
+        }
+        if let Some(leases) = body["leases"].as_array_mut().filter(|all| all.len() == 1) {
+            let lease = self.lease().await["lease"].clone();
+            match &mut leases[0] {
+                Value::Object(item) => _ = item.insert("lease".to_owned(), lease),
+                handle => *handle = lease,
+            }
+        }
+        if body["waitpoint_token"].is_string() {
+            let lease = self.lease().await["lease"].clone();
+            let made = self
+                .api
+                .post("/v1/leases/waitpoints", json!({"lease": lease}));
+            body["waitpoint_token"] = made.await.1["waitpoint_token"].clone();
+        }
+    }
+
+    /// Returns a claimed execution.
+    async fn lease(&self) -> Value {
+        self.api.create(word("x")).await;
+        claim_one(&self.api, "w-1").await
+    }
+}
+
+/// Returns the type of a schema, apart from null.
+fn kind(schema: &Value) -> &str {
+    let types = schema["type"].as_array();
+    let first = types.and_then(|all| all.iter().find(|it| **it != "null"));
+    first
+        .unwrap_or(&schema["type"])
+        .as_str()
+        .unwrap_or_default()
+}
+
+/// Returns the line of [`TEXTS`] for the pattern of a schema.
+fn texts(
+    schema: &Value,
+) -> Option<&'static (&'static str, &'static str, &'static str, &'static str)> {
+    let pattern = schema["pattern"].as_str()?;
+    let found = TEXTS.iter().find(|(known, ..)| *known == pattern);
+    Some(found.unwrap_or_else(|| panic!("{pattern} has no line in TEXTS")))
+}
+
+fn text_cases(schema: &Value, cases: &mut Vec<Case>) {
+    let Some((_, fits, longer, broken)) = texts(schema) else {
+        if let Some(max) = schema["maxLength"].as_u64() {
+            let long = |bytes: u64| json!("x".repeat(bytes as usize));
+            cases.extend([(long(max), true), (long(max + 1), false)]);
+        }
+        return;
+    };
+    cases.push((json!(broken), false));
+    let Some(max) = schema["maxLength"].as_u64() else {
+        // A generated id names another partition than the instance has.
+        if schema["pattern"] != patterns::UUID_V7 {
+            cases.push((json!(fits), true));
+        }
+        return;
+    };
+    let long = |bytes: usize| {
+        let more = longer.repeat((bytes - fits.len()) / longer.len().max(1));
+        let rest = "a".repeat(bytes - fits.len() - more.len());
+        json!(format!("{fits}{more}{rest}"))
+    };
+    cases.extend([
+        (long(max as usize), true),
+        (long(max as usize + longer.len()), false),
+    ]);
+    if let Some(1..) = schema["minLength"].as_u64() {
+        cases.push((json!(""), false));
+    }
+}
+
+/// What has to be given with a member for it to mean something.
+fn companion(member: &str, base: &Value) -> Value {
+    match member {
+        "content_type" if base.get("resume_condition").is_some() => json!({"state": 1}),
+        "content_type" if base.get("lease").is_none() => json!({"payload": 1}),
+        "dedup_ttl_ms" => json!({"idempotency_key": "k"}),
+        "timeout_behavior" => json!({"timeout_ms": 60_000}),
+        "initial_delay_ms" => json!({"max_delay_ms": 315_360_000_000_u64}),
+        "max_delay_ms" => json!({"initial_delay_ms": 0}),
+        _ => json!({}),
+    }
+}
+
+/// Escapes every byte that is not a letter or digit.
+fn escaped(text: &str) -> String {
+    let escaped = |byte: u8| match byte {
+        b if b.is_ascii_alphanumeric() => char::from(b).to_string(),
+        b => format!("%{b:02X}"),
+    };
+    text.bytes().map(escaped).collect()
+}
+
+#[test]
+fn every_pattern_fits_what_its_check_accepts() {
+    let checks: [(&str, &str, fn(&str) -> bool); 9] = [
+        (patterns::IDENTIFIER, "", |it| model::kind_name(it).is_ok()),
+        (patterns::IDENTIFIER, "a", |it| {
+            model::namespace_name(it).is_ok()
+        }),
+        (patterns::PRINTABLE, "", |it| model::lane_name(it).is_ok()),
+        (patterns::PLAIN, "", |it| model::signal_name(it).is_ok()),
+        (patterns::STORABLE, "", |it| {
+            model::idempotency_key(it).is_ok()
+        }),
+        (patterns::TAG_KEY, "a.", |it| model::tag_key(it).is_ok()),
+        (patterns::FAILURE_CODE, "", |it| {
+            model::failure_code(it).is_ok()
+        }),
+        (patterns::CANCEL_SOURCE, "", |it| {
+            CancelSource::of_caller(it).is_ok()
+        }),
+        (patterns::KID, "", |it| model::waitpoint_kid(it).is_ok()),
+    ];
+    for (pattern, begin, accepts) in checks {
+        let regex = Regex::new(pattern).expect(pattern);
+        for c in ('\0'..='\u{2100}').chain(['\u{1f600}']) {
+            for given in [
+                format!("{begin}{c}"),
+                format!("{begin}{c}a"),
+                format!("{begin}a{c}"),
+            ] {
+                assert_eq!(
+                    regex.is_match(&given),
+                    accepts(&given),
+                    "{pattern} {given:?}"
+                );
+            }
+        }
+    }
+}
