@@ -70,7 +70,8 @@ pub use quoted::{
     truncated,
 };
 pub use refusal::{
-    CancelRefusal, CreateRefusal, EventsRefusal, LeaseRefusal, Member, OperateRefusal, Refusal,
+    CancelRefusal, Coded, CreateRefusal, EventsRefusal, LeaseRefusal, Member, OperateRefusal,
+    Refusal,
 };
 pub use refusal_code::RefusalCode;
 pub use signal::{InvalidWaitpointToken, KnownSource, SignalEffect, SignalId, SignalRefusal};

@@ -10,17 +10,54 @@ use crate::{
 /// An answer of a verb that did not do what it was asked, for a reason the caller can
 /// act on. Its text is for people.
 pub trait Refusal: std::error::Error + Clone + Send + Sync + 'static {
-    /// Returns the stable code by which every interface names it.
-    fn refusal_code(&self) -> RefusalCode;
+    /// Returns what programs read of it: its code and the facts beside it.
+    fn coded(&self) -> Coded;
 
     /// Returns the code as text.
     fn code(&self) -> &'static str {
-        self.refusal_code().as_str()
+        self.coded().code.as_str()
+    }
+}
+
+/// What programs read of a refusal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Coded {
+    /// The stable code by which every interface names the refusal.
+    pub code: RefusalCode,
+    /// The facts that a program may need beside the code, each with a name.
+    pub members: Vec<(&'static str, Member)>,
+}
+
+impl Coded {
+    /// Adds a fact.
+    #[must_use]
+    pub fn with(mut self, name: &'static str, member: Member) -> Self {
+        self.members.push((name, member));
+        self
     }
 
-    /// Returns the facts that a program may need beside the code, each with a name.
-    fn members(&self) -> Vec<(&'static str, Member)> {
-        Vec::new()
+    /// Tells where an execution is, and how it ended if it did.
+    fn whereabouts(self, state: StateKind, outcome: Option<Outcome>) -> Self {
+        let coded = self.with("state", Member::text(state));
+        match outcome {
+            Some(outcome) => coded.with("outcome", Member::text(outcome)),
+            None => coded,
+        }
+    }
+}
+
+impl RefusalCode {
+    /// Tells the code without further facts.
+    pub const fn alone(self) -> Coded {
+        Coded {
+            code: self,
+            members: Vec::new(),
+        }
+    }
+
+    /// Tells the code with a fact.
+    pub fn with(self, name: &'static str, member: Member) -> Coded {
+        self.alone().with(name, member)
     }
 }
 
@@ -61,20 +98,9 @@ impl Member {
 }
 
 impl Refusal for Invalid {
-    fn refusal_code(&self) -> RefusalCode {
-        self.code
+    fn coded(&self) -> Coded {
+        self.code.with("field", Member::text(self.field))
     }
-
-    fn members(&self) -> Vec<(&'static str, Member)> {
-        vec![("field", Member::text(self.field))]
-    }
-}
-
-/// Tells where an execution is, and how it ended if it did.
-fn whereabouts(state: StateKind, outcome: Option<Outcome>) -> Vec<(&'static str, Member)> {
-    let outcome = outcome.map(|outcome| ("outcome", Member::text(outcome)));
-    let state = ("state", Member::text(state));
-    std::iter::once(state).chain(outcome).collect()
 }
 
 /// Why a write under a lease was not applied.
@@ -108,30 +134,21 @@ pub enum LeaseRefusal {
 }
 
 impl Refusal for LeaseRefusal {
-    fn refusal_code(&self) -> RefusalCode {
+    fn coded(&self) -> Coded {
         match self {
-            Self::ExecutionNotFound => RefusalCode::ExecutionNotFound,
-            Self::ExecutionNotActive { .. } => RefusalCode::ExecutionNotActive,
-            Self::LeaseRevoked => RefusalCode::LeaseRevoked,
-            Self::LeaseExpired => RefusalCode::LeaseExpired,
-            Self::StaleLease => RefusalCode::StaleLease,
-            Self::Invalid(invalid) => invalid.code,
-        }
-    }
-
-    fn members(&self) -> Vec<(&'static str, Member)> {
-        match self {
+            Self::ExecutionNotFound => RefusalCode::ExecutionNotFound.alone(),
             Self::ExecutionNotActive {
                 state,
                 outcome,
                 epoch,
-            } => {
-                let mut members = whereabouts(*state, *outcome);
-                members.push(("epoch", Member::Number(*epoch)));
-                members
-            }
-            Self::Invalid(invalid) => invalid.members(),
-            _ => Vec::new(),
+            } => RefusalCode::ExecutionNotActive
+                .alone()
+                .whereabouts(*state, *outcome)
+                .with("epoch", Member::Number(*epoch)),
+            Self::LeaseRevoked => RefusalCode::LeaseRevoked.alone(),
+            Self::LeaseExpired => RefusalCode::LeaseExpired.alone(),
+            Self::StaleLease => RefusalCode::StaleLease.alone(),
+            Self::Invalid(invalid) => invalid.coded(),
         }
     }
 }
@@ -188,27 +205,20 @@ pub enum CreateRefusal {
 }
 
 impl Refusal for CreateRefusal {
-    fn refusal_code(&self) -> RefusalCode {
+    fn coded(&self) -> Coded {
         match self {
-            Self::IdempotencyConflict { .. } => RefusalCode::IdempotencyConflict,
-            Self::UnknownKind(_) => RefusalCode::UnknownKind,
-            Self::LaneDisabled { .. } => RefusalCode::LaneDisabled,
-            Self::IdConflict { .. } => RefusalCode::IdConflict,
-            Self::NotOffered { .. } => RefusalCode::NotOffered,
-            Self::Invalid(invalid) => invalid.code,
-        }
-    }
-
-    fn members(&self) -> Vec<(&'static str, Member)> {
-        match self {
-            Self::IdempotencyConflict { existing } => vec![("existing", Member::text(existing))],
-            Self::UnknownKind(kind) => vec![("kind", Member::text(kind))],
-            Self::LaneDisabled { lane, state } => {
-                vec![("lane", Member::text(lane)), ("state", Member::text(state))]
+            Self::IdempotencyConflict { existing } => {
+                RefusalCode::IdempotencyConflict.with("existing", Member::text(existing))
             }
-            Self::IdConflict { id } => vec![("id", Member::text(id))],
-            Self::NotOffered { field } => vec![("field", Member::text(field))],
-            Self::Invalid(invalid) => invalid.members(),
+            Self::UnknownKind(kind) => RefusalCode::UnknownKind.with("kind", Member::text(kind)),
+            Self::LaneDisabled { lane, state } => RefusalCode::LaneDisabled
+                .with("lane", Member::text(lane))
+                .with("state", Member::text(state)),
+            Self::IdConflict { id } => RefusalCode::IdConflict.with("id", Member::text(id)),
+            Self::NotOffered { field } => {
+                RefusalCode::NotOffered.with("field", Member::text(field))
+            }
+            Self::Invalid(invalid) => invalid.coded(),
         }
     }
 }
@@ -231,19 +241,13 @@ pub enum CancelRefusal {
 }
 
 impl Refusal for CancelRefusal {
-    fn refusal_code(&self) -> RefusalCode {
+    fn coded(&self) -> Coded {
         match self {
-            Self::ExecutionNotFound => RefusalCode::ExecutionNotFound,
-            Self::ExecutionNotActive { .. } => RefusalCode::ExecutionNotActive,
-            Self::Invalid(invalid) => invalid.code,
-        }
-    }
-
-    fn members(&self) -> Vec<(&'static str, Member)> {
-        match self {
-            Self::ExecutionNotFound => Vec::new(),
-            Self::ExecutionNotActive { outcome } => vec![("outcome", Member::text(outcome))],
-            Self::Invalid(invalid) => invalid.members(),
+            Self::ExecutionNotFound => RefusalCode::ExecutionNotFound.alone(),
+            Self::ExecutionNotActive { outcome } => {
+                RefusalCode::ExecutionNotActive.with("outcome", Member::text(outcome))
+            }
+            Self::Invalid(invalid) => invalid.coded(),
         }
     }
 }
@@ -309,40 +313,34 @@ pub enum OperateRefusal {
 }
 
 impl Refusal for OperateRefusal {
-    fn refusal_code(&self) -> RefusalCode {
+    fn coded(&self) -> Coded {
         match self {
-            Self::ExecutionNotFound => RefusalCode::ExecutionNotFound,
-            Self::ExecutionNotActive { .. } => RefusalCode::ExecutionNotActive,
-            Self::ExecutionNotEligible { .. } => RefusalCode::ExecutionNotEligible,
-            Self::ExecutionNotTerminal { .. } => RefusalCode::ExecutionNotTerminal,
-            Self::ExecutionNotSuspended { .. } => RefusalCode::ExecutionNotSuspended,
-            Self::MaxReplaysExhausted { .. } => RefusalCode::MaxReplaysExhausted,
-            Self::NoActiveLease { .. } => RefusalCode::NoActiveLease,
-            Self::StaleLease => RefusalCode::StaleLease,
-            Self::Invalid(invalid) => invalid.code,
-        }
-    }
-
-    fn members(&self) -> Vec<(&'static str, Member)> {
-        match self {
-            Self::ExecutionNotActive { state, outcome }
-            | Self::ExecutionNotSuspended { state, outcome }
-            | Self::NoActiveLease { state, outcome } => whereabouts(*state, *outcome),
+            Self::ExecutionNotFound => RefusalCode::ExecutionNotFound.alone(),
+            Self::ExecutionNotActive { state, outcome } => RefusalCode::ExecutionNotActive
+                .alone()
+                .whereabouts(*state, *outcome),
             Self::ExecutionNotEligible {
                 state,
                 outcome,
                 reason,
-            } => {
-                let mut members = whereabouts(*state, *outcome);
-                members.push(("blocking_reason", Member::text(reason)));
-                members
+            } => RefusalCode::ExecutionNotEligible
+                .alone()
+                .whereabouts(*state, *outcome)
+                .with("blocking_reason", Member::text(reason)),
+            Self::ExecutionNotTerminal { state } => {
+                RefusalCode::ExecutionNotTerminal.with("state", Member::text(state))
             }
-            Self::ExecutionNotTerminal { state } => whereabouts(*state, None),
+            Self::ExecutionNotSuspended { state, outcome } => RefusalCode::ExecutionNotSuspended
+                .alone()
+                .whereabouts(*state, *outcome),
             Self::MaxReplaysExhausted { replays } => {
-                vec![("replays", Member::Number((*replays).into()))]
+                RefusalCode::MaxReplaysExhausted.with("replays", Member::Number((*replays).into()))
             }
-            Self::Invalid(invalid) => invalid.members(),
-            Self::ExecutionNotFound | Self::StaleLease => Vec::new(),
+            Self::NoActiveLease { state, outcome } => RefusalCode::NoActiveLease
+                .alone()
+                .whereabouts(*state, *outcome),
+            Self::StaleLease => RefusalCode::StaleLease.alone(),
+            Self::Invalid(invalid) => invalid.coded(),
         }
     }
 }
@@ -363,9 +361,7 @@ pub enum EventsRefusal {
 }
 
 impl Refusal for EventsRefusal {
-    fn refusal_code(&self) -> RefusalCode {
-        match self {
-            Self::CursorTooOld { .. } => RefusalCode::CursorTooOld,
-        }
+    fn coded(&self) -> Coded {
+        RefusalCode::CursorTooOld.alone()
     }
 }

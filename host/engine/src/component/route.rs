@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use model::{Digest, Invalid, Limits, Member, Refusal, RefusalCode};
+use model::{Coded, Digest, Invalid, Limits, Member, Refusal, RefusalCode};
 
 use super::WORLD_SERVICE;
 use crate::{Declined, Engine};
@@ -35,20 +35,12 @@ pub enum RouteRefusal {
 }
 
 impl Refusal for RouteRefusal {
-    fn refusal_code(&self) -> RefusalCode {
+    fn coded(&self) -> Coded {
+        let about = |code: RefusalCode, digest| code.with("digest", Member::text(digest));
         match self {
-            Self::UnknownComponent(_) => RefusalCode::UnknownComponent,
-            Self::MixedWorlds(_) => RefusalCode::MixedWorlds,
-            Self::Invalid(invalid) => invalid.code,
-        }
-    }
-
-    fn members(&self) -> Vec<(&'static str, Member)> {
-        match self {
-            Self::UnknownComponent(digest) | Self::MixedWorlds(digest) => {
-                vec![("digest", Member::text(digest))]
-            }
-            Self::Invalid(invalid) => invalid.members(),
+            Self::UnknownComponent(digest) => about(RefusalCode::UnknownComponent, digest),
+            Self::MixedWorlds(digest) => about(RefusalCode::MixedWorlds, digest),
+            Self::Invalid(invalid) => invalid.coded(),
         }
     }
 }

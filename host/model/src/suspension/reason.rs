@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use crate::id::random_id;
 use crate::wire::named;
 use crate::{
-    BlockingReason, Invalid, LeaseRefusal, Limits, Member, Refusal, RefusalCode, TimeoutBehavior,
-    WaitpointCloseReason, WaitpointState,
+    BlockingReason, Coded, Invalid, LeaseRefusal, Limits, Member, Refusal, RefusalCode,
+    TimeoutBehavior, WaitpointCloseReason, WaitpointState,
 };
 
 impl Limits {
@@ -234,24 +234,20 @@ pub enum SuspendRefusal {
 }
 
 impl Refusal for SuspendRefusal {
-    fn refusal_code(&self) -> RefusalCode {
+    fn coded(&self) -> Coded {
         match self {
-            Self::Lease(refusal) => refusal.refusal_code(),
-            Self::WaitpointAlreadyExists { .. } => RefusalCode::WaitpointAlreadyExists,
-            Self::WaitpointNotFound => RefusalCode::WaitpointNotFound,
-            Self::WaitpointNotPending { .. } => RefusalCode::WaitpointNotPending,
-            Self::PendingWaitpointExpired => RefusalCode::PendingWaitpointExpired,
-            Self::WaitpointLimitExceeded { .. } => RefusalCode::WaitpointLimitExceeded,
-        }
-    }
-
-    fn members(&self) -> Vec<(&'static str, Member)> {
-        match self {
-            Self::Lease(refusal) => refusal.members(),
-            Self::WaitpointAlreadyExists { key } => vec![("waitpoint_key", Member::text(key))],
-            Self::WaitpointNotPending { state } => vec![("waitpoint_state", Member::text(state))],
-            Self::WaitpointLimitExceeded { max } => vec![("max", Member::Number(*max as u64))],
-            Self::WaitpointNotFound | Self::PendingWaitpointExpired => Vec::new(),
+            Self::Lease(refusal) => refusal.coded(),
+            Self::WaitpointAlreadyExists { key } => {
+                RefusalCode::WaitpointAlreadyExists.with("waitpoint_key", Member::text(key))
+            }
+            Self::WaitpointNotFound => RefusalCode::WaitpointNotFound.alone(),
+            Self::WaitpointNotPending { state } => {
+                RefusalCode::WaitpointNotPending.with("waitpoint_state", Member::text(state))
+            }
+            Self::PendingWaitpointExpired => RefusalCode::PendingWaitpointExpired.alone(),
+            Self::WaitpointLimitExceeded { max } => {
+                RefusalCode::WaitpointLimitExceeded.with("max", Member::Number(*max as u64))
+            }
         }
     }
 }

@@ -4,7 +4,7 @@ use uuid::Uuid;
 
 use crate::id::random_id;
 use crate::wire::named;
-use crate::{ExecutionId, Invalid, Limits, Member, Refusal, RefusalCode, names};
+use crate::{Coded, ExecutionId, Invalid, Limits, Member, Refusal, RefusalCode, names};
 
 impl Limits {
     /// Most bytes of a waitpoint's key within its suspension.
@@ -113,22 +113,17 @@ pub enum WaitpointRefusal {
 }
 
 impl Refusal for WaitpointRefusal {
-    fn refusal_code(&self) -> RefusalCode {
+    fn coded(&self) -> Coded {
         match self {
-            Self::ExecutionNotFound => RefusalCode::ExecutionNotFound,
-            Self::WaitpointNotFound => RefusalCode::WaitpointNotFound,
-            Self::WaitpointAmbiguous { .. } => RefusalCode::WaitpointAmbiguous,
-            Self::WaitpointClosed { .. } => RefusalCode::WaitpointClosed,
-            Self::Invalid(invalid) => invalid.code,
-        }
-    }
-
-    fn members(&self) -> Vec<(&'static str, Member)> {
-        match self {
-            Self::WaitpointAmbiguous { open } => vec![("open", Member::Number(*open as u64))],
-            Self::WaitpointClosed { reason } => vec![("close_reason", Member::text(reason))],
-            Self::Invalid(invalid) => invalid.members(),
-            Self::ExecutionNotFound | Self::WaitpointNotFound => Vec::new(),
+            Self::ExecutionNotFound => RefusalCode::ExecutionNotFound.alone(),
+            Self::WaitpointNotFound => RefusalCode::WaitpointNotFound.alone(),
+            Self::WaitpointAmbiguous { open } => {
+                RefusalCode::WaitpointAmbiguous.with("open", Member::Number(*open as u64))
+            }
+            Self::WaitpointClosed { reason } => {
+                RefusalCode::WaitpointClosed.with("close_reason", Member::text(reason))
+            }
+            Self::Invalid(invalid) => invalid.coded(),
         }
     }
 }

@@ -2,7 +2,7 @@
 //! them is refused.
 
 use crate::wire::named;
-use crate::{Invalid, Limits, Member, Refusal, RefusalCode};
+use crate::{Coded, Invalid, Limits, Refusal, RefusalCode};
 
 impl Limits {
     /// Most bytes of the id of a waitpoint key.
@@ -78,21 +78,14 @@ pub enum KeyRotateRefusal {
 }
 
 impl Refusal for KeyRotateRefusal {
-    fn refusal_code(&self) -> RefusalCode {
+    fn coded(&self) -> Coded {
         match self {
-            Self::InvalidKid(_) => RefusalCode::InvalidKid,
-            Self::InvalidSecretHex => RefusalCode::InvalidSecretHex,
-            Self::InvalidGraceMs(_) => RefusalCode::InvalidGraceMs,
-            Self::RotationConflict(_) => RefusalCode::RotationConflict,
-            Self::TooManyKeys => RefusalCode::TooManyKeys,
-            Self::Invalid(invalid) => invalid.code,
-        }
-    }
-
-    fn members(&self) -> Vec<(&'static str, Member)> {
-        match self {
-            Self::Invalid(invalid) => invalid.members(),
-            _ => Vec::new(),
+            Self::InvalidKid(_) => RefusalCode::InvalidKid.alone(),
+            Self::InvalidSecretHex => RefusalCode::InvalidSecretHex.alone(),
+            Self::InvalidGraceMs(_) => RefusalCode::InvalidGraceMs.alone(),
+            Self::RotationConflict(_) => RefusalCode::RotationConflict.alone(),
+            Self::TooManyKeys => RefusalCode::TooManyKeys.alone(),
+            Self::Invalid(invalid) => invalid.coded(),
         }
     }
 }
@@ -112,18 +105,11 @@ pub enum KeyRetireRefusal {
 }
 
 impl Refusal for KeyRetireRefusal {
-    fn refusal_code(&self) -> RefusalCode {
+    fn coded(&self) -> Coded {
         match self {
-            Self::KeyNotFound(_) => RefusalCode::WaitpointKeyNotFound,
-            Self::KeyActive(_) => RefusalCode::WaitpointKeyActive,
-            Self::Invalid(invalid) => invalid.code,
-        }
-    }
-
-    fn members(&self) -> Vec<(&'static str, Member)> {
-        match self {
-            Self::Invalid(invalid) => invalid.members(),
-            _ => Vec::new(),
+            Self::KeyNotFound(_) => RefusalCode::WaitpointKeyNotFound.alone(),
+            Self::KeyActive(_) => RefusalCode::WaitpointKeyActive.alone(),
+            Self::Invalid(invalid) => invalid.coded(),
         }
     }
 }

@@ -8,7 +8,8 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use engine::{Declined, SecretsFault};
 use model::{
-    Invalid, InvalidWaitpointToken, KeyRetireRefusal, Member, Refusal, RefusalCode, WorkerRefusal,
+    Coded, Invalid, InvalidWaitpointToken, KeyRetireRefusal, Member, Refusal, RefusalCode,
+    WorkerRefusal,
 };
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
@@ -59,9 +60,9 @@ impl Problem {
 
     /// Builds the problem of a refusal.
     pub fn refused(refusal: &impl Refusal) -> Self {
-        let problem = Self::new(refusal.refusal_code(), refusal.to_string());
-        refusal
-            .members()
+        let Coded { code, members } = refusal.coded();
+        let problem = Self::new(code, refusal.to_string());
+        members
             .into_iter()
             .fold(problem, |problem, (name, member)| match member {
                 Member::Text(text) => problem.with(name, text),
