@@ -2,7 +2,7 @@
 
 use model::{ExecutionId, Invalid, Limits};
 
-use crate::checks::text;
+use crate::checks::{given, text};
 
 /// Who asks for something that needs no fence, and why; kept with the execution.
 #[derive(Debug, Clone, PartialEq, Eq)]

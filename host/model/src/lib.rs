@@ -51,7 +51,7 @@ pub use id::{
     AttemptId, Digest, DigestError, ExecutionId, Fence, FlowId, IdError, LeaseId, PARTITIONS_MAX,
     Partition, Partitions,
 };
-pub use invalid::{Invalid, check_range};
+pub use invalid::{Invalid, check_range, ensure};
 pub use lane::LaneState;
 pub use lease::{GrantKind, GrantProbe, GrantRefusal, Observed, RedeemRefusal};
 pub use limits::Limits;
@@ -63,7 +63,8 @@ pub use names::{
 };
 pub use policy::{
     Backoff, ExecutionPolicy, NotOffered, PRIORITY_MAX, Retention, Retry, RetryPolicy,
-    RoutingRequirements, SuspensionPolicy, TimeoutBehavior, TimeoutPolicy, capabilities, priority,
+    RoutingRequirements, SuspensionPolicy, TimeoutBehavior, TimeoutPolicy, capabilities, duration,
+    priority, time_limit,
 };
 pub use quoted::{
     QUOTED_EXAMPLES_MAX, QUOTED_NAME_BYTES_MAX, QUOTED_TEXT_BYTES_MAX, quoted, quoted_list,

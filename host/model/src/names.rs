@@ -118,16 +118,12 @@ pub fn media_type(field: &'static str, text: &str) -> Result<(), Invalid> {
     printable(field, text, max)
 }
 
-fn plain(field: &'static str, text: &str, max: usize) -> Result<(), Invalid> {
+/// Checks a word or line: 1 to `max` bytes without control characters.
+pub fn plain(field: &'static str, text: &str, max: usize) -> Result<(), Invalid> {
     let ok = (1..=max).contains(&text.len()) && !text.contains(char::is_control);
-    if ok {
-        Ok(())
-    } else {
-        Err(Invalid::new(
-            field,
-            format!("must be 1 to {max} bytes without control characters"),
-        ))
-    }
+    ensure(field, ok, || {
+        format!("must be 1 to {max} bytes without control characters")
+    })
 }
 
 fn identifier(field: &'static str, text: &str, max: usize) -> Result<(), Invalid> {
@@ -136,28 +132,18 @@ fn identifier(field: &'static str, text: &str, max: usize) -> Result<(), Invalid
     let ok = (1..=max).contains(&text.len())
         && text.bytes().all(inner)
         && text.starts_with(|c: char| c.is_ascii_alphanumeric());
-    if ok {
-        Ok(())
-    } else {
-        Err(Invalid::new(
-            field,
-            format!(
-                "must be 1 to {max} characters of a-z, 0-9, '-', '_' and '.', beginning with a letter or digit"
-            ),
-        ))
-    }
+    ensure(field, ok, || {
+        format!(
+            "must be 1 to {max} characters of a-z, 0-9, '-', '_' and '.', beginning with a letter or digit"
+        )
+    })
 }
 
 fn printable(field: &'static str, text: &str, max: usize) -> Result<(), Invalid> {
     let ok = (1..=max).contains(&text.len()) && text.bytes().all(|c| (0x20..=0x7e).contains(&c));
-    if ok {
-        Ok(())
-    } else {
-        Err(Invalid::new(
-            field,
-            format!("must be 1 to {max} bytes of printable ASCII"),
-        ))
-    }
+    ensure(field, ok, || {
+        format!("must be 1 to {max} bytes of printable ASCII")
+    })
 }
 
 #[cfg(test)]

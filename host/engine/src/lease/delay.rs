@@ -6,6 +6,7 @@ use model::{Fence, Invalid, LeaseRefusal, Limits, Moment};
 use time::OffsetDateTime;
 
 use super::{EndLease, Report};
+use crate::checks::delay;
 use crate::{Declined, Engine, Error};
 
 /// A holder's request to resume later.

@@ -118,13 +118,6 @@ impl Engine {
 impl MarkDead {
     fn check(&self) -> Result<(), Invalid> {
         instance_name(&self.worker_instance_id)?;
-        let max = Limits::DEAD_REASON_BYTES_MAX;
-        let ok = (1..=max).contains(&self.reason.len()) && !self.reason.contains(char::is_control);
-        if ok {
-            Ok(())
-        } else {
-            let detail = format!("must be 1 to {max} bytes without control characters");
-            Err(Invalid::new("reason", detail))
-        }
+        model::plain("reason", &self.reason, Limits::DEAD_REASON_BYTES_MAX)
     }
 }

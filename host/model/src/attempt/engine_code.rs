@@ -82,14 +82,11 @@ pub fn failure_code(text: &str) -> Result<(), Invalid> {
         let detail = format!(
             "{} is not a valid failure code: it must be 1 to {max} characters of a-z, 0-9 and '_'",
             quoted(text)
-        );
-        return Err(Invalid::new("code", detail));
-    }
-    if is_reserved_code(text) {
-        let detail = format!("`{text}` is reserved: only the engine gives that code");
-        return Err(Invalid::new("code", detail));
-    }
-    Ok(())
+        )
+    })?;
+    ensure("code", !is_reserved_code(text), || {
+        format!("`{text}` is reserved: only the engine gives that code")
+    })
 }
 
 #[cfg(test)]

@@ -50,15 +50,12 @@ impl CancelSource {
     /// records the holder of a lease, a flow or a time limit.
     pub fn check(&self) -> Result<(), Invalid> {
         let name = self.as_str();
-        if ["lease_holder", "flow_cascade", "system_timeout"].contains(&name) {
-            return Err(Invalid::new(
-                "source",
-                format!(
-                    "`{name}` is recorded by the engine alone: leave the source out, or name a source of your own; a holder cancels under its lease"
-                ),
-            ));
-        }
-        Ok(())
+        let reserved = ["lease_holder", "flow_cascade", "system_timeout"].contains(&name);
+        ensure("source", !reserved, || {
+            format!(
+                "`{name}` is recorded by the engine alone: leave the source out, or name a source of your own; a holder cancels under its lease"
+            )
+        })
     }
 
     /// Returns the name on the wire and in the database.

@@ -6,7 +6,7 @@ use crate::id::random_id;
 use crate::wire::named;
 use crate::{
     BlockingReason, Coded, Invalid, LeaseRefusal, Limits, Member, Refusal, RefusalCode,
-    TimeoutBehavior, WaitpointCloseReason, WaitpointState,
+    TimeoutBehavior, WaitpointCloseReason, WaitpointState, duration, ensure,
 };
 
 impl Limits {
@@ -80,15 +80,11 @@ impl SuspensionRequester {
     /// pass on what an operator or a policy asks for, while time limits are applied by the
     /// engine alone.
     pub fn check_holder(self) -> Result<(), Invalid> {
-        match self {
-            Self::Worker | Self::Operator | Self::Policy => Ok(()),
-            Self::SystemTimeoutPolicy => Err(Invalid::new(
-                "requested_by",
-                format!(
-                    "`{self}` is recorded by the engine alone: leave it out, or say worker, operator or policy"
-                ),
-            )),
-        }
+        ensure("requested_by", self != Self::SystemTimeoutPolicy, || {
+            format!(
+                "`{self}` is recorded by the engine alone: leave it out, or say worker, operator or policy"
+            )
+        })
     }
 }
 
@@ -136,13 +132,8 @@ impl Default for ResumePolicy {
 impl ResumePolicy {
     /// Checks every bound.
     pub fn check(&self) -> Result<(), Invalid> {
-        match self.resume_delay_ms {
-            Some(delay) if delay > Limits::DURATION_MS_MAX => Err(Invalid::new(
-                "resume_policy.resume_delay_ms",
-                format!("{delay} is out of range: 0 to {}", Limits::DURATION_MS_MAX),
-            )),
-            _ => Ok(()),
-        }
+        let delay = self.resume_delay_ms.unwrap_or_default();
+        duration("resume_policy.resume_delay_ms", delay)
     }
 }
 

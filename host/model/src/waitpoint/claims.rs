@@ -4,7 +4,7 @@ use uuid::Uuid;
 
 use crate::id::random_id;
 use crate::wire::named;
-use crate::{Coded, ExecutionId, Invalid, Limits, Member, Refusal, RefusalCode, names};
+use crate::{Coded, ExecutionId, Invalid, Limits, Member, Refusal, RefusalCode, ensure, names};
 
 impl Limits {
     /// Most bytes of a waitpoint's key within its suspension.
@@ -166,12 +166,10 @@ impl WaitpointClaims {
     /// The namespace or a name is not valid, or there are too many names.
     pub fn check(&self) -> Result<(), Invalid> {
         names::namespace_name(&self.namespace)?;
-        if self.signal_names.len() > Limits::WAITPOINT_TOKEN_SIGNAL_NAMES_MAX {
-            return Err(Invalid::new(
-                "signal_names",
-                format!("at most {}", Limits::WAITPOINT_TOKEN_SIGNAL_NAMES_MAX),
-            ));
-        }
+        let max = Limits::WAITPOINT_TOKEN_SIGNAL_NAMES_MAX;
+        ensure("signal_names", self.signal_names.len() <= max, || {
+            format!("at most {max}")
+        })?;
         self.signal_names
             .iter()
             .try_for_each(|name| names::signal_name(name))

@@ -2,7 +2,7 @@
 //! them is refused.
 
 use crate::wire::named;
-use crate::{Coded, Invalid, Limits, Refusal, RefusalCode};
+use crate::{Coded, Invalid, Limits, Refusal, RefusalCode, ensure};
 
 impl Limits {
     /// Most bytes of the id of a waitpoint key.
@@ -32,16 +32,11 @@ named! {
 /// `_`, which may stand in a token.
 pub fn waitpoint_kid(text: &str) -> Result<(), Invalid> {
     let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_');
-    if (1..=Limits::KID_BYTES_MAX).contains(&text.len()) && text.bytes().all(plain) {
-        return Ok(());
-    }
-    Err(Invalid::new(
-        "kid",
-        format!(
-            "must be 1 to {} characters of A-Z, a-z, 0-9, '-' and '_'",
-            Limits::KID_BYTES_MAX
-        ),
-    ))
+    let max = Limits::KID_BYTES_MAX;
+    let ok = (1..=max).contains(&text.len()) && text.bytes().all(plain);
+    ensure("kid", ok, || {
+        format!("must be 1 to {max} characters of A-Z, a-z, 0-9, '-' and '_'")
+    })
 }
 
 /// Why a key was not made.

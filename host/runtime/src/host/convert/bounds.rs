@@ -73,10 +73,7 @@ pub(in crate::host) fn check_text(
     text: &str,
     max: usize,
 ) -> Result<(), Invalid> {
-    if text.len() > max {
-        return Err(Invalid::new(field, format!("at most {max} bytes")));
-    }
-    Ok(())
+    ensure(field, text.len() <= max, || format!("at most {max} bytes"))
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use engine::{Create, Created, Payload};
-use model::{ExecutionPolicy, Invalid, Moment, PublicState};
+use model::{ExecutionPolicy, Invalid, Moment, PublicState, ensure};
 
 use crate::api::{CreateExecution, CreatedExecution, RawBytes};
 use crate::http::App;
@@ -197,19 +197,21 @@ fn take_headers(create: &mut Create, headers: &HeaderMap) -> Result<(), Problem>
 
 /// The database stores no NUL in a text.
 fn without_nul(create: &Create) -> Result<(), Invalid> {
-    let has = |text: &Option<String>| text.as_ref().is_some_and(|text| text.contains('\0'));
-    let detail = "must not hold a NUL character";
-    if has(&create.creator) {
-        Err(Invalid::new("creator", detail))
-    } else if has(&create.idempotency_key) {
-        Err(Invalid::new("idempotency_key", detail))
-    } else if create.tags.values().any(|value| value.contains('\0')) {
-        Err(Invalid::new("tags", detail))
-    } else if create.input.content_type.contains('\0') {
-        Err(Invalid::new("content_type", detail))
-    } else {
-        Ok(())
-    }
+    let check = |field, text: &str| {
+        ensure(
+            field,
+            !text.contains('\0'),
+            || "must not hold a NUL character",
+        )
+    };
+    let (creator, key) = (&create.creator, &create.idempotency_key);
+    check("creator", creator.as_deref().unwrap_or_default())?;
+    check("idempotency_key", key.as_deref().unwrap_or_default())?;
+    create
+        .tags
+        .values()
+        .try_for_each(|text| check("tags", text))?;
+    check("content_type", &create.input.content_type)
 }
 
 /// `state` is where the execution is now, if it was read again.

@@ -409,14 +409,11 @@ pub fn due_of(delay_ms: Option<u64>, delay_until: Option<&str>) -> Result<Due, I
 
 /// Reads what a worker reports with the end of a lease.
 pub fn report(log: Option<String>) -> Result<Report, Invalid> {
-    let max = Limits::LOG_BYTES_MAX;
-    let log = match log {
-        Some(log) if log.len() > max => {
-            let detail = format!("{} bytes exceed the limit of {max}", log.len());
-            return Err(Invalid::new("log", detail));
-        }
-        log => log.map(String::into_bytes),
-    };
+    let (bytes, max) = (log.as_ref().map_or(0, String::len), Limits::LOG_BYTES_MAX);
+    ensure("log", bytes <= max, || {
+        format!("{bytes} bytes exceed the limit of {max}")
+    })?;
+    let log = log.map(String::into_bytes);
     Ok(Report {
         log,
         ..Report::default()
