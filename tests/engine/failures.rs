@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use engine::{Fail, Failed};
 use model::{
-    AttemptType, BlockingReason, EngineCode, EventKind, Failure, FailureClass, PublicState,
+    AttemptType, BlockingReason, EngineCode, EventKind, Failure, FailureClass, GrantKind,
+    PublicState,
 };
 use testkit::Answered;
 

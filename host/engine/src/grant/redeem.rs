@@ -11,8 +11,8 @@ use crate::lease::Claimed;
 use crate::{Declined, Engine, HeldLease};
 
 impl Engine {
-    /// Turns a claim grant into a lease of `ttl_ms`, within the bounds of
-    /// leases. Returns also the worker that holds it.
+    /// Turns a grant into a lease of `ttl_ms`, within the bounds of leases. Returns also
+    /// the worker that holds it.
     ///
     /// A grant holds even if its lane was paused meanwhile. A worker that names its
     /// capabilities is refused if the grant was issued for others.

@@ -3,6 +3,7 @@
 
 use axum::extract::State;
 use engine::{EligiblePlace, GrantNext, IssueGrant};
+use model::{ExecutionId, GrantKind};
 
 use crate::api::{ClaimForWorker, EligibleExecutions, GrantFor, GrantedClaim, IssuedGrant};
 use crate::http::App;
@@ -48,11 +49,7 @@ pub async fn issue_claim(
     _: NoQuery,
     Body(request): Body<GrantFor>,
 ) -> Result<Json<IssuedGrant>, Problem> {
-    let grant = app
-        .engine
-        .issue_claim_grant(id, of_request(request))
-        .await?;
-    Ok(Json(grant.into()))
+    issue(&app, id, GrantKind::Claim, request).await
 }
 
 /// Grants an execution, whose holder was lost, to another worker.
@@ -68,11 +65,7 @@ pub async fn issue_reclaim(
     _: NoQuery,
     Body(request): Body<GrantFor>,
 ) -> Result<Json<IssuedGrant>, Problem> {
-    let grant = app
-        .engine
-        .issue_reclaim_grant(id, of_request(request))
-        .await?;
-    Ok(Json(grant.into()))
+    issue(&app, id, GrantKind::Reclaim, request).await
 }
 
 /// Finds the first execution of a lane that fits a worker, and grants it.
@@ -102,11 +95,18 @@ pub async fn claim_for_worker(
     Ok(Json(GrantedClaim { granted }))
 }
 
-fn of_request(request: GrantFor) -> IssueGrant {
-    IssueGrant {
+async fn issue(
+    app: &App,
+    id: ExecutionId,
+    kind: GrantKind,
+    request: GrantFor,
+) -> Result<Json<IssuedGrant>, Problem> {
+    let wanted = IssueGrant {
         worker_id: request.worker_id,
         worker_instance_id: request.worker_instance_id,
         capabilities: request.capabilities,
         grant_ttl_ms: request.grant_ttl_ms,
-    }
+    };
+    let grant = app.engine.issue_grant(id, kind, wanted).await?;
+    Ok(Json(grant.into()))
 }

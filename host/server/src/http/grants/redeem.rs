@@ -1,6 +1,7 @@
 //! The second step of a claim in two steps: a worker turns its grant into a lease.
 
 use axum::extract::State;
+use model::GrantKind;
 
 use crate::api::{self, ClaimedExecution, Redeem};
 use crate::http::App;
@@ -21,21 +22,7 @@ pub async fn claim(
     _: NoQuery,
     Body(request): Body<Redeem>,
 ) -> Result<Json<ClaimedExecution>, Problem> {
-    api::check_ttl(request.lease_ttl_ms)?;
-    let signer = app.engine.handle_signer().await?;
-    let (claimed, held) = app
-        .engine
-        .claim_from_grant(
-            &request.grant,
-            request.capability_hash.as_deref(),
-            request.lease_ttl_ms,
-        )
-        .await?;
-    Ok(Json(claim::shown(
-        signer,
-        &held.worker_instance_id,
-        claimed,
-    )))
+    redeem(&app, GrantKind::Claim, request).await
 }
 
 /// Turns a reclaim grant into a lease.
@@ -49,19 +36,19 @@ pub async fn reclaim(
     _: NoQuery,
     Body(request): Body<Redeem>,
 ) -> Result<Json<ClaimedExecution>, Problem> {
-    api::check_ttl(request.lease_ttl_ms)?;
+    redeem(&app, GrantKind::Reclaim, request).await
+}
+
+async fn redeem(
+    app: &App,
+    kind: GrantKind,
+    request: Redeem,
+) -> Result<Json<ClaimedExecution>, Problem> {
+    let (hash, ttl_ms) = (request.capability_hash.as_deref(), request.lease_ttl_ms);
+    api::check_ttl(ttl_ms)?;
     let signer = app.engine.handle_signer().await?;
-    let (claimed, held) = app
-        .engine
-        .reclaim_execution(
-            &request.grant,
-            request.capability_hash.as_deref(),
-            request.lease_ttl_ms,
-        )
-        .await?;
-    Ok(Json(claim::shown(
-        signer,
-        &held.worker_instance_id,
-        claimed,
-    )))
+    let redeemed = app.engine.redeem_grant(kind, &request.grant, hash, ttl_ms);
+    let (claimed, held) = redeemed.await?;
+    let worker = &held.worker_instance_id;
+    Ok(Json(claim::shown(signer, worker, claimed)))
 }
