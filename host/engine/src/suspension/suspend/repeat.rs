@@ -14,16 +14,6 @@ use crate::row::label;
 use crate::waitpoint::OpenWaitpoint;
 use crate::{Declined, Engine, Error, MintWaitpointToken, WaitpointTokenExpiry};
 
-/// Why a write under a fence changed nothing.
-pub(super) enum FenceCheck {
-    /// The lease holds: something else has changed.
-    Holds,
-    /// This request was answered before, with the suspension that ended this lease.
-    Duplicate(Suspension),
-    /// The lease does not hold.
-    Refused(LeaseRefusal),
-}
-
 impl Engine {
     /// Answers a request with the outcome of an earlier one that had its idempotency key;
     /// `None` if there is none, or the earlier one was not satisfied.
@@ -47,10 +37,8 @@ impl Engine {
         .fetch_optional(&self.inner.verbs)
         .await?;
         let Some(row) = row else { return Ok(None) };
-        let reason: Option<SuspensionCloseReason> = row
-            .close_reason
-            .map(|text| label("suspension", "close_reason", row.id, &text))
-            .transpose()?;
+        let reason: Option<SuspensionCloseReason> =
+            optional_label("suspension", "close_reason", row.id, row.close_reason)?;
         if !reason.is_some_and(SuspensionCloseReason::resumes) {
             return Ok(None);
         }
@@ -107,24 +95,22 @@ impl Engine {
         &self,
         suspend: &Suspend,
         look: Option<Box<Observation>>,
-    ) -> Result<FenceCheck, Error> {
+    ) -> Result<Option<Suspended>, Declined<SuspendRefusal>> {
         let fence = suspend.fence;
         let look = match look {
             Some(look) => Some(*look),
             None => self.observe(fence).await?,
         };
-        let Some(look) = look else {
-            return Ok(FenceCheck::Refused(LeaseRefusal::ExecutionNotFound));
-        };
+        let look = look.ok_or(LeaseRefusal::ExecutionNotFound)?;
         if look.observed.holds(&fence, false) {
-            return Ok(FenceCheck::Holds);
+            return Ok(None);
         }
         if look.ended_as(AttemptEnd::Suspended)
             && let Some(first) = self.suspension_under_lease(suspend).await?
         {
-            return Ok(FenceCheck::Duplicate(first));
+            return Ok(Some(Suspended::Suspended(first)));
         }
-        Ok(FenceCheck::Refused(look.observed.refusal(&fence)))
+        Err(look.observed.refusal(&fence).into())
     }
 
     /// Reads the suspension that ended a lease, with new tokens, if it is the one that is
