@@ -2,7 +2,7 @@
 //!
 //! Locks: the waitpoint, then the lease row. No event.
 
-use model::{Fence, Invalid, LeaseRefusal, SuspendRefusal, WaitpointId};
+use model::{Fence, Invalid, LeaseRefusal, Limits, SuspendRefusal, WaitpointId};
 use time::OffsetDateTime;
 
 use super::key::{MintWaitpointToken, WaitpointToken, WaitpointTokenExpiry};

@@ -102,12 +102,7 @@ impl Engine {
                     EndLease::revoked(fence, &why, row.at_cap)
                 })
                 .collect();
-            for verdict in self.inner.batchers.end_lease.call_all(calls).await {
-                // A refusal means that the lease ended by itself first.
-                if verdict?.is_ok() {
-                    ended += 1;
-                }
-            }
+            ended += self.end_leases(calls).await?;
             if !full {
                 return Ok(ended);
             }
