@@ -71,8 +71,8 @@ pub use quoted::{
     truncated,
 };
 pub use refusal::{
-    CancelRefusal, Coded, CreateRefusal, EventsRefusal, LeaseRefusal, Member, OperateRefusal,
-    Refusal,
+    CancelRefusal, CreateRefusal, EventsRefusal, LeaseRefusal, Member, OperateRefusal, Refusal,
+    Told,
 };
 pub use refusal_code::RefusalCode;
 pub use signal::{InvalidWaitpointToken, KnownSource, SignalEffect, SignalId, SignalRefusal};

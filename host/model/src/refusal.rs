@@ -11,24 +11,24 @@ use crate::{
 /// act on. Its text is for people.
 pub trait Refusal: std::error::Error + Clone + Send + Sync + 'static {
     /// Returns what programs read of it: its code and the facts beside it.
-    fn coded(&self) -> Coded;
+    fn told(&self) -> Told;
 
     /// Returns the code as text.
     fn code(&self) -> &'static str {
-        self.coded().code.as_str()
+        self.told().code.as_str()
     }
 }
 
 /// What programs read of a refusal.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Coded {
+pub struct Told {
     /// The stable code by which every interface names the refusal.
     pub code: RefusalCode,
     /// The facts that a program may need beside the code, each with a name.
     pub members: Vec<(&'static str, Member)>,
 }
 
-impl Coded {
+impl Told {
     /// Adds a fact.
     #[must_use]
     pub fn with(mut self, name: &'static str, member: Member) -> Self {
@@ -38,25 +38,25 @@ impl Coded {
 
     /// Tells where an execution is, and how it ended if it did.
     fn whereabouts(self, state: StateKind, outcome: Option<Outcome>) -> Self {
-        let coded = self.with("state", Member::text(state));
+        let told = self.with("state", Member::text(state));
         match outcome {
-            Some(outcome) => coded.with("outcome", Member::text(outcome)),
-            None => coded,
+            Some(outcome) => told.with("outcome", Member::text(outcome)),
+            None => told,
         }
     }
 }
 
 impl RefusalCode {
     /// Tells the code without further facts.
-    pub const fn alone(self) -> Coded {
-        Coded {
+    pub const fn alone(self) -> Told {
+        Told {
             code: self,
             members: Vec::new(),
         }
     }
 
     /// Tells the code with a fact.
-    pub fn with(self, name: &'static str, member: Member) -> Coded {
+    pub fn with(self, name: &'static str, member: Member) -> Told {
         self.alone().with(name, member)
     }
 }
@@ -134,7 +134,7 @@ pub enum LeaseRefusal {
 }
 
 impl Refusal for LeaseRefusal {
-    fn coded(&self) -> Coded {
+    fn told(&self) -> Told {
         match self {
             Self::ExecutionNotFound => RefusalCode::ExecutionNotFound.alone(),
             Self::ExecutionNotActive {
@@ -148,7 +148,7 @@ impl Refusal for LeaseRefusal {
             Self::LeaseRevoked => RefusalCode::LeaseRevoked.alone(),
             Self::LeaseExpired => RefusalCode::LeaseExpired.alone(),
             Self::StaleLease => RefusalCode::StaleLease.alone(),
-            Self::Invalid(invalid) => invalid.coded(),
+            Self::Invalid(invalid) => invalid.told(),
         }
     }
 }
@@ -205,7 +205,7 @@ pub enum CreateRefusal {
 }
 
 impl Refusal for CreateRefusal {
-    fn coded(&self) -> Coded {
+    fn told(&self) -> Told {
         match self {
             Self::IdempotencyConflict { existing } => {
                 RefusalCode::IdempotencyConflict.with("existing", Member::text(existing))
@@ -218,7 +218,7 @@ impl Refusal for CreateRefusal {
             Self::NotOffered { field } => {
                 RefusalCode::NotOffered.with("field", Member::text(field))
             }
-            Self::Invalid(invalid) => invalid.coded(),
+            Self::Invalid(invalid) => invalid.told(),
         }
     }
 }
@@ -241,13 +241,13 @@ pub enum CancelRefusal {
 }
 
 impl Refusal for CancelRefusal {
-    fn coded(&self) -> Coded {
+    fn told(&self) -> Told {
         match self {
             Self::ExecutionNotFound => RefusalCode::ExecutionNotFound.alone(),
             Self::ExecutionNotActive { outcome } => {
                 RefusalCode::ExecutionNotActive.with("outcome", Member::text(outcome))
             }
-            Self::Invalid(invalid) => invalid.coded(),
+            Self::Invalid(invalid) => invalid.told(),
         }
     }
 }
@@ -313,7 +313,7 @@ pub enum OperateRefusal {
 }
 
 impl Refusal for OperateRefusal {
-    fn coded(&self) -> Coded {
+    fn told(&self) -> Told {
         match self {
             Self::ExecutionNotFound => RefusalCode::ExecutionNotFound.alone(),
             Self::ExecutionNotActive { state, outcome } => RefusalCode::ExecutionNotActive
@@ -340,7 +340,7 @@ impl Refusal for OperateRefusal {
                 .alone()
                 .whereabouts(*state, *outcome),
             Self::StaleLease => RefusalCode::StaleLease.alone(),
-            Self::Invalid(invalid) => invalid.coded(),
+            Self::Invalid(invalid) => invalid.told(),
         }
     }
 }
@@ -361,7 +361,7 @@ pub enum EventsRefusal {
 }
 
 impl Refusal for EventsRefusal {
-    fn coded(&self) -> Coded {
+    fn told(&self) -> Told {
         RefusalCode::CursorTooOld.alone()
     }
 }

@@ -1,7 +1,7 @@
 //! Registered workers, and the refusals of the registry.
 
 use crate::wire::named;
-use crate::{Coded, Invalid, Limits, Refusal, RefusalCode};
+use crate::{Invalid, Limits, Refusal, RefusalCode, Told};
 
 impl Limits {
     /// Most bytes of the name of a worker or of its instance.
@@ -39,10 +39,10 @@ pub enum RegisterRefusal {
 }
 
 impl Refusal for RegisterRefusal {
-    fn coded(&self) -> Coded {
+    fn told(&self) -> Told {
         match self {
             Self::InstanceReassigned => RefusalCode::InstanceReassigned.alone(),
-            Self::Invalid(invalid) => invalid.coded(),
+            Self::Invalid(invalid) => invalid.told(),
         }
     }
 }
@@ -61,10 +61,10 @@ pub enum WorkerRefusal {
 }
 
 impl Refusal for WorkerRefusal {
-    fn coded(&self) -> Coded {
+    fn told(&self) -> Told {
         match self {
             Self::NotRegistered => RefusalCode::NotRegistered.alone(),
-            Self::Invalid(invalid) => invalid.coded(),
+            Self::Invalid(invalid) => invalid.told(),
         }
     }
 }

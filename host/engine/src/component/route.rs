@@ -35,12 +35,12 @@ pub enum RouteRefusal {
 }
 
 impl Refusal for RouteRefusal {
-    fn coded(&self) -> Coded {
+    fn told(&self) -> Told {
         let about = |code: RefusalCode, digest| code.with("digest", Member::text(digest));
         match self {
             Self::UnknownComponent(digest) => about(RefusalCode::UnknownComponent, digest),
             Self::MixedWorlds(digest) => about(RefusalCode::MixedWorlds, digest),
-            Self::Invalid(invalid) => invalid.coded(),
+            Self::Invalid(invalid) => invalid.told(),
         }
     }
 }

@@ -3,7 +3,7 @@
 
 use crate::Limits;
 use crate::wire::named;
-use crate::{Coded, Invalid, Member, Outcome, Refusal, RefusalCode, StateKind};
+use crate::{Invalid, Member, Outcome, Refusal, RefusalCode, StateKind, Told};
 
 impl Limits {
     /// Bounds of a grant's time to live, in milliseconds.
@@ -57,7 +57,7 @@ pub enum GrantRefusal {
 }
 
 impl Refusal for GrantRefusal {
-    fn coded(&self) -> Coded {
+    fn told(&self) -> Told {
         match self {
             Self::ExecutionNotFound => RefusalCode::ExecutionNotFound.alone(),
             Self::ExecutionNotEligible(_) => RefusalCode::ExecutionNotEligible.alone(),
@@ -67,12 +67,12 @@ impl Refusal for GrantRefusal {
             Self::CapabilityMismatch { missing } => {
                 RefusalCode::CapabilityMismatch.with("missing", Member::Texts(missing.clone()))
             }
-            Self::Invalid(invalid) => invalid.coded(),
+            Self::Invalid(invalid) => invalid.told(),
         }
     }
 }
 
-fn cap_exceeded(reclaim_count: u32) -> Coded {
+fn cap_exceeded(reclaim_count: u32) -> Told {
     RefusalCode::ReclaimCapExceeded.with("reclaim_count", Member::Number(reclaim_count.into()))
 }
 
@@ -105,7 +105,7 @@ pub enum RedeemRefusal {
 }
 
 impl Refusal for RedeemRefusal {
-    fn coded(&self) -> Coded {
+    fn told(&self) -> Told {
         match self {
             Self::InvalidClaimGrant(_) => RefusalCode::InvalidClaimGrant.alone(),
             Self::ClaimGrantExpired => RefusalCode::ClaimGrantExpired.alone(),

@@ -2,7 +2,7 @@
 
 use crate::id::random_id;
 use crate::wire::named;
-use crate::{Coded, Invalid, Limits, Member, Outcome, Refusal, RefusalCode, WaitpointCloseReason};
+use crate::{Invalid, Limits, Member, Outcome, Refusal, RefusalCode, Told, WaitpointCloseReason};
 
 impl Limits {
     /// Most bytes of a signal's payload.
@@ -70,7 +70,7 @@ named! {
 pub struct InvalidWaitpointToken;
 
 impl Refusal for InvalidWaitpointToken {
-    fn coded(&self) -> Coded {
+    fn told(&self) -> Told {
         RefusalCode::InvalidWaitpointToken.alone()
     }
 }
@@ -117,9 +117,9 @@ pub enum SignalRefusal {
 }
 
 impl Refusal for SignalRefusal {
-    fn coded(&self) -> Coded {
+    fn told(&self) -> Told {
         match self {
-            Self::InvalidWaitpointToken(token) => token.coded(),
+            Self::InvalidWaitpointToken(token) => token.told(),
             Self::ExecutionNotFound => RefusalCode::ExecutionNotFound.alone(),
             Self::WaitpointNotFound => RefusalCode::WaitpointNotFound.alone(),
             Self::WaitpointAmbiguous { open } => {
@@ -134,7 +134,7 @@ impl Refusal for SignalRefusal {
             Self::SignalLimitExceeded { max } => {
                 RefusalCode::SignalLimitExceeded.with("max", Member::Number((*max).into()))
             }
-            Self::Invalid(invalid) => invalid.coded(),
+            Self::Invalid(invalid) => invalid.told(),
         }
     }
 }

@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use crate::id::random_id;
 use crate::wire::named;
 use crate::{
-    BlockingReason, Coded, Invalid, LeaseRefusal, Limits, Member, Refusal, RefusalCode,
-    TimeoutBehavior, WaitpointCloseReason, WaitpointState, duration, ensure,
+    BlockingReason, Invalid, LeaseRefusal, Limits, Member, Refusal, RefusalCode, TimeoutBehavior,
+    Told, WaitpointCloseReason, WaitpointState, duration, ensure,
 };
 
 impl Limits {
@@ -225,9 +225,9 @@ pub enum SuspendRefusal {
 }
 
 impl Refusal for SuspendRefusal {
-    fn coded(&self) -> Coded {
+    fn told(&self) -> Told {
         match self {
-            Self::Lease(refusal) => refusal.coded(),
+            Self::Lease(refusal) => refusal.told(),
             Self::WaitpointAlreadyExists { key } => {
                 RefusalCode::WaitpointAlreadyExists.with("waitpoint_key", Member::text(key))
             }

@@ -4,7 +4,7 @@ use uuid::Uuid;
 
 use crate::id::random_id;
 use crate::wire::named;
-use crate::{Coded, ExecutionId, Invalid, Limits, Member, Refusal, RefusalCode, ensure, names};
+use crate::{ExecutionId, Invalid, Limits, Member, Refusal, RefusalCode, Told, ensure, names};
 
 impl Limits {
     /// Most bytes of a waitpoint's key within its suspension.
@@ -113,7 +113,7 @@ pub enum WaitpointRefusal {
 }
 
 impl Refusal for WaitpointRefusal {
-    fn coded(&self) -> Coded {
+    fn told(&self) -> Told {
         match self {
             Self::ExecutionNotFound => RefusalCode::ExecutionNotFound.alone(),
             Self::WaitpointNotFound => RefusalCode::WaitpointNotFound.alone(),
@@ -123,7 +123,7 @@ impl Refusal for WaitpointRefusal {
             Self::WaitpointClosed { reason } => {
                 RefusalCode::WaitpointClosed.with("close_reason", Member::text(reason))
             }
-            Self::Invalid(invalid) => invalid.coded(),
+            Self::Invalid(invalid) => invalid.told(),
         }
     }
 }

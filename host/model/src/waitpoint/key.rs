@@ -2,7 +2,7 @@
 //! them is refused.
 
 use crate::wire::named;
-use crate::{Coded, Invalid, Limits, Refusal, RefusalCode, ensure};
+use crate::{Invalid, Limits, Refusal, RefusalCode, Told, ensure};
 
 impl Limits {
     /// Most bytes of the id of a waitpoint key.
@@ -73,14 +73,14 @@ pub enum KeyRotateRefusal {
 }
 
 impl Refusal for KeyRotateRefusal {
-    fn coded(&self) -> Coded {
+    fn told(&self) -> Told {
         match self {
             Self::InvalidKid(_) => RefusalCode::InvalidKid.alone(),
             Self::InvalidSecretHex => RefusalCode::InvalidSecretHex.alone(),
             Self::InvalidGraceMs(_) => RefusalCode::InvalidGraceMs.alone(),
             Self::RotationConflict(_) => RefusalCode::RotationConflict.alone(),
             Self::TooManyKeys => RefusalCode::TooManyKeys.alone(),
-            Self::Invalid(invalid) => invalid.coded(),
+            Self::Invalid(invalid) => invalid.told(),
         }
     }
 }
@@ -100,11 +100,11 @@ pub enum KeyRetireRefusal {
 }
 
 impl Refusal for KeyRetireRefusal {
-    fn coded(&self) -> Coded {
+    fn told(&self) -> Told {
         match self {
             Self::KeyNotFound(_) => RefusalCode::WaitpointKeyNotFound.alone(),
             Self::KeyActive(_) => RefusalCode::WaitpointKeyActive.alone(),
-            Self::Invalid(invalid) => invalid.coded(),
+            Self::Invalid(invalid) => invalid.told(),
         }
     }
 }

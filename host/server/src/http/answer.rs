@@ -12,6 +12,9 @@ use super::problem::{Code, Problem};
 #[derive(Debug)]
 pub struct Json<T>(pub T);
 
+/// What most handlers answer: a body in JSON, or a problem.
+pub type Answer<T> = Result<Json<T>, Problem>;
+
 /// Marks an answer whose body could not be written.
 #[derive(Debug, Clone, Copy)]
 struct Unwritten;

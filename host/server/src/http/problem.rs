@@ -8,7 +8,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use engine::{Declined, SecretsFault};
 use model::{
-    Coded, Invalid, InvalidWaitpointToken, KeyRetireRefusal, Member, Refusal, RefusalCode,
+    Invalid, InvalidWaitpointToken, KeyRetireRefusal, Member, Refusal, RefusalCode, Told,
     WorkerRefusal,
 };
 use serde::{Serialize, Serializer};
@@ -60,7 +60,7 @@ impl Problem {
 
     /// Builds the problem of a refusal.
     pub fn refused(refusal: &impl Refusal) -> Self {
-        let Coded { code, members } = refusal.coded();
+        let Told { code, members } = refusal.told();
         let problem = Self::new(code, refusal.to_string());
         members
             .into_iter()

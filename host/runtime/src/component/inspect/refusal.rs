@@ -1,6 +1,6 @@
 //! Why a component is not published, in sentences of a bounded length.
 
-use model::{Coded, QUOTED_TEXT_BYTES_MAX, Refusal, RefusalCode, truncated};
+use model::{QUOTED_TEXT_BYTES_MAX, Refusal, RefusalCode, Told, truncated};
 
 use super::{PACKAGE, VERSION};
 
@@ -113,7 +113,7 @@ impl PublishRefusal {
 }
 
 impl Refusal for PublishRefusal {
-    fn coded(&self) -> Coded {
+    fn told(&self) -> Told {
         let code = match self {
             Self::TooLarge { .. } => RefusalCode::ComponentTooLarge,
             Self::NotAComponent { .. } => RefusalCode::NotAComponent,

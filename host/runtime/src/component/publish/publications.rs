@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use engine::{Engine, NewComponent, RouteRefusal};
-use model::{Coded, Digest, Refusal};
+use model::{Digest, Refusal, Told};
 use parking_lot::Mutex;
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
@@ -47,10 +47,10 @@ pub enum NotPublished {
 }
 
 impl Refusal for NotPublished {
-    fn coded(&self) -> Coded {
+    fn told(&self) -> Told {
         match self {
-            Self::Component(refusal) => refusal.coded(),
-            Self::Route(refusal) => refusal.coded(),
+            Self::Component(refusal) => refusal.told(),
+            Self::Route(refusal) => refusal.told(),
         }
     }
 }

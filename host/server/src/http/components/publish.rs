@@ -79,7 +79,7 @@ impl FromQuery for RouteTo {
     )
 )]
 pub async fn publish(
-    State(app): State<App>,
+    app: State<App>,
     Query(route): Query<RouteTo>,
     headers: HeaderMap,
     body: axum::body::Body,
@@ -138,7 +138,7 @@ pub async fn publish(
     )
 )]
 pub async fn publication(
-    State(app): State<App>,
+    app: State<App>,
     Path(digest): Path<String>,
     _: NoQuery,
     headers: HeaderMap,

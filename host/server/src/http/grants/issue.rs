@@ -7,11 +7,10 @@ use model::{ExecutionId, GrantKind};
 
 use crate::api::{ClaimForWorker, EligibleExecutions, GrantFor, GrantedClaim, IssuedGrant};
 use crate::http::App;
-use crate::http::answer::Json;
+use crate::http::answer::{Answer, Json};
 use crate::http::body::Body;
 use crate::http::page::{ListRequest, Paging};
 use crate::http::path::{Id, OfExecution, Path};
-use crate::http::problem::Problem;
 use crate::http::query::NoQuery;
 
 /// Lists executions that wait in a lane and are not granted, in the order of service.
@@ -23,10 +22,10 @@ use crate::http::query::NoQuery;
     responses((status = 200, body = EligibleExecutions))
 )]
 pub async fn eligible(
-    State(app): State<App>,
+    app: State<App>,
     Path(lane): Path<String>,
     list: ListRequest<(), EligiblePlace>,
-) -> Result<Json<EligibleExecutions>, Problem> {
+) -> Answer<EligibleExecutions> {
     let found = app.engine.scan_eligible(&lane, list.after, list.limit);
     Ok(Json(EligibleExecutions::new(found.await?, |place| {
         list.cursor(place)
@@ -44,11 +43,11 @@ pub async fn eligible(
     responses((status = 200, body = IssuedGrant))
 )]
 pub async fn issue_claim(
-    State(app): State<App>,
+    app: State<App>,
     Id(id): Id,
     _: NoQuery,
     Body(request): Body<GrantFor>,
-) -> Result<Json<IssuedGrant>, Problem> {
+) -> Answer<IssuedGrant> {
     issue(&app, id, GrantKind::Claim, request).await
 }
 
@@ -60,11 +59,11 @@ pub async fn issue_claim(
     responses((status = 200, body = IssuedGrant))
 )]
 pub async fn issue_reclaim(
-    State(app): State<App>,
+    app: State<App>,
     Id(id): Id,
     _: NoQuery,
     Body(request): Body<GrantFor>,
-) -> Result<Json<IssuedGrant>, Problem> {
+) -> Answer<IssuedGrant> {
     issue(&app, id, GrantKind::Reclaim, request).await
 }
 
@@ -76,11 +75,11 @@ pub async fn issue_reclaim(
     responses((status = 200, body = GrantedClaim))
 )]
 pub async fn claim_for_worker(
-    State(app): State<App>,
+    app: State<App>,
     Path(worker_instance_id): Path<String>,
     _: NoQuery,
     Body(request): Body<ClaimForWorker>,
-) -> Result<Json<GrantedClaim>, Problem> {
+) -> Answer<GrantedClaim> {
     let wanted = GrantNext {
         lane: request.lane,
         kinds: request.kinds.map(|kinds| kinds.into_iter().collect()),
@@ -100,7 +99,7 @@ async fn issue(
     id: ExecutionId,
     kind: GrantKind,
     request: GrantFor,
-) -> Result<Json<IssuedGrant>, Problem> {
+) -> Answer<IssuedGrant> {
     let wanted = IssueGrant {
         worker_id: request.worker_id,
         worker_instance_id: request.worker_instance_id,

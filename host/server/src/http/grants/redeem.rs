@@ -5,10 +5,9 @@ use model::GrantKind;
 
 use crate::api::{self, ClaimedExecution, Redeem};
 use crate::http::App;
-use crate::http::answer::Json;
+use crate::http::answer::{Answer, Json};
 use crate::http::body::Body;
 use crate::http::leases::claim;
-use crate::http::problem::Problem;
 use crate::http::query::NoQuery;
 
 /// Turns a claim grant into a lease.
@@ -18,10 +17,10 @@ use crate::http::query::NoQuery;
     responses((status = 200, body = ClaimedExecution))
 )]
 pub async fn claim(
-    State(app): State<App>,
+    app: State<App>,
     _: NoQuery,
     Body(request): Body<Redeem>,
-) -> Result<Json<ClaimedExecution>, Problem> {
+) -> Answer<ClaimedExecution> {
     redeem(&app, GrantKind::Claim, request).await
 }
 
@@ -32,18 +31,14 @@ pub async fn claim(
     responses((status = 200, body = ClaimedExecution))
 )]
 pub async fn reclaim(
-    State(app): State<App>,
+    app: State<App>,
     _: NoQuery,
     Body(request): Body<Redeem>,
-) -> Result<Json<ClaimedExecution>, Problem> {
+) -> Answer<ClaimedExecution> {
     redeem(&app, GrantKind::Reclaim, request).await
 }
 
-async fn redeem(
-    app: &App,
-    kind: GrantKind,
-    request: Redeem,
-) -> Result<Json<ClaimedExecution>, Problem> {
+async fn redeem(app: &App, kind: GrantKind, request: Redeem) -> Answer<ClaimedExecution> {
     let (hash, ttl_ms) = (request.capability_hash.as_deref(), request.lease_ttl_ms);
     api::check_ttl(ttl_ms)?;
     let signer = app.engine.handle_signer().await?;

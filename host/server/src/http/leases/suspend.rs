@@ -14,7 +14,7 @@ use crate::api::{
     SuspendedLease, WaitpointBinding,
 };
 use crate::http::App;
-use crate::http::answer::Json;
+use crate::http::answer::{Answer, Json};
 use crate::http::body::Body;
 use crate::http::payload::{PayloadFields, STATE};
 use crate::http::problem::Problem;
@@ -32,7 +32,7 @@ use crate::http::waitpoints::operate::{NO_STORE, open_shown};
     responses((status = 200, body = SuspendedLease))
 )]
 pub async fn suspend(
-    State(app): State<App>,
+    app: State<App>,
     _: NoQuery,
     Body(request): Body<SuspendLease>,
 ) -> Result<impl IntoResponse, Problem> {
@@ -120,7 +120,7 @@ fn binding(binding: WaitpointBinding) -> Binding {
     )
 )]
 pub async fn create_waitpoint(
-    State(app): State<App>,
+    app: State<App>,
     _: NoQuery,
     Body(request): Body<CreateLeaseWaitpoint>,
 ) -> Result<impl IntoResponse, Problem> {
@@ -149,10 +149,10 @@ pub async fn create_waitpoint(
     responses((status = 200, body = ObservedSignals))
 )]
 pub async fn observe(
-    State(app): State<App>,
+    app: State<App>,
     _: NoQuery,
     Body(request): Body<ObserveSignals>,
-) -> Result<Json<ObservedSignals>, Problem> {
+) -> Answer<ObservedSignals> {
     let fence = held(&app, &request.lease).await?;
     let signals = app.engine.observe_signals(fence, request.first).await?;
     Ok(Json(ObservedSignals {

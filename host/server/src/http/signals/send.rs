@@ -42,7 +42,7 @@ const API: &str = "api";
     )
 )]
 pub async fn signal(
-    State(app): State<App>,
+    app: State<App>,
     Id(id): Id,
     Query(InNamespace { namespace }): Query<InNamespace>,
     headers: HeaderMap,
@@ -136,7 +136,7 @@ async fn fingerprint(app: &App, token: &str) -> Result<String, Problem> {
     )
 )]
 pub async fn operator_signal(
-    State(app): State<App>,
+    app: State<App>,
     headers: HeaderMap,
     OperatorRequest { operate, request }: OperatorRequest<OperatorSignal>,
 ) -> Result<(StatusCode, Json<DeliveredSignal>), Problem> {

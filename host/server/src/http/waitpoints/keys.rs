@@ -15,7 +15,6 @@ use crate::http::body::{Body, OptionalBody};
 use crate::http::operator::ACTOR_DEFAULT;
 use crate::http::page::{ListRequest, Paging};
 use crate::http::path::Path;
-use crate::http::problem::Problem;
 use crate::http::query::NoQuery;
 
 /// Lists the keys, the active one first.
@@ -25,9 +24,9 @@ use crate::http::query::NoQuery;
     responses((status = 200, body = WaitpointKeys))
 )]
 pub async fn list(
-    State(app): State<App>,
+    app: State<App>,
     list: ListRequest<(), WaitpointKeyPlace>,
-) -> Result<Json<WaitpointKeys>, Problem> {
+) -> Answer<WaitpointKeys> {
     let after = list.after.as_ref();
     let keys = app.engine.waitpoint_keys(after, list.limit).await?;
     Ok(Json(WaitpointKeys::new(keys, |place| list.cursor(place))))
@@ -43,10 +42,10 @@ pub async fn list(
     responses((status = 200, body = RotatedWaitpointKey))
 )]
 pub async fn rotate(
-    State(app): State<App>,
+    app: State<App>,
     _: NoQuery,
     OptionalBody(request): OptionalBody<RotateWaitpointKey>,
-) -> Result<Json<RotatedWaitpointKey>, Problem> {
+) -> Answer<RotatedWaitpointKey> {
     let rotate = engine::RotateWaitpointKey {
         kid: request.new_kid,
         secret_hex: request.new_secret_hex,
@@ -85,11 +84,11 @@ pub async fn seed(
     responses((status = 200, body = WaitpointKey))
 )]
 pub async fn retire(
-    State(app): State<App>,
+    app: State<App>,
     Path(kid): Path<String>,
     _: NoQuery,
     OptionalBody(request): OptionalBody<RetireWaitpointKey>,
-) -> Result<Json<WaitpointKey>, Problem> {
+) -> Answer<WaitpointKey> {
     let actor = request.actor.as_deref().unwrap_or(ACTOR_DEFAULT);
     app.engine.retire_waitpoint_key(&kid, actor).await?;
     // It may have been forgotten since.
