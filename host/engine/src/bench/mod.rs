@@ -4,7 +4,6 @@ mod baseline;
 mod herd;
 mod history;
 mod queue;
-mod rate;
 mod renewals;
 mod server_stats;
 mod suspended;
