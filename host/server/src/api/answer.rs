@@ -8,18 +8,25 @@ use utoipa::openapi::schema::{AdditionalProperties, Schema};
 use utoipa::openapi::{OpenApi, RefOr};
 
 /// Defines answers: each field takes the value of the source's field of that name, or of
-/// the expression after `=`.
+/// the expression after `=`. A value whose field has a `?` is left out where it is absent,
+/// and the document of the API shows it as the type after `as`.
 macro_rules! answers {
     ($(
         $(#[$meta:meta])*
         $name:ident($source:ident: $source_type:ty) {
-            $($(#[$field_meta:meta])* $field:ident: $type:ty $(= $value:expr)?,)*
+            $($(#[$field_meta:meta])*
+            $field:ident $(? $($never:lifetime)?)?: $type:ty $(as $shown:ty)? $(= $value:expr)?,)*
         }
     )+) => {$(
         $(#[$meta])*
         #[derive(Debug, Clone, ::serde::Serialize, ::serde::Deserialize, ::utoipa::ToSchema)]
         pub struct $name {
-            $($(#[$field_meta])* pub $field: $type,)*
+            $(
+                $(#[$field_meta])*
+                $(#[serde(default, skip_serializing_if = "Option::is_none")] $($never)?)?
+                $(#[schema(value_type = $shown)])?
+                pub $field: $type,
+            )*
         }
 
         impl From<$source_type> for $name {
