@@ -6,6 +6,7 @@ mod condition;
 mod description;
 pub(crate) mod outcome;
 mod resumption;
+mod same_names;
 mod sizes;
 mod suspension;
 mod task;

@@ -20,12 +20,7 @@ pub(crate) fn suspend_refusal(
         SuspendRefusal::WaitpointAlreadyExists { key } => SuspendError::WaitpointAlreadyExists(key),
         SuspendRefusal::WaitpointNotFound => SuspendError::WaitpointNotFound,
         SuspendRefusal::WaitpointNotPending { state } => {
-            SuspendError::WaitpointNotPending(match state {
-                WaitpointState::Pending => wit::WaitpointState::Pending,
-                WaitpointState::Active => wit::WaitpointState::Active,
-                WaitpointState::Closed => wit::WaitpointState::Closed,
-                WaitpointState::Expired => wit::WaitpointState::Expired,
-            })
+            SuspendError::WaitpointNotPending(state.into())
         }
         SuspendRefusal::PendingWaitpointExpired => SuspendError::PendingWaitpointExpired,
         SuspendRefusal::WaitpointLimitExceeded { max } => {
@@ -65,9 +60,9 @@ pub(crate) fn check_key(key: &str) -> Result<(), Invalid> {
 
 pub(crate) fn check_names(names: &[String]) -> Result<(), Invalid> {
     let max = Limits::WAITPOINT_TOKEN_SIGNAL_NAMES_MAX;
-    if names.len() > max {
-        return Err(Invalid::new("signal_names", format!("at most {max}")));
-    }
+    ensure("signal_names", names.len() <= max, || {
+        format!("at most {max}")
+    })?;
     names.iter().try_for_each(|name| model::signal_name(name))
 }
 
