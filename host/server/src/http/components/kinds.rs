@@ -5,7 +5,7 @@ use axum::http::StatusCode;
 
 use crate::api::{DefineKind, DefinedKind, Kinds, SetRoutes};
 use crate::http::App;
-use crate::http::answer::{Answer, Json};
+use crate::http::answer::{Answer, Json, created_or_ok};
 use crate::http::body::{Body, OptionalBody};
 use crate::http::page::{ListRequest, Paging};
 use crate::http::path::Path;
@@ -44,11 +44,7 @@ pub async fn define(
 ) -> Result<(StatusCode, Json<DefinedKind>), Problem> {
     model::kind_name(&kind)?;
     let new = app.engine.define_kind(&kind).await?;
-    let status = if new {
-        StatusCode::CREATED
-    } else {
-        StatusCode::OK
-    };
+    let status = created_or_ok(new);
     Ok((status, Json(DefinedKind { name: kind, new })))
 }
 

@@ -16,7 +16,7 @@ use runtime::{Publication, PublishProgress, Published};
 use super::list::parse;
 use crate::api::{PublishedComponent, PublishingComponent, RawBytes};
 use crate::http::App;
-use crate::http::answer::Json;
+use crate::http::answer::{Json, created_or_ok};
 use crate::http::body;
 use crate::http::limits::{BodyLimit, WAIT_MAX};
 use crate::http::path::Path;
@@ -186,11 +186,7 @@ fn answer(publication: Publication) -> Result<Response, Problem> {
 }
 
 fn done(published: Published) -> Response {
-    let status = if published.new {
-        StatusCode::CREATED
-    } else {
-        StatusCode::OK
-    };
+    let status = created_or_ok(published.new);
     let shown = PublishedComponent {
         digest: published.digest,
         new: published.new,

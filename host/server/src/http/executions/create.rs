@@ -5,14 +5,14 @@
 
 use axum::body::{Body, Bytes};
 use axum::extract::State;
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse as _, Response};
 use engine::{Create, Created, Payload};
 use model::{ExecutionPolicy, Invalid, Moment, PublicState, ensure};
 
 use crate::api::{CreateExecution, CreatedExecution, RawBytes};
 use crate::http::App;
-use crate::http::answer::Json;
+use crate::http::answer::{Json, created_or_ok};
 use crate::http::body;
 use crate::http::limits::BodyLimit;
 use crate::http::payload::{INPUT, PayloadFields};
@@ -218,11 +218,7 @@ fn without_nul(create: &Create) -> Result<(), Invalid> {
 fn answer(created: &Created, state: Option<PublicState>) -> Response {
     let mut shown = CreatedExecution::from(*created);
     shown.state = state.or(shown.state);
-    let status = if shown.duplicate {
-        StatusCode::OK
-    } else {
-        StatusCode::CREATED
-    };
+    let status = created_or_ok(!shown.duplicate);
     let mut response = (status, Json(&shown)).into_response();
     if let Ok(location) = HeaderValue::try_from(format!("/v1/executions/{}", shown.id)) {
         response.headers_mut().insert(header::LOCATION, location);

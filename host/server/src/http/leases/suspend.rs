@@ -3,7 +3,6 @@
 //! signals.
 
 use axum::extract::State;
-use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use engine::{Binding, CreateWaitpoint, Suspend, Suspended, SuspensionTimeout};
 use model::{Fence, Invalid, Moment};
@@ -14,7 +13,7 @@ use crate::api::{
     SuspendedLease, WaitpointBinding,
 };
 use crate::http::App;
-use crate::http::answer::{Answer, Json};
+use crate::http::answer::{Answer, Json, created_or_ok};
 use crate::http::body::Body;
 use crate::http::payload::{PayloadFields, STATE};
 use crate::http::problem::Problem;
@@ -132,11 +131,7 @@ pub async fn create_waitpoint(
         signal_names: request.signal_names,
     };
     let open = app.engine.create_waitpoint(create).await?;
-    let status = if open.existing {
-        StatusCode::OK
-    } else {
-        StatusCode::CREATED
-    };
+    let status = created_or_ok(!open.existing);
     Ok((status, NO_STORE, Json(open_shown(&app, open))))
 }
 

@@ -9,7 +9,7 @@ use crate::api::{
     Beat, DeadWorker, MarkWorkerDead, RegisterNativeWorker, RegisteredWorker, Worker, WorkerPage,
 };
 use crate::http::App;
-use crate::http::answer::{Answer, Json};
+use crate::http::answer::{Answer, Json, created_or_ok};
 use crate::http::body::Body;
 use crate::http::page::{ListRequest, Paging};
 use crate::http::path::Path;
@@ -47,11 +47,7 @@ pub async fn register(
         liveness_ttl_ms: request.liveness_ttl_ms,
     };
     let registered = app.engine.register_worker(worker).await?;
-    let status = if registered.refreshed {
-        StatusCode::OK
-    } else {
-        StatusCode::CREATED
-    };
+    let status = created_or_ok(!registered.refreshed);
     let shown = RegisteredWorker {
         worker_instance_id,
         refreshed: registered.refreshed,
