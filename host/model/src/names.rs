@@ -99,7 +99,7 @@ pub fn idempotency_key(text: &str) -> Result<(), Invalid> {
 
 /// Checks a signal's name: 1 to 128 bytes without control characters.
 pub fn signal_name(text: &str) -> Result<(), Invalid> {
-    plain("signal_name", text, Limits::SIGNAL_NAME_BYTES_MAX)
+    plain_text("signal_name", text, Limits::SIGNAL_NAME_BYTES_MAX)
 }
 
 /// Checks a waitpoint's key: 1 to 128 bytes without control characters.
@@ -119,7 +119,7 @@ pub fn media_type(field: &'static str, text: &str) -> Result<(), Invalid> {
 }
 
 /// Checks a word or line: 1 to `max` bytes without control characters.
-pub fn plain(field: &'static str, text: &str, max: usize) -> Result<(), Invalid> {
+pub fn plain_text(field: &'static str, text: &str, max: usize) -> Result<(), Invalid> {
     let ok = (1..=max).contains(&text.len()) && !text.contains(char::is_control);
     ensure(field, ok, || {
         format!("must be 1 to {max} bytes without control characters")

@@ -113,6 +113,6 @@ impl Engine {
 impl MarkDead {
     fn check(&self) -> Result<(), Invalid> {
         instance_name(&self.worker_instance_id)?;
-        model::plain("reason", &self.reason, Limits::DEAD_REASON_BYTES_MAX)
+        model::plain_text("reason", &self.reason, Limits::DEAD_REASON_BYTES_MAX)
     }
 }
