@@ -1,6 +1,6 @@
 //! What callers give to many verbs, payloads and texts, and its bounds.
 
-use model::{Invalid, RefusalCode};
+use model::{Invalid, Limits, RefusalCode, ensure};
 use sha2::{Digest as _, Sha256};
 
 /// Bytes with the media type their producer gave them.
@@ -44,11 +44,8 @@ pub(crate) fn content_type(field: &'static str, text: &mut String) -> Result<(),
 
 /// Checks the length of a payload.
 pub(crate) fn payload_bytes(field: &'static str, bytes: usize, max: u32) -> Result<(), Invalid> {
-    if bytes <= max as usize {
-        Ok(())
-    } else {
-        Err(too_long(field, bytes, max as usize).coded(RefusalCode::PayloadTooLarge))
-    }
+    let checked = at_most(field, bytes, max as usize);
+    checked.map_err(|invalid| invalid.coded(RefusalCode::PayloadTooLarge))
 }
 
 /// Checks a text for people that a caller gives: bounded, and without the one

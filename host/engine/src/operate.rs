@@ -16,10 +16,7 @@ pub struct Operator {
 impl Operator {
     /// Checks the bounds of a name.
     pub(crate) fn check_actor(actor: &str) -> Result<(), Invalid> {
-        if actor.is_empty() {
-            return Err(Invalid::new("actor", "is empty"));
-        }
-        text("actor", actor, Limits::ACTOR_BYTES_MAX)
+        given("actor", actor, Limits::ACTOR_BYTES_MAX)
     }
 
     /// Checks the bounds.

@@ -59,7 +59,7 @@ pub use list_cursor::{ListCursorError, ListScope};
 pub use moment::{Moment, MomentError};
 pub use names::{
     LANE_DEFAULT, NAMESPACE_DEFAULT, api_key_name, idempotency_key, kind_name, lane_name, media_type,
-    namespace_name, signal_name, tag_key, waitpoint_key, worker_name,
+    namespace_name, plain_text, signal_name, tag_key, waitpoint_key, worker_name,
 };
 pub use policy::{
     Backoff, ExecutionPolicy, NotOffered, PRIORITY_MAX, Retention, Retry, RetryPolicy,
@@ -71,7 +71,7 @@ pub use quoted::{
     truncated,
 };
 pub use refusal::{
-    CancelRefusal, CreateRefusal, EventsRefusal, LeaseRefusal, Member, OperateRefusal, Refusal,
+    CancelRefusal, CreateRefusal, EventsRefusal, LeaseRefusal, OperateRefusal, Refusal,
     Told,
 };
 pub use refusal_code::RefusalCode;

@@ -1,6 +1,6 @@
 //! Names that callers choose: namespaces, lanes, kinds, labels, signals, waitpoints.
 
-use crate::{Invalid, Limits, RefusalCode, quoted};
+use crate::{Invalid, Limits, RefusalCode, ensure, quoted};
 
 impl Limits {
     /// Most bytes of a lane's name.
@@ -68,18 +68,13 @@ pub fn tag_key(text: &str) -> Result<(), Invalid> {
                 && rest.bytes().next().is_some_and(word)
                 && rest.bytes().all(|c| word(c) || c == b'.')
         });
-    if ok {
-        Ok(())
-    } else {
-        Err(Invalid::new(
-            "tags",
-            format!(
-                "{} is not a valid label key; write owner.name in lower case, such as app.customer",
-                quoted(text)
-            ),
+    let checked = ensure("tags", ok, || {
+        format!(
+            "{} is not a valid label key; write owner.name in lower case, such as app.customer",
+            quoted(text)
         )
-        .coded(RefusalCode::InvalidTagKey))
-    }
+    });
+    checked.map_err(|invalid| invalid.coded(RefusalCode::InvalidTagKey))
 }
 
 /// Checks an idempotency key: 1 to 255 bytes without U+0000.
@@ -104,7 +99,7 @@ pub fn signal_name(text: &str) -> Result<(), Invalid> {
 
 /// Checks a waitpoint's key: 1 to 128 bytes without control characters.
 pub fn waitpoint_key(text: &str) -> Result<(), Invalid> {
-    plain("waitpoint_key", text, Limits::WAITPOINT_KEY_BYTES_MAX)
+    plain_text("waitpoint_key", text, Limits::WAITPOINT_KEY_BYTES_MAX)
         .map_err(|invalid| invalid.coded(RefusalCode::InvalidWaitpointKey))
 }
 

@@ -1,6 +1,9 @@
 //! Refusals: expected answers, one enum per group of verbs that shares them, each beside
 //! the noun it is about. What every interface reads of them is here.
 
+use serde::Serialize;
+use serde_json::Value;
+
 use crate::{
     BlockingReason, Cursor, ExecutionId, GrantRefusal, Invalid, InvalidWaitpointToken,
     KeyRetireRefusal, KeyRotateRefusal, LaneState, Outcome, RedeemRefusal, RefusalCode,
@@ -24,25 +27,20 @@ pub trait Refusal: std::error::Error + Clone + Send + Sync + 'static {
 pub struct Told {
     /// The stable code by which every interface names the refusal.
     pub code: RefusalCode,
-    /// The facts that a program may need beside the code, each with a name.
-    pub members: Vec<(&'static str, Member)>,
+    /// The facts that a program may need beside the code, each with a name: texts, numbers,
+    /// lists of texts.
+    pub members: Vec<(&'static str, Value)>,
 }
 
 impl Told {
-    /// Adds a fact.
+    /// Adds a fact, unless it is absent.
     #[must_use]
-    pub fn with(mut self, name: &'static str, member: Member) -> Self {
-        self.members.push((name, member));
-        self
-    }
-
-    /// Tells where an execution is, and how it ended if it did.
-    fn whereabouts(self, state: StateKind, outcome: Option<Outcome>) -> Self {
-        let told = self.with("state", Member::text(state));
-        match outcome {
-            Some(outcome) => told.with("outcome", Member::text(outcome)),
-            None => told,
+    pub fn with(mut self, name: &'static str, fact: impl Serialize) -> Self {
+        let fact = serde_json::to_value(fact).expect("invariant: facts are texts and numbers");
+        if !fact.is_null() {
+            self.members.push((name, fact));
         }
+        self
     }
 }
 
@@ -55,9 +53,9 @@ impl RefusalCode {
         }
     }
 
-    /// Tells the code with a fact.
-    pub fn with(self, name: &'static str, member: Member) -> Told {
-        self.alone().with(name, member)
+    /// Tells the code with a fact, unless that is absent.
+    pub fn with(self, name: &'static str, fact: impl Serialize) -> Told {
+        self.alone().with(name, fact)
     }
 }
 
@@ -79,27 +77,9 @@ with_code! {
     SignalRefusal, SuspendRefusal, WaitpointRefusal, WorkerRefusal,
 }
 
-/// A fact that a refusal tells programs.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Member {
-    /// A name, an id or a word.
-    Text(String),
-    /// A count or an epoch.
-    Number(u64),
-    /// Several names.
-    Texts(Vec<String>),
-}
-
-impl Member {
-    /// Tells a value by its text.
-    pub fn text(value: impl ToString) -> Self {
-        Self::Text(value.to_string())
-    }
-}
-
 impl Refusal for Invalid {
-    fn coded(&self) -> Coded {
-        self.code.with("field", Member::text(self.field))
+    fn told(&self) -> Told {
+        self.code.with("field", self.field)
     }
 }
 
@@ -142,9 +122,9 @@ impl Refusal for LeaseRefusal {
                 outcome,
                 epoch,
             } => RefusalCode::ExecutionNotActive
-                .alone()
-                .whereabouts(*state, *outcome)
-                .with("epoch", Member::Number(*epoch)),
+                .with("state", state)
+                .with("outcome", outcome)
+                .with("epoch", epoch),
             Self::LeaseRevoked => RefusalCode::LeaseRevoked.alone(),
             Self::LeaseExpired => RefusalCode::LeaseExpired.alone(),
             Self::StaleLease => RefusalCode::StaleLease.alone(),
@@ -207,17 +187,13 @@ pub enum CreateRefusal {
 impl Refusal for CreateRefusal {
     fn told(&self) -> Told {
         match self {
-            Self::IdempotencyConflict { existing } => {
-                RefusalCode::IdempotencyConflict.with("existing", Member::text(existing))
-            }
-            Self::UnknownKind(kind) => RefusalCode::UnknownKind.with("kind", Member::text(kind)),
+            Self::IdempotencyConflict { existing } => RefusalCode::IdempotencyConflict.with("existing", existing),
+            Self::UnknownKind(kind) => RefusalCode::UnknownKind.with("kind", kind),
             Self::LaneDisabled { lane, state } => RefusalCode::LaneDisabled
-                .with("lane", Member::text(lane))
-                .with("state", Member::text(state)),
-            Self::IdConflict { id } => RefusalCode::IdConflict.with("id", Member::text(id)),
-            Self::NotOffered { field } => {
-                RefusalCode::NotOffered.with("field", Member::text(field))
-            }
+                .with("lane", lane)
+                .with("state", state),
+            Self::IdConflict { id } => RefusalCode::IdConflict.with("id", id),
+            Self::NotOffered { field } => RefusalCode::NotOffered.with("field", field),
             Self::Invalid(invalid) => invalid.told(),
         }
     }
@@ -244,9 +220,7 @@ impl Refusal for CancelRefusal {
     fn told(&self) -> Told {
         match self {
             Self::ExecutionNotFound => RefusalCode::ExecutionNotFound.alone(),
-            Self::ExecutionNotActive { outcome } => {
-                RefusalCode::ExecutionNotActive.with("outcome", Member::text(outcome))
-            }
+            Self::ExecutionNotActive { outcome } => RefusalCode::ExecutionNotActive.with("outcome", outcome),
             Self::Invalid(invalid) => invalid.told(),
         }
     }
@@ -316,29 +290,19 @@ impl Refusal for OperateRefusal {
     fn told(&self) -> Told {
         match self {
             Self::ExecutionNotFound => RefusalCode::ExecutionNotFound.alone(),
-            Self::ExecutionNotActive { state, outcome } => RefusalCode::ExecutionNotActive
-                .alone()
-                .whereabouts(*state, *outcome),
+            Self::ExecutionNotActive { state, outcome } => RefusalCode::ExecutionNotActive.with("state", state).with("outcome", outcome),
             Self::ExecutionNotEligible {
                 state,
                 outcome,
                 reason,
             } => RefusalCode::ExecutionNotEligible
-                .alone()
-                .whereabouts(*state, *outcome)
-                .with("blocking_reason", Member::text(reason)),
-            Self::ExecutionNotTerminal { state } => {
-                RefusalCode::ExecutionNotTerminal.with("state", Member::text(state))
-            }
-            Self::ExecutionNotSuspended { state, outcome } => RefusalCode::ExecutionNotSuspended
-                .alone()
-                .whereabouts(*state, *outcome),
-            Self::MaxReplaysExhausted { replays } => {
-                RefusalCode::MaxReplaysExhausted.with("replays", Member::Number((*replays).into()))
-            }
-            Self::NoActiveLease { state, outcome } => RefusalCode::NoActiveLease
-                .alone()
-                .whereabouts(*state, *outcome),
+                .with("state", state)
+                .with("outcome", outcome)
+                .with("blocking_reason", reason),
+            Self::ExecutionNotTerminal { state } => RefusalCode::ExecutionNotTerminal.with("state", state),
+            Self::ExecutionNotSuspended { state, outcome } => RefusalCode::ExecutionNotSuspended.with("state", state).with("outcome", outcome),
+            Self::MaxReplaysExhausted { replays } => RefusalCode::MaxReplaysExhausted.with("replays", replays),
+            Self::NoActiveLease { state, outcome } => RefusalCode::NoActiveLease.with("state", state).with("outcome", outcome),
             Self::StaleLease => RefusalCode::StaleLease.alone(),
             Self::Invalid(invalid) => invalid.told(),
         }

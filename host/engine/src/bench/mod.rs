@@ -12,7 +12,6 @@ pub use baseline::{Baseline, SingleInserts};
 pub use herd::{Herd, herd};
 pub use history::{clear_history, history};
 pub use queue::{NAMESPACE, backlog, claims, clear, clear_ready, hold};
-pub use rate::Rate;
 pub use renewals::{Renewals, renewals};
 pub use server_stats::{Stats, server_stats};
 pub use suspended::{due_suspensions, suspend, suspend_one};

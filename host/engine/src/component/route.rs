@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use model::{Coded, Digest, Invalid, Limits, Member, Refusal, RefusalCode};
+use model::{Digest, Invalid, Limits, Refusal, RefusalCode, Told, check_range, ensure};
 
 use super::WORLD_SERVICE;
 use crate::{Declined, Engine};
@@ -36,7 +36,7 @@ pub enum RouteRefusal {
 
 impl Refusal for RouteRefusal {
     fn told(&self) -> Told {
-        let about = |code: RefusalCode, digest| code.with("digest", Member::text(digest));
+        let about = |code: RefusalCode, digest| code.with("digest", digest);
         match self {
             Self::UnknownComponent(digest) => about(RefusalCode::UnknownComponent, digest),
             Self::MixedWorlds(digest) => about(RefusalCode::MixedWorlds, digest),
@@ -112,16 +112,15 @@ fn shared_service<'a>(
 fn check(kind: &str, routes: &[(Digest, u32)]) -> Result<(), Invalid> {
     model::kind_name(kind)?;
     let max = Limits::ROUTES_MAX;
-    if routes.len() > max {
-        let detail = format!("at most {max} components serve one kind");
-        return Err(Invalid::new("routes", detail));
-    }
+    ensure("routes", routes.len() <= max, || {
+        format!("at most {max} components serve one kind")
+    })?;
     let mut seen = HashSet::new();
     for (digest, weight) in routes {
-        model::check_range("weight", *weight, 0..=Limits::ROUTE_WEIGHT_MAX)?;
-        if !seen.insert(digest) {
-            return Err(Invalid::new("routes", format!("{digest} is named twice")));
-        }
+        check_range("weight", *weight, 0..=Limits::ROUTE_WEIGHT_MAX)?;
+        ensure("routes", seen.insert(digest), || {
+            format!("{digest} is named twice")
+        })?;
     }
     Ok(())
 }

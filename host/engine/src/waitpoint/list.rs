@@ -9,7 +9,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::snapshot::json;
-use crate::row::{count, label};
+use crate::row::{count, label, optional_label};
 use crate::{Engine, Error, Page};
 
 /// A waitpoint as people see it.

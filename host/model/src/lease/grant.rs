@@ -3,7 +3,7 @@
 
 use crate::Limits;
 use crate::wire::named;
-use crate::{Invalid, Member, Outcome, Refusal, RefusalCode, StateKind, Told};
+use crate::{Invalid, Outcome, Refusal, RefusalCode, StateKind, Told};
 
 impl Limits {
     /// Bounds of a grant's time to live, in milliseconds.
@@ -64,16 +64,14 @@ impl Refusal for GrantRefusal {
             Self::NotReclaimable(_) => RefusalCode::NotReclaimable.alone(),
             Self::ReclaimCapExceeded { reclaim_count } => cap_exceeded(*reclaim_count),
             Self::GrantAlreadyExists { .. } => RefusalCode::GrantAlreadyExists.alone(),
-            Self::CapabilityMismatch { missing } => {
-                RefusalCode::CapabilityMismatch.with("missing", Member::Texts(missing.clone()))
-            }
+            Self::CapabilityMismatch { missing } => RefusalCode::CapabilityMismatch.with("missing", missing),
             Self::Invalid(invalid) => invalid.told(),
         }
     }
 }
 
 fn cap_exceeded(reclaim_count: u32) -> Told {
-    RefusalCode::ReclaimCapExceeded.with("reclaim_count", Member::Number(reclaim_count.into()))
+    RefusalCode::ReclaimCapExceeded.with("reclaim_count", reclaim_count)
 }
 
 /// Why a grant was not turned into a lease.

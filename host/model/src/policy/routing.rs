@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use super::NotOffered;
-use crate::{Invalid, Limits, RefusalCode, check_range, quoted};
+use crate::{Invalid, Limits, RefusalCode, check_range, ensure, quoted};
 
 impl Limits {
     /// Most required or offered capabilities.

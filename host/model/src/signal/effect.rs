@@ -2,7 +2,7 @@
 
 use crate::id::random_id;
 use crate::wire::named;
-use crate::{Invalid, Limits, Member, Outcome, Refusal, RefusalCode, Told, WaitpointCloseReason};
+use crate::{Invalid, Limits, Outcome, Refusal, RefusalCode, Told, WaitpointCloseReason};
 
 impl Limits {
     /// Most bytes of a signal's payload.
@@ -122,18 +122,10 @@ impl Refusal for SignalRefusal {
             Self::InvalidWaitpointToken(token) => token.told(),
             Self::ExecutionNotFound => RefusalCode::ExecutionNotFound.alone(),
             Self::WaitpointNotFound => RefusalCode::WaitpointNotFound.alone(),
-            Self::WaitpointAmbiguous { open } => {
-                RefusalCode::WaitpointAmbiguous.with("open", Member::Number(*open as u64))
-            }
-            Self::TargetNotSignalable { outcome } => {
-                RefusalCode::TargetNotSignalable.with("outcome", Member::text(outcome))
-            }
-            Self::WaitpointClosed { reason } => {
-                RefusalCode::WaitpointClosed.with("close_reason", Member::text(reason))
-            }
-            Self::SignalLimitExceeded { max } => {
-                RefusalCode::SignalLimitExceeded.with("max", Member::Number((*max).into()))
-            }
+            Self::WaitpointAmbiguous { open } => RefusalCode::WaitpointAmbiguous.with("open", open),
+            Self::TargetNotSignalable { outcome } => RefusalCode::TargetNotSignalable.with("outcome", outcome),
+            Self::WaitpointClosed { reason } => RefusalCode::WaitpointClosed.with("close_reason", reason),
+            Self::SignalLimitExceeded { max } => RefusalCode::SignalLimitExceeded.with("max", max),
             Self::Invalid(invalid) => invalid.told(),
         }
     }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::id::random_id;
 use crate::wire::named;
 use crate::{
-    BlockingReason, Invalid, LeaseRefusal, Limits, Member, Refusal, RefusalCode, TimeoutBehavior,
+    BlockingReason, Invalid, LeaseRefusal, Limits, Refusal, RefusalCode, TimeoutBehavior,
     Told, WaitpointCloseReason, WaitpointState, duration, ensure,
 };
 
@@ -228,17 +228,11 @@ impl Refusal for SuspendRefusal {
     fn told(&self) -> Told {
         match self {
             Self::Lease(refusal) => refusal.told(),
-            Self::WaitpointAlreadyExists { key } => {
-                RefusalCode::WaitpointAlreadyExists.with("waitpoint_key", Member::text(key))
-            }
+            Self::WaitpointAlreadyExists { key } => RefusalCode::WaitpointAlreadyExists.with("waitpoint_key", key),
             Self::WaitpointNotFound => RefusalCode::WaitpointNotFound.alone(),
-            Self::WaitpointNotPending { state } => {
-                RefusalCode::WaitpointNotPending.with("waitpoint_state", Member::text(state))
-            }
+            Self::WaitpointNotPending { state } => RefusalCode::WaitpointNotPending.with("waitpoint_state", state),
             Self::PendingWaitpointExpired => RefusalCode::PendingWaitpointExpired.alone(),
-            Self::WaitpointLimitExceeded { max } => {
-                RefusalCode::WaitpointLimitExceeded.with("max", Member::Number(*max as u64))
-            }
+            Self::WaitpointLimitExceeded { max } => RefusalCode::WaitpointLimitExceeded.with("max", max),
         }
     }
 }

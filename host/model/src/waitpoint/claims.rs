@@ -4,7 +4,7 @@ use uuid::Uuid;
 
 use crate::id::random_id;
 use crate::wire::named;
-use crate::{ExecutionId, Invalid, Limits, Member, Refusal, RefusalCode, Told, ensure, names};
+use crate::{ExecutionId, Invalid, Limits, Refusal, RefusalCode, Told, ensure, names};
 
 impl Limits {
     /// Most bytes of a waitpoint's key within its suspension.
@@ -117,12 +117,8 @@ impl Refusal for WaitpointRefusal {
         match self {
             Self::ExecutionNotFound => RefusalCode::ExecutionNotFound.alone(),
             Self::WaitpointNotFound => RefusalCode::WaitpointNotFound.alone(),
-            Self::WaitpointAmbiguous { open } => {
-                RefusalCode::WaitpointAmbiguous.with("open", Member::Number(*open as u64))
-            }
-            Self::WaitpointClosed { reason } => {
-                RefusalCode::WaitpointClosed.with("close_reason", Member::text(reason))
-            }
+            Self::WaitpointAmbiguous { open } => RefusalCode::WaitpointAmbiguous.with("open", open),
+            Self::WaitpointClosed { reason } => RefusalCode::WaitpointClosed.with("close_reason", reason),
             Self::Invalid(invalid) => invalid.told(),
         }
     }

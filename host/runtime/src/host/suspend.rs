@@ -136,7 +136,7 @@ impl HostRequest for State {
             request.reason = reason.into();
         };
         set_requested_by(requester: wit::Requester, 0) request => {
-            request.requested_by = convert::requester(requester);
+            request.requested_by = requester.into();
         };
         set_timeout_ms(timeout_ms: u64, 0) request => {
             request.timeout = Some(SuspensionTimeout::InMs(timeout_ms));

@@ -1,6 +1,6 @@
 //! Checks what the types of the configuration cannot.
 
-use model::{Invalid, Limits, ensure};
+use model::{Invalid, Limits, check_range, ensure};
 
 use super::{Config, Database, Worker};
 
@@ -21,12 +21,8 @@ impl Config {
 
 impl Worker {
     fn check(&self) -> Result<(), Invalid> {
-        let (ttl, bounds) = (self.lease_ttl_ms, Limits::LEASE_TTL_MS);
-        if !bounds.contains(&ttl) {
-            let (min, max) = (bounds.start(), bounds.end());
-            let detail = format!("{ttl} is out of range: {min} to {max}");
-            return Err(Invalid::new("worker.lease_ttl_ms", detail));
-        }
+        let ttl = self.lease_ttl_ms;
+        check_range("worker.lease_ttl_ms", ttl, Limits::LEASE_TTL_MS)?;
         for lane in &self.lanes {
             model::lane_name(lane).map_err(|invalid| invalid.about("worker.lanes"))?;
         }

@@ -8,7 +8,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use engine::{Declined, SecretsFault};
 use model::{
-    Invalid, InvalidWaitpointToken, KeyRetireRefusal, Member, Refusal, RefusalCode, Told,
+    Invalid, InvalidWaitpointToken, KeyRetireRefusal, Refusal, RefusalCode, Told,
     WorkerRefusal,
 };
 use serde::{Serialize, Serializer};
@@ -64,11 +64,7 @@ impl Problem {
         let problem = Self::new(code, refusal.to_string());
         members
             .into_iter()
-            .fold(problem, |problem, (name, member)| match member {
-                Member::Text(text) => problem.with(name, text),
-                Member::Number(number) => problem.with(name, number),
-                Member::Texts(texts) => problem.with(name, texts),
-            })
+            .fold(problem, |problem, (name, member)| problem.with(name, member))
     }
 
     /// Builds the problem of an id that names no execution.

@@ -10,7 +10,7 @@ use super::request::{
     Satisfied, Suspend, Suspended, Suspension, SuspensionTimeout, SuspensionWaitpoint,
 };
 use crate::lease::{Observation, Resumption};
-use crate::row::label;
+use crate::row::optional_label;
 use crate::waitpoint::OpenWaitpoint;
 use crate::{Declined, Engine, Error, MintWaitpointToken, WaitpointTokenExpiry};
 
@@ -42,13 +42,12 @@ impl Engine {
         if !reason.is_some_and(SuspensionCloseReason::resumes) {
             return Ok(None);
         }
-        Ok(match self.check_fence(suspend, None).await? {
-            FenceCheck::Duplicate(first) => Some(Suspended::Suspended(first)),
-            FenceCheck::Refused(refusal) => return Err(refusal.into()),
-            FenceCheck::Holds => match self.resumption_of(id, SuspensionId(row.id)).await? {
-                Some(resumption) => Some(self.already_satisfied(suspend, resumption).await?),
-                None => None,
-            },
+        if let Some(first) = self.check_fence(suspend, None).await? {
+            return Ok(Some(first));
+        }
+        Ok(match self.resumption_of(id, SuspensionId(row.id)).await? {
+            Some(resumption) => Some(self.already_satisfied(suspend, resumption).await?),
+            None => None,
         })
     }
 
@@ -89,8 +88,10 @@ impl Engine {
         Ok(waitpoints.collect())
     }
 
-    /// Says why a write under a fence changed nothing. `look` is what was read of the
-    /// execution after the write, if it was.
+    /// Says why a write under a fence changed nothing: refuses where the lease does not
+    /// hold, unless this request was answered before, with the suspension that ended the
+    /// lease, which is returned; `None` where the lease holds, so that something else has
+    /// changed. `look` is what was read of the execution after the write, if it was.
     pub(super) async fn check_fence(
         &self,
         suspend: &Suspend,

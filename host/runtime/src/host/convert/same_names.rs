@@ -24,6 +24,7 @@ same_names! {
         WaitingForSignal, WaitingForApproval, WaitingForCallback, WaitingForToolResult,
         WaitingForOperatorReview, PausedByPolicy, PausedByBudget, StepBoundary, ManualPause,
     }
+    suspend::Requester => model::SuspensionRequester { Worker, Operator, Policy }
     suspend::TimeoutBehavior => model::TimeoutBehavior {
         Fail, Cancel, Expire, AutoResumeWithTimeoutSignal, Escalate,
     }

@@ -18,7 +18,7 @@ pub(crate) fn task(claimed: Claimed) -> types::Task {
         resumes: claimed.resumes,
         retries: claimed.retries,
         traceparent: claimed.traceparent,
-        attempt_type: attempt_type(claimed.attempt_type),
+        attempt_type: claimed.attempt_type.into(),
         input: claimed.input.into(),
         tags: claimed.tags,
     }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use model::{AttemptId, AttemptType, ExecutionId, FlowId, Invalid, Limits};
+use model::{AttemptId, AttemptType, ExecutionId, FlowId, Invalid, Limits, check_range, ensure};
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use time::serde::rfc3339;

@@ -55,10 +55,8 @@ pub async fn one(engine: &Engine, kind: &str) -> Result<ExecutionId, Failure> {
 
 /// Returns the rate of the baseline: single-row inserts per second at 16 connections.
 pub async fn inserts(host: &Host, baseline: &Baseline, span: Duration) -> Result<f64, Failure> {
-    let rate = baseline
-        .single_row_inserts(host.engine(), BASELINE_CONNECTIONS, span)
-        .await?;
-    Ok(rate.per_second)
+    let rate = baseline.single_row_inserts(host.engine(), BASELINE_CONNECTIONS, span);
+    Ok(rate.await?)
 }
 
 /// Runs executions for `span`, `in_flight` of them at any time; counts those that end

@@ -7,7 +7,7 @@
 
 use axum::extract::State;
 use engine::{CancelHeld, Complete, Delay, Due, Engine, Fail, Failed, HandleSigner, Report};
-use model::{Failure, Fence, Invalid, Limits, Moment};
+use model::{Failure, Fence, Invalid, Limits, Moment, ensure};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
@@ -40,7 +40,11 @@ pub type Asked = Box<RawValue>;
     request_body = RenewOneOrMany,
     responses((status = 200, body = LeaseAnswer))
 )]
-pub async fn renew(State(app): State<App>, _: NoQuery, Body(request): Body<Renew>) -> Answer {
+pub async fn renew(
+    app: State<App>,
+    _: NoQuery,
+    Body(request): Body<Renew>,
+) -> Answer<LeaseAnswer> {
     crate::api::check_ttl(request.lease_ttl_ms)?;
     let ttl_ms = request.lease_ttl_ms;
     match (request.lease, request.leases) {
@@ -121,7 +125,11 @@ pub async fn delay(app: State<App>, _: NoQuery, asked: Body<Asked>) -> Answer<Le
     request_body = WaitChildrenOneOrMany,
     responses((status = 200, body = LeaseAnswer))
 )]
-pub async fn wait_children(app: State<App>, _: NoQuery, asked: Body<Asked>) -> Answer {
+pub async fn wait_children(
+    app: State<App>,
+    _: NoQuery,
+    asked: Body<Asked>,
+) -> Answer<LeaseAnswer> {
     each::<WaitChildrenLease>(&app, asked.0).await
 }
 
@@ -165,7 +173,11 @@ pub async fn progress(app: State<App>, _: NoQuery, asked: Body<Asked>) -> Answer
     request_body = CloseWaitpointOneOrMany,
     responses((status = 200, body = LeaseAnswer))
 )]
-pub async fn close_waitpoint(app: State<App>, _: NoQuery, asked: Body<Asked>) -> Answer {
+pub async fn close_waitpoint(
+    app: State<App>,
+    _: NoQuery,
+    asked: Body<Asked>,
+) -> Answer<LeaseAnswer> {
     each::<CloseLeaseWaitpoint>(&app, asked.0).await
 }
 

@@ -125,7 +125,7 @@ impl Counters {
     )))
 )]
 pub async fn metrics(
-    State(app): State<App>,
+    app: State<App>,
     headers: HeaderMap,
 ) -> Result<impl IntoResponse, Problem> {
     let mut registry = Registry::with_prefix("flowhost");

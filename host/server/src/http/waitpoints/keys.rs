@@ -10,7 +10,7 @@ use crate::api::{
     SeededWaitpointKey, WaitpointKey, WaitpointKeys,
 };
 use crate::http::App;
-use crate::http::answer::Json;
+use crate::http::answer::{Answer, Json};
 use crate::http::body::{Body, OptionalBody};
 use crate::http::operator::ACTOR_DEFAULT;
 use crate::http::page::{ListRequest, Paging};
@@ -64,10 +64,10 @@ pub async fn rotate(
     responses((status = 200, body = SeededWaitpointKey))
 )]
 pub async fn seed(
-    State(app): State<App>,
+    app: State<App>,
     _: NoQuery,
     Body(request): Body<SeedWaitpointKey>,
-) -> Result<Json<SeededWaitpointKey>, Problem> {
+) -> Answer<SeededWaitpointKey> {
     let actor = request.actor.as_deref().unwrap_or(ACTOR_DEFAULT);
     let seeded = app
         .engine
