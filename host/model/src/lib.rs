@@ -58,8 +58,8 @@ pub use limits::Limits;
 pub use list_cursor::{ListCursorError, ListScope};
 pub use moment::{Moment, MomentError};
 pub use names::{
-    LANE_DEFAULT, NAMESPACE_DEFAULT, api_key_name, idempotency_key, kind_name, lane_name, media_type,
-    namespace_name, plain_text, signal_name, tag_key, waitpoint_key, worker_name,
+    LANE_DEFAULT, NAMESPACE_DEFAULT, api_key_name, idempotency_key, kind_name, lane_name,
+    media_type, namespace_name, plain_text, signal_name, tag_key, waitpoint_key, worker_name,
 };
 pub use policy::{
     Backoff, ExecutionPolicy, NotOffered, PRIORITY_MAX, Retention, Retry, RetryPolicy,
@@ -71,8 +71,7 @@ pub use quoted::{
     truncated,
 };
 pub use refusal::{
-    CancelRefusal, CreateRefusal, EventsRefusal, LeaseRefusal, OperateRefusal, Refusal,
-    Told,
+    CancelRefusal, CreateRefusal, EventsRefusal, LeaseRefusal, OperateRefusal, Refusal, Told,
 };
 pub use refusal_code::RefusalCode;
 pub use signal::{InvalidWaitpointToken, KnownSource, SignalEffect, SignalId, SignalRefusal};

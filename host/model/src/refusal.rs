@@ -187,7 +187,9 @@ pub enum CreateRefusal {
 impl Refusal for CreateRefusal {
     fn told(&self) -> Told {
         match self {
-            Self::IdempotencyConflict { existing } => RefusalCode::IdempotencyConflict.with("existing", existing),
+            Self::IdempotencyConflict { existing } => {
+                RefusalCode::IdempotencyConflict.with("existing", existing)
+            }
             Self::UnknownKind(kind) => RefusalCode::UnknownKind.with("kind", kind),
             Self::LaneDisabled { lane, state } => RefusalCode::LaneDisabled
                 .with("lane", lane)
@@ -220,7 +222,9 @@ impl Refusal for CancelRefusal {
     fn told(&self) -> Told {
         match self {
             Self::ExecutionNotFound => RefusalCode::ExecutionNotFound.alone(),
-            Self::ExecutionNotActive { outcome } => RefusalCode::ExecutionNotActive.with("outcome", outcome),
+            Self::ExecutionNotActive { outcome } => {
+                RefusalCode::ExecutionNotActive.with("outcome", outcome)
+            }
             Self::Invalid(invalid) => invalid.told(),
         }
     }
@@ -290,7 +294,9 @@ impl Refusal for OperateRefusal {
     fn told(&self) -> Told {
         match self {
             Self::ExecutionNotFound => RefusalCode::ExecutionNotFound.alone(),
-            Self::ExecutionNotActive { state, outcome } => RefusalCode::ExecutionNotActive.with("state", state).with("outcome", outcome),
+            Self::ExecutionNotActive { state, outcome } => RefusalCode::ExecutionNotActive
+                .with("state", state)
+                .with("outcome", outcome),
             Self::ExecutionNotEligible {
                 state,
                 outcome,
@@ -299,10 +305,18 @@ impl Refusal for OperateRefusal {
                 .with("state", state)
                 .with("outcome", outcome)
                 .with("blocking_reason", reason),
-            Self::ExecutionNotTerminal { state } => RefusalCode::ExecutionNotTerminal.with("state", state),
-            Self::ExecutionNotSuspended { state, outcome } => RefusalCode::ExecutionNotSuspended.with("state", state).with("outcome", outcome),
-            Self::MaxReplaysExhausted { replays } => RefusalCode::MaxReplaysExhausted.with("replays", replays),
-            Self::NoActiveLease { state, outcome } => RefusalCode::NoActiveLease.with("state", state).with("outcome", outcome),
+            Self::ExecutionNotTerminal { state } => {
+                RefusalCode::ExecutionNotTerminal.with("state", state)
+            }
+            Self::ExecutionNotSuspended { state, outcome } => RefusalCode::ExecutionNotSuspended
+                .with("state", state)
+                .with("outcome", outcome),
+            Self::MaxReplaysExhausted { replays } => {
+                RefusalCode::MaxReplaysExhausted.with("replays", replays)
+            }
+            Self::NoActiveLease { state, outcome } => RefusalCode::NoActiveLease
+                .with("state", state)
+                .with("outcome", outcome),
             Self::StaleLease => RefusalCode::StaleLease.alone(),
             Self::Invalid(invalid) => invalid.told(),
         }

@@ -64,7 +64,9 @@ impl Refusal for GrantRefusal {
             Self::NotReclaimable(_) => RefusalCode::NotReclaimable.alone(),
             Self::ReclaimCapExceeded { reclaim_count } => cap_exceeded(*reclaim_count),
             Self::GrantAlreadyExists { .. } => RefusalCode::GrantAlreadyExists.alone(),
-            Self::CapabilityMismatch { missing } => RefusalCode::CapabilityMismatch.with("missing", missing),
+            Self::CapabilityMismatch { missing } => {
+                RefusalCode::CapabilityMismatch.with("missing", missing)
+            }
             Self::Invalid(invalid) => invalid.told(),
         }
     }

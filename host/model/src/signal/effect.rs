@@ -123,8 +123,12 @@ impl Refusal for SignalRefusal {
             Self::ExecutionNotFound => RefusalCode::ExecutionNotFound.alone(),
             Self::WaitpointNotFound => RefusalCode::WaitpointNotFound.alone(),
             Self::WaitpointAmbiguous { open } => RefusalCode::WaitpointAmbiguous.with("open", open),
-            Self::TargetNotSignalable { outcome } => RefusalCode::TargetNotSignalable.with("outcome", outcome),
-            Self::WaitpointClosed { reason } => RefusalCode::WaitpointClosed.with("close_reason", reason),
+            Self::TargetNotSignalable { outcome } => {
+                RefusalCode::TargetNotSignalable.with("outcome", outcome)
+            }
+            Self::WaitpointClosed { reason } => {
+                RefusalCode::WaitpointClosed.with("close_reason", reason)
+            }
             Self::SignalLimitExceeded { max } => RefusalCode::SignalLimitExceeded.with("max", max),
             Self::Invalid(invalid) => invalid.told(),
         }

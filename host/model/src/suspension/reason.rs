@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use crate::id::random_id;
 use crate::wire::named;
 use crate::{
-    BlockingReason, Invalid, LeaseRefusal, Limits, Refusal, RefusalCode, TimeoutBehavior,
-    Told, WaitpointCloseReason, WaitpointState, duration, ensure,
+    BlockingReason, Invalid, LeaseRefusal, Limits, Refusal, RefusalCode, TimeoutBehavior, Told,
+    WaitpointCloseReason, WaitpointState, duration, ensure,
 };
 
 impl Limits {
@@ -228,11 +228,17 @@ impl Refusal for SuspendRefusal {
     fn told(&self) -> Told {
         match self {
             Self::Lease(refusal) => refusal.told(),
-            Self::WaitpointAlreadyExists { key } => RefusalCode::WaitpointAlreadyExists.with("waitpoint_key", key),
+            Self::WaitpointAlreadyExists { key } => {
+                RefusalCode::WaitpointAlreadyExists.with("waitpoint_key", key)
+            }
             Self::WaitpointNotFound => RefusalCode::WaitpointNotFound.alone(),
-            Self::WaitpointNotPending { state } => RefusalCode::WaitpointNotPending.with("waitpoint_state", state),
+            Self::WaitpointNotPending { state } => {
+                RefusalCode::WaitpointNotPending.with("waitpoint_state", state)
+            }
             Self::PendingWaitpointExpired => RefusalCode::PendingWaitpointExpired.alone(),
-            Self::WaitpointLimitExceeded { max } => RefusalCode::WaitpointLimitExceeded.with("max", max),
+            Self::WaitpointLimitExceeded { max } => {
+                RefusalCode::WaitpointLimitExceeded.with("max", max)
+            }
         }
     }
 }

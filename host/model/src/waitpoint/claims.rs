@@ -118,7 +118,9 @@ impl Refusal for WaitpointRefusal {
             Self::ExecutionNotFound => RefusalCode::ExecutionNotFound.alone(),
             Self::WaitpointNotFound => RefusalCode::WaitpointNotFound.alone(),
             Self::WaitpointAmbiguous { open } => RefusalCode::WaitpointAmbiguous.with("open", open),
-            Self::WaitpointClosed { reason } => RefusalCode::WaitpointClosed.with("close_reason", reason),
+            Self::WaitpointClosed { reason } => {
+                RefusalCode::WaitpointClosed.with("close_reason", reason)
+            }
             Self::Invalid(invalid) => invalid.told(),
         }
     }

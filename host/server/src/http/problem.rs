@@ -8,8 +8,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use engine::{Declined, SecretsFault};
 use model::{
-    Invalid, InvalidWaitpointToken, KeyRetireRefusal, Refusal, RefusalCode, Told,
-    WorkerRefusal,
+    Invalid, InvalidWaitpointToken, KeyRetireRefusal, Refusal, RefusalCode, Told, WorkerRefusal,
 };
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
@@ -64,7 +63,9 @@ impl Problem {
         let problem = Self::new(code, refusal.to_string());
         members
             .into_iter()
-            .fold(problem, |problem, (name, member)| problem.with(name, member))
+            .fold(problem, |problem, (name, member)| {
+                problem.with(name, member)
+            })
     }
 
     /// Builds the problem of an id that names no execution.

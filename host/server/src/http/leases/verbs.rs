@@ -40,11 +40,7 @@ pub type Asked = Box<RawValue>;
     request_body = RenewOneOrMany,
     responses((status = 200, body = LeaseAnswer))
 )]
-pub async fn renew(
-    app: State<App>,
-    _: NoQuery,
-    Body(request): Body<Renew>,
-) -> Answer<LeaseAnswer> {
+pub async fn renew(app: State<App>, _: NoQuery, Body(request): Body<Renew>) -> Answer<LeaseAnswer> {
     crate::api::check_ttl(request.lease_ttl_ms)?;
     let ttl_ms = request.lease_ttl_ms;
     match (request.lease, request.leases) {
@@ -125,11 +121,7 @@ pub async fn delay(app: State<App>, _: NoQuery, asked: Body<Asked>) -> Answer<Le
     request_body = WaitChildrenOneOrMany,
     responses((status = 200, body = LeaseAnswer))
 )]
-pub async fn wait_children(
-    app: State<App>,
-    _: NoQuery,
-    asked: Body<Asked>,
-) -> Answer<LeaseAnswer> {
+pub async fn wait_children(app: State<App>, _: NoQuery, asked: Body<Asked>) -> Answer<LeaseAnswer> {
     each::<WaitChildrenLease>(&app, asked.0).await
 }
 
