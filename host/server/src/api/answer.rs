@@ -4,6 +4,7 @@
 //! lists of them, page by page. A page names the rows that this version cannot read beside
 //! the others, so that one bad row hides no other.
 
+use serde::de::DeserializeOwned;
 use utoipa::openapi::schema::{AdditionalProperties, Schema};
 use utoipa::openapi::{OpenApi, RefOr};
 
@@ -83,10 +84,34 @@ macro_rules! pages {
                 }
             }
         }
+
+        impl $crate::api::Listing for $name {
+            const ROWS: &'static str = stringify!($rows);
+
+            fn unreadable(&self) -> &[$crate::api::Unreadable] {
+                &self.unreadable
+            }
+
+            fn next_cursor(&self) -> Option<&str> {
+                self.next_cursor.as_deref()
+            }
+        }
     )+};
 }
 
 pub(super) use {answers, pages, value};
+
+/// A page of a list.
+pub trait Listing: DeserializeOwned {
+    /// Name of the member that holds the rows.
+    const ROWS: &'static str;
+
+    /// Returns the rows that this version cannot read.
+    fn unreadable(&self) -> &[Unreadable];
+
+    /// Returns what to pass as `after` for the next page; `None` on the last.
+    fn next_cursor(&self) -> Option<&str>;
+}
 
 answers! {
     /// A row that holds what this version cannot read, such as a time outside the years 0
