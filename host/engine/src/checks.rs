@@ -1,6 +1,6 @@
 //! What callers give to many verbs, payloads and texts, and its bounds.
 
-use model::{Invalid, RefusalCode};
+use model::{Invalid, Limits, RefusalCode, ensure};
 use sha2::{Digest as _, Sha256};
 
 /// Bytes with the media type their producer gave them.
@@ -44,25 +44,38 @@ pub(crate) fn content_type(field: &'static str, text: &mut String) -> Result<(),
 
 /// Checks the length of a payload.
 pub(crate) fn payload_bytes(field: &'static str, bytes: usize, max: u32) -> Result<(), Invalid> {
-    if bytes <= max as usize {
-        Ok(())
-    } else {
-        Err(too_long(field, bytes, max as usize).coded(RefusalCode::PayloadTooLarge))
-    }
+    let checked = at_most(field, bytes, max as usize);
+    checked.map_err(|invalid| invalid.coded(RefusalCode::PayloadTooLarge))
 }
 
 /// Checks a text for people that a caller gives: bounded, and without the one
 /// character that the database cannot hold.
 pub(crate) fn text(field: &'static str, text: &str, max: usize) -> Result<(), Invalid> {
-    if text.len() > max {
-        Err(too_long(field, text.len(), max))
-    } else if text.contains('\0') {
-        Err(Invalid::new(field, "holds U+0000, which cannot be stored"))
-    } else {
-        Ok(())
-    }
+    at_most(field, text.len(), max)?;
+    ensure(
+        field,
+        !text.contains('\0'),
+        || "holds U+0000, which cannot be stored",
+    )
 }
 
-fn too_long(field: &'static str, bytes: usize, max: usize) -> Invalid {
-    Invalid::new(field, format!("{bytes} bytes exceed the limit of {max}"))
+/// Checks such a text that must not be empty.
+pub(crate) fn given(field: &'static str, given: &str, max: usize) -> Result<(), Invalid> {
+    ensure(field, !given.is_empty(), || "is empty")?;
+    text(field, given, max)
+}
+
+/// Checks how long something waits, in milliseconds.
+pub(crate) fn delay(delay_ms: u64) -> Result<(), Invalid> {
+    ensure(
+        "delay_ms",
+        delay_ms <= Limits::DURATION_MS_MAX,
+        || "is more than ten years",
+    )
+}
+
+fn at_most(field: &'static str, bytes: usize, max: usize) -> Result<(), Invalid> {
+    ensure(field, bytes <= max, || {
+        format!("{bytes} bytes exceed the limit of {max}")
+    })
 }

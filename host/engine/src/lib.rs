@@ -34,6 +34,7 @@ mod lease;
 mod metrics;
 mod operate;
 mod operator;
+mod pauses;
 mod random;
 mod reconcile;
 mod rehearsal;
@@ -72,6 +73,7 @@ pub use lease::{
 pub use model::{LaneState, WaitpointRef};
 pub use operate::{Operate, Operator};
 pub use operator::{Block, OperationEntry, Replayed, Revoke, Revoked};
+pub use pauses::pauses;
 pub use reconcile::{Reconcilers, SweepFigures, Sweeps};
 pub use row::{Page, Unreadable};
 pub use signal::{Addressee, Delivered, SendSignal, SignalInfo};

@@ -2,7 +2,7 @@
 
 use model::{ExecutionId, Invalid, Limits};
 
-use crate::checks::text;
+use crate::checks::{given, text};
 
 /// Who asks for something that needs no fence, and why; kept with the execution.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,10 +16,7 @@ pub struct Operator {
 impl Operator {
     /// Checks the bounds of a name.
     pub(crate) fn check_actor(actor: &str) -> Result<(), Invalid> {
-        if actor.is_empty() {
-            return Err(Invalid::new("actor", "is empty"));
-        }
-        text("actor", actor, Limits::ACTOR_BYTES_MAX)
+        given("actor", actor, Limits::ACTOR_BYTES_MAX)
     }
 
     /// Checks the bounds.

@@ -19,12 +19,10 @@ use tokio::time::Instant;
 use tracing::error;
 
 use crate::Trouble;
+use crate::pauses::pauses;
 
 /// Pauses before a task is restarted.
-const PAUSES: ExponentialBuilder = ExponentialBuilder::new()
-    .with_min_delay(Duration::from_millis(100))
-    .with_max_delay(PAUSE_MAX)
-    .without_max_times();
+const PAUSES: ExponentialBuilder = pauses(Duration::from_millis(100), PAUSE_MAX);
 const PAUSE_MAX: Duration = Duration::from_secs(10);
 /// So many panics of a task within the window turn readiness off.
 const REPEATED: usize = 3;

@@ -44,16 +44,28 @@ impl Invalid {
     }
 }
 
+/// Checks a bound of the argument `field`; `detail` says what is wrong where it does not
+/// hold.
+pub fn ensure<D: Into<String>>(
+    field: &'static str,
+    holds: bool,
+    detail: impl FnOnce() -> D,
+) -> Result<(), Invalid> {
+    if holds {
+        Ok(())
+    } else {
+        Err(Invalid::new(field, detail()))
+    }
+}
+
 /// Checks that the argument `field` is within its bounds.
 pub fn check_range<T: PartialOrd + Display>(
     field: &'static str,
     value: T,
     range: RangeInclusive<T>,
 ) -> Result<(), Invalid> {
-    if range.contains(&value) {
-        return Ok(());
-    }
-    let (min, max) = range.into_inner();
-    let detail = format!("{value} is out of range: {min} to {max}");
-    Err(Invalid::new(field, detail))
+    ensure(field, range.contains(&value), || {
+        let (min, max) = range.into_inner();
+        format!("{value} is out of range: {min} to {max}")
+    })
 }

@@ -51,26 +51,27 @@ pub use id::{
     AttemptId, Digest, DigestError, ExecutionId, Fence, FlowId, IdError, LeaseId, PARTITIONS_MAX,
     Partition, Partitions,
 };
-pub use invalid::{Invalid, check_range};
+pub use invalid::{Invalid, check_range, ensure};
 pub use lane::LaneState;
 pub use lease::{GrantKind, GrantProbe, GrantRefusal, Observed, RedeemRefusal};
 pub use limits::Limits;
 pub use list_cursor::{ListCursorError, ListScope};
 pub use moment::{Moment, MomentError};
 pub use names::{
-    LANE_DEFAULT, NAMESPACE_DEFAULT, api_key_name, idempotency_key, kind_name, lane_name, media_type,
-    namespace_name, signal_name, tag_key, waitpoint_key, worker_name,
+    LANE_DEFAULT, NAMESPACE_DEFAULT, api_key_name, idempotency_key, kind_name, lane_name,
+    media_type, namespace_name, plain_text, signal_name, tag_key, waitpoint_key, worker_name,
 };
 pub use policy::{
     Backoff, ExecutionPolicy, NotOffered, PRIORITY_MAX, Retention, Retry, RetryPolicy,
-    RoutingRequirements, SuspensionPolicy, TimeoutBehavior, TimeoutPolicy, capabilities, priority,
+    RoutingRequirements, SuspensionPolicy, TimeoutBehavior, TimeoutPolicy, capabilities, duration,
+    priority, time_limit,
 };
 pub use quoted::{
     QUOTED_EXAMPLES_MAX, QUOTED_NAME_BYTES_MAX, QUOTED_TEXT_BYTES_MAX, quoted, quoted_list,
     truncated,
 };
 pub use refusal::{
-    CancelRefusal, CreateRefusal, EventsRefusal, LeaseRefusal, Member, OperateRefusal, Refusal,
+    CancelRefusal, CreateRefusal, EventsRefusal, LeaseRefusal, OperateRefusal, Refusal, Told,
 };
 pub use refusal_code::RefusalCode;
 pub use signal::{InvalidWaitpointToken, KnownSource, SignalEffect, SignalId, SignalRefusal};

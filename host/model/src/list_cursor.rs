@@ -6,8 +6,6 @@
 //! check guards against mistakes and not against people: a cursor grants nothing, and
 //! anyone who may read the list can read any place of it.
 
-use std::fmt::Write as _;
-
 use uuid::Uuid;
 
 use crate::fnv::Fnv;
@@ -55,12 +53,7 @@ impl ListScope {
 
     /// Returns the cursor of a place.
     pub fn cursor(self, place: &str) -> String {
-        let mut cursor = format!("{VERSION}{:016x}", self.check(place));
-        for byte in place.bytes() {
-            // Writing to a string cannot fail.
-            let _ = write!(cursor, "{byte:02x}");
-        }
-        cursor
+        format!("{VERSION}{:016x}{}", self.check(place), hex::encode(place))
     }
 
     /// Returns the place of a cursor of this list.
@@ -73,14 +66,7 @@ impl ListScope {
                 return None;
             }
             let (check, place) = digits.split_at_checked(CHECK_DIGITS)?;
-            if !place.len().is_multiple_of(2) {
-                return None;
-            }
-            let bytes: Option<Vec<u8>> = (0..place.len())
-                .step_by(2)
-                .map(|at| u8::from_str_radix(&place[at..at + 2], 16).ok())
-                .collect();
-            let place = String::from_utf8(bytes?).ok()?;
+            let place = String::from_utf8(hex::decode(place).ok()?).ok()?;
             let given = u64::from_str_radix(check, 16).ok()?;
             (given == self.check(&place)).then_some(place)
         };

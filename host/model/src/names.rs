@@ -1,6 +1,6 @@
 //! Names that callers choose: namespaces, lanes, kinds, labels, signals, waitpoints.
 
-use crate::{Invalid, Limits, RefusalCode, quoted};
+use crate::{Invalid, Limits, RefusalCode, ensure, quoted};
 
 impl Limits {
     /// Most bytes of a lane's name.
@@ -68,18 +68,13 @@ pub fn tag_key(text: &str) -> Result<(), Invalid> {
                 && rest.bytes().next().is_some_and(word)
                 && rest.bytes().all(|c| word(c) || c == b'.')
         });
-    if ok {
-        Ok(())
-    } else {
-        Err(Invalid::new(
-            "tags",
-            format!(
-                "{} is not a valid label key; write owner.name in lower case, such as app.customer",
-                quoted(text)
-            ),
+    let checked = ensure("tags", ok, || {
+        format!(
+            "{} is not a valid label key; write owner.name in lower case, such as app.customer",
+            quoted(text)
         )
-        .coded(RefusalCode::InvalidTagKey))
-    }
+    });
+    checked.map_err(|invalid| invalid.coded(RefusalCode::InvalidTagKey))
 }
 
 /// Checks an idempotency key: 1 to 255 bytes without U+0000.
@@ -99,12 +94,12 @@ pub fn idempotency_key(text: &str) -> Result<(), Invalid> {
 
 /// Checks a signal's name: 1 to 128 bytes without control characters.
 pub fn signal_name(text: &str) -> Result<(), Invalid> {
-    plain("signal_name", text, Limits::SIGNAL_NAME_BYTES_MAX)
+    plain_text("signal_name", text, Limits::SIGNAL_NAME_BYTES_MAX)
 }
 
 /// Checks a waitpoint's key: 1 to 128 bytes without control characters.
 pub fn waitpoint_key(text: &str) -> Result<(), Invalid> {
-    plain("waitpoint_key", text, Limits::WAITPOINT_KEY_BYTES_MAX)
+    plain_text("waitpoint_key", text, Limits::WAITPOINT_KEY_BYTES_MAX)
         .map_err(|invalid| invalid.coded(RefusalCode::InvalidWaitpointKey))
 }
 
@@ -118,16 +113,12 @@ pub fn media_type(field: &'static str, text: &str) -> Result<(), Invalid> {
     printable(field, text, max)
 }
 
-fn plain(field: &'static str, text: &str, max: usize) -> Result<(), Invalid> {
+/// Checks a word or line: 1 to `max` bytes without control characters.
+pub fn plain_text(field: &'static str, text: &str, max: usize) -> Result<(), Invalid> {
     let ok = (1..=max).contains(&text.len()) && !text.contains(char::is_control);
-    if ok {
-        Ok(())
-    } else {
-        Err(Invalid::new(
-            field,
-            format!("must be 1 to {max} bytes without control characters"),
-        ))
-    }
+    ensure(field, ok, || {
+        format!("must be 1 to {max} bytes without control characters")
+    })
 }
 
 fn identifier(field: &'static str, text: &str, max: usize) -> Result<(), Invalid> {
@@ -136,28 +127,18 @@ fn identifier(field: &'static str, text: &str, max: usize) -> Result<(), Invalid
     let ok = (1..=max).contains(&text.len())
         && text.bytes().all(inner)
         && text.starts_with(|c: char| c.is_ascii_alphanumeric());
-    if ok {
-        Ok(())
-    } else {
-        Err(Invalid::new(
-            field,
-            format!(
-                "must be 1 to {max} characters of a-z, 0-9, '-', '_' and '.', beginning with a letter or digit"
-            ),
-        ))
-    }
+    ensure(field, ok, || {
+        format!(
+            "must be 1 to {max} characters of a-z, 0-9, '-', '_' and '.', beginning with a letter or digit"
+        )
+    })
 }
 
 fn printable(field: &'static str, text: &str, max: usize) -> Result<(), Invalid> {
     let ok = (1..=max).contains(&text.len()) && text.bytes().all(|c| (0x20..=0x7e).contains(&c));
-    if ok {
-        Ok(())
-    } else {
-        Err(Invalid::new(
-            field,
-            format!("must be 1 to {max} bytes of printable ASCII"),
-        ))
-    }
+    ensure(field, ok, || {
+        format!("must be 1 to {max} bytes of printable ASCII")
+    })
 }
 
 #[cfg(test)]

@@ -1,6 +1,9 @@
 //! Refusals: expected answers, one enum per group of verbs that shares them, each beside
 //! the noun it is about. What every interface reads of them is here.
 
+use serde::Serialize;
+use serde_json::Value;
+
 use crate::{
     BlockingReason, Cursor, ExecutionId, GrantRefusal, Invalid, InvalidWaitpointToken,
     KeyRetireRefusal, KeyRotateRefusal, LaneState, Outcome, RedeemRefusal, RefusalCode,
@@ -10,17 +13,49 @@ use crate::{
 /// An answer of a verb that did not do what it was asked, for a reason the caller can
 /// act on. Its text is for people.
 pub trait Refusal: std::error::Error + Clone + Send + Sync + 'static {
-    /// Returns the stable code by which every interface names it.
-    fn refusal_code(&self) -> RefusalCode;
+    /// Returns what programs read of it: its code and the facts beside it.
+    fn told(&self) -> Told;
 
     /// Returns the code as text.
     fn code(&self) -> &'static str {
-        self.refusal_code().as_str()
+        self.told().code.as_str()
+    }
+}
+
+/// What programs read of a refusal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Told {
+    /// The stable code by which every interface names the refusal.
+    pub code: RefusalCode,
+    /// The facts that a program may need beside the code, each with a name: texts, numbers,
+    /// lists of texts.
+    pub members: Vec<(&'static str, Value)>,
+}
+
+impl Told {
+    /// Adds a fact, unless it is absent.
+    #[must_use]
+    pub fn with(mut self, name: &'static str, fact: impl Serialize) -> Self {
+        let fact = serde_json::to_value(fact).expect("invariant: facts are texts and numbers");
+        if !fact.is_null() {
+            self.members.push((name, fact));
+        }
+        self
+    }
+}
+
+impl RefusalCode {
+    /// Tells the code without further facts.
+    pub const fn alone(self) -> Told {
+        Told {
+            code: self,
+            members: Vec::new(),
+        }
     }
 
-    /// Returns the facts that a program may need beside the code, each with a name.
-    fn members(&self) -> Vec<(&'static str, Member)> {
-        Vec::new()
+    /// Tells the code with a fact, unless that is absent.
+    pub fn with(self, name: &'static str, fact: impl Serialize) -> Told {
+        self.alone().with(name, fact)
     }
 }
 
@@ -42,39 +77,10 @@ with_code! {
     SignalRefusal, SuspendRefusal, WaitpointRefusal, WorkerRefusal,
 }
 
-/// A fact that a refusal tells programs.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Member {
-    /// A name, an id or a word.
-    Text(String),
-    /// A count or an epoch.
-    Number(u64),
-    /// Several names.
-    Texts(Vec<String>),
-}
-
-impl Member {
-    /// Tells a value by its text.
-    pub fn text(value: impl ToString) -> Self {
-        Self::Text(value.to_string())
-    }
-}
-
 impl Refusal for Invalid {
-    fn refusal_code(&self) -> RefusalCode {
-        self.code
+    fn told(&self) -> Told {
+        self.code.with("field", self.field)
     }
-
-    fn members(&self) -> Vec<(&'static str, Member)> {
-        vec![("field", Member::text(self.field))]
-    }
-}
-
-/// Tells where an execution is, and how it ended if it did.
-fn whereabouts(state: StateKind, outcome: Option<Outcome>) -> Vec<(&'static str, Member)> {
-    let outcome = outcome.map(|outcome| ("outcome", Member::text(outcome)));
-    let state = ("state", Member::text(state));
-    std::iter::once(state).chain(outcome).collect()
 }
 
 /// Why a write under a lease was not applied.
@@ -108,30 +114,21 @@ pub enum LeaseRefusal {
 }
 
 impl Refusal for LeaseRefusal {
-    fn refusal_code(&self) -> RefusalCode {
+    fn told(&self) -> Told {
         match self {
-            Self::ExecutionNotFound => RefusalCode::ExecutionNotFound,
-            Self::ExecutionNotActive { .. } => RefusalCode::ExecutionNotActive,
-            Self::LeaseRevoked => RefusalCode::LeaseRevoked,
-            Self::LeaseExpired => RefusalCode::LeaseExpired,
-            Self::StaleLease => RefusalCode::StaleLease,
-            Self::Invalid(invalid) => invalid.code,
-        }
-    }
-
-    fn members(&self) -> Vec<(&'static str, Member)> {
-        match self {
+            Self::ExecutionNotFound => RefusalCode::ExecutionNotFound.alone(),
             Self::ExecutionNotActive {
                 state,
                 outcome,
                 epoch,
-            } => {
-                let mut members = whereabouts(*state, *outcome);
-                members.push(("epoch", Member::Number(*epoch)));
-                members
-            }
-            Self::Invalid(invalid) => invalid.members(),
-            _ => Vec::new(),
+            } => RefusalCode::ExecutionNotActive
+                .with("state", state)
+                .with("outcome", outcome)
+                .with("epoch", epoch),
+            Self::LeaseRevoked => RefusalCode::LeaseRevoked.alone(),
+            Self::LeaseExpired => RefusalCode::LeaseExpired.alone(),
+            Self::StaleLease => RefusalCode::StaleLease.alone(),
+            Self::Invalid(invalid) => invalid.told(),
         }
     }
 }
@@ -188,27 +185,18 @@ pub enum CreateRefusal {
 }
 
 impl Refusal for CreateRefusal {
-    fn refusal_code(&self) -> RefusalCode {
+    fn told(&self) -> Told {
         match self {
-            Self::IdempotencyConflict { .. } => RefusalCode::IdempotencyConflict,
-            Self::UnknownKind(_) => RefusalCode::UnknownKind,
-            Self::LaneDisabled { .. } => RefusalCode::LaneDisabled,
-            Self::IdConflict { .. } => RefusalCode::IdConflict,
-            Self::NotOffered { .. } => RefusalCode::NotOffered,
-            Self::Invalid(invalid) => invalid.code,
-        }
-    }
-
-    fn members(&self) -> Vec<(&'static str, Member)> {
-        match self {
-            Self::IdempotencyConflict { existing } => vec![("existing", Member::text(existing))],
-            Self::UnknownKind(kind) => vec![("kind", Member::text(kind))],
-            Self::LaneDisabled { lane, state } => {
-                vec![("lane", Member::text(lane)), ("state", Member::text(state))]
+            Self::IdempotencyConflict { existing } => {
+                RefusalCode::IdempotencyConflict.with("existing", existing)
             }
-            Self::IdConflict { id } => vec![("id", Member::text(id))],
-            Self::NotOffered { field } => vec![("field", Member::text(field))],
-            Self::Invalid(invalid) => invalid.members(),
+            Self::UnknownKind(kind) => RefusalCode::UnknownKind.with("kind", kind),
+            Self::LaneDisabled { lane, state } => RefusalCode::LaneDisabled
+                .with("lane", lane)
+                .with("state", state),
+            Self::IdConflict { id } => RefusalCode::IdConflict.with("id", id),
+            Self::NotOffered { field } => RefusalCode::NotOffered.with("field", field),
+            Self::Invalid(invalid) => invalid.told(),
         }
     }
 }
@@ -231,19 +219,13 @@ pub enum CancelRefusal {
 }
 
 impl Refusal for CancelRefusal {
-    fn refusal_code(&self) -> RefusalCode {
+    fn told(&self) -> Told {
         match self {
-            Self::ExecutionNotFound => RefusalCode::ExecutionNotFound,
-            Self::ExecutionNotActive { .. } => RefusalCode::ExecutionNotActive,
-            Self::Invalid(invalid) => invalid.code,
-        }
-    }
-
-    fn members(&self) -> Vec<(&'static str, Member)> {
-        match self {
-            Self::ExecutionNotFound => Vec::new(),
-            Self::ExecutionNotActive { outcome } => vec![("outcome", Member::text(outcome))],
-            Self::Invalid(invalid) => invalid.members(),
+            Self::ExecutionNotFound => RefusalCode::ExecutionNotFound.alone(),
+            Self::ExecutionNotActive { outcome } => {
+                RefusalCode::ExecutionNotActive.with("outcome", outcome)
+            }
+            Self::Invalid(invalid) => invalid.told(),
         }
     }
 }
@@ -309,40 +291,34 @@ pub enum OperateRefusal {
 }
 
 impl Refusal for OperateRefusal {
-    fn refusal_code(&self) -> RefusalCode {
+    fn told(&self) -> Told {
         match self {
-            Self::ExecutionNotFound => RefusalCode::ExecutionNotFound,
-            Self::ExecutionNotActive { .. } => RefusalCode::ExecutionNotActive,
-            Self::ExecutionNotEligible { .. } => RefusalCode::ExecutionNotEligible,
-            Self::ExecutionNotTerminal { .. } => RefusalCode::ExecutionNotTerminal,
-            Self::ExecutionNotSuspended { .. } => RefusalCode::ExecutionNotSuspended,
-            Self::MaxReplaysExhausted { .. } => RefusalCode::MaxReplaysExhausted,
-            Self::NoActiveLease { .. } => RefusalCode::NoActiveLease,
-            Self::StaleLease => RefusalCode::StaleLease,
-            Self::Invalid(invalid) => invalid.code,
-        }
-    }
-
-    fn members(&self) -> Vec<(&'static str, Member)> {
-        match self {
-            Self::ExecutionNotActive { state, outcome }
-            | Self::ExecutionNotSuspended { state, outcome }
-            | Self::NoActiveLease { state, outcome } => whereabouts(*state, *outcome),
+            Self::ExecutionNotFound => RefusalCode::ExecutionNotFound.alone(),
+            Self::ExecutionNotActive { state, outcome } => RefusalCode::ExecutionNotActive
+                .with("state", state)
+                .with("outcome", outcome),
             Self::ExecutionNotEligible {
                 state,
                 outcome,
                 reason,
-            } => {
-                let mut members = whereabouts(*state, *outcome);
-                members.push(("blocking_reason", Member::text(reason)));
-                members
+            } => RefusalCode::ExecutionNotEligible
+                .with("state", state)
+                .with("outcome", outcome)
+                .with("blocking_reason", reason),
+            Self::ExecutionNotTerminal { state } => {
+                RefusalCode::ExecutionNotTerminal.with("state", state)
             }
-            Self::ExecutionNotTerminal { state } => whereabouts(*state, None),
+            Self::ExecutionNotSuspended { state, outcome } => RefusalCode::ExecutionNotSuspended
+                .with("state", state)
+                .with("outcome", outcome),
             Self::MaxReplaysExhausted { replays } => {
-                vec![("replays", Member::Number((*replays).into()))]
+                RefusalCode::MaxReplaysExhausted.with("replays", replays)
             }
-            Self::Invalid(invalid) => invalid.members(),
-            Self::ExecutionNotFound | Self::StaleLease => Vec::new(),
+            Self::NoActiveLease { state, outcome } => RefusalCode::NoActiveLease
+                .with("state", state)
+                .with("outcome", outcome),
+            Self::StaleLease => RefusalCode::StaleLease.alone(),
+            Self::Invalid(invalid) => invalid.told(),
         }
     }
 }
@@ -363,9 +339,7 @@ pub enum EventsRefusal {
 }
 
 impl Refusal for EventsRefusal {
-    fn refusal_code(&self) -> RefusalCode {
-        match self {
-            Self::CursorTooOld { .. } => RefusalCode::CursorTooOld,
-        }
+    fn told(&self) -> Told {
+        RefusalCode::CursorTooOld.alone()
     }
 }

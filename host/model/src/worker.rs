@@ -1,7 +1,7 @@
 //! Registered workers, and the refusals of the registry.
 
 use crate::wire::named;
-use crate::{Invalid, Limits, Member, Refusal, RefusalCode};
+use crate::{Invalid, Limits, Refusal, RefusalCode, Told};
 
 impl Limits {
     /// Most bytes of the name of a worker or of its instance.
@@ -39,17 +39,10 @@ pub enum RegisterRefusal {
 }
 
 impl Refusal for RegisterRefusal {
-    fn refusal_code(&self) -> RefusalCode {
+    fn told(&self) -> Told {
         match self {
-            Self::InstanceReassigned => RefusalCode::InstanceReassigned,
-            Self::Invalid(invalid) => invalid.code,
-        }
-    }
-
-    fn members(&self) -> Vec<(&'static str, Member)> {
-        match self {
-            Self::Invalid(invalid) => invalid.members(),
-            _ => Vec::new(),
+            Self::InstanceReassigned => RefusalCode::InstanceReassigned.alone(),
+            Self::Invalid(invalid) => invalid.told(),
         }
     }
 }
@@ -68,17 +61,10 @@ pub enum WorkerRefusal {
 }
 
 impl Refusal for WorkerRefusal {
-    fn refusal_code(&self) -> RefusalCode {
+    fn told(&self) -> Told {
         match self {
-            Self::NotRegistered => RefusalCode::NotRegistered,
-            Self::Invalid(invalid) => invalid.code,
-        }
-    }
-
-    fn members(&self) -> Vec<(&'static str, Member)> {
-        match self {
-            Self::Invalid(invalid) => invalid.members(),
-            _ => Vec::new(),
+            Self::NotRegistered => RefusalCode::NotRegistered.alone(),
+            Self::Invalid(invalid) => invalid.told(),
         }
     }
 }

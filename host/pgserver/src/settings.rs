@@ -61,7 +61,11 @@ impl Settings {
 
     /// The arguments of `postgres` for this cluster.
     pub(crate) fn server_args(&self, socket_dir: &Path) -> Vec<OsString> {
-        let on_when_durable = if self.durable { "on" } else { "off" };
+        let synced = if self.durable { "on" } else { "off" };
+        let port = PORT.to_string();
+        let buffers = format!("{}MB", self.shared_buffers_mb);
+        let connections = self.max_connections.to_string();
+        let wal = format!("{}MB", self.wal_max_mb);
         let mut args: Vec<OsString> = vec!["-D".into(), self.pgdata().into()];
         let mut option = |name: &str, value: OsString| {
             let mut pair = OsString::from(format!("{name}="));
@@ -69,20 +73,17 @@ impl Settings {
             args.push("-c".into());
             args.push(pair);
         };
-        option("listen_addresses", "".into());
-        option("port", PORT.to_string().into());
         option("unix_socket_directories", quoted(socket_dir));
-        option("unix_socket_permissions", "0700".into());
-        for name in ["fsync", "synchronous_commit", "full_page_writes"] {
-            option(name, on_when_durable.into());
-        }
-        option(
-            "shared_buffers",
-            format!("{}MB", self.shared_buffers_mb).into(),
-        );
-        option("max_connections", self.max_connections.to_string().into());
-        option("max_wal_size", format!("{}MB", self.wal_max_mb).into());
         for (name, value) in [
+            ("listen_addresses", ""),
+            ("port", &port),
+            ("unix_socket_permissions", "0700"),
+            ("fsync", synced),
+            ("synchronous_commit", synced),
+            ("full_page_writes", synced),
+            ("shared_buffers", &buffers),
+            ("max_connections", &connections),
+            ("max_wal_size", &wal),
             ("wal_compression", "on"),
             ("checkpoint_timeout", "15min"),
             ("autovacuum_naptime", "10s"),

@@ -1,10 +1,8 @@
 //! What the runtime reports about itself, under the names by which operators read it.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-
 use prometheus_client::metrics::counter::{ConstCounter, Counter};
 use prometheus_client::metrics::family::Family;
-use prometheus_client::metrics::gauge::ConstGauge;
+use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
 
 use crate::component::registry::Registry;
 use crate::worker::Counters;
@@ -16,30 +14,30 @@ pub(crate) fn register(
     registry: &Registry,
     publishing: usize,
 ) {
-    let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+    let now = |gauge: &Gauge| gauge.get().unsigned_abs();
     let budget = registry.budget().occupancy();
     let code = registry.stats();
     for (name, help, value) in [
         (
             "attempts_started",
             "Attempts this host began",
-            get(&counters.started),
+            counters.started.get(),
         ),
         (
             "outcomes_unrecorded",
             "Attempts whose outcome could not be recorded before the lease ended",
-            get(&counters.unrecorded),
+            counters.unrecorded.get(),
         ),
-        ("claims", "Claims this host sent", get(&counters.claims)),
+        ("claims", "Claims this host sent", counters.claims.get()),
         (
             "claim_faults",
             "Claims of this host that failed",
-            get(&counters.claim_faults),
+            counters.claim_faults.get(),
         ),
         (
             "leases_renewed",
             "Leases this host renewed",
-            get(&counters.renewed),
+            counters.renewed.get(),
         ),
         (
             "sandboxes_refused",
@@ -49,7 +47,7 @@ pub(crate) fn register(
         (
             "service_restarts",
             "Worker components of this host that ended by themselves and were started again",
-            get(&counters.service_restarts),
+            counters.service_restarts.get(),
         ),
         ("compiles", "Components this host compiled", code.compiles),
         (
@@ -64,7 +62,7 @@ pub(crate) fn register(
         (
             "sandboxes_live",
             "Sandboxes open on this host",
-            get(&counters.sandboxes_open),
+            now(&counters.sandboxes_open),
         ),
         (
             "sandboxes_max",
@@ -99,7 +97,7 @@ pub(crate) fn register(
         (
             "services_running",
             "Worker components running on this host",
-            get(&counters.services),
+            now(&counters.services),
         ),
         (
             "compiling",
@@ -119,7 +117,7 @@ pub(crate) fn register(
         (
             "components_unavailable",
             "Components routed to that this host cannot run now",
-            get(&counters.unavailable),
+            now(&counters.unavailable),
         ),
         (
             "code_loaded_bytes",

@@ -10,7 +10,7 @@ use model::Digest;
 use crate::attempt::GuestThreads;
 use crate::component::Error;
 use crate::component::inspect::{PublishRefusal, inspect};
-use crate::component::publish::{Publication, Publications, PublishEnd};
+use crate::component::publish::{Publication, Publications};
 use crate::component::registry::Registry;
 use crate::component::wasm::WasmEngine;
 use crate::memory::{MachineLimits, MemoryBudget, PoolSize, SandboxBudget};
@@ -123,30 +123,6 @@ impl Runtime {
         self.inner.publications.wait(digest, wait_max).await
     }
 
-    /// Publishes a component and waits for the end, however long it takes. See
-    /// [`Self::begin_publishing`].
-    ///
-    /// # Errors
-    ///
-    /// If this host publishes as many as it takes on.
-    pub async fn publish(
-        &self,
-        bytes: Vec<u8>,
-        routes: Vec<(String, u32)>,
-    ) -> Result<Result<PublishEnd, PublishRefusal>, Error> {
-        let digest = match self.begin_publishing(bytes, routes).await? {
-            Ok(digest) => digest,
-            Err(refusal) => return Ok(Err(refusal)),
-        };
-        loop {
-            match self.publication(&digest, Duration::from_secs(60)).await {
-                Some(Publication::Ended(end)) => return Ok(Ok(end)),
-                Some(Publication::InProgress(_)) => {}
-                None => return Err(Error::Unavailable("its end is forgotten".to_owned())),
-            }
-        }
-    }
-
     /// Ends what is being compiled and published; it has to be asked for again.
     pub fn close(&self) {
         self.inner.publications.close();
@@ -181,10 +157,5 @@ impl Runtime {
     /// Returns when the sandbox of the latest attempt was opened.
     pub fn last_opened(&self) -> Option<Instant> {
         self.inner.counters.last_opened()
-    }
-
-    /// Whether sandboxes come from a pool.
-    pub fn is_pooled(&self) -> bool {
-        self.inner.registry.wasm().is_pooled()
     }
 }

@@ -66,11 +66,9 @@ impl<F> Flusher<F> {
     }
 
     /// Flushes batches until nothing can call any more.
-    pub(super) async fn run<I, V>(&self, queue: &Mutex<Queue<I, V>>)
+    pub(super) async fn run<I: BatchItem>(&self, queue: &Mutex<Queue<I, F::Verdict>>)
     where
-        I: BatchItem,
-        V: Send + 'static,
-        F: Flush<I, Verdict = V>,
+        F: Flush<I>,
     {
         // An earlier run may have panicked in the middle of a flush.
         *self.state.since.lock() = None;
@@ -92,11 +90,9 @@ impl<F> Flusher<F> {
     }
 
     /// Flushes a batch and answers its calls; returns whether the database answered.
-    async fn answer<I, V>(&self, batch: Vec<Call<I, V>>) -> bool
+    async fn answer<I: BatchItem>(&self, batch: Vec<Call<I, F::Verdict>>) -> bool
     where
-        I: BatchItem,
-        V: Send + 'static,
-        F: Flush<I, Verdict = V>,
+        F: Flush<I>,
     {
         let (calls, answers) = batch.into_iter().unzip();
         let mut parts = vec![Part {
@@ -147,15 +143,13 @@ impl<F> Flusher<F> {
     }
 
     /// Runs the statement, again while the database is unavailable.
-    async fn run_until_answered<I, V>(
+    async fn run_until_answered<I: BatchItem>(
         &self,
         calls: &[Box<I>],
         mut retried: bool,
-    ) -> Result<Vec<V>, Error>
+    ) -> Result<Vec<F::Verdict>, Error>
     where
-        I: BatchItem,
-        V: Send + 'static,
-        F: Flush<I, Verdict = V>,
+        F: Flush<I>,
     {
         let _timer = self.monitor.timings.flush(self.name);
         let partition: Partition = calls[0].partition();

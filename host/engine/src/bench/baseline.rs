@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 use model::Partitions;
 use sqlx::PgConnection;
 
-use super::Rate;
 use crate::{Engine, Error};
 
 /// The baseline: single-row inserts, one durable commit each.
@@ -27,13 +26,14 @@ impl Baseline {
         Ok(Self)
     }
 
-    /// Inserts rows one by one over `connections` connections for a while.
+    /// Inserts rows one by one over `connections` connections for a while; returns how
+    /// many a second.
     pub async fn single_row_inserts(
         &self,
         engine: &Engine,
         connections: u32,
         span: Duration,
-    ) -> Result<Rate, Error> {
+    ) -> Result<f64, Error> {
         let opening = (0..connections).map(|_| self.single(engine));
         let opened = futures::future::try_join_all(opening).await?;
         let stop = Arc::new(AtomicBool::new(false));
@@ -58,7 +58,7 @@ impl Baseline {
             task.await
                 .map_err(|error| Error::Unavailable(error.to_string()))??;
         }
-        Ok(Rate::new(done.load(Ordering::Relaxed), started.elapsed()))
+        Ok(done.load(Ordering::Relaxed) as f64 / started.elapsed().as_secs_f64())
     }
 
     /// Opens a connection for inserts one at a time.

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use model::{Digest, Invalid, Limits, Member, Refusal, RefusalCode};
+use model::{Digest, Invalid, Limits, Refusal, RefusalCode, Told, check_range, ensure};
 
 use super::WORLD_SERVICE;
 use crate::{Declined, Engine};
@@ -35,20 +35,12 @@ pub enum RouteRefusal {
 }
 
 impl Refusal for RouteRefusal {
-    fn refusal_code(&self) -> RefusalCode {
+    fn told(&self) -> Told {
+        let about = |code: RefusalCode, digest| code.with("digest", digest);
         match self {
-            Self::UnknownComponent(_) => RefusalCode::UnknownComponent,
-            Self::MixedWorlds(_) => RefusalCode::MixedWorlds,
-            Self::Invalid(invalid) => invalid.code,
-        }
-    }
-
-    fn members(&self) -> Vec<(&'static str, Member)> {
-        match self {
-            Self::UnknownComponent(digest) | Self::MixedWorlds(digest) => {
-                vec![("digest", Member::text(digest))]
-            }
-            Self::Invalid(invalid) => invalid.members(),
+            Self::UnknownComponent(digest) => about(RefusalCode::UnknownComponent, digest),
+            Self::MixedWorlds(digest) => about(RefusalCode::MixedWorlds, digest),
+            Self::Invalid(invalid) => invalid.told(),
         }
     }
 }
@@ -120,16 +112,15 @@ fn shared_service<'a>(
 fn check(kind: &str, routes: &[(Digest, u32)]) -> Result<(), Invalid> {
     model::kind_name(kind)?;
     let max = Limits::ROUTES_MAX;
-    if routes.len() > max {
-        let detail = format!("at most {max} components serve one kind");
-        return Err(Invalid::new("routes", detail));
-    }
+    ensure("routes", routes.len() <= max, || {
+        format!("at most {max} components serve one kind")
+    })?;
     let mut seen = HashSet::new();
     for (digest, weight) in routes {
-        model::check_range("weight", *weight, 0..=Limits::ROUTE_WEIGHT_MAX)?;
-        if !seen.insert(digest) {
-            return Err(Invalid::new("routes", format!("{digest} is named twice")));
-        }
+        check_range("weight", *weight, 0..=Limits::ROUTE_WEIGHT_MAX)?;
+        ensure("routes", seen.insert(digest), || {
+            format!("{digest} is named twice")
+        })?;
     }
     Ok(())
 }

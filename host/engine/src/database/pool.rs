@@ -20,6 +20,7 @@ use tokio::time::{sleep, timeout};
 
 use super::connection::Connection;
 use super::{Liveness, Session};
+use crate::pauses::pauses;
 
 /// Longest to wait for a connection, be it an idle one or a new one.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -33,10 +34,7 @@ const IDLE_MAX: Duration = Duration::from_secs(10 * 60);
 const AGE_MAX: Duration = Duration::from_secs(30 * 60);
 /// Pauses between tries to connect to a server that is starting or has no connection to
 /// spare.
-const PAUSES: ExponentialBuilder = ExponentialBuilder::new()
-    .with_min_delay(Duration::from_millis(10))
-    .with_max_delay(Duration::from_secs(1))
-    .without_max_times();
+const PAUSES: ExponentialBuilder = pauses(Duration::from_millis(10), Duration::from_secs(1));
 
 /// Connections of one kind; cheap to clone.
 #[derive(Clone)]

@@ -65,45 +65,24 @@ async fn assert_safe(connection: &mut PgConnection) -> Result<(), Error> {
     )
     .fetch_one(connection)
     .await?;
-    let refuse = |setting, value: &str, wanted, why| {
-        Err(Error::Unsafe {
+    let require = |safe: bool, setting, value: String, wanted, why| {
+        safe.then_some(()).ok_or(Error::Unsafe {
             setting,
-            value: value.to_owned(),
+            value,
             wanted,
             why,
         })
     };
-    if settings.in_recovery {
-        return refuse(
-            "pg_is_in_recovery()",
-            "true",
-            "false",
-            "it is a replica and takes no writes",
-        );
-    }
-    if settings.fsync != "on" {
-        return refuse(
-            "fsync",
-            &settings.fsync,
-            "on",
-            "a crash of the machine may lose or corrupt everything",
-        );
-    }
-    if settings.full_page_writes != "on" {
-        return refuse(
-            "full_page_writes",
-            &settings.full_page_writes,
-            "on",
-            "a crash of the machine may corrupt pages",
-        );
-    }
-    if settings.synchronous_commit == "off" {
-        return refuse(
-            "synchronous_commit",
-            "off",
-            "on",
-            "a crash of the server loses what it acknowledged last",
-        );
-    }
-    Ok(())
+    let value = settings.in_recovery.to_string();
+    let why = "it is a replica and takes no writes";
+    require(value == "false", "pg_is_in_recovery()", value, "false", why)?;
+    let value = settings.fsync;
+    let why = "a crash of the machine may lose or corrupt everything";
+    require(value == "on", "fsync", value, "on", why)?;
+    let value = settings.full_page_writes;
+    let why = "a crash of the machine may corrupt pages";
+    require(value == "on", "full_page_writes", value, "on", why)?;
+    let value = settings.synchronous_commit;
+    let why = "a crash of the server loses what it acknowledged last";
+    require(value != "off", "synchronous_commit", value, "on", why)
 }

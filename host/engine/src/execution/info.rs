@@ -12,8 +12,7 @@ use uuid::Uuid;
 
 use crate::database::Pool;
 use crate::lease::LeaseSummary;
-use crate::row::StoredTime;
-use crate::row::{count, epoch, label, optional_label, tags};
+use crate::row::{StoredTime, count, epoch, label, optional_label, optional_time, tags};
 use crate::{Engine, Error};
 
 /// An execution as callers see it.
@@ -301,14 +300,8 @@ impl TryFrom<InfoRow> for ExecutionInfo {
             created_at: row.created_at,
             started_at: row.started_at,
             finished_at: row.finished_at,
-            wake_at: row
-                .wake_at
-                .map(|at| at.read("parked", "wake_at", row.id))
-                .transpose()?,
-            deadline_at: row
-                .deadline_at
-                .map(|at| at.read("execution", "deadline_at", row.id))
-                .transpose()?,
+            wake_at: optional_time("parked", "wake_at", row.id, row.wake_at)?,
+            deadline_at: optional_time("execution", "deadline_at", row.id, row.deadline_at)?,
             attempts: count(row.attempts),
             retries: count(row.retries),
             reclaims: count(row.reclaims),

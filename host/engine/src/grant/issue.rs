@@ -48,49 +48,27 @@ pub fn capability_hash(capabilities: &BTreeSet<String>) -> String {
 }
 
 impl Engine {
-    /// Grants a waiting execution to a worker.
+    /// Grants a waiting execution to a worker; or one whose holder was lost, to another
+    /// worker. A lease that has expired and was not swept yet is ended first, as the sweep
+    /// would.
     ///
     /// # Refusals
     /// See [`GrantRefusal`]; a repeat is refused as `grant_already_exists` until
     /// the first grant expires.
-    pub async fn issue_claim_grant(
-        &self,
-        id: ExecutionId,
-        wanted: IssueGrant,
-    ) -> Result<Grant, Declined<GrantRefusal>> {
-        wanted.check()?;
-        self.issue(id, GrantKind::Claim, &wanted).await
-    }
-
-    /// Grants an execution whose holder was lost to another worker. A lease that has
-    /// expired and was not swept yet is ended first, as the sweep would.
-    ///
-    /// # Refusals
-    /// See [`GrantRefusal`].
-    pub async fn issue_reclaim_grant(
-        &self,
-        id: ExecutionId,
-        wanted: IssueGrant,
-    ) -> Result<Grant, Declined<GrantRefusal>> {
-        wanted.check()?;
-        if let Some((fence, at_cap)) = self.expired_lease(id).await? {
-            // A refusal means that another host ended it first.
-            let _ = self
-                .inner
-                .batchers
-                .end_lease
-                .call(EndLease::expired(fence, at_cap))
-                .await?;
-        }
-        self.issue(id, GrantKind::Reclaim, &wanted).await
-    }
-
-    async fn issue(
+    pub async fn issue_grant(
         &self,
         id: ExecutionId,
         kind: GrantKind,
-        wanted: &IssueGrant,
+        wanted: IssueGrant,
     ) -> Result<Grant, Declined<GrantRefusal>> {
+        wanted.check()?;
+        if kind == GrantKind::Reclaim
+            && let Some((fence, at_cap)) = self.expired_lease(id).await?
+        {
+            let end = EndLease::expired(fence, at_cap);
+            // A refusal means that another host ended it first.
+            let _ = self.inner.batchers.end_lease.call(end).await?;
+        }
         let capabilities: Vec<String> = wanted.capabilities.iter().cloned().collect();
         let grant_id = random::uuid();
         let until = sqlx::query_file_scalar!(
@@ -106,7 +84,7 @@ impl Engine {
         .fetch_optional(&self.inner.verbs)
         .await?;
         if let Some(until) = until {
-            return Ok(self.granted(id, kind, grant_id, wanted, until).await?);
+            return Ok(self.granted(id, kind, grant_id, &wanted, until).await?);
         }
         let probe = self.observe_for_grant(id, &wanted.capabilities).await?;
         let refusal = probe.map(|probe| probe.refusal(kind));

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use model::{ExecutionId, Fence, GrantProbe, Outcome, StateKind};
 
-use crate::row::{count, fence, label};
+use crate::row::{count, fence, label, optional_label};
 use crate::{Engine, Error};
 
 impl Engine {
@@ -36,10 +36,7 @@ impl Engine {
         .fetch_optional(&self.inner.verbs)
         .await?;
         let Some(row) = row else { return Ok(None) };
-        let outcome: Option<Outcome> = match &row.outcome {
-            None => None,
-            Some(text) => Some(label("finished", "outcome", id, text)?),
-        };
+        let outcome: Option<Outcome> = optional_label("finished", "outcome", id, row.outcome)?;
         let state = match &row.parked {
             Some(text) => label("parked", "state", id, text)?,
             None if outcome.is_some() => StateKind::Terminal,

@@ -2,10 +2,11 @@
 //!
 //! Event: `delayed`.
 
-use model::{Fence, Invalid, LeaseRefusal, Limits, Moment};
+use model::{Fence, Invalid, LeaseRefusal, Moment};
 use time::OffsetDateTime;
 
 use super::{EndLease, Report};
+use crate::checks::delay;
 use crate::{Declined, Engine, Error};
 
 /// A holder's request to resume later.
@@ -60,11 +61,9 @@ impl Engine {
 impl Delay {
     /// Checks the bounds and builds the end of the lease.
     pub(crate) fn into_end(self) -> Result<EndLease, Invalid> {
-        match self.due {
-            Due::InMs(ms) if ms > Limits::DURATION_MS_MAX => {
-                Err(Invalid::new("delay_ms", "is more than ten years"))
-            }
-            due => Ok(EndLease::delayed(self.fence, due, self.report)),
+        if let Due::InMs(ms) = self.due {
+            delay(ms)?;
         }
+        Ok(EndLease::delayed(self.fence, self.due, self.report))
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Locks: the ready or parked row, then the execution. Event: `prioritised`.
 
-use model::{Invalid, OperateRefusal, PRIORITY_MAX, StateKind};
+use model::{OperateRefusal, PRIORITY_MAX, StateKind};
 
 use crate::operate::Operate;
 use crate::statements::{TRIES, conflict};
@@ -21,10 +21,7 @@ impl Engine {
         operate: Operate,
         priority: u16,
     ) -> Result<u16, Declined<OperateRefusal>> {
-        if priority > PRIORITY_MAX {
-            let detail = format!("{priority} is out of range: 0 to {PRIORITY_MAX}");
-            return Err(Invalid::new("priority", detail).into());
-        }
+        model::priority(priority.into())?;
         operate.by.check()?;
         for _ in 0..TRIES {
             let current = self.current_state(operate.id, operate.namespace.as_deref());

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use model::{Invalid, Limits, OperateRefusal, tag_key};
+use model::{Invalid, Limits, OperateRefusal, ensure, tag_key};
 
 use crate::checks::text;
 use crate::columns::columns;
@@ -50,9 +50,7 @@ impl Engine {
 }
 
 fn check(tags: &BTreeMap<String, Option<String>>) -> Result<(), Invalid> {
-    if tags.is_empty() {
-        return Err(Invalid::new("tags", "names no label"));
-    }
+    ensure("tags", !tags.is_empty(), || "names no label")?;
     for (key, value) in tags {
         tag_key(key)?;
         text(

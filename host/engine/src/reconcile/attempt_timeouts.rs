@@ -5,7 +5,6 @@
 
 use model::{EngineCode, Failure};
 
-use super::expired_leases::count_applied;
 use super::sweeps::SWEEP_MAX;
 use crate::lease::{EndLease, Report};
 use crate::row::{fence, policy, readable};
@@ -42,6 +41,6 @@ impl Engine {
             let call = EndLease::failed(fence, failure, true, report, &policy, retries);
             calls.push(call.overdue());
         }
-        count_applied(self.inner.batchers.end_lease.call_all(calls).await)
+        self.end_leases(calls).await
     }
 }

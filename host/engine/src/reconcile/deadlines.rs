@@ -5,7 +5,7 @@
 use model::{CancelSource, EngineCode, ExecutionId};
 
 use super::sweeps::SWEEP_MAX;
-use crate::execution::{FinishCall, FinishGuard, FinishVerdict};
+use crate::execution::{FinishCall, FinishGuard};
 use crate::{Engine, Error};
 
 impl Engine {
@@ -36,11 +36,7 @@ impl Engine {
                 .into_iter()
                 .map(|id| overdue(ExecutionId::from_uuid(id)))
                 .collect();
-            for verdict in self.inner.batchers.finish.call_all(calls).await {
-                if matches!(verdict?, FinishVerdict::Finished { .. }) {
-                    expired += 1;
-                }
-            }
+            expired += self.finish_all(calls).await?;
         }
         Ok(expired)
     }

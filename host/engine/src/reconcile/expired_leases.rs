@@ -31,20 +31,6 @@ impl Engine {
                 EndLease::expired(fence, at_cap)
             })
             .collect();
-        let verdicts = self.inner.batchers.end_lease.call_all(calls).await;
-        count_applied(verdicts)
+        self.end_leases(calls).await
     }
-}
-
-/// Counts the calls that took effect; a refusal means that another host acted first.
-pub(super) fn count_applied<T, R>(
-    verdicts: Vec<Result<Result<T, R>, Error>>,
-) -> Result<u64, Error> {
-    let mut applied = 0;
-    for verdict in verdicts {
-        if verdict?.is_ok() {
-            applied += 1;
-        }
-    }
-    Ok(applied)
 }

@@ -3,8 +3,10 @@
 use std::str::FromStr;
 
 use model::{ExecutionId, ExecutionPolicy, Fence, LeaseId};
+use time::OffsetDateTime;
 use uuid::Uuid;
 
+use super::StoredTime;
 use crate::Error;
 
 /// Reads an enum label, naming the row when it is unknown.
@@ -27,13 +29,24 @@ pub(crate) fn optional_label<T>(
     table: &'static str,
     column: &'static str,
     id: impl ToString,
-    text: Option<&str>,
+    text: Option<impl AsRef<str>>,
 ) -> Result<Option<T>, Error>
 where
     T: FromStr,
     T::Err: std::fmt::Display,
 {
-    text.map(|text| label(table, column, id, text)).transpose()
+    text.map(|text| label(table, column, id, text.as_ref()))
+        .transpose()
+}
+
+/// Reads a time that may be absent.
+pub(crate) fn optional_time(
+    table: &'static str,
+    column: &'static str,
+    id: impl ToString,
+    at: Option<StoredTime>,
+) -> Result<Option<OffsetDateTime>, Error> {
+    at.map(|at| at.read(table, column, id)).transpose()
 }
 
 /// Reads the frozen policy of an execution; absent means every default.

@@ -5,7 +5,7 @@ mod page;
 mod stored_time;
 
 pub(crate) use column::{
-    bigint, count, epoch, fence, int, label, optional_label, policy, readable, tags,
+    bigint, count, epoch, fence, int, label, optional_label, optional_time, policy, readable, tags,
 };
 pub use page::{Page, Unreadable};
 pub(crate) use stored_time::StoredTime;

@@ -9,7 +9,7 @@ use model::{
 use super::deliver::{
     Addressee, Authority, AuthorizedSignal, DeliverCall, DeliverVerdict, Delivered, SendSignal,
 };
-use crate::checks::{content_type, payload_bytes, text};
+use crate::checks::{content_type, given, payload_bytes, text};
 use crate::operate::Operation;
 use crate::statements::conflict;
 use crate::{Declined, Engine, VerifiedWaitpointToken, random};
@@ -117,15 +117,8 @@ fn check(send: &mut SendSignal) -> Result<(), Invalid> {
         return Err(Invalid::new("source_type", detail));
     }
     let max = Limits::SIGNAL_TEXT_BYTES_MAX;
-    for (field, given) in [
-        ("source_type", &send.source_type),
-        ("source_identity", &send.source_identity),
-    ] {
-        if given.is_empty() {
-            return Err(Invalid::new(field, "is empty"));
-        }
-        text(field, given, max)?;
-    }
+    given("source_type", &send.source_type, max)?;
+    given("source_identity", &send.source_identity, max)?;
     for (field, given) in [
         ("signal_category", &send.category),
         ("correlation_id", &send.correlation_id),
@@ -133,17 +126,9 @@ fn check(send: &mut SendSignal) -> Result<(), Invalid> {
         text(field, given.as_deref().unwrap_or_default(), max)?;
     }
     if let Some(key) = &send.idempotency_key {
-        if key.is_empty() {
-            return Err(Invalid::new("idempotency_key", "is empty"));
-        }
-        text("idempotency_key", key, Limits::KEY_BYTES_MAX)?;
+        given("idempotency_key", key, Limits::KEY_BYTES_MAX)?;
     }
-    if let Some(ttl) = send.dedup_ttl_ms
-        && !(1..=Limits::DURATION_MS_MAX).contains(&ttl)
-    {
-        let detail = format!("{ttl} is out of range: 1 to {}", Limits::DURATION_MS_MAX);
-        return Err(Invalid::new("dedup_ttl_ms", detail));
-    }
+    model::time_limit("dedup_ttl_ms", send.dedup_ttl_ms)?;
     if let Some(payload) = &mut send.payload {
         content_type("payload.content_type", &mut payload.content_type)?;
         payload_bytes("payload", payload.data.len(), Limits::SIGNAL_BYTES_MAX)?;

@@ -3,8 +3,7 @@
 use model::{BlockingReason, ExecutionId, Limits};
 use time::OffsetDateTime;
 
-use crate::row::StoredTime;
-use crate::row::{count, label};
+use crate::row::{StoredTime, count, label, optional_time};
 use crate::{Engine, Error, Page};
 
 /// An execution that is suspended.
@@ -65,10 +64,7 @@ impl Engine {
                         reason: row.reason_detail,
                         attempts: count(row.attempts),
                         suspended_at: row.parked_at,
-                        timeout_at: row
-                            .wake_at
-                            .map(|at| at.read("parked", "wake_at", id))
-                            .transpose()?,
+                        timeout_at: optional_time("parked", "wake_at", id, row.wake_at)?,
                     })
                 };
                 (place, read())

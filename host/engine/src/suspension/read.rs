@@ -7,7 +7,7 @@ use model::{
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::row::{StoredTime, bigint, count, label, optional_label};
+use crate::row::{StoredTime, bigint, count, label, optional_label, optional_time};
 use crate::waitpoint::json;
 use crate::{Engine, Error, Page};
 
@@ -131,8 +131,6 @@ impl SuspensionRow {
         let of = self.id;
         let satisfiers = self.satisfiers.unwrap_or_default();
         let behavior = &self.timeout_behavior;
-        let timeout_at = self.timeout_at;
-        let close_reason = self.close_reason.as_deref();
         Ok(SuspensionInfo {
             id: SuspensionId(of),
             attempt: count(self.attempt),
@@ -143,16 +141,14 @@ impl SuspensionRow {
                 Some(text) => json("resume_policy", of, text)?,
                 None => ResumePolicy::default(),
             },
-            timeout_at: timeout_at
-                .map(|at| at.read("suspension", "timeout_at", of))
-                .transpose()?,
+            timeout_at: optional_time("suspension", "timeout_at", of, self.timeout_at)?,
             timeout_behavior: label("suspension", "timeout_behavior", of, behavior)?,
             escalated_at: self.escalated_at,
             state_bytes: self.state_bytes.map(|bytes| u64::from(count(bytes))),
             idempotency_key: self.idempotency_key,
             created_at: self.created_at,
             closed_at: self.closed_at,
-            close_reason: optional_label("suspension", "close_reason", of, close_reason)?,
+            close_reason: optional_label("suspension", "close_reason", of, self.close_reason)?,
             closer_signal_id: satisfiers.last().copied().map(SignalId),
             satisfiers: satisfiers.into_iter().map(SignalId).collect(),
         })

@@ -3,8 +3,9 @@
 //! Written by [`crate::signal`], where a signal, a time limit and an operator that meet end
 //! a suspension once. Event: `resumed`.
 
-use model::{Invalid, Limits, OperateRefusal, SuspensionCloseReason};
+use model::{OperateRefusal, SuspensionCloseReason};
 
+use crate::checks::delay;
 use crate::operate::{Operate, Operation};
 use crate::operator::CurrentState;
 use crate::row::count;
@@ -25,11 +26,7 @@ impl Engine {
         delay_ms: Option<u64>,
     ) -> Result<(), Declined<OperateRefusal>> {
         operate.by.check()?;
-        if let Some(delay) = delay_ms
-            && delay > Limits::DURATION_MS_MAX
-        {
-            return Err(Invalid::new("delay_ms", "is more than ten years").into());
-        }
+        delay(delay_ms.unwrap_or_default())?;
         for _ in 0..TRIES {
             let namespace = operate.namespace.as_deref();
             let place = self.current_state(operate.id, namespace).await?;

@@ -125,13 +125,7 @@ impl CreateWaitpoint {
         if !self.key.is_empty() {
             model::waitpoint_key(&self.key)?;
         }
-        match self.expires_in_ms {
-            Some(ms) if !(1..=Limits::DURATION_MS_MAX).contains(&ms) => Err(Invalid::new(
-                "expires_in_ms",
-                format!("{ms} is out of range: 1 to {}", Limits::DURATION_MS_MAX),
-            )),
-            _ => Ok(()),
-        }
+        model::time_limit("expires_in_ms", self.expires_in_ms)
     }
 }
 

@@ -9,7 +9,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::snapshot::json;
-use crate::row::{count, label};
+use crate::row::{count, label, optional_label};
 use crate::{Engine, Error, Page};
 
 /// A waitpoint as people see it.
@@ -201,10 +201,7 @@ impl WaitpointRow {
             activated_at: self.activated_at,
             expires_at: self.expires_at,
             closed_at: self.closed_at,
-            close_reason: self
-                .close_reason
-                .map(|text| label("waitpoint", "close_reason", self.id, &text))
-                .transpose()?,
+            close_reason: optional_label("waitpoint", "close_reason", self.id, self.close_reason)?,
         })
     }
 }

@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use crate::Error;
 use crate::dispatch::Requirements;
-use crate::row::{epoch, label, policy as frozen_policy, readable};
+use crate::row::{epoch, label, optional_label, policy as frozen_policy, readable};
 
 /// An execution, its open suspension and its waitpoints, as they were at one moment.
 #[derive(Debug)]
@@ -247,10 +247,7 @@ impl SnapshotRow {
             accepted_kids: row.kids.into_iter().collect(),
             now: row.now,
             target: DeliveryTarget {
-                outcome: row
-                    .outcome
-                    .map(|text| label("finished", "outcome", id, &text))
-                    .transpose()?,
+                outcome: optional_label("finished", "outcome", id, row.outcome)?,
                 suspension,
                 waitpoints,
                 accepted: u32::try_from(row.accepted).unwrap_or(u32::MAX),
@@ -278,9 +275,7 @@ fn waitpoint(
         id: WaitpointId(id),
         key,
         state,
-        close_reason: reason
-            .map(|text| label("waitpoint", "close_reason", id, &text))
-            .transpose()?,
+        close_reason: optional_label("waitpoint", "close_reason", id, reason)?,
     })
 }
 

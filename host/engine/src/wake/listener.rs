@@ -13,16 +13,14 @@ use super::notifier::{self, CHANNEL, SEND_BOUND, notify};
 use super::{Wake, WakeUps};
 use crate::Error;
 use crate::database::{Pool, Session};
+use crate::pauses::pauses;
 
 /// How often a host notifies itself.
 const ECHO_EVERY: Duration = Duration::from_secs(15);
 /// Longest its own notification may take to arrive.
 const ECHO_WITHIN: Duration = Duration::from_secs(5);
 /// Pauses between tries to listen.
-const PAUSES: ExponentialBuilder = ExponentialBuilder::new()
-    .with_min_delay(Duration::from_secs(1))
-    .with_max_delay(PAUSE_MAX)
-    .without_max_times();
+const PAUSES: ExponentialBuilder = pauses(Duration::from_secs(1), PAUSE_MAX);
 const PAUSE_MAX: Duration = Duration::from_secs(60);
 
 /// Listens over connections of its own.

@@ -102,12 +102,7 @@ impl Engine {
                     EndLease::revoked(fence, &why, row.at_cap)
                 })
                 .collect();
-            for verdict in self.inner.batchers.end_lease.call_all(calls).await {
-                // A refusal means that the lease ended by itself first.
-                if verdict?.is_ok() {
-                    ended += 1;
-                }
-            }
+            ended += self.end_leases(calls).await?;
             if !full {
                 return Ok(ended);
             }
@@ -118,13 +113,6 @@ impl Engine {
 impl MarkDead {
     fn check(&self) -> Result<(), Invalid> {
         instance_name(&self.worker_instance_id)?;
-        let max = Limits::DEAD_REASON_BYTES_MAX;
-        let ok = (1..=max).contains(&self.reason.len()) && !self.reason.contains(char::is_control);
-        if ok {
-            Ok(())
-        } else {
-            let detail = format!("must be 1 to {max} bytes without control characters");
-            Err(Invalid::new("reason", detail))
-        }
+        model::plain_text("reason", &self.reason, Limits::DEAD_REASON_BYTES_MAX)
     }
 }

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use model::{Invalid, Limits, RegisterRefusal, WorkerType};
+use model::{Invalid, Limits, RegisterRefusal, WorkerType, ensure};
 use time::OffsetDateTime;
 
 use crate::{Declined, Engine};
@@ -93,10 +93,9 @@ impl RegisterWorker {
         }
         let max = Limits::WORKER_NAMES_MAX;
         for (field, names) in [("lanes", &self.lanes), ("kinds", &self.kinds)] {
-            if names.len() > max {
-                let detail = format!("{} names exceed the limit of {max}", names.len());
-                return Err(Invalid::new(field, detail));
-            }
+            ensure(field, names.len() <= max, || {
+                format!("{} names exceed the limit of {max}", names.len())
+            })?;
         }
         self.lanes
             .iter()

@@ -100,7 +100,10 @@ mod tests {
         let cancels = principal.scope(Role::Operator);
         assert!(cancels.holds("a") && !cancels.holds("b"));
         assert_eq!(principal.scope(Role::Worker), Scope::Everywhere);
-        assert_eq!(principal.scope(Role::Admin), Scope::Namespaces(BTreeSet::new()));
+        assert_eq!(
+            principal.scope(Role::Admin),
+            Scope::Namespaces(BTreeSet::new())
+        );
     }
 
     #[test]

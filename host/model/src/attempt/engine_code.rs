@@ -3,7 +3,7 @@
 
 use super::FailureClass;
 use crate::wire::named;
-use crate::{Invalid, Limits, quoted};
+use crate::{Invalid, Limits, ensure, quoted};
 
 named! {
     /// The code of a failure with which the engine ended an attempt or an execution.
@@ -78,18 +78,16 @@ pub fn is_reserved_code(code: &str) -> bool {
 pub fn failure_code(text: &str) -> Result<(), Invalid> {
     let word = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'_';
     let max = Limits::FAILURE_CODE_BYTES_MAX;
-    if !(1..=max).contains(&text.len()) || !text.bytes().all(word) {
-        let detail = format!(
+    let ok = (1..=max).contains(&text.len()) && text.bytes().all(word);
+    ensure("code", ok, || {
+        format!(
             "{} is not a valid failure code: it must be 1 to {max} characters of a-z, 0-9 and '_'",
             quoted(text)
-        );
-        return Err(Invalid::new("code", detail));
-    }
-    if is_reserved_code(text) {
-        let detail = format!("`{text}` is reserved: only the engine gives that code");
-        return Err(Invalid::new("code", detail));
-    }
-    Ok(())
+        )
+    })?;
+    ensure("code", !is_reserved_code(text), || {
+        format!("`{text}` is reserved: only the engine gives that code")
+    })
 }
 
 #[cfg(test)]

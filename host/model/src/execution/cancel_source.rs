@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::{Invalid, Limits};
+use crate::{Invalid, Limits, ensure};
 
 impl Limits {
     /// Most bytes of a source that a caller names.
@@ -32,12 +32,10 @@ impl CancelSource {
     pub fn of_caller(text: &str) -> Result<Self, Invalid> {
         let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"_-.:".contains(&b);
         let max = Limits::CANCEL_SOURCE_BYTES_MAX;
-        if !(1..=max).contains(&text.len()) || !text.bytes().all(plain) {
-            return Err(Invalid::new(
-                "source",
-                format!("must be 1 to {max} characters of `a-z`, `0-9`, `_`, `-`, `.` and `:`"),
-            ));
-        }
+        let ok = (1..=max).contains(&text.len()) && text.bytes().all(plain);
+        ensure("source", ok, || {
+            format!("must be 1 to {max} characters of `a-z`, `0-9`, `_`, `-`, `.` and `:`")
+        })?;
         let source = match text {
             "operator_override" => Self::OperatorOverride,
             other => Self::Custom(other.to_owned()),
@@ -50,15 +48,12 @@ impl CancelSource {
     /// records the holder of a lease, a flow or a time limit.
     pub fn check(&self) -> Result<(), Invalid> {
         let name = self.as_str();
-        if ["lease_holder", "flow_cascade", "system_timeout"].contains(&name) {
-            return Err(Invalid::new(
-                "source",
-                format!(
-                    "`{name}` is recorded by the engine alone: leave the source out, or name a source of your own; a holder cancels under its lease"
-                ),
-            ));
-        }
-        Ok(())
+        let reserved = ["lease_holder", "flow_cascade", "system_timeout"].contains(&name);
+        ensure("source", !reserved, || {
+            format!(
+                "`{name}` is recorded by the engine alone: leave the source out, or name a source of your own; a holder cancels under its lease"
+            )
+        })
     }
 
     /// Returns the name on the wire and in the database.

@@ -3,7 +3,7 @@
 
 use crate::Limits;
 use crate::wire::named;
-use crate::{Invalid, Member, Outcome, Refusal, RefusalCode, StateKind};
+use crate::{Invalid, Outcome, Refusal, RefusalCode, StateKind, Told};
 
 impl Limits {
     /// Bounds of a grant's time to live, in milliseconds.
@@ -57,30 +57,23 @@ pub enum GrantRefusal {
 }
 
 impl Refusal for GrantRefusal {
-    fn refusal_code(&self) -> RefusalCode {
+    fn told(&self) -> Told {
         match self {
-            Self::ExecutionNotFound => RefusalCode::ExecutionNotFound,
-            Self::ExecutionNotEligible(_) => RefusalCode::ExecutionNotEligible,
-            Self::NotReclaimable(_) => RefusalCode::NotReclaimable,
-            Self::ReclaimCapExceeded { .. } => RefusalCode::ReclaimCapExceeded,
-            Self::GrantAlreadyExists { .. } => RefusalCode::GrantAlreadyExists,
-            Self::CapabilityMismatch { .. } => RefusalCode::CapabilityMismatch,
-            Self::Invalid(invalid) => invalid.code,
-        }
-    }
-
-    fn members(&self) -> Vec<(&'static str, Member)> {
-        match self {
-            Self::ReclaimCapExceeded { reclaim_count } => {
-                vec![("reclaim_count", Member::Number((*reclaim_count).into()))]
-            }
+            Self::ExecutionNotFound => RefusalCode::ExecutionNotFound.alone(),
+            Self::ExecutionNotEligible(_) => RefusalCode::ExecutionNotEligible.alone(),
+            Self::NotReclaimable(_) => RefusalCode::NotReclaimable.alone(),
+            Self::ReclaimCapExceeded { reclaim_count } => cap_exceeded(*reclaim_count),
+            Self::GrantAlreadyExists { .. } => RefusalCode::GrantAlreadyExists.alone(),
             Self::CapabilityMismatch { missing } => {
-                vec![("missing", Member::Texts(missing.clone()))]
+                RefusalCode::CapabilityMismatch.with("missing", missing)
             }
-            Self::Invalid(invalid) => invalid.members(),
-            _ => Vec::new(),
+            Self::Invalid(invalid) => invalid.told(),
         }
     }
+}
+
+fn cap_exceeded(reclaim_count: u32) -> Told {
+    RefusalCode::ReclaimCapExceeded.with("reclaim_count", reclaim_count)
 }
 
 /// Why a grant was not turned into a lease.
@@ -112,23 +105,14 @@ pub enum RedeemRefusal {
 }
 
 impl Refusal for RedeemRefusal {
-    fn refusal_code(&self) -> RefusalCode {
+    fn told(&self) -> Told {
         match self {
-            Self::InvalidClaimGrant(_) => RefusalCode::InvalidClaimGrant,
-            Self::ClaimGrantExpired => RefusalCode::ClaimGrantExpired,
-            Self::CapabilityMismatch => RefusalCode::CapabilityMismatch,
-            Self::GrantNotFound(_) => RefusalCode::GrantNotFound,
-            Self::NotReclaimable(_) => RefusalCode::NotReclaimable,
-            Self::ReclaimCapExceeded { .. } => RefusalCode::ReclaimCapExceeded,
-        }
-    }
-
-    fn members(&self) -> Vec<(&'static str, Member)> {
-        match self {
-            Self::ReclaimCapExceeded { reclaim_count } => {
-                vec![("reclaim_count", Member::Number((*reclaim_count).into()))]
-            }
-            _ => Vec::new(),
+            Self::InvalidClaimGrant(_) => RefusalCode::InvalidClaimGrant.alone(),
+            Self::ClaimGrantExpired => RefusalCode::ClaimGrantExpired.alone(),
+            Self::CapabilityMismatch => RefusalCode::CapabilityMismatch.alone(),
+            Self::GrantNotFound(_) => RefusalCode::GrantNotFound.alone(),
+            Self::NotReclaimable(_) => RefusalCode::NotReclaimable.alone(),
+            Self::ReclaimCapExceeded { reclaim_count } => cap_exceeded(*reclaim_count),
         }
     }
 }

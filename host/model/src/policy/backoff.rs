@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::duration::duration;
-use crate::{Invalid, Limits, check_range};
+use crate::{Invalid, Limits, check_range, ensure};
 
 impl Limits {
     /// Bounds of the growth of a backoff per retry, in percent.
@@ -111,11 +111,9 @@ impl Backoff {
                 const MAX: &str = "policy.retry_policy.backoff.max_delay_ms";
                 duration(INITIAL, initial_delay_ms)?;
                 duration(MAX, max_delay_ms)?;
-                if initial_delay_ms > max_delay_ms {
-                    let detail =
-                        format!("{initial_delay_ms} is more than {MAX}, which is {max_delay_ms}");
-                    return Err(Invalid::new(INITIAL, detail));
-                }
+                ensure(INITIAL, initial_delay_ms <= max_delay_ms, || {
+                    format!("{initial_delay_ms} is more than {MAX}, which is {max_delay_ms}")
+                })?;
                 check_range(
                     "policy.retry_policy.backoff.multiplier_percent",
                     multiplier_percent,

@@ -13,6 +13,7 @@ mod suspension;
 mod timeout;
 
 pub use backoff::Backoff;
+pub use duration::{duration, time_limit};
 pub use execution::ExecutionPolicy;
 pub use not_offered::NotOffered;
 pub use priority::{PRIORITY_MAX, priority};

@@ -1,8 +1,6 @@
 //! Members of a request that the contract has and this version does not offer.
 
-use std::fmt;
-
-use serde::de::{IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer};
 
 /// Whether a member that is not offered is given: `null`, `[]` and `{}` count as
@@ -13,59 +11,20 @@ pub struct NotOffered {
     pub given: bool,
 }
 
-impl<'de> Deserialize<'de> for NotOffered {
-    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-        d.deserialize_any(Anything)
-    }
+/// What may be given for a member, tried in this order.
+#[derive(Deserialize)]
+#[serde(untagged, deny_unknown_fields)]
+enum Given {
+    Null(()),
+    NoElements([(); 0]),
+    NoMembers {},
+    Anything(IgnoredAny),
 }
 
-struct Anything;
-
-impl<'de> Visitor<'de> for Anything {
-    type Value = NotOffered;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("any value")
-    }
-
-    fn visit_unit<E>(self) -> Result<NotOffered, E> {
-        Ok(NotOffered { given: false })
-    }
-
-    fn visit_bool<E>(self, _: bool) -> Result<NotOffered, E> {
-        Ok(NotOffered { given: true })
-    }
-
-    fn visit_i64<E>(self, _: i64) -> Result<NotOffered, E> {
-        Ok(NotOffered { given: true })
-    }
-
-    fn visit_u64<E>(self, _: u64) -> Result<NotOffered, E> {
-        Ok(NotOffered { given: true })
-    }
-
-    fn visit_f64<E>(self, _: f64) -> Result<NotOffered, E> {
-        Ok(NotOffered { given: true })
-    }
-
-    fn visit_str<E>(self, _: &str) -> Result<NotOffered, E> {
-        Ok(NotOffered { given: true })
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<NotOffered, A::Error> {
-        let mut given = false;
-        while seq.next_element::<IgnoredAny>()?.is_some() {
-            given = true;
-        }
-        Ok(NotOffered { given })
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<NotOffered, A::Error> {
-        let mut given = false;
-        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {
-            given = true;
-        }
-        Ok(NotOffered { given })
+impl<'de> Deserialize<'de> for NotOffered {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        let given = matches!(Given::deserialize(d)?, Given::Anything(_));
+        Ok(Self { given })
     }
 }
 

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Invalid, Limits};
+use crate::{Invalid, Limits, ensure};
 
 /// How long executions are kept after their end, and events. Every host of an
 /// instance should be configured alike, since the shortest time takes effect.
@@ -38,10 +38,9 @@ impl Retention {
             ("retention.finished_ms", self.finished_ms, 1),
             ("retention.events_ms", self.events_ms, EVENTS_MS_MIN),
         ] {
-            if value != 0 && !(min..=max).contains(&value) {
-                let detail = format!("{value} is out of range: 0 for forever, or {min} to {max}");
-                return Err(Invalid::new(field, detail));
-            }
+            ensure(field, value == 0 || (min..=max).contains(&value), || {
+                format!("{value} is out of range: 0 for forever, or {min} to {max}")
+            })?;
         }
         Ok(())
     }

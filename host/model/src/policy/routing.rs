@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use super::NotOffered;
-use crate::{Invalid, Limits, RefusalCode, check_range, quoted};
+use crate::{Invalid, Limits, RefusalCode, check_range, ensure, quoted};
 
 impl Limits {
     /// Most required or offered capabilities.
@@ -39,17 +39,13 @@ fn bounded(field: &'static str, set: &BTreeSet<String>) -> Result<(), Invalid> {
     check_range(field, set.len(), 0..=Limits::CAPABILITIES_MAX)?;
     let bytes = set.iter().map(String::len).sum();
     check_range(field, bytes, 0..=Limits::CAPABILITIES_BYTES_MAX)?;
-    let bad = |token: &&String| {
-        token.is_empty() || token.bytes().any(|b| b <= 0x20 || b == 0x7f || b == b',')
-    };
-    match set.iter().find(bad) {
-        None => Ok(()),
-        Some(token) => Err(Invalid::new(
-            field,
+    let plain = |b: u8| b > 0x20 && b != 0x7f && b != b',';
+    set.iter().try_for_each(|token| {
+        ensure(field, !token.is_empty() && token.bytes().all(plain), || {
             format!(
                 "{} is not a valid capability: it must not be empty or hold commas, spaces or control characters",
                 quoted(token)
-            ),
-        )),
-    }
+            )
+        })
+    })
 }

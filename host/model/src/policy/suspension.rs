@@ -8,8 +8,10 @@ use crate::wire::named;
 
 named! {
     /// What happens when the time limit of a suspension passes.
+    #[derive(Default)]
     pub enum TimeoutBehavior ("timeout behavior") {
         /// The execution fails.
+        #[default]
         Fail = "fail",
         /// The execution is cancelled.
         Cancel = "cancel",
@@ -23,7 +25,7 @@ named! {
 }
 
 /// Defaults for the suspensions of an execution.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct SuspensionPolicy {
     /// Time limit of a suspension that sets none, in milliseconds, 1 to ten years;
@@ -31,15 +33,6 @@ pub struct SuspensionPolicy {
     pub default_timeout_ms: Option<u64>,
     /// What happens when the time limit passes.
     pub timeout_behavior: TimeoutBehavior,
-}
-
-impl Default for SuspensionPolicy {
-    fn default() -> Self {
-        Self {
-            default_timeout_ms: None,
-            timeout_behavior: TimeoutBehavior::Fail,
-        }
-    }
 }
 
 impl SuspensionPolicy {

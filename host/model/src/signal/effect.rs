@@ -2,7 +2,7 @@
 
 use crate::id::random_id;
 use crate::wire::named;
-use crate::{Invalid, Limits, Member, Outcome, Refusal, RefusalCode, WaitpointCloseReason};
+use crate::{Invalid, Limits, Outcome, Refusal, RefusalCode, Told, WaitpointCloseReason};
 
 impl Limits {
     /// Most bytes of a signal's payload.
@@ -70,8 +70,8 @@ named! {
 pub struct InvalidWaitpointToken;
 
 impl Refusal for InvalidWaitpointToken {
-    fn refusal_code(&self) -> RefusalCode {
-        RefusalCode::InvalidWaitpointToken
+    fn told(&self) -> Told {
+        RefusalCode::InvalidWaitpointToken.alone()
     }
 }
 
@@ -117,29 +117,20 @@ pub enum SignalRefusal {
 }
 
 impl Refusal for SignalRefusal {
-    fn refusal_code(&self) -> RefusalCode {
+    fn told(&self) -> Told {
         match self {
-            Self::InvalidWaitpointToken(token) => token.refusal_code(),
-            Self::ExecutionNotFound => RefusalCode::ExecutionNotFound,
-            Self::WaitpointNotFound => RefusalCode::WaitpointNotFound,
-            Self::WaitpointAmbiguous { .. } => RefusalCode::WaitpointAmbiguous,
-            Self::TargetNotSignalable { .. } => RefusalCode::TargetNotSignalable,
-            Self::WaitpointClosed { .. } => RefusalCode::WaitpointClosed,
-            Self::SignalLimitExceeded { .. } => RefusalCode::SignalLimitExceeded,
-            Self::Invalid(invalid) => invalid.code,
-        }
-    }
-
-    fn members(&self) -> Vec<(&'static str, Member)> {
-        match self {
-            Self::WaitpointAmbiguous { open } => vec![("open", Member::Number(*open as u64))],
-            Self::TargetNotSignalable { outcome } => vec![("outcome", Member::text(outcome))],
-            Self::WaitpointClosed { reason } => vec![("close_reason", Member::text(reason))],
-            Self::SignalLimitExceeded { max } => vec![("max", Member::Number((*max).into()))],
-            Self::Invalid(invalid) => invalid.members(),
-            Self::InvalidWaitpointToken(_) | Self::ExecutionNotFound | Self::WaitpointNotFound => {
-                Vec::new()
+            Self::InvalidWaitpointToken(token) => token.told(),
+            Self::ExecutionNotFound => RefusalCode::ExecutionNotFound.alone(),
+            Self::WaitpointNotFound => RefusalCode::WaitpointNotFound.alone(),
+            Self::WaitpointAmbiguous { open } => RefusalCode::WaitpointAmbiguous.with("open", open),
+            Self::TargetNotSignalable { outcome } => {
+                RefusalCode::TargetNotSignalable.with("outcome", outcome)
             }
+            Self::WaitpointClosed { reason } => {
+                RefusalCode::WaitpointClosed.with("close_reason", reason)
+            }
+            Self::SignalLimitExceeded { max } => RefusalCode::SignalLimitExceeded.with("max", max),
+            Self::Invalid(invalid) => invalid.told(),
         }
     }
 }

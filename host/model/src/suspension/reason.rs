@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use crate::id::random_id;
 use crate::wire::named;
 use crate::{
-    BlockingReason, Invalid, LeaseRefusal, Limits, Member, Refusal, RefusalCode, TimeoutBehavior,
-    WaitpointCloseReason, WaitpointState,
+    BlockingReason, Invalid, LeaseRefusal, Limits, Refusal, RefusalCode, TimeoutBehavior, Told,
+    WaitpointCloseReason, WaitpointState, duration, ensure,
 };
 
 impl Limits {
@@ -80,15 +80,11 @@ impl SuspensionRequester {
     /// pass on what an operator or a policy asks for, while time limits are applied by the
     /// engine alone.
     pub fn check_holder(self) -> Result<(), Invalid> {
-        match self {
-            Self::Worker | Self::Operator | Self::Policy => Ok(()),
-            Self::SystemTimeoutPolicy => Err(Invalid::new(
-                "requested_by",
-                format!(
-                    "`{self}` is recorded by the engine alone: leave it out, or say worker, operator or policy"
-                ),
-            )),
-        }
+        ensure("requested_by", self != Self::SystemTimeoutPolicy, || {
+            format!(
+                "`{self}` is recorded by the engine alone: leave it out, or say worker, operator or policy"
+            )
+        })
     }
 }
 
@@ -136,13 +132,8 @@ impl Default for ResumePolicy {
 impl ResumePolicy {
     /// Checks every bound.
     pub fn check(&self) -> Result<(), Invalid> {
-        match self.resume_delay_ms {
-            Some(delay) if delay > Limits::DURATION_MS_MAX => Err(Invalid::new(
-                "resume_policy.resume_delay_ms",
-                format!("{delay} is out of range: 0 to {}", Limits::DURATION_MS_MAX),
-            )),
-            _ => Ok(()),
-        }
+        let delay = self.resume_delay_ms.unwrap_or_default();
+        duration("resume_policy.resume_delay_ms", delay)
     }
 }
 
@@ -234,24 +225,20 @@ pub enum SuspendRefusal {
 }
 
 impl Refusal for SuspendRefusal {
-    fn refusal_code(&self) -> RefusalCode {
+    fn told(&self) -> Told {
         match self {
-            Self::Lease(refusal) => refusal.refusal_code(),
-            Self::WaitpointAlreadyExists { .. } => RefusalCode::WaitpointAlreadyExists,
-            Self::WaitpointNotFound => RefusalCode::WaitpointNotFound,
-            Self::WaitpointNotPending { .. } => RefusalCode::WaitpointNotPending,
-            Self::PendingWaitpointExpired => RefusalCode::PendingWaitpointExpired,
-            Self::WaitpointLimitExceeded { .. } => RefusalCode::WaitpointLimitExceeded,
-        }
-    }
-
-    fn members(&self) -> Vec<(&'static str, Member)> {
-        match self {
-            Self::Lease(refusal) => refusal.members(),
-            Self::WaitpointAlreadyExists { key } => vec![("waitpoint_key", Member::text(key))],
-            Self::WaitpointNotPending { state } => vec![("waitpoint_state", Member::text(state))],
-            Self::WaitpointLimitExceeded { max } => vec![("max", Member::Number(*max as u64))],
-            Self::WaitpointNotFound | Self::PendingWaitpointExpired => Vec::new(),
+            Self::Lease(refusal) => refusal.told(),
+            Self::WaitpointAlreadyExists { key } => {
+                RefusalCode::WaitpointAlreadyExists.with("waitpoint_key", key)
+            }
+            Self::WaitpointNotFound => RefusalCode::WaitpointNotFound.alone(),
+            Self::WaitpointNotPending { state } => {
+                RefusalCode::WaitpointNotPending.with("waitpoint_state", state)
+            }
+            Self::PendingWaitpointExpired => RefusalCode::PendingWaitpointExpired.alone(),
+            Self::WaitpointLimitExceeded { max } => {
+                RefusalCode::WaitpointLimitExceeded.with("max", max)
+            }
         }
     }
 }

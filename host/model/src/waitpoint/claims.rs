@@ -4,7 +4,7 @@ use uuid::Uuid;
 
 use crate::id::random_id;
 use crate::wire::named;
-use crate::{ExecutionId, Invalid, Limits, Member, Refusal, RefusalCode, names};
+use crate::{ExecutionId, Invalid, Limits, Refusal, RefusalCode, Told, ensure, names};
 
 impl Limits {
     /// Most bytes of a waitpoint's key within its suspension.
@@ -113,22 +113,15 @@ pub enum WaitpointRefusal {
 }
 
 impl Refusal for WaitpointRefusal {
-    fn refusal_code(&self) -> RefusalCode {
+    fn told(&self) -> Told {
         match self {
-            Self::ExecutionNotFound => RefusalCode::ExecutionNotFound,
-            Self::WaitpointNotFound => RefusalCode::WaitpointNotFound,
-            Self::WaitpointAmbiguous { .. } => RefusalCode::WaitpointAmbiguous,
-            Self::WaitpointClosed { .. } => RefusalCode::WaitpointClosed,
-            Self::Invalid(invalid) => invalid.code,
-        }
-    }
-
-    fn members(&self) -> Vec<(&'static str, Member)> {
-        match self {
-            Self::WaitpointAmbiguous { open } => vec![("open", Member::Number(*open as u64))],
-            Self::WaitpointClosed { reason } => vec![("close_reason", Member::text(reason))],
-            Self::Invalid(invalid) => invalid.members(),
-            Self::ExecutionNotFound | Self::WaitpointNotFound => Vec::new(),
+            Self::ExecutionNotFound => RefusalCode::ExecutionNotFound.alone(),
+            Self::WaitpointNotFound => RefusalCode::WaitpointNotFound.alone(),
+            Self::WaitpointAmbiguous { open } => RefusalCode::WaitpointAmbiguous.with("open", open),
+            Self::WaitpointClosed { reason } => {
+                RefusalCode::WaitpointClosed.with("close_reason", reason)
+            }
+            Self::Invalid(invalid) => invalid.told(),
         }
     }
 }
@@ -171,12 +164,10 @@ impl WaitpointClaims {
     /// The namespace or a name is not valid, or there are too many names.
     pub fn check(&self) -> Result<(), Invalid> {
         names::namespace_name(&self.namespace)?;
-        if self.signal_names.len() > Limits::WAITPOINT_TOKEN_SIGNAL_NAMES_MAX {
-            return Err(Invalid::new(
-                "signal_names",
-                format!("at most {}", Limits::WAITPOINT_TOKEN_SIGNAL_NAMES_MAX),
-            ));
-        }
+        let max = Limits::WAITPOINT_TOKEN_SIGNAL_NAMES_MAX;
+        ensure("signal_names", self.signal_names.len() <= max, || {
+            format!("at most {max}")
+        })?;
         self.signal_names
             .iter()
             .try_for_each(|name| names::signal_name(name))

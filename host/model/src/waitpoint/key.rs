@@ -2,7 +2,7 @@
 //! them is refused.
 
 use crate::wire::named;
-use crate::{Invalid, Limits, Member, Refusal, RefusalCode};
+use crate::{Invalid, Limits, Refusal, RefusalCode, Told, ensure};
 
 impl Limits {
     /// Most bytes of the id of a waitpoint key.
@@ -32,16 +32,11 @@ named! {
 /// `_`, which may stand in a token.
 pub fn waitpoint_kid(text: &str) -> Result<(), Invalid> {
     let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_');
-    if (1..=Limits::KID_BYTES_MAX).contains(&text.len()) && text.bytes().all(plain) {
-        return Ok(());
-    }
-    Err(Invalid::new(
-        "kid",
-        format!(
-            "must be 1 to {} characters of A-Z, a-z, 0-9, '-' and '_'",
-            Limits::KID_BYTES_MAX
-        ),
-    ))
+    let max = Limits::KID_BYTES_MAX;
+    let ok = (1..=max).contains(&text.len()) && text.bytes().all(plain);
+    ensure("kid", ok, || {
+        format!("must be 1 to {max} characters of A-Z, a-z, 0-9, '-' and '_'")
+    })
 }
 
 /// Why a key was not made.
@@ -78,21 +73,14 @@ pub enum KeyRotateRefusal {
 }
 
 impl Refusal for KeyRotateRefusal {
-    fn refusal_code(&self) -> RefusalCode {
+    fn told(&self) -> Told {
         match self {
-            Self::InvalidKid(_) => RefusalCode::InvalidKid,
-            Self::InvalidSecretHex => RefusalCode::InvalidSecretHex,
-            Self::InvalidGraceMs(_) => RefusalCode::InvalidGraceMs,
-            Self::RotationConflict(_) => RefusalCode::RotationConflict,
-            Self::TooManyKeys => RefusalCode::TooManyKeys,
-            Self::Invalid(invalid) => invalid.code,
-        }
-    }
-
-    fn members(&self) -> Vec<(&'static str, Member)> {
-        match self {
-            Self::Invalid(invalid) => invalid.members(),
-            _ => Vec::new(),
+            Self::InvalidKid(_) => RefusalCode::InvalidKid.alone(),
+            Self::InvalidSecretHex => RefusalCode::InvalidSecretHex.alone(),
+            Self::InvalidGraceMs(_) => RefusalCode::InvalidGraceMs.alone(),
+            Self::RotationConflict(_) => RefusalCode::RotationConflict.alone(),
+            Self::TooManyKeys => RefusalCode::TooManyKeys.alone(),
+            Self::Invalid(invalid) => invalid.told(),
         }
     }
 }
@@ -112,18 +100,11 @@ pub enum KeyRetireRefusal {
 }
 
 impl Refusal for KeyRetireRefusal {
-    fn refusal_code(&self) -> RefusalCode {
+    fn told(&self) -> Told {
         match self {
-            Self::KeyNotFound(_) => RefusalCode::WaitpointKeyNotFound,
-            Self::KeyActive(_) => RefusalCode::WaitpointKeyActive,
-            Self::Invalid(invalid) => invalid.code,
-        }
-    }
-
-    fn members(&self) -> Vec<(&'static str, Member)> {
-        match self {
-            Self::Invalid(invalid) => invalid.members(),
-            _ => Vec::new(),
+            Self::KeyNotFound(_) => RefusalCode::WaitpointKeyNotFound.alone(),
+            Self::KeyActive(_) => RefusalCode::WaitpointKeyActive.alone(),
+            Self::Invalid(invalid) => invalid.told(),
         }
     }
 }

@@ -15,6 +15,33 @@ pub(crate) struct Place {
     pub found: bool,
 }
 
+impl Place {
+    fn found(rule: &'static str, place: PathBuf) -> Self {
+        Self {
+            rule,
+            place,
+            found: true,
+        }
+    }
+
+    /// Lists what a rule found, or `pattern`, which it looked for in vain.
+    fn all(
+        rule: &'static str,
+        pattern: &Path,
+        found: impl IntoIterator<Item = PathBuf>,
+    ) -> Vec<Self> {
+        let found = found.into_iter();
+        let mut places: Vec<_> = found.map(|place| Self::found(rule, place)).collect();
+        if places.is_empty() {
+            places.push(Self {
+                found: false,
+                ..Self::found(rule, pattern.to_owned())
+            });
+        }
+        places
+    }
+}
+
 /// Where packages put a server; at most one `*` per component.
 const INSTALLED: [&str; 9] = [
     "/usr/lib/postgresql/*/bin",
@@ -32,47 +59,21 @@ const INSTALLED: [&str; 9] = [
 pub(crate) fn of(settings: &Settings) -> Vec<Place> {
     if let Some(bin_dir) = &settings.bin_dir {
         // A setting is a decision: another server would not be what it asks for.
-        return vec![Place {
-            rule: "explicit setting",
-            place: bin_dir.clone(),
-            found: true,
-        }];
+        return vec![Place::found("explicit setting", bin_dir.clone())];
     }
     let mut places = Vec::new();
     if let Some(cache) = &settings.cache_dir {
-        push_matches(
-            &mut places,
-            "cache",
-            &cache.join("pg").join("*").join("bin"),
-        );
+        let pattern = cache.join("pg/*/bin");
+        places.extend(Place::all("cache", &pattern, matches_of(&pattern)));
     }
-    places.push(match pg_config() {
-        Some(place) => Place {
-            rule: "pg_config",
-            place,
-            found: true,
-        },
-        None => Place {
-            rule: "pg_config",
-            place: "pg_config --bindir".into(),
-            found: false,
-        },
-    });
-    let on_path = on_path();
-    if on_path.is_empty() {
-        places.push(Place {
-            rule: "PATH",
-            place: "postgres".into(),
-            found: false,
-        });
-    }
-    places.extend(on_path.into_iter().map(|place| Place {
-        rule: "PATH",
-        place,
-        found: true,
-    }));
-    for pattern in INSTALLED {
-        push_matches(&mut places, "installed", Path::new(pattern));
+    places.extend(Place::all(
+        "pg_config",
+        Path::new("pg_config --bindir"),
+        pg_config(),
+    ));
+    places.extend(Place::all("PATH", Path::new("postgres"), on_path()));
+    for pattern in INSTALLED.map(Path::new) {
+        places.extend(Place::all("installed", pattern, matches_of(pattern)));
     }
     places
 }
@@ -92,22 +93,6 @@ fn on_path() -> Vec<PathBuf> {
         .filter_map(|dir| fs::canonicalize(dir.join("postgres")).ok())
         .filter_map(|program| program.parent().map(Path::to_owned))
         .collect()
-}
-
-fn push_matches(places: &mut Vec<Place>, rule: &'static str, pattern: &Path) {
-    let matches = matches_of(pattern);
-    if matches.is_empty() {
-        places.push(Place {
-            rule,
-            place: pattern.to_owned(),
-            found: false,
-        });
-    }
-    places.extend(matches.into_iter().map(|place| Place {
-        rule,
-        place,
-        found: true,
-    }));
 }
 
 /// The existing directories a pattern names, newest version first.

@@ -4,13 +4,13 @@
 //! service takes its next lease.
 
 use engine::{CancelHeld, Complete, Declined, Delay, Due, Fail, Failed as EngineFailed};
-use model::{Invalid, LeaseRefusal, Limits, RefusalCode};
+use model::{Invalid, LeaseRefusal, Limits};
 use wasmtime::component::Resource;
 
 use super::bindings::flowhost::engine::claim::LeaseError;
 use super::bindings::flowhost::engine::complete::{Failed, Host, Retry};
 use super::bindings::flowhost::engine::types::{Failure, Payload};
-use super::convert::{self, check_text, outcome, payload_bytes, timestamp_ms};
+use super::convert::{self, check_payload, check_text, outcome, payload_bytes, timestamp_ms};
 use super::store::refused;
 use super::{CallError, HeldLease, LeaseCallError, LeaseHandle, Role, State};
 
@@ -180,12 +180,7 @@ impl State {
         field: &'static str,
         payload: &Payload,
     ) -> Result<(), Invalid> {
-        let (bytes, max) = (payload.data.len(), self.instance_limits.result_bytes_max);
-        if bytes > max as usize {
-            let invalid = Invalid::new(field, format!("{bytes} bytes, at most {max}"));
-            return Err(invalid.coded(RefusalCode::PayloadTooLarge));
-        }
-        Ok(())
+        check_payload(field, payload, self.instance_limits.result_bytes_max)
     }
 
     /// Notes that the end of the lease is recorded.

@@ -5,11 +5,11 @@
 //! namespace.
 
 use engine::{Addressee, Delivered as EngineDelivered, SendSignal};
-use model::{Limits, SignalEffect, SignalRefusal};
+use model::{Limits, SignalRefusal};
 use wasmtime::component::Resource;
 
 use super::bindings::flowhost::engine::signal::{
-    Delivered, Effect, Host, HostSignal, ReceivedSignal, SignalError,
+    Delivered, Host, HostSignal, ReceivedSignal, SignalError,
 };
 use super::bindings::flowhost::engine::types;
 use super::convert::{Bounds, payload_bytes, received, signals_bytes, text_bytes};
@@ -154,15 +154,7 @@ fn delivered(answer: EngineDelivered) -> Delivered {
         id: answer.signal_id.to_string(),
         execution_id: answer.execution_id.to_string(),
         waitpoint_id: answer.waitpoint_id.to_string(),
-        effect: match answer.effect {
-            SignalEffect::AppendedToWaitpoint => Effect::AppendedToWaitpoint,
-            SignalEffect::ResumeConditionSatisfied => Effect::ResumeConditionSatisfied,
-            SignalEffect::NoOp => Effect::NoOp,
-            SignalEffect::SignalIgnoredNotInCondition => Effect::SignalIgnoredNotInCondition,
-            SignalEffect::SignalIgnoredMatcherFailed => Effect::SignalIgnoredMatcherFailed,
-            SignalEffect::AppendedToWaitpointDuplicate => Effect::AppendedToWaitpointDuplicate,
-            SignalEffect::BufferedForPendingWaitpoint => Effect::BufferedForPendingWaitpoint,
-        },
+        effect: answer.effect.into(),
         duplicate: answer.duplicate,
     }
 }

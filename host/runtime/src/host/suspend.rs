@@ -133,10 +133,10 @@ impl HostRequest for State {
 
     setters! { SuspendRequest:
         set_reason(reason: wit::Reason, 0) request => {
-            request.reason = convert::suspension_reason(reason);
+            request.reason = reason.into();
         };
         set_requested_by(requester: wit::Requester, 0) request => {
-            request.requested_by = convert::requester(requester);
+            request.requested_by = requester.into();
         };
         set_timeout_ms(timeout_ms: u64, 0) request => {
             request.timeout = Some(SuspensionTimeout::InMs(timeout_ms));
@@ -146,7 +146,7 @@ impl HostRequest for State {
             request.timeout = at.map(SuspensionTimeout::At);
         };
         set_timeout_behavior(behavior: wit::TimeoutBehavior, 0) request => {
-            request.timeout_behavior = Some(convert::timeout_behavior(behavior));
+            request.timeout_behavior = Some(behavior.into());
         };
         set_idempotency_key(key: String, key.len()) request => {
             let max = Limits::KEY_BYTES_MAX;

@@ -7,7 +7,6 @@
 //! [`Meter::release`]. A guest that runs into a bound is stopped with a
 //! [`LimitHit`], which says by type which one it was.
 
-use std::pin::Pin;
 use std::sync::Arc;
 
 use wasmtime::ResourceLimiterAsync;
@@ -126,28 +125,20 @@ fn limit_hit(more: u64, refusal: GrowthRefusal) -> LimitHit {
     }
 }
 
-/// An answer that may have to be waited for.
-type Growing<'a> = Pin<Box<dyn Future<Output = wasmtime::Result<bool>> + Send + 'a>>;
-
 /// Linear memory waits for the budget of the host, which blocks the guest and no thread;
 /// the rest is small and does not wait.
+#[async_trait::async_trait]
 impl ResourceLimiterAsync for Meter {
-    fn memory_growing<'this, 'a>(
-        &'this mut self,
+    async fn memory_growing(
+        &mut self,
         current: usize,
         desired: usize,
         _maximum: Option<usize>,
-    ) -> Growing<'a>
-    where
-        'this: 'a,
-        Self: 'a,
-    {
-        Box::pin(async move {
-            let growth = desired.saturating_sub(current) as u64;
-            self.charge_waiting(growth).await?;
-            self.memory_growth = growth;
-            Ok(true)
-        })
+    ) -> wasmtime::Result<bool> {
+        let growth = desired.saturating_sub(current) as u64;
+        self.charge_waiting(growth).await?;
+        self.memory_growth = growth;
+        Ok(true)
     }
 
     fn memory_grow_failed(&mut self, _error: wasmtime::Error) -> wasmtime::Result<()> {
@@ -156,17 +147,13 @@ impl ResourceLimiterAsync for Meter {
         Ok(())
     }
 
-    fn table_growing<'this, 'a>(
-        &'this mut self,
+    async fn table_growing(
+        &mut self,
         current: usize,
         desired: usize,
         _maximum: Option<usize>,
-    ) -> Growing<'a>
-    where
-        'this: 'a,
-        Self: 'a,
-    {
-        Box::pin(std::future::ready(self.grow_table(current, desired)))
+    ) -> wasmtime::Result<bool> {
+        self.grow_table(current, desired)
     }
 
     fn table_grow_failed(&mut self, _error: wasmtime::Error) -> wasmtime::Result<()> {

@@ -6,10 +6,10 @@
 //! recorded before the next begins.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use backon::{BackoffBuilder as _, ExponentialBuilder};
+use engine::pauses;
 use model::Failure;
 
 use super::assignment::ServiceAssignment;
@@ -21,10 +21,7 @@ use crate::sandbox::{self, verdict};
 use crate::worker::Worker;
 
 const PAUSE_MAX: Duration = Duration::from_secs(30);
-const PAUSES: ExponentialBuilder = ExponentialBuilder::new()
-    .with_min_delay(Duration::from_millis(100))
-    .with_max_delay(PAUSE_MAX)
-    .without_max_times();
+const PAUSES: ExponentialBuilder = pauses(Duration::from_millis(100), PAUSE_MAX);
 /// Length of a run after which the next pause is a short one.
 const HEALTHY: Duration = Duration::from_secs(60);
 
@@ -48,10 +45,7 @@ pub(super) async fn keep_running(
             pauses = PAUSES.build();
         }
         let pause = pauses.next().unwrap_or(PAUSE_MAX);
-        worker
-            .counters
-            .service_restarts
-            .fetch_add(1, Ordering::Relaxed);
+        worker.counters.service_restarts.inc();
         tracing::warn!(
             %component,
             code = failure.code,
@@ -128,8 +122,8 @@ struct StopOnDrop {
 impl StopOnDrop {
     fn new(run: Arc<ServiceRun>) -> Self {
         let counters = &run.worker.counters;
-        counters.services.fetch_add(1, Ordering::Relaxed);
-        counters.sandboxes_open.fetch_add(1, Ordering::Relaxed);
+        counters.services.inc();
+        counters.sandboxes_open.inc();
         Self {
             run,
             is_armed: true,
@@ -145,8 +139,8 @@ impl StopOnDrop {
 impl Drop for StopOnDrop {
     fn drop(&mut self) {
         let counters = &self.run.worker.counters;
-        counters.sandboxes_open.fetch_sub(1, Ordering::Relaxed);
-        counters.services.fetch_sub(1, Ordering::Relaxed);
+        counters.sandboxes_open.dec();
+        counters.services.dec();
         if self.is_armed {
             self.run.stop(ServiceStop::Retired);
         }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use backon::{BackoffBuilder as _, ExponentialBackoff, ExponentialBuilder};
+use engine::pauses;
 use model::Fence;
 use tokio::task::AbortHandle;
 
@@ -13,10 +14,7 @@ use crate::worker::LeaseSlot;
 
 const RETURN_PAUSE_MAX: Duration = Duration::from_secs(30);
 /// Pauses before the next lease after one was returned.
-const RETURN_PAUSES: ExponentialBuilder = ExponentialBuilder::new()
-    .with_min_delay(Duration::from_millis(100))
-    .with_max_delay(RETURN_PAUSE_MAX)
-    .without_max_times();
+const RETURN_PAUSES: ExponentialBuilder = pauses(Duration::from_millis(100), RETURN_PAUSE_MAX);
 
 /// The leases that one run of a service holds.
 pub(super) struct Leases {

@@ -30,27 +30,6 @@ pub struct RuntimeSettings {
     pub guest_threads: usize,
 }
 
-impl RuntimeSettings {
-    /// Returns the defaults, with the cache in `cache_dir` and this program as
-    /// its own compiler.
-    ///
-    /// # Errors
-    ///
-    /// If the system does not say which program this is.
-    pub fn new(cache_dir: PathBuf) -> std::io::Result<Self> {
-        Ok(Self {
-            cache_dir,
-            compiler: CompileIn::Child(std::env::current_exe()?),
-            code: CodeLimits::default(),
-            limits: SandboxLimits::default(),
-            pooling: Pooling::Auto,
-            sandboxes_max: 256,
-            memory_bytes_max: 0,
-            guest_threads: 0,
-        })
-    }
-}
-
 /// Where sandboxes get their memory from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

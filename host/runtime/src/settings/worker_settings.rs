@@ -30,21 +30,3 @@ pub struct WorkerSettings {
     /// token follows.
     pub callback_prefix: Arc<str>,
 }
-
-impl WorkerSettings {
-    /// Returns the defaults: every lane, 64 slots, leases of 30 s, one sandbox
-    /// of each service.
-    pub fn new(instance_id: impl Into<String>) -> Self {
-        Self {
-            instance_id: instance_id.into(),
-            lanes: Vec::new(),
-            slots: 64,
-            lease_ttl_ms: 30_000,
-            capabilities: BTreeSet::new(),
-            services_per_component: 1,
-            services_max: 16,
-            service_leases_max: 16,
-            callback_prefix: Arc::from(CALLBACK_PREFIX),
-        }
-    }
-}

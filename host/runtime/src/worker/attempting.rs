@@ -2,7 +2,6 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use engine::{Claimed, Report};
@@ -110,10 +109,7 @@ async fn in_sandbox(
     let ended = AssertUnwindSafe(sandbox::run(handler, held, setup))
         .catch_unwind()
         .await;
-    worker
-        .counters
-        .sandboxes_open
-        .fetch_sub(1, Ordering::Relaxed);
+    worker.counters.sandboxes_open.dec();
     ended.unwrap_or_else(|_panic| {
         tracing::error!("the host failed while it ran a guest");
         failed(Failure::new(

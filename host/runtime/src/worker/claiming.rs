@@ -9,11 +9,10 @@
 //! is claimed, and never much more than there is room for.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use backon::{BackoffBuilder as _, ExponentialBuilder};
-use engine::{Claim, DirectDispatch};
+use engine::{Claim, DirectDispatch, pauses};
 use model::Limits;
 use tokio::sync::OwnedSemaphorePermit;
 
@@ -22,10 +21,8 @@ use super::{Jitter, Worker, attempting};
 /// Longest pause between two claims that found nothing.
 pub(crate) const POLL_PAUSE_MAX: Duration = Duration::from_secs(1);
 /// Pauses after claims that found nothing, if no work is announced.
-pub(crate) const POLL_PAUSES: ExponentialBuilder = ExponentialBuilder::new()
-    .with_min_delay(Duration::from_millis(25))
-    .with_max_delay(POLL_PAUSE_MAX)
-    .without_max_times();
+pub(crate) const POLL_PAUSES: ExponentialBuilder =
+    pauses(Duration::from_millis(25), POLL_PAUSE_MAX);
 /// How long a claim waits for more slots.
 const GATHER: Duration = Duration::from_millis(2);
 /// Executions claimed although their sandboxes will have to wait for the budget.
@@ -153,10 +150,10 @@ pub(crate) async fn ask(
     worker: &Worker,
     claim: Claim,
 ) -> Result<Vec<engine::Claimed>, engine::Error> {
-    worker.counters.claims.fetch_add(1, Ordering::Relaxed);
+    worker.counters.claims.inc();
     let answer = worker.engine.claim(claim).await;
     if let Err(error) = &answer {
-        worker.counters.claim_faults.fetch_add(1, Ordering::Relaxed);
+        worker.counters.claim_faults.inc();
         tracing::warn!(%error, "a claim failed");
     }
     answer

@@ -1,10 +1,11 @@
 //! Counters of what the workers of this host do.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use parking_lot::Mutex;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 
 /// Upper bounds of the buckets for time in a sandbox, in seconds: from guests that only
@@ -14,47 +15,37 @@ const WALL_BUCKETS: [f64; 14] = [
 ];
 
 /// Counts since the start of the runtime.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Counters {
-    pub(crate) started: AtomicU64,
-    pub(crate) claims: AtomicU64,
-    pub(crate) claim_faults: AtomicU64,
-    pub(crate) sandboxes_open: AtomicU64,
-    pub(crate) renewed: AtomicU64,
-    pub(crate) unrecorded: AtomicU64,
-    pub(crate) services: AtomicU64,
-    pub(crate) service_restarts: AtomicU64,
+    pub(crate) started: Counter,
+    pub(crate) claims: Counter,
+    pub(crate) claim_faults: Counter,
+    pub(crate) sandboxes_open: Gauge,
+    pub(crate) renewed: Counter,
+    pub(crate) unrecorded: Counter,
+    pub(crate) services: Gauge,
+    pub(crate) service_restarts: Counter,
     /// Components routed to that cannot be run here now.
-    pub(crate) unavailable: AtomicU64,
+    pub(crate) unavailable: Gauge,
     last_opened: Mutex<Option<Instant>>,
     ends: Mutex<BTreeMap<String, u64>>,
-    wall: Histogram,
+    wall: Wall,
 }
 
-impl Default for Counters {
+/// How long attempts were in their sandbox.
+#[derive(Debug)]
+struct Wall(Histogram);
+
+impl Default for Wall {
     fn default() -> Self {
-        let zero = AtomicU64::default;
-        Self {
-            started: zero(),
-            claims: zero(),
-            claim_faults: zero(),
-            sandboxes_open: zero(),
-            renewed: zero(),
-            unrecorded: zero(),
-            services: zero(),
-            service_restarts: zero(),
-            unavailable: zero(),
-            last_opened: Mutex::default(),
-            ends: Mutex::default(),
-            wall: Histogram::new(WALL_BUCKETS),
-        }
+        Self(Histogram::new(WALL_BUCKETS))
     }
 }
 
 impl Counters {
     /// Counts a sandbox that is opened for an attempt.
     pub(crate) fn count_opening(&self) {
-        self.sandboxes_open.fetch_add(1, Ordering::Relaxed);
+        self.sandboxes_open.inc();
         *self.last_opened.lock() = Some(Instant::now());
     }
 
@@ -66,7 +57,7 @@ impl Counters {
     /// Counts an attempt that ended with `label` after `wall_us` microseconds.
     pub(crate) fn count_end(&self, label: &str, wall_us: u64) {
         const LABELS_MAX: usize = 200;
-        self.wall.observe(wall_us as f64 / 1e6);
+        self.wall.0.observe(wall_us as f64 / 1e6);
         let mut ends = self.ends.lock();
         if let Some(count) = ends.get_mut(label) {
             *count += 1;
@@ -88,7 +79,7 @@ impl Counters {
 
     /// Returns the times that attempts spent in their sandbox.
     pub(crate) fn wall(&self) -> Histogram {
-        self.wall.clone()
+        self.wall.0.clone()
     }
 }
 

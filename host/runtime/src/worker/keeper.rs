@@ -6,7 +6,6 @@
 //! is done here: the end of the lease stops the guest by itself.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use model::{ExecutionId, Fence, LeaseRefusal, Limits};
@@ -68,7 +67,7 @@ async fn renew(worker: &Worker) {
                     match verdict {
                         Ok(_expires_at) => {
                             attempt.renewed(sent, ttl);
-                            worker.counters.renewed.fetch_add(1, Ordering::Relaxed);
+                            worker.counters.renewed.inc();
                         }
                         Err(refusal) => lost(attempt, &refusal),
                     }

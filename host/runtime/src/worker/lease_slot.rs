@@ -1,7 +1,6 @@
 //! What a lease occupies on this host, from before its claim until its end is recorded.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use engine::Claimed;
@@ -41,7 +40,7 @@ impl Worker {
             &self.limits,
         ));
         let lease_id = claimed.fence.lease_id;
-        self.counters.started.fetch_add(1, Ordering::Relaxed);
+        self.counters.started.inc();
         self.attempts.lock().insert(lease_id, attempt.clone());
         let slot = LeaseSlot {
             worker: self.clone(),

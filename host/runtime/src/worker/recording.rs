@@ -8,11 +8,10 @@
 //! refuses repeatedly, becomes a failure that says so. An attempt without a recorded end
 //! would be repeated up to the reclaim cap.
 
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use backon::{BackoffBuilder as _, ExponentialBuilder};
-use engine::{Complete, Declined, Fail, Payload, Report};
+use engine::{Complete, Declined, Fail, Payload, Report, pauses};
 use model::{Failure, FailureClass, LeaseRefusal};
 
 use super::Worker;
@@ -21,10 +20,7 @@ use crate::host::HeldLease;
 use crate::sandbox::AttemptEnd;
 
 const PAUSE_MAX: Duration = Duration::from_secs(1);
-const PAUSES: ExponentialBuilder = ExponentialBuilder::new()
-    .with_min_delay(Duration::from_millis(50))
-    .with_max_delay(PAUSE_MAX)
-    .without_max_times();
+const PAUSES: ExponentialBuilder = pauses(Duration::from_millis(50), PAUSE_MAX);
 /// Faults of the engine, other than an unavailable database, after which an
 /// outcome is replaced.
 const FAULTS_MAX: u32 = 5;
@@ -145,10 +141,7 @@ impl Recorder<'_> {
         );
         let written = self.write_failure(failure, false).await;
         if matches!(written, Written::Faulty) {
-            self.worker
-                .counters
-                .unrecorded
-                .fetch_add(1, Ordering::Relaxed);
+            self.worker.counters.unrecorded.inc();
         }
         written.refusal()
     }
@@ -199,10 +192,7 @@ impl Recorder<'_> {
             }
             let pause = pauses.next().unwrap_or(PAUSE_MAX);
             if Instant::now() + pause >= attempt.lease_until() {
-                self.worker
-                    .counters
-                    .unrecorded
-                    .fetch_add(1, Ordering::Relaxed);
+                self.worker.counters.unrecorded.inc();
                 tracing::error!(execution = %id, %error, "the outcome could not be recorded; the execution is reclaimed when its lease has expired");
                 return Written::TooLate;
             }

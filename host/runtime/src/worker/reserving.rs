@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use backon::{BackoffBuilder as _, ExponentialBackoff, ExponentialBuilder};
+use engine::pauses;
 use futures::FutureExt as _;
 use parking_lot::Mutex;
 
@@ -21,10 +22,7 @@ use crate::component::registry::Loaded;
 use crate::memory::{Demand, Reservation};
 
 const PAUSE_MAX: Duration = Duration::from_secs(30);
-const PAUSES: ExponentialBuilder = ExponentialBuilder::new()
-    .with_min_delay(Duration::from_millis(100))
-    .with_max_delay(PAUSE_MAX)
-    .without_max_times();
+const PAUSES: ExponentialBuilder = pauses(Duration::from_millis(100), PAUSE_MAX);
 
 /// Sandboxes that could not be opened lately, and how often the log said so.
 #[derive(Debug, Default)]

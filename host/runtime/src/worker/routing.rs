@@ -3,7 +3,6 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use engine::Unreadable;
@@ -52,11 +51,7 @@ pub(super) async fn follow(worker: Arc<Worker>) {
                         (kind.name, targets.collect())
                     })
                     .collect();
-                let missing = missing.len() as u64;
-                worker
-                    .counters
-                    .unavailable
-                    .store(missing, Ordering::Relaxed);
+                worker.counters.unavailable.set(missing.len() as i64);
                 change(&worker, Routes::new(routes));
             }
             Err(error) => tracing::debug!(%error, "routes could not be read; the last ones stay"),

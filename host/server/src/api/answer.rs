@@ -4,22 +4,30 @@
 //! lists of them, page by page. A page names the rows that this version cannot read beside
 //! the others, so that one bad row hides no other.
 
+use serde::de::DeserializeOwned;
 use utoipa::openapi::schema::{AdditionalProperties, Schema};
 use utoipa::openapi::{OpenApi, RefOr};
 
 /// Defines answers: each field takes the value of the source's field of that name, or of
-/// the expression after `=`.
+/// the expression after `=`. A value whose field has a `?` is left out where it is absent,
+/// and the document of the API shows it as the type after `as`.
 macro_rules! answers {
     ($(
         $(#[$meta:meta])*
         $name:ident($source:ident: $source_type:ty) {
-            $($(#[$field_meta:meta])* $field:ident: $type:ty $(= $value:expr)?,)*
+            $($(#[$field_meta:meta])*
+            $field:ident $(? $($never:lifetime)?)?: $type:ty $(as $shown:ty)? $(= $value:expr)?,)*
         }
     )+) => {$(
         $(#[$meta])*
         #[derive(Debug, Clone, ::serde::Serialize, ::serde::Deserialize, ::utoipa::ToSchema)]
         pub struct $name {
-            $($(#[$field_meta])* pub $field: $type,)*
+            $(
+                $(#[$field_meta])*
+                $(#[serde(default, skip_serializing_if = "Option::is_none")] $($never)?)?
+                $(#[schema(value_type = $shown)])?
+                pub $field: $type,
+            )*
         }
 
         impl From<$source_type> for $name {
@@ -76,10 +84,34 @@ macro_rules! pages {
                 }
             }
         }
+
+        impl $crate::api::Listing for $name {
+            const ROWS: &'static str = stringify!($rows);
+
+            fn unreadable(&self) -> &[$crate::api::Unreadable] {
+                &self.unreadable
+            }
+
+            fn next_cursor(&self) -> Option<&str> {
+                self.next_cursor.as_deref()
+            }
+        }
     )+};
 }
 
 pub(super) use {answers, pages, value};
+
+/// A page of a list.
+pub trait Listing: DeserializeOwned {
+    /// Name of the member that holds the rows.
+    const ROWS: &'static str;
+
+    /// Returns the rows that this version cannot read.
+    fn unreadable(&self) -> &[Unreadable];
+
+    /// Returns what to pass as `after` for the next page; `None` on the last.
+    fn next_cursor(&self) -> Option<&str>;
+}
 
 answers! {
     /// A row that holds what this version cannot read, such as a time outside the years 0

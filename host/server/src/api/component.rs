@@ -88,8 +88,7 @@ answers! {
         /// Number of the component within this instance.
         id: i32,
         /// Identity of the component: `sha256:` and 64 hexadecimal digits.
-        #[schema(value_type = String)]
-        digest: Digest,
+        digest: Digest as String,
         /// Size of the component in bytes.
         size: i64,
         /// WIT world that it targets.
@@ -117,8 +116,7 @@ answers! {
         /// Number of the component within this instance.
         component_id: i32,
         /// Identity of the component: `sha256:` and 64 hexadecimal digits.
-        #[schema(value_type = String)]
-        digest: Digest,
+        digest: Digest as String,
         /// Its share of the executions, 0 to 10000, against that of other routes.
         weight: u32,
     }

@@ -28,8 +28,7 @@ answers! {
         /// Name of the lane.
         name: String,
         /// `active`, `paused`, `draining` or `disabled`.
-        #[schema(value_type = String)]
-        state: LaneState,
+        state: LaneState as String,
         /// Its share of service against that of other lanes.
         #[schema(minimum = 1, maximum = 1000)]
         weight: u16,

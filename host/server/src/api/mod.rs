@@ -20,7 +20,7 @@ mod waitpoint;
 mod waitpoint_key;
 mod worker;
 
-pub use answer::{ClosedAnswers, Unreadable};
+pub use answer::{ClosedAnswers, Listing, Unreadable};
 pub use bounds::{Bound, LABELS, TIMEOUT_MS_MAX, bound, items};
 pub use component::{
     Component, Components, DefineKind, DefinedKind, Kind, Kinds, PublishedComponent,

@@ -6,14 +6,26 @@ pub trait Asks {
     fn by(&mut self) -> (Option<String>, Option<String>);
 }
 
+/// Defines such requests; a field is written as in [`answers`](super::answer::answers).
 macro_rules! asks {
-    ($($(#[$meta:meta])* $name:ident { $($(#[$field_meta:meta])* $field:ident: $type:ty,)* })+) => {
+    ($(
+        $(#[$meta:meta])*
+        $name:ident {
+            $($(#[$field_meta:meta])*
+            $field:ident $(? $($never:lifetime)?)?: $type:ty $(as $shown:ty)?,)*
+        }
+    )+) => {
         $(
             $(#[$meta])*
             #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
             #[serde(deny_unknown_fields)]
             pub struct $name {
-                $($(#[$field_meta])* pub $field: $type,)*
+                $(
+                    $(#[$field_meta])*
+                    $(#[serde(default, skip_serializing_if = "Option::is_none")] $($never)?)?
+                    $(#[schema(value_type = $shown)])?
+                    pub $field: $type,
+                )*
                 /// Who asks, 1 to 255 bytes; `api` when absent. Kept with the
                 /// execution.
                 #[serde(default, skip_serializing_if = "Option::is_none")]

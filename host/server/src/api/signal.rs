@@ -53,37 +53,28 @@ asks! {
     /// `payload_text` and `payload_base64` is given; at most 65536 bytes.
     OperatorSignal {
         /// Waitpoint it is sent to, by id or key; the only open one when absent.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        waitpoint: Option<String>,
+        waitpoint?: Option<String>,
         /// Name of the signal, 1 to 128 bytes without control characters.
         signal_name: String,
         /// The payload, as JSON; kept byte for byte.
         #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
-        #[schema(value_type = Option<serde_json::Value>)]
-        payload: Option<Box<RawValue>>,
+        payload: Option<Box<RawValue>> as Option<serde_json::Value>,
         /// The payload, as text instead.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        payload_text: Option<String>,
+        payload_text?: Option<String>,
         /// The payload, as base64 instead (standard alphabet, padded).
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        payload_base64: Option<String>,
+        payload_base64?: Option<String>,
         /// Media type of the payload; when absent, that of the form it is given in.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        content_type: Option<String>,
+        content_type?: Option<String>,
         /// A category of the sender's choice; at most 255 bytes.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        signal_category: Option<String>,
+        signal_category?: Option<String>,
         /// A correlation id of the sender's choice; at most 255 bytes.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        correlation_id: Option<String>,
+        correlation_id?: Option<String>,
         /// Makes the request safe to repeat: another to the same waitpoint with this
         /// key, 1 to 255 bytes, has no effect and is answered as the first was.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        idempotency_key: Option<String>,
+        idempotency_key?: Option<String>,
         /// How long the key is remembered, in milliseconds, 1 to ten years; 24
         /// hours when absent.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        dedup_ttl_ms: Option<u64>,
+        dedup_ttl_ms?: Option<u64>,
     }
 
     /// An operator's approval or rejection. Each actor counts once for each. At most
@@ -92,25 +83,19 @@ asks! {
     #[derive(Default)]
     Decide {
         /// Waitpoint it is sent to, by id or key; the only open one when absent.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        waitpoint: Option<String>,
+        waitpoint?: Option<String>,
         /// Identifies the decision when it is sent again, at most 237 bytes; the actor
         /// when absent.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        idempotency_suffix: Option<String>,
+        idempotency_suffix?: Option<String>,
         /// The payload, as JSON; kept byte for byte.
         #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
-        #[schema(value_type = Option<serde_json::Value>)]
-        payload: Option<Box<RawValue>>,
+        payload: Option<Box<RawValue>> as Option<serde_json::Value>,
         /// The payload, as text instead.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        payload_text: Option<String>,
+        payload_text?: Option<String>,
         /// The payload, as base64 instead (standard alphabet, padded).
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        payload_base64: Option<String>,
+        payload_base64?: Option<String>,
         /// Media type of the payload; when absent, that of the form it is given in.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        content_type: Option<String>,
+        content_type?: Option<String>,
     }
 }
 
@@ -118,20 +103,16 @@ answers! {
     /// A signal that was accepted.
     DeliveredSignal(delivered: engine::Delivered) {
         /// Id of the signal; that of the first delivery if this is a duplicate.
-        #[schema(value_type = String)]
-        signal_id: SignalId,
+        signal_id: SignalId as String,
         /// Execution it was sent to.
-        #[schema(value_type = String)]
-        execution_id: ExecutionId,
+        execution_id: ExecutionId as String,
         /// Waitpoint that accepted it.
-        #[schema(value_type = String)]
-        waitpoint_id: WaitpointId,
+        waitpoint_id: WaitpointId as String,
         /// Effect it had: `appended_to_waitpoint`, `resume_condition_satisfied`,
         /// `no_op`, `signal_ignored_not_in_condition`,
         /// `signal_ignored_matcher_failed`, `appended_to_waitpoint_duplicate` or
         /// `buffered_for_pending_waitpoint`.
-        #[schema(value_type = String)]
-        effect: SignalEffect,
+        effect: SignalEffect as String,
         /// Whether it had been delivered before, and did nothing now.
         duplicate: bool,
     }
@@ -148,33 +129,27 @@ answers! {
     /// A signal as the handler that it resumes sees it.
     ReceivedSignal(signal: engine::ReceivedSignal) {
         /// Id of the signal.
-        #[schema(value_type = String)]
-        signal_id: SignalId = signal.id,
+        signal_id: SignalId as String = signal.id,
         /// Waitpoint that accepted it.
-        #[schema(value_type = String)]
-        waitpoint_id: WaitpointId,
+        waitpoint_id: WaitpointId as String,
         /// Key of that waitpoint.
         waitpoint_key: String,
         /// Name of the signal.
         signal_name: String = signal.name,
         /// Category the sender gave; absent without one.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        signal_category: Option<String> = signal.category,
+        signal_category?: Option<String> = signal.category,
         /// Type of the sender: `operator`, `webhook`, or what the sender says.
         source_type: String,
         /// Which sender of that type: the actor, the fingerprint of the token, or what
         /// the sender says.
         source_identity: String,
         /// Correlation id the sender gave; absent without one.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        correlation_id: Option<String>,
+        correlation_id?: Option<String>,
         /// Media type of the payload; absent without a payload.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        content_type: Option<String> = signal.payload.as_ref().map(|it| it.content_type.clone()),
+        content_type?: Option<String> = signal.payload.as_ref().map(|it| it.content_type.clone()),
         /// The payload, as base64 (standard alphabet, padded) in all cases; absent
         /// without one.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        payload_base64: Option<String> = signal.payload.map(|it| encoded(&it.data)),
+        payload_base64?: Option<String> = signal.payload.map(|it| encoded(&it.data)),
         /// Time it was accepted.
         #[serde(with = "rfc3339")]
         accepted_at: OffsetDateTime,
@@ -186,14 +161,11 @@ answers! {
         #[serde(flatten)]
         signal: ReceivedSignal = info.signal.into(),
         /// Effect it had, as in the answer to its sender.
-        #[schema(value_type = String)]
-        effect: SignalEffect,
+        effect: SignalEffect as String,
         /// Idempotency key the sender gave; absent without one.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        idempotency_key: Option<String>,
+        idempotency_key?: Option<String>,
         /// Id of the key that signed its token; absent for an operator's signal.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        token_kid: Option<String>,
+        token_kid?: Option<String>,
     }
 }
 

@@ -181,21 +181,17 @@ answers! {
     /// What a worker resumes from.
     Resumption(resumption: engine::Resumption) {
         /// The suspension that is over.
-        #[schema(value_type = String)]
-        suspension_id: SuspensionId,
+        suspension_id: SuspensionId as String,
         /// Why it is over: `satisfied`, `operator_resume` or `timed_out_auto_resume`.
-        #[schema(value_type = String)]
-        reason: SuspensionCloseReason,
+        reason: SuspensionCloseReason as String,
         /// Time the suspension ended.
         #[serde(with = "rfc3339")]
         closed_at: OffsetDateTime,
         /// Media type of the state that was saved; absent without one.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        state_type: Option<String> = resumption.state.as_ref().map(|it| it.content_type.clone()),
+        state_type?: Option<String> = resumption.state.as_ref().map(|it| it.content_type.clone()),
         /// The state that was saved, as base64 (standard alphabet, padded); absent
         /// without one.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        state_base64: Option<String> = resumption.state.map(|it| encoded(&it.data)),
+        state_base64?: Option<String> = resumption.state.map(|it| encoded(&it.data)),
         /// The signals that satisfied it, in the order they were accepted: the first
         /// 256, or fewer if their payloads exceed a MiB.
         signals: Vec<ReceivedSignal> = resumption.signals.into_iter().map(Into::into).collect(),
@@ -249,8 +245,7 @@ asks! {
     ResumeExecution {
         /// Delay before it is ready, in milliseconds, at most ten years; as its resume
         /// policy says when absent.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        delay_ms: Option<u64>,
+        delay_ms?: Option<u64>,
     }
 }
 
@@ -258,38 +253,30 @@ answers! {
     /// A suspension of an execution.
     Suspension(info: engine::SuspensionInfo) {
         /// Id of the suspension.
-        #[schema(value_type = String)]
-        suspension_id: SuspensionId = info.id,
+        suspension_id: SuspensionId as String = info.id,
         /// Number of the attempt it suspended, from zero.
         attempt: u32,
         /// Why it waits, as in the request for it.
-        #[schema(value_type = String)]
-        reason_code: SuspensionReason = info.reason,
+        reason_code: SuspensionReason as String = info.reason,
         /// `worker`, `operator`, `policy` or `system_timeout_policy`.
-        #[schema(value_type = String)]
-        requested_by: SuspensionRequester,
+        requested_by: SuspensionRequester as String,
         /// Condition that ends it.
-        #[schema(value_type = super::ResumeCondition)]
-        resume_condition: model::ResumeCondition = info.condition,
+        resume_condition: model::ResumeCondition as super::ResumeCondition = info.condition,
         /// What happens when the condition is satisfied.
-        #[schema(value_type = super::ResumePolicy)]
-        resume_policy: model::ResumePolicy,
+        resume_policy: model::ResumePolicy as super::ResumePolicy,
         /// Time it times out; absent when it never does.
         #[serde(default, with = "rfc3339::option", skip_serializing_if = "Option::is_none")]
         timeout_at: Option<OffsetDateTime>,
         /// What happens when it times out: `fail`, `cancel`, `expire`,
         /// `auto_resume_with_timeout_signal` or `escalate`.
-        #[schema(value_type = String)]
-        timeout_behavior: TimeoutBehavior,
+        timeout_behavior: TimeoutBehavior as String,
         /// Time it timed out and was escalated to operators; absent when it was not.
         #[serde(default, with = "rfc3339::option", skip_serializing_if = "Option::is_none")]
         escalated_at: Option<OffsetDateTime>,
         /// Size in bytes of the state its handler saved; absent without one.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        state_bytes: Option<u64>,
+        state_bytes?: Option<u64>,
         /// Idempotency key its handler gave; absent without one.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        idempotency_key: Option<String>,
+        idempotency_key?: Option<String>,
         /// Time the suspension began.
         #[serde(with = "rfc3339")]
         suspended_at: OffsetDateTime = info.created_at,
@@ -299,16 +286,11 @@ answers! {
         /// Why it ended: `satisfied`, `operator_resume`, `cancelled`,
         /// `timed_out_fail`, `timed_out_cancel`, `timed_out_expire` or
         /// `timed_out_auto_resume`; absent while it is open.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        #[schema(value_type = Option<String>)]
-        close_reason: Option<SuspensionCloseReason>,
+        close_reason?: Option<SuspensionCloseReason> as Option<String>,
         /// The signal that satisfied its condition; absent when none did.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        #[schema(value_type = Option<String>)]
-        closer_signal_id: Option<SignalId>,
+        closer_signal_id?: Option<SignalId> as Option<String>,
         /// All signals that count for its condition, once that is satisfied.
-        #[schema(value_type = Vec<String>)]
-        satisfiers: Vec<SignalId>,
+        satisfiers: Vec<SignalId> as Vec<String>,
     }
 }
 

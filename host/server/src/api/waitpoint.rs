@@ -13,11 +13,9 @@ answers! {
     /// A waitpoint of an execution.
     Waitpoint(info: engine::WaitpointInfo) {
         /// Id of the waitpoint.
-        #[schema(value_type = String)]
-        waitpoint_id: WaitpointId = info.id,
+        waitpoint_id: WaitpointId as String = info.id,
         /// Execution it belongs to.
-        #[schema(value_type = String)]
-        execution_id: ExecutionId,
+        execution_id: ExecutionId as String,
         /// Namespace of the execution.
         namespace: String,
         /// Key of the waitpoint within the execution.
@@ -29,9 +27,7 @@ answers! {
         /// empty when those of any name count, and otherwise.
         required_signal_names: Vec<String>,
         /// The suspension that it is or was bound to last; absent before the first.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        #[schema(value_type = Option<String>)]
-        suspension_id: Option<SuspensionId>,
+        suspension_id?: Option<SuspensionId> as Option<String>,
         /// Id of the key that signed its token.
         token_kid: String,
         /// First 16 hexadecimal digits of its token's signature: tells tokens apart and
@@ -57,9 +53,7 @@ answers! {
         /// Why it closed: `resumed`, `cancelled`, `timed_out_fail`, `timed_out_cancel`,
         /// `timed_out_expire`, `timed_out_auto_resume`, `never_committed` or
         /// `proactive_close`; absent before.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        #[schema(value_type = Option<String>)]
-        close_reason: Option<WaitpointCloseReason>,
+        close_reason?: Option<WaitpointCloseReason> as Option<String>,
     }
 }
 
@@ -160,7 +154,6 @@ asks! {
         signal_names: Vec<String>,
         /// Time until it expires, in milliseconds, at most ten years; with its waitpoint
         /// or its key when absent.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        expires_in_ms: Option<u64>,
+        expires_in_ms?: Option<u64>,
     }
 }

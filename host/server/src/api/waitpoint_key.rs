@@ -22,8 +22,7 @@ answers! {
         /// Id of the key, as it stands in tokens.
         kid: String,
         /// `active`: it signs; `retiring`: it no longer does.
-        #[schema(value_type = String)]
-        state: WaitpointKeyState,
+        state: WaitpointKeyState as String,
         /// Whether its tokens are accepted now.
         accepted: bool,
         /// Time it was created.

@@ -105,8 +105,7 @@ answers! {
         /// Name of the worker, the same over its restarts.
         worker_id: String,
         /// `host` runs components; `native` is a program that uses the API.
-        #[schema(value_type = String)]
-        worker_type: WorkerType,
+        worker_type: WorkerType as String,
         /// Namespace it works for; null for all.
         namespace: Option<String>,
         /// Lanes it serves; empty for all.

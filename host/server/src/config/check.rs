@@ -1,6 +1,6 @@
 //! Checks what the types of the configuration cannot.
 
-use model::{Invalid, Limits};
+use model::{Invalid, Limits, check_range, ensure};
 
 use super::{Config, Database, Worker};
 
@@ -21,23 +21,16 @@ impl Config {
 
 impl Worker {
     fn check(&self) -> Result<(), Invalid> {
-        let (ttl, bounds) = (self.lease_ttl_ms, Limits::LEASE_TTL_MS);
-        if !bounds.contains(&ttl) {
-            let (min, max) = (bounds.start(), bounds.end());
-            let detail = format!("{ttl} is out of range: {min} to {max}");
-            return Err(Invalid::new("worker.lease_ttl_ms", detail));
-        }
+        let ttl = self.lease_ttl_ms;
+        check_range("worker.lease_ttl_ms", ttl, Limits::LEASE_TTL_MS)?;
         for lane in &self.lanes {
             model::lane_name(lane).map_err(|invalid| invalid.about("worker.lanes"))?;
         }
-        if self.lanes.len() > Limits::WORKER_NAMES_MAX {
-            let detail = format!("at most {} lanes", Limits::WORKER_NAMES_MAX);
-            return Err(Invalid::new("worker.lanes", detail));
-        }
-        if self.service_leases_max == 0 {
-            let key = "worker.service_leases_max";
-            return Err(Invalid::new(key, "must be above zero"));
-        }
+        let max = Limits::WORKER_NAMES_MAX;
+        ensure("worker.lanes", self.lanes.len() <= max, || {
+            format!("at most {max} lanes")
+        })?;
+        above_zero("worker.service_leases_max", self.service_leases_max.into())?;
         if let Some(name) = &self.instance_id {
             model::worker_name("worker.instance_id", name)?;
         }
@@ -47,12 +40,16 @@ impl Worker {
 
 impl Database {
     fn check(&self) -> Result<(), Invalid> {
-        if self.partitions > model::PARTITIONS_MAX {
-            let detail = format!("at most {}", model::PARTITIONS_MAX);
-            return Err(Invalid::new("database.partitions", detail));
-        }
-        Ok(())
+        let ok = self.partitions <= model::PARTITIONS_MAX;
+        ensure("database.partitions", ok, || {
+            format!("at most {}", model::PARTITIONS_MAX)
+        })
     }
+}
+
+/// Checks a number that must not be 0.
+pub(super) fn above_zero(key: &'static str, value: u64) -> Result<(), Invalid> {
+    ensure(key, value > 0, || "must be above zero")
 }
 
 #[cfg(test)]

@@ -3,11 +3,12 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use model::Invalid;
+use model::{Invalid, ensure};
 use runtime::{CodeLimits, CompileIn, Pooling};
 use serde::{Deserialize, Serialize};
 
 use super::Config;
+use super::check::above_zero;
 
 /// Least address space that a compiler starts in, in bytes.
 const COMPILE_MEMORY_BYTES_MIN: u64 = 512 << 20;
@@ -66,22 +67,14 @@ impl Default for Runtime {
 impl Runtime {
     /// Checks that a component that may be compiled has room in memory and on disk.
     pub(super) fn check(&self) -> Result<(), Invalid> {
-        for (key, value) in [
-            ("runtime.compiled_bytes_max", self.compiled_bytes_max),
-            ("runtime.compile_cpu_ms_max", self.compile_cpu_ms_max.into()),
-        ] {
-            if value == 0 {
-                return Err(Invalid::new(key, "must be above zero"));
-            }
-        }
+        above_zero("runtime.compiled_bytes_max", self.compiled_bytes_max)?;
+        let cpu = self.compile_cpu_ms_max;
+        above_zero("runtime.compile_cpu_ms_max", cpu.into())?;
         // With less the compiler does not start.
-        if self.compile_memory_bytes_max < COMPILE_MEMORY_BYTES_MIN {
-            let detail = format!(
-                "{} is out of range: at least {COMPILE_MEMORY_BYTES_MIN}",
-                self.compile_memory_bytes_max
-            );
-            return Err(Invalid::new("runtime.compile_memory_bytes_max", detail));
-        }
+        let (memory, least) = (self.compile_memory_bytes_max, COMPILE_MEMORY_BYTES_MIN);
+        ensure("runtime.compile_memory_bytes_max", memory >= least, || {
+            format!("{memory} is out of range: at least {least}")
+        })?;
         for (key, value) in [
             ("runtime.loaded_bytes_max", self.loaded_bytes_max),
             ("runtime.cache_bytes_max", self.cache_bytes_max),
@@ -89,12 +82,11 @@ impl Runtime {
             let least = self
                 .compiled_bytes_max
                 .saturating_add(CACHE_FILE_EXTRA_BYTES);
-            if value < least {
-                let detail = format!(
+            ensure(key, value >= least, || {
+                format!(
                     "{value} is out of range: at least {least}, which one component may take (runtime.compiled_bytes_max)"
-                );
-                return Err(Invalid::new(key, detail));
-            }
+                )
+            })?;
         }
         Ok(())
     }

@@ -2,7 +2,7 @@
 //! another status.
 
 use axum::body::Bytes;
-use axum::http::{HeaderValue, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
@@ -11,6 +11,18 @@ use super::problem::{Code, Problem};
 /// A body in JSON.
 #[derive(Debug)]
 pub struct Json<T>(pub T);
+
+/// Returns the status of an answer about something that is new, or was there before.
+pub const fn created_or_ok(new: bool) -> StatusCode {
+    if new {
+        StatusCode::CREATED
+    } else {
+        StatusCode::OK
+    }
+}
+
+/// What most handlers answer: a body in JSON, or a problem.
+pub type Answer<T> = Result<Json<T>, Problem>;
 
 /// Marks an answer whose body could not be written.
 #[derive(Debug, Clone, Copy)]
@@ -58,7 +70,6 @@ pub fn unless_unavailable<T>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use axum::http::StatusCode;
     use time::macros::datetime;
 
     #[derive(Serialize)]

@@ -10,7 +10,7 @@ use axum::body::{BodyDataStream, Bytes};
 use axum::extract::{FromRequest, Request};
 use axum::http::{HeaderMap, header};
 use futures::StreamExt as _;
-use model::Invalid;
+use model::{Invalid, ensure};
 use serde::de::DeserializeOwned;
 
 use super::App;
@@ -261,11 +261,9 @@ pub fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
 /// # Errors
 /// There are more than `max`.
 pub fn at_most(field: &'static str, given: usize, max: usize) -> Result<(), Invalid> {
-    if given <= max {
-        return Ok(());
-    }
-    let detail = format!("holds {given} items; at most {max} may be given");
-    Err(Invalid::new(field, detail))
+    ensure(field, given <= max, || {
+        format!("holds {given} items; at most {max} may be given")
+    })
 }
 
 #[cfg(test)]

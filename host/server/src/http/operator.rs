@@ -1,6 +1,7 @@
 //! Requests of operators: verbs about one execution that need no lease, and that are
 //! kept with the execution together with who asked and why.
 
+use crate::http::answer::Answer;
 use axum::extract::{FromRequest, FromRequestParts as _, Request};
 use engine::{ExecutionInfo, Operate, Operator};
 use model::ExecutionId;
@@ -63,7 +64,7 @@ pub async fn existing(
 }
 
 /// Answers a verb with the execution as it is now.
-pub async fn after(app: &App, id: ExecutionId) -> Result<Json<Execution>, Problem> {
+pub async fn after(app: &App, id: ExecutionId) -> Answer<Execution> {
     let info = existing(app, id, None).await?;
     Ok(Json(info.into()))
 }

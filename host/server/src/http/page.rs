@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
-use model::{ExecutionId, Invalid, Limits, ListCursorError, ListScope};
+use model::{ExecutionId, Limits, ListCursorError, ListScope, check_range};
 use time::OffsetDateTime;
 
 use super::App;
@@ -100,12 +100,8 @@ impl Given {
     /// Takes `limit`, the rows of a page: 1 to 1000, 50 when absent.
     pub fn limit(&mut self) -> Result<u32, Problem> {
         let limit: u32 = self.value("limit")?.unwrap_or(Limits::PAGE_DEFAULT);
-        if (1..=Limits::PAGE_MAX).contains(&limit) {
-            Ok(limit)
-        } else {
-            let detail = format!("{limit} is out of range: 1 to {}", Limits::PAGE_MAX);
-            Err(Invalid::new("limit", detail).into())
-        }
+        check_range("limit", limit, 1..=Limits::PAGE_MAX)?;
+        Ok(limit)
     }
 }
 

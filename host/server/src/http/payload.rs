@@ -21,44 +21,19 @@ pub struct PayloadFields<'a> {
     pub content_type: Option<&'a str>,
 }
 
-/// The names of the fields that hold one payload.
+/// The names of the fields that hold one payload: the one with JSON, after which the
+/// others are named, and the one with base64.
 #[derive(Debug, Clone, Copy)]
-pub struct Names {
-    /// The field with JSON.
-    pub json: &'static str,
-    /// The field with base64.
-    pub base64: &'static str,
-    /// What a refusal says when more than one field is given.
-    pub one_of: &'static str,
-}
+pub struct Names(&'static str, &'static str);
 
 /// The input of an execution.
-pub const INPUT: Names = Names {
-    json: "input",
-    base64: "input_base64",
-    one_of: "only one of input, input_text and input_base64 may be given",
-};
-
+pub const INPUT: Names = Names("input", "input_base64");
 /// The result of an attempt.
-pub const RESULT: Names = Names {
-    json: "result",
-    base64: "result_base64",
-    one_of: "only one of result, result_text and result_base64 may be given",
-};
-
+pub const RESULT: Names = Names("result", "result_base64");
 /// The payload of a signal.
-pub const PAYLOAD: Names = Names {
-    json: "payload",
-    base64: "payload_base64",
-    one_of: "only one of payload, payload_text and payload_base64 may be given",
-};
-
+pub const PAYLOAD: Names = Names("payload", "payload_base64");
 /// The saved state of a suspension.
-pub const STATE: Names = Names {
-    json: "state",
-    base64: "state_base64",
-    one_of: "only one of state, state_text and state_base64 may be given",
-};
+pub const STATE: Names = Names("state", "state_base64");
 
 impl<'a> PayloadFields<'a> {
     /// Gathers the fields of a request.
@@ -80,9 +55,10 @@ impl<'a> PayloadFields<'a> {
 
     /// Reads the one field given, if one is. A media type without a payload is refused.
     pub fn given(self) -> Result<Option<Payload>, Invalid> {
+        let Names(name, _) = self.names;
         match (self.json, self.text, self.base64) {
             (None, None, None) if self.content_type.is_some() => {
-                let detail = format!("is given without {}", self.names.json);
+                let detail = format!("is given without {name}");
                 Err(Invalid::new("content_type", detail))
             }
             (None, None, None) => Ok(None),
@@ -92,18 +68,23 @@ impl<'a> PayloadFields<'a> {
 
     /// Reads the one field given; the payload is empty when none is.
     pub fn read(self) -> Result<Payload, Invalid> {
+        let Names(name, name_base64) = self.names;
         let (standard, data) = match (self.json, self.text, self.base64) {
             (Some(json), None, None) => ("application/json", json.get().as_bytes().to_vec()),
             (None, Some(text), None) => ("text/plain; charset=utf-8", text.as_bytes().to_vec()),
             (None, None, Some(encoded)) => {
                 let data = STANDARD.decode(encoded).map_err(|error| {
                     let detail = format!("is not valid base64: {error}");
-                    Invalid::new(self.names.base64, detail)
+                    Invalid::new(name_base64, detail)
                 })?;
                 ("application/octet-stream", data)
             }
             (None, None, None) => ("application/octet-stream", Vec::new()),
-            _ => return Err(Invalid::new(self.names.json, self.names.one_of)),
+            _ => {
+                let detail =
+                    format!("only one of {name}, {name}_text and {name_base64} may be given");
+                return Err(Invalid::new(name, detail));
+            }
         };
         let content_type = self.content_type.unwrap_or(standard).to_owned();
         Ok(Payload { content_type, data })

@@ -8,7 +8,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use engine::{Declined, SecretsFault};
 use model::{
-    Invalid, InvalidWaitpointToken, KeyRetireRefusal, Member, Refusal, RefusalCode, WorkerRefusal,
+    Invalid, InvalidWaitpointToken, KeyRetireRefusal, Refusal, RefusalCode, Told, WorkerRefusal,
 };
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
@@ -59,14 +59,12 @@ impl Problem {
 
     /// Builds the problem of a refusal.
     pub fn refused(refusal: &impl Refusal) -> Self {
-        let problem = Self::new(refusal.refusal_code(), refusal.to_string());
-        refusal
-            .members()
+        let Told { code, members } = refusal.told();
+        let problem = Self::new(code, refusal.to_string());
+        members
             .into_iter()
-            .fold(problem, |problem, (name, member)| match member {
-                Member::Text(text) => problem.with(name, text),
-                Member::Number(number) => problem.with(name, number),
-                Member::Texts(texts) => problem.with(name, texts),
+            .fold(problem, |problem, (name, member)| {
+                problem.with(name, member)
             })
     }
 

@@ -1,10 +1,10 @@
 //! Requests to create: the bounds they must keep, and when two ask for the same.
 
-use model::{ExecutionPolicy, Invalid, Limits, Moment};
+use model::{ExecutionPolicy, Invalid, Limits, Moment, ensure};
 use sha2::{Digest as _, Sha256};
 
 use super::verb::Create;
-use crate::checks::{content_type, payload_bytes, text};
+use crate::checks::{content_type, delay, payload_bytes, text};
 
 /// Checks a request against the bounds, and names what breaks one.
 pub(super) fn check(create: &mut Create, limits: &Limits) -> Result<(), Invalid> {
@@ -24,32 +24,21 @@ pub(super) fn check(create: &mut Create, limits: &Limits) -> Result<(), Invalid>
     if let Some(key) = &create.idempotency_key {
         model::idempotency_key(key)?;
     }
-    if create.tags.len() > Limits::TAGS_MAX {
-        return Err(Invalid::new(
-            "tags",
-            format!(
-                "{} labels exceed the limit of {}",
-                create.tags.len(),
-                Limits::TAGS_MAX
-            ),
-        ));
-    }
+    let (labels, max) = (create.tags.len(), Limits::TAGS_MAX);
+    ensure("tags", labels <= max, || {
+        format!("{labels} labels exceed the limit of {max}")
+    })?;
     for (key, value) in &create.tags {
         model::tag_key(key)?;
         text("tags", value, Limits::TAG_VALUE_BYTES_MAX)?;
     }
-    if create.delay_ms.is_some() && create.delay_until.is_some() {
-        return Err(Invalid::new(
-            "delay_until",
-            "excludes delay_ms; give one of them",
-        ));
-    }
-    if create
-        .delay_ms
-        .is_some_and(|delay| delay > Limits::DURATION_MS_MAX)
-    {
-        return Err(Invalid::new("delay_ms", "is more than ten years"));
-    }
+    let both = create.delay_ms.is_some() && create.delay_until.is_some();
+    ensure(
+        "delay_until",
+        !both,
+        || "excludes delay_ms; give one of them",
+    )?;
+    delay(create.delay_ms.unwrap_or_default())?;
     not_due_before_its_end(create)
 }
 

@@ -9,11 +9,11 @@ use model::{
 };
 use uuid::Uuid;
 
-use crate::Error;
 use crate::batch::{BatchItem, Flush};
 use crate::columns::columns;
 use crate::row::label;
 use crate::statements::{Statements, TRIES, conflict};
+use crate::{Engine, Error};
 
 /// One execution that is to finish.
 #[derive(Debug)]
@@ -99,6 +99,18 @@ pub(crate) enum FinishVerdict {
     Missing,
     /// The guard did not hold.
     NotDue,
+}
+
+impl Engine {
+    /// Ends executions; returns how many. Of the others, another ended them first.
+    pub(crate) async fn finish_all(&self, calls: Vec<FinishCall>) -> Result<u64, Error> {
+        let mut finished = 0;
+        for verdict in self.inner.batchers.finish.call_all(calls).await {
+            let ended = matches!(verdict?, FinishVerdict::Finished { .. });
+            finished += u64::from(ended);
+        }
+        Ok(finished)
+    }
 }
 
 impl BatchItem for FinishCall {

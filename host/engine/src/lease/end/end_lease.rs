@@ -8,7 +8,7 @@ use model::{
 use crate::checks::Payload;
 use crate::lease::{Due, Report};
 use crate::operate::Operation;
-use crate::random;
+use crate::{Engine, Error, random};
 
 /// What must hold of a lease besides its fence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -91,6 +91,17 @@ pub(crate) struct EndLease {
     pub(crate) event: EventKind,
     /// The operator who asked, if it was not the holder.
     pub(crate) operation: Option<Operation>,
+}
+
+impl Engine {
+    /// Ends leases; returns how many. A refusal means that another ended the lease first.
+    pub(crate) async fn end_leases(&self, calls: Vec<EndLease>) -> Result<u64, Error> {
+        let mut ended = 0;
+        for verdict in self.inner.batchers.end_lease.call_all(calls).await {
+            ended += u64::from(verdict?.is_ok());
+        }
+        Ok(ended)
+    }
 }
 
 impl EndLease {

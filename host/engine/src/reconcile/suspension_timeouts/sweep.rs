@@ -8,7 +8,7 @@ use model::{
 };
 use uuid::Uuid;
 
-use crate::execution::{FinishCall, FinishGuard, FinishVerdict};
+use crate::execution::{FinishCall, FinishGuard};
 use crate::reconcile::sweeps::SWEEP_MAX;
 use crate::row::{label, readable};
 use crate::signal::{DeliverCall, DeliverVerdict, Resume};
@@ -77,11 +77,7 @@ impl Engine {
             }
         }
         let mut ended = self.escalate(partition, escalate).await?;
-        for verdict in self.inner.batchers.finish.call_all(finish).await {
-            if matches!(verdict?, FinishVerdict::Finished { .. }) {
-                ended += 1;
-            }
-        }
+        ended += self.finish_all(finish).await?;
         for verdict in self.inner.batchers.deliver.call_all(resume).await {
             match verdict? {
                 DeliverVerdict::Resume(true) => ended += 1,

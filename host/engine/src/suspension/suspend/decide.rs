@@ -4,7 +4,6 @@ use model::{Invalid, LeaseRefusal, SuspendRefusal, SuspensionId, WaitpointRef};
 
 use super::bind::{BoundWaitpoint, SuspendContext, bind};
 use super::early::EarlySatisfaction;
-use super::repeat::FenceCheck;
 use super::request::{Binding, Suspend, Suspended, Suspension, SuspensionTimeout};
 use super::statement::{CallWaitpoint, SuspendCall};
 use crate::lease::Observation;
@@ -62,11 +61,8 @@ impl Engine {
                 Ok(bound) => bound,
                 // A repeat whose waitpoints are active or closed by now.
                 Err(refusal) => {
-                    return match self.check_fence(&suspend, None).await? {
-                        FenceCheck::Duplicate(first) => Ok(Suspended::Suspended(first)),
-                        FenceCheck::Refused(refusal) => Err(refusal.into()),
-                        FenceCheck::Holds => Err(refusal.into()),
-                    };
+                    let first = self.check_fence(&suspend, None).await?;
+                    return first.ok_or(refusal.into());
                 }
             };
             let look = match self.satisfied_early(&suspend, id, &bound).await? {
@@ -82,10 +78,8 @@ impl Engine {
                     }
                 }
             };
-            match self.check_fence(&suspend, look).await? {
-                FenceCheck::Duplicate(first) => return Ok(Suspended::Suspended(first)),
-                FenceCheck::Refused(refusal) => return Err(refusal.into()),
-                FenceCheck::Holds => {}
+            if let Some(first) = self.check_fence(&suspend, look).await? {
+                return Ok(first);
             }
         }
         Err(conflict(fence.execution_id).into())
@@ -100,14 +94,11 @@ impl Engine {
         if let Some(answer) = self.answer_by_key(suspend).await? {
             return Ok(answer);
         }
-        match self.check_fence(suspend, None).await? {
-            FenceCheck::Duplicate(first) => Ok(Suspended::Suspended(first)),
-            FenceCheck::Refused(refusal) => Err(refusal.into()),
-            FenceCheck::Holds => {
-                let detail = "timeout_at_in_past: it must be in the future";
-                Err(Invalid::new("timeout_at", detail).into())
-            }
-        }
+        let first = self.check_fence(suspend, None).await?;
+        first.ok_or_else(|| {
+            let detail = "timeout_at_in_past: it must be in the future";
+            Invalid::new("timeout_at", detail).into()
+        })
     }
 
     /// Suspends an execution on the assumption that it has no open waitpoint, which is

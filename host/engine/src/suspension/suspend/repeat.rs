@@ -10,19 +10,9 @@ use super::request::{
     Satisfied, Suspend, Suspended, Suspension, SuspensionTimeout, SuspensionWaitpoint,
 };
 use crate::lease::{Observation, Resumption};
-use crate::row::label;
+use crate::row::optional_label;
 use crate::waitpoint::OpenWaitpoint;
 use crate::{Declined, Engine, Error, MintWaitpointToken, WaitpointTokenExpiry};
-
-/// Why a write under a fence changed nothing.
-pub(super) enum FenceCheck {
-    /// The lease holds: something else has changed.
-    Holds,
-    /// This request was answered before, with the suspension that ended this lease.
-    Duplicate(Suspension),
-    /// The lease does not hold.
-    Refused(LeaseRefusal),
-}
 
 impl Engine {
     /// Answers a request with the outcome of an earlier one that had its idempotency key;
@@ -47,20 +37,17 @@ impl Engine {
         .fetch_optional(&self.inner.verbs)
         .await?;
         let Some(row) = row else { return Ok(None) };
-        let reason: Option<SuspensionCloseReason> = row
-            .close_reason
-            .map(|text| label("suspension", "close_reason", row.id, &text))
-            .transpose()?;
+        let reason: Option<SuspensionCloseReason> =
+            optional_label("suspension", "close_reason", row.id, row.close_reason)?;
         if !reason.is_some_and(SuspensionCloseReason::resumes) {
             return Ok(None);
         }
-        Ok(match self.check_fence(suspend, None).await? {
-            FenceCheck::Duplicate(first) => Some(Suspended::Suspended(first)),
-            FenceCheck::Refused(refusal) => return Err(refusal.into()),
-            FenceCheck::Holds => match self.resumption_of(id, SuspensionId(row.id)).await? {
-                Some(resumption) => Some(self.already_satisfied(suspend, resumption).await?),
-                None => None,
-            },
+        if let Some(first) = self.check_fence(suspend, None).await? {
+            return Ok(Some(first));
+        }
+        Ok(match self.resumption_of(id, SuspensionId(row.id)).await? {
+            Some(resumption) => Some(self.already_satisfied(suspend, resumption).await?),
+            None => None,
         })
     }
 
@@ -101,30 +88,30 @@ impl Engine {
         Ok(waitpoints.collect())
     }
 
-    /// Says why a write under a fence changed nothing. `look` is what was read of the
-    /// execution after the write, if it was.
+    /// Says why a write under a fence changed nothing: refuses where the lease does not
+    /// hold, unless this request was answered before, with the suspension that ended the
+    /// lease, which is returned; `None` where the lease holds, so that something else has
+    /// changed. `look` is what was read of the execution after the write, if it was.
     pub(super) async fn check_fence(
         &self,
         suspend: &Suspend,
         look: Option<Box<Observation>>,
-    ) -> Result<FenceCheck, Error> {
+    ) -> Result<Option<Suspended>, Declined<SuspendRefusal>> {
         let fence = suspend.fence;
         let look = match look {
             Some(look) => Some(*look),
             None => self.observe(fence).await?,
         };
-        let Some(look) = look else {
-            return Ok(FenceCheck::Refused(LeaseRefusal::ExecutionNotFound));
-        };
+        let look = look.ok_or(LeaseRefusal::ExecutionNotFound)?;
         if look.observed.holds(&fence, false) {
-            return Ok(FenceCheck::Holds);
+            return Ok(None);
         }
         if look.ended_as(AttemptEnd::Suspended)
             && let Some(first) = self.suspension_under_lease(suspend).await?
         {
-            return Ok(FenceCheck::Duplicate(first));
+            return Ok(Some(Suspended::Suspended(first)));
         }
-        Ok(FenceCheck::Refused(look.observed.refusal(&fence)))
+        Err(look.observed.refusal(&fence).into())
     }
 
     /// Reads the suspension that ended a lease, with new tokens, if it is the one that is

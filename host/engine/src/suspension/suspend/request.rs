@@ -8,7 +8,7 @@ use model::{
 };
 use time::OffsetDateTime;
 
-use crate::checks::{Payload, content_type, payload_bytes, text};
+use crate::checks::{Payload, content_type, given, payload_bytes};
 use crate::lease::{Report, Resumption};
 use crate::waitpoint::OpenWaitpoint;
 
@@ -114,21 +114,15 @@ impl Suspend {
     pub(super) fn check(&mut self, state_bytes_max: u32) -> Result<(), Invalid> {
         self.requested_by.check_holder()?;
         self.resume_policy.check()?;
-        if let Some(SuspensionTimeout::InMs(ms)) = self.timeout
-            && !(1..=Limits::DURATION_MS_MAX).contains(&ms)
-        {
-            let detail = format!("{ms} is out of range: 1 to {}", Limits::DURATION_MS_MAX);
-            return Err(Invalid::new("timeout_ms", detail));
+        if let Some(SuspensionTimeout::InMs(ms)) = self.timeout {
+            model::time_limit("timeout_ms", Some(ms))?;
         }
         if let Some(state) = &mut self.state {
             content_type("state.content_type", &mut state.content_type)?;
             payload_bytes("state", state.data.len(), state_bytes_max)?;
         }
         if let Some(key) = &self.idempotency_key {
-            if key.is_empty() {
-                return Err(Invalid::new("idempotency_key", "is empty"));
-            }
-            text("idempotency_key", key, Limits::KEY_BYTES_MAX)?;
+            given("idempotency_key", key, Limits::KEY_BYTES_MAX)?;
         }
         Ok(())
     }

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use model::{Limits, WaitpointKeyState};
 use time::OffsetDateTime;
 
-use crate::row::{StoredTime, label};
+use crate::row::{StoredTime, label, optional_time};
 use crate::{Engine, Error, Page};
 
 /// A key that signs waitpoint tokens, as people see it.
@@ -118,10 +118,12 @@ impl Engine {
                     accepted: row.accepted,
                     created_at: row.created_at,
                     created_by: row.created_by,
-                    not_after: row
-                        .not_after
-                        .map(|at| at.read("waitpoint_key", "not_after", &row.kid))
-                        .transpose()?,
+                    not_after: optional_time(
+                        "waitpoint_key",
+                        "not_after",
+                        &row.kid,
+                        row.not_after,
+                    )?,
                     retired_by: row.retired_by,
                     kid: row.kid,
                 })

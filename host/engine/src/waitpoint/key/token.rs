@@ -63,11 +63,6 @@ impl WaitpointTokenKey {
         }
     }
 
-    /// Returns the key id.
-    pub fn kid(&self) -> &str {
-        &self.kid
-    }
-
     /// Signs claims, which must pass [`WaitpointClaims::check`]; returns the token and its
     /// fingerprint.
     pub fn sign(&self, claims: &WaitpointClaims) -> (WaitpointToken, String) {

@@ -238,7 +238,7 @@ pub fn compile_main() -> ExitCode {
 pub(super) fn code_and_footprint(engine: &Engine, wasm: &[u8]) -> wasmtime::Result<Vec<u8>> {
     let footprint = footprint::count(wasm)?;
     let code = engine.precompile_component(wasm)?;
-    Ok(footprint::append(code, &footprint))
+    Ok(footprint::append(code, footprint))
 }
 
 fn is_out_of_memory(error: &wasmtime::Error) -> bool {

@@ -54,41 +54,28 @@ impl Footprint {
 
     /// Checks that a sandbox of such a component can be opened under `limits`.
     pub(crate) fn check(&self, limits: &SandboxLimits) -> Result<(), PublishRefusal> {
-        let check = |what, has: u64, max: u64, setting| {
-            if has <= max {
-                return Ok(());
-            }
-            Err(PublishRefusal::ExceedsSandbox {
-                what,
-                has,
-                max,
-                setting,
-            })
+        let check = |has: u64, what, max: u64, setting| {
+            (has <= max)
+                .then_some(())
+                .ok_or(PublishRefusal::ExceedsSandbox {
+                    what,
+                    has,
+                    max,
+                    setting,
+                })
         };
-        let (instances, memories) = (limits.instances_max.into(), limits.memories_max.into());
-        check(
-            "core instances",
-            self.core_instances,
-            instances,
-            "instances_max",
-        )?;
-        check("linear memories", self.memories, memories, "memories_max")?;
-        check(
-            "tables",
-            self.tables,
-            limits.tables_max.into(),
-            "tables_max",
-        )?;
-        let (what, max) = (
-            "elements of tables to begin with",
-            limits.table_elements_max,
-        );
-        check(what, self.table_elements, max.into(), "table_elements_max")?;
-        let (what, max) = (
-            "bytes of memory and tables to begin with",
-            limits.memory_bytes_max,
-        );
-        check(what, self.memory_bytes, max, "memory_bytes_max")?;
+        let max = limits.instances_max.into();
+        check(self.core_instances, "core instances", max, "instances_max")?;
+        let max = limits.memories_max.into();
+        check(self.memories, "linear memories", max, "memories_max")?;
+        let max = limits.tables_max.into();
+        check(self.tables, "tables", max, "tables_max")?;
+        let max = limits.table_elements_max.into();
+        let what = "elements of tables to begin with";
+        check(self.table_elements, what, max, "table_elements_max")?;
+        let max = limits.memory_bytes_max;
+        let what = "bytes of memory and tables to begin with";
+        check(self.memory_bytes, what, max, "memory_bytes_max")?;
         if self.instance_bytes > INSTANCE_BYTES_MAX {
             return Err(PublishRefusal::DoesNotFit(format!(
                 "its instances take {} bytes, without memories and tables; {INSTANCE_BYTES_MAX} are allowed",
@@ -98,14 +85,14 @@ impl Footprint {
         Ok(())
     }
 
-    fn fields(&self) -> [u64; FIELDS] {
+    fn fields_mut(&mut self) -> [&mut u64; FIELDS] {
         [
-            self.core_instances,
-            self.memories,
-            self.tables,
-            self.table_elements,
-            self.memory_bytes,
-            self.instance_bytes,
+            &mut self.core_instances,
+            &mut self.memories,
+            &mut self.tables,
+            &mut self.table_elements,
+            &mut self.memory_bytes,
+            &mut self.instance_bytes,
         ]
     }
 }
@@ -156,9 +143,9 @@ pub(crate) fn count(wasm: &[u8]) -> wasmtime::Result<Footprint> {
 }
 
 /// Appends the footprint of a component to its compiled code.
-pub(crate) fn append(mut code: Vec<u8>, footprint: &Footprint) -> Vec<u8> {
+pub(crate) fn append(mut code: Vec<u8>, mut footprint: Footprint) -> Vec<u8> {
     code.reserve_exact(APPENDED_BYTES);
-    for field in footprint.fields() {
+    for field in footprint.fields_mut() {
         code.extend_from_slice(&field.to_le_bytes());
     }
     code.extend_from_slice(MARK);
@@ -172,20 +159,12 @@ pub(crate) fn split(bytes: &[u8]) -> Option<(&[u8], Footprint)> {
     if mark != MARK {
         return None;
     }
-    let mut fields = fields
-        .as_chunks::<8>()
-        .0
-        .iter()
-        .copied()
-        .map(u64::from_le_bytes);
-    let footprint = Footprint {
-        core_instances: fields.next()?,
-        memories: fields.next()?,
-        tables: fields.next()?,
-        table_elements: fields.next()?,
-        memory_bytes: fields.next()?,
-        instance_bytes: fields.next()?,
-    };
+    let (fields, _) = fields.as_chunks::<8>();
+    let mut fields = fields.iter().copied().map(u64::from_le_bytes);
+    let mut footprint = Footprint::default();
+    for field in footprint.fields_mut() {
+        *field = fields.next()?;
+    }
     Some((code, footprint))
 }
 
@@ -203,7 +182,7 @@ mod tests {
             memory_bytes: 5 << 20,
             instance_bytes: 7,
         };
-        let bytes = append(b"code".to_vec(), &footprint);
+        let bytes = append(b"code".to_vec(), footprint);
         assert_eq!(split(&bytes), Some((b"code".as_slice(), footprint)));
         assert_eq!(
             split(b"code without a footprint, longer than a footprint would be"),

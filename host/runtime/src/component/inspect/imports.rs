@@ -1,5 +1,7 @@
 //! What a component may import, and what to do about what it may not.
 
+use std::collections::BTreeMap;
+
 use model::quoted_list;
 
 use super::names::{PACKAGE, VERSION, same_track, split};
@@ -52,7 +54,7 @@ pub(crate) const WASI: &[(&str, &[&str])] = &[
 ];
 
 /// What is wrong with an import; each has its advice.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Fault {
     /// Of our package, built against another version.
     Track,
@@ -71,16 +73,6 @@ pub(super) enum Fault {
 }
 
 impl Fault {
-    const ALL: [Self; 7] = [
-        Self::Track,
-        Self::Interface,
-        Self::Http,
-        Self::WasiDraft,
-        Self::WasiVersion,
-        Self::WasiInterface,
-        Self::Foreign,
-    ];
-
     /// Says why it is refused and what to do.
     fn advice(self) -> String {
         match self {
@@ -114,18 +106,15 @@ impl Fault {
 /// Says what is wrong with a component's imports, if anything is: a few examples
 /// of each fault, how many more there are, and what to do.
 pub(super) fn refuse(imports: &[&str]) -> Option<String> {
-    let groups: Vec<_> = Fault::ALL
-        .iter()
-        .filter_map(|fault| {
-            let names = || {
-                imports
-                    .iter()
-                    .copied()
-                    .filter(|name| judge(name) == Some(*fault))
-            };
-            names().next()?;
-            Some(format!("{}, {}", quoted_list(names()), fault.advice()))
-        })
+    let mut faulty: BTreeMap<Fault, Vec<&str>> = BTreeMap::new();
+    for name in imports {
+        if let Some(fault) = judge(name) {
+            faulty.entry(fault).or_default().push(name);
+        }
+    }
+    let groups: Vec<_> = faulty
+        .into_iter()
+        .map(|(fault, names)| format!("{}, {}", quoted_list(names), fault.advice()))
         .collect();
     (!groups.is_empty()).then(|| groups.join("; and "))
 }

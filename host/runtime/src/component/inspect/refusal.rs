@@ -1,6 +1,6 @@
 //! Why a component is not published, in sentences of a bounded length.
 
-use model::{QUOTED_TEXT_BYTES_MAX, Refusal, RefusalCode, truncated};
+use model::{QUOTED_TEXT_BYTES_MAX, Refusal, RefusalCode, Told, truncated};
 
 use super::{PACKAGE, VERSION};
 
@@ -113,8 +113,8 @@ impl PublishRefusal {
 }
 
 impl Refusal for PublishRefusal {
-    fn refusal_code(&self) -> RefusalCode {
-        match self {
+    fn told(&self) -> Told {
+        let code = match self {
             Self::TooLarge { .. } => RefusalCode::ComponentTooLarge,
             Self::NotAComponent { .. } => RefusalCode::NotAComponent,
             Self::Malformed(_) => RefusalCode::ComponentMalformed,
@@ -126,6 +126,7 @@ impl Refusal for PublishRefusal {
             | Self::ExceedsSandbox { .. }
             | Self::DoesNotFit(_) => RefusalCode::ComponentExceedsLimits,
             Self::DoesNotLink(_) => RefusalCode::ComponentDoesNotLink,
-        }
+        };
+        code.alone()
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use engine::{Engine, NewComponent, RouteRefusal};
-use model::{Digest, Member, Refusal, RefusalCode};
+use model::{Digest, Refusal, Told};
 use parking_lot::Mutex;
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
@@ -47,17 +47,10 @@ pub enum NotPublished {
 }
 
 impl Refusal for NotPublished {
-    fn refusal_code(&self) -> RefusalCode {
+    fn told(&self) -> Told {
         match self {
-            Self::Component(refusal) => refusal.refusal_code(),
-            Self::Route(refusal) => refusal.refusal_code(),
-        }
-    }
-
-    fn members(&self) -> Vec<(&'static str, Member)> {
-        match self {
-            Self::Component(refusal) => refusal.members(),
-            Self::Route(refusal) => refusal.members(),
+            Self::Component(refusal) => refusal.told(),
+            Self::Route(refusal) => refusal.told(),
         }
     }
 }

@@ -8,6 +8,7 @@ use std::mem::discriminant;
 use std::time::{Duration, Instant};
 
 use backon::{BackoffBuilder as _, ExponentialBackoff, ExponentialBuilder};
+use engine::pauses;
 use model::Digest;
 
 use super::LoadError;
@@ -16,16 +17,10 @@ use super::LoadError;
 const REMEMBERED_MAX: usize = 1024;
 
 /// Pauses after faults of the host or the database.
-const FAULT_PAUSES: ExponentialBuilder = pauses(1, 30);
+const FAULT_PAUSES: ExponentialBuilder = pauses(Duration::from_secs(1), Duration::from_secs(30));
 /// Pauses after compiling took more than this host gives, since trying again costs as much.
-const EXCESS_PAUSES: ExponentialBuilder = pauses(60, 3600);
-
-const fn pauses(min_s: u64, max_s: u64) -> ExponentialBuilder {
-    ExponentialBuilder::new()
-        .with_min_delay(Duration::from_secs(min_s))
-        .with_max_delay(Duration::from_secs(max_s))
-        .without_max_times()
-}
+const EXCESS_PAUSES: ExponentialBuilder =
+    pauses(Duration::from_secs(60), Duration::from_secs(3600));
 
 /// Components that could not be loaded.
 #[derive(Default)]

@@ -2,7 +2,7 @@
 //! that one of them exceeded is remembered for the call that uses the pieces; the value
 //! is not, so that what the host keeps is no larger than it may be.
 
-use model::{Invalid, Limits, RefusalCode};
+use model::{Invalid, Limits, RefusalCode, ensure};
 
 use crate::host::bindings::flowhost::engine::types::Payload;
 
@@ -41,17 +41,10 @@ impl Bounds {
         payload: Payload,
         max: u32,
     ) -> Option<Payload> {
-        let bytes = payload.data.len();
-        let checked = if bytes > max as usize {
-            let invalid = Invalid::new(field, format!("{bytes} bytes, at most {max}"));
-            Err(invalid.coded(RefusalCode::PayloadTooLarge))
-        } else if payload.content_type.len() > Limits::CONTENT_TYPE_BYTES_MAX {
-            let max = Limits::CONTENT_TYPE_BYTES_MAX;
-            Err(Invalid::new("content_type", format!("at most {max} bytes")))
-        } else {
-            Ok(payload)
-        };
-        self.keep(checked)
+        let (media, media_max) = (&payload.content_type, Limits::CONTENT_TYPE_BYTES_MAX);
+        let checked = check_payload(field, &payload, max)
+            .and_then(|()| check_text("content_type", media, media_max));
+        self.keep(checked.map(|()| payload))
     }
 
     /// Returns the bytes that the description of the exceeded bound takes.
@@ -67,16 +60,26 @@ impl Bounds {
     }
 }
 
+/// Checks that a payload has at most `max` bytes.
+pub(in crate::host) fn check_payload(
+    field: &'static str,
+    payload: &Payload,
+    max: u32,
+) -> Result<(), Invalid> {
+    let bytes = payload.data.len();
+    let checked = ensure(field, bytes <= max as usize, || {
+        format!("{bytes} bytes, at most {max}")
+    });
+    checked.map_err(|invalid| invalid.coded(RefusalCode::PayloadTooLarge))
+}
+
 /// Checks that a text has at most `max` bytes.
 pub(in crate::host) fn check_text(
     field: &'static str,
     text: &str,
     max: usize,
 ) -> Result<(), Invalid> {
-    if text.len() > max {
-        return Err(Invalid::new(field, format!("at most {max} bytes")));
-    }
-    Ok(())
+    ensure(field, text.len() <= max, || format!("at most {max} bytes"))
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use model::{FlatCondition, Invalid, ResumeCondition};
 
 use super::texts_bytes;
-use crate::host::bindings::flowhost::engine::suspend::{Condition, CountKind, Matcher};
+use crate::host::bindings::flowhost::engine::suspend::{Condition, Matcher};
 
 /// Reads a condition and checks its structure, so that no more of it is kept than a
 /// condition may have.
@@ -25,11 +25,7 @@ fn node(node: Condition) -> FlatCondition {
         Condition::AllOf(members) => FlatCondition::AllOf { members },
         Condition::Count(count) => FlatCondition::Count {
             n: count.n,
-            count_kind: match count.kind {
-                CountKind::DistinctWaitpoints => model::CountKind::DistinctWaitpoints,
-                CountKind::DistinctSignals => model::CountKind::DistinctSignals,
-                CountKind::DistinctSources => model::CountKind::DistinctSources,
-            },
+            count_kind: count.kind.into(),
             matcher: count.matcher.map(matcher),
             waitpoints: count.waitpoints,
         },
@@ -66,7 +62,7 @@ fn bytes_of(node: &Condition) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::host::bindings::flowhost::engine::suspend::Count;
+    use crate::host::bindings::flowhost::engine::suspend::{Count, CountKind};
 
     #[test]
     fn a_condition_is_refused_by_the_name_of_what_is_wrong_with_it() {

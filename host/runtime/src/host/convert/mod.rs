@@ -6,11 +6,12 @@ mod condition;
 mod description;
 pub(crate) mod outcome;
 mod resumption;
+mod same_names;
 mod sizes;
 mod suspension;
 mod task;
 
-pub(super) use bounds::{Bounds, check_text};
+pub(super) use bounds::{Bounds, check_payload, check_text};
 pub(super) use condition::{bytes as condition_bytes, read as read_condition};
 pub(super) use description::{bytes as description_bytes, description};
 pub(crate) use resumption::{received, resumption, satisfied, waitpoint};
@@ -18,8 +19,5 @@ pub(super) use sizes::{
     payload_bytes, resumption_bytes, satisfied_bytes, signals_bytes, task_bytes, text_bytes,
     texts_bytes,
 };
-pub(super) use suspension::{
-    binding, check_key, check_names, requester, suspend_refusal, suspension_reason, time_of,
-    timeout_behavior,
-};
+pub(super) use suspension::{binding, check_key, check_names, suspend_refusal, time_of};
 pub(crate) use task::{task, timestamp_ms};

@@ -34,14 +34,7 @@ pub(crate) fn failed(class: FailureClass, code: &str, message: String) -> Failur
 /// that only the engine gives, is kept in the message, under the code
 /// `guest_failure`.
 pub(crate) fn failure(failure: types::Failure) -> Failure {
-    let class = match failure.class {
-        types::FailureClass::Transient => FailureClass::Transient,
-        types::FailureClass::Permanent => FailureClass::Permanent,
-        types::FailureClass::InfraCrash => FailureClass::InfraCrash,
-        types::FailureClass::Timeout => FailureClass::Timeout,
-        types::FailureClass::Cancelled => FailureClass::Cancelled,
-    };
-    let code = failure.code;
+    let (class, code) = (failure.class.into(), failure.code);
     let message = text(failure.message, Limits::MESSAGE_BYTES_MAX);
     if model::failure_code(&code).is_ok() {
         failed(class, &code, message)

@@ -1,10 +1,7 @@
 //! Suspensions and their refusals, as guests and as the engine have them.
 
 use engine::Binding;
-use model::{
-    Invalid, LeaseRefusal, Limits, Moment, SuspendRefusal, SuspensionReason, SuspensionRequester,
-    TimeoutBehavior, WaitpointState,
-};
+use model::{Invalid, LeaseRefusal, Limits, Moment, SuspendRefusal, ensure};
 
 use crate::host::bindings::flowhost::engine::claim::LeaseError;
 use crate::host::bindings::flowhost::engine::suspend as wit;
@@ -20,12 +17,7 @@ pub(crate) fn suspend_refusal(
         SuspendRefusal::WaitpointAlreadyExists { key } => SuspendError::WaitpointAlreadyExists(key),
         SuspendRefusal::WaitpointNotFound => SuspendError::WaitpointNotFound,
         SuspendRefusal::WaitpointNotPending { state } => {
-            SuspendError::WaitpointNotPending(match state {
-                WaitpointState::Pending => wit::WaitpointState::Pending,
-                WaitpointState::Active => wit::WaitpointState::Active,
-                WaitpointState::Closed => wit::WaitpointState::Closed,
-                WaitpointState::Expired => wit::WaitpointState::Expired,
-            })
+            SuspendError::WaitpointNotPending(state.into())
         }
         SuspendRefusal::PendingWaitpointExpired => SuspendError::PendingWaitpointExpired,
         SuspendRefusal::WaitpointLimitExceeded { max } => {
@@ -65,46 +57,12 @@ pub(crate) fn check_key(key: &str) -> Result<(), Invalid> {
 
 pub(crate) fn check_names(names: &[String]) -> Result<(), Invalid> {
     let max = Limits::WAITPOINT_TOKEN_SIGNAL_NAMES_MAX;
-    if names.len() > max {
-        return Err(Invalid::new("signal_names", format!("at most {max}")));
-    }
+    ensure("signal_names", names.len() <= max, || {
+        format!("at most {max}")
+    })?;
     names.iter().try_for_each(|name| model::signal_name(name))
 }
 
 pub(crate) fn time_of(field: &'static str, ms: f64) -> Result<Moment, Invalid> {
     Moment::from_unix_ms(ms).map_err(|error| Invalid::new(field, error.to_string()))
-}
-
-pub(crate) fn suspension_reason(reason: wit::Reason) -> SuspensionReason {
-    use wit::Reason;
-    match reason {
-        Reason::WaitingForSignal => SuspensionReason::WaitingForSignal,
-        Reason::WaitingForApproval => SuspensionReason::WaitingForApproval,
-        Reason::WaitingForCallback => SuspensionReason::WaitingForCallback,
-        Reason::WaitingForToolResult => SuspensionReason::WaitingForToolResult,
-        Reason::WaitingForOperatorReview => SuspensionReason::WaitingForOperatorReview,
-        Reason::PausedByPolicy => SuspensionReason::PausedByPolicy,
-        Reason::PausedByBudget => SuspensionReason::PausedByBudget,
-        Reason::StepBoundary => SuspensionReason::StepBoundary,
-        Reason::ManualPause => SuspensionReason::ManualPause,
-    }
-}
-
-pub(crate) fn requester(requester: wit::Requester) -> SuspensionRequester {
-    match requester {
-        wit::Requester::Worker => SuspensionRequester::Worker,
-        wit::Requester::Operator => SuspensionRequester::Operator,
-        wit::Requester::Policy => SuspensionRequester::Policy,
-    }
-}
-
-pub(crate) fn timeout_behavior(behavior: wit::TimeoutBehavior) -> TimeoutBehavior {
-    use wit::TimeoutBehavior as Asked;
-    match behavior {
-        Asked::Fail => TimeoutBehavior::Fail,
-        Asked::Cancel => TimeoutBehavior::Cancel,
-        Asked::Expire => TimeoutBehavior::Expire,
-        Asked::AutoResumeWithTimeoutSignal => TimeoutBehavior::AutoResumeWithTimeoutSignal,
-        Asked::Escalate => TimeoutBehavior::Escalate,
-    }
 }

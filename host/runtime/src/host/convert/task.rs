@@ -1,7 +1,6 @@
 //! Tasks, payloads and times, as guests and as the engine have them.
 
 use engine::{Claimed, Payload};
-use model::AttemptType;
 use time::OffsetDateTime;
 
 use crate::host::bindings::flowhost::engine::types;
@@ -19,7 +18,7 @@ pub(crate) fn task(claimed: Claimed) -> types::Task {
         resumes: claimed.resumes,
         retries: claimed.retries,
         traceparent: claimed.traceparent,
-        attempt_type: attempt_type(claimed.attempt_type),
+        attempt_type: claimed.attempt_type.into(),
         input: claimed.input.into(),
         tags: claimed.tags,
     }
@@ -47,14 +46,4 @@ impl From<Payload> for types::Payload {
 pub(crate) fn timestamp_ms(at: OffsetDateTime) -> f64 {
     // Whole milliseconds stay below 2^53 for the next 285 000 years.
     (at.unix_timestamp_nanos() / 1_000_000) as f64
-}
-
-const fn attempt_type(attempt_type: AttemptType) -> types::AttemptType {
-    match attempt_type {
-        AttemptType::Initial => types::AttemptType::Initial,
-        AttemptType::Retry => types::AttemptType::Retry,
-        AttemptType::Reclaim => types::AttemptType::Reclaim,
-        AttemptType::Replay => types::AttemptType::Replay,
-        AttemptType::Fallback => types::AttemptType::Fallback,
-    }
 }

@@ -31,11 +31,9 @@ answers! {
         /// Number of the attempt, from zero.
         attempt: u32,
         /// `initial`, `retry`, `reclaim`, `replay` or `fallback`.
-        #[schema(value_type = String)]
-        attempt_type: AttemptType,
+        attempt_type: AttemptType as String,
         /// Whether it runs, is suspended or ended, and how, as of the last lease listed.
-        #[schema(value_type = String)]
-        lifecycle: AttemptLifecycle,
+        lifecycle: AttemptLifecycle as String,
         /// The leases it ran under, in order; several if it was suspended or delayed. Only
         /// those of the page.
         leases: Vec<AttemptLease> = row.leases.into_iter().map(Into::into).collect(),
@@ -46,8 +44,7 @@ answers! {
         /// Generation of ownership it had.
         epoch: u64,
         /// Id of the lease.
-        #[schema(value_type = String)]
-        lease_id: LeaseId,
+        lease_id: LeaseId as String,
         /// Instance of the worker that held it.
         worker_instance_id: String,
         /// Time it was granted.
@@ -57,13 +54,11 @@ answers! {
         #[serde(with = "rfc3339::option")]
         released_at: Option<OffsetDateTime>,
         /// How it ended; null while it is held.
-        #[schema(value_type = Option<String>)]
-        ended: Option<AttemptEnd>,
+        ended: Option<AttemptEnd> as Option<String>,
         /// Number of times it was renewed.
         renewals: u32,
         /// Digest of the component that ran; null for a native worker.
-        #[schema(value_type = Option<String>)]
-        component: Option<Digest>,
+        component: Option<Digest> as Option<String>,
         /// What went wrong; null when nothing did.
         failure: Option<Failure> = lease.failure.map(Into::into),
         /// What the sandbox used; null without a sandbox.

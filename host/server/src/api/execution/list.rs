@@ -80,8 +80,7 @@ answers! {
     /// A lease that expired and that no host has reclaimed yet.
     ExpiredLease(expired: engine::ExpiredLease) {
         /// Execution the lease is on.
-        #[schema(value_type = String)]
-        execution_id: ExecutionId,
+        execution_id: ExecutionId as String,
         /// Namespace of the execution.
         namespace: String,
         /// The lease that expired.
@@ -91,8 +90,7 @@ answers! {
     /// An execution that waits for a signal.
     SuspendedExecution(suspended: engine::SuspendedExecution) {
         /// Id of the execution.
-        #[schema(value_type = String)]
-        execution_id: ExecutionId,
+        execution_id: ExecutionId as String,
         /// Namespace it belongs to.
         namespace: String,
         /// Kind, which names the handler it needs.
@@ -100,8 +98,7 @@ answers! {
         /// Lane it returns to when it resumes.
         lane: String,
         /// What it waits for, as in `blocking_reason` of an execution.
-        #[schema(value_type = String)]
-        blocking_reason: BlockingReason,
+        blocking_reason: BlockingReason as String,
         /// The reason code its handler gave; null when it gave none.
         reason: Option<String>,
         /// Number of attempts that began.

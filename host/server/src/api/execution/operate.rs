@@ -33,17 +33,14 @@ asks! {
         /// `operator_override` when absent, or a name of 1 to 64
         /// characters of `a-z`, `0-9`, `_`, `-`, `.` and `:`. `lease_holder`,
         /// `flow_cascade` and `system_timeout` are recorded by the engine alone.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        source: Option<String>,
+        source?: Option<String>,
     }
 
     /// Which lease to revoke.
     #[derive(Default)]
     RevokeLease {
         /// Only this lease; any when absent.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        #[schema(value_type = Option<String>)]
-        expected_lease_id: Option<LeaseId>,
+        expected_lease_id?: Option<LeaseId> as Option<String>,
     }
 
     /// The priority to give an execution.
@@ -60,8 +57,7 @@ asks! {
         /// or `paused_by_flow_cancel`.
         blocking_reason: String,
         /// More about the reason, for people; at most 1024 bytes.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        detail: Option<String>,
+        detail?: Option<String>,
     }
 
     /// Which reason to be blocked has ended.
@@ -77,24 +73,19 @@ asks! {
     CompleteOverride {
         /// The result, as JSON; kept byte for byte.
         #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
-        #[schema(value_type = Option<serde_json::Value>)]
-        result: Option<Box<RawValue>>,
+        result: Option<Box<RawValue>> as Option<serde_json::Value>,
         /// The result, as text instead.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        result_text: Option<String>,
+        result_text?: Option<String>,
         /// The result, as base64 instead (standard alphabet, padded).
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        result_base64: Option<String>,
+        result_base64?: Option<String>,
         /// Media type of the result; when absent, that of the form it is given in.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        content_type: Option<String>,
+        content_type?: Option<String>,
     }
 
     /// The failure the attempt of a running execution is ended with.
     FailOverride {
         /// `transient`, `permanent`, `infra_crash`, `timeout` or `cancelled`.
-        #[schema(value_type = String)]
-        class: FailureClass,
+        class: FailureClass as String,
         /// A stable name for programs: 1 to 64 characters of `a-z`, `0-9` and `_`.
         code: String,
         /// A sentence for people; longer text than 4096 bytes is cut.

@@ -39,8 +39,7 @@ answers! {
     /// An execution and its state.
     Execution(info: engine::ExecutionInfo) {
         /// Id of the execution.
-        #[schema(value_type = String)]
-        id: ExecutionId,
+        id: ExecutionId as String,
         /// Namespace it belongs to.
         namespace: String,
         /// Kind, which names the handler it needs.
@@ -50,8 +49,7 @@ answers! {
         /// 0 to 9000; within its partition a higher one is served first.
         priority: u16,
         /// Flow it is a member of; null when it is in none.
-        #[schema(value_type = Option<String>)]
-        flow_id: Option<FlowId>,
+        flow_id: Option<FlowId> as Option<String>,
         /// Who created it, as the creator said; null when that was not said.
         creator: Option<String>,
         /// Idempotency key it was created under; null without one.
@@ -61,13 +59,11 @@ answers! {
         /// `waiting`, `delayed`, `rate_limited`, `waiting_children`, `active`,
         /// `suspended`, `resumable`, `completed`, `failed`, `cancelled`, `expired`
         /// or `skipped`.
-        #[schema(value_type = String)]
-        public_state: PublicState,
+        public_state: PublicState as String,
         /// The six dimensions of its state.
         state_vector: StateVector = info.state_vector.into(),
         /// What it waits for; `none` when for nothing.
-        #[schema(value_type = String)]
-        blocking_reason: BlockingReason,
+        blocking_reason: BlockingReason as String,
         /// What it waits for, in words for people; null when nothing was said.
         blocking_detail: Option<String>,
         /// Time of its creation.
@@ -118,8 +114,7 @@ answers! {
         source: Option<String>,
         /// The condition and the waitpoints it waits at while it is suspended; only in
         /// the answer to `GET /v1/executions/{id}`.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        suspension: Option<OpenSuspension> = None,
+        suspension?: Option<OpenSuspension> = None,
         /// Its suspension or waitpoints that this version cannot read; absent when there
         /// are none.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -129,33 +124,25 @@ answers! {
     /// The six dimensions of a state, and the public state derived from them.
     StateVector(vector: model::StateVector) {
         /// `runnable`, `active`, `suspended` or `terminal`.
-        #[schema(value_type = String)]
-        lifecycle_phase: LifecyclePhase,
+        lifecycle_phase: LifecyclePhase as String,
         /// Whether a lease is held, and by whom.
-        #[schema(value_type = String)]
-        ownership_state: OwnershipState,
+        ownership_state: OwnershipState as String,
         /// Whether a claim may take it.
-        #[schema(value_type = String)]
-        eligibility_state: EligibilityState,
+        eligibility_state: EligibilityState as String,
         /// What it waits for; `none` when for nothing.
-        #[schema(value_type = String)]
-        blocking_reason: BlockingReason,
+        blocking_reason: BlockingReason as String,
         /// `success`, `failed`, `cancelled`, `expired` or `skipped`; null before the end.
-        #[schema(value_type = Option<String>)]
-        terminal_outcome: Option<Outcome>,
+        terminal_outcome: Option<Outcome> as Option<String>,
         /// State of its current or last attempt.
-        #[schema(value_type = String)]
-        attempt_state: AttemptState,
+        attempt_state: AttemptState as String,
         /// The state that clients filter by and show.
-        #[schema(value_type = String)]
-        public_state: PublicState,
+        public_state: PublicState as String,
     }
 
     /// A lease that is held.
     CurrentLease(lease: engine::LeaseSummary) {
         /// Id of the lease.
-        #[schema(value_type = String)]
-        lease_id: LeaseId,
+        lease_id: LeaseId as String,
         /// Generation of ownership it has.
         epoch: u64,
         /// Instance of the worker that holds it.
@@ -186,14 +173,12 @@ answers! {
     /// The failure of an attempt.
     Failure(failure: model::Failure) {
         /// `transient`, `permanent`, `infra_crash`, `timeout` or `cancelled`.
-        #[schema(value_type = String)]
-        class: FailureClass,
+        class: FailureClass as String,
         /// A stable name for programs.
         code: String,
         /// A sentence for people.
         message: String,
         /// Stack of the guest, if it trapped; absent otherwise.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        backtrace: Option<String>,
+        backtrace?: Option<String>,
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use model::{AttemptId, AttemptType, ExecutionId, FlowId, Invalid, Limits};
+use model::{AttemptId, AttemptType, ExecutionId, FlowId, Invalid, Limits, check_range, ensure};
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use time::serde::rfc3339;
@@ -49,16 +49,16 @@ pub struct ClaimWork {
 impl ClaimWork {
     /// Checks a request against its bounds, and names what breaks one.
     pub fn check(&self) -> Result<(), Invalid> {
-        if self.kinds.is_empty() {
-            let detail = "is empty; name what the worker can run";
-            return Err(Invalid::new("kinds", detail));
-        }
+        ensure(
+            "kinds",
+            !self.kinds.is_empty(),
+            || "is empty; name what the worker can run",
+        )?;
         let max = Limits::WORKER_NAMES_MAX;
         for (field, names) in [("kinds", &self.kinds), ("lanes", &self.lanes)] {
-            if names.len() > max {
-                let detail = format!("{} names exceed the limit of {max}", names.len());
-                return Err(Invalid::new(field, detail));
-            }
+            ensure(field, names.len() <= max, || {
+                format!("{} names exceed the limit of {max}", names.len())
+            })?;
         }
         self.kinds
             .iter()
@@ -67,9 +67,9 @@ impl ClaimWork {
             .iter()
             .try_for_each(|name| model::lane_name(name))?;
         model::capabilities("capabilities", &self.capabilities)?;
-        within("max", self.max, 1, Limits::CLAIM_MAX)?;
+        check_range("max", self.max, 1..=Limits::CLAIM_MAX)?;
         check_ttl(self.lease_ttl_ms)?;
-        within("wait_ms", self.wait_ms, 0, WAIT_MS_MAX)
+        check_range("wait_ms", self.wait_ms, 0..=WAIT_MS_MAX)
     }
 }
 
@@ -161,14 +161,5 @@ impl ClaimedExecution {
 
 /// Checks the duration of a lease.
 pub fn check_ttl(lease_ttl_ms: u32) -> Result<(), Invalid> {
-    let bounds = Limits::LEASE_TTL_MS;
-    within("lease_ttl_ms", lease_ttl_ms, *bounds.start(), *bounds.end())
-}
-
-fn within(field: &'static str, value: u32, min: u32, max: u32) -> Result<(), Invalid> {
-    if (min..=max).contains(&value) {
-        return Ok(());
-    }
-    let detail = format!("{value} is out of range: {min} to {max}");
-    Err(Invalid::new(field, detail))
+    check_range("lease_ttl_ms", lease_ttl_ms, Limits::LEASE_TTL_MS)
 }

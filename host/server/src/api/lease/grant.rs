@@ -28,8 +28,7 @@ answers! {
     /// An execution that may be granted.
     EligibleExecution(eligible: engine::Eligible) {
         /// Id of the execution.
-        #[schema(value_type = String)]
-        id: ExecutionId,
+        id: ExecutionId as String,
         /// Kind, which names the handler it needs.
         kind: String,
         /// 0 to 9000; within its partition a higher one is served first.
@@ -46,11 +45,9 @@ answers! {
     /// A grant of an execution to a worker.
     IssuedGrant(grant: engine::Grant) {
         /// Id of the execution.
-        #[schema(value_type = String)]
-        execution_id: ExecutionId,
+        execution_id: ExecutionId as String,
         /// `claim` or `reclaim`: the route that turns it into a lease.
-        #[schema(value_type = String)]
-        kind: GrantKind,
+        kind: GrantKind as String,
         /// Handle of the grant, for the worker. Opaque; good for one lease.
         grant: String = grant.handle,
         /// Time the grant expires.

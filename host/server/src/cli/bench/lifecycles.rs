@@ -9,7 +9,7 @@ use engine::bench::{self, Baseline, server_stats};
 use engine::{Create, Engine, Payload};
 use model::ExecutionId;
 
-use super::measure::{cpu_us_of_server, used};
+use super::measure::{cpu_us, cpu_us_of_server};
 use super::report::Lifecycles;
 use crate::Host;
 use crate::cli::io::{Exit, Failure};
@@ -55,10 +55,8 @@ pub async fn one(engine: &Engine, kind: &str) -> Result<ExecutionId, Failure> {
 
 /// Returns the rate of the baseline: single-row inserts per second at 16 connections.
 pub async fn inserts(host: &Host, baseline: &Baseline, span: Duration) -> Result<f64, Failure> {
-    let rate = baseline
-        .single_row_inserts(host.engine(), BASELINE_CONNECTIONS, span)
-        .await?;
-    Ok(rate.per_second)
+    let rate = baseline.single_row_inserts(host.engine(), BASELINE_CONNECTIONS, span);
+    Ok(rate.await?)
 }
 
 /// Runs executions for `span`, `in_flight` of them at any time; counts those that end
@@ -80,7 +78,7 @@ pub async fn run_kinds(
         |dir: &Option<std::path::PathBuf>| dir.as_deref().map(|dir: &Path| cpu_us_of_server(dir));
     tokio::time::sleep(STATS_LAG).await;
     let stats = server_stats(engine).await?;
-    let (cpu, cpu_server) = (used().cpu_us, server_cpu(&data_dir));
+    let (cpu, cpu_server) = (cpu_us(), server_cpu(&data_dir));
 
     let done = Arc::new(AtomicU64::new(0));
     let watch = Stopwatch::start();
@@ -111,7 +109,7 @@ pub async fn run_kinds(
     // Costs are those of every execution, also of the last ones, which ended
     // after the span.
     let all = done.load(Relaxed).max(1) as f64;
-    let cpu_host_us = (used().cpu_us - cpu) as f64 / all;
+    let cpu_host_us = (cpu_us() - cpu) as f64 / all;
     let cpu_server_us = match (cpu_server, server_cpu(&data_dir)) {
         (Some(before), Some(after)) => Some(after.saturating_sub(before) as f64 / all),
         _ => None,

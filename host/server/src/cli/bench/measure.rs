@@ -3,15 +3,8 @@
 
 use std::time::Duration;
 
-/// What this process and the children it waited for used so far.
-#[derive(Debug, Clone, Copy)]
-pub struct Used {
-    /// Processor time in microseconds, user and system.
-    pub cpu_us: u64,
-}
-
-/// Reads what this process used so far.
-pub fn used() -> Used {
+/// Reads the processor time this process used so far, user and system, in microseconds.
+pub fn cpu_us() -> u64 {
     // SAFETY: all-zero bytes are a valid `rusage`, and `getrusage` only writes
     // to the one it is given.
     let usage = unsafe {
@@ -21,9 +14,7 @@ pub fn used() -> Used {
     };
     let us =
         |time: libc::timeval| time.tv_sec.unsigned_abs() * 1_000_000 + time.tv_usec.unsigned_abs();
-    Used {
-        cpu_us: us(usage.ru_utime) + us(usage.ru_stime),
-    }
+    us(usage.ru_utime) + us(usage.ru_stime)
 }
 
 /// Returns the memory this process holds, in bytes; 0 where that is not known.
@@ -128,6 +119,6 @@ mod tests {
     fn this_process_uses_time_and_memory() {
         assert!(rss_bytes() > 0);
         let (_, own, _) = ticks_of(std::process::id()).expect("this process is there");
-        assert!(own * 10_000 <= used().cpu_us + 1_000_000);
+        assert!(own * 10_000 <= cpu_us() + 1_000_000);
     }
 }

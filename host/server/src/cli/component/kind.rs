@@ -3,12 +3,12 @@
 use clap::{Args, Subcommand};
 use model::Digest;
 use reqwest::Method;
+use serde_json::Value;
 
 use super::list::digest_of;
 use crate::api::{DefineKind, DefinedKind, Kind, Kinds, SetRoute, SetRoutes};
 use crate::cli::io::{
-    Context, DryRun, Exit, Failure, PageArgs, Paint, escape, format_time, name_unreadable_as,
-    path_of, show_page,
+    Context, DryRun, Exit, Failure, PageArgs, Paint, escape, format_time, path_of,
 };
 
 /// What is done to kinds.
@@ -64,21 +64,17 @@ pub async fn run(context: &Context, command: KindCommand) -> Result<Exit, Failur
 }
 
 async fn list(context: &Context, page: PageArgs) -> Result<Exit, Failure> {
-    let client = context.client()?;
-    let answer = page.read(&client, "/v1/kinds", Vec::new(), "kinds").await?;
-    show_page(context, &answer, || {
-        let found: Kinds = answer.read()?;
+    let show = |found: &Kinds| {
         if found.kinds.is_empty() {
             context.line("no kinds; publishing a component or registering a worker defines some");
         } else {
             let rows: Vec<_> = found.kinds.iter().map(row).collect();
-            context
-                .terminal
-                .table(&["KIND", "ROUTES", "DEFINED"], &rows);
+            let header = ["KIND", "ROUTES", "DEFINED"];
+            context.terminal.table(&header, &rows);
         }
-        name_unreadable_as("kind", &found.unreadable);
-        Ok(())
-    })
+    };
+    page.show(context, "/v1/kinds", Vec::new(), "kind", show)
+        .await
 }
 
 fn row(kind: &Kind) -> Vec<(Paint, String)> {
@@ -96,19 +92,15 @@ fn row(kind: &Kind) -> Vec<(Paint, String)> {
 }
 
 async fn define(context: &Context, args: DefineArgs) -> Result<Exit, Failure> {
-    let (path, dry_run) = (path_of("/v1/kinds", &args.name), args.dry_run);
-    let answer = dry_run.send(context, Method::PUT, &path, &DefineKind {});
-    let answer = answer.await?;
-    if !context.prints_json(&answer) {
-        let defined: DefinedKind = answer.read()?;
-        let news = if defined.new {
-            "defined"
-        } else {
-            "was defined before"
-        };
-        dry_run.line(context, news);
-    }
-    Ok(Exit::Ok)
+    let path = path_of("/v1/kinds", &args.name);
+    let say = |defined: DefinedKind| match defined.new {
+        true => "defined".to_owned(),
+        false => "was defined before".to_owned(),
+    };
+    let body = DefineKind {};
+    args.dry_run
+        .ask(context, Method::PUT, &path, &body, say)
+        .await
 }
 
 async fn route(context: &Context, args: RouteArgs) -> Result<Exit, Failure> {
@@ -124,17 +116,15 @@ async fn route(context: &Context, args: RouteArgs) -> Result<Exit, Failure> {
         routes.push(SetRoute { digest, weight });
     }
     let path = format!("{}/routes", path_of("/v1/kinds", &args.name));
-    let (body, dry_run) = (SetRoutes { routes }, args.dry_run);
-    let answer = dry_run.send(context, Method::PUT, &path, &body).await?;
-    if !context.prints_json(&answer) {
-        let line = match body.routes.len() {
-            0 => "routed to no component".to_owned(),
-            1 => "routed to one component".to_owned(),
-            count => format!("routed to {count} components"),
-        };
-        dry_run.line(context, &line);
-    }
-    Ok(Exit::Ok)
+    let say = |_: Value| match args.routes.len() {
+        0 => "routed to no component".to_owned(),
+        1 => "routed to one component".to_owned(),
+        count => format!("routed to {count} components"),
+    };
+    let body = SetRoutes { routes };
+    args.dry_run
+        .ask(context, Method::PUT, &path, &body, say)
+        .await
 }
 
 /// Reads `DIGEST` or `DIGEST=WEIGHT`.

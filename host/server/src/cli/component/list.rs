@@ -8,7 +8,7 @@ use model::Digest;
 use crate::api::{Component, Components, Kinds};
 use crate::cli::io::{
     Client, Context, Exit, Failure, PageArgs, Paint, escape, every_page, format_bytes, format_time,
-    name_unreadable_as,
+    name_unreadable,
 };
 
 /// Arguments of `component show`.
@@ -22,7 +22,7 @@ pub struct ShowArgs {
 async fn kinds_of(client: &Client) -> Result<BTreeMap<Digest, Vec<String>>, Failure> {
     let kinds = every_page(client, "/v1/kinds", Vec::new(), "kinds").await?;
     let kinds: Kinds = kinds.read()?;
-    name_unreadable_as("kind", &kinds.unreadable);
+    name_unreadable("kind", &kinds.unreadable);
     let mut by_digest: BTreeMap<Digest, Vec<String>> = BTreeMap::new();
     for kind in kinds.kinds {
         for route in kind.routes {
@@ -47,7 +47,7 @@ pub(super) async fn list(
         return Ok(Exit::Ok);
     }
     let components: Components = answer.read()?;
-    name_unreadable_as("component", &components.unreadable);
+    name_unreadable("component", &components.unreadable);
     if components.components.is_empty() && components.unreadable.is_empty() {
         context
             .line("no components; publish one with `flowhost component publish FILE --kind KIND`");
@@ -84,7 +84,7 @@ pub(super) async fn digest_of(client: &Client, prefix: &str) -> Result<Digest, F
 async fn find(client: &Client, prefix: &str) -> Result<Component, Failure> {
     let components = every_page(client, "/v1/components", Vec::new(), "components").await?;
     let components: Components = components.read()?;
-    name_unreadable_as("component", &components.unreadable);
+    name_unreadable("component", &components.unreadable);
     let digits = prefix
         .strip_prefix("sha256:")
         .unwrap_or(prefix)

@@ -61,20 +61,17 @@ pub(super) async fn publish(
         std::fs::read(&args.file).map_err(|error| Failure::file("read", &args.file, &error))?;
     let label = args.file.display().to_string();
     let answer = until_published(context, client, label, &bytes, &args.kinds).await?;
-    if context.prints_json(&answer) {
-        return Ok(Exit::Ok);
-    }
-    let published: PublishedComponent = answer.read()?;
-    let news = if published.new {
-        "published"
-    } else {
-        "was published before"
-    };
-    context.line(&format!("{} {news}", published.digest));
-    for kind in &published.kinds {
-        context.line(&format!("handles {}", escape(kind)));
-    }
-    Ok(Exit::Ok)
+    context.answered(&answer, |published: PublishedComponent| {
+        let news = if published.new {
+            "published"
+        } else {
+            "was published before"
+        };
+        context.line(&format!("{} {news}", published.digest));
+        for kind in &published.kinds {
+            context.line(&format!("handles {}", escape(kind)));
+        }
+    })
 }
 
 /// Publishes a component and reports the progress until it has ended, however long that

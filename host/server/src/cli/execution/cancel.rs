@@ -4,7 +4,7 @@ use clap::Args;
 use reqwest::Method;
 use serde_json::json;
 
-use super::operate::{Which, send};
+use super::operate::{Which, tell};
 use crate::api::CancelledExecution;
 use crate::cli::io::{Context, Exit, Failure};
 
@@ -24,20 +24,14 @@ pub struct CancelArgs {
 
 /// Runs the command.
 pub async fn run(context: &Context, args: CancelArgs) -> Result<Exit, Failure> {
-    let dry_run = args.which.dry_run;
     let body = json!({"source": args.source});
-    let answer = send(context, Method::POST, "cancel", args.which, body).await?;
-    if context.prints_json(&answer) {
-        return Ok(Exit::Ok);
-    }
-    let cancelled: CancelledExecution = answer.read()?;
-    let line = if cancelled.already {
-        "was cancelled before"
-    } else if cancelled.was_active {
-        "cancelled; it was running and lost its lease"
-    } else {
-        "cancelled"
+    let say = |cancelled: CancelledExecution| {
+        let line = match (cancelled.already, cancelled.was_active) {
+            (true, _) => "was cancelled before",
+            (false, true) => "cancelled; it was running and lost its lease",
+            (false, false) => "cancelled",
+        };
+        line.to_owned()
     };
-    dry_run.line(context, line);
-    Ok(Exit::Ok)
+    tell(context, Method::POST, "cancel", args.which, body, say).await
 }

@@ -69,7 +69,7 @@ pub async fn run(context: &Context, args: ListArgs) -> Result<Exit, Failure> {
             context.line(&line);
         }
     }
-    name_unreadable(&page.unreadable);
+    name_unreadable("", &page.unreadable);
     let found = page.executions.len();
     if let Some(examined) = page.examined
         && found < limit

@@ -5,11 +5,8 @@ use clap::Args;
 use model::ExecutionId;
 
 use super::show::{attempt, operations, signals, suspensions};
-use crate::api::{Attempts, History, HistoryEntry, Operations, Signals, Suspensions};
-use crate::cli::io::{
-    Answer, Context, Exit, Failure, PageArgs, Paint, escape, format_time, name_unreadable_as,
-    show_page,
-};
+use crate::api::{Attempts, History, HistoryEntry, Listing, Operations, Signals, Suspensions};
+use crate::cli::io::{Context, Exit, Failure, PageArgs, Paint, escape, format_time};
 
 /// Which list, and which of its pages.
 #[derive(Debug, Args)]
@@ -22,31 +19,25 @@ pub struct ListedArgs {
 
 /// Runs `attempts`.
 pub async fn attempts(context: &Context, args: ListedArgs) -> Result<Exit, Failure> {
-    let answer = read(context, args, "attempts").await?;
-    show_page(context, &answer, || {
-        let list: Attempts = answer.read()?;
+    let show = |list: &Attempts| {
         if list.attempts.is_empty() {
             context.line("no attempt yet");
         }
         for one in &list.attempts {
             attempt(context, one);
         }
-        name_unreadable_as("attempt", &list.unreadable);
-        Ok(())
-    })
+    };
+    args.show(context, "attempt", show).await
 }
 
 /// Runs `history`.
 pub async fn history(context: &Context, args: ListedArgs) -> Result<Exit, Failure> {
-    let answer = read(context, args, "history").await?;
-    show_page(context, &answer, || {
-        let list: History = answer.read()?;
+    let show = |list: &History| {
         let rows: Vec<_> = list.history.iter().map(row).collect();
         let header = ["AT", "WHAT", "ATTEMPT", "WORKER", "DETAIL"];
         context.terminal.table(&header, &rows);
-        name_unreadable_as("entry", &list.unreadable);
-        Ok(())
-    })
+    };
+    args.show(context, "entry", show).await
 }
 
 fn row(entry: &HistoryEntry) -> Vec<(Paint, String)> {
@@ -65,48 +56,45 @@ fn row(entry: &HistoryEntry) -> Vec<(Paint, String)> {
 
 /// Runs `operations`.
 pub async fn operations_of(context: &Context, args: ListedArgs) -> Result<Exit, Failure> {
-    let answer = read(context, args, "operations").await?;
-    show_page(context, &answer, || {
-        let list: Operations = answer.read()?;
+    let show = |list: &Operations| {
         if list.operations.is_empty() {
             context.line("no operator did anything to it");
         }
         operations(context, &list.operations);
-        name_unreadable_as("operation", &list.unreadable);
-        Ok(())
-    })
+    };
+    args.show(context, "operation", show).await
 }
 
 /// Runs `signals`.
 pub async fn signals_of(context: &Context, args: ListedArgs) -> Result<Exit, Failure> {
-    let answer = read(context, args, "signals").await?;
-    show_page(context, &answer, || {
-        let list: Signals = answer.read()?;
+    let show = |list: &Signals| {
         if list.signals.is_empty() {
             context.line("no signals");
         }
         signals(context, &list.signals);
-        name_unreadable_as("signal", &list.unreadable);
-        Ok(())
-    })
+    };
+    args.show(context, "signal", show).await
 }
 
 /// Runs `suspensions`.
 pub async fn suspensions_of(context: &Context, args: ListedArgs) -> Result<Exit, Failure> {
-    let answer = read(context, args, "suspensions").await?;
-    show_page(context, &answer, || {
-        let list: Suspensions = answer.read()?;
+    let show = |list: &Suspensions| {
         if list.suspensions.is_empty() {
             context.line("it was never suspended");
         }
         suspensions(context, &list.suspensions);
-        name_unreadable_as("suspension", &list.unreadable);
-        Ok(())
-    })
+    };
+    args.show(context, "suspension", show).await
 }
 
-async fn read(context: &Context, args: ListedArgs, what: &str) -> Result<Answer, Failure> {
-    let path = format!("/v1/executions/{}/{what}", args.id);
-    let client = context.client()?;
-    args.page.read(&client, &path, Vec::new(), what).await
+impl ListedArgs {
+    async fn show<P: Listing>(
+        self,
+        context: &Context,
+        what: &str,
+        show: impl FnOnce(&P),
+    ) -> Result<Exit, Failure> {
+        let path = format!("/v1/executions/{}/{}", self.id, P::ROWS);
+        self.page.show(context, &path, Vec::new(), what, show).await
+    }
 }

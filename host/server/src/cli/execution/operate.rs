@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::Args;
 use model::{AlreadySatisfied, BlockingReason, ExecutionId, LeaseId};
 use reqwest::Method;
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use crate::api::{Execution, RevokedExecution};
@@ -106,23 +107,16 @@ pub async fn priority(context: &Context, args: PriorityArgs) -> Result<Exit, Fai
 /// Runs `revoke`.
 pub async fn revoke(context: &Context, args: RevokeArgs) -> Result<Exit, Failure> {
     let body = json!({"expected_lease_id": args.lease});
-    let dry_run = args.which.dry_run;
-    let answer = send(context, Method::POST, "revoke-lease", args.which, body).await?;
-    if context.prints_json(&answer) {
-        return Ok(Exit::Ok);
-    }
-    let revoked: RevokedExecution = answer.read()?;
-    let how = match revoked.already {
-        None => "revoked",
-        Some(AlreadySatisfied::AlreadyRevoked) => "was revoked before",
-        Some(AlreadySatisfied::AlreadyExpired) => "had expired before",
+    let say = |revoked: RevokedExecution| {
+        let how = match revoked.already {
+            None => "revoked",
+            Some(AlreadySatisfied::AlreadyRevoked) => "was revoked before",
+            Some(AlreadySatisfied::AlreadyExpired) => "had expired before",
+        };
+        let (lease, epoch) = (revoked.lease_id, revoked.epoch);
+        format!("lease {lease} (epoch {epoch}): {how}")
     };
-    let line = format!(
-        "lease {} (epoch {}): {how}",
-        revoked.lease_id, revoked.epoch
-    );
-    dry_run.line(context, &line);
-    Ok(Exit::Ok)
+    tell(context, Method::POST, "revoke-lease", args.which, body, say).await
 }
 
 /// Runs `resume`.
@@ -171,20 +165,27 @@ pub(super) async fn ask(
     which: Which,
     body: Value,
 ) -> Result<Exit, Failure> {
+    let say = |info: Execution| {
+        let color = Paint::of_state(info.public_state);
+        let state = context.terminal.paint(color, info.public_state.as_str());
+        match info.blocking_reason {
+            BlockingReason::None => format!("{} is {state}", info.id),
+            reason => format!("{} is {state} ({reason})", info.id),
+        }
+    };
+    tell(context, method, verb, which, body, say).await
+}
+
+/// Sends an operation, and shows with the line that `say` makes of the answer what it did.
+pub(super) async fn tell<T: DeserializeOwned>(
+    context: &Context,
+    method: Method,
+    verb: &str,
+    which: Which,
+    body: Value,
+    say: impl FnOnce(T) -> String,
+) -> Result<Exit, Failure> {
     let dry_run = which.dry_run;
     let answer = send(context, method, verb, which, body).await?;
-    if context.prints_json(&answer) {
-        return Ok(Exit::Ok);
-    }
-    let info: Execution = answer.read()?;
-    let state = context.terminal.paint(
-        Paint::of_state(info.public_state),
-        info.public_state.as_str(),
-    );
-    let line = match info.blocking_reason {
-        BlockingReason::None => format!("{} is {state}", info.id),
-        reason => format!("{} is {state} ({reason})", info.id),
-    };
-    dry_run.line(context, &line);
-    Ok(Exit::Ok)
+    context.answered(&answer, |it| dry_run.line(context, &say(it)))
 }

@@ -3,9 +3,7 @@
 use clap::Args;
 
 use crate::api::{SuspendedExecution, SuspendedExecutions};
-use crate::cli::io::{
-    Context, Exit, Failure, PageArgs, Paint, escape, format_time, name_unreadable, show_page,
-};
+use crate::cli::io::{Context, Exit, Failure, PageArgs, Paint, escape, format_time};
 
 /// Arguments of `suspended`.
 #[derive(Debug, Args)]
@@ -19,15 +17,9 @@ pub struct SuspendedArgs {
 
 /// Runs the command.
 pub async fn run(context: &Context, args: SuspendedArgs) -> Result<Exit, Failure> {
-    let client = context.client()?;
     let within = args.namespace.map(|it| ("namespace", it));
     let within = within.into_iter().collect();
-    let answer = args
-        .page
-        .read(&client, "/v1/suspended", within, "executions");
-    let answer = answer.await?;
-    show_page(context, &answer, || {
-        let page: SuspendedExecutions = answer.read()?;
+    let show = |page: &SuspendedExecutions| {
         if page.executions.is_empty() {
             context.line("nothing is suspended");
         } else {
@@ -35,9 +27,9 @@ pub async fn run(context: &Context, args: SuspendedArgs) -> Result<Exit, Failure
             let header = ["ID", "KIND", "WAITS FOR", "REASON", "SINCE", "UNTIL"];
             context.terminal.table(&header, &rows);
         }
-        name_unreadable(&page.unreadable);
-        Ok(())
-    })
+    };
+    let path = "/v1/suspended";
+    args.page.show(context, path, within, "", show).await
 }
 
 fn row(suspended: &SuspendedExecution) -> Vec<(Paint, String)> {

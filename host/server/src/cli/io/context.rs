@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use serde::de::DeserializeOwned;
+
 use super::{Answer, Client, Exit, Failure, Paint, Terminal, escape};
 
 /// What every command has at hand.
@@ -32,6 +34,18 @@ impl Context {
             self.terminal.json(&answer.text());
         }
         self.json
+    }
+
+    /// Shows an answer: as it is to programs, with `show` to people.
+    pub fn answered<T: DeserializeOwned>(
+        &self,
+        answer: &Answer,
+        show: impl FnOnce(T),
+    ) -> Result<Exit, Failure> {
+        if !self.prints_json(answer) {
+            show(answer.read()?);
+        }
+        Ok(Exit::Ok)
     }
 
     /// Says how to read the page that follows, if there is one.

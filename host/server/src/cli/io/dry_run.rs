@@ -2,8 +2,9 @@
 
 use clap::Args;
 use reqwest::Method;
+use serde::de::DeserializeOwned;
 
-use super::{Answer, Context, Failure, Request};
+use super::{Answer, Context, Exit, Failure, Request};
 
 /// Whether a command only asks what it would do.
 #[derive(Debug, Clone, Copy, Default, Args)]
@@ -34,6 +35,20 @@ impl DryRun {
             ..Request::json(body)?
         };
         context.client()?.send(method, path, request).await
+    }
+
+    /// Sends such a request and shows the answer: as it is to programs, to people the line
+    /// that `say` makes of it.
+    pub async fn ask<T: DeserializeOwned>(
+        self,
+        context: &Context,
+        method: Method,
+        path: &str,
+        body: &impl serde::Serialize,
+        say: impl FnOnce(T) -> String,
+    ) -> Result<Exit, Failure> {
+        let answer = self.send(context, method, path, body).await?;
+        context.answered(&answer, |it| self.line(context, &say(it)))
     }
 
     /// Writes a line for people about what happened, or would have.

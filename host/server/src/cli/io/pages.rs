@@ -5,7 +5,7 @@ use clap::Args;
 use serde_json::Value;
 
 use super::{Answer, Client, Context, Exit, Failure, escape, to_stderr};
-use crate::api::Unreadable;
+use crate::api::{Listing, Unreadable};
 
 /// Rows of each page where all are read: as many as a page can have.
 const EVERY_PAGE_LIMIT: u32 = 1000;
@@ -41,6 +41,25 @@ impl PageArgs {
         query.extend(self.after.map(|cursor| ("after", cursor)));
         client.get(path, query).await
     }
+
+    /// Shows the page that is asked for, or all pages as one: as it is to programs, with
+    /// `show` to people, who are also told which rows cannot be shown and how to read the
+    /// page that follows. `what` the rows are is empty if they have ids or names.
+    pub async fn show<P: Listing>(
+        self,
+        context: &Context,
+        path: &str,
+        query: Vec<(&'static str, String)>,
+        what: &str,
+        show: impl FnOnce(&P),
+    ) -> Result<Exit, Failure> {
+        let answer = self.read(&context.client()?, path, query, P::ROWS).await?;
+        context.answered(&answer, |page: P| {
+            show(&page);
+            name_unreadable(what, page.unreadable());
+            context.next_page(page.next_cursor());
+        })
+    }
 }
 
 /// Reads all pages of a list as one.
@@ -62,34 +81,17 @@ pub async fn every_page(
     Ok(answer)
 }
 
-/// Shows an answer that is a page: as it is for programs, or with `show` for people, and
-/// how to read the page that follows.
-pub fn show_page(
-    context: &Context,
-    answer: &Answer,
-    show: impl FnOnce() -> Result<(), Failure>,
-) -> Result<Exit, Failure> {
-    if !context.prints_json(answer) {
-        show()?;
-        let page: Value = answer.read()?;
-        context.next_page(page["next_cursor"].as_str());
-    }
-    Ok(Exit::Ok)
-}
-
-/// Names rows that are known by ids or names of their own.
-pub fn name_unreadable(rows: &[Unreadable]) {
+/// Names rows that cannot be shown: by what they are, unless that is empty, and their ids,
+/// names or numbers.
+pub fn name_unreadable(what: &str, rows: &[Unreadable]) {
     for row in rows {
         let (id, detail) = (escape(&row.id), escape(&row.detail));
-        to_stderr(&format!("{id} cannot be shown: {detail}"));
-    }
-}
-
-/// Names rows that are known by what they are and a number.
-pub fn name_unreadable_as(what: &str, rows: &[Unreadable]) {
-    for row in rows {
-        let (id, detail) = (escape(&row.id), escape(&row.detail));
-        to_stderr(&format!("{what} {id} cannot be shown: {detail}"));
+        let name = if what.is_empty() {
+            id
+        } else {
+            format!("{what} {id}")
+        };
+        to_stderr(&format!("{name} cannot be shown: {detail}"));
     }
 }
 

@@ -3,12 +3,15 @@
 use clap::{Args, Subcommand, ValueEnum};
 use model::LaneState;
 use reqwest::Method;
+use serde_json::Value;
 
-use crate::api::{EligibleExecution, EligibleExecutions, Lanes, SetLane};
+use crate::api::{EligibleExecution, EligibleExecutions, Lane, Lanes, SetLane};
 use crate::cli::io::{
-    Context, DryRun, Exit, Failure, PageArgs, Paint, escape, format_count, format_time,
-    name_unreadable, path_of, show_page,
+    Context, DryRun, Exit, Failure, PageArgs, Paint, escape, format_count, format_time, path_of,
 };
+
+/// What people are told of a share or a state that was set.
+pub(super) const APPLIED: &str = "set; every host applies it within a second";
 
 /// What is done to lanes.
 #[derive(Debug, Subcommand)]
@@ -84,36 +87,28 @@ pub async fn run(context: &Context, command: LaneCommand) -> Result<Exit, Failur
 }
 
 async fn list(context: &Context, page: PageArgs) -> Result<Exit, Failure> {
-    let client = context.client()?;
-    let answer = page.read(&client, "/v1/lanes", Vec::new(), "lanes").await?;
-    if context.prints_json(&answer) {
-        return Ok(Exit::Ok);
-    }
-    let page: Lanes = answer.read()?;
-    let rows: Vec<_> = page
-        .lanes
-        .into_iter()
-        .map(|lane| {
-            let paint = match lane.state {
-                LaneState::Active => Paint::Green,
-                LaneState::Paused | LaneState::Draining => Paint::Yellow,
-                LaneState::Disabled => Paint::Red,
-            };
-            vec![
-                (Paint::Bold, escape(&lane.name)),
-                (paint, lane.state.as_str().to_owned()),
-                (Paint::Plain, lane.weight.to_string()),
-                (Paint::Plain, format_count(lane.waiting, lane.waiting_exact)),
-                (Paint::Plain, format_count(lane.active, lane.active_exact)),
-                (Paint::Dim, format_time(lane.created_at)),
-            ]
-        })
-        .collect();
-    let header = ["LANE", "STATE", "WEIGHT", "WAITING", "ACTIVE", "CREATED"];
-    context.terminal.table(&header, &rows);
-    name_unreadable(&page.unreadable);
-    context.next_page(page.next_cursor.as_deref());
-    Ok(Exit::Ok)
+    let show = |page: &Lanes| {
+        let rows: Vec<_> = page.lanes.iter().map(row).collect();
+        let header = ["LANE", "STATE", "WEIGHT", "WAITING", "ACTIVE", "CREATED"];
+        context.terminal.table(&header, &rows);
+    };
+    page.show(context, "/v1/lanes", Vec::new(), "", show).await
+}
+
+fn row(lane: &Lane) -> Vec<(Paint, String)> {
+    let paint = match lane.state {
+        LaneState::Active => Paint::Green,
+        LaneState::Paused | LaneState::Draining => Paint::Yellow,
+        LaneState::Disabled => Paint::Red,
+    };
+    vec![
+        (Paint::Bold, escape(&lane.name)),
+        (paint, lane.state.as_str().to_owned()),
+        (Paint::Plain, lane.weight.to_string()),
+        (Paint::Plain, format_count(lane.waiting, lane.waiting_exact)),
+        (Paint::Plain, format_count(lane.active, lane.active_exact)),
+        (Paint::Dim, format_time(lane.created_at)),
+    ]
 }
 
 async fn set(context: &Context, args: SetArgs) -> Result<Exit, Failure> {
@@ -121,21 +116,16 @@ async fn set(context: &Context, args: SetArgs) -> Result<Exit, Failure> {
         state: args.state.map(LaneState::from),
         weight: args.weight,
     };
-    let (path, dry_run) = (path_of("/v1/lanes", &args.name), args.dry_run);
-    let answer = dry_run.send(context, Method::PUT, &path, &request).await?;
-    if !context.prints_json(&answer) {
-        dry_run.line(context, "set; every host applies it within a second");
-    }
-    Ok(Exit::Ok)
+    let path = path_of("/v1/lanes", &args.name);
+    let say = |_: Value| APPLIED.to_owned();
+    args.dry_run
+        .ask(context, Method::PUT, &path, &request, say)
+        .await
 }
 
 async fn eligible(context: &Context, args: EligibleArgs) -> Result<Exit, Failure> {
     let path = format!("{}/eligible", path_of("/v1/lanes", &args.name));
-    let client = context.client()?;
-    let answer = args.page.read(&client, &path, Vec::new(), "executions");
-    let answer = answer.await?;
-    show_page(context, &answer, || {
-        let found: EligibleExecutions = answer.read()?;
+    let show = |found: &EligibleExecutions| {
         if found.executions.is_empty() {
             context.line("nothing waits there that may be granted");
         } else {
@@ -143,9 +133,8 @@ async fn eligible(context: &Context, args: EligibleArgs) -> Result<Exit, Failure
             let header = ["ID", "KIND", "PRIORITY", "READY", "NEEDS", ""];
             context.terminal.table(&header, &rows);
         }
-        name_unreadable(&found.unreadable);
-        Ok(())
-    })
+    };
+    args.page.show(context, &path, Vec::new(), "", show).await
 }
 
 fn eligible_row(eligible: &EligibleExecution) -> Vec<(Paint, String)> {

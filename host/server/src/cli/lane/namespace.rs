@@ -2,8 +2,10 @@
 
 use clap::{Args, Subcommand};
 use reqwest::Method;
+use serde_json::Value;
 
-use crate::api::{Namespaces, SetNamespace};
+use super::command::APPLIED;
+use crate::api::{Namespace, Namespaces, SetNamespace};
 use crate::cli::io::{Context, DryRun, Exit, Failure, PageArgs, Paint, escape, path_of};
 
 /// What is done to namespaces.
@@ -36,30 +38,23 @@ pub async fn run(context: &Context, command: NamespaceCommand) -> Result<Exit, F
 }
 
 async fn list(context: &Context, page: PageArgs) -> Result<Exit, Failure> {
-    let client = context.client()?;
-    let page = page.read(&client, "/v1/namespaces", Vec::new(), "namespaces");
-    let answer = page.await?;
-    if context.prints_json(&answer) {
-        return Ok(Exit::Ok);
-    }
-    let page: Namespaces = answer.read()?;
-    if page.namespaces.is_empty() {
-        context.line("every namespace has a weight of 100");
-        return Ok(Exit::Ok);
-    }
-    let rows: Vec<_> = page
-        .namespaces
-        .into_iter()
-        .map(|it| {
-            vec![
-                (Paint::Bold, escape(&it.name)),
-                (Paint::Plain, it.weight.to_string()),
-            ]
-        })
-        .collect();
-    context.terminal.table(&["NAMESPACE", "WEIGHT"], &rows);
-    context.next_page(page.next_cursor.as_deref());
-    Ok(Exit::Ok)
+    let show = |page: &Namespaces| {
+        if page.namespaces.is_empty() {
+            context.line("every namespace has a weight of 100");
+            return;
+        }
+        let rows: Vec<_> = page.namespaces.iter().map(row).collect();
+        context.terminal.table(&["NAMESPACE", "WEIGHT"], &rows);
+    };
+    page.show(context, "/v1/namespaces", Vec::new(), "", show)
+        .await
+}
+
+fn row(namespace: &Namespace) -> Vec<(Paint, String)> {
+    vec![
+        (Paint::Bold, escape(&namespace.name)),
+        (Paint::Plain, namespace.weight.to_string()),
+    ]
 }
 
 async fn set(context: &Context, args: SetArgs) -> Result<Exit, Failure> {
@@ -67,10 +62,8 @@ async fn set(context: &Context, args: SetArgs) -> Result<Exit, Failure> {
         weight: args.weight,
     };
     let path = path_of("/v1/namespaces", &args.name);
-    let dry_run = args.dry_run;
-    let answer = dry_run.send(context, Method::PUT, &path, &request).await?;
-    if !context.prints_json(&answer) {
-        dry_run.line(context, "set; every host applies it within a second");
-    }
-    Ok(Exit::Ok)
+    let say = |_: Value| APPLIED.to_owned();
+    args.dry_run
+        .ask(context, Method::PUT, &path, &request, say)
+        .await
 }

@@ -12,8 +12,7 @@ use crate::api::{
     SeededWaitpointKey, WaitpointKey, WaitpointKeys,
 };
 use crate::cli::io::{
-    Context, DryRun, Exit, Failure, PageArgs, Paint, actor, escape, format_time, name_unreadable,
-    read_secret,
+    Context, DryRun, Exit, Failure, PageArgs, Paint, actor, escape, format_time, read_secret,
 };
 use crate::duration;
 
@@ -73,24 +72,17 @@ pub async fn run(context: &Context, command: WaitpointKeyCommand) -> Result<Exit
 }
 
 async fn list(context: &Context, page: PageArgs) -> Result<Exit, Failure> {
-    let client = context.client()?;
-    let page = page.read(&client, "/v1/waitpoint-keys", Vec::new(), "keys");
-    let answer = page.await?;
-    if context.prints_json(&answer) {
-        return Ok(Exit::Ok);
-    }
-    let page: WaitpointKeys = answer.read()?;
-    name_unreadable(&page.unreadable);
-    if page.keys.is_empty() && page.unreadable.is_empty() {
-        context.line("no keys; the first token creates one");
-        return Ok(Exit::Ok);
-    }
-    let rows: Vec<_> = page.keys.iter().map(row).collect();
-    context
-        .terminal
-        .table(&["KID", "STATE", "UNTIL", "CREATED", "BY"], &rows);
-    context.next_page(page.next_cursor.as_deref());
-    Ok(Exit::Ok)
+    let show = |page: &WaitpointKeys| {
+        if page.keys.is_empty() && page.unreadable.is_empty() {
+            context.line("no keys; the first token creates one");
+            return;
+        }
+        let rows: Vec<_> = page.keys.iter().map(row).collect();
+        let header = ["KID", "STATE", "UNTIL", "CREATED", "BY"];
+        context.terminal.table(&header, &rows);
+    };
+    page.show(context, "/v1/waitpoint-keys", Vec::new(), "", show)
+        .await
 }
 
 fn row(key: &WaitpointKey) -> Vec<(Paint, String)> {
@@ -123,19 +115,15 @@ async fn seed(
         actor: actor(),
     };
     let path = "/v1/waitpoint-keys/seed";
-    let answer = dry_run.send(context, Method::POST, path, &body).await?;
-    if context.prints_json(&answer) {
-        return Ok(Exit::Ok);
-    }
-    let seeded: SeededWaitpointKey = answer.read()?;
-    let kid = escape(&seeded.kid);
-    let news = match seeded.same_secret {
-        None => format!("{kid} signs; it is the first"),
-        Some(true) => format!("{kid} signs already, with this secret"),
-        Some(false) => format!("nothing was done: {kid} signs already, and is another key"),
+    let say = |seeded: SeededWaitpointKey| {
+        let kid = escape(&seeded.kid);
+        match seeded.same_secret {
+            None => format!("{kid} signs; it is the first"),
+            Some(true) => format!("{kid} signs already, with this secret"),
+            Some(false) => format!("nothing was done: {kid} signs already, and is another key"),
+        }
     };
-    dry_run.line(context, &news);
-    Ok(Exit::Ok)
+    dry_run.ask(context, Method::POST, path, &body, say).await
 }
 
 async fn rotate(context: &Context, args: RotateArgs) -> Result<Exit, Failure> {
@@ -146,20 +134,17 @@ async fn rotate(context: &Context, args: RotateArgs) -> Result<Exit, Failure> {
         actor: actor(),
     };
     let path = "/v1/waitpoint-keys/rotate";
-    let dry_run = args.dry_run;
-    let answer = dry_run.send(context, Method::POST, path, &body).await?;
-    if context.prints_json(&answer) {
-        return Ok(Exit::Ok);
-    }
-    let rotated: RotatedWaitpointKey = answer.read()?;
-    let kid = escape(&rotated.kid);
-    let line = match (&*rotated.outcome, &rotated.previous_kid) {
-        ("noop", _) => format!("{kid} signs already"),
-        (_, Some(previous)) => format!("{kid} signs; {} did before", escape(previous)),
-        (_, None) => format!("{kid} signs; it is the first"),
+    let say = |rotated: RotatedWaitpointKey| {
+        let kid = escape(&rotated.kid);
+        match (&*rotated.outcome, &rotated.previous_kid) {
+            ("noop", _) => format!("{kid} signs already"),
+            (_, Some(previous)) => format!("{kid} signs; {} did before", escape(previous)),
+            (_, None) => format!("{kid} signs; it is the first"),
+        }
     };
-    dry_run.line(context, &line);
-    Ok(Exit::Ok)
+    args.dry_run
+        .ask(context, Method::POST, path, &body, say)
+        .await
 }
 
 async fn retire(context: &Context, kid: &str, dry_run: DryRun) -> Result<Exit, Failure> {
@@ -167,9 +152,6 @@ async fn retire(context: &Context, kid: &str, dry_run: DryRun) -> Result<Exit, F
     model::waitpoint_kid(kid).map_err(|invalid| Failure::usage(invalid.to_string()))?;
     let body = RetireWaitpointKey { actor: actor() };
     let path = format!("/v1/waitpoint-keys/{kid}/retire");
-    let answer = dry_run.send(context, Method::POST, &path, &body).await?;
-    if !context.prints_json(&answer) {
-        dry_run.line(context, &format!("tokens of {kid} are refused"));
-    }
-    Ok(Exit::Ok)
+    let say = |_: WaitpointKey| format!("tokens of {kid} are refused");
+    dry_run.ask(context, Method::POST, &path, &body, say).await
 }

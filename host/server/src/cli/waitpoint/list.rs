@@ -5,9 +5,7 @@ use model::{ExecutionId, WaitpointState};
 
 use super::manage::{WaitpointCommand, close, token};
 use crate::api::{PendingWaitpoints, Waitpoint};
-use crate::cli::io::{
-    Context, Exit, Failure, PageArgs, Paint, escape, format_time, name_unreadable,
-};
+use crate::cli::io::{Context, Exit, Failure, PageArgs, Paint, escape, format_time};
 
 /// Arguments of `waitpoints`.
 #[derive(Debug, Args)]
@@ -44,7 +42,6 @@ pub async fn run(context: &Context, args: WaitpointsArgs) -> Result<Exit, Failur
 }
 
 async fn list(context: &Context, args: ListArgs) -> Result<Exit, Failure> {
-    let terminal = context.terminal;
     let mut query: Vec<_> = args
         .namespace
         .into_iter()
@@ -59,25 +56,19 @@ async fn list(context: &Context, args: ListArgs) -> Result<Exit, Failure> {
         }
         None => "/v1/waitpoints".to_owned(),
     };
-    let client = context.client()?;
-    let answer = args.page.read(&client, &path, query, "waitpoints").await?;
-    if context.prints_json(&answer) {
-        return Ok(Exit::Ok);
-    }
     // The answers of both paths have the same form.
-    let page: PendingWaitpoints = answer.read()?;
-    if page.waitpoints.is_empty() {
-        terminal.line("no waitpoints");
-    } else if args.execution.is_some() {
-        for line in lines(context, &page.waitpoints) {
-            terminal.line(&line);
+    let show = |page: &PendingWaitpoints| {
+        if page.waitpoints.is_empty() {
+            context.line("no waitpoints");
+        } else if args.execution.is_some() {
+            for line in lines(context, &page.waitpoints) {
+                context.line(&line);
+            }
+        } else {
+            pending(context, &page.waitpoints);
         }
-    } else {
-        pending(context, &page.waitpoints);
-    }
-    name_unreadable(&page.unreadable);
-    context.next_page(page.next_cursor.as_deref());
-    Ok(Exit::Ok)
+    };
+    args.page.show(context, &path, query, "", show).await
 }
 
 fn pending(context: &Context, waitpoints: &[Waitpoint]) {

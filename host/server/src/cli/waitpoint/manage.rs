@@ -55,14 +55,11 @@ pub(super) async fn close(context: &Context, which: Which) -> Result<Exit, Failu
         actor: actor(),
         reason: which.reason,
     };
-    let dry_run = which.dry_run;
-    let answer = dry_run.send(context, Method::POST, &path, &body).await?;
-    if !context.prints_json(&answer) {
-        let info: Execution = answer.read()?;
-        let line = format!("closed; {} is {}", info.id, info.public_state);
-        dry_run.line(context, &line);
-    }
-    Ok(Exit::Ok)
+    let say = |info: Execution| format!("closed; {} is {}", info.id, info.public_state);
+    which
+        .dry_run
+        .ask(context, Method::POST, &path, &body, say)
+        .await
 }
 
 pub(super) async fn token(context: &Context, args: TokenArgs) -> Result<Exit, Failure> {
@@ -75,18 +72,15 @@ pub(super) async fn token(context: &Context, args: TokenArgs) -> Result<Exit, Fa
     };
     let dry_run = args.which.dry_run;
     let answer = dry_run.send(context, Method::POST, &path, &body).await?;
-    if context.prints_json(&answer) {
-        return Ok(Exit::Ok);
-    }
-    let minted: MintedWaitpointToken = answer.read()?;
-    if dry_run.is_asked() {
-        let key = escape(&minted.waitpoint_key);
-        dry_run.line(context, &format!("a token for {key} would be minted"));
-        return Ok(Exit::Ok);
-    }
-    context.line(&escape(&minted.waitpoint_token));
-    context.line(&escape(&minted.callback_url));
-    Ok(Exit::Ok)
+    context.answered(&answer, |minted: MintedWaitpointToken| {
+        if dry_run.is_asked() {
+            let key = escape(&minted.waitpoint_key);
+            dry_run.line(context, &format!("a token for {key} would be minted"));
+            return;
+        }
+        context.line(&escape(&minted.waitpoint_token));
+        context.line(&escape(&minted.callback_url));
+    })
 }
 
 impl Which {

@@ -106,11 +106,8 @@ pub(super) async fn send(
         body["payload_base64"] = STANDARD.encode(data).into();
     }
     let body = present(body);
-    let answer = dry_run.send(context, Method::POST, path, &body).await?;
-    if !context.prints_json(&answer) {
-        dry_run.line(context, effect(&answer.read()?));
-    }
-    Ok(Exit::Ok)
+    let say = |delivered: DeliveredSignal| effect(&delivered).to_owned();
+    dry_run.ask(context, Method::POST, path, &body, say).await
 }
 
 /// Says what a signal did.

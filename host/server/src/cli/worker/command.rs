@@ -6,7 +6,7 @@ use reqwest::Method;
 use crate::api::{DeadWorker, MarkWorkerDead, Worker, WorkerPage};
 use crate::cli::io::{
     Client, Context, DryRun, Exit, Failure, PageArgs, Paint, Request, escape, format_count,
-    format_time, name_unreadable, path_of,
+    format_time, path_of,
 };
 
 /// What is done to workers.
@@ -73,65 +73,55 @@ pub struct RetireArgs {
 pub async fn run(context: &Context, command: WorkerCommand) -> Result<Exit, Failure> {
     let client = context.client()?;
     match command {
-        WorkerCommand::List(args) => list(context, &client, args).await,
+        WorkerCommand::List(args) => list(context, args).await,
         WorkerCommand::Show(args) => show(context, &client, &args.instance).await,
         WorkerCommand::Dead(args) => dead(context, args).await,
         WorkerCommand::Retire(args) => retire(context, &client, args).await,
     }
 }
 
-async fn list(context: &Context, client: &Client, args: ListArgs) -> Result<Exit, Failure> {
-    let terminal = context.terminal;
+async fn list(context: &Context, args: ListArgs) -> Result<Exit, Failure> {
     let mut query = Vec::new();
     query.extend(args.namespace.map(|it| ("namespace", it)));
     query.extend(args.lane.map(|it| ("lane", it)));
     if !args.all {
         query.push(("live", "true".to_owned()));
     }
-    let page = args.page.read(client, "/v1/workers", query, "workers");
-    let answer = page.await?;
-    if context.prints_json(&answer) {
-        return Ok(Exit::Ok);
-    }
-    let page: WorkerPage = answer.read()?;
-    name_unreadable(&page.unreadable);
-    if page.workers.is_empty() {
-        terminal.line("no workers");
-        context.next_page(page.next_cursor.as_deref());
-        return Ok(Exit::Ok);
-    }
-    let rows: Vec<_> = page
-        .workers
-        .iter()
-        .map(|worker| {
-            vec![
-                (Paint::Plain, escape(&worker.worker_instance_id)),
-                (Paint::Plain, escape(&worker.worker_id)),
-                (Paint::Plain, worker.worker_type.to_string()),
-                state(worker),
-                (Paint::Bold, listed(&worker.kinds, "none")),
-                (Paint::Plain, listed(&worker.lanes, "all")),
-                (
-                    Paint::Plain,
-                    format_count(worker.leases, worker.leases_exact),
-                ),
-                (Paint::Dim, format_time(worker.heartbeat_at)),
-            ]
-        })
-        .collect();
-    let header = [
-        "INSTANCE",
-        "WORKER",
-        "TYPE",
-        "STATE",
-        "KINDS",
-        "LANES",
-        "LEASES",
-        "HEARTBEAT",
-    ];
-    terminal.table(&header, &rows);
-    context.next_page(page.next_cursor.as_deref());
-    Ok(Exit::Ok)
+    let show = |page: &WorkerPage| {
+        if page.workers.is_empty() {
+            context.line("no workers");
+            return;
+        }
+        let rows: Vec<_> = page.workers.iter().map(row).collect();
+        let header = [
+            "INSTANCE",
+            "WORKER",
+            "TYPE",
+            "STATE",
+            "KINDS",
+            "LANES",
+            "LEASES",
+            "HEARTBEAT",
+        ];
+        context.terminal.table(&header, &rows);
+    };
+    args.page
+        .show(context, "/v1/workers", query, "", show)
+        .await
+}
+
+fn row(worker: &Worker) -> Vec<(Paint, String)> {
+    let leases = format_count(worker.leases, worker.leases_exact);
+    vec![
+        (Paint::Plain, escape(&worker.worker_instance_id)),
+        (Paint::Plain, escape(&worker.worker_id)),
+        (Paint::Plain, worker.worker_type.to_string()),
+        state(worker),
+        (Paint::Bold, listed(&worker.kinds, "none")),
+        (Paint::Plain, listed(&worker.lanes, "all")),
+        (Paint::Plain, leases),
+        (Paint::Dim, format_time(worker.heartbeat_at)),
+    ]
 }
 
 async fn show(context: &Context, client: &Client, instance: &str) -> Result<Exit, Failure> {
@@ -193,25 +183,23 @@ async fn dead(context: &Context, args: DeadArgs) -> Result<Exit, Failure> {
         revoke_leases: args.revoke_leases,
     };
     let path = format!("{}/dead", path(&args.instance));
-    let dry_run = args.dry_run;
-    let answer = dry_run.send(context, Method::POST, &path, &body).await?;
-    if context.prints_json(&answer) {
-        return Ok(Exit::Ok);
-    }
-    let dead: DeadWorker = answer.read()?;
-    let marked = if dead.already {
-        "was dead before"
-    } else {
-        "marked dead"
+    let say = |dead: DeadWorker| {
+        let marked = if dead.already {
+            "was dead before"
+        } else {
+            "marked dead"
+        };
+        let leases = match dead.revoked {
+            0 if body.revoke_leases => "; it held no leases".to_owned(),
+            0 => "; its leases expire by themselves".to_owned(),
+            1 => "; one lease revoked".to_owned(),
+            count => format!("; {count} leases revoked"),
+        };
+        format!("{marked}{leases}")
     };
-    let leases = match dead.revoked {
-        0 if body.revoke_leases => "; it held no leases".to_owned(),
-        0 => "; its leases expire by themselves".to_owned(),
-        1 => "; one lease revoked".to_owned(),
-        count => format!("; {count} leases revoked"),
-    };
-    dry_run.line(context, &format!("{marked}{leases}"));
-    Ok(Exit::Ok)
+    args.dry_run
+        .ask(context, Method::POST, &path, &body, say)
+        .await
 }
 
 /// Returns the path of a worker. Dots are escaped too, since `..` leads up in a path.

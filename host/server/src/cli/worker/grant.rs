@@ -108,10 +108,7 @@ async fn issue(context: &Context, args: IssueArgs) -> Result<Exit, Failure> {
     let path = format!("/v1/executions/{}/{kind}-grant", args.execution);
     let client = context.client()?;
     let answer = client.send_json(Method::POST, &path, &body).await?;
-    if !context.prints_json(&answer) {
-        show(context, &answer.read()?);
-    }
-    Ok(Exit::Ok)
+    context.answered(&answer, |grant: IssuedGrant| show(context, &grant))
 }
 
 async fn next(context: &Context, args: NextArgs) -> Result<Exit, Failure> {
@@ -126,14 +123,10 @@ async fn next(context: &Context, args: NextArgs) -> Result<Exit, Failure> {
     };
     let client = context.client()?;
     let answer = client.send_json(Method::POST, &path, &body).await?;
-    if context.prints_json(&answer) {
-        return Ok(Exit::Ok);
-    }
-    match answer.read::<GrantedClaim>()?.granted {
+    context.answered(&answer, |claim: GrantedClaim| match claim.granted {
         Some(grant) => show(context, &grant),
         None => context.line("nothing fits the worker"),
-    }
-    Ok(Exit::Ok)
+    })
 }
 
 fn show(context: &Context, grant: &IssuedGrant) {
@@ -153,8 +146,7 @@ async fn redeem(context: &Context, args: RedeemArgs) -> Result<Exit, Failure> {
     let path = format!("/v1/grants/{kind}");
     let client = context.client()?;
     let answer = client.send_json(Method::POST, &path, &body).await?;
-    if !context.prints_json(&answer) {
-        claimed_lines(context, &answer.read::<ClaimedExecution>()?);
-    }
-    Ok(Exit::Ok)
+    context.answered(&answer, |claimed: ClaimedExecution| {
+        claimed_lines(context, &claimed);
+    })
 }

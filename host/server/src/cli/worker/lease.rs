@@ -11,10 +11,9 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::command::path;
-use crate::api::{ClaimedExecution, ClaimedWork, ExpiredLeases, LeaseOutcome};
+use crate::api::{ClaimedExecution, ClaimedWork, ExpiredLease, ExpiredLeases, LeaseOutcome};
 use crate::cli::io::{
-    Context, Exit, Failure, InputArgs, PageArgs, Paint, escape, format_time, name_unreadable,
-    present, show_page,
+    Context, Exit, Failure, InputArgs, PageArgs, Paint, escape, format_time, present,
 };
 use crate::duration;
 
@@ -213,17 +212,14 @@ async fn claim(context: &Context, args: ClaimArgs) -> Result<Exit, Failure> {
     let path = format!("{}/claim", path(&args.instance));
     let client = context.client()?;
     let answer = client.send_json(Method::POST, &path, &body).await?;
-    if context.prints_json(&answer) {
-        return Ok(Exit::Ok);
-    }
-    let claimed = answer.read::<ClaimedWork>()?.executions;
-    if claimed.is_empty() {
-        context.line("nothing is ready");
-    }
-    for execution in &claimed {
-        claimed_lines(context, execution);
-    }
-    Ok(Exit::Ok)
+    context.answered(&answer, |claimed: ClaimedWork| {
+        if claimed.executions.is_empty() {
+            context.line("nothing is ready");
+        }
+        for execution in &claimed.executions {
+            claimed_lines(context, execution);
+        }
+    })
 }
 
 /// Shows an execution that was claimed, and the lease it is held under.
@@ -235,36 +231,28 @@ pub(super) fn claimed_lines(context: &Context, claimed: &ClaimedExecution) {
 }
 
 async fn expired(context: &Context, args: ExpiredArgs) -> Result<Exit, Failure> {
-    let client = context.client()?;
     let within = args.namespace.map(|it| ("namespace", it));
     let within = within.into_iter().collect();
-    let answer = args
-        .page
-        .read(&client, "/v1/leases/expired", within, "leases");
-    let answer = answer.await?;
-    show_page(context, &answer, || {
-        let page: ExpiredLeases = answer.read()?;
+    let show = |page: &ExpiredLeases| {
         if page.leases.is_empty() {
             context.line("no lease has expired; every host reclaims them once a second");
         } else {
-            let rows: Vec<_> = page
-                .leases
-                .iter()
-                .map(|expired| {
-                    let lease = &expired.lease;
-                    vec![
-                        (Paint::Plain, expired.execution_id.to_string()),
-                        (Paint::Plain, escape(&expired.namespace)),
-                        (Paint::Bold, escape(&lease.worker_instance_id)),
-                        (Paint::Plain, lease.attempt.to_string()),
-                        (Paint::Dim, format_time(lease.expires_at)),
-                    ]
-                })
-                .collect();
+            let rows: Vec<_> = page.leases.iter().map(expired_row).collect();
             let header = ["EXECUTION", "NAMESPACE", "WORKER", "ATTEMPT", "EXPIRED"];
             context.terminal.table(&header, &rows);
         }
-        name_unreadable(&page.unreadable);
-        Ok(())
-    })
+    };
+    let path = "/v1/leases/expired";
+    args.page.show(context, path, within, "", show).await
+}
+
+fn expired_row(expired: &ExpiredLease) -> Vec<(Paint, String)> {
+    let lease = &expired.lease;
+    vec![
+        (Paint::Plain, expired.execution_id.to_string()),
+        (Paint::Plain, escape(&expired.namespace)),
+        (Paint::Bold, escape(&lease.worker_instance_id)),
+        (Paint::Plain, lease.attempt.to_string()),
+        (Paint::Dim, format_time(lease.expires_at)),
+    ]
 }

@@ -5,7 +5,7 @@ use axum::http::StatusCode;
 
 use crate::api::{DefineKind, DefinedKind, Kinds, SetRoutes};
 use crate::http::App;
-use crate::http::answer::Json;
+use crate::http::answer::{Answer, Json, created_or_ok};
 use crate::http::body::{Body, OptionalBody};
 use crate::http::page::{ListRequest, Paging};
 use crate::http::path::Path;
@@ -18,10 +18,7 @@ use crate::http::query::NoQuery;
     params(Paging),
     responses((status = 200, body = Kinds))
 )]
-pub async fn list(
-    State(app): State<App>,
-    list: ListRequest<(), String>,
-) -> Result<Json<Kinds>, Problem> {
+pub async fn list(app: State<App>, list: ListRequest<(), String>) -> Answer<Kinds> {
     let after = list.after.as_deref();
     let kinds = app.engine.kinds(after, list.limit).await?;
     Ok(Json(Kinds::new(kinds, |name| list.cursor(name))))
@@ -40,18 +37,14 @@ pub async fn list(
     )
 )]
 pub async fn define(
-    State(app): State<App>,
+    app: State<App>,
     Path(kind): Path<String>,
     _: NoQuery,
     OptionalBody(DefineKind {}): OptionalBody<DefineKind>,
 ) -> Result<(StatusCode, Json<DefinedKind>), Problem> {
     model::kind_name(&kind)?;
     let new = app.engine.define_kind(&kind).await?;
-    let status = if new {
-        StatusCode::CREATED
-    } else {
-        StatusCode::OK
-    };
+    let status = created_or_ok(new);
     Ok((status, Json(DefinedKind { name: kind, new })))
 }
 
@@ -67,11 +60,11 @@ pub async fn define(
     responses((status = 200, body = SetRoutes))
 )]
 pub async fn route(
-    State(app): State<App>,
+    app: State<App>,
     Path(kind): Path<String>,
     _: NoQuery,
     Body(request): Body<SetRoutes>,
-) -> Result<Json<SetRoutes>, Problem> {
+) -> Answer<SetRoutes> {
     model::kind_name(&kind)?;
     let routes = request
         .routes

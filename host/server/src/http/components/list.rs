@@ -5,7 +5,7 @@ use model::{Digest, DigestError};
 
 use crate::api::{Component, Components};
 use crate::http::App;
-use crate::http::answer::Json;
+use crate::http::answer::{Answer, Json};
 use crate::http::page::{ListRequest, Paging};
 use crate::http::path::Path;
 use crate::http::problem::{Code, Problem};
@@ -17,10 +17,7 @@ use crate::http::query::NoQuery;
     params(Paging),
     responses((status = 200, body = Components))
 )]
-pub async fn list(
-    State(app): State<App>,
-    list: ListRequest<(), i32>,
-) -> Result<Json<Components>, Problem> {
+pub async fn list(app: State<App>, list: ListRequest<(), i32>) -> Answer<Components> {
     let components = app.engine.components(list.after, list.limit).await?;
     Ok(Json(Components::new(components, |id| list.cursor(id))))
 }
@@ -31,11 +28,7 @@ pub async fn list(
     params(("digest" = String, Path, description = "`sha256:` and 64 hexadecimal digits")),
     responses((status = 200, body = Component))
 )]
-pub async fn get(
-    State(app): State<App>,
-    Path(digest): Path<String>,
-    _: NoQuery,
-) -> Result<Json<Component>, Problem> {
+pub async fn get(app: State<App>, Path(digest): Path<String>, _: NoQuery) -> Answer<Component> {
     let digest = parse(&digest)?;
     let component = app.engine.component(digest).await?;
     component.map(|row| Json(row.into())).ok_or_else(|| {

@@ -16,7 +16,7 @@ use runtime::{Publication, PublishProgress, Published};
 use super::list::parse;
 use crate::api::{PublishedComponent, PublishingComponent, RawBytes};
 use crate::http::App;
-use crate::http::answer::Json;
+use crate::http::answer::{Json, created_or_ok};
 use crate::http::body;
 use crate::http::limits::{BodyLimit, WAIT_MAX};
 use crate::http::path::Path;
@@ -79,7 +79,7 @@ impl FromQuery for RouteTo {
     )
 )]
 pub async fn publish(
-    State(app): State<App>,
+    app: State<App>,
     Query(route): Query<RouteTo>,
     headers: HeaderMap,
     body: axum::body::Body,
@@ -138,7 +138,7 @@ pub async fn publish(
     )
 )]
 pub async fn publication(
-    State(app): State<App>,
+    app: State<App>,
     Path(digest): Path<String>,
     _: NoQuery,
     headers: HeaderMap,
@@ -186,11 +186,7 @@ fn answer(publication: Publication) -> Result<Response, Problem> {
 }
 
 fn done(published: Published) -> Response {
-    let status = if published.new {
-        StatusCode::CREATED
-    } else {
-        StatusCode::OK
-    };
+    let status = created_or_ok(published.new);
     let shown = PublishedComponent {
         digest: published.digest,
         new: published.new,

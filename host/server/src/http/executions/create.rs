@@ -5,14 +5,14 @@
 
 use axum::body::{Body, Bytes};
 use axum::extract::State;
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse as _, Response};
 use engine::{Create, Created, Payload};
-use model::{ExecutionPolicy, Invalid, Moment, PublicState};
+use model::{ExecutionPolicy, Invalid, Moment, PublicState, ensure};
 
 use crate::api::{CreateExecution, CreatedExecution, RawBytes};
 use crate::http::App;
-use crate::http::answer::Json;
+use crate::http::answer::{Json, created_or_ok};
 use crate::http::body;
 use crate::http::limits::BodyLimit;
 use crate::http::payload::{INPUT, PayloadFields};
@@ -197,30 +197,28 @@ fn take_headers(create: &mut Create, headers: &HeaderMap) -> Result<(), Problem>
 
 /// The database stores no NUL in a text.
 fn without_nul(create: &Create) -> Result<(), Invalid> {
-    let has = |text: &Option<String>| text.as_ref().is_some_and(|text| text.contains('\0'));
-    let detail = "must not hold a NUL character";
-    if has(&create.creator) {
-        Err(Invalid::new("creator", detail))
-    } else if has(&create.idempotency_key) {
-        Err(Invalid::new("idempotency_key", detail))
-    } else if create.tags.values().any(|value| value.contains('\0')) {
-        Err(Invalid::new("tags", detail))
-    } else if create.input.content_type.contains('\0') {
-        Err(Invalid::new("content_type", detail))
-    } else {
-        Ok(())
-    }
+    let check = |field, text: &str| {
+        ensure(
+            field,
+            !text.contains('\0'),
+            || "must not hold a NUL character",
+        )
+    };
+    let (creator, key) = (&create.creator, &create.idempotency_key);
+    check("creator", creator.as_deref().unwrap_or_default())?;
+    check("idempotency_key", key.as_deref().unwrap_or_default())?;
+    create
+        .tags
+        .values()
+        .try_for_each(|text| check("tags", text))?;
+    check("content_type", &create.input.content_type)
 }
 
 /// `state` is where the execution is now, if it was read again.
 fn answer(created: &Created, state: Option<PublicState>) -> Response {
     let mut shown = CreatedExecution::from(*created);
     shown.state = state.or(shown.state);
-    let status = if shown.duplicate {
-        StatusCode::OK
-    } else {
-        StatusCode::CREATED
-    };
+    let status = created_or_ok(!shown.duplicate);
     let mut response = (status, Json(&shown)).into_response();
     if let Ok(location) = HeaderValue::try_from(format!("/v1/executions/{}", shown.id)) {
         response.headers_mut().insert(header::LOCATION, location);

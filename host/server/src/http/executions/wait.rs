@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use axum::extract::State;
 use axum::http::StatusCode;
-use model::Invalid;
+use model::check_range;
 
 use crate::api;
 use crate::http::App;
@@ -54,13 +54,7 @@ pub async fn wait(
     let timeout_ms = timeout_ms.unwrap_or(TIMEOUT_DEFAULT_MS);
     app.refuse_closing()?;
     let timeout = Duration::from_millis(timeout_ms);
-    if timeout > WAIT_MAX {
-        let detail = format!(
-            "{timeout_ms} is out of range: 0 to {}",
-            WAIT_MAX.as_millis()
-        );
-        return Err(Invalid::new("timeout_ms", detail).into());
-    }
+    check_range("timeout_ms", timeout_ms, 0..=WAIT_MAX.as_millis() as u64)?;
     let namespace = namespace.as_deref();
     let found = tokio::select! {
         found = app.engine.wait(id, namespace, timeout) => found?,

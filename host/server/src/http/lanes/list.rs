@@ -4,11 +4,10 @@ use axum::extract::State;
 
 use crate::api::{Lanes, SetLane};
 use crate::http::App;
-use crate::http::answer::Json;
+use crate::http::answer::{Answer, Json};
 use crate::http::body::Body;
 use crate::http::page::{ListRequest, Paging};
 use crate::http::path::Path;
-use crate::http::problem::Problem;
 use crate::http::query::NoQuery;
 
 /// Lists lanes by name, with their state and load.
@@ -17,10 +16,7 @@ use crate::http::query::NoQuery;
     params(Paging),
     responses((status = 200, body = Lanes))
 )]
-pub async fn list(
-    State(app): State<App>,
-    list: ListRequest<(), String>,
-) -> Result<Json<Lanes>, Problem> {
+pub async fn list(app: State<App>, list: ListRequest<(), String>) -> Answer<Lanes> {
     let after = list.after.as_deref();
     let lanes = app.engine.lanes(after, list.limit).await?;
     Ok(Json(Lanes::new(lanes, |name| list.cursor(name))))
@@ -34,11 +30,11 @@ pub async fn list(
     responses((status = 200, body = SetLane))
 )]
 pub async fn set(
-    State(app): State<App>,
+    app: State<App>,
     Path(lane): Path<String>,
     _: NoQuery,
     Body(request): Body<SetLane>,
-) -> Result<Json<SetLane>, Problem> {
+) -> Answer<SetLane> {
     model::lane_name(&lane)?;
     app.engine
         .set_lane(&lane, request.state, request.weight)

@@ -4,11 +4,10 @@ use axum::extract::State;
 
 use crate::api::{Namespaces, SetNamespace};
 use crate::http::App;
-use crate::http::answer::Json;
+use crate::http::answer::{Answer, Json};
 use crate::http::body::Body;
 use crate::http::page::{ListRequest, Paging};
 use crate::http::path::Path;
-use crate::http::problem::Problem;
 use crate::http::query::NoQuery;
 
 /// Lists the namespaces that were given a weight, by name; every other one has 100.
@@ -17,10 +16,7 @@ use crate::http::query::NoQuery;
     params(Paging),
     responses((status = 200, body = Namespaces))
 )]
-pub async fn list(
-    State(app): State<App>,
-    list: ListRequest<(), String>,
-) -> Result<Json<Namespaces>, Problem> {
+pub async fn list(app: State<App>, list: ListRequest<(), String>) -> Answer<Namespaces> {
     let after = list.after.as_deref();
     let namespaces = app.engine.namespaces(after, list.limit).await?;
     Ok(Json(Namespaces::new(namespaces, |name| list.cursor(name))))
@@ -34,11 +30,11 @@ pub async fn list(
     responses((status = 200, body = SetNamespace))
 )]
 pub async fn set(
-    State(app): State<App>,
+    app: State<App>,
     Path(namespace): Path<String>,
     _: NoQuery,
     Body(request): Body<SetNamespace>,
-) -> Result<Json<SetNamespace>, Problem> {
+) -> Answer<SetNamespace> {
     app.engine.set_namespace(&namespace, request.weight).await?;
     Ok(Json(request))
 }

@@ -4,9 +4,8 @@ use axum::extract::State;
 
 use crate::api::ExpiredLeases;
 use crate::http::App;
-use crate::http::answer::Json;
+use crate::http::answer::{Answer, Json};
 use crate::http::page::{ListRequest, Paging, Position};
-use crate::http::problem::Problem;
 use crate::http::query::InNamespace;
 
 /// Lists leases that have expired and were not reclaimed yet.
@@ -19,9 +18,9 @@ use crate::http::query::InNamespace;
     responses((status = 200, body = ExpiredLeases))
 )]
 pub async fn expired(
-    State(app): State<App>,
+    app: State<App>,
     list: ListRequest<InNamespace, Position>,
-) -> Result<Json<ExpiredLeases>, Problem> {
+) -> Answer<ExpiredLeases> {
     let after = list.after.map(Into::into);
     let namespace = list.filter.name();
     let found = app

@@ -3,7 +3,6 @@
 //! signals.
 
 use axum::extract::State;
-use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use engine::{Binding, CreateWaitpoint, Suspend, Suspended, SuspensionTimeout};
 use model::{Fence, Invalid, Moment};
@@ -14,7 +13,7 @@ use crate::api::{
     SuspendedLease, WaitpointBinding,
 };
 use crate::http::App;
-use crate::http::answer::Json;
+use crate::http::answer::{Answer, Json, created_or_ok};
 use crate::http::body::Body;
 use crate::http::payload::{PayloadFields, STATE};
 use crate::http::problem::Problem;
@@ -32,7 +31,7 @@ use crate::http::waitpoints::operate::{NO_STORE, open_shown};
     responses((status = 200, body = SuspendedLease))
 )]
 pub async fn suspend(
-    State(app): State<App>,
+    app: State<App>,
     _: NoQuery,
     Body(request): Body<SuspendLease>,
 ) -> Result<impl IntoResponse, Problem> {
@@ -120,7 +119,7 @@ fn binding(binding: WaitpointBinding) -> Binding {
     )
 )]
 pub async fn create_waitpoint(
-    State(app): State<App>,
+    app: State<App>,
     _: NoQuery,
     Body(request): Body<CreateLeaseWaitpoint>,
 ) -> Result<impl IntoResponse, Problem> {
@@ -132,11 +131,7 @@ pub async fn create_waitpoint(
         signal_names: request.signal_names,
     };
     let open = app.engine.create_waitpoint(create).await?;
-    let status = if open.existing {
-        StatusCode::OK
-    } else {
-        StatusCode::CREATED
-    };
+    let status = created_or_ok(!open.existing);
     Ok((status, NO_STORE, Json(open_shown(&app, open))))
 }
 
@@ -149,10 +144,10 @@ pub async fn create_waitpoint(
     responses((status = 200, body = ObservedSignals))
 )]
 pub async fn observe(
-    State(app): State<App>,
+    app: State<App>,
     _: NoQuery,
     Body(request): Body<ObserveSignals>,
-) -> Result<Json<ObservedSignals>, Problem> {
+) -> Answer<ObservedSignals> {
     let fence = held(&app, &request.lease).await?;
     let signals = app.engine.observe_signals(fence, request.first).await?;
     Ok(Json(ObservedSignals {

@@ -7,7 +7,7 @@
 
 use axum::extract::State;
 use engine::{CancelHeld, Complete, Delay, Due, Engine, Fail, Failed, HandleSigner, Report};
-use model::{Failure, Fence, Invalid, Limits, Moment};
+use model::{Failure, Fence, Invalid, Limits, Moment, ensure};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
@@ -21,15 +21,12 @@ use crate::api::{
     WaitChildrenOneOrMany,
 };
 use crate::http::App;
-use crate::http::answer::{Json, unless_unavailable};
+use crate::http::answer::{Answer, Json, unless_unavailable};
 use crate::http::body::{self, Body, at_most};
 use crate::http::payload::{PayloadFields, RESULT};
 use crate::http::problem::{Code, Problem};
 use crate::http::query::NoQuery;
 use crate::http::waitpoints::operate::waitpoint_of;
-
-/// What every route here answers.
-type Answer = Result<Json<LeaseAnswer>, Problem>;
 
 /// A body that is about one lease or about many. It is read twice: items one by one, so
 /// that a malformed one is refused alone.
@@ -43,7 +40,7 @@ pub type Asked = Box<RawValue>;
     request_body = RenewOneOrMany,
     responses((status = 200, body = LeaseAnswer))
 )]
-pub async fn renew(State(app): State<App>, _: NoQuery, Body(request): Body<Renew>) -> Answer {
+pub async fn renew(app: State<App>, _: NoQuery, Body(request): Body<Renew>) -> Answer<LeaseAnswer> {
     crate::api::check_ttl(request.lease_ttl_ms)?;
     let ttl_ms = request.lease_ttl_ms;
     match (request.lease, request.leases) {
@@ -91,7 +88,7 @@ async fn renew_all(
     request_body = CompleteOneOrMany,
     responses((status = 200, body = LeaseAnswer))
 )]
-pub async fn complete(app: State<App>, _: NoQuery, asked: Body<Asked>) -> Answer {
+pub async fn complete(app: State<App>, _: NoQuery, asked: Body<Asked>) -> Answer<LeaseAnswer> {
     each::<CompleteLease>(&app, asked.0).await
 }
 
@@ -102,7 +99,7 @@ pub async fn complete(app: State<App>, _: NoQuery, asked: Body<Asked>) -> Answer
     request_body = FailOneOrMany,
     responses((status = 200, body = LeaseAnswer))
 )]
-pub async fn fail(app: State<App>, _: NoQuery, asked: Body<Asked>) -> Answer {
+pub async fn fail(app: State<App>, _: NoQuery, asked: Body<Asked>) -> Answer<LeaseAnswer> {
     each::<FailLease>(&app, asked.0).await
 }
 
@@ -113,7 +110,7 @@ pub async fn fail(app: State<App>, _: NoQuery, asked: Body<Asked>) -> Answer {
     request_body = DelayOneOrMany,
     responses((status = 200, body = LeaseAnswer))
 )]
-pub async fn delay(app: State<App>, _: NoQuery, asked: Body<Asked>) -> Answer {
+pub async fn delay(app: State<App>, _: NoQuery, asked: Body<Asked>) -> Answer<LeaseAnswer> {
     each::<DelayLease>(&app, asked.0).await
 }
 
@@ -124,7 +121,7 @@ pub async fn delay(app: State<App>, _: NoQuery, asked: Body<Asked>) -> Answer {
     request_body = WaitChildrenOneOrMany,
     responses((status = 200, body = LeaseAnswer))
 )]
-pub async fn wait_children(app: State<App>, _: NoQuery, asked: Body<Asked>) -> Answer {
+pub async fn wait_children(app: State<App>, _: NoQuery, asked: Body<Asked>) -> Answer<LeaseAnswer> {
     each::<WaitChildrenLease>(&app, asked.0).await
 }
 
@@ -136,7 +133,7 @@ pub async fn wait_children(app: State<App>, _: NoQuery, asked: Body<Asked>) -> A
     request_body = ReleaseOneOrMany,
     responses((status = 200, body = LeaseAnswer))
 )]
-pub async fn release(app: State<App>, _: NoQuery, asked: Body<Asked>) -> Answer {
+pub async fn release(app: State<App>, _: NoQuery, asked: Body<Asked>) -> Answer<LeaseAnswer> {
     each::<ReleaseLease>(&app, asked.0).await
 }
 
@@ -146,7 +143,7 @@ pub async fn release(app: State<App>, _: NoQuery, asked: Body<Asked>) -> Answer 
     request_body = CancelOneOrMany,
     responses((status = 200, body = LeaseAnswer))
 )]
-pub async fn cancel(app: State<App>, _: NoQuery, asked: Body<Asked>) -> Answer {
+pub async fn cancel(app: State<App>, _: NoQuery, asked: Body<Asked>) -> Answer<LeaseAnswer> {
     each::<CancelLease>(&app, asked.0).await
 }
 
@@ -156,7 +153,7 @@ pub async fn cancel(app: State<App>, _: NoQuery, asked: Body<Asked>) -> Answer {
     request_body = ProgressOneOrMany,
     responses((status = 200, body = LeaseAnswer))
 )]
-pub async fn progress(app: State<App>, _: NoQuery, asked: Body<Asked>) -> Answer {
+pub async fn progress(app: State<App>, _: NoQuery, asked: Body<Asked>) -> Answer<LeaseAnswer> {
     each::<ProgressLease>(&app, asked.0).await
 }
 
@@ -168,7 +165,11 @@ pub async fn progress(app: State<App>, _: NoQuery, asked: Body<Asked>) -> Answer
     request_body = CloseWaitpointOneOrMany,
     responses((status = 200, body = LeaseAnswer))
 )]
-pub async fn close_waitpoint(app: State<App>, _: NoQuery, asked: Body<Asked>) -> Answer {
+pub async fn close_waitpoint(
+    app: State<App>,
+    _: NoQuery,
+    asked: Body<Asked>,
+) -> Answer<LeaseAnswer> {
     each::<CloseLeaseWaitpoint>(&app, asked.0).await
 }
 
@@ -322,7 +323,7 @@ struct Many {
 }
 
 /// Applies a verb to the lease of a request, or to each of them.
-async fn each<V: LeaseVerb>(app: &App, asked: Asked) -> Answer {
+async fn each<V: LeaseVerb>(app: &App, asked: Asked) -> Answer<LeaseAnswer> {
     let signer = app.engine.handle_signer().await?;
     let asked = asked.get().as_bytes();
     let probe: Probe = body::parse(asked)?;
@@ -351,7 +352,7 @@ async fn one<V: LeaseVerb>(
     verb.apply(engine, held.fence).await
 }
 
-fn many(verdicts: Vec<Result<LeaseOutcome, Problem>>) -> Answer {
+fn many(verdicts: Vec<Result<LeaseOutcome, Problem>>) -> Answer<LeaseAnswer> {
     let results = unless_unavailable(verdicts)?
         .into_iter()
         .map(|verdict| match verdict {
@@ -409,14 +410,11 @@ pub fn due_of(delay_ms: Option<u64>, delay_until: Option<&str>) -> Result<Due, I
 
 /// Reads what a worker reports with the end of a lease.
 pub fn report(log: Option<String>) -> Result<Report, Invalid> {
-    let max = Limits::LOG_BYTES_MAX;
-    let log = match log {
-        Some(log) if log.len() > max => {
-            let detail = format!("{} bytes exceed the limit of {max}", log.len());
-            return Err(Invalid::new("log", detail));
-        }
-        log => log.map(String::into_bytes),
-    };
+    let (bytes, max) = (log.as_ref().map_or(0, String::len), Limits::LOG_BYTES_MAX);
+    ensure("log", bytes <= max, || {
+        format!("{bytes} bytes exceed the limit of {max}")
+    })?;
+    let log = log.map(String::into_bytes);
     Ok(Report {
         log,
         ..Report::default()

@@ -11,7 +11,7 @@ use serde_json::json;
 
 use crate::api::Health;
 use crate::http::App;
-use crate::http::answer::Json;
+use crate::http::answer::{Answer, Json};
 use crate::http::problem::{Code, Problem};
 
 /// Says that the process answers, also without its database.
@@ -19,7 +19,7 @@ use crate::http::problem::{Code, Problem};
     get, path = "/healthz", tag = "host",
     responses((status = 200, body = Health))
 )]
-pub async fn healthz(State(app): State<App>) -> Json<Health> {
+pub async fn healthz(app: State<App>) -> Json<Health> {
     Json(health(&app))
 }
 
@@ -31,7 +31,7 @@ pub async fn healthz(State(app): State<App>) -> Json<Health> {
     get, path = "/readyz", tag = "host",
     responses((status = 200, body = Health))
 )]
-pub async fn readyz(State(app): State<App>) -> Result<Json<Health>, Problem> {
+pub async fn readyz(app: State<App>) -> Answer<Health> {
     let mut troubles = app.engine.troubles().await;
     if let Some(lasting) = app.draining() {
         troubles.insert(0, of_host("draining", lasting));

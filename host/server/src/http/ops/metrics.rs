@@ -124,10 +124,7 @@ impl Counters {
         (String = "text/plain"),
     )))
 )]
-pub async fn metrics(
-    State(app): State<App>,
-    headers: HeaderMap,
-) -> Result<impl IntoResponse, Problem> {
+pub async fn metrics(app: State<App>, headers: HeaderMap) -> Result<impl IntoResponse, Problem> {
     let mut registry = Registry::with_prefix("flowhost");
     app.counters.register(&mut registry);
     app.runtime.register_metrics(&mut registry);

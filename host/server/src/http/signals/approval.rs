@@ -33,7 +33,7 @@ const APPROVAL: &str = "approval";
     )
 )]
 pub async fn approve(
-    State(app): State<App>,
+    app: State<App>,
     asked: OperatorRequest<Decide>,
 ) -> Result<(StatusCode, Json<DeliveredSignal>), Problem> {
     decide(&app, asked, "approved").await
@@ -52,7 +52,7 @@ pub async fn approve(
     )
 )]
 pub async fn reject(
-    State(app): State<App>,
+    app: State<App>,
     asked: OperatorRequest<Decide>,
 ) -> Result<(StatusCode, Json<DeliveredSignal>), Problem> {
     decide(&app, asked, "rejected").await

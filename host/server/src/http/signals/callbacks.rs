@@ -63,7 +63,7 @@ const ALLOWED_ORIGIN: &str = "webhook-allowed-origin";
     )
 )]
 pub async fn callback(
-    State(app): State<App>,
+    app: State<App>,
     uri: Uri,
     headers: HeaderMap,
     body: Body,

@@ -6,7 +6,7 @@
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use engine::{Addressee, Operate};
-use model::{Invalid, KnownSource, Limits};
+use model::{Invalid, KnownSource, Limits, ensure};
 
 use crate::api::{DeliveredSignal, OperatorSignal, SendSignal};
 use crate::http::App;
@@ -42,7 +42,7 @@ const API: &str = "api";
     )
 )]
 pub async fn signal(
-    State(app): State<App>,
+    app: State<App>,
     Id(id): Id,
     Query(InNamespace { namespace }): Query<InNamespace>,
     headers: HeaderMap,
@@ -91,10 +91,11 @@ fn remembered(
     dedup_ttl_ms: Option<u64>,
 ) -> Result<Option<String>, Invalid> {
     let key = headers::idempotency_key(headers, key)?;
-    if key.is_none() && dedup_ttl_ms.is_some() {
-        let detail = "is given without idempotency_key, which it is about";
-        return Err(Invalid::new("dedup_ttl_ms", detail));
-    }
+    ensure(
+        "dedup_ttl_ms",
+        key.is_some() || dedup_ttl_ms.is_none(),
+        || "is given without idempotency_key, which it is about",
+    )?;
     Ok(key)
 }
 
@@ -135,7 +136,7 @@ async fn fingerprint(app: &App, token: &str) -> Result<String, Problem> {
     )
 )]
 pub async fn operator_signal(
-    State(app): State<App>,
+    app: State<App>,
     headers: HeaderMap,
     OperatorRequest { operate, request }: OperatorRequest<OperatorSignal>,
 ) -> Result<(StatusCode, Json<DeliveredSignal>), Problem> {
@@ -172,12 +173,11 @@ pub async fn operator_signal(
 pub fn identity(operate: &Operate) -> Result<String, Invalid> {
     let actor = &operate.by.actor;
     let max = Limits::SIGNAL_TEXT_BYTES_MAX;
-    if (1..=max).contains(&actor.len()) && !actor.contains('\0') {
-        Ok(actor.clone())
-    } else {
-        let detail = format!("must be 1 to {max} bytes without U+0000");
-        Err(Invalid::new("actor", detail))
-    }
+    let ok = (1..=max).contains(&actor.len()) && !actor.contains('\0');
+    ensure("actor", ok, || {
+        format!("must be 1 to {max} bytes without U+0000")
+    })?;
+    Ok(actor.clone())
 }
 
 /// Delivers a signal, and answers with what it did.

@@ -10,12 +10,11 @@ use crate::api::{
     SeededWaitpointKey, WaitpointKey, WaitpointKeys,
 };
 use crate::http::App;
-use crate::http::answer::Json;
+use crate::http::answer::{Answer, Json};
 use crate::http::body::{Body, OptionalBody};
 use crate::http::operator::ACTOR_DEFAULT;
 use crate::http::page::{ListRequest, Paging};
 use crate::http::path::Path;
-use crate::http::problem::Problem;
 use crate::http::query::NoQuery;
 
 /// Lists the keys, the active one first.
@@ -25,9 +24,9 @@ use crate::http::query::NoQuery;
     responses((status = 200, body = WaitpointKeys))
 )]
 pub async fn list(
-    State(app): State<App>,
+    app: State<App>,
     list: ListRequest<(), WaitpointKeyPlace>,
-) -> Result<Json<WaitpointKeys>, Problem> {
+) -> Answer<WaitpointKeys> {
     let after = list.after.as_ref();
     let keys = app.engine.waitpoint_keys(after, list.limit).await?;
     Ok(Json(WaitpointKeys::new(keys, |place| list.cursor(place))))
@@ -43,10 +42,10 @@ pub async fn list(
     responses((status = 200, body = RotatedWaitpointKey))
 )]
 pub async fn rotate(
-    State(app): State<App>,
+    app: State<App>,
     _: NoQuery,
     OptionalBody(request): OptionalBody<RotateWaitpointKey>,
-) -> Result<Json<RotatedWaitpointKey>, Problem> {
+) -> Answer<RotatedWaitpointKey> {
     let rotate = engine::RotateWaitpointKey {
         kid: request.new_kid,
         secret_hex: request.new_secret_hex,
@@ -65,10 +64,10 @@ pub async fn rotate(
     responses((status = 200, body = SeededWaitpointKey))
 )]
 pub async fn seed(
-    State(app): State<App>,
+    app: State<App>,
     _: NoQuery,
     Body(request): Body<SeedWaitpointKey>,
-) -> Result<Json<SeededWaitpointKey>, Problem> {
+) -> Answer<SeededWaitpointKey> {
     let actor = request.actor.as_deref().unwrap_or(ACTOR_DEFAULT);
     let seeded = app
         .engine
@@ -85,11 +84,11 @@ pub async fn seed(
     responses((status = 200, body = WaitpointKey))
 )]
 pub async fn retire(
-    State(app): State<App>,
+    app: State<App>,
     Path(kid): Path<String>,
     _: NoQuery,
     OptionalBody(request): OptionalBody<RetireWaitpointKey>,
-) -> Result<Json<WaitpointKey>, Problem> {
+) -> Answer<WaitpointKey> {
     let actor = request.actor.as_deref().unwrap_or(ACTOR_DEFAULT);
     app.engine.retire_waitpoint_key(&kid, actor).await?;
     // It may have been forgotten since.

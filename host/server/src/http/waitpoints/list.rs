@@ -9,7 +9,7 @@ use time::OffsetDateTime;
 
 use crate::api::{PendingWaitpoints, Waitpoints};
 use crate::http::App;
-use crate::http::answer::Json;
+use crate::http::answer::{Answer, Json};
 use crate::http::page::{ListRequest, Paging, Position, PositionError};
 use crate::http::path::{Id, OfExecution};
 use crate::http::problem::Problem;
@@ -50,9 +50,9 @@ impl FromStr for Place {
     responses((status = 200, body = PendingWaitpoints))
 )]
 pub async fn pending(
-    State(app): State<App>,
+    app: State<App>,
     list: ListRequest<InNamespace, Place>,
-) -> Result<Json<PendingWaitpoints>, Problem> {
+) -> Answer<PendingWaitpoints> {
     let after = list.after.map(|Place(at, id)| (at, id));
     let namespace = list.filter.name();
     let found = app
@@ -88,10 +88,10 @@ impl FromQuery for InState {
     responses((status = 200, body = Waitpoints))
 )]
 pub async fn list(
-    State(app): State<App>,
+    app: State<App>,
     Id(id): Id,
     list: ListRequest<(InNamespace, InState), WaitpointId>,
-) -> Result<Json<Waitpoints>, Problem> {
+) -> Answer<Waitpoints> {
     let (within, InState { state }) = &list.filter;
     let engine = &app.engine;
     let found = engine.waitpoints(id, within.name(), *state, list.after, list.limit);

@@ -10,7 +10,7 @@ use serde::Deserialize;
 
 use crate::api::{self, MintWaitpointToken, MintedWaitpointToken, OpenWaitpoint, OperateExecution};
 use crate::http::App;
-use crate::http::answer::Json;
+use crate::http::answer::{Answer, Json};
 use crate::http::operator::{OperatorRequest, after};
 use crate::http::path::{Id, OfExecution, Path};
 use crate::http::problem::Problem;
@@ -52,11 +52,11 @@ pub fn waitpoint_of(text: Option<String>) -> Result<WaitpointRef, Invalid> {
     responses((status = 200, body = api::Execution))
 )]
 pub async fn close(
-    State(app): State<App>,
+    app: State<App>,
     Id(id): Id,
     Named(waitpoint): Named,
     OperatorRequest { operate, .. }: OperatorRequest<OperateExecution>,
-) -> Result<Json<api::Execution>, Problem> {
+) -> Answer<api::Execution> {
     app.engine.close_waitpoint(operate, waitpoint).await?;
     after(&app, id).await
 }
@@ -72,7 +72,7 @@ pub async fn close(
     responses((status = 200, body = MintedWaitpointToken))
 )]
 pub async fn token(
-    State(app): State<App>,
+    app: State<App>,
     _: Id,
     Named(waitpoint): Named,
     OperatorRequest { operate, request }: OperatorRequest<MintWaitpointToken>,

@@ -9,7 +9,7 @@ use crate::api::{
     Beat, DeadWorker, MarkWorkerDead, RegisterNativeWorker, RegisteredWorker, Worker, WorkerPage,
 };
 use crate::http::App;
-use crate::http::answer::Json;
+use crate::http::answer::{Answer, Json, created_or_ok};
 use crate::http::body::Body;
 use crate::http::page::{ListRequest, Paging};
 use crate::http::path::Path;
@@ -29,7 +29,7 @@ use crate::http::query::{FromQuery, Given, InNamespace, NoQuery};
     )
 )]
 pub async fn register(
-    State(app): State<App>,
+    app: State<App>,
     _: NoQuery,
     Body(request): Body<RegisterNativeWorker>,
 ) -> Result<(StatusCode, Json<RegisteredWorker>), Problem> {
@@ -47,11 +47,7 @@ pub async fn register(
         liveness_ttl_ms: request.liveness_ttl_ms,
     };
     let registered = app.engine.register_worker(worker).await?;
-    let status = if registered.refreshed {
-        StatusCode::OK
-    } else {
-        StatusCode::CREATED
-    };
+    let status = created_or_ok(!registered.refreshed);
     let shown = RegisteredWorker {
         worker_instance_id,
         refreshed: registered.refreshed,
@@ -86,9 +82,9 @@ impl FromQuery for Filters {
     responses((status = 200, body = WorkerPage))
 )]
 pub async fn list(
-    State(app): State<App>,
+    app: State<App>,
     mut list: ListRequest<(InNamespace, Filters), String>,
-) -> Result<Json<WorkerPage>, Problem> {
+) -> Answer<WorkerPage> {
     let (within, filters) = &mut list.filter;
     let filter = WorkerFilter {
         worker_instance_id: None,
@@ -107,11 +103,7 @@ pub async fn list(
     params(("worker_instance_id" = String, Path, description = "The process")),
     responses((status = 200, body = Worker))
 )]
-pub async fn get(
-    State(app): State<App>,
-    Path(worker): Path<String>,
-    _: NoQuery,
-) -> Result<Json<Worker>, Problem> {
+pub async fn get(app: State<App>, Path(worker): Path<String>, _: NoQuery) -> Answer<Worker> {
     model::worker_name("worker_instance_id", &worker)?;
     let filter = WorkerFilter {
         worker_instance_id: Some(worker),
@@ -134,11 +126,7 @@ pub async fn get(
     params(("worker_instance_id" = String, Path, description = "The process")),
     responses((status = 200, body = Beat))
 )]
-pub async fn heartbeat(
-    State(app): State<App>,
-    Path(worker): Path<String>,
-    _: NoQuery,
-) -> Result<Json<Beat>, Problem> {
+pub async fn heartbeat(app: State<App>, Path(worker): Path<String>, _: NoQuery) -> Answer<Beat> {
     let next_expiry = app.engine.heartbeat_worker(&worker).await?;
     Ok(Json(Beat { next_expiry }))
 }
@@ -152,7 +140,7 @@ pub async fn heartbeat(
     )
 )]
 pub async fn retire(
-    State(app): State<App>,
+    app: State<App>,
     Path(worker): Path<String>,
     _: NoQuery,
 ) -> Result<StatusCode, Problem> {
@@ -171,11 +159,11 @@ pub async fn retire(
     responses((status = 200, body = DeadWorker))
 )]
 pub async fn dead(
-    State(app): State<App>,
+    app: State<App>,
     Path(worker_instance_id): Path<String>,
     _: NoQuery,
     Body(request): Body<MarkWorkerDead>,
-) -> Result<Json<DeadWorker>, Problem> {
+) -> Answer<DeadWorker> {
     let marked = app.engine.mark_worker_dead(MarkDead {
         worker_instance_id: worker_instance_id.clone(),
         reason: request.reason,

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::{parts, waiting};
 use crate::api::{Attempt, Attempts, Operations, Signals, Suspensions, Waitpoints};
-use crate::cli::io::{Context, Exit, Failure, every_page, name_unreadable_as};
+use crate::cli::io::{Context, Exit, Failure, every_page, name_unreadable};
 
 /// Arguments of `show`.
 #[derive(Debug, Args)]
@@ -89,7 +89,7 @@ pub async fn run(context: &Context, args: ShowArgs) -> Result<Exit, Failure> {
         ("signal", &signals.unreadable),
         ("operation", &operations.unreadable),
     ] {
-        name_unreadable_as(what, unreadable);
+        name_unreadable(what, unreadable);
     }
     Ok(Exit::Ok)
 }
