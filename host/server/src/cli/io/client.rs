@@ -6,8 +6,9 @@ use reqwest::header::HeaderValue;
 use reqwest::{Method, StatusCode};
 use serde::de::DeserializeOwned;
 
-use super::url::{self, is_loopback};
+use super::url;
 use super::{Exit, Failure};
+use crate::address::is_loopback;
 
 /// Longest to wait for a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
