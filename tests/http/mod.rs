@@ -6,6 +6,7 @@ mod callbacks;
 mod codings;
 mod contract_fields;
 mod cursors;
+mod doors;
 mod dry_runs;
 mod ends;
 mod error_names;

@@ -10,6 +10,7 @@ mod condition;
 mod execution;
 mod lane;
 mod lease;
+mod login;
 mod operator;
 mod payload;
 mod problem;
@@ -45,6 +46,7 @@ pub use lease::{
     Renew, RenewLease, RenewLeases, RenewOneOrMany, WaitChildrenLease, WaitChildrenLeases,
     WaitChildrenOneOrMany, check_ttl,
 };
+pub use login::Login;
 pub use operator::Asks;
 pub use payload::RawBytes;
 pub(crate) use payload::present;

@@ -46,5 +46,5 @@ pub use problem::{Code, Problem};
 pub use router::router;
 pub use routes::ROUTES;
 pub use transport::listen::Server;
-pub(crate) use doors::oidc;
+pub use doors::oidc;
 pub(crate) use transport::tls::Tls;

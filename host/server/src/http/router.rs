@@ -89,6 +89,7 @@ async fn admitted(State(app): State<App>, request: Request, next: Next) -> Respo
             .admit(request.method(), request.uri(), request.headers())
     });
     let mut response = match admitted {
+        Err(refused) if is_callback => callbacks::repeatable(refused).into_response(),
         Err(refused) => refused.into_response(),
         Ok(Admitted {
             allowed_origin: None,

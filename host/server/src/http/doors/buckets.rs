@@ -164,7 +164,7 @@ mod tests {
         // Full ones leave first.
         deep = buckets.take_at(&u32::MAX, 1_900 * MS);
         assert!(matches!(deep, Taken::Yes(0) | Taken::Empty(_)), "{deep:?}");
-        buckets.take_at(&u32::MAX - 1, 1_900 * MS);
+        buckets.take_at(&(u32::MAX - 1), 1_900 * MS);
         for key in 0..200_u32 {
             buckets.take_at(&(20_000 + key), 2_100 * MS);
         }

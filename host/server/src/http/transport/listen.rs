@@ -128,7 +128,7 @@ async fn open(
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "TCP_NODELAY could not be set");
     }
-    let from = From {
+    let from = Origin {
         peer,
         certificate: None,
     };
@@ -140,20 +140,20 @@ async fn open(
         () = stop(&mut stopped) => None,
     };
     if let Some((stream, certificate)) = opened {
-        let from = From { peer, certificate };
+        let from = Origin { peer, certificate };
         serve(stream, from, router, app, stopped).await;
     }
 }
 
 /// Where the requests of a connection come from.
-struct From {
+struct Origin {
     peer: IpAddr,
     certificate: Option<ClientCertificate>,
 }
 
 async fn serve(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    from: From,
+    from: Origin,
     router: Router,
     app: App,
     mut stopped: watch::Receiver<bool>,

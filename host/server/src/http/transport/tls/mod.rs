@@ -5,5 +5,7 @@ mod accept;
 mod files;
 mod peer;
 mod reload;
+#[cfg(test)]
+mod tests;
 
 pub use files::Tls;
