@@ -56,7 +56,9 @@ async fn an_address_that_sends_too_much_is_told_when_to_come_back() {
     assert_eq!(problem["limit"], "doors.address_requests_per_second");
     assert!(problem["retry_after_ms"].is_u64(), "{problem}");
     assert_eq!(from(&api, "198.51.100.7").await.status(), StatusCode::OK);
-    let refusals = api.metric("flowhost_door_refusals_total{limit=\"address\"}").await;
+    let refusals = api
+        .metric("flowhost_door_refusals_total{limit=\"address\"}")
+        .await;
     assert!(refusals >= 1.0, "{refusals}");
 }
 
@@ -78,7 +80,11 @@ async fn a_header_does_not_change_the_address_of_a_peer_that_is_no_proxy() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_address_has_only_so_many_connections() {
-    let api = start(&[("LIMIT_LOOPBACK", "true"), ("CONNECTIONS_PER_ADDRESS_MAX", "3")]).await;
+    let api = start(&[
+        ("LIMIT_LOOPBACK", "true"),
+        ("CONNECTIONS_PER_ADDRESS_MAX", "3"),
+    ])
+    .await;
     let mut open = Vec::new();
     for _ in 0..3 {
         let mut stream = connect(&api).await;
@@ -124,9 +130,16 @@ async fn a_body_that_trickles_and_a_head_with_too_many_parts_are_refused() {
     let answer = String::from_utf8_lossy(&answer[..length]).into_owned();
     assert!(answer.contains("408 Request Timeout"), "{answer}");
     assert!(answer.contains("body_bytes_per_second_min"), "{answer}");
-    assert!(began.elapsed() < Duration::from_secs(15), "{:?}", began.elapsed());
+    assert!(
+        began.elapsed() < Duration::from_secs(15),
+        "{:?}",
+        began.elapsed()
+    );
     trickle.abort();
-    for more in ["x-a: b\r\n".repeat(20), format!("x-a: {}\r\n", "b".repeat(10_000))] {
+    for more in [
+        "x-a: b\r\n".repeat(20),
+        format!("x-a: {}\r\n", "b".repeat(10_000)),
+    ] {
         let mut stream = connect(&api).await;
         let head = format!("GET /healthz HTTP/1.1\r\nhost: localhost\r\n{more}\r\n");
         stream.write_all(head.as_bytes()).await.expect("sent");

@@ -64,7 +64,10 @@ async fn a_login_is_kept_renewed_sent_and_forgotten() {
     let let_in = json!({"user_code": code["user_code"], "account": "ada"});
     issuer.control("let-in", let_in).await;
     let last = tokio::task::spawn_blocking(move || lines.next().expect("a line").expect("text"));
-    assert_eq!(last.await.expect("read"), json!({"logged_in": url}).to_string());
+    assert_eq!(
+        last.await.expect("read"),
+        json!({"logged_in": url}).to_string()
+    );
     assert!(login.wait().expect("ends").success());
 
     let path = home.path().join("flowhost/tokens.json");
@@ -75,7 +78,9 @@ async fn a_login_is_kept_renewed_sent_and_forgotten() {
         serde_json::from_str(&text).expect("JSON")
     };
     let before = stored()["hosts"][&url].clone();
-    let verifier = Verifier::new(&issuer.settings()).expect("valid").expect("named");
+    let verifier = Verifier::new(&issuer.settings())
+        .expect("valid")
+        .expect("named");
     let token = before["token"].as_str().expect("a token");
     let principal = verifier.verify(token).await.expect("of the issuer");
     assert_eq!(principal.name.as_deref(), Some("oidc:ada"));
@@ -86,17 +91,26 @@ async fn a_login_is_kept_renewed_sent_and_forgotten() {
     let mut all = stored();
     all["hosts"][&other] = before.clone();
     fs::write(&path, all.to_string()).expect("written");
-    let listing = tokio::spawn(ended(flowhost(home.path(), &["--url", &other, "lane", "list"])));
+    let listing = tokio::spawn(ended(flowhost(
+        home.path(),
+        &["--url", &other, "lane", "list"],
+    )));
     let (mut stream, _) = listener.accept().await.expect("a request");
     let mut sent = vec![0; 16 << 10];
     let length = stream.read(&mut sent).await.expect("a head");
     let sent = String::from_utf8_lossy(&sent[..length]).into_owned();
-    stream.write_all(b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n").await.expect("sent");
+    stream
+        .write_all(b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n")
+        .await
+        .expect("sent");
     drop(stream);
     listing.await.expect("ends");
     let after = stored()["hosts"][&other].clone();
     assert_ne!(after["token"], before["token"], "renewed");
-    let bearer = format!("authorization: Bearer {}", after["token"].as_str().expect("a token"));
+    let bearer = format!(
+        "authorization: Bearer {}",
+        after["token"].as_str().expect("a token")
+    );
     assert!(sent.contains(&bearer), "the renewed one is sent");
 
     let (code, said) = ended(flowhost(home.path(), &["--url", &url, "--json", "logout"])).await;
@@ -107,5 +121,9 @@ async fn a_login_is_kept_renewed_sent_and_forgotten() {
     // Others can read it now.
     fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).expect("changed");
     let (code, _) = ended(flowhost(home.path(), &["--url", &other, "lane", "list"])).await;
-    assert_eq!(code, Some(7), "a file of tokens that others read is not used");
+    assert_eq!(
+        code,
+        Some(7),
+        "a file of tokens that others read is not used"
+    );
 }

@@ -27,7 +27,11 @@ async fn a_token_of_the_issuer_is_its_caller_with_the_roles_of_its_claims() {
     assert_eq!(principal.name.as_deref(), Some("oidc:robot"));
     assert_eq!(principal.grants.len(), 1);
     assert_eq!(principal.grants[0].role, model::Role::Operator);
-    assert_eq!(verifier.verify(&token).await, Some(principal), "from memory");
+    assert_eq!(
+        verifier.verify(&token).await,
+        Some(principal),
+        "from memory"
+    );
     assert_eq!(fetches(&verifier).await, 1);
     let keys = issuer.keys().await;
     let minted = claims(&issuer, json!({}));
@@ -89,7 +93,9 @@ async fn none_of_ten_thousand_other_tokens_is_accepted() {
         json!({"sub": "robot/root"}),
         json!({"sub": ""}),
     ] {
-        let minted = issuer.mint(header.clone(), claims(&issuer, change.clone()), "rs").await;
+        let minted = issuer
+            .mint(header.clone(), claims(&issuer, change.clone()), "rs")
+            .await;
         tokens.push((format!("{change}"), minted));
     }
     // With the right claims, otherwise signed.
@@ -99,7 +105,10 @@ async fn none_of_ten_thousand_other_tokens_is_accepted() {
         (json!({"alg": "RS256", "kid": keys[0]}), "stranger"),
         (json!({"alg": "RS256"}), "stranger"),
         (json!({"alg": "RS256", "kid": "key-9"}), "stranger"),
-        (json!({"alg": "RS256", "kid": "../../../dev/null"}), "stranger"),
+        (
+            json!({"alg": "RS256", "kid": "../../../dev/null"}),
+            "stranger",
+        ),
         (json!({"alg": "RS256", "kid": ["key-1"]}), "rs"),
         (json!({"alg": "RS256", "kid": keys[1]}), "rs"),
         (json!({"alg": "ES256", "kid": keys[0]}), "rs"),
@@ -114,22 +123,40 @@ async fn none_of_ten_thousand_other_tokens_is_accepted() {
         (json!({"alg": "none", "kid": keys[0]}), "rs"),
         (json!({"alg": "NONE"}), "rs"),
         (json!({"kid": keys[0]}), "rs"),
-        (json!({"alg": "RS256", "kid": keys[0], "crit": ["b64"], "b64": false}), "rs"),
+        (
+            json!({"alg": "RS256", "kid": keys[0], "crit": ["b64"], "b64": false}),
+            "rs",
+        ),
         (json!({"alg": "RS256", "kid": keys[0], "crit": []}), "rs"),
-        (json!({"alg": "RS256", "kid": keys[0], "typ": "logout+jwt"}), "rs"),
-        (json!({"alg": "RS256", "kid": "x", "jku": format!("{}/jwks", issuer.url)}), "stranger"),
+        (
+            json!({"alg": "RS256", "kid": keys[0], "typ": "logout+jwt"}),
+            "rs",
+        ),
+        (
+            json!({"alg": "RS256", "kid": "x", "jku": format!("{}/jwks", issuer.url)}),
+            "stranger",
+        ),
     ] {
         let minted = issuer.mint(header.clone(), good.clone(), key).await;
         let unsigned = parts(&minted);
         tokens.push((format!("{header} by {key}"), minted));
-        tokens.push((format!("{header}, unsigned"), format!("{}.{}.", unsigned[0], unsigned[1])));
+        tokens.push((
+            format!("{header}, unsigned"),
+            format!("{}.{}.", unsigned[0], unsigned[1]),
+        ));
     }
     // A key of its own, in the header.
     let jwk = json!({"kty": "oct", "k": URL_SAFE_NO_PAD.encode("secret")});
     let own = json!({"alg": "HS256", "jwk": jwk});
-    tokens.push(("a key in the header".into(), issuer.mint(own, good, "public-pem").await));
+    tokens.push((
+        "a key in the header".into(),
+        issuer.mint(own, good, "public-pem").await,
+    ));
     tokens.push(("nothing".into(), String::new()));
-    tokens.push(("too long".into(), format!("{}{}", real[0], "A".repeat(17_000))));
+    tokens.push((
+        "too long".into(),
+        format!("{}{}", real[0], "A".repeat(17_000)),
+    ));
     // Changed by chance.
     let mut random = Random::new();
     let letters = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.=+/ \n\0";
@@ -176,9 +203,15 @@ async fn none_of_ten_thousand_other_tokens_is_accepted() {
         let accepted = verifier.verify(token).await;
         assert_eq!(accepted, None, "{what}: {token}");
     }
-    assert!(verifier.verify(&real[1]).await.is_some(), "and real ones still are");
+    assert!(
+        verifier.verify(&real[1]).await.is_some(),
+        "and real ones still are"
+    );
     let fetched = fetches(&verifier).await;
-    assert!(fetched < 20, "keys that are unknown had them fetched {fetched} times");
+    assert!(
+        fetched < 20,
+        "keys that are unknown had them fetched {fetched} times"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -194,7 +227,11 @@ async fn keys_that_the_issuer_changes_are_followed() {
     issuer.control("rotate", json!({})).await;
     let new = issuer.token().await;
     eventually("the new key is known", async || verifier.verify(&new).await).await;
-    assert_eq!(verifier.verify(&old).await, None, "the old key is withdrawn");
+    assert_eq!(
+        verifier.verify(&old).await,
+        None,
+        "the old key is withdrawn"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -217,7 +254,11 @@ async fn keys_are_kept_while_the_issuer_is_down_and_not_forever() {
     .await;
     assert!(patient.verify(&unseen).await.is_some(), "not from memory");
     let never = verifier(&settings(1000));
-    assert_eq!(never.verify(&token).await, None, "no keys were ever fetched");
+    assert_eq!(
+        never.verify(&token).await,
+        None,
+        "no keys were ever fetched"
+    );
     issuer.control("up", json!({})).await;
     for one in [&strict, &never] {
         eventually("it is accepted again", async || one.verify(&token).await).await;

@@ -43,7 +43,9 @@ async fn the_api_speaks_tls_and_the_command_line_trusts_what_it_is_told_to() {
     let (client, url) = (certificates.client(), over_tls(&host));
     let health = client.get(format!("{url}/healthz")).send().await;
     assert_eq!(health.expect("answers").status(), 200);
-    let mut stream = TcpStream::connect(url.replace("https://", "")).await.expect("connects");
+    let mut stream = TcpStream::connect(url.replace("https://", ""))
+        .await
+        .expect("connects");
     let plain = b"GET /healthz HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n";
     stream.write_all(plain).await.expect("sent");
     let mut answer = String::new();
@@ -56,7 +58,11 @@ async fn the_api_speaks_tls_and_the_command_line_trusts_what_it_is_told_to() {
     assert_eq!(code, 4, "an authority that is unknown: {errors}");
     let key = certificates.argument("key.pem");
     let (code, _, errors) = command(&["--url", &url, "--ca", &key, "lane", "list"]).await;
-    assert_eq!((code, errors.contains("no certificate in PEM")), (2, true), "{errors}");
+    assert_eq!(
+        (code, errors.contains("no certificate in PEM")),
+        (2, true),
+        "{errors}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -82,7 +88,11 @@ async fn a_certificate_that_is_replaced_is_used_without_a_restart() {
     })
     .await;
     // Another connection, so another handshake.
-    let health = certificates.client().get(format!("{url}/healthz")).send().await;
+    let health = certificates
+        .client()
+        .get(format!("{url}/healthz"))
+        .send()
+        .await;
     assert_eq!(health.expect("the old one serves").status(), 200);
     assert!(host.log().contains("is kept"), "{}", host.log());
 }
@@ -92,7 +102,13 @@ async fn a_host_with_the_wrong_key_does_not_start_and_says_why() {
     let (ours, others) = (Certificates::new(), Certificates::new());
     let database = database().await;
     let run = Command::new(env!("CARGO_BIN_EXE_flowhost"))
-        .args(["serve", "--listen", "127.0.0.1:0", "--database-url", database.url()])
+        .args([
+            "serve",
+            "--listen",
+            "127.0.0.1:0",
+            "--database-url",
+            database.url(),
+        ])
         .args(["--tls-cert", &ours.argument("cert.pem")])
         .args(["--tls-key", &others.argument("key.pem"), "--json"])
         .output()

@@ -29,7 +29,11 @@ impl Issuer {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/oidc");
         let installed = std::path::Path::new(folder).join("node_modules/oidc-provider");
-        assert!(installed.exists(), "no {}: run `make clients`", installed.display());
+        assert!(
+            installed.exists(),
+            "no {}: run `make clients`",
+            installed.display()
+        );
         let mut child = Command::new("node")
             .args(["issuer.mjs", &seconds.to_string()])
             .current_dir(folder)

@@ -119,7 +119,11 @@ impl Host {
 
     /// Returns the URL of the API.
     pub fn url(&self) -> String {
-        let scheme = if self.app.tls.is_some() { "https" } else { "http" };
+        let scheme = if self.app.tls.is_some() {
+            "https"
+        } else {
+            "http"
+        };
         format!("{scheme}://{}", self.address)
     }
 

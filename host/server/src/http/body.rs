@@ -123,12 +123,10 @@ impl Chunks {
     async fn next(&mut self) -> Option<Result<Bytes, Problem>> {
         let piece = match self.pace.next_by(self.bytes) {
             None => self.pieces.next().await,
-            Some(by) => {
-                match tokio::time::timeout_at(self.began + by, self.pieces.next()).await {
-                    Ok(piece) => piece,
-                    Err(_) => return Some(Err(self.pace.too_slow())),
-                }
-            }
+            Some(by) => match tokio::time::timeout_at(self.began + by, self.pieces.next()).await {
+                Ok(piece) => piece,
+                Err(_) => return Some(Err(self.pace.too_slow())),
+            },
         }?;
         let piece = piece.map_err(|_| broken());
         self.bytes += piece.as_ref().map_or(0, Bytes::len);
@@ -140,8 +138,7 @@ impl Pace {
     fn too_slow(self) -> Problem {
         let least = self.bytes_per_second_min;
         let detail = format!("the body arrives slower than {least} bytes a second");
-        Problem::new(Code::RequestTimeout, detail)
-            .with("limit", "doors.body_bytes_per_second_min")
+        Problem::new(Code::RequestTimeout, detail).with("limit", "doors.body_bytes_per_second_min")
     }
 }
 

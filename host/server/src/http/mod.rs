@@ -40,11 +40,11 @@ mod waitpoints;
 mod workers;
 
 pub use app::{App, Opened};
+pub use doors::oidc;
 pub use openapi::document;
 pub(crate) use payload::{PAYLOAD, PayloadFields};
 pub use problem::{Code, Problem};
 pub use router::router;
 pub use routes::ROUTES;
 pub use transport::listen::Server;
-pub use doors::oidc;
 pub(crate) use transport::tls::Tls;

@@ -176,7 +176,11 @@ fn doors(config: &Config) -> Checked {
         "an address may send {} requests a second on {} connections{}; {} proxies are trusted",
         or_any(doors.address_requests_per_second),
         or_any(doors.connections_per_address_max),
-        if doors.limit_loopback { "" } else { ", those of this machine as many as they like" },
+        if doors.limit_loopback {
+            ""
+        } else {
+            ", those of this machine as many as they like"
+        },
         doors.trusted_proxies.len(),
     );
     (Some(true), detail)
@@ -192,7 +196,10 @@ async fn host(context: &Context, config: &Config) -> Checked {
     let own = config.tls.certificate.as_deref().filter(|_| is_own);
     let ca = context.ca.as_deref().or(own);
     let asked = async {
-        let health: Health = Client::trusting(&url, ca)?.get("/readyz", Vec::new()).await?.read()?;
+        let health: Health = Client::trusting(&url, ca)?
+            .get("/readyz", Vec::new())
+            .await?
+            .read()?;
         Ok::<_, Failure>(health)
     };
     match asked.await {

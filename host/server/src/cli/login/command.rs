@@ -27,7 +27,11 @@ pub async fn login(context: &Context, args: LoginArgs) -> Result<Exit, Failure> 
         let message = format!("{url} is not an https URL: tokens are not sent in the clear");
         return Err(Failure::usage(message));
     }
-    let offer: Login = context.client()?.get("/v1/login", Vec::new()).await?.read()?;
+    let offer: Login = context
+        .client()?
+        .get("/v1/login", Vec::new())
+        .await?
+        .read()?;
     if let Some(wanted) = &args.issuer
         && *wanted != offer.issuer
     {
@@ -51,7 +55,9 @@ pub async fn login(context: &Context, args: LoginArgs) -> Result<Exit, Failure> 
     })
     .await?;
     if context.json {
-        context.terminal.json(&json!({ "logged_in": url }).to_string());
+        context
+            .terminal
+            .json(&json!({ "logged_in": url }).to_string());
     } else {
         context.line(&format!("logged in at {}", escape(url)));
     }
@@ -78,7 +84,10 @@ pub async fn logout(context: &Context) -> Result<Exit, Failure> {
     }
     context.line(&format!("logged out at {}", escape(url)));
     if let Err(failure) = revoked {
-        context.line(&format!("the issuer was not told: {}", escape(&failure.message)));
+        context.line(&format!(
+            "the issuer was not told: {}",
+            escape(&failure.message)
+        ));
     }
     Ok(Exit::Ok)
 }

@@ -63,15 +63,15 @@ fn show(context: &Context, code: &DeviceCode) {
     }
     let url = code.verification_uri_complete.as_ref();
     let url = escape(url.unwrap_or(&code.verification_uri));
-    let user_code = context.terminal.paint(Paint::Bold, &escape(&code.user_code));
-    context.line(&format!("open {url} in a browser, and compare the code: {user_code}"));
+    let user_code = context
+        .terminal
+        .paint(Paint::Bold, &escape(&code.user_code));
+    context.line(&format!(
+        "open {url} in a browser, and compare the code: {user_code}"
+    ));
 }
 
-async fn poll(
-    issuer: &Issuer,
-    offer: &Login,
-    code: &DeviceCode,
-) -> Result<TokenAnswer, Failure> {
+async fn poll(issuer: &Issuer, offer: &Login, code: &DeviceCode) -> Result<TokenAnswer, Failure> {
     let patience = Duration::from_secs(code.expires_in).min(PATIENCE_MAX);
     let until = Instant::now() + patience;
     let mut interval = code.interval.map_or(INTERVAL, Duration::from_secs);

@@ -98,7 +98,10 @@ mod tests {
             doors.check().expect_err("wrong").field
         };
         assert_eq!(wrong(|it| it.address_burst = 0), "doors.address_burst");
-        assert_eq!(wrong(|it| it.credential_burst = 0), "doors.credential_burst");
+        assert_eq!(
+            wrong(|it| it.credential_burst = 0),
+            "doors.credential_burst"
+        );
         assert_eq!(wrong(|it| it.headers_max = 1), "doors.headers_max");
         assert_eq!(wrong(|it| it.head_bytes_max = 1), "doors.head_bytes_max");
         assert_eq!(wrong(|it| it.body_grace_ms = 60_001), "doors.body_grace_ms");

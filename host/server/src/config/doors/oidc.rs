@@ -138,7 +138,11 @@ impl Oidc {
     pub(in crate::config) fn check(&self) -> Result<(), Invalid> {
         let wrong = |key: &'static str, detail: &str| Err(Invalid::new(key, detail));
         check_range("oidc.leeway_ms", self.leeway_ms, 0..=300_000)?;
-        check_range("oidc.jwks_refresh_ms", self.jwks_refresh_ms, 1_000..=86_400_000)?;
+        check_range(
+            "oidc.jwks_refresh_ms",
+            self.jwks_refresh_ms,
+            1_000..=86_400_000,
+        )?;
         check_range("oidc.jwks_retry_ms", self.jwks_retry_ms, 100..=600_000)?;
         let keep = self.jwks_refresh_ms..=604_800_000;
         check_range("oidc.jwks_keep_ms", self.jwks_keep_ms, keep)?;
@@ -167,7 +171,10 @@ impl Oidc {
                 );
             }
         } else if self.audience.is_some() || self.client_id.is_some() || !self.rules.is_empty() {
-            return wrong("oidc.issuer", "other keys of [oidc] are set without an issuer");
+            return wrong(
+                "oidc.issuer",
+                "other keys of [oidc] are set without an issuer",
+            );
         }
         if self.algorithms.is_empty() {
             return wrong("oidc.algorithms", "name at least one, such as RS256");
@@ -179,7 +186,10 @@ impl Oidc {
         for scope in &self.scopes {
             check_text("oidc.scopes", scope)?;
             if scope.contains(' ') {
-                return wrong("oidc.scopes", "a scope holds a space: separate them by commas");
+                return wrong(
+                    "oidc.scopes",
+                    "a scope holds a space: separate them by commas",
+                );
             }
         }
         self.rules.iter().try_for_each(Rule::check)

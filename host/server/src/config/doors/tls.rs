@@ -95,7 +95,11 @@ impl Tls {
                 "certificates of clients are not verified without tls.client_ca",
             );
         }
-        check_range("tls.handshake_timeout_ms", self.handshake_timeout_ms, 100..=60_000)?;
+        check_range(
+            "tls.handshake_timeout_ms",
+            self.handshake_timeout_ms,
+            100..=60_000,
+        )?;
         check_range("tls.reload_ms", self.reload_ms, 100..=3_600_000)?;
         for (name, grants) in &self.clients {
             check_name(name)?;
@@ -168,11 +172,17 @@ mod tests {
         assert_eq!(without, "tls.client_ca");
         let unverified = wrong(|tls| {
             tls.client_ca = None;
-            let grants = vec![Grant { role: Role::Worker, namespace: None }];
+            let grants = vec![Grant {
+                role: Role::Worker,
+                namespace: None,
+            }];
             tls.clients.insert("w-*".into(), grants);
         });
         assert_eq!(unverified, "tls.clients");
-        assert_eq!(wrong(|tls| tls.handshake_timeout_ms = 0), "tls.handshake_timeout_ms");
+        assert_eq!(
+            wrong(|tls| tls.handshake_timeout_ms = 0),
+            "tls.handshake_timeout_ms"
+        );
         assert_eq!(wrong(|tls| tls.reload_ms = 1), "tls.reload_ms");
     }
 

@@ -69,7 +69,10 @@ mod tests {
         for value in said {
             headers.append(FORWARDED_FOR, value.parse().expect("a value"));
         }
-        let trusted: Vec<IpNet> = trusted.iter().map(|it| it.parse().expect("a net")).collect();
+        let trusted: Vec<IpNet> = trusted
+            .iter()
+            .map(|it| it.parse().expect("a net"))
+            .collect();
         let peer = peer.parse().expect("an address");
         ClientAddress::of(peer, &headers, &trusted).0.to_string()
     }
@@ -77,28 +80,52 @@ mod tests {
     #[test]
     fn only_a_trusted_proxy_says_for_whom_it_asks() {
         let proxies = ["10.0.0.0/8", "::1/128"];
-        assert_eq!(of("198.51.100.1", &["203.0.113.9"], &proxies), "198.51.100.1");
+        assert_eq!(
+            of("198.51.100.1", &["203.0.113.9"], &proxies),
+            "198.51.100.1"
+        );
         assert_eq!(of("10.0.0.1", &["203.0.113.9"], &[]), "10.0.0.1");
         assert_eq!(of("10.0.0.1", &["203.0.113.9"], &proxies), "203.0.113.9");
         assert_eq!(of("10.0.0.1", &[], &proxies), "10.0.0.1");
         // The client invented the first, the proxy added the second.
-        assert_eq!(of("10.0.0.1", &["1.1.1.1, 203.0.113.9"], &proxies), "203.0.113.9");
-        assert_eq!(of("10.0.0.1", &["1.1.1.1", "203.0.113.9"], &proxies), "203.0.113.9");
+        assert_eq!(
+            of("10.0.0.1", &["1.1.1.1, 203.0.113.9"], &proxies),
+            "203.0.113.9"
+        );
+        assert_eq!(
+            of("10.0.0.1", &["1.1.1.1", "203.0.113.9"], &proxies),
+            "203.0.113.9"
+        );
         // A chain of trusted proxies.
-        assert_eq!(of("10.0.0.1", &["1.1.1.1, 203.0.113.9, 10.0.0.2"], &proxies), "203.0.113.9");
+        assert_eq!(
+            of("10.0.0.1", &["1.1.1.1, 203.0.113.9, 10.0.0.2"], &proxies),
+            "203.0.113.9"
+        );
         assert_eq!(of("::1", &["203.0.113.9:4711"], &proxies), "203.0.113.9");
         assert_eq!(of("::1", &["[2001:db8::1]:443"], &proxies), "2001:db8::1");
-        assert_eq!(of("::ffff:10.0.0.1", &["203.0.113.9"], &proxies), "203.0.113.9");
+        assert_eq!(
+            of("::ffff:10.0.0.1", &["203.0.113.9"], &proxies),
+            "203.0.113.9"
+        );
     }
 
     #[test]
     fn what_cannot_be_read_ends_what_is_believed() {
         let proxies = ["10.0.0.0/8"];
-        assert_eq!(of("10.0.0.1", &["203.0.113.9, unknown"], &proxies), "10.0.0.1");
-        assert_eq!(of("10.0.0.1", &["203.0.113.9, x, 10.0.0.2"], &proxies), "10.0.0.2");
+        assert_eq!(
+            of("10.0.0.1", &["203.0.113.9, unknown"], &proxies),
+            "10.0.0.1"
+        );
+        assert_eq!(
+            of("10.0.0.1", &["203.0.113.9, x, 10.0.0.2"], &proxies),
+            "10.0.0.2"
+        );
         assert_eq!(of("10.0.0.1", &[""], &proxies), "10.0.0.1");
         let long = vec!["10.0.0.3"; 1000].join(", ");
-        assert_eq!(of("10.0.0.1", &[&format!("9.9.9.9, {long}")], &proxies), "10.0.0.3");
+        assert_eq!(
+            of("10.0.0.1", &[&format!("9.9.9.9, {long}")], &proxies),
+            "10.0.0.3"
+        );
     }
 
     #[test]

@@ -73,7 +73,10 @@ mod tests {
 
     fn certificates() -> Certificates {
         let grant = |role, namespace: Option<&str>| {
-            vec![Grant { role, namespace: namespace.map(str::to_owned) }]
+            vec![Grant {
+                role,
+                namespace: namespace.map(str::to_owned),
+            }]
         };
         Certificates::new(&BTreeMap::from([
             ("ops".to_owned(), grant(Role::Admin, None)),

@@ -107,11 +107,7 @@ impl Limits {
                 SECOND,
                 of.credential_burst,
             ),
-            failures: Buckets::new(
-                of.failures_per_minute,
-                60 * SECOND,
-                of.failures_per_minute,
-            ),
+            failures: Buckets::new(of.failures_per_minute, 60 * SECOND, of.failures_per_minute),
             delayed: Semaphore::new(DELAYED_MAX),
             connections_max: of.connections_per_address_max,
             connections: Arc::default(),
@@ -295,11 +291,17 @@ mod tests {
         let mut took = Vec::new();
         for _ in 0..10 {
             let began = clock.elapsed();
-            assert_eq!(limits.authentication_failed(address("192.0.2.1")).await, Ok(()));
+            assert_eq!(
+                limits.authentication_failed(address("192.0.2.1")).await,
+                Ok(())
+            );
             took.push((clock.elapsed() - began).as_millis());
         }
         assert!(took.is_sorted(), "{took:?}");
-        assert!(took[0] < 20 && took[9] >= 1000 && took[9] < 1100, "{took:?}");
+        assert!(
+            took[0] < 20 && took[9] >= 1000 && took[9] < 1100,
+            "{took:?}"
+        );
         let began = clock.elapsed();
         let refused = limits.authentication_failed(address("192.0.2.1")).await;
         assert_eq!(refused.expect_err("too many").code, Code::RateLimited);
@@ -332,7 +334,10 @@ mod tests {
         assert!(open("192.0.2.1", false).is_none());
         assert!(open("192.0.2.2", false).is_some());
         assert!(open("192.0.2.1", true).is_some(), "a proxy");
-        assert!((0..9).all(|_| open("127.0.0.1", false).is_some()), "loopback");
+        assert!(
+            (0..9).all(|_| open("127.0.0.1", false).is_some()),
+            "loopback"
+        );
         drop(first);
         let third = open("192.0.2.1", false);
         assert!(third.is_some());

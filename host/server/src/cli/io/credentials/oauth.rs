@@ -68,7 +68,10 @@ impl Issuer {
             let builder = builder.timeout(REQUEST_TIMEOUT);
             builder.redirect(reqwest::redirect::Policy::none())
         })?;
-        let place = format!("{}/.well-known/openid-configuration", url.trim_end_matches('/'));
+        let place = format!(
+            "{}/.well-known/openid-configuration",
+            url.trim_end_matches('/')
+        );
         let response = http.get(place).send().await;
         let response = response.map_err(|error| failed(reason(&error)))?;
         if !response.status().is_success() {
@@ -105,7 +108,9 @@ impl Issuer {
             let what = "it does not let devices log in";
             return Err(self.failed(Exit::Invalid, what));
         };
-        self.post(url, form).await?.map_err(|error| self.refused(&error))
+        self.post(url, form)
+            .await?
+            .map_err(|error| self.refused(&error))
     }
 
     /// Asks for tokens.

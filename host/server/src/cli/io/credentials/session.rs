@@ -98,7 +98,9 @@ impl StoredToken {
             let claims = claims(&token)?;
             let aud = &claims["aud"];
             let is_for = aud == like.audience.as_str()
-                || aud.as_array().is_some_and(|all| all.iter().any(|it| it == like.audience.as_str()));
+                || aud
+                    .as_array()
+                    .is_some_and(|all| all.iter().any(|it| it == like.audience.as_str()));
             let expires_at = claims["exp"].as_u64();
             let expires_at = expires_at.unwrap_or_else(|| get_current_timestamp() + lasts);
             is_for.then_some((token, expires_at))

@@ -107,9 +107,7 @@ impl Tokens {
             Err(error) => return Err(Failure::file("read", path, &error)),
         };
         let failed = |error| Failure::file("read", path, &error);
-        let refused = |what: &str| {
-            Failure::new(Exit::Denied, format!("{} {what}", path.display()))
-        };
+        let refused = |what: &str| Failure::new(Exit::Denied, format!("{} {what}", path.display()));
         let about = file.metadata().map_err(failed)?;
         if about.len() > FILE_BYTES_MAX {
             return Err(refused("is not a file of tokens; move it away"));
@@ -191,9 +189,16 @@ mod tests {
         assert_eq!(mode & 0o777, 0o600);
         let read = Tokens::read_at(&path).expect("read");
         assert_eq!(read, tokens);
-        assert_eq!(read.of("https://a/").map(|it| it.token.as_str()), Some("t0ken"));
+        assert_eq!(
+            read.of("https://a/").map(|it| it.token.as_str()),
+            Some("t0ken")
+        );
         assert_eq!(read.of("https://b"), None);
-        assert_eq!(fs::read_dir(dir.path()).expect("a folder").count(), 1, "no draft is left");
+        assert_eq!(
+            fs::read_dir(dir.path()).expect("a folder").count(),
+            1,
+            "no draft is left"
+        );
         fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).expect("changed");
         let refused = Tokens::read_at(&path).expect_err("others read it");
         assert!(refused.message.contains("chmod 600"), "{}", refused.message);
@@ -204,12 +209,16 @@ mod tests {
         let dir = tempfile::tempdir().expect("a directory");
         let path = dir.path().join("tokens.json");
         let mut options = OpenOptions::new();
-        let mut file = options.write(true).create(true).truncate(true).mode(0o600);
+        let file = options.write(true).create(true).truncate(true).mode(0o600);
         let mut file = file.open(&path).expect("opened");
-        file.write_all(br#"{"hosts":{"a":"t0ken"}}"#).expect("written");
+        file.write_all(br#"{"hosts":{"a":"t0ken"}}"#)
+            .expect("written");
         let refused = Tokens::read_at(&path).expect_err("not tokens");
         assert!(!refused.message.contains("t0ken"), "{}", refused.message);
         let shown = format!("{:?}", token("t0ken"));
-        assert!(!shown.contains("t0ken") && !shown.contains("s3cret"), "{shown}");
+        assert!(
+            !shown.contains("t0ken") && !shown.contains("s3cret"),
+            "{shown}"
+        );
     }
 }

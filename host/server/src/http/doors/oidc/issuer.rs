@@ -69,7 +69,9 @@ impl Issuer {
             .map_err(|error| format!("its description cannot be read: {error}"))?;
         if description.issuer != self.url {
             let said = model::quoted(&description.issuer);
-            return Err(format!("it calls itself {said}; oidc.issuer must be the same"));
+            return Err(format!(
+                "it calls itself {said}; oidc.issuer must be the same"
+            ));
         }
         if !is_trustworthy(&description.jwks_uri) {
             return Err("its keys are not at an https URL".to_owned());
@@ -94,7 +96,9 @@ impl Issuer {
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(failed)? {
             if body.len() + chunk.len() > ANSWER_BYTES_MAX {
-                return Err(format!("{url}: the answer has more than {ANSWER_BYTES_MAX} bytes"));
+                return Err(format!(
+                    "{url}: the answer has more than {ANSWER_BYTES_MAX} bytes"
+                ));
             }
             body.extend_from_slice(&chunk);
         }

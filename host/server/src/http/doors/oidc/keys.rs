@@ -191,7 +191,11 @@ mod tests {
         assert_eq!(found(TokenAlgorithm::Es256, Some("e")), "key");
         assert_eq!(found(TokenAlgorithm::Es256, Some("r")), "wrong");
         assert_eq!(found(TokenAlgorithm::Rs256, Some("e")), "wrong");
-        assert_eq!(found(TokenAlgorithm::Rs512, Some("r")), "wrong", "not accepted");
+        assert_eq!(
+            found(TokenAlgorithm::Rs512, Some("r")),
+            "wrong",
+            "not accepted"
+        );
         assert_eq!(found(TokenAlgorithm::Rs256, Some("x")), "unknown");
         assert_eq!(found(TokenAlgorithm::Rs256, None), "key", "the only one");
         let two = set(&[ec("a"), ec("b")]).expect("usable");

@@ -47,13 +47,7 @@ impl Memory {
     }
 
     /// Remembers a token, at most until it expires.
-    pub fn remember(
-        &self,
-        token: [u8; 32],
-        keys: [u8; 32],
-        principal: Principal,
-        left: Duration,
-    ) {
+    pub fn remember(&self, token: [u8; 32], keys: [u8; 32], principal: Principal, left: Duration) {
         let now = self.clock.elapsed();
         let mut verified = self.verified.lock();
         if verified.len() >= TOKENS_MAX {

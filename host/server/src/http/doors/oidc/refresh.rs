@@ -119,7 +119,10 @@ impl Keys {
     /// Returns how often they were asked for, by what came of it.
     pub fn fetches(&self) -> [(&'static str, u64); 2] {
         let of = |count: &AtomicU64| count.load(Relaxed);
-        [("fetched", of(&self.0.fetched)), ("failed", of(&self.0.failed))]
+        [
+            ("fetched", of(&self.0.fetched)),
+            ("failed", of(&self.0.failed)),
+        ]
     }
 }
 

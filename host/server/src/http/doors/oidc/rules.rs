@@ -154,9 +154,8 @@ mod tests {
             name_claim: "email".to_owned(),
             ..Oidc::default()
         };
-        let named = |claims: Value| {
-            principal(&by_email, claims.as_object().expect("an object")).is_ok()
-        };
+        let named =
+            |claims: Value| principal(&by_email, claims.as_object().expect("an object")).is_ok();
         assert!(named(json!({"email": "a@b.c", "email_verified": true})));
         assert!(named(json!({"email": "a@b.c"})));
         assert!(!named(json!({"email": "a@b.c", "email_verified": false})));

@@ -79,7 +79,11 @@ impl Token {
         if header.enc.is_some() || header.zip.is_some() {
             return Err("it is encrypted or compressed");
         }
-        if header.kid.as_ref().is_some_and(|kid| kid.len() > KID_BYTES_MAX) {
+        if header
+            .kid
+            .as_ref()
+            .is_some_and(|kid| kid.len() > KID_BYTES_MAX)
+        {
             return Err("the id of its key is too long");
         }
         Ok(Self {
@@ -149,7 +153,10 @@ mod tests {
             "eyJhbGciOiJSUzI1NiJ9.e30.e+A",
             &format!("{good}{}", "A".repeat(TOKEN_BYTES_MAX)),
             // A member given twice.
-            &format!("{}.e30.eA", URL_SAFE_NO_PAD.encode(r#"{"alg":"none","alg":"RS256"}"#)),
+            &format!(
+                "{}.e30.eA",
+                URL_SAFE_NO_PAD.encode(r#"{"alg":"none","alg":"RS256"}"#)
+            ),
         ] {
             assert!(read(wrong).is_err(), "{wrong}");
         }

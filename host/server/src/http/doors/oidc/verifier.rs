@@ -128,12 +128,7 @@ impl Verifier {
         self.keys.held().ok_or("there are no keys of the issuer")
     }
 
-    fn check_signature(
-        &self,
-        text: &str,
-        token: &Token,
-        key: &DecodingKey,
-    ) -> Result<(), Reason> {
+    fn check_signature(&self, text: &str, token: &Token, key: &DecodingKey) -> Result<(), Reason> {
         let mut wanted = Validation::new(named(token.algorithm));
         wanted.leeway = self.settings.leeway().as_secs();
         wanted.validate_nbf = true;

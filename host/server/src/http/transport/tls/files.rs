@@ -188,10 +188,7 @@ fn read(settings: &config::Tls) -> Result<(ServerConfig, i64), Invalid> {
 }
 
 /// Reads every certificate of a file.
-fn certificates(
-    field: &'static str,
-    path: &Path,
-) -> Result<Vec<CertificateDer<'static>>, Invalid> {
+fn certificates(field: &'static str, path: &Path) -> Result<Vec<CertificateDer<'static>>, Invalid> {
     let text = contents(field, path)?;
     let read: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&text).collect();
     let read = read.map_err(|error| of_file(field, path, &error))?;
@@ -250,7 +247,9 @@ fn warnings(settings: &config::Tls, expires_at: i64) -> Vec<String> {
         && let Some(certificate) = &settings.certificate
     {
         let path = certificate.display();
-        warnings.push(format!("{CERTIFICATE}: {path} has expired; clients refuse it"));
+        warnings.push(format!(
+            "{CERTIFICATE}: {path} has expired; clients refuse it"
+        ));
     }
     warnings
 }

@@ -70,7 +70,10 @@ mod tests {
         let uri = |name: &str| SanType::URI(name.try_into().expect("a name"));
         let of = |common: &[&str], others| named(common, others);
         assert_eq!(of(&["w-1"], vec![dns("a.example")]).as_deref(), Some("w-1"));
-        assert_eq!(of(&[], vec![dns("a.example")]).as_deref(), Some("a.example"));
+        assert_eq!(
+            of(&[], vec![dns("a.example")]).as_deref(),
+            Some("a.example")
+        );
         let both = vec![uri("spiffe://a/b"), dns("a.example")];
         assert_eq!(of(&[], both).as_deref(), Some("spiffe://a/b"));
         assert_eq!(of(&[], Vec::new()), None);

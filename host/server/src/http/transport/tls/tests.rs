@@ -33,7 +33,9 @@ impl Authority {
     fn issue(&self, common_name: &str) -> (String, String) {
         let names = vec!["localhost".to_owned()];
         let mut params = CertificateParams::new(names).expect("valid names");
-        params.distinguished_name.push(DnType::CommonName, common_name);
+        params
+            .distinguished_name
+            .push(DnType::CommonName, common_name);
         let key = KeyPair::generate().expect("a key");
         let issued = params.signed_by(&key, &self.0).expect("signed");
         (issued.pem(), key.serialize_pem())
@@ -127,7 +129,9 @@ impl Files {
                 let chain = CertificateDer::pem_slice_iter(certificate.as_bytes());
                 let chain = chain.collect::<Result<_, _>>().expect("a chain");
                 let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).expect("a key");
-                client.with_client_auth_cert(chain, key).expect("they match")
+                client
+                    .with_client_auth_cert(chain, key)
+                    .expect("they match")
             }
         };
         TlsConnector::from(Arc::new(client))
@@ -151,14 +155,36 @@ fn a_file_that_cannot_be_used_is_named_with_the_reason() {
     };
     for (name, text, field, why) in [
         ("cert.pem", None, "tls.certificate", "No such file"),
-        ("cert.pem", Some("hello"), "tls.certificate", "no certificate in PEM"),
-        ("cert.pem", Some(other_key.as_str()), "tls.certificate", "no certificate"),
+        (
+            "cert.pem",
+            Some("hello"),
+            "tls.certificate",
+            "no certificate in PEM",
+        ),
+        (
+            "cert.pem",
+            Some(other_key.as_str()),
+            "tls.certificate",
+            "no certificate",
+        ),
         ("key.pem", None, "tls.key", "No such file"),
-        ("key.pem", Some(other.as_str()), "tls.key", "no private key in PEM"),
-        ("key.pem", Some(other_key.as_str()), "tls.key", "not the key of"),
         (
             "key.pem",
-            Some("-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n"),
+            Some(other.as_str()),
+            "tls.key",
+            "no private key in PEM",
+        ),
+        (
+            "key.pem",
+            Some(other_key.as_str()),
+            "tls.key",
+            "not the key of",
+        ),
+        (
+            "key.pem",
+            Some(
+                "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n",
+            ),
             "tls.key",
             "encrypted",
         ),
@@ -174,7 +200,10 @@ fn a_file_that_cannot_be_used_is_named_with_the_reason() {
     let open = fs::Permissions::from_mode(0o644);
     fs::set_permissions(files.path("key.pem"), open).expect("changed");
     let warnings = tls.warnings();
-    assert!(warnings[0].contains("can be read by others"), "{warnings:?}");
+    assert!(
+        warnings[0].contains("can be read by others"),
+        "{warnings:?}"
+    );
     let off = Tls::open(&config::Tls::default());
     assert!(off.expect("off").is_none());
 }
@@ -186,13 +215,25 @@ async fn only_a_client_whose_certificate_was_verified_has_a_name() {
     let known = files.authority.issue("w-1");
     let named = Some(ClientCertificate("w-1".to_owned()));
     assert_eq!(files.connect(&tls, Some(&known)).await, Some(named));
-    assert_eq!(files.connect(&tls, None).await, Some(None), "none is needed");
+    assert_eq!(
+        files.connect(&tls, None).await,
+        Some(None),
+        "none is needed"
+    );
     let forged = Authority::new().issue("w-1");
-    assert_eq!(files.connect(&tls, Some(&forged)).await, None, "of another authority");
+    assert_eq!(
+        files.connect(&tls, Some(&forged)).await,
+        None,
+        "of another authority"
+    );
     let mut settings = files.settings();
     settings.client_ca = None;
     let unasked = Tls::open(&settings).expect("usable").expect("on");
-    assert_eq!(files.connect(&unasked, Some(&forged)).await, Some(None), "none is asked for");
+    assert_eq!(
+        files.connect(&unasked, Some(&forged)).await,
+        Some(None),
+        "none is asked for"
+    );
 }
 
 #[tokio::test]
@@ -208,8 +249,15 @@ async fn files_that_change_are_read_again_and_broken_ones_change_nothing() {
     assert!(Arc::ptr_eq(&first, &tls.config()), "half a pair");
     assert_eq!(tls.reads(), [("loaded", 1), ("failed", 1)]);
     tls.refresh();
-    assert_eq!(tls.reads(), [("loaded", 1), ("failed", 1)], "the same failure");
-    assert!(files.connect(&tls, None).await.is_some(), "the old pair serves");
+    assert_eq!(
+        tls.reads(),
+        [("loaded", 1), ("failed", 1)],
+        "the same failure"
+    );
+    assert!(
+        files.connect(&tls, None).await.is_some(),
+        "the old pair serves"
+    );
     files.write("key.pem", &key);
     tls.refresh();
     assert!(!Arc::ptr_eq(&first, &tls.config()), "the new pair");
@@ -220,7 +268,12 @@ async fn files_that_change_are_read_again_and_broken_ones_change_nothing() {
     files.write("ca.pem", &other.0.pem());
     tls.refresh();
     assert_eq!(files.connect(&tls, Some(&known)).await, None);
-    assert!(files.connect(&tls, Some(&other.issue("w-2"))).await.is_some());
+    assert!(
+        files
+            .connect(&tls, Some(&other.issue("w-2")))
+            .await
+            .is_some()
+    );
 }
 
 #[tokio::test]
@@ -247,6 +300,14 @@ async fn a_client_that_speaks_plain_http_is_told_and_a_silent_one_is_dropped() {
     assert!(!served);
     assert!(answer.starts_with("HTTP/1.1 400 "), "{answer}");
     assert!(answer.contains("\"tls_required\""), "{answer}");
-    assert_eq!(said(b"").await, (String::new(), false), "it is dropped in time");
-    assert_eq!(said(b"\x16\x03\x01").await, (String::new(), false), "half a handshake");
+    assert_eq!(
+        said(b"").await,
+        (String::new(), false),
+        "it is dropped in time"
+    );
+    assert_eq!(
+        said(b"\x16\x03\x01").await,
+        (String::new(), false),
+        "half a handshake"
+    );
 }
