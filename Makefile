@@ -52,5 +52,6 @@ postgres: ## a Postgres server, if there is none
 guests: ## the example components
 	@guest-examples/build.sh
 
-clients: ## clients of the HTTP API in Python and TypeScript, below target/clients
+clients: ## clients of the HTTP API in Python and TypeScript, below target/clients, and the issuer of the tests
 	@guest-examples/native-worker/clients.sh
+	@tests/support/oidc/install.sh

@@ -7,6 +7,7 @@ mod codings;
 mod contract_fields;
 mod cursors;
 mod documented_bounds;
+mod doors;
 mod dry_runs;
 mod ends;
 mod error_names;

@@ -16,6 +16,13 @@ pub fn host_of(authority: &str) -> String {
     host.to_ascii_lowercase()
 }
 
+/// Whether the host of a URL is this machine, under any name for it.
+pub fn is_loopback(host: &str) -> bool {
+    let host = host_of(host);
+    let address = host.parse::<std::net::IpAddr>();
+    host == "localhost" || address.is_ok_and(|it| it.to_canonical().is_loopback())
+}
+
 /// Returns scheme, host and port of a URL in one spelling; `None` if it has no origin,
 /// such as the `null` that some pages send.
 pub fn origin_of(url: &str) -> Option<String> {
@@ -27,4 +34,25 @@ pub fn origin_of(url: &str) -> Option<String> {
         _ => return None,
     };
     Some(format!("{scheme}://{}:{port}", host_of(uri.host()?)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_hosts_on_loopback_bypass_proxies() {
+        for here in [
+            "localhost",
+            "127.0.0.1",
+            "127.1.2.3",
+            "[::1]",
+            "[::ffff:127.0.0.1]",
+        ] {
+            assert!(is_loopback(here), "{here}");
+        }
+        for elsewhere in ["example.com", "10.0.0.1", "localhost.example.com", "[::2]"] {
+            assert!(!is_loopback(elsewhere), "{elsewhere}");
+        }
+    }
 }

@@ -11,6 +11,7 @@ mod condition;
 mod execution;
 mod lane;
 mod lease;
+mod login;
 mod operator;
 mod payload;
 mod problem;
@@ -47,6 +48,7 @@ pub use lease::{
     Renew, RenewLease, RenewLeases, RenewOneOrMany, WaitChildrenLease, WaitChildrenLeases,
     WaitChildrenOneOrMany, check_ttl,
 };
+pub use login::Login;
 pub use operator::Asks;
 pub use payload::RawBytes;
 pub(crate) use payload::present;

@@ -1,9 +1,11 @@
 //! The commands and their order in the help.
 
+use std::path::PathBuf;
+
 use clap::{CommandFactory as _, Parser, Subcommand};
 
 use super::io::{Exit, URL_DEFAULT};
-use super::{bench, component, doctor, execution, host, invoke, lane, waitpoint, worker};
+use super::{bench, component, doctor, execution, host, invoke, lane, login, waitpoint, worker};
 
 /// A durable execution engine over Postgres whose worker handlers are
 /// WebAssembly components.
@@ -19,6 +21,10 @@ pub struct Cli {
     /// URL of the host to send requests to
     #[arg(long, global = true, env = "FLOWHOST_URL", value_name = "URL", default_value = URL_DEFAULT, hide_default_value = false)]
     pub url: String,
+    /// A file with certificates in PEM that hosts and issuers are trusted by, besides those
+    /// of the system
+    #[arg(long, global = true, env = "FLOWHOST_CA", value_name = "FILE")]
+    pub ca: Option<PathBuf>,
     /// Print JSON for programs, as the API answers it; a failure as well, as a problem with
     /// a `code` on standard output
     #[arg(long, global = true)]
@@ -138,6 +144,10 @@ Examples:
     /// List, seed, rotate and retire the keys that waitpoint tokens are signed with
     #[command(subcommand)]
     WaitpointKey(waitpoint::key::WaitpointKeyCommand),
+    /// Log in at the issuer that a host names, with a browser
+    Login(login::LoginArgs),
+    /// Forget the token of a login
+    Logout,
     /// Run a component once, without a host or a database
     Invoke(invoke::InvokeArgs),
     /// Measure this machine and this build
@@ -224,6 +234,9 @@ mod tests {
             "flowhost lane set night --state paused --weight 300",
             "flowhost namespace set acme --weight 50",
             "flowhost invoke a.wasm --input {}",
+            "flowhost --ca ca.pem login --issuer https://id.example.com",
+            "flowhost logout --json",
+            "flowhost serve --tls-cert a.pem --tls-key a.key --tls-client-ca ca.pem",
             "flowhost bench --quick --component echo.wasm",
             "flowhost --url http://h:1 doctor",
             "flowhost priority 00000000-0000-7000-8000-000000000000 9000 --reason urgent",

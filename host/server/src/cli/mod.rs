@@ -15,6 +15,7 @@ mod host;
 mod invoke;
 mod io;
 mod lane;
+mod login;
 mod run;
 mod waitpoint;
 mod worker;

@@ -13,7 +13,7 @@ use super::io::{
     Context, Exit, Failure, OutputLoss, Terminal, escape, escape_lines, output_loss, to_stderr,
     to_stdout,
 };
-use super::{bench, component, doctor, execution, host, invoke, lane, waitpoint, worker};
+use super::{bench, component, doctor, execution, host, invoke, lane, login, waitpoint, worker};
 
 /// Runs the command line of the process.
 pub fn main() -> ExitCode {
@@ -30,6 +30,7 @@ pub fn main() -> ExitCode {
     };
     let context = Context {
         url: cli.url,
+        ca: cli.ca,
         json: cli.json,
         terminal: Terminal::of_process(),
     };
@@ -172,6 +173,8 @@ async fn dispatch(context: &Context, command: Command) -> Result<Exit, Failure> 
         Command::WaitpointKey(command) => waitpoint::key::run(context, command).await,
         Command::Invoke(args) => invoke::run(context, args).await,
         Command::Bench(args) => bench::run(context, args).await,
+        Command::Login(args) => login::login(context, args).await,
+        Command::Logout => login::logout(context).await,
         Command::Doctor(args) => doctor::run(context, args).await,
         // [`main`] runs it before it reads the command line.
         Command::Compile => Ok(Exit::Usage),

@@ -15,7 +15,10 @@ impl Config {
         self.retention.check()?;
         self.database.check()?;
         self.secrets.waitpoint_key()?;
-        self.http.check()
+        self.http.check()?;
+        self.tls.check()?;
+        self.oidc.check()?;
+        self.doors.check()
     }
 }
 

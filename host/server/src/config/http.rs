@@ -7,6 +7,7 @@ use axum::http::Uri;
 use model::Invalid;
 use serde::{Deserialize, Serialize};
 
+use super::Config;
 use crate::address::{CALLBACKS, host_of, origin_of};
 
 /// The HTTP API of the host.
@@ -16,7 +17,7 @@ pub struct Http {
     /// Address and port to listen on; port 0 lets the system choose.
     pub listen: SocketAddr,
     /// Beginning of callback URLs: where outsiders reach this API, such as
-    /// `https://flow.example.com`; `http://` and the address it listens on when absent.
+    /// `https://flow.example.com`; the address it listens on when absent.
     pub public_url: Option<String>,
     /// Further names this API may be called by in a browser, without a port; `*` is
     /// any. On loopback these are `localhost` and the host of `public_url`; on other
@@ -56,11 +57,19 @@ impl Default for Http {
 /// Most bytes of `http.public_url`.
 const PUBLIC_URL_BYTES_MAX: usize = 512;
 
-impl Http {
+impl Config {
     /// Returns the beginning of callback URLs, which a token follows. `bound` is the
     /// address the API listens on.
     pub fn callback_prefix(&self, bound: SocketAddr) -> String {
-        let here = format!("http://{bound}");
+        self.http.callback_prefix(self.tls.scheme(), bound)
+    }
+}
+
+impl Http {
+    /// Returns the beginning of callback URLs, which a token follows. `bound` is the
+    /// address the API listens on, and `scheme` what it speaks there.
+    fn callback_prefix(&self, scheme: &str, bound: SocketAddr) -> String {
+        let here = format!("{scheme}://{bound}");
         let public = self.public_url.as_deref().unwrap_or(&here);
         format!("{}{}", public.trim_end_matches('/'), CALLBACKS)
     }
@@ -191,11 +200,15 @@ mod tests {
     #[test]
     fn callback_urls_begin_with_the_public_url_or_the_address() {
         let bound = "127.0.0.1:7171".parse().expect("an address");
-        let here = Http::default().callback_prefix(bound);
+        let here = Http::default().callback_prefix("http", bound);
         assert_eq!(here, "http://127.0.0.1:7171/v1/callbacks/");
+        let mut over_tls = Config::default();
+        over_tls.tls.certificate = Some("a.pem".into());
+        let here = over_tls.callback_prefix(bound);
+        assert_eq!(here, "https://127.0.0.1:7171/v1/callbacks/");
         for url in ["https://flow.example.com/a", "https://flow.example.com/a/"] {
             assert_eq!(http(url).check_public_url(), Ok(()));
-            let prefix = http(url).callback_prefix(bound);
+            let prefix = http(url).callback_prefix("http", bound);
             assert_eq!(prefix, "https://flow.example.com/a/v1/callbacks/");
         }
     }

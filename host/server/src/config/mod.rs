@@ -6,6 +6,7 @@
 
 mod check;
 mod database;
+mod doors;
 mod http;
 mod load;
 mod runtime;
@@ -15,6 +16,7 @@ mod telemetry;
 mod worker;
 
 pub use database::Database;
+pub use doors::{Doors, Grant, Oidc, Rule, Tls, TlsVersion, TokenAlgorithm, is_trustworthy};
 pub use http::Http;
 pub use load::{ConfigError, Loaded, Origin, Sources};
 pub use runtime::Runtime;

@@ -148,7 +148,7 @@ impl Config {
             services_per_component: self.worker.services_per_component,
             services_max: self.worker.services_max,
             service_leases_max: self.worker.service_leases_max,
-            callback_prefix: self.http.callback_prefix(bound).into(),
+            callback_prefix: self.callback_prefix(bound).into(),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Database, Http, Runtime, Secrets, Telemetry, Worker};
+use super::{Database, Doors, Http, Oidc, Runtime, Secrets, Telemetry, Tls, Worker};
 
 /// Everything that an operator may configure.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -14,6 +14,12 @@ pub struct Config {
     pub secrets: Secrets,
     /// The HTTP API of the host.
     pub http: Http,
+    /// TLS of the API, and certificates of clients.
+    pub tls: Tls,
+    /// Tokens of an OpenID Connect issuer.
+    pub oidc: Oidc,
+    /// What one address and one credential may ask.
+    pub doors: Doors,
     /// The attempts and services this host runs.
     pub worker: Worker,
     /// How components are compiled and kept in memory.

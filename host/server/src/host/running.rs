@@ -26,7 +26,7 @@ use super::presence::Presence;
 use super::shutdown::{Shutdown, immediately};
 use super::{Database, StartError};
 use crate::config::Config;
-use crate::http::{App, Server, router};
+use crate::http::{App, Opened, Server, router};
 
 /// Longest requests may take to finish once the worker has drained.
 const HTTP_GRACE: Duration = Duration::from_secs(3);
@@ -55,6 +55,7 @@ impl Host {
     /// The first part that does not start; what had started is stopped again.
     pub async fn start(config: &Config, compiler: PathBuf) -> Result<Self, StartError> {
         config.check()?;
+        let opened = Opened::new(config)?;
         let address = config.http.listen;
         let listen = |source| StartError::Listen { address, source };
         let listener = TcpListener::bind(address).await.map_err(listen)?;
@@ -71,11 +72,12 @@ impl Host {
         let app = App::new(
             engine.clone(),
             runtime.clone(),
-            config.http.clone(),
-            config.http.callback_prefix(address),
+            config,
+            opened,
+            address,
             instance.clone(),
         );
-        let server = Server::start(listener, router(app.clone()), &config.http, engine.tasks());
+        let server = Server::start(listener, router(app.clone()), &app);
         let reconcilers = engine.start_reconcilers(Sweeps::default());
         let presence = (config.worker.slots > 0).then(|| {
             app.set_worker(runtime.worker(config.worker_settings(instance, address)));
@@ -117,7 +119,12 @@ impl Host {
 
     /// Returns the URL of the API.
     pub fn url(&self) -> String {
-        format!("http://{}", self.address)
+        let scheme = if self.app.tls.is_some() {
+            "https"
+        } else {
+            "http"
+        };
+        format!("{scheme}://{}", self.address)
     }
 
     /// Returns the engine of the host.

@@ -1,21 +1,25 @@
 //! The state that all handlers share.
 
+use std::net::SocketAddr;
 use std::ops::Deref;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use engine::{Engine, WaitpointToken};
+use model::Invalid;
 use parking_lot::Mutex;
 use runtime::{Runtime, WorkerHandle};
 use tokio::sync::{Semaphore, watch};
 
+use super::doors::Doors;
 use super::leases::claim::{CLAIMS_MAX, DrainedFilters};
 use super::ops::metrics::Counters;
 use super::problem::Problem;
 use super::transport::browsers::Gate;
 use super::transport::dry_run::REHEARSALS_MAX;
-use crate::config::Http;
+use super::transport::tls::Tls;
+use crate::config::{Config, Http};
 
 /// The state that all handlers share; cheap to clone.
 #[derive(Clone)]
@@ -32,7 +36,11 @@ pub struct Parts {
     pub runtime: Runtime,
     /// The section `[http]` of the configuration.
     pub http: Http,
-    /// The beginning of callback URLs; see [`Http::callback_prefix`].
+    /// What requests pass before any handler sees them.
+    pub doors: Arc<Doors>,
+    /// TLS of the API; absent if it speaks plain HTTP.
+    pub tls: Option<Arc<Tls>>,
+    /// The beginning of callback URLs; see [`Config::callback_prefix`].
     pub callbacks: String,
     /// Which requests of browsers are let in.
     pub gate: Gate,
@@ -54,6 +62,26 @@ pub struct Parts {
     closing: watch::Sender<bool>,
 }
 
+/// What was made out of the settings of the doors before anything else was started.
+#[derive(Debug, Clone)]
+pub struct Opened {
+    doors: Arc<Doors>,
+    tls: Option<Arc<Tls>>,
+}
+
+impl Opened {
+    /// Reads what the settings of the doors name.
+    ///
+    /// # Errors
+    /// The setting that is wrong.
+    pub fn new(config: &Config) -> Result<Self, Invalid> {
+        Ok(Self {
+            doors: Arc::new(Doors::new(config)?),
+            tls: Tls::open(&config.tls)?.map(Arc::new),
+        })
+    }
+}
+
 impl Deref for App {
     type Target = Parts;
     fn deref(&self) -> &Parts {
@@ -66,15 +94,18 @@ impl App {
     pub fn new(
         engine: Engine,
         runtime: Runtime,
-        http: Http,
-        callbacks: String,
+        config: &Config,
+        opened: Opened,
+        address: SocketAddr,
         instance: String,
     ) -> Self {
         let parts = Arc::new(Parts {
             runtime,
-            gate: Gate::new(&http),
-            http,
-            callbacks,
+            gate: Gate::new(&config.http),
+            http: config.http.clone(),
+            doors: opened.doors,
+            tls: opened.tls,
+            callbacks: config.callback_prefix(address),
             counters: Counters::default(),
             instance,
             claim_permits: Semaphore::new(CLAIMS_MAX),

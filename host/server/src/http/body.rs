@@ -12,6 +12,7 @@ use axum::http::{HeaderMap, header};
 use futures::StreamExt as _;
 use model::{Invalid, ensure};
 use serde::de::DeserializeOwned;
+use tokio::time::Instant;
 
 use super::App;
 use super::limits::RouteLimits;
@@ -75,6 +76,70 @@ pub struct Cap {
     pub bytes_max: usize,
     /// Longest the body may take to arrive.
     pub timeout: Duration,
+    /// How fast it has to arrive.
+    pub pace: Pace,
+}
+
+/// How fast a body has to arrive.
+#[derive(Debug, Clone, Copy)]
+pub struct Pace {
+    /// Least bytes a second on the average; 0 is any.
+    pub bytes_per_second_min: u32,
+    /// How long it may be slower at first.
+    pub grace: Duration,
+}
+
+impl Pace {
+    /// Returns when the next piece must have come, counted from the beginning, after so
+    /// many bytes.
+    fn next_by(self, bytes: usize) -> Option<Duration> {
+        let rate = f64::from(self.bytes_per_second_min);
+        (rate > 0.0).then(|| self.grace + Duration::from_secs_f64(bytes as f64 / rate))
+    }
+}
+
+/// The pieces of a body, each within its time.
+struct Chunks {
+    pieces: BodyDataStream,
+    pace: Pace,
+    began: Instant,
+    bytes: usize,
+}
+
+impl Chunks {
+    fn new(body: axum::body::Body, pace: Pace) -> Self {
+        Self {
+            pieces: body.into_data_stream(),
+            pace,
+            began: Instant::now(),
+            bytes: 0,
+        }
+    }
+
+    /// Returns the next piece; `None` at the end.
+    ///
+    /// # Errors
+    /// It did not come in time, or the connection broke.
+    async fn next(&mut self) -> Option<Result<Bytes, Problem>> {
+        let piece = match self.pace.next_by(self.bytes) {
+            None => self.pieces.next().await,
+            Some(by) => match tokio::time::timeout_at(self.began + by, self.pieces.next()).await {
+                Ok(piece) => piece,
+                Err(_) => return Some(Err(self.pace.too_slow())),
+            },
+        }?;
+        let piece = piece.map_err(|_| broken());
+        self.bytes += piece.as_ref().map_or(0, Bytes::len);
+        Some(piece)
+    }
+}
+
+impl Pace {
+    fn too_slow(self) -> Problem {
+        let least = self.bytes_per_second_min;
+        let detail = format!("the body arrives slower than {least} bytes a second");
+        Problem::new(Code::RequestTimeout, detail).with("limit", "doors.body_bytes_per_second_min")
+    }
 }
 
 impl Cap {
@@ -148,13 +213,13 @@ impl Cap {
     }
 
     async fn collect(self, body: axum::body::Body) -> Result<Bytes, Problem> {
-        let mut chunks = body.into_data_stream();
+        let mut chunks = Chunks::new(body, self.pace);
         let mut first = Bytes::new();
         let mut whole = Vec::new();
         while let Some(chunk) = chunks.next().await {
-            let chunk = chunk.map_err(|_| broken())?;
+            let chunk = chunk?;
             if first.len() + whole.len() + chunk.len() > self.bytes_max {
-                return Err(self.refuse(chunks).await);
+                return Err(self.refuse(chunks.pieces).await);
             }
             // Most bodies arrive in one piece and need no copy.
             if first.is_empty() && whole.is_empty() {
@@ -174,19 +239,19 @@ impl Cap {
     }
 
     async fn decode(self, coding: Coding, body: axum::body::Body) -> Result<Bytes, Problem> {
-        let mut chunks = body.into_data_stream();
+        let mut chunks = Chunks::new(body, self.pace);
         let mut decoder = Decoder::new(coding, self.bytes_max);
         let mut sent = 0;
         while let Some(chunk) = chunks.next().await {
-            let chunk = chunk.map_err(|_| broken())?;
+            let chunk = chunk?;
             sent += chunk.len();
             if sent > self.sent_bytes_max(coding) {
-                return Err(self.refuse(chunks).await);
+                return Err(self.refuse(chunks.pieces).await);
             }
             for piece in chunk.chunks(DECODED_AT_ONCE) {
                 match decoder.feed(piece) {
                     Ok(()) => tokio::task::yield_now().await,
-                    Err(DecodeError::TooLarge) => return Err(self.refuse(chunks).await),
+                    Err(DecodeError::TooLarge) => return Err(self.refuse(chunks.pieces).await),
                     Err(DecodeError::Malformed) => return Err(malformed_encoding()),
                 }
             }
@@ -275,6 +340,10 @@ mod tests {
         limit: "input_bytes_max",
         bytes_max: 10,
         timeout: Duration::from_millis(20),
+        pace: Pace {
+            bytes_per_second_min: 0,
+            grace: Duration::ZERO,
+        },
     };
 
     fn pieces(pieces: &'static [&'static str]) -> axum::body::Body {
@@ -304,6 +373,42 @@ mod tests {
         >());
         let refused = CAP.read(&HeaderMap::new(), never).await;
         assert_eq!(refused.expect_err("late").code, Code::RequestTimeout);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_trickles_is_refused_long_before_its_time_is_over() {
+        let cap = Cap {
+            bytes_max: 1 << 20,
+            timeout: Duration::from_secs(3600),
+            pace: Pace {
+                bytes_per_second_min: 100,
+                grace: Duration::from_secs(5),
+            },
+            ..CAP
+        };
+        let trickle = |bytes: usize, every: Duration| {
+            let pieces = futures::stream::iter(0..100).then(move |_| async move {
+                tokio::time::sleep(every).await;
+                Ok::<_, std::io::Error>(vec![b'x'; bytes])
+            });
+            axum::body::Body::from_stream(Box::pin(pieces))
+        };
+        let second = Duration::from_secs(1);
+        let headers = HeaderMap::new();
+        let steady = cap.read(&headers, trickle(101, second)).await;
+        assert_eq!(steady.expect("fast enough").len(), 10_100);
+        let clock = Instant::now();
+        let slow = cap.read(&headers, trickle(10, second)).await;
+        assert_eq!(slow.expect_err("too slow").code, Code::RequestTimeout);
+        assert!(clock.elapsed() < 7 * second, "{:?}", clock.elapsed());
+        let any = Cap {
+            pace: Pace {
+                bytes_per_second_min: 0,
+                ..cap.pace
+            },
+            ..cap
+        };
+        assert!(any.read(&headers, trickle(1, 30 * second)).await.is_ok());
     }
 
     #[test]

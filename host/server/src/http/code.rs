@@ -62,6 +62,8 @@ codes! {
         InvalidCursor = "invalid_cursor", BAD_REQUEST, "That is not a cursor of this list";
         /// The request is not HTTP, or its target holds bytes that must be escaped.
         MalformedRequest = "malformed_request", BAD_REQUEST, "The request is not valid HTTP";
+        /// The request came without TLS to a port that speaks it.
+        TlsRequired = "tls_required", BAD_REQUEST, "This port speaks TLS";
         /// The body is not what its `Content-Encoding` says.
         MalformedEncoding = "malformed_encoding", BAD_REQUEST, "The body is not what its content encoding says";
         /// The target of the request is longer than the server reads.
@@ -90,6 +92,8 @@ codes! {
         UnsupportedEncoding = "unsupported_encoding", UNSUPPORTED_MEDIA_TYPE, "That content encoding is not understood";
         /// The body's type is not accepted here.
         UnsupportedMediaType = "unsupported_media_type", UNSUPPORTED_MEDIA_TYPE, "That type of body is not accepted here";
+        /// The address or the credential sends more than one may.
+        RateLimited = "rate_limited", TOO_MANY_REQUESTS, "That is more than may be asked";
         /// The host has no key to encrypt secrets with, so no waitpoint key can be
         /// created or read.
         HmacSecretNotInitialized = "hmac_secret_not_initialized", SERVICE_UNAVAILABLE, "The host has no key for secrets";

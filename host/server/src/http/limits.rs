@@ -6,7 +6,7 @@ use std::time::Duration;
 use model::Limits;
 
 use super::App;
-use super::body::Cap;
+use super::body::{Cap, Pace};
 
 /// Most bytes of a body on routes that take small ones, and of what stands beside a
 /// payload in JSON.
@@ -98,6 +98,10 @@ impl App {
             limit,
             bytes_max,
             timeout: self.http.request_timeout(),
+            pace: Pace {
+                bytes_per_second_min: self.doors.settings.body_bytes_per_second_min,
+                grace: self.doors.settings.body_grace(),
+            },
         }
     }
 

@@ -6,8 +6,9 @@
 //! [`body`], or [`operator`] for all of these at once.
 //!
 //! ```text
-//! transport/listen ─▶ router ─▶ transport/browsers ─▶ limits ─▶ handler ─▶ problem
-//! connections         counts    pages of other sites  time      answer     statuses
+//! transport/listen ─▶ router ─▶ doors        ─▶ transport/browsers ─▶ limits ─▶ handler ─▶ problem
+//! connections, TLS    counts    who asks how     pages of other       time      answer     statuses
+//!                               much             sites
 //! ```
 //!
 //! Only [`problem`] assigns statuses.
@@ -17,6 +18,7 @@ mod app;
 mod body;
 mod code;
 mod components;
+mod doors;
 mod executions;
 mod grants;
 mod lanes;
@@ -37,10 +39,12 @@ mod transport;
 mod waitpoints;
 mod workers;
 
-pub use app::App;
+pub use app::{App, Opened};
+pub use doors::oidc;
 pub use openapi::document;
 pub(crate) use payload::{PAYLOAD, PayloadFields};
 pub use problem::{Code, Problem};
 pub use router::router;
 pub use routes::ROUTES;
 pub use transport::listen::Server;
+pub(crate) use transport::tls::Tls;

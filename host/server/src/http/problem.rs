@@ -21,7 +21,9 @@ pub const DETAIL_BYTES_MAX: usize = 4 << 10;
 /// Most bytes of a text among its further members.
 pub const MEMBER_BYTES_MAX: usize = 1 << 10;
 /// Seconds after which to repeat a request that could not be answered now.
-const RETRY_AFTER: &str = "1";
+const RETRY_AFTER: u64 = 1;
+/// The member that says so more exactly, in milliseconds, if it is known.
+pub const RETRY_AFTER_MS: &str = "retry_after_ms";
 
 /// A problem, as it is sent.
 #[derive(Debug, Clone, PartialEq)]
@@ -126,7 +128,8 @@ impl IntoResponse for Problem {
         );
         if let StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS = self.code.status()
         {
-            let soon = HeaderValue::from_static(RETRY_AFTER);
+            let ms = self.extra.get(RETRY_AFTER_MS).and_then(Value::as_u64);
+            let soon = HeaderValue::from(ms.map_or(RETRY_AFTER, |ms| ms.div_ceil(1000)));
             headers.insert(header::RETRY_AFTER, soon);
         }
         if self.code == Code::UnsupportedEncoding {
@@ -233,6 +236,15 @@ mod tests {
             let told = response.headers().contains_key(header::RETRY_AFTER);
             let again = matches!(code.status().as_u16(), 429 | 503);
             assert_eq!(told, again, "{code:?}");
+        }
+    }
+
+    #[test]
+    fn a_known_time_to_repeat_is_rounded_up_to_seconds() {
+        for (ms, seconds) in [(1, "1"), (1000, "1"), (1001, "2"), (60_000, "60")] {
+            let problem = Problem::new(Code::RateLimited, "").with(RETRY_AFTER_MS, ms);
+            let response = problem.into_response();
+            assert_eq!(response.headers()[header::RETRY_AFTER], seconds);
         }
     }
 

@@ -12,6 +12,7 @@ use axum::response::{IntoResponse as _, Response};
 use axum::routing;
 use futures::FutureExt as _;
 
+use super::doors::ClientAddress;
 use super::limits::{BodyLimit, RouteLimits, TimeLimit};
 use super::problem::{Code, Problem};
 use super::routes::ROUTES;
@@ -79,10 +80,16 @@ async fn other_methods(request: Request) -> Response {
 async fn admitted(State(app): State<App>, request: Request, next: Next) -> Response {
     let _counted = app.counters.begin();
     let is_callback = request.uri().path().starts_with(CALLBACKS);
-    let admitted = app
-        .gate
-        .admit(request.method(), request.uri(), request.headers());
+    let within = match request.extensions().get::<ClientAddress>() {
+        Some(address) => app.doors.limits.address(*address),
+        None => Ok(()),
+    };
+    let admitted = within.and_then(|()| {
+        app.gate
+            .admit(request.method(), request.uri(), request.headers())
+    });
     let mut response = match admitted {
+        Err(refused) if is_callback => callbacks::repeatable(refused).into_response(),
         Err(refused) => refused.into_response(),
         Ok(Admitted {
             allowed_origin: None,

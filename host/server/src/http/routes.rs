@@ -146,6 +146,7 @@ routes! {
     waitpoint_keys_retire = waitpoints::keys::retire => Short, Small, rehearsed;
     host_check_health = ops::health::healthz => Short, None;
     host_check_readiness = ops::health::readyz => Short, None;
+    host_get_login = ops::login::login => Short, None;
     host_get_metrics = ops::metrics::metrics => Short, None;
     host_get_openapi = openapi::document::openapi => Short, None;
 }

@@ -5,8 +5,9 @@ use std::time::Duration;
 use engine::{SecretsFault, WakeUps};
 
 use crate::api::Health;
-use crate::cli::io::{Context, Failure, format_bytes};
+use crate::cli::io::{Client, Context, Failure, URL_DEFAULT, format_bytes, format_time};
 use crate::config::Config;
+use crate::http::{Tls, oidc};
 
 /// Longest a notification to itself may be on its way, and the connection before it.
 const WAKE_UPS_WITHIN: Duration = Duration::from_secs(12);
@@ -38,7 +39,10 @@ pub async fn all(context: &Context, config: &Config) -> Vec<Finding> {
         Finding::new("database", database),
         Finding::new("secrets", secrets),
         Finding::new("wake-ups", wake_ups),
-        Finding::new("host", host(context).await),
+        Finding::new("host", host(context, config).await),
+        Finding::new("TLS", tls(config)),
+        Finding::new("tokens", tokens(config).await),
+        Finding::new("doors", doors(config)),
         Finding::new("sandboxes", sandboxes(config)),
         Finding::new("browsers", browsers(config)),
         Finding::new("compiled code", cache(config)),
@@ -124,9 +128,78 @@ async fn secrets_of(engine: &engine::Engine) -> Checked {
     }
 }
 
-async fn host(context: &Context) -> Checked {
+/// Reads the files of TLS as a host does.
+fn tls(config: &Config) -> Checked {
+    match Tls::open(&config.tls) {
+        Ok(None) => (None, "off: the API speaks plain HTTP".to_owned()),
+        Ok(Some(tls)) => {
+            let expires = time::OffsetDateTime::from_unix_timestamp(tls.expires_at());
+            let expires = expires.map_or_else(|error| error.to_string(), format_time);
+            let warnings = tls.warnings();
+            let clients = match &config.tls.client_ca {
+                Some(_) => format!("{} names of clients have roles", config.tls.clients.len()),
+                None => "clients are not asked for certificates".to_owned(),
+            };
+            let mut detail = format!("the certificate expires {expires}; {clients}");
+            for warning in &warnings {
+                detail.push_str(&format!("; {warning}"));
+            }
+            (Some(warnings.is_empty()), detail)
+        }
+        Err(invalid) => (Some(false), invalid.to_string()),
+    }
+}
+
+/// Asks the issuer of tokens for its keys, as a host does.
+async fn tokens(config: &Config) -> Checked {
+    match oidc::Verifier::new(&config.oidc) {
+        Ok(None) => (None, "no issuer is named (oidc.issuer)".to_owned()),
+        Ok(Some(verifier)) => match verifier.check().await {
+            Ok(()) => (Some(true), "the issuer answers with its keys".to_owned()),
+            Err(why) => (Some(false), why),
+        },
+        Err(invalid) => (Some(false), invalid.to_string()),
+    }
+}
+
+/// Says what one address may ask.
+fn doors(config: &Config) -> Checked {
+    if let Err(invalid) = config.check() {
+        return (Some(false), invalid.to_string());
+    }
+    let doors = &config.doors;
+    let or_any = |limit: u32| match limit {
+        0 => "any number of".to_owned(),
+        limit => limit.to_string(),
+    };
+    let detail = format!(
+        "an address may send {} requests a second on {} connections{}; {} proxies are trusted",
+        or_any(doors.address_requests_per_second),
+        or_any(doors.connections_per_address_max),
+        if doors.limit_loopback {
+            ""
+        } else {
+            ", those of this machine as many as they like"
+        },
+        doors.trusted_proxies.len(),
+    );
+    (Some(true), detail)
+}
+
+async fn host(context: &Context, config: &Config) -> Checked {
+    // The URL that is not named is that of a host with this configuration.
+    let is_own = context.url == URL_DEFAULT && config.tls.is_on();
+    let url = match is_own {
+        true => format!("https://{}", config.http.listen),
+        false => context.url.clone(),
+    };
+    let own = config.tls.certificate.as_deref().filter(|_| is_own);
+    let ca = context.ca.as_deref().or(own);
     let asked = async {
-        let health: Health = context.client()?.get("/readyz", Vec::new()).await?.read()?;
+        let health: Health = Client::trusting(&url, ca)?
+            .get("/readyz", Vec::new())
+            .await?
+            .read()?;
         Ok::<_, Failure>(health)
     };
     match asked.await {
@@ -134,7 +207,7 @@ async fn host(context: &Context) -> Checked {
             Some(true),
             format!(
                 "{} is version {}, worker {}",
-                context.url, health.version, health.worker_instance_id
+                url, health.version, health.worker_instance_id
             ),
         ),
         Err(failure) => (None, failure.message),

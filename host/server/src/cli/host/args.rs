@@ -14,7 +14,7 @@ use crate::duration;
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Configuration")]
 pub struct ConfigArgs {
-    /// A TOML file with the sections database, secrets, http, worker, runtime, sandbox, limits, retention and telemetry
+    /// A TOML file with the sections database, secrets, http, tls, oidc, doors, worker, runtime, sandbox, limits, retention and telemetry
     #[arg(long, env = "FLOWHOST_CONFIG", value_name = "FILE")]
     config: Option<PathBuf>,
     /// A Postgres to use; without one the host runs its own [env: DATABASE_URL]
@@ -49,9 +49,18 @@ pub struct HostArgs {
     /// Address and port of the API; port 0 lets the system choose
     #[arg(long, value_name = "ADDR")]
     listen: Option<std::net::SocketAddr>,
-    /// Beginning of callback URLs [default: http:// and the address]
+    /// Beginning of callback URLs [default: the address it listens on]
     #[arg(long, value_name = "URL")]
     public_url: Option<String>,
+    /// Certificate of the API in PEM, with those that lead to its issuer; the API then speaks TLS
+    #[arg(long, value_name = "FILE")]
+    tls_cert: Option<PathBuf>,
+    /// Private key of that certificate in PEM
+    #[arg(long, value_name = "FILE")]
+    tls_key: Option<PathBuf>,
+    /// Certificates in PEM whose holders issue certificates to clients
+    #[arg(long, value_name = "FILE")]
+    tls_client_ca: Option<PathBuf>,
     /// Attempts that run at once; 0 only serves the API
     #[arg(long, value_name = "N")]
     slots: Option<u32>,
@@ -78,7 +87,6 @@ impl ConfigArgs {
     }
 
     fn load_with(self, mut flags: Flags) -> Result<Loaded, Failure> {
-        let path = |it: PathBuf| Value::String(it.to_string_lossy().into_owned());
         flags.extend([
             ("database.url", self.database_url.map(Value::String)),
             ("database.data_dir", self.data_dir.map(path)),
@@ -104,6 +112,9 @@ impl HostArgs {
         self.config.load_with(vec![
             ("http.listen", listen),
             ("http.public_url", self.public_url.map(Value::String)),
+            ("tls.certificate", self.tls_cert.map(path)),
+            ("tls.key", self.tls_key.map(path)),
+            ("tls.client_ca", self.tls_client_ca.map(path)),
             (
                 "worker.slots",
                 self.slots.map(|it| Value::Integer(it.into())),
@@ -114,6 +125,10 @@ impl HostArgs {
             ("worker.drain_grace_ms", self.grace.map(ms)),
         ])
     }
+}
+
+fn path(it: PathBuf) -> Value {
+    Value::String(it.to_string_lossy().into_owned())
 }
 
 /// Returns the value of a flag that takes none: `true` if it is given.
@@ -131,6 +146,9 @@ mod tests {
             listen: Some("127.0.0.1:1".parse().expect("an address")),
             public_url: Some("https://h".into()),
             slots: Some(3),
+            tls_cert: Some("/a.pem".into()),
+            tls_key: Some("/a.key".into()),
+            tls_client_ca: Some("/ca.pem".into()),
             lanes: vec!["a".into()],
             lease_ttl: Some(Duration::from_secs(2)),
             config: ConfigArgs {
@@ -144,6 +162,10 @@ mod tests {
         assert_eq!(config.http.listen.port(), 1);
         assert_eq!(config.http.public_url.as_deref(), Some("https://h"));
         assert_eq!(config.worker.slots, 3);
+        let tls = &config.tls;
+        let files = [&tls.certificate, &tls.key, &tls.client_ca];
+        let files = files.map(|it| it.as_deref().and_then(|it| it.to_str()));
+        assert_eq!(files, [Some("/a.pem"), Some("/a.key"), Some("/ca.pem")]);
         assert_eq!(config.worker.lanes, ["a"]);
         assert_eq!(config.worker.lease_ttl_ms, 2000);
         assert!(config.database.allow_unsafe);

@@ -1,12 +1,13 @@
 //! `flowhost dev`: runs a host for development, loads components from a
 //! directory, and can show what it does with samples.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
 use super::{HostArgs, demo, load, samples, serve};
 use crate::cli::io::{Client, Context, Exit, Failure, Paint, URL_DEFAULT, escape, to_stderr};
+use crate::config::Config;
 use crate::host::Stage;
 use crate::telemetry;
 
@@ -46,7 +47,7 @@ pub async fn run(context: &Context, args: DevArgs) -> Result<Exit, Failure> {
             load::directory(context, &host, dir).await?;
         }
         if let Some(samples) = &samples {
-            let client = Client::new(&url)?;
+            let client = Client::trusting(&url, own_ca(context, &config))?;
             demo::run(context, &client, samples, &args.results).await?;
         }
         next_steps(context, &url);
@@ -68,6 +69,13 @@ pub async fn run(context: &Context, args: DevArgs) -> Result<Exit, Failure> {
     host.stop(config.worker.drain_grace(), Some(&shutdown))
         .await;
     Ok(Exit::Ok)
+}
+
+/// Returns what the host in this process is trusted by: what was named for hosts, or else
+/// its own certificate.
+fn own_ca<'a>(context: &'a Context, config: &'a Config) -> Option<&'a Path> {
+    let named = context.ca.as_deref();
+    named.or(config.tls.certificate.as_deref())
 }
 
 fn next_steps(context: &Context, url: &str) {

@@ -1,13 +1,16 @@
 //! Sends requests to the API of a host.
 
+use std::path::Path;
 use std::time::Duration;
 
 use reqwest::header::HeaderValue;
 use reqwest::{Method, StatusCode};
 use serde::de::DeserializeOwned;
 
-use super::url::{self, is_loopback};
+use super::credentials::Session;
+use super::url;
 use super::{Exit, Failure};
+use crate::address::is_loopback;
 
 /// Longest to wait for a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -19,6 +22,8 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(90);
 pub struct Client {
     http: reqwest::Client,
     base: String,
+    /// What sends the token of a login, if there was one at this host.
+    session: Option<Session>,
 }
 
 /// Most bytes of an answer; a result that is larger is read with another program.
@@ -67,24 +72,20 @@ impl Request {
 }
 
 impl Client {
-    /// Makes a client of the host at `url`.
+    /// Makes a client of the host at `url`, trusted by the certificates of the system.
     pub fn new(url: &str) -> Result<Self, Failure> {
-        // Fails only if a provider is installed already, which serves as well.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let parsed = url::parse(url)?;
-        let mut builder = reqwest::Client::builder()
-            .connect_timeout(CONNECT_TIMEOUT)
-            .timeout(ANSWER_TIMEOUT);
-        // A proxy cannot reach this machine under these names.
-        if parsed.host_str().is_some_and(is_loopback) {
-            builder = builder.no_proxy();
-        }
-        let http = builder
-            .build()
-            .map_err(|error| Failure::new(Exit::Fault, reason(&error)))?;
+        Self::trusting(url, None)
+    }
+
+    /// Makes a client of the host at `url`, which the certificates in the file `ca` make
+    /// trusted as well.
+    pub fn trusting(url: &str, ca: Option<&Path>) -> Result<Self, Failure> {
+        url::parse(url)?;
+        let http = http_client(url, ca, |builder| builder.timeout(ANSWER_TIMEOUT))?;
         Ok(Self {
             http,
             base: url.trim_end_matches('/').to_owned(),
+            session: Session::at(url, ca)?,
         })
     }
 
@@ -101,6 +102,11 @@ impl Client {
             .query(&request.query);
         for (name, value) in request.headers {
             builder = builder.header(name, header_value(name, &value)?);
+        }
+        if let Some(session) = &self.session
+            && let Some(token) = session.token().await?
+        {
+            builder = builder.bearer_auth(token);
         }
         if let Some((content_type, body)) = request.body {
             let content_type = header_value("content-type", &content_type)?;
@@ -189,6 +195,43 @@ impl Answer {
     }
 }
 
+/// Makes an HTTP client for the server at `url`, which the certificates in the file `ca`
+/// make trusted as well.
+pub(super) fn http_client(
+    url: &str,
+    ca: Option<&Path>,
+    settings: impl FnOnce(reqwest::ClientBuilder) -> reqwest::ClientBuilder,
+) -> Result<reqwest::Client, Failure> {
+    // Fails only if a provider is installed already, which serves as well.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let mut builder = reqwest::Client::builder().connect_timeout(CONNECT_TIMEOUT);
+    // A proxy cannot reach this machine under these names.
+    let parsed = reqwest::Url::parse(url).ok();
+    let host = parsed.as_ref().and_then(|it| it.host_str());
+    if host.is_some_and(is_loopback) {
+        builder = builder.no_proxy();
+    }
+    if let Some(path) = ca {
+        builder = builder.tls_certs_merge(trusted(path)?);
+    }
+    let fault = |error: reqwest::Error| Failure::new(Exit::Fault, reason(&error));
+    settings(builder).build().map_err(fault)
+}
+
+/// Reads the certificates of a file.
+fn trusted(path: &Path) -> Result<Vec<reqwest::Certificate>, Failure> {
+    let wrong = |what: &str| {
+        let path = path.display();
+        Failure::usage(format!("--ca (or FLOWHOST_CA): {path} {what}"))
+    };
+    let text = std::fs::read(path).map_err(|error| wrong(&format!("cannot be read: {error}")))?;
+    let none = "holds no certificate in PEM (-----BEGIN CERTIFICATE-----)";
+    match reqwest::Certificate::from_pem_bundle(&text) {
+        Ok(read) if !read.is_empty() => Ok(read),
+        _ => Err(wrong(none)),
+    }
+}
+
 /// Reads a problem, and no more of it than a problem has.
 async fn beginning(mut response: reqwest::Response) -> Result<Vec<u8>, reqwest::Error> {
     let mut body = Vec::new();
@@ -212,7 +255,7 @@ fn header_value(name: &str, value: &str) -> Result<HeaderValue, Failure> {
 }
 
 /// The innermost reason: the outer ones repeat the URL.
-fn reason(error: &reqwest::Error) -> String {
+pub(super) fn reason(error: &reqwest::Error) -> String {
     let mut reason: &dyn std::error::Error = error;
     while let Some(source) = reason.source() {
         reason = source;

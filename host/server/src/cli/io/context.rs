@@ -11,6 +11,8 @@ use super::{Answer, Client, Exit, Failure, Paint, Terminal, escape};
 pub struct Context {
     /// URL of the host to send requests to.
     pub url: String,
+    /// File with certificates that hosts are trusted by, besides those of the system.
+    pub ca: Option<PathBuf>,
     /// Whether JSON is printed, for programs.
     pub json: bool,
     /// Standard output, as people or programs read it.
@@ -20,7 +22,7 @@ pub struct Context {
 impl Context {
     /// Makes a client of the host.
     pub fn client(&self) -> Result<Client, Failure> {
-        Client::new(&self.url)
+        Client::trusting(&self.url, self.ca.as_deref())
     }
 
     /// Writes a line for people.

@@ -3,6 +3,7 @@
 
 mod client;
 mod context;
+mod credentials;
 mod dry_run;
 mod escape;
 mod exit;
@@ -18,6 +19,7 @@ mod url;
 
 pub use client::{Answer, Client, Request};
 pub use context::{Context, this_binary};
+pub use credentials::{Issuer, StoredToken, TokenAnswer, Tokens, is_resource};
 pub use dry_run::DryRun;
 pub use escape::{escape, escape_json, escape_lines};
 pub use exit::Exit;

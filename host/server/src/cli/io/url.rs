@@ -1,7 +1,6 @@
 //! The URL of a host.
 
 use super::Failure;
-use crate::address::host_of;
 
 /// URL of the host that requests are sent to unless another is named.
 pub const URL_DEFAULT: &str = "http://127.0.0.1:7070";
@@ -26,13 +25,6 @@ pub(super) fn parse(url: &str) -> Result<reqwest::Url, Failure> {
         return Err(wrong("has more than a path"));
     }
     Ok(parsed)
-}
-
-/// Whether the host of a URL is this machine, under any name for it.
-pub(super) fn is_loopback(host: &str) -> bool {
-    let host = host_of(host);
-    let address = host.parse::<std::net::IpAddr>();
-    host == "localhost" || address.is_ok_and(|it| it.to_canonical().is_loopback())
 }
 
 #[cfg(test)]
@@ -64,22 +56,6 @@ mod tests {
             let failure = parse(wrong).expect_err(wrong);
             assert_eq!(failure.exit, Exit::Usage);
             assert!(failure.message.starts_with("--url"), "{}", failure.message);
-        }
-    }
-
-    #[test]
-    fn only_hosts_on_loopback_bypass_proxies() {
-        for here in [
-            "localhost",
-            "127.0.0.1",
-            "127.1.2.3",
-            "[::1]",
-            "[::ffff:127.0.0.1]",
-        ] {
-            assert!(is_loopback(here), "{here}");
-        }
-        for elsewhere in ["example.com", "10.0.0.1", "localhost.example.com", "[::2]"] {
-            assert!(!is_loopback(elsewhere), "{elsewhere}");
         }
     }
 }

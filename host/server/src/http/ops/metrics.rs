@@ -21,6 +21,7 @@ use prometheus_client::registry::Registry;
 use crate::http::App;
 use crate::http::limits::TimeLimit;
 use crate::http::problem::{Code, Problem};
+use crate::http::transport::tls::Tls;
 
 /// Longest the database may take to count executions.
 const COUNTS_TIMEOUT: Duration = Duration::from_secs(5);
@@ -132,6 +133,10 @@ pub async fn metrics(app: State<App>, headers: HeaderMap) -> Result<impl IntoRes
     sweeps(&mut registry, &app.engine.sweep_figures());
     signals(&mut registry, &app.engine.signal_counts());
     host(&mut registry, &app);
+    app.doors.register_metrics(&mut registry);
+    if let Some(tls) = &app.tls {
+        self::tls(&mut registry, tls);
+    }
     // A host without its database still has metrics: this one says so.
     let up = app.engine.is_database_up().await;
     registry.register(
@@ -208,6 +213,20 @@ fn host(registry: &mut Registry, app: &App) {
         "wake_ups",
         "1 for the state of wake-ups by other hosts: heard, deaf, unconnected or off",
         gauges("state", [(app.engine.wake_ups().as_str(), 1)]),
+    );
+}
+
+/// Registers the certificate of the API.
+fn tls(registry: &mut Registry, tls: &Tls) {
+    registry.register(
+        "tls_certificate_expires_at_seconds",
+        "When the certificate of the API expires, in seconds since 1970",
+        ConstGauge::new(tls.expires_at()),
+    );
+    registry.register(
+        "tls_certificate_reads",
+        "Times that the files of the certificate were read",
+        counters("outcome", tls.reads()),
     );
 }
 

@@ -1,4 +1,5 @@
 //! Health and metrics.
 
 pub mod health;
+pub mod login;
 pub mod metrics;

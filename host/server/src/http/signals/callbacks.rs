@@ -233,12 +233,14 @@ fn payload(headers: &HeaderMap, data: Bytes) -> Option<Payload> {
     Some(Payload::new(content_type, data))
 }
 
-/// Turns the problem of a body that was cut short into one that senders repeat after.
-fn repeatable(problem: Problem) -> Problem {
+/// Turns the problem of a body that was cut short, or of an address that sends too much,
+/// into one that senders repeat after.
+pub fn repeatable(problem: Problem) -> Problem {
     match problem.code {
-        Code::RequestTimeout | Code::IncompleteBody => {
-            Problem::new(Code::Unavailable, problem.detail)
-        }
+        Code::RequestTimeout | Code::IncompleteBody | Code::RateLimited => Problem {
+            code: Code::Unavailable,
+            ..problem
+        },
         _ => problem,
     }
 }

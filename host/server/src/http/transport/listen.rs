@@ -1,28 +1,33 @@
 //! Accepts connections and serves them until the server stops.
 //!
-//! Connections are bounded in number and in the time they may take to send the
-//! head of a request. From the stop on none is accepted, idle ones close, and
+//! Connections are bounded in number, together and by address, and in the time they may
+//! take for the handshake of TLS and for the head of a request. From the stop on none is accepted, idle ones close, and
 //! requests that run are finished within the caller's grace.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use engine::Tasks;
+use axum::http::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Mutex, Semaphore, watch};
 use tokio::task::{JoinHandle, JoinSet};
 
 use super::not_http::NotHttp;
-use crate::config::Http;
+use crate::http::App;
+use crate::http::doors::{ClientAddress, ClientCertificate};
 
 /// Pause after an accept that failed, such as for want of descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-/// Most bytes a connection buffers, and so of the head of a request.
-const BUFFER_BYTES_MAX: usize = 64 << 10;
+/// Headers that are read without memory of their own for each request.
+const HEADERS_USUAL: u32 = 100;
 
 /// A running server.
 #[derive(Debug)]
@@ -33,14 +38,18 @@ pub struct Server {
 
 impl Server {
     /// Serves `router` to every client that connects to `listener`.
-    pub fn start(listener: TcpListener, router: Router, settings: &Http, tasks: &Tasks) -> Self {
+    pub fn start(listener: TcpListener, router: Router, app: &App) -> Self {
         let (stop, stopped) = watch::channel(false);
-        let (listener, settings) = (Arc::new(Mutex::new(Some(listener))), settings.clone());
+        let (listener, served) = (Arc::new(Mutex::new(Some(listener))), app.clone());
+        let tasks = app.engine.tasks();
+        if let Some(tls) = &app.tls {
+            tls.follow(tasks, stopped.clone());
+        }
         let task = tasks.spawn("http", move || {
             accept(
                 Arc::clone(&listener),
                 router.clone(),
-                settings.clone(),
+                served.clone(),
                 stopped.clone(),
             )
         });
@@ -62,14 +71,14 @@ impl Server {
 async fn accept(
     listening: Arc<Mutex<Option<TcpListener>>>,
     router: Router,
-    settings: Http,
+    app: App,
     mut stopped: watch::Receiver<bool>,
 ) {
     // The listener is dropped at the end, so that no client connects and waits in vain; a
     // task that panics leaves it for the next.
     let mut listening = listening.lock().await;
     let Some(listener) = &*listening else { return };
-    let room = Arc::new(Semaphore::new(settings.connections_max.max(1) as usize));
+    let room = Arc::new(Semaphore::new(app.http.connections_max.max(1) as usize));
     let mut connections = JoinSet::new();
     loop {
         let accepted = tokio::select! {
@@ -81,16 +90,18 @@ async fn accept(
             } => accepted,
         };
         match accepted {
-            (Ok((stream, _)), Ok(permit)) => {
-                let serving = serve(
-                    stream,
-                    router.clone(),
-                    settings.head_timeout(),
-                    stopped.clone(),
-                );
+            (Ok((stream, peer)), Ok(permit)) => {
+                let peer = peer.ip().to_canonical();
+                let proxies = &app.doors.settings.trusted_proxies;
+                let is_proxy = proxies.iter().any(|net| net.contains(&peer));
+                // One too many of its address is closed without a word.
+                let Some(counted) = app.doors.limits.connection(peer, is_proxy) else {
+                    continue;
+                };
+                let serving = open(stream, peer, router.clone(), app.clone(), stopped.clone());
                 connections.spawn(async move {
                     serving.await;
-                    drop(permit);
+                    drop((permit, counted));
                 });
             }
             (Err(error), _) => {
@@ -105,24 +116,68 @@ async fn accept(
     while connections.join_next().await.is_some() {}
 }
 
-async fn serve(
+/// Serves a connection, after its handshake if the API speaks TLS.
+async fn open(
     stream: TcpStream,
+    peer: IpAddr,
     router: Router,
-    head_timeout: Duration,
+    app: App,
     mut stopped: watch::Receiver<bool>,
 ) {
     // Answers are small and written whole: waiting for more only delays them.
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "TCP_NODELAY could not be set");
     }
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(head_timeout)
-        .max_buf_size(BUFFER_BYTES_MAX)
-        .serve_connection(
-            NotHttp::new(TokioIo::new(stream)),
-            TowerToHyperService::new(router),
-        );
+    let from = Origin {
+        peer,
+        certificate: None,
+    };
+    let Some(tls) = app.tls.clone() else {
+        return serve(stream, from, router, app, stopped).await;
+    };
+    let opened = tokio::select! {
+        opened = tls.accept(stream) => opened,
+        () = stop(&mut stopped) => None,
+    };
+    if let Some((stream, certificate)) = opened {
+        let from = Origin { peer, certificate };
+        serve(stream, from, router, app, stopped).await;
+    }
+}
+
+/// Where the requests of a connection come from.
+struct Origin {
+    peer: IpAddr,
+    certificate: Option<ClientCertificate>,
+}
+
+async fn serve(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    from: Origin,
+    router: Router,
+    app: App,
+    mut stopped: watch::Receiver<bool>,
+) {
+    let doors = Arc::clone(&app.doors);
+    let router = TowerToHyperService::new(router);
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        let proxies = &doors.settings.trusted_proxies;
+        let address = ClientAddress::of(from.peer, request.headers(), proxies);
+        let extensions = request.extensions_mut();
+        extensions.insert(address);
+        if let Some(certificate) = &from.certificate {
+            extensions.insert(certificate.clone());
+        }
+        router.call(request)
+    });
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new())
+        .header_read_timeout(app.http.head_timeout())
+        .max_buf_size(app.doors.settings.head_bytes_max as usize);
+    if app.doors.settings.headers_max != HEADERS_USUAL {
+        http.max_headers(app.doors.settings.headers_max as usize);
+    }
+    let connection = http.serve_connection(NotHttp::new(TokioIo::new(stream)), service);
     let mut connection = std::pin::pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => Some(ended),

@@ -1,4 +1,4 @@
-//! HTTP itself, below every handler: connections, content encodings, dry runs, what
+//! HTTP itself, below every handler: connections, TLS, content encodings, dry runs, what
 //! browsers may send, and texts that are safe to repeat.
 
 pub mod browsers;
@@ -9,3 +9,4 @@ pub mod listen;
 pub mod not_http;
 pub mod prefer;
 pub mod text;
+pub mod tls;

@@ -64,7 +64,8 @@ fn problem_of(written: &[u8]) -> Option<Problem> {
     })
 }
 
-fn written_out(problem: &Problem) -> Vec<u8> {
+/// Returns the bytes of an answer that is this problem, after which the connection ends.
+pub fn written_out(problem: &Problem) -> Vec<u8> {
     let body = serde_json::to_vec(problem).unwrap_or_default();
     let mut answer = format!(
         "HTTP/1.1 {}\r\ncontent-type: application/problem+json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",

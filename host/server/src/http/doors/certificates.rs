@@ -1,0 +1,118 @@
+//! Verified certificates of clients as credentials.
+
+use std::collections::{BTreeMap, HashMap};
+
+use model::{Principal, RoleGrant};
+
+use crate::config::Grant;
+
+/// Beginning of the names of principals whose credential is a certificate.
+const NAME: &str = "cert:";
+
+/// The name in a certificate that was verified in the handshake of the connection on which
+/// a request came: its common name, or else its first DNS or URI name.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct ClientCertificate(pub String);
+
+/// What certificates are good for, by their names.
+#[derive(Debug, Default)]
+pub struct Certificates {
+    exact: HashMap<String, Vec<RoleGrant>>,
+    /// Beginnings of names, the longest first.
+    beginnings: Vec<(String, Vec<RoleGrant>)>,
+}
+
+impl Certificates {
+    /// Reads `tls.clients`, which was checked.
+    pub fn new(clients: &BTreeMap<String, Vec<Grant>>) -> Self {
+        let mut all = Self::default();
+        for (name, grants) in clients {
+            let grants = grants.iter().map(RoleGrant::from).collect();
+            match name.strip_suffix('*') {
+                Some(beginning) => all.beginnings.push((beginning.to_owned(), grants)),
+                None => {
+                    all.exact.insert(name.clone(), grants);
+                }
+            }
+        }
+        all.beginnings
+            .sort_by_key(|(beginning, _)| std::cmp::Reverse(beginning.len()));
+        all
+    }
+
+    /// Returns who presents a certificate: what its own name has, or else the longest
+    /// beginning of it. `None` if the settings know neither.
+    pub fn principal(&self, certificate: &ClientCertificate) -> Option<Principal> {
+        let ClientCertificate(name) = certificate;
+        let begins = || {
+            let mut begins = self.beginnings.iter();
+            begins.find(|(beginning, _)| name.starts_with(beginning.as_str()))
+        };
+        let grants = match self.exact.get(name) {
+            Some(grants) => grants,
+            None => &begins()?.1,
+        };
+        Some(Principal {
+            name: Some(format!("{NAME}{}", recorded(name))),
+            credential_id: None,
+            grants: grants.clone(),
+        })
+    }
+}
+
+/// Writes a name as it is recorded, without the `/` that ends the name of a credential:
+/// URI names have some, and two names never become one.
+fn recorded(name: &str) -> String {
+    name.replace('%', "%25").replace('/', "%2F")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use model::Role;
+
+    fn certificates() -> Certificates {
+        let grant = |role, namespace: Option<&str>| {
+            vec![Grant {
+                role,
+                namespace: namespace.map(str::to_owned),
+            }]
+        };
+        Certificates::new(&BTreeMap::from([
+            ("ops".to_owned(), grant(Role::Admin, None)),
+            ("w-*".to_owned(), grant(Role::Worker, Some("acme"))),
+            ("w-b-*".to_owned(), grant(Role::Worker, Some("b"))),
+            ("spiffe://a/*".to_owned(), grant(Role::Viewer, None)),
+        ]))
+    }
+
+    #[test]
+    fn a_name_is_matched_exactly_or_by_its_longest_beginning() {
+        let certificates = certificates();
+        let found = |name: &str| {
+            let principal = certificates.principal(&ClientCertificate(name.to_owned()))?;
+            let grant = principal.grants[0].clone();
+            Some((principal.name?, grant.role, grant.namespace))
+        };
+        let acme = Some("acme".to_owned());
+        assert_eq!(found("ops"), Some(("cert:ops".into(), Role::Admin, None)));
+        assert_eq!(found("w-1"), Some(("cert:w-1".into(), Role::Worker, acme)));
+        let b = Some("b".to_owned());
+        assert_eq!(found("w-b-1"), Some(("cert:w-b-1".into(), Role::Worker, b)));
+        for unknown in ["", "op", "ops2", "Ops", "w", "x", "ops "] {
+            assert_eq!(found(unknown), None, "{unknown}");
+        }
+    }
+
+    #[test]
+    fn no_name_ends_where_a_note_begins() {
+        let certificates = certificates();
+        let name = |name: &str| {
+            let principal = certificates.principal(&ClientCertificate(name.to_owned()));
+            principal.and_then(|it| it.name).expect("known")
+        };
+        assert_eq!(name("spiffe://a/b"), "cert:spiffe:%2F%2Fa%2Fb");
+        assert_ne!(name("spiffe://a/b"), name("spiffe://a/%2Fb"));
+        assert!(!name("spiffe://a/b/c").contains('/'));
+    }
+}
