@@ -32,7 +32,7 @@ mod waitpoint;
 mod wire;
 mod worker;
 
-pub use access::{Principal, Role, RoleGrant, Scope};
+pub use access::{ApiKeyRefusal, Principal, Role, RoleGrant, Scope, may_grant};
 pub use attempt::{
     AlreadySatisfied, AttemptEnd, AttemptLifecycle, AttemptType, EngineCode, ExpireReason, Failure,
     FailureClass, Usage, failure_code, is_reserved_code,

@@ -2,7 +2,7 @@
 //! the noun it is about. What every interface reads of them is here.
 
 use crate::{
-    BlockingReason, Cursor, ExecutionId, GrantRefusal, Invalid, InvalidWaitpointToken,
+    ApiKeyRefusal, BlockingReason, Cursor, ExecutionId, GrantRefusal, Invalid, InvalidWaitpointToken,
     KeyRetireRefusal, KeyRotateRefusal, LaneState, Outcome, RedeemRefusal, RefusalCode,
     RegisterRefusal, SignalRefusal, StateKind, SuspendRefusal, WaitpointRefusal, WorkerRefusal,
 };
@@ -37,7 +37,7 @@ macro_rules! with_code {
 }
 
 with_code! {
-    CancelRefusal, CreateRefusal, EventsRefusal, GrantRefusal, InvalidWaitpointToken, KeyRetireRefusal,
+    ApiKeyRefusal, CancelRefusal, CreateRefusal, EventsRefusal, GrantRefusal, InvalidWaitpointToken, KeyRetireRefusal,
     KeyRotateRefusal, LeaseRefusal, OperateRefusal, RedeemRefusal, RegisterRefusal,
     SignalRefusal, SuspendRefusal, WaitpointRefusal, WorkerRefusal,
 }

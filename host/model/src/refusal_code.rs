@@ -121,6 +121,14 @@ named! {
         WaitpointKeyActive = "waitpoint_key_active",
         /// No such key.
         WaitpointKeyNotFound = "waitpoint_key_not_found",
+        /// No such API key, or not in a namespace of the caller.
+        ApiKeyNotFound = "api_key_not_found",
+        /// An API key that is accepted has the name.
+        ApiKeyNameTaken = "api_key_name_taken",
+        /// The API key was revoked or has expired.
+        ApiKeyEnded = "api_key_ended",
+        /// The caller would grant a role that it does not hold there.
+        RoleNotHeld = "role_not_held",
         /// Events after the cursor were removed.
         CursorTooOld = "cursor_too_old",
     }

@@ -171,6 +171,10 @@ codes! {
         TooManyKeys => CONFLICT, "Too many keys are accepted";
         WaitpointKeyActive => CONFLICT, "The key signs new tokens";
         WaitpointKeyNotFound => NOT_FOUND, "No such key";
+        ApiKeyNotFound => NOT_FOUND, "No such API key";
+        ApiKeyNameTaken => CONFLICT, "There is an API key of that name";
+        ApiKeyEnded => CONFLICT, "The API key is not accepted any more";
+        RoleNotHeld => FORBIDDEN, "Only roles that the caller holds can be granted";
         CursorTooOld => GONE, "Events after the cursor are no longer kept";
     }
 }
