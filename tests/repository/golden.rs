@@ -74,6 +74,7 @@ async fn enum_labels_are_the_model_s_names() {
         ("event_kind", names(model::EventKind::ALL)),
         ("failure_class", names(model::FailureClass::ALL)),
         ("outcome", names(model::Outcome::ALL)),
+        ("role", names(model::Role::ALL)),
         (
             "parked_state",
             names(model::StateKind::ALL)

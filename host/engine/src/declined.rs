@@ -5,9 +5,9 @@
 //! called on the way answered, and from every error.
 
 use model::{
-    CancelRefusal, CreateRefusal, EventsRefusal, GrantRefusal, Invalid, InvalidWaitpointToken,
-    KeyRetireRefusal, KeyRotateRefusal, LeaseRefusal, OperateRefusal, RedeemRefusal,
-    RegisterRefusal, SignalRefusal, SuspendRefusal, WaitpointRefusal, WorkerRefusal,
+    ApiKeyRefusal, CancelRefusal, CreateRefusal, EventsRefusal, GrantRefusal, Invalid,
+    InvalidWaitpointToken, KeyRetireRefusal, KeyRotateRefusal, LeaseRefusal, OperateRefusal,
+    RedeemRefusal, RegisterRefusal, SignalRefusal, SuspendRefusal, WaitpointRefusal, WorkerRefusal,
 };
 
 use crate::{Error, RouteRefusal};
@@ -84,6 +84,7 @@ macro_rules! refusals {
 }
 
 refusals! {
+    ApiKeyRefusal => [Invalid];
     CancelRefusal => [Invalid];
     CreateRefusal => [Invalid];
     EventsRefusal => [];

@@ -19,6 +19,7 @@ mod checks;
 mod columns;
 mod component;
 mod connect;
+mod credential;
 mod crypto;
 mod database;
 mod declined;
@@ -52,6 +53,9 @@ pub use component::{
     ComponentRow, Kind, NewComponent, Route, RouteRefusal, WORLD_HANDLER, WORLD_SERVICE,
 };
 pub use connect::Settings;
+pub use credential::{
+    ApiKey, ApiKeyFilter, ApiKeyText, ApiKeyTextInfo, CreateApiKey, CreatedApiKey, KeyHash,
+};
 pub use crypto::{HandleSigner, HeldLease, SecretsFault, SecretsKeyError, SecretsKeys};
 pub use database::{Instance, MIGRATOR, PLANNER};
 pub use declined::Declined;

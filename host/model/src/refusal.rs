@@ -5,9 +5,10 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::{
-    BlockingReason, Cursor, ExecutionId, GrantRefusal, Invalid, InvalidWaitpointToken,
-    KeyRetireRefusal, KeyRotateRefusal, LaneState, Outcome, RedeemRefusal, RefusalCode,
-    RegisterRefusal, SignalRefusal, StateKind, SuspendRefusal, WaitpointRefusal, WorkerRefusal,
+    ApiKeyRefusal, BlockingReason, Cursor, ExecutionId, GrantRefusal, Invalid,
+    InvalidWaitpointToken, KeyRetireRefusal, KeyRotateRefusal, LaneState, Outcome, RedeemRefusal,
+    RefusalCode, RegisterRefusal, SignalRefusal, StateKind, SuspendRefusal, WaitpointRefusal,
+    WorkerRefusal,
 };
 
 /// An answer of a verb that did not do what it was asked, for a reason the caller can
@@ -72,7 +73,7 @@ macro_rules! with_code {
 }
 
 with_code! {
-    CancelRefusal, CreateRefusal, EventsRefusal, GrantRefusal, InvalidWaitpointToken, KeyRetireRefusal,
+    ApiKeyRefusal, CancelRefusal, CreateRefusal, EventsRefusal, GrantRefusal, InvalidWaitpointToken, KeyRetireRefusal,
     KeyRotateRefusal, LeaseRefusal, OperateRefusal, RedeemRefusal, RegisterRefusal,
     SignalRefusal, SuspendRefusal, WaitpointRefusal, WorkerRefusal,
 }

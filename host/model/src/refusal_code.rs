@@ -75,6 +75,8 @@ named! {
         WaitpointNotFound = "waitpoint_not_found",
         /// The execution has several open waitpoints, and the request names none.
         WaitpointAmbiguous = "waitpoint_ambiguous",
+        /// The credential that asked for the execution cannot approve or reject it.
+        ApprovalByRequester = "approval_by_requester",
         /// The waitpoint takes no more signals.
         WaitpointClosed = "waitpoint_closed",
         /// The execution is finished and takes no more signals.
@@ -121,6 +123,14 @@ named! {
         WaitpointKeyActive = "waitpoint_key_active",
         /// No such key.
         WaitpointKeyNotFound = "waitpoint_key_not_found",
+        /// No such API key, or not in a namespace of the caller.
+        ApiKeyNotFound = "api_key_not_found",
+        /// An API key that is accepted has the name.
+        ApiKeyNameTaken = "api_key_name_taken",
+        /// The API key was revoked or has expired.
+        ApiKeyEnded = "api_key_ended",
+        /// The caller would grant a role that it does not hold there.
+        RoleNotHeld = "role_not_held",
         /// Events after the cursor were removed.
         CursorTooOld = "cursor_too_old",
     }

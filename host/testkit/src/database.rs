@@ -137,6 +137,12 @@ impl Database {
             ("waitpoint_key", "not_after"),
             ("waitpoint", "expires_at"),
             ("signal", "key_expires_at"),
+            ("api_key", "expires_at"),
+            ("api_key", "last_used_at"),
+            ("api_key", "revoked_at"),
+            ("api_key_secret", "valid_until"),
+            ("audit", "at"),
+            ("audit_refusals", "minute"),
         ] {
             let statement =
                 format!("UPDATE {table} SET {column} = {column} - {ms} * interval '1 millisecond'");

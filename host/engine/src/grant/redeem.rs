@@ -4,34 +4,64 @@
 
 use std::collections::BTreeSet;
 
-use model::{GrantKind, RedeemRefusal};
+use model::{GrantKind, RedeemRefusal, Scope};
 
 use crate::crypto::HeldGrant;
 use crate::lease::Claimed;
 use crate::{Declined, Engine, HeldLease};
 
 impl Engine {
-    /// Turns a grant into a lease of `ttl_ms`, within the bounds of leases. Returns also
-    /// the worker that holds it.
+    /// Turns a claim grant into a lease of `ttl_ms`, within the bounds of
+    /// leases. Returns also the worker that holds it.
     ///
-    /// A grant holds even if its lane was paused meanwhile. A worker that names its
+    /// A grant of a namespace that the caller's scope does not hold is refused as one that
+    /// was not issued here. A grant holds even if its lane was paused meanwhile. A worker that names its
     /// capabilities is refused if the grant was issued for others.
     ///
     /// # Refusals
-    /// `capability_mismatch`; for a claim grant `invalid_claim_grant` and
-    /// `claim_grant_expired`; for a reclaim grant `grant_not_found`,
-    /// `execution_not_reclaimable` and `reclaim_cap_exceeded`. A grant is good for one lease:
-    /// a repeat is refused.
-    pub async fn redeem_grant(
+    /// `invalid_claim_grant`, `claim_grant_expired`, `capability_mismatch`. A grant is good for one
+    /// lease: a repeat is refused.
+    pub async fn claim_from_grant(
+        &self,
+        scope: &Scope,
+        grant: &str,
+        capability_hash: Option<&str>,
+        ttl_ms: u32,
+    ) -> Result<(Claimed, HeldLease), Declined<RedeemRefusal>> {
+        self.redeem(GrantKind::Claim, scope, grant, capability_hash, ttl_ms)
+            .await
+    }
+
+    /// Turns a reclaim grant into a lease of `ttl_ms`, within the bounds of
+    /// leases. Returns also the worker that holds it.
+    ///
+    /// # Refusals
+    /// `grant_not_found`, `execution_not_reclaimable`, `reclaim_cap_exceeded`,
+    /// `capability_mismatch`. A grant is good for one lease: a repeat is refused.
+    pub async fn reclaim_execution(
+        &self,
+        scope: &Scope,
+        grant: &str,
+        capability_hash: Option<&str>,
+        ttl_ms: u32,
+    ) -> Result<(Claimed, HeldLease), Declined<RedeemRefusal>> {
+        self.redeem(GrantKind::Reclaim, scope, grant, capability_hash, ttl_ms)
+            .await
+    }
+
+    async fn redeem(
         &self,
         kind: GrantKind,
+        scope: &Scope,
         grant: &str,
         capability_hash: Option<&str>,
         ttl_ms: u32,
     ) -> Result<(Claimed, HeldLease), Declined<RedeemRefusal>> {
         let held = self.handle_signer().await?.verify_grant(kind, grant);
+        let held = held.filter(|held| scope.holds(&held.namespace));
         let HeldGrant {
             execution_id: id,
+            namespace,
             grant_id,
             worker_instance_id,
             expires_at_us,
@@ -52,7 +82,9 @@ impl Engine {
         }
         let now = self.now().await?.unix_timestamp_nanos() / 1000;
         let expired = i128::from(expires_at_us) <= now;
-        let probe = self.observe_for_grant(id, &BTreeSet::new()).await?;
+        let probe = self
+            .observe_for_grant(id, Some(&namespace), &BTreeSet::new())
+            .await?;
         let refusal = probe.map(|probe| probe.redeem_refusal(kind, expired));
         Err(refusal
             .unwrap_or_else(|| unknown(kind, "its execution is gone"))

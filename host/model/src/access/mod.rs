@@ -1,7 +1,9 @@
 //! Who may do what: roles, where they are held, and whoever holds them.
 
+mod api_key;
 mod principal;
 mod role;
 
-pub use principal::{Principal, Scope};
+pub use api_key::{ApiKeyRefusal, may_grant};
+pub use principal::{Principal, Scope, credential_of};
 pub use role::{Role, RoleGrant};

@@ -105,6 +105,14 @@ pub enum SignalRefusal {
         /// Why it was closed.
         reason: WaitpointCloseReason,
     },
+    /// It is a decision of the credential that asked for the execution.
+    #[error(
+        "`{credential}` asked for this execution and cannot decide on it; another must, or its suspension must set allow_requester"
+    )]
+    ApprovalByRequester {
+        /// The credential.
+        credential: String,
+    },
     /// The execution accepted as many signals as it may.
     #[error("the execution accepted {max} signals, which is all its policy allows")]
     SignalLimitExceeded {
@@ -128,6 +136,9 @@ impl Refusal for SignalRefusal {
             }
             Self::WaitpointClosed { reason } => {
                 RefusalCode::WaitpointClosed.with("close_reason", reason)
+            }
+            Self::ApprovalByRequester { credential } => {
+                RefusalCode::ApprovalByRequester.with("credential", credential)
             }
             Self::SignalLimitExceeded { max } => RefusalCode::SignalLimitExceeded.with("max", max),
             Self::Invalid(invalid) => invalid.told(),

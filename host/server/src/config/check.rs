@@ -16,6 +16,7 @@ impl Config {
         self.database.check()?;
         self.secrets.waitpoint_key()?;
         self.http.check()?;
+        self.access.check(self.http.listen)?;
         self.tls.check()?;
         self.oidc.check()?;
         self.doors.check()

@@ -4,6 +4,7 @@
 //! (`FLOWHOST_<SECTION>_<KEY>`), the file, the default. An unknown key is an error
 //! in every source.
 
+mod access;
 mod check;
 mod database;
 mod doors;
@@ -15,6 +16,7 @@ mod sections;
 mod telemetry;
 mod worker;
 
+pub use access::Access;
 pub use database::Database;
 pub use doors::{Doors, Grant, Oidc, Rule, Tls, TlsVersion, TokenAlgorithm, is_trustworthy};
 pub use http::Http;

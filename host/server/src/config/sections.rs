@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Database, Doors, Http, Oidc, Runtime, Secrets, Telemetry, Tls, Worker};
+use super::{Access, Database, Doors, Http, Oidc, Runtime, Secrets, Telemetry, Tls, Worker};
 
 /// Everything that an operator may configure.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -14,6 +14,8 @@ pub struct Config {
     pub secrets: Secrets,
     /// The HTTP API of the host.
     pub http: Http,
+    /// Who may use it.
+    pub access: Access,
     /// TLS of the API, and certificates of clients.
     pub tls: Tls,
     /// Tokens of an OpenID Connect issuer.

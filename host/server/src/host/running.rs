@@ -78,6 +78,11 @@ impl Host {
             instance.clone(),
         );
         let server = Server::start(listener, router(app.clone()), &app);
+        if config.access.required {
+            let (sessions, of) = (app.sessions.clone(), engine.clone());
+            let keep = move || sessions.clone().keep(of.clone());
+            drop(engine.tasks().spawn("sessions", keep));
+        }
         let reconcilers = engine.start_reconcilers(Sweeps::default());
         let presence = (config.worker.slots > 0).then(|| {
             app.set_worker(runtime.worker(config.worker_settings(instance, address)));

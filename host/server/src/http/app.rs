@@ -12,6 +12,7 @@ use parking_lot::Mutex;
 use runtime::{Runtime, WorkerHandle};
 use tokio::sync::{Semaphore, watch};
 
+use super::access::Sessions;
 use super::doors::Doors;
 use super::leases::claim::{CLAIMS_MAX, DrainedFilters};
 use super::ops::metrics::Counters;
@@ -19,7 +20,7 @@ use super::problem::Problem;
 use super::transport::browsers::Gate;
 use super::transport::dry_run::REHEARSALS_MAX;
 use super::transport::tls::Tls;
-use crate::config::{Config, Http};
+use crate::config::{Access, Config, Http};
 
 /// The state that all handlers share; cheap to clone.
 #[derive(Clone)]
@@ -40,6 +41,10 @@ pub struct Parts {
     pub doors: Arc<Doors>,
     /// TLS of the API; absent if it speaks plain HTTP.
     pub tls: Option<Arc<Tls>>,
+    /// The section `[access]` of the configuration.
+    pub access: Access,
+    /// What this host remembers of API keys.
+    pub sessions: Arc<Sessions>,
     /// The beginning of callback URLs; see [`Config::callback_prefix`].
     pub callbacks: String,
     /// Which requests of browsers are let in.
@@ -105,6 +110,8 @@ impl App {
             http: config.http.clone(),
             doors: opened.doors,
             tls: opened.tls,
+            access: config.access.clone(),
+            sessions: Arc::default(),
             callbacks: config.callback_prefix(address),
             counters: Counters::default(),
             instance,

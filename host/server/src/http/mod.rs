@@ -2,17 +2,18 @@
 //!
 //! A folder per noun, a file per group of endpoints. Every route has one line in
 //! [`routes`], from which come the router, the OpenAPI document and the limits of each
-//! request. A handler says in its arguments what it reads: [`path`], [`query`], [`page`],
-//! [`body`], or [`operator`] for all of these at once.
+//! request, and who may send it ([`access`]). A handler says in its arguments what it reads:
+//! [`path`], [`query`], [`page`], [`body`], or [`operator`] for all of these at once.
 //!
 //! ```text
-//! transport/listen ─▶ router ─▶ doors        ─▶ transport/browsers ─▶ limits ─▶ handler ─▶ problem
-//! connections, TLS    counts    who asks how     pages of other       time      answer     statuses
+//! transport/listen ─▶ router ─▶ doors        ─▶ transport/browsers ─▶ limits ─▶ access ─▶ handler ─▶ problem
+//! connections, TLS    counts    who asks how     pages of other       time      who       answer     statuses
 //!                               much             sites
 //! ```
 //!
 //! Only [`problem`] assigns statuses.
 
+mod access;
 mod answer;
 mod app;
 mod body;
@@ -39,6 +40,7 @@ mod transport;
 mod waitpoints;
 mod workers;
 
+pub use access::{Access, Within};
 pub use app::{App, Opened};
 pub use doors::oidc;
 pub use openapi::document;

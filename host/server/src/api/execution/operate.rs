@@ -31,9 +31,16 @@ asks! {
     #[derive(Default)]
     CancelExecution {
         /// `operator_override` when absent, or a name of 1 to 64
-        /// characters of `a-z`, `0-9`, `_`, `-`, `.` and `:`. `lease_holder`,
-        /// `flow_cascade` and `system_timeout` are recorded by the engine alone.
+        /// characters of `a-z`, `0-9`, `_`, `-`, `.` and `:`. `lease_holder` wants the
+        /// lease, which must be held; `flow_cascade` and `system_timeout` are recorded by
+        /// the engine alone.
         source?: Option<String>,
+        /// The lease that is held, with `lease_holder`.
+        lease_id?: Option<LeaseId> as Option<String>,
+        /// Epoch of that lease.
+        epoch?: Option<u64>,
+        /// Number of the attempt under that lease.
+        attempt?: Option<u32>,
     }
 
     /// Which lease to revoke.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use model::{AttemptId, AttemptType, ExecutionId, FlowId, Invalid, Limits, check_range, ensure};
+use model::{AttemptId, AttemptType, ExecutionId, FlowId, Invalid, Limits};
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use time::serde::rfc3339;
@@ -12,7 +12,7 @@ use crate::api::Resumption;
 use crate::api::payload::encoded;
 
 /// Longest a claim may wait for work, in milliseconds.
-pub const WAIT_MS_MAX: u32 = 30_000;
+const WAIT_MS_MAX: u32 = 30_000;
 
 pub(super) const fn lease_ttl_ms() -> u32 {
     30_000
@@ -29,6 +29,9 @@ pub struct ClaimWork {
     /// Kinds the worker can run; at least one.
     #[schema(min_items = 1)]
     pub kinds: BTreeSet<String>,
+    /// Namespaces to take from; every one in which the worker may claim when empty.
+    #[serde(default)]
+    pub namespaces: BTreeSet<String>,
     /// Lanes to take from; every lane when empty.
     #[serde(default)]
     pub lanes: BTreeSet<String>,
@@ -49,16 +52,20 @@ pub struct ClaimWork {
 impl ClaimWork {
     /// Checks a request against its bounds, and names what breaks one.
     pub fn check(&self) -> Result<(), Invalid> {
-        ensure(
-            "kinds",
-            !self.kinds.is_empty(),
-            || "is empty; name what the worker can run",
-        )?;
+        if self.kinds.is_empty() {
+            let detail = "is empty; name what the worker can run";
+            return Err(Invalid::new("kinds", detail));
+        }
         let max = Limits::WORKER_NAMES_MAX;
-        for (field, names) in [("kinds", &self.kinds), ("lanes", &self.lanes)] {
-            ensure(field, names.len() <= max, || {
-                format!("{} names exceed the limit of {max}", names.len())
-            })?;
+        for (field, names) in [
+            ("kinds", &self.kinds),
+            ("lanes", &self.lanes),
+            ("namespaces", &self.namespaces),
+        ] {
+            if names.len() > max {
+                let detail = format!("{} names exceed the limit of {max}", names.len());
+                return Err(Invalid::new(field, detail));
+            }
         }
         self.kinds
             .iter()
@@ -66,10 +73,13 @@ impl ClaimWork {
         self.lanes
             .iter()
             .try_for_each(|name| model::lane_name(name))?;
+        self.namespaces
+            .iter()
+            .try_for_each(|name| model::namespace_name(name))?;
         model::capabilities("capabilities", &self.capabilities)?;
-        check_range("max", self.max, 1..=Limits::CLAIM_MAX)?;
+        within("max", self.max, 1, Limits::CLAIM_MAX)?;
         check_ttl(self.lease_ttl_ms)?;
-        check_range("wait_ms", self.wait_ms, 0..=WAIT_MS_MAX)
+        within("wait_ms", self.wait_ms, 0, WAIT_MS_MAX)
     }
 }
 
@@ -161,5 +171,14 @@ impl ClaimedExecution {
 
 /// Checks the duration of a lease.
 pub fn check_ttl(lease_ttl_ms: u32) -> Result<(), Invalid> {
-    check_range("lease_ttl_ms", lease_ttl_ms, Limits::LEASE_TTL_MS)
+    let bounds = Limits::LEASE_TTL_MS;
+    within("lease_ttl_ms", lease_ttl_ms, *bounds.start(), *bounds.end())
+}
+
+fn within(field: &'static str, value: u32, min: u32, max: u32) -> Result<(), Invalid> {
+    if (min..=max).contains(&value) {
+        return Ok(());
+    }
+    let detail = format!("{value} is out of range: {min} to {max}");
+    Err(Invalid::new(field, detail))
 }

@@ -3,30 +3,32 @@
 
 use axum::extract::State;
 use engine::{EligiblePlace, GrantNext, IssueGrant};
-use model::{ExecutionId, GrantKind};
 
 use crate::api::{ClaimForWorker, EligibleExecutions, GrantFor, GrantedClaim, IssuedGrant};
 use crate::http::App;
-use crate::http::answer::{Answer, Json};
+use crate::http::answer::Json;
 use crate::http::body::Body;
 use crate::http::page::{ListRequest, Paging};
 use crate::http::path::{Id, OfExecution, Path};
-use crate::http::query::NoQuery;
+use crate::http::problem::Problem;
+use crate::http::query::{InNamespace, Query};
 
 /// Lists executions that wait in a lane and are not granted, in the order of service.
 ///
 /// The list of a lane that does not serve is empty.
 #[utoipa::path(
     get, path = "/v1/lanes/{lane}/eligible", tag = "grants",
-    params(("lane" = String, Path, description = "The lane"), Paging),
+    params(("lane" = String, Path, description = "The lane"), InNamespace, Paging),
     responses((status = 200, body = EligibleExecutions))
 )]
 pub async fn eligible(
-    app: State<App>,
+    State(app): State<App>,
     Path(lane): Path<String>,
-    list: ListRequest<(), EligiblePlace>,
-) -> Answer<EligibleExecutions> {
-    let found = app.engine.scan_eligible(&lane, list.after, list.limit);
+    list: ListRequest<InNamespace, EligiblePlace>,
+) -> Result<Json<EligibleExecutions>, Problem> {
+    let found = app
+        .engine
+        .scan_eligible(&lane, list.filter.name(), list.after, list.limit);
     Ok(Json(EligibleExecutions::new(found.await?, |place| {
         list.cursor(place)
     })))
@@ -38,49 +40,58 @@ pub async fn eligible(
 /// is used or expires.
 #[utoipa::path(
     post, path = "/v1/executions/{id}/claim-grant", tag = "grants",
-    params(OfExecution),
+    params(OfExecution, InNamespace),
     request_body = GrantFor,
     responses((status = 200, body = IssuedGrant))
 )]
 pub async fn issue_claim(
-    app: State<App>,
+    State(app): State<App>,
     Id(id): Id,
-    _: NoQuery,
+    Query(within): Query<InNamespace>,
     Body(request): Body<GrantFor>,
-) -> Answer<IssuedGrant> {
-    issue(&app, id, GrantKind::Claim, request).await
+) -> Result<Json<IssuedGrant>, Problem> {
+    let grant = app
+        .engine
+        .issue_claim_grant(id, within.name(), of_request(request))
+        .await?;
+    Ok(Json(grant.into()))
 }
 
 /// Grants an execution, whose holder was lost, to another worker.
 #[utoipa::path(
     post, path = "/v1/executions/{id}/reclaim-grant", tag = "grants",
-    params(OfExecution),
+    params(OfExecution, InNamespace),
     request_body = GrantFor,
     responses((status = 200, body = IssuedGrant))
 )]
 pub async fn issue_reclaim(
-    app: State<App>,
+    State(app): State<App>,
     Id(id): Id,
-    _: NoQuery,
+    Query(within): Query<InNamespace>,
     Body(request): Body<GrantFor>,
-) -> Answer<IssuedGrant> {
-    issue(&app, id, GrantKind::Reclaim, request).await
+) -> Result<Json<IssuedGrant>, Problem> {
+    let grant = app
+        .engine
+        .issue_reclaim_grant(id, within.name(), of_request(request))
+        .await?;
+    Ok(Json(grant.into()))
 }
 
 /// Finds the first execution of a lane that fits a worker, and grants it.
 #[utoipa::path(
     post, path = "/v1/workers/{worker_instance_id}/claim-grant", tag = "grants",
-    params(("worker_instance_id" = String, Path, description = "The process that will hold the lease")),
+    params(("worker_instance_id" = String, Path, description = "The process that will hold the lease"), InNamespace),
     request_body = ClaimForWorker,
     responses((status = 200, body = GrantedClaim))
 )]
 pub async fn claim_for_worker(
-    app: State<App>,
+    State(app): State<App>,
     Path(worker_instance_id): Path<String>,
-    _: NoQuery,
+    Query(within): Query<InNamespace>,
     Body(request): Body<ClaimForWorker>,
-) -> Answer<GrantedClaim> {
+) -> Result<Json<GrantedClaim>, Problem> {
     let wanted = GrantNext {
+        namespace: within.namespace,
         lane: request.lane,
         kinds: request.kinds.map(|kinds| kinds.into_iter().collect()),
         grant: IssueGrant {
@@ -94,18 +105,11 @@ pub async fn claim_for_worker(
     Ok(Json(GrantedClaim { granted }))
 }
 
-async fn issue(
-    app: &App,
-    id: ExecutionId,
-    kind: GrantKind,
-    request: GrantFor,
-) -> Answer<IssuedGrant> {
-    let wanted = IssueGrant {
+fn of_request(request: GrantFor) -> IssueGrant {
+    IssueGrant {
         worker_id: request.worker_id,
         worker_instance_id: request.worker_instance_id,
         capabilities: request.capabilities,
         grant_ttl_ms: request.grant_ttl_ms,
-    };
-    let grant = app.engine.issue_grant(id, kind, wanted).await?;
-    Ok(Json(grant.into()))
+    }
 }

@@ -1,24 +1,37 @@
 //! `/v1/lanes`: queues, and whether they take and serve work.
 
 use axum::extract::State;
+use model::Scope;
 
 use crate::api::{Lanes, SetLane};
 use crate::http::App;
-use crate::http::answer::{Answer, Json};
+use crate::http::access::Caller;
+use crate::http::answer::Json;
 use crate::http::body::Body;
 use crate::http::page::{ListRequest, Paging};
 use crate::http::path::Path;
+use crate::http::problem::Problem;
 use crate::http::query::NoQuery;
 
-/// Lists lanes by name, with their state and load.
+/// Lists lanes by name, with their state, and their load in the namespaces that the caller
+/// may read.
 #[utoipa::path(
     get, path = "/v1/lanes", tag = "lanes",
     params(Paging),
     responses((status = 200, body = Lanes))
 )]
-pub async fn list(app: State<App>, list: ListRequest<(), String>) -> Answer<Lanes> {
+pub async fn list(
+    State(app): State<App>,
+    caller: Caller,
+    list: ListRequest<(), String>,
+) -> Result<Json<Lanes>, Problem> {
     let after = list.after.as_deref();
-    let lanes = app.engine.lanes(after, list.limit).await?;
+    let namespaces: Option<Vec<String>> = match caller.scope() {
+        Scope::Everywhere => None,
+        Scope::Namespaces(namespaces) => Some(namespaces.iter().cloned().collect()),
+    };
+    let lanes = app.engine.lanes(namespaces.as_deref(), after, list.limit);
+    let lanes = lanes.await?;
     Ok(Json(Lanes::new(lanes, |name| list.cursor(name))))
 }
 
@@ -30,11 +43,11 @@ pub async fn list(app: State<App>, list: ListRequest<(), String>) -> Answer<Lane
     responses((status = 200, body = SetLane))
 )]
 pub async fn set(
-    app: State<App>,
+    State(app): State<App>,
     Path(lane): Path<String>,
     _: NoQuery,
     Body(request): Body<SetLane>,
-) -> Answer<SetLane> {
+) -> Result<Json<SetLane>, Problem> {
     model::lane_name(&lane)?;
     app.engine
         .set_lane(&lane, request.state, request.weight)

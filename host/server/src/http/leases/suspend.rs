@@ -3,17 +3,19 @@
 //! signals.
 
 use axum::extract::State;
+use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use engine::{Binding, CreateWaitpoint, Suspend, Suspended, SuspensionTimeout};
 use model::{Fence, Invalid, Moment};
 
-use super::verbs::{invalid_handle, report};
+use super::verbs::{self, report};
 use crate::api::{
     CreateLeaseWaitpoint, ObserveSignals, ObservedSignals, OpenWaitpoint, SuspendLease,
     SuspendedLease, WaitpointBinding,
 };
 use crate::http::App;
-use crate::http::answer::{Answer, Json, created_or_ok};
+use crate::http::access::Caller;
+use crate::http::answer::Json;
 use crate::http::body::Body;
 use crate::http::payload::{PayloadFields, STATE};
 use crate::http::problem::Problem;
@@ -31,11 +33,12 @@ use crate::http::waitpoints::operate::{NO_STORE, open_shown};
     responses((status = 200, body = SuspendedLease))
 )]
 pub async fn suspend(
-    app: State<App>,
+    State(app): State<App>,
+    caller: Caller,
     _: NoQuery,
     Body(request): Body<SuspendLease>,
 ) -> Result<impl IntoResponse, Problem> {
-    let fence = held(&app, &request.lease).await?;
+    let fence = held(&app, &caller, &request.lease).await?;
     let suspended = app.engine.suspend(of_request(request, fence)?).await?;
     let id = fence.execution_id;
     let answer = match suspended {
@@ -119,11 +122,12 @@ fn binding(binding: WaitpointBinding) -> Binding {
     )
 )]
 pub async fn create_waitpoint(
-    app: State<App>,
+    State(app): State<App>,
+    caller: Caller,
     _: NoQuery,
     Body(request): Body<CreateLeaseWaitpoint>,
 ) -> Result<impl IntoResponse, Problem> {
-    let fence = held(&app, &request.lease).await?;
+    let fence = held(&app, &caller, &request.lease).await?;
     let create = CreateWaitpoint {
         fence,
         key: request.waitpoint_key.unwrap_or_default(),
@@ -131,7 +135,11 @@ pub async fn create_waitpoint(
         signal_names: request.signal_names,
     };
     let open = app.engine.create_waitpoint(create).await?;
-    let status = created_or_ok(!open.existing);
+    let status = if open.existing {
+        StatusCode::OK
+    } else {
+        StatusCode::CREATED
+    };
     Ok((status, NO_STORE, Json(open_shown(&app, open))))
 }
 
@@ -144,11 +152,12 @@ pub async fn create_waitpoint(
     responses((status = 200, body = ObservedSignals))
 )]
 pub async fn observe(
-    app: State<App>,
+    State(app): State<App>,
+    caller: Caller,
     _: NoQuery,
     Body(request): Body<ObserveSignals>,
-) -> Answer<ObservedSignals> {
-    let fence = held(&app, &request.lease).await?;
+) -> Result<Json<ObservedSignals>, Problem> {
+    let fence = held(&app, &caller, &request.lease).await?;
     let signals = app.engine.observe_signals(fence, request.first).await?;
     Ok(Json(ObservedSignals {
         signals: signals.into_iter().map(Into::into).collect(),
@@ -156,7 +165,7 @@ pub async fn observe(
 }
 
 /// Verifies a handle.
-async fn held(app: &App, handle: &str) -> Result<Fence, Problem> {
-    let held = app.engine.handle_signer().await?.verify_lease(handle);
-    Ok(held.ok_or_else(invalid_handle)?.fence)
+async fn held(app: &App, caller: &Caller, handle: &str) -> Result<Fence, Problem> {
+    let signer = app.engine.handle_signer().await?;
+    verbs::held(signer, caller, handle)
 }

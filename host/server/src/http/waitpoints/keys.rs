@@ -10,11 +10,13 @@ use crate::api::{
     SeededWaitpointKey, WaitpointKey, WaitpointKeys,
 };
 use crate::http::App;
-use crate::http::answer::{Answer, Json};
+use crate::http::access::Caller;
+use crate::http::answer::Json;
 use crate::http::body::{Body, OptionalBody};
 use crate::http::operator::ACTOR_DEFAULT;
 use crate::http::page::{ListRequest, Paging};
 use crate::http::path::Path;
+use crate::http::problem::Problem;
 use crate::http::query::NoQuery;
 
 /// Lists the keys, the active one first.
@@ -24,9 +26,9 @@ use crate::http::query::NoQuery;
     responses((status = 200, body = WaitpointKeys))
 )]
 pub async fn list(
-    app: State<App>,
+    State(app): State<App>,
     list: ListRequest<(), WaitpointKeyPlace>,
-) -> Answer<WaitpointKeys> {
+) -> Result<Json<WaitpointKeys>, Problem> {
     let after = list.after.as_ref();
     let keys = app.engine.waitpoint_keys(after, list.limit).await?;
     Ok(Json(WaitpointKeys::new(keys, |place| list.cursor(place))))
@@ -42,15 +44,16 @@ pub async fn list(
     responses((status = 200, body = RotatedWaitpointKey))
 )]
 pub async fn rotate(
-    app: State<App>,
+    State(app): State<App>,
+    caller: Caller,
     _: NoQuery,
     OptionalBody(request): OptionalBody<RotateWaitpointKey>,
-) -> Answer<RotatedWaitpointKey> {
+) -> Result<Json<RotatedWaitpointKey>, Problem> {
     let rotate = engine::RotateWaitpointKey {
         kid: request.new_kid,
         secret_hex: request.new_secret_hex,
         grace_ms: request.grace_ms,
-        actor: request.actor.unwrap_or_else(|| ACTOR_DEFAULT.to_owned()),
+        actor: signed(&caller, request.actor.as_deref()),
     };
     Ok(Json(app.engine.rotate_waitpoint_key(rotate).await?.into()))
 }
@@ -64,14 +67,15 @@ pub async fn rotate(
     responses((status = 200, body = SeededWaitpointKey))
 )]
 pub async fn seed(
-    app: State<App>,
+    State(app): State<App>,
+    caller: Caller,
     _: NoQuery,
     Body(request): Body<SeedWaitpointKey>,
-) -> Answer<SeededWaitpointKey> {
-    let actor = request.actor.as_deref().unwrap_or(ACTOR_DEFAULT);
+) -> Result<Json<SeededWaitpointKey>, Problem> {
+    let actor = signed(&caller, request.actor.as_deref());
     let seeded = app
         .engine
-        .seed_waitpoint_key(&request.kid, request.secret_hex.as_deref(), actor)
+        .seed_waitpoint_key(&request.kid, request.secret_hex.as_deref(), &actor)
         .await?;
     Ok(Json(seeded.into()))
 }
@@ -84,14 +88,19 @@ pub async fn seed(
     responses((status = 200, body = WaitpointKey))
 )]
 pub async fn retire(
-    app: State<App>,
+    State(app): State<App>,
+    caller: Caller,
     Path(kid): Path<String>,
     _: NoQuery,
     OptionalBody(request): OptionalBody<RetireWaitpointKey>,
-) -> Answer<WaitpointKey> {
-    let actor = request.actor.as_deref().unwrap_or(ACTOR_DEFAULT);
-    app.engine.retire_waitpoint_key(&kid, actor).await?;
+) -> Result<Json<WaitpointKey>, Problem> {
+    let actor = signed(&caller, request.actor.as_deref());
+    app.engine.retire_waitpoint_key(&kid, &actor).await?;
     // It may have been forgotten since.
     let key = app.engine.waitpoint_key(&kid).await?;
     Ok(Json(key.ok_or(KeyRetireRefusal::KeyNotFound(kid))?.into()))
+}
+
+fn signed(caller: &Caller, actor: Option<&str>) -> String {
+    caller.principal.signs(actor, ACTOR_DEFAULT)
 }

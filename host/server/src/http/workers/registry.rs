@@ -9,12 +9,13 @@ use crate::api::{
     Beat, DeadWorker, MarkWorkerDead, RegisterNativeWorker, RegisteredWorker, Worker, WorkerPage,
 };
 use crate::http::App;
-use crate::http::answer::{Answer, Json, created_or_ok};
+use crate::http::access::Caller;
+use crate::http::answer::Json;
 use crate::http::body::Body;
 use crate::http::page::{ListRequest, Paging};
 use crate::http::path::Path;
 use crate::http::problem::{Code, Problem};
-use crate::http::query::{FromQuery, Given, InNamespace, NoQuery};
+use crate::http::query::{FromQuery, Given, InNamespace, NoQuery, Query};
 
 /// Registers a worker, or refreshes one that is registered.
 ///
@@ -29,16 +30,19 @@ use crate::http::query::{FromQuery, Given, InNamespace, NoQuery};
     )
 )]
 pub async fn register(
-    app: State<App>,
+    State(app): State<App>,
+    caller: Caller,
     _: NoQuery,
     Body(request): Body<RegisterNativeWorker>,
 ) -> Result<(StatusCode, Json<RegisteredWorker>), Problem> {
     let worker_instance_id = request.worker_instance_id.clone();
+    let namespace = caller.within(request.namespace.as_deref())?;
     let worker = RegisterWorker {
         worker_instance_id: request.worker_instance_id,
         worker_id: request.worker_id,
         worker_type: WorkerType::Native,
-        namespace: request.namespace,
+        namespace,
+        keeps_namespace: caller.is_confined(),
         lanes: request.lanes,
         kinds: request.kinds,
         capabilities: request.capabilities,
@@ -47,7 +51,11 @@ pub async fn register(
         liveness_ttl_ms: request.liveness_ttl_ms,
     };
     let registered = app.engine.register_worker(worker).await?;
-    let status = created_or_ok(!registered.refreshed);
+    let status = if registered.refreshed {
+        StatusCode::OK
+    } else {
+        StatusCode::CREATED
+    };
     let shown = RegisteredWorker {
         worker_instance_id,
         refreshed: registered.refreshed,
@@ -82,9 +90,9 @@ impl FromQuery for Filters {
     responses((status = 200, body = WorkerPage))
 )]
 pub async fn list(
-    app: State<App>,
+    State(app): State<App>,
     mut list: ListRequest<(InNamespace, Filters), String>,
-) -> Answer<WorkerPage> {
+) -> Result<Json<WorkerPage>, Problem> {
     let (within, filters) = &mut list.filter;
     let filter = WorkerFilter {
         worker_instance_id: None,
@@ -100,13 +108,18 @@ pub async fn list(
 /// Returns a worker.
 #[utoipa::path(
     get, path = "/v1/workers/{worker_instance_id}", tag = "workers",
-    params(("worker_instance_id" = String, Path, description = "The process")),
+    params(("worker_instance_id" = String, Path, description = "The process"), InNamespace),
     responses((status = 200, body = Worker))
 )]
-pub async fn get(app: State<App>, Path(worker): Path<String>, _: NoQuery) -> Answer<Worker> {
+pub async fn get(
+    State(app): State<App>,
+    Path(worker): Path<String>,
+    Query(within): Query<InNamespace>,
+) -> Result<Json<Worker>, Problem> {
     model::worker_name("worker_instance_id", &worker)?;
     let filter = WorkerFilter {
         worker_instance_id: Some(worker),
+        namespace: within.namespace,
         ..WorkerFilter::default()
     };
     let mut found = app.engine.workers(&filter, None, 1).await?;
@@ -123,28 +136,32 @@ pub async fn get(app: State<App>, Path(worker): Path<String>, _: NoQuery) -> Ans
 /// registers again.
 #[utoipa::path(
     post, path = "/v1/workers/{worker_instance_id}/heartbeat", tag = "workers",
-    params(("worker_instance_id" = String, Path, description = "The process")),
+    params(("worker_instance_id" = String, Path, description = "The process"), InNamespace),
     responses((status = 200, body = Beat))
 )]
-pub async fn heartbeat(app: State<App>, Path(worker): Path<String>, _: NoQuery) -> Answer<Beat> {
-    let next_expiry = app.engine.heartbeat_worker(&worker).await?;
+pub async fn heartbeat(
+    State(app): State<App>,
+    Path(worker): Path<String>,
+    Query(within): Query<InNamespace>,
+) -> Result<Json<Beat>, Problem> {
+    let next_expiry = app.engine.heartbeat_worker(&worker, within.name()).await?;
     Ok(Json(Beat { next_expiry }))
 }
 
 /// Removes a worker that ends in good order. Leases it still holds are not touched.
 #[utoipa::path(
     delete, path = "/v1/workers/{worker_instance_id}", tag = "workers",
-    params(("worker_instance_id" = String, Path, description = "The process")),
+    params(("worker_instance_id" = String, Path, description = "The process"), InNamespace),
     responses(
         (status = 204, description = "Removed"),
     )
 )]
 pub async fn retire(
-    app: State<App>,
+    State(app): State<App>,
     Path(worker): Path<String>,
-    _: NoQuery,
+    Query(within): Query<InNamespace>,
 ) -> Result<StatusCode, Problem> {
-    app.engine.retire_worker(&worker).await?;
+    app.engine.retire_worker(&worker, within.name()).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -154,18 +171,19 @@ pub async fn retire(
 /// changes nothing and succeeds.
 #[utoipa::path(
     post, path = "/v1/workers/{worker_instance_id}/dead", tag = "workers",
-    params(("worker_instance_id" = String, Path, description = "The process")),
+    params(("worker_instance_id" = String, Path, description = "The process"), InNamespace),
     request_body = MarkWorkerDead,
     responses((status = 200, body = DeadWorker))
 )]
 pub async fn dead(
-    app: State<App>,
+    State(app): State<App>,
     Path(worker_instance_id): Path<String>,
-    _: NoQuery,
+    Query(within): Query<InNamespace>,
     Body(request): Body<MarkWorkerDead>,
-) -> Answer<DeadWorker> {
+) -> Result<Json<DeadWorker>, Problem> {
     let marked = app.engine.mark_worker_dead(MarkDead {
         worker_instance_id: worker_instance_id.clone(),
+        namespace: within.namespace,
         reason: request.reason,
         revoke_leases: request.revoke_leases,
     });
