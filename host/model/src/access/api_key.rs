@@ -1,6 +1,6 @@
 //! API keys: their bounds, who may make which, and why a request about one is refused.
 
-use crate::{Invalid, Limits, Member, Principal, Refusal, RefusalCode, RoleGrant, Scope};
+use crate::{Invalid, Limits, Principal, Refusal, RefusalCode, RoleGrant, Scope, Told};
 
 impl Limits {
     /// Longest time in milliseconds for which the texts of an API key are accepted after a
@@ -60,27 +60,16 @@ fn place(grant: &RoleGrant) -> String {
 }
 
 impl Refusal for ApiKeyRefusal {
-    fn refusal_code(&self) -> RefusalCode {
+    fn told(&self) -> Told {
         match self {
-            Self::NotFound(_) => RefusalCode::ApiKeyNotFound,
-            Self::NameTaken(_) => RefusalCode::ApiKeyNameTaken,
-            Self::Ended(_) => RefusalCode::ApiKeyEnded,
-            Self::TooManyTexts(_) => RefusalCode::TooManyKeys,
-            Self::NotHeld(_) => RefusalCode::RoleNotHeld,
-            Self::Invalid(invalid) => invalid.code,
-        }
-    }
-
-    fn members(&self) -> Vec<(&'static str, Member)> {
-        match self {
-            Self::NotHeld(grant) => {
-                let namespace = grant.namespace.as_ref();
-                let namespace = namespace.map(|name| ("namespace", Member::text(name)));
-                let role = ("role", Member::text(grant.role));
-                std::iter::once(role).chain(namespace).collect()
-            }
-            Self::Invalid(invalid) => invalid.members(),
-            _ => Vec::new(),
+            Self::NotFound(_) => RefusalCode::ApiKeyNotFound.alone(),
+            Self::NameTaken(_) => RefusalCode::ApiKeyNameTaken.alone(),
+            Self::Ended(_) => RefusalCode::ApiKeyEnded.alone(),
+            Self::TooManyTexts(_) => RefusalCode::TooManyKeys.alone(),
+            Self::NotHeld(grant) => RefusalCode::RoleNotHeld
+                .with("role", grant.role)
+                .with("namespace", &grant.namespace),
+            Self::Invalid(invalid) => invalid.told(),
         }
     }
 }

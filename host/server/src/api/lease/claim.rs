@@ -12,7 +12,7 @@ use crate::api::Resumption;
 use crate::api::payload::encoded;
 
 /// Longest a claim may wait for work, in milliseconds.
-const WAIT_MS_MAX: u32 = 30_000;
+pub const WAIT_MS_MAX: u32 = 30_000;
 
 pub(super) const fn lease_ttl_ms() -> u32 {
     30_000
