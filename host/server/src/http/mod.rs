@@ -38,11 +38,13 @@ mod transport;
 mod waitpoints;
 mod workers;
 
-pub use access::{Access, CertificateVerifier, OtherCredentials, TokenVerifier, Within};
+pub use access::{
+    Access, CertificateVerifier, OtherCredentials, TokenVerifier, Within, table as roles_table,
+};
 pub use app::App;
 pub use openapi::document;
 pub(crate) use payload::{PAYLOAD, PayloadFields};
 pub use problem::{Code, Problem};
 pub use router::router;
-pub use routes::ROUTES;
+pub use routes::{ROUTES, Route};
 pub use transport::listen::Server;
