@@ -1,5 +1,6 @@
 //! The HTTP API, as programs and strangers meet it.
 
+mod access;
 mod api;
 mod browsers;
 mod callbacks;

@@ -50,6 +50,16 @@ fn golden_problem_codes() {
 }
 
 #[test]
+fn golden_roles_of_routes() {
+    let path = "docs/security.md";
+    let text = fs::read_to_string(top().join(path)).expect("text");
+    let (head, rest) = text.split_once("| route | role |").expect("a table");
+    let (_, tail) = rest.split_once("\n\n").expect("the table ends");
+    let table = server::http::roles_table();
+    assert_golden(path, &format!("{head}{table}\n{tail}"));
+}
+
+#[test]
 fn golden_exit_codes() {
     let path = "docs/operate.md";
     let text = fs::read_to_string(top().join(path)).expect("text");

@@ -21,19 +21,25 @@ const STATEMENTS: &[(&str, &str, usize, &[&str])] = &[
     (
         "issue",
         include_str!("../../host/engine/src/grant/issue.sql"),
-        7,
+        8,
         &["ready_pkey"],
     ),
     (
         "next",
         include_str!("../../host/engine/src/grant/next.sql"),
-        7,
+        8,
         &["ready_queue"],
     ),
     (
         "probe",
         include_str!("../../host/engine/src/lane/probe.sql"),
         4,
+        &["ready_queue"],
+    ),
+    (
+        "probe_within",
+        include_str!("../../host/engine/src/lane/probe_within.sql"),
+        3,
         &["ready_queue"],
     ),
     (
@@ -251,13 +257,13 @@ const STATEMENTS: &[(&str, &str, usize, &[&str])] = &[
     (
         "scan",
         include_str!("../../host/engine/src/grant/scan.sql"),
-        6,
+        7,
         &["ready_queue"],
     ),
     (
         "waiting",
         include_str!("../../host/engine/src/lane/waiting.sql"),
-        3,
+        4,
         &["ready_queue"],
     ),
     (

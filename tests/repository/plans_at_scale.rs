@@ -51,7 +51,7 @@ async fn a_claim_of_a_rare_kind_touches_no_more_pages_behind_a_million_of_others
         )
     };
     let granted = |kinds: &str| {
-        format!("0::smallint, 'default', {kinds}, '{{}}', 'w', gen_random_uuid(), 1000")
+        format!("0::smallint, 'default', {kinds}, '{{}}', 'w', gen_random_uuid(), 1000, NULL")
     };
     let asks = [
         ("claim", claim, asked("'{rare}'"), RARE.into()),

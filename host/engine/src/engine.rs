@@ -21,8 +21,8 @@ use crate::statements::Statements;
 use crate::suspension::{SuspendCall, SuspendVerdict};
 use crate::wake::Wake;
 use crate::{
-    Error, HandleSigner, Instance, SecretsKeys, Tasks, WakeUps, component, lane, reconcile, signal,
-    waitpoint,
+    CursorSeal, Error, HandleSigner, Instance, SecretsKeys, Tasks, WakeUps, component, lane,
+    reconcile, signal, waitpoint,
 };
 
 /// A handle on the engine; cheap to clone.
@@ -51,6 +51,7 @@ pub(crate) struct Inner {
     pub(crate) liveness: Arc<Liveness>,
     pub(crate) last_probe: LastProbe,
     pub(crate) handle_signer: OnceCell<HandleSigner>,
+    pub(crate) cursor_seal: OnceCell<CursorSeal>,
     pub(crate) waitpoint_keys: waitpoint::Ring,
     pub(crate) signal_counters: signal::SignalCounters,
     /// Whether nothing that it writes lasts.
@@ -150,6 +151,7 @@ impl Engine {
                 liveness: parts.liveness,
                 last_probe: LastProbe::default(),
                 handle_signer: OnceCell::new(),
+                cursor_seal: OnceCell::new(),
                 waitpoint_keys: waitpoint::Ring::new(parts.secrets, parts.instance),
                 signal_counters: signal::SignalCounters::default(),
                 rehearses: parts.rehearses,

@@ -56,7 +56,7 @@ pub use connect::Settings;
 pub use credential::{
     ApiKey, ApiKeyFilter, ApiKeyText, ApiKeyTextInfo, CreateApiKey, CreatedApiKey, KeyHash,
 };
-pub use crypto::{HandleSigner, HeldLease, SecretsFault, SecretsKeyError, SecretsKeys};
+pub use crypto::{CursorSeal, HandleSigner, HeldLease, SecretsFault, SecretsKeyError, SecretsKeys};
 pub use database::{Instance, MIGRATOR, PLANNER};
 pub use declined::Declined;
 pub use dispatch::{Begin, DirectDispatch};

@@ -221,7 +221,7 @@ mod tests {
     fn commands_of_the_documentation_parse() {
         for line in [
             "flowhost dev --load out --demo samples.toml --results r",
-            "flowhost serve --database-url postgres:///x --listen 0.0.0.0:80 --slots 5",
+            "flowhost serve --database-url postgres:///x --listen 127.0.0.1:80 --slots 5",
             "flowhost submit thumbnail --file a.png --wait --output b.png --tag app.a=b --delay 5s",
             "flowhost list --state failed --limit 5 --json",
             "flowhost watch",

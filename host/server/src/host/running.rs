@@ -83,6 +83,12 @@ impl Host {
             let keep = move || sessions.clone().keep(of.clone());
             drop(engine.tasks().spawn("sessions", keep));
         }
+        if config.access.insecure_no_auth {
+            warn!(
+                %address,
+                "INSECURE: anybody who reaches the API may do everything (access.insecure_no_auth)"
+            );
+        }
         let reconcilers = engine.start_reconcilers(Sweeps::default());
         let presence = (config.worker.slots > 0).then(|| {
             app.set_worker(runtime.worker(config.worker_settings(instance, address)));

@@ -40,13 +40,13 @@ mod transport;
 mod waitpoints;
 mod workers;
 
-pub use access::{Access, Within};
+pub use access::{Access, Within, table as roles_table};
 pub use app::{App, Opened};
 pub use doors::oidc;
 pub use openapi::document;
 pub(crate) use payload::{PAYLOAD, PayloadFields};
 pub use problem::{Code, Problem};
 pub use router::router;
-pub use routes::ROUTES;
+pub use routes::{ROUTES, Route};
 pub use transport::listen::Server;
 pub(crate) use transport::tls::Tls;

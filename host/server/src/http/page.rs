@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
+use engine::CursorSeal;
 use model::{ExecutionId, Limits, ListCursorError, ListScope, check_range};
 use time::OffsetDateTime;
 
@@ -28,6 +29,8 @@ pub struct ListRequest<F, P> {
     /// Most rows of the page, 1 to 1000.
     pub limit: u32,
     scope: ListScope,
+    /// Seals places, for a caller that may not see all there is.
+    seal: Option<CursorSeal>,
 }
 
 /// The parameters that every list with pages has.
@@ -52,6 +55,10 @@ impl<F: FromQuery, P: FromStr> FromRequestParts<App> for ListRequest<F, P> {
         let mut filter = given.pairs().to_vec();
         filter.retain(|(name, _)| !NOT_OF_THE_FILTER.contains(&name.as_str()));
         let caller = Caller::from_request_parts(parts, app).await?;
+        let seal = match caller.is_confined() {
+            true => Some(app.engine.cursor_seal().await?),
+            false => None,
+        };
         if let Some(confined) = caller.confined_to() {
             // A cursor of one namespace is not of the list of another.
             filter.retain(|(name, _)| name != "namespace");
@@ -68,7 +75,7 @@ impl<F: FromQuery, P: FromStr> FromRequestParts<App> for ListRequest<F, P> {
         let filter = F::take(&mut given)?;
         let limit = given.limit()?;
         let after = match given.text(AFTER)? {
-            Some(cursor) => Some(place(&scope, &cursor)?),
+            Some(cursor) => Some(place(&scope, seal.as_ref(), &cursor)?),
             None => None,
         };
         given.end()?;
@@ -77,13 +84,22 @@ impl<F: FromQuery, P: FromStr> FromRequestParts<App> for ListRequest<F, P> {
             after,
             limit,
             scope,
+            seal,
         })
     }
 }
 
 /// Reads the place that a cursor of this list stands for.
-fn place<P: FromStr>(scope: &ListScope, cursor: &str) -> Result<P, Problem> {
+fn place<P: FromStr>(
+    scope: &ListScope,
+    seal: Option<&CursorSeal>,
+    cursor: &str,
+) -> Result<P, Problem> {
     let place = scope.place(cursor).and_then(|place| {
+        let place = match seal {
+            Some(seal) => seal.open(&place).ok_or(ListCursorError)?,
+            None => place,
+        };
         // The check of the cursor holds, so a client computed this one.
         place.parse().map_err(|_| ListCursorError)
     });
@@ -99,7 +115,11 @@ pub fn not_of_this_list() -> Problem {
 impl<F, P> ListRequest<F, P> {
     /// Returns the cursor of a page that ends at a place.
     pub fn cursor(&self, place: impl Display) -> String {
-        self.scope.cursor(&place.to_string())
+        let place = place.to_string();
+        match &self.seal {
+            Some(seal) => self.scope.cursor(&seal.seal(&place)),
+            None => self.scope.cursor(&place),
+        }
     }
 }
 

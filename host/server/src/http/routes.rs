@@ -20,6 +20,7 @@ use super::{
 
 /// A line of the table.
 pub struct Route {
+    id: String,
     /// The method of its requests.
     pub method: Method,
     /// The path, with the names of its parameters in braces.
@@ -186,6 +187,7 @@ fn route(
     }
     access::document(operation, access);
     Route {
+        id: id.to_owned(),
         method,
         path,
         limits,
@@ -210,6 +212,11 @@ fn document_dry_run(operation: &mut Operation) {
 }
 
 impl Route {
+    /// Returns the id of its operation.
+    pub fn operation(&self) -> &str {
+        &self.id
+    }
+
     /// Returns the handler for requests of the method of this route.
     pub fn serve(&self) -> MethodRouter<App> {
         let filter = MethodFilter::try_from(self.method.clone());

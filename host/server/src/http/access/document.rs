@@ -1,6 +1,8 @@
 //! What documentation says of access, printed from the table of routes.
 
+use std::fmt::Write as _;
 use utoipa::ToSchema as _;
+
 use utoipa::openapi::extensions::ExtensionsBuilder;
 use utoipa::openapi::path::Operation;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
@@ -8,6 +10,7 @@ use utoipa::openapi::{Content, Ref, RefOr, Response};
 
 use super::Access;
 use crate::api::ProblemBody;
+use crate::http::routes::ROUTES;
 
 /// Name of the security scheme.
 pub const BEARER: &str = "bearer";
@@ -58,4 +61,22 @@ pub fn document(operation: &mut Operation, access: Access) {
             .content("application/problem+json", Content::new(Some(problem)));
         responses.insert(status.to_owned(), RefOr::T(problem.build()));
     }
+}
+
+/// Returns the table of `docs/security.md`: every route, the role it wants and where.
+pub fn table() -> String {
+    let mut table = String::from("| route | role | where |\n|---|---|---|\n");
+    for route in ROUTES.iter() {
+        let (role, place) = match route.access {
+            Access::Public => (
+                "nobody's",
+                "the path is the authority, or there is nothing to hide",
+            ),
+            Access::Wants { role, within } => (role.as_str(), within.place()),
+        };
+        let (method, path) = (&route.method, &route.path);
+        // Writing to a string cannot fail.
+        let _ = writeln!(table, "| `{method} {path}` | {role} | {place} |");
+    }
+    table
 }

@@ -68,17 +68,6 @@ macro_rules! access {
 pub(crate) use access;
 
 impl Within {
-    /// Returns the word of the table.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Query => "query",
-            Self::Body => "body",
-            Self::Handle => "handle",
-            Self::Instance => "instance",
-            Self::Any => "any",
-        }
-    }
-
     /// Returns where the role must be held, for people.
     pub const fn place(self) -> &'static str {
         match self {

@@ -1,0 +1,10 @@
+//! Who may do what: roles by route, namespaces that do not see each other, sessions of keys,
+//! and in whose name things are done.
+
+mod default_deny;
+mod foreign;
+mod guarded;
+mod identity;
+mod roles;
+mod sessions;
+mod shared;
