@@ -176,12 +176,13 @@ async fn times(host: &Host, client: &reqwest::Client) -> Result<Vec<(&'static st
 
 /// Returns the id of one of the newest executions of the histories that succeeded.
 async fn newest(host: &Host, client: &reqwest::Client) -> Result<String, Failure> {
-    listed(host, client, "state=completed&lane=bench-history", "id").await
+    let filter = "namespace=bench-history-1&state=completed";
+    listed(host, client, filter, "id").await
 }
 
 /// Returns when the twentieth newest of them was created, for a query.
 async fn recent(host: &Host, client: &reqwest::Client) -> Result<String, Failure> {
-    let filter = "state=failed&lane=bench-history&limit=20";
+    let filter = "namespace=bench-history-1&state=failed&limit=20";
     let at = listed(host, client, filter, "created_at").await?;
     Ok(at.replace('+', "%2B"))
 }
