@@ -12,13 +12,18 @@ use crate::support::api::{Api, text, with};
 use crate::support::http_work::{claim_one, start, word};
 
 /// Codes of requests that break a bound.
-const INVALID: [&str; 7] = [
+const INVALID: [&str; 12] = [
+    "invalid_blocking_reason",
+    "invalid_capabilities",
     "invalid_grace_ms",
     "invalid_id",
     "invalid_input",
     "invalid_kid",
+    "invalid_policy_json",
     "invalid_query",
     "invalid_secret_hex",
+    "invalid_tag_key",
+    "invalid_waitpoint_key",
     "malformed_json",
 ];
 /// For each pattern a text that fits it, the character that makes it longer, and a text
@@ -367,9 +372,10 @@ impl Described {
         if body["lease"].is_string() {
             body["lease"] = self.lease().await["lease"].clone();
         }
-        if let Some(leases) = body["leases"].as_array_mut().filter(|all| all.len() == 1) {
+        let leases = body.get_mut("leases").and_then(Value::as_array_mut);
+        if let Some([item]) = leases.map(Vec::as_mut_slice) {
             let lease = self.lease().await["lease"].clone();
-            match &mut leases[0] {
+            match item {
                 Value::Object(item) => _ = item.insert("lease".to_owned(), lease),
                 handle => *handle = lease,
             }

@@ -79,7 +79,7 @@ pub struct Reads {
 /// One kind of read, over HTTP and one connection.
 #[derive(Debug, Serialize)]
 pub struct Read {
-    /// Which read.
+    /// Which read it is, in words.
     pub name: &'static str,
     /// Median time beside the short history, in microseconds.
     pub short_p50_us: f64,
