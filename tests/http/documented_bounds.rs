@@ -469,7 +469,8 @@ fn escaped(text: &str) -> String {
 
 #[test]
 fn every_pattern_fits_what_its_check_accepts() {
-    let checks: [(&str, &str, fn(&str) -> bool); 9] = [
+    type Check = (&'static str, &'static str, fn(&str) -> bool);
+    let checks: [Check; 9] = [
         (patterns::IDENTIFIER, "", |it| model::kind_name(it).is_ok()),
         (patterns::IDENTIFIER, "a", |it| {
             model::namespace_name(it).is_ok()

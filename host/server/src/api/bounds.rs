@@ -9,8 +9,9 @@ use std::fmt::Display;
 use std::ops::RangeInclusive;
 
 use model::{
-    BlockingReason, CountKind, FailureClass, LaneState, Limits, PRIORITY_MAX, PublicState,
-    ResumeTarget, SuspensionReason, SuspensionRequester, TimeoutBehavior, WaitpointState, patterns,
+    BlockingReason, CountKind, ExpireReason, FailureClass, LaneState, Limits, PRIORITY_MAX,
+    PublicState, ResumeTarget, SuspensionReason, SuspensionRequester, TimeoutBehavior,
+    WaitpointState, patterns,
 };
 
 use super::lease::WAIT_MS_MAX;
@@ -74,6 +75,7 @@ pub fn bound(of: &str, member: &str) -> Option<Bound> {
         ("waitpoints_list", "state") => names("WaitpointState", WaitpointState::ALL),
         (_, "class" | "retryable_categories") => names("FailureClass", FailureClass::ALL),
         (_, "count_kind") => names("CountKind", CountKind::ALL),
+        (_, "expire_reason") => names("ExpireReason", ExpireReason::ALL),
         (_, "expected_reason") => names("BlockingReason", BlockingReason::ALL),
         (_, "reason_code") => names("SuspensionReason", SuspensionReason::ALL),
         (_, "resume_target") => names("ResumeTarget", ResumeTarget::ALL),
@@ -114,7 +116,7 @@ pub fn bound(of: &str, member: &str) -> Option<Bound> {
         (_, "code") => Text(1..=Limits::FAILURE_CODE_BYTES_MAX, patterns::FAILURE_CODE),
         (_, "source") => Text(1..=Limits::CANCEL_SOURCE_BYTES_MAX, patterns::CANCEL_SOURCE),
         (_, "kid" | "new_kid") => Text(1..=Limits::KID_BYTES_MAX, patterns::KID),
-        (_, "new_secret_hex") => {
+        (_, "secret_hex" | "new_secret_hex") => {
             let bytes = Limits::KEY_SECRET_BYTES;
             Text(bytes.start() * 2..=bytes.end() * 2, patterns::HEX)
         }
@@ -160,7 +162,8 @@ pub fn bound(of: &str, member: &str) -> Option<Bound> {
         (_, "first" | "max_replay_count" | "max_signals_per_execution") => u32_range(0..=u32::MAX),
         (
             _,
-            "after" | "capability_hash" | "deadline_at" | "delay_until" | "grant" | "input_text"
+            "after" | "capability_hash" | "created_after" | "created_before" | "deadline_at"
+            | "delay_until" | "finished_after" | "finished_before" | "grant" | "input_text"
             | "lease" | "leases" | "payload_text" | "policy" | "prefer" | "result_text"
             | "state_text" | "timeout_at" | "traceparent" | "waitpoint_token",
         ) => Free,
