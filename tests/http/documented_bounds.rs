@@ -198,7 +198,14 @@ impl Described {
                     let value = self.sample(&schema["properties"][&name]);
                     (name, value)
                 });
-                Value::Object(members.collect())
+                let mut members: Map<_, _> = members.collect();
+                if is_delay(schema) {
+                    members.insert("delay_ms".to_owned(), json!(0));
+                }
+                if schema["minProperties"] == 1 {
+                    members.insert("app.a".to_owned(), json!("v"));
+                }
+                Value::Object(members)
             }
             _ => json!(1),
         }
@@ -262,7 +269,7 @@ impl Described {
                 for (member, described) in schema["properties"].as_object().into_iter().flatten() {
                     for (value, within) in self.cases(described, open) {
                         let more = json!({member: value});
-                        let companion = companion(member, &base);
+                        let companion = companion(member, schema);
                         cases.push((with(with(base.clone(), companion), more), within));
                     }
                 }
@@ -406,6 +413,12 @@ fn kind(schema: &Value) -> &str {
         .unwrap_or_default()
 }
 
+/// Returns whether one of two members says when, and neither is required by itself.
+fn is_delay(schema: &Value) -> bool {
+    let has = |name: &str| schema["properties"].get(name).is_some();
+    has("delay_ms") && has("delay_until") && !has("kind")
+}
+
 /// Returns the line of [`TEXTS`] for the pattern of a schema.
 fn texts(
     schema: &Value,
@@ -445,15 +458,24 @@ fn text_cases(schema: &Value, cases: &mut Vec<Case>) {
     }
 }
 
-/// What has to be given with a member for it to mean something.
-fn companion(member: &str, base: &Value) -> Value {
+/// What has to be given with a member of a schema for it to mean something.
+fn companion(member: &str, schema: &Value) -> Value {
+    let has = |name: &str| schema["properties"].get(name).is_some();
     match member {
-        "content_type" if base.get("resume_condition").is_some() => json!({"state": 1}),
-        "content_type" if base.get("lease").is_none() => json!({"payload": 1}),
+        "content_type" => {
+            let payloads = ["input", "result", "payload", "state"];
+            let payload = payloads.into_iter().find(|name| has(name));
+            payload.map_or(json!({}), |name| json!({name: 1}))
+        }
         "dedup_ttl_ms" => json!({"idempotency_key": "k"}),
-        "timeout_behavior" => json!({"timeout_ms": 60_000}),
+        "timeout_behavior" if has("timeout_ms") => json!({"timeout_ms": 60_000}),
+        "resume_condition" => json!({"timeout_ms": 60_000}),
+        "waitpoints" if has("resume_condition") => {
+            json!({"resume_condition": "TimeoutOnly", "timeout_ms": 60_000})
+        }
         "initial_delay_ms" => json!({"max_delay_ms": 315_360_000_000_u64}),
         "max_delay_ms" => json!({"initial_delay_ms": 0}),
+        "n" => json!({"count_kind": "DistinctSources"}),
         _ => json!({}),
     }
 }

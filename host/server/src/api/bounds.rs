@@ -50,7 +50,7 @@ pub fn bound(of: &str, member: &str) -> Option<Bound> {
         ("MarkWorkerDead", "reason") => Text(1..=Limits::DEAD_REASON_BYTES_MAX, patterns::PLAIN),
         ("FailLease" | "FailOverride", "message") => Free,
         ("CreateExecution" | "executions_create", "id") => Pattern(patterns::UUID_V7),
-        ("FreshWaitpoint" | "CreateLeaseWaitpoint", "waitpoint_key") => {
+        ("FreshWaitpoint" | "KeyedWaitpoint" | "CreateLeaseWaitpoint", "waitpoint_key") => {
             Text(0..=Limits::WAITPOINT_KEY_BYTES_MAX, patterns::PLAIN)
         }
         ("executions_wait", "timeout_ms") => Number(0..=TIMEOUT_MS_MAX),
@@ -102,6 +102,11 @@ pub fn bound(of: &str, member: &str) -> Option<Bound> {
             let suffix = Limits::KEY_BYTES_MAX - "approval:approved:".len();
             Text(1..=suffix, patterns::STORABLE)
         }
+        // It is part of the key of the decision.
+        ("Decide", "actor") => {
+            let actor = Limits::KEY_BYTES_MAX - "approval:approved:".len();
+            Text(1..=actor, patterns::STORABLE)
+        }
         (_, "actor") => Text(1..=Limits::ACTOR_BYTES_MAX, patterns::STORABLE),
         (_, "creator") => Text(0..=Limits::ACTOR_BYTES_MAX, patterns::STORABLE),
         (_, "reason" | "detail" | "message") => {
@@ -115,6 +120,8 @@ pub fn bound(of: &str, member: &str) -> Option<Bound> {
         }
         (_, "code") => Text(1..=Limits::FAILURE_CODE_BYTES_MAX, patterns::FAILURE_CODE),
         (_, "source") => Text(1..=Limits::CANCEL_SOURCE_BYTES_MAX, patterns::CANCEL_SOURCE),
+        // One that is not valid is the name of no key.
+        ("waitpoint_keys_retire", "kid") => Free,
         (_, "kid" | "new_kid") => Text(1..=Limits::KID_BYTES_MAX, patterns::KID),
         (_, "secret_hex" | "new_secret_hex") => {
             let bytes = Limits::KEY_SECRET_BYTES;
