@@ -8,6 +8,7 @@
 //! This crate does no IO, reads no clock and draws no random numbers, so its
 //! rules can serve as the oracle for the code that does.
 
+mod access;
 mod attempt;
 mod condition;
 mod event;
@@ -33,6 +34,7 @@ mod waitpoint;
 mod wire;
 mod worker;
 
+pub use access::{Principal, Role, RoleGrant, Scope};
 pub use attempt::{
     AlreadySatisfied, AttemptEnd, AttemptLifecycle, AttemptType, EngineCode, ExpireReason, Failure,
     FailureClass, Usage, failure_code, is_reserved_code,
@@ -57,8 +59,8 @@ pub use limits::Limits;
 pub use list_cursor::{ListCursorError, ListScope};
 pub use moment::{Moment, MomentError};
 pub use names::{
-    LANE_DEFAULT, NAMESPACE_DEFAULT, idempotency_key, kind_name, lane_name, media_type,
-    namespace_name, plain_text, signal_name, tag_key, waitpoint_key, worker_name,
+    LANE_DEFAULT, NAMESPACE_DEFAULT, api_key_name, idempotency_key, kind_name, lane_name,
+    media_type, namespace_name, plain_text, signal_name, tag_key, waitpoint_key, worker_name,
 };
 pub use policy::{
     Backoff, ExecutionPolicy, NotOffered, PRIORITY_MAX, Retention, Retry, RetryPolicy,

@@ -51,6 +51,12 @@ pub fn worker_name(field: &'static str, text: &str) -> Result<(), Invalid> {
     printable(field, text, Limits::WORKER_NAME_BYTES_MAX)
 }
 
+/// Checks the name of an API key: 1 to 64 characters of `a-z`, `0-9`, `-`, `_` and `.`,
+/// beginning with a letter or digit.
+pub fn api_key_name(text: &str) -> Result<(), Invalid> {
+    identifier("name", text, 64)
+}
+
 /// Checks a label's key: `^[a-z][a-z0-9_]*\.[a-z0-9_][a-z0-9_.]*$`, at most 128
 /// bytes. The part before the dot names the owner of the label.
 pub fn tag_key(text: &str) -> Result<(), Invalid> {
