@@ -18,6 +18,7 @@ handler returns how its attempt ends: `CompleteLease`, `FailLease` or `SuspendLe
 import argparse
 import asyncio
 import base64
+import contextlib
 import json
 import os
 import secrets
@@ -156,8 +157,10 @@ class Worker:
             say(f"{execution.id}: not recorded, {refused}")
         except asyncio.CancelledError:
             attempt.cancel()
-            # Returned to the queue now, it need not wait for its lease to expire.
-            await self.ask(leases_release, body=ReleaseLease(lease=execution.lease))
+            # Returned to the queue now, it need not wait for its lease to expire. That is
+            # refused if the answer to a report that was recorded was still on its way.
+            with contextlib.suppress(Refused):
+                await self.ask(leases_release, body=ReleaseLease(lease=execution.lease))
             raise
         finally:
             renewals.cancel()

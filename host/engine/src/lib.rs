@@ -35,7 +35,6 @@ mod lease;
 mod metrics;
 mod operate;
 mod operator;
-mod pauses;
 mod random;
 mod reconcile;
 mod rehearsal;
@@ -77,7 +76,6 @@ pub use lease::{
 pub use model::{LaneState, WaitpointRef};
 pub use operate::{Operate, Operator};
 pub use operator::{Block, OperationEntry, Replayed, Revoke, Revoked};
-pub use pauses::pauses;
 pub use reconcile::{Reconcilers, SweepFigures, Sweeps};
 pub use row::{Page, Unreadable};
 pub use signal::{Addressee, Delivered, SendSignal, SignalInfo};
@@ -85,7 +83,7 @@ pub use suspension::{
     Binding, Satisfied, Suspend, Suspended, SuspendedExecution, Suspension, SuspensionInfo,
     SuspensionTimeout, SuspensionWaitpoint,
 };
-pub use tasks::Tasks;
+pub use tasks::{Tasks, pauses};
 pub use waitpoint::{
     CreateWaitpoint, MintWaitpointToken, MintedWaitpointToken, OpenWaitpoint, RotateWaitpointKey,
     RotatedWaitpointKey, SeededWaitpointKey, VerifiedWaitpointToken, WaitpointInfo, WaitpointKey,

@@ -19,7 +19,6 @@ use tokio::time::Instant;
 use tracing::error;
 
 use crate::Trouble;
-use crate::pauses::pauses;
 
 /// Pauses before a task is restarted.
 const PAUSES: ExponentialBuilder = pauses(Duration::from_millis(100), PAUSE_MAX);
@@ -27,6 +26,15 @@ const PAUSE_MAX: Duration = Duration::from_secs(10);
 /// So many panics of a task within the window turn readiness off.
 const REPEATED: usize = 3;
 const WINDOW: Duration = Duration::from_secs(60);
+
+/// Builds pauses between the tries of something that is tried until it works: they double
+/// from `min` to `max`, where they stay.
+pub const fn pauses(min: Duration, max: Duration) -> ExponentialBuilder {
+    ExponentialBuilder::new()
+        .with_min_delay(min)
+        .with_max_delay(max)
+        .without_max_times()
+}
 
 /// The long-lived tasks of a host; cheap to clone.
 #[derive(Debug, Clone, Default)]

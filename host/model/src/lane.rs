@@ -6,10 +6,6 @@ use crate::wire::named;
 impl Limits {
     /// Bounds of the weight of a lane or a namespace; the default is 100.
     pub const WEIGHT: std::ops::RangeInclusive<u16> = 1..=1000;
-    /// Highest weight of a component among those that serve a kind.
-    pub const ROUTE_WEIGHT_MAX: u32 = 10_000;
-    /// Most components that serve one kind.
-    pub const ROUTES_MAX: usize = 16;
 }
 
 named! {

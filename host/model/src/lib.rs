@@ -27,6 +27,7 @@ mod policy;
 mod quoted;
 mod refusal;
 mod refusal_code;
+mod route;
 mod signal;
 mod suspension;
 mod waitpoint;

@@ -20,7 +20,7 @@ use tokio::time::{sleep, timeout};
 
 use super::connection::Connection;
 use super::{Liveness, Session};
-use crate::pauses::pauses;
+use crate::tasks::pauses;
 
 /// Longest to wait for a connection, be it an idle one or a new one.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);

@@ -4,8 +4,7 @@
 use model::{ExecutionId, LeaseId, Limits};
 use time::OffsetDateTime;
 
-use crate::row::StoredTime;
-use crate::row::{count, epoch};
+use crate::row::{StoredTime, count, epoch, optional_time};
 use crate::{Engine, Error, Page};
 
 /// A held lease.
@@ -88,10 +87,12 @@ impl Engine {
                             acquired_at: row.acquired_at.read("lease", "acquired_at", id)?,
                             expires_at: row.expires_at.read("lease", "expires_at", id)?,
                             renewals: count(row.renewals),
-                            last_heartbeat_at: row
-                                .renewed_at
-                                .map(|at| at.read("lease", "renewed_at", id))
-                                .transpose()?,
+                            last_heartbeat_at: optional_time(
+                                "lease",
+                                "renewed_at",
+                                id,
+                                row.renewed_at,
+                            )?,
                         },
                     })
                 };

@@ -1,7 +1,7 @@
 //! mint-waitpoint-token: another token for an open waitpoint, for an operator who has
 //! none.
 
-use model::{WaitpointRef, WaitpointRefusal};
+use model::{WaitpointClaims, WaitpointRef, WaitpointRefusal};
 
 use super::OpenWaitpoint;
 use super::key::{MintWaitpointToken, WaitpointTokenExpiry};
@@ -23,6 +23,8 @@ impl Engine {
         expiry: WaitpointTokenExpiry,
     ) -> Result<OpenWaitpoint, Declined<WaitpointRefusal>> {
         operate.by.check()?;
+        WaitpointClaims::check_signal_names(&signal_names)?;
+        expiry.check()?;
         let found = self.find_open_waitpoint(&operate, &waitpoint).await?;
         let token = MintWaitpointToken {
             namespace: found.namespace,

@@ -13,7 +13,7 @@ use super::notifier::{self, CHANNEL, SEND_BOUND, notify};
 use super::{Wake, WakeUps};
 use crate::Error;
 use crate::database::{Pool, Session};
-use crate::pauses::pauses;
+use crate::tasks::pauses;
 
 /// How often a host notifies itself.
 const ECHO_EVERY: Duration = Duration::from_secs(15);

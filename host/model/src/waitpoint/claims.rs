@@ -164,11 +164,19 @@ impl WaitpointClaims {
     /// The namespace or a name is not valid, or there are too many names.
     pub fn check(&self) -> Result<(), Invalid> {
         names::namespace_name(&self.namespace)?;
+        Self::check_signal_names(&self.signal_names)
+    }
+
+    /// Checks the names of signals that a token may send.
+    ///
+    /// # Errors
+    /// A name is not valid, or there are too many.
+    pub fn check_signal_names(signal_names: &[String]) -> Result<(), Invalid> {
         let max = Limits::WAITPOINT_TOKEN_SIGNAL_NAMES_MAX;
-        ensure("signal_names", self.signal_names.len() <= max, || {
+        ensure("signal_names", signal_names.len() <= max, || {
             format!("at most {max}")
         })?;
-        self.signal_names
+        signal_names
             .iter()
             .try_for_each(|name| names::signal_name(name))
     }

@@ -127,7 +127,7 @@ fn limit_hit(more: u64, refusal: GrowthRefusal) -> LimitHit {
 
 /// Linear memory waits for the budget of the host, which blocks the guest and no thread;
 /// the rest is small and does not wait.
-#[async_trait::async_trait]
+#[wasmtime_wasi::async_trait]
 impl ResourceLimiterAsync for Meter {
     async fn memory_growing(
         &mut self,

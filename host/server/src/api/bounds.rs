@@ -9,8 +9,9 @@ use std::fmt::Display;
 use std::ops::RangeInclusive;
 
 use model::{
-    BlockingReason, CountKind, FailureClass, LaneState, Limits, PRIORITY_MAX, PublicState,
-    ResumeTarget, SuspensionReason, SuspensionRequester, TimeoutBehavior, WaitpointState, patterns,
+    BlockingReason, CountKind, ExpireReason, FailureClass, LaneState, Limits, PRIORITY_MAX,
+    PublicState, ResumeTarget, SuspensionReason, SuspensionRequester, TimeoutBehavior,
+    WaitpointState, patterns,
 };
 
 use super::lease::WAIT_MS_MAX;
@@ -49,7 +50,7 @@ pub fn bound(of: &str, member: &str) -> Option<Bound> {
         ("MarkWorkerDead", "reason") => Text(1..=Limits::DEAD_REASON_BYTES_MAX, patterns::PLAIN),
         ("FailLease" | "FailOverride", "message") => Free,
         ("CreateExecution" | "executions_create", "id") => Pattern(patterns::UUID_V7),
-        ("FreshWaitpoint" | "CreateLeaseWaitpoint", "waitpoint_key") => {
+        ("FreshWaitpoint" | "KeyedWaitpoint" | "CreateLeaseWaitpoint", "waitpoint_key") => {
             Text(0..=Limits::WAITPOINT_KEY_BYTES_MAX, patterns::PLAIN)
         }
         ("executions_wait", "timeout_ms") => Number(0..=TIMEOUT_MS_MAX),
@@ -74,6 +75,7 @@ pub fn bound(of: &str, member: &str) -> Option<Bound> {
         ("waitpoints_list", "state") => names("WaitpointState", WaitpointState::ALL),
         (_, "class" | "retryable_categories") => names("FailureClass", FailureClass::ALL),
         (_, "count_kind") => names("CountKind", CountKind::ALL),
+        (_, "expire_reason") => names("ExpireReason", ExpireReason::ALL),
         (_, "expected_reason") => names("BlockingReason", BlockingReason::ALL),
         (_, "reason_code") => names("SuspensionReason", SuspensionReason::ALL),
         (_, "resume_target") => names("ResumeTarget", ResumeTarget::ALL),
@@ -100,6 +102,11 @@ pub fn bound(of: &str, member: &str) -> Option<Bound> {
             let suffix = Limits::KEY_BYTES_MAX - "approval:approved:".len();
             Text(1..=suffix, patterns::STORABLE)
         }
+        // It is part of the key of the decision.
+        ("Decide", "actor") => {
+            let actor = Limits::KEY_BYTES_MAX - "approval:approved:".len();
+            Text(1..=actor, patterns::STORABLE)
+        }
         (_, "actor") => Text(1..=Limits::ACTOR_BYTES_MAX, patterns::STORABLE),
         (_, "creator") => Text(0..=Limits::ACTOR_BYTES_MAX, patterns::STORABLE),
         (_, "reason" | "detail" | "message") => {
@@ -113,8 +120,10 @@ pub fn bound(of: &str, member: &str) -> Option<Bound> {
         }
         (_, "code") => Text(1..=Limits::FAILURE_CODE_BYTES_MAX, patterns::FAILURE_CODE),
         (_, "source") => Text(1..=Limits::CANCEL_SOURCE_BYTES_MAX, patterns::CANCEL_SOURCE),
+        // One that is not valid is the name of no key.
+        ("waitpoint_keys_retire", "kid") => Free,
         (_, "kid" | "new_kid") => Text(1..=Limits::KID_BYTES_MAX, patterns::KID),
-        (_, "new_secret_hex") => {
+        (_, "secret_hex" | "new_secret_hex") => {
             let bytes = Limits::KEY_SECRET_BYTES;
             Text(bytes.start() * 2..=bytes.end() * 2, patterns::HEX)
         }
@@ -160,7 +169,8 @@ pub fn bound(of: &str, member: &str) -> Option<Bound> {
         (_, "first" | "max_replay_count" | "max_signals_per_execution") => u32_range(0..=u32::MAX),
         (
             _,
-            "after" | "capability_hash" | "deadline_at" | "delay_until" | "grant" | "input_text"
+            "after" | "capability_hash" | "created_after" | "created_before" | "deadline_at"
+            | "delay_until" | "finished_after" | "finished_before" | "grant" | "input_text"
             | "lease" | "leases" | "payload_text" | "policy" | "prefer" | "result_text"
             | "state_text" | "timeout_at" | "traceparent" | "waitpoint_token",
         ) => Free,

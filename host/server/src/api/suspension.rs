@@ -170,8 +170,7 @@ answers! {
     /// A waitpoint that a suspension was bound to.
     BoundWaitpoint(waitpoint: engine::SuspensionWaitpoint) {
         /// Id of the waitpoint.
-        #[schema(value_type = String)]
-        waitpoint_id: WaitpointId = waitpoint.id,
+        waitpoint_id: WaitpointId as String = waitpoint.id,
         /// Key of the waitpoint within the execution.
         waitpoint_key: String = waitpoint.key,
     }

@@ -21,8 +21,7 @@ answers! {
         /// Key of the waitpoint within the execution.
         waitpoint_key: String = info.key,
         /// `pending` or `active`, when it accepts signals; `closed` or `expired`.
-        #[schema(value_type = String)]
-        state: WaitpointState,
+        state: WaitpointState as String,
         /// Names of the signals that its suspension counts while it is `active`, sorted;
         /// empty when those of any name count, and otherwise.
         required_signal_names: Vec<String>,

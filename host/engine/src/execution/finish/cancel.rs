@@ -9,6 +9,7 @@ use model::{
 
 use super::statement::{FinishCall, FinishGuard, FinishVerdict};
 use crate::checks::text;
+use crate::operate::Operator;
 use crate::{Declined, Engine};
 
 /// A request to end an execution.
@@ -47,9 +48,11 @@ impl Engine {
         for (field, given) in [
             ("reason", cancel.reason.as_deref()),
             ("source", Some(cancel.source.as_str())),
-            ("actor", cancel.actor.as_deref()),
         ] {
             text(field, given.unwrap_or_default(), Limits::REASON_BYTES_MAX)?;
+        }
+        if let Some(actor) = &cancel.actor {
+            Operator::check_actor(actor)?;
         }
         if !self.exists(cancel.id, cancel.namespace.as_deref()).await? {
             return Err(CancelRefusal::ExecutionNotFound.into());

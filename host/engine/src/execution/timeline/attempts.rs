@@ -7,7 +7,7 @@ use model::{
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::row::{StoredTime, bigint, count, epoch, label, optional_label};
+use crate::row::{StoredTime, bigint, count, epoch, label, optional_label, optional_time};
 use crate::{Engine, Error, Page};
 
 /// One numbered try at an execution.
@@ -162,10 +162,7 @@ impl LeaseRow {
             lease_id: LeaseId(self.lease_id),
             worker_instance_id: self.worker_instance_id,
             acquired_at: self.acquired_at.read("attempt", "acquired_at", number)?,
-            released_at: self
-                .released_at
-                .map(|at| at.read("attempt", "released_at", number))
-                .transpose()?,
+            released_at: optional_time("attempt", "released_at", number, self.released_at)?,
             ended,
             renewals: count(self.renewals),
             component: self

@@ -166,6 +166,13 @@ impl Engine {
     }
 }
 
+impl WaitpointTokenExpiry {
+    /// Checks the bounds.
+    pub(crate) fn check(self) -> Result<(), Invalid> {
+        expires_at_us(self, OffsetDateTime::UNIX_EPOCH).map(drop)
+    }
+}
+
 fn expires_at_us(
     expiry: WaitpointTokenExpiry,
     now: OffsetDateTime,

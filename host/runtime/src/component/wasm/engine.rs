@@ -12,9 +12,8 @@ use super::config;
 use crate::memory::PoolSize;
 use crate::settings::{Pooling, SandboxLimits};
 
-/// Time between two ticks: how long a guest that just began can keep a thread from the
-/// next one. Shorter ticks gain little, since those that compute on leave the thread.
-pub const TICK: Duration = Duration::from_millis(2);
+/// Time between two ticks.
+pub const TICK: Duration = Duration::from_millis(10);
 
 /// Most bytes all instances of a component may take, their memories and tables left
 /// out.

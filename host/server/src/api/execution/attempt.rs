@@ -26,8 +26,7 @@ answers! {
     /// One numbered attempt at an execution.
     Attempt(row: engine::Attempt) {
         /// Id of the attempt, which follows from those of the execution and the number.
-        #[schema(value_type = String)]
-        attempt_id: AttemptId,
+        attempt_id: AttemptId as String,
         /// Number of the attempt, from zero.
         attempt: u32,
         /// `initial`, `retry`, `reclaim`, `replay` or `fallback`.

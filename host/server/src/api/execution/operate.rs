@@ -23,8 +23,7 @@ asks! {
     ExpireExecution {
         /// The code of its failure: `expired` (when absent), or `attempt_timeout` or
         /// `execution_deadline` for a caller that watches these limits itself.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        expire_reason: Option<String>,
+        expire_reason?: Option<String>,
     }
 
     /// On whose behalf an execution is cancelled.
@@ -71,8 +70,7 @@ asks! {
     #[derive(Default)]
     UnblockExecution {
         /// Only if it is blocked for this reason; any when absent.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        expected_reason: Option<String>,
+        expected_reason?: Option<String>,
     }
 
     /// The result a running execution is completed with. At most one of `result`,
@@ -104,13 +102,11 @@ asks! {
     DelayOverride {
         /// Delay in milliseconds from now, at most ten years; either this or
         /// `delay_until`.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        delay_ms: Option<u64>,
+        delay_ms?: Option<u64>,
         /// Time it is due (RFC 3339), from 1970 to 9999 in UTC; immediately when it has
         /// passed. Either this or `delay_ms`.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
         #[schema(format = DateTime)]
-        delay_until: Option<String>,
+        delay_until?: Option<String>,
     }
 
     /// Labels to set and to remove.

@@ -15,7 +15,7 @@ use crate::Host;
 use crate::cli::io::{Exit, Failure, Paint, Terminal, to_stderr};
 use crate::stopwatch::Stopwatch;
 
-/// Finished executions of the short history.
+/// Finished executions of the short history, besides those of the benchmark itself.
 const SHORT: u64 = 1_000;
 /// Ready, active and suspended executions, beside either.
 const UNFINISHED: u64 = 400;
@@ -61,7 +61,8 @@ const LISTS: [(&str, &str); 18] = [
 /// Reads beside two histories.
 #[derive(Debug, Serialize)]
 pub struct Reads {
-    /// Finished executions of the long history; the short one has a thousand.
+    /// Finished executions of the long history; the short one has a thousand. Beside both
+    /// are those that the benchmark itself finished.
     pub finished: u64,
     /// One entry for each kind of read.
     pub reads: Vec<Read>,
@@ -100,6 +101,7 @@ pub async fn measure(
     baseline: &Baseline,
 ) -> Result<Reads, Failure> {
     let engine = host.engine();
+    let finished = finished.max(SHORT);
     bench::backlog(engine, HERD_LANE, lifecycles::KIND, UNFINISHED).await?;
     bench::hold(engine, HERD_LANE, (UNFINISHED / 2) as u32).await?;
     bench::suspend(engine, HERD_LANE, lifecycles::KIND, UNFINISHED).await?;

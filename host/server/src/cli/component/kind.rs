@@ -64,15 +64,9 @@ pub async fn run(context: &Context, command: KindCommand) -> Result<Exit, Failur
 }
 
 async fn list(context: &Context, page: PageArgs) -> Result<Exit, Failure> {
-    let show = |found: &Kinds| {
-        if found.kinds.is_empty() {
-            context.line("no kinds; publishing a component or registering a worker defines some");
-        } else {
-            let rows: Vec<_> = found.kinds.iter().map(row).collect();
-            let header = ["KIND", "ROUTES", "DEFINED"];
-            context.terminal.table(&header, &rows);
-        }
-    };
+    let none = "no kinds; publishing a component or registering a worker defines some";
+    let header = ["KIND", "ROUTES", "DEFINED"];
+    let show = |found: &Kinds| context.rows(&found.kinds, none, &header, row);
     page.show(context, "/v1/kinds", Vec::new(), "kind", show)
         .await
 }

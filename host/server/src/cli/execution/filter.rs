@@ -86,6 +86,16 @@ fn now() -> OffsetDateTime {
     OffsetDateTime::now_utc()
 }
 
+/// Returns the parameter of the API for a label written `owner.name=value`.
+pub(super) fn tag_query(tag: &str) -> Result<(&'static str, String), Failure> {
+    match tag.split_once('=') {
+        Some((key, value)) => Ok(("tag", format!("{key}:{value}"))),
+        None => Err(Failure::usage(format!(
+            "--tag {tag}: write owner.name=value"
+        ))),
+    }
+}
+
 impl FilterArgs {
     /// Returns the parameters of the API.
     pub fn query(&self) -> Result<Vec<(&'static str, String)>, Failure> {
@@ -111,10 +121,7 @@ impl FilterArgs {
             query.extend(when.map(|when| (name, when.text())));
         }
         if let Some(tag) = &self.tag {
-            let (key, value) = tag
-                .split_once('=')
-                .ok_or_else(|| Failure::usage(format!("--tag {tag}: write owner.name=value")))?;
-            query.push(("tag", format!("{key}:{value}")));
+            query.push(tag_query(tag)?);
         }
         Ok(query)
     }

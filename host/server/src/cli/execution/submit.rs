@@ -7,6 +7,7 @@ use clap::Args;
 use model::ExecutionId;
 use reqwest::Method;
 
+use super::filter::tag_query;
 use super::result::{arrived, reads_again, write_result};
 use super::watch::{failure_text, finished, within};
 use crate::api::{CreatedExecution, Execution};
@@ -141,10 +142,7 @@ impl SubmitArgs {
                 .map(|it| ("delay_ms", it.as_millis().to_string())),
         );
         for tag in &self.tags {
-            let (key, value) = tag
-                .split_once('=')
-                .ok_or_else(|| Failure::usage(format!("--tag {tag}: write owner.name=value")))?;
-            query.push(("tag", format!("{key}:{value}")));
+            query.push(tag_query(tag)?);
         }
         let headers = self.key.clone().map(|key| ("idempotency-key", key));
         Ok(Request {

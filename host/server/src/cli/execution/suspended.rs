@@ -19,15 +19,9 @@ pub struct SuspendedArgs {
 pub async fn run(context: &Context, args: SuspendedArgs) -> Result<Exit, Failure> {
     let within = args.namespace.map(|it| ("namespace", it));
     let within = within.into_iter().collect();
-    let show = |page: &SuspendedExecutions| {
-        if page.executions.is_empty() {
-            context.line("nothing is suspended");
-        } else {
-            let rows: Vec<_> = page.executions.iter().map(row).collect();
-            let header = ["ID", "KIND", "WAITS FOR", "REASON", "SINCE", "UNTIL"];
-            context.terminal.table(&header, &rows);
-        }
-    };
+    let none = "nothing is suspended";
+    let header = ["ID", "KIND", "WAITS FOR", "REASON", "SINCE", "UNTIL"];
+    let show = |page: &SuspendedExecutions| context.rows(&page.executions, none, &header, row);
     let path = "/v1/suspended";
     args.page.show(context, path, within, "", show).await
 }

@@ -30,6 +30,21 @@ impl Context {
         self.terminal.line(text);
     }
 
+    /// Shows rows as a table, or the line `none` where there are none.
+    pub fn rows<T>(
+        &self,
+        rows: &[T],
+        none: &str,
+        header: &[&str],
+        row: impl Fn(&T) -> Vec<(Paint, String)>,
+    ) {
+        if rows.is_empty() {
+            return self.line(none);
+        }
+        let rows: Vec<_> = rows.iter().map(row).collect();
+        self.terminal.table(header, &rows);
+    }
+
     /// Prints an answer for programs, if they are to read it; returns whether they are.
     pub fn prints_json(&self, answer: &Answer) -> bool {
         if self.json {

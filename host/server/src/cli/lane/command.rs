@@ -125,15 +125,10 @@ async fn set(context: &Context, args: SetArgs) -> Result<Exit, Failure> {
 
 async fn eligible(context: &Context, args: EligibleArgs) -> Result<Exit, Failure> {
     let path = format!("{}/eligible", path_of("/v1/lanes", &args.name));
-    let show = |found: &EligibleExecutions| {
-        if found.executions.is_empty() {
-            context.line("nothing waits there that may be granted");
-        } else {
-            let rows: Vec<_> = found.executions.iter().map(eligible_row).collect();
-            let header = ["ID", "KIND", "PRIORITY", "READY", "NEEDS", ""];
-            context.terminal.table(&header, &rows);
-        }
-    };
+    let none = "nothing waits there that may be granted";
+    let header = ["ID", "KIND", "PRIORITY", "READY", "NEEDS", ""];
+    let show =
+        |found: &EligibleExecutions| context.rows(&found.executions, none, &header, eligible_row);
     args.page.show(context, &path, Vec::new(), "", show).await
 }
 

@@ -38,14 +38,9 @@ pub async fn run(context: &Context, command: NamespaceCommand) -> Result<Exit, F
 }
 
 async fn list(context: &Context, page: PageArgs) -> Result<Exit, Failure> {
-    let show = |page: &Namespaces| {
-        if page.namespaces.is_empty() {
-            context.line("every namespace has a weight of 100");
-            return;
-        }
-        let rows: Vec<_> = page.namespaces.iter().map(row).collect();
-        context.terminal.table(&["NAMESPACE", "WEIGHT"], &rows);
-    };
+    let none = "every namespace has a weight of 100";
+    let header = ["NAMESPACE", "WEIGHT"];
+    let show = |page: &Namespaces| context.rows(&page.namespaces, none, &header, row);
     page.show(context, "/v1/namespaces", Vec::new(), "", show)
         .await
 }

@@ -87,24 +87,18 @@ async fn list(context: &Context, args: ListArgs) -> Result<Exit, Failure> {
     if !args.all {
         query.push(("live", "true".to_owned()));
     }
-    let show = |page: &WorkerPage| {
-        if page.workers.is_empty() {
-            context.line("no workers");
-            return;
-        }
-        let rows: Vec<_> = page.workers.iter().map(row).collect();
-        let header = [
-            "INSTANCE",
-            "WORKER",
-            "TYPE",
-            "STATE",
-            "KINDS",
-            "LANES",
-            "LEASES",
-            "HEARTBEAT",
-        ];
-        context.terminal.table(&header, &rows);
-    };
+    let none = "no workers";
+    let header = [
+        "INSTANCE",
+        "WORKER",
+        "TYPE",
+        "STATE",
+        "KINDS",
+        "LANES",
+        "LEASES",
+        "HEARTBEAT",
+    ];
+    let show = |page: &WorkerPage| context.rows(&page.workers, none, &header, row);
     args.page
         .show(context, "/v1/workers", query, "", show)
         .await

@@ -233,15 +233,9 @@ pub(super) fn claimed_lines(context: &Context, claimed: &ClaimedExecution) {
 async fn expired(context: &Context, args: ExpiredArgs) -> Result<Exit, Failure> {
     let within = args.namespace.map(|it| ("namespace", it));
     let within = within.into_iter().collect();
-    let show = |page: &ExpiredLeases| {
-        if page.leases.is_empty() {
-            context.line("no lease has expired; every host reclaims them once a second");
-        } else {
-            let rows: Vec<_> = page.leases.iter().map(expired_row).collect();
-            let header = ["EXECUTION", "NAMESPACE", "WORKER", "ATTEMPT", "EXPIRED"];
-            context.terminal.table(&header, &rows);
-        }
-    };
+    let none = "no lease has expired; every host reclaims them once a second";
+    let header = ["EXECUTION", "NAMESPACE", "WORKER", "ATTEMPT", "EXPIRED"];
+    let show = |page: &ExpiredLeases| context.rows(&page.leases, none, &header, expired_row);
     let path = "/v1/leases/expired";
     args.page.show(context, path, within, "", show).await
 }

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use axum::extract::State;
 use engine::{ListFilter, ListPage, ListPlace, TimeRange};
-use model::{ExecutionId, Invalid, Moment, PublicState};
+use model::{ExecutionId, Invalid, Limits, Moment, PublicState};
 use time::OffsetDateTime;
 
 use crate::api::ExecutionPage;
@@ -60,12 +60,15 @@ impl FromQuery for Filters {
         if tags.len() > 1 {
             return Err(Invalid::new("tag", "may be given once").into());
         }
+        let creator = given.text("creator")?;
+        let creator_bytes = creator.as_deref().map_or(0, str::len);
+        model::check_range("creator", creator_bytes, 0..=Limits::ACTOR_BYTES_MAX)?;
         Ok(Self {
             state,
             kind,
             lane,
             tag: tags.pop(),
-            creator: given.text("creator")?,
+            creator,
             created_after: given.value("created_after")?,
             created_before: given.value("created_before")?,
             finished_after: given.value("finished_after")?,

@@ -113,10 +113,10 @@ fn describe(of: &str, member: &str, schema: &mut RefOr<Schema>, named: &mut Name
                 describe(of, member, item, named);
             }
         }
-        RefOr::T(Schema::Object(object)) if object.additional_properties.is_some() => {
-            if member == "tags" {
-                labels(object, of == "SetTags");
-            }
+        RefOr::T(Schema::Object(object))
+            if object.additional_properties.is_some() && member == "tags" =>
+        {
+            labels(object, of == "SetTags");
         }
         RefOr::T(Schema::Object(object)) if object.enum_values.is_none() => {
             match bound(of, member) {

@@ -76,8 +76,12 @@ pub struct Filters {
 
 impl FromQuery for Filters {
     fn take(given: &mut Given) -> Result<Self, Problem> {
+        let lane = given.text("lane")?;
+        if let Some(lane) = &lane {
+            model::lane_name(lane)?;
+        }
         Ok(Self {
-            lane: given.text("lane")?,
+            lane,
             live: given.value("live")?,
         })
     }
