@@ -127,7 +127,7 @@ async fn keys_and_ids_of_one_namespace_mean_nothing_in_another() {
     let bound = host.create(&a, free).await;
     let (status, _) = host.get(&a, &format!("/v1/executions/{bound}")).await;
     assert_eq!(status, 200);
-    // Whoever names a foreign namespace is told what they lack, and nothing of what is there.
+    // A caller that names a foreign namespace is told what it lacks, and nothing of what is there.
     let foreign = json!({"kind": "word", "namespace": "b", "idempotency_key": "order-1"});
     let (status, refused) = host.post(&a, "/v1/executions", foreign).await;
     assert_eq!(

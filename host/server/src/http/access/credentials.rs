@@ -31,7 +31,7 @@ pub trait TokenVerifier: Send + Sync {
 /// Knows the clients whose certificates the TLS handshake has verified.
 pub trait CertificateVerifier: Send + Sync {
     /// Returns whom the certificate of a connection is of; `None` if the request came
-    /// without one, or it is of nobody.
+    /// without one, or of no known client.
     fn principal(&self, request: &axum::http::Extensions) -> Option<Principal>;
 }
 
@@ -46,7 +46,7 @@ pub struct OtherCredentials {
 
 /// A credential that was verified.
 pub(super) struct Verified {
-    /// Whom it is of.
+    /// The caller it is of.
     pub(super) principal: Arc<Principal>,
     /// How to notice that it is not valid any more.
     standing: Standing,
