@@ -1,4 +1,19 @@
 -- The schema after every migration, as the database describes it.
+table api_key: id uuid not null
+table api_key: name text not null
+table api_key: role role not null
+table api_key: namespace text
+table api_key: created_at timestamp with time zone not null default clock_timestamp()
+table api_key: created_by text not null
+table api_key: expires_at timestamp with time zone
+table api_key: last_used_at timestamp with time zone
+table api_key: revoked_at timestamp with time zone
+table api_key: revoked_by text
+table api_key_secret: hash bytea not null
+table api_key_secret: key_id uuid not null
+table api_key_secret: shown text not null
+table api_key_secret: created_at timestamp with time zone not null default clock_timestamp()
+table api_key_secret: valid_until timestamp with time zone
 table attempt: partition smallint not null
 table attempt: execution_id uuid not null
 table attempt: epoch bigint not null
@@ -24,6 +39,21 @@ table attempt: wall_us bigint
 table attempt: due_at timestamp with time zone
 table attempt: result_digest bytea
 table attempt: left_ms bigint
+table audit: id uuid not null
+table audit: at timestamp with time zone not null default clock_timestamp()
+table audit: credential text
+table audit: key_id uuid
+table audit: address inet
+table audit: verb text not null
+table audit: namespace text
+table audit: target text
+table audit: note text
+table audit: traceparent text
+table audit: outcome text
+table audit_refusals: minute timestamp with time zone not null
+table audit_refusals: address text not null
+table audit_refusals: reason text not null
+table audit_refusals: count bigint not null
 table component: id integer not null identity
 table component: digest bytea not null
 table component: bytes bytea not null
@@ -277,7 +307,25 @@ table worker: heartbeat_at timestamp with time zone not null default clock_times
 table worker: expires_at timestamp with time zone not null
 table worker: dead_at timestamp with time zone
 table worker: dead_reason text
+constraint api_key_is_revoked_by_someone on api_key: CHECK (((revoked_at IS NULL) = (revoked_by IS NULL)))
+constraint api_key_name_in_range on api_key: CHECK (((octet_length(name) >= 1) AND (octet_length(name) <= 64)))
+constraint api_key_pkey on api_key: PRIMARY KEY (id)
+constraint api_key_secret_hash_is_sha256 on api_key_secret: CHECK ((octet_length(hash) = 32))
+constraint api_key_secret_key_id_fkey on api_key_secret: FOREIGN KEY (key_id) REFERENCES api_key(id) ON DELETE CASCADE
+constraint api_key_secret_pkey on api_key_secret: PRIMARY KEY (hash)
+constraint api_key_secret_shown_in_range on api_key_secret: CHECK (((octet_length(shown) >= 1) AND (octet_length(shown) <= 16)))
 constraint attempt_pkey on attempt: PRIMARY KEY (partition, execution_id, epoch)
+constraint audit_credential_in_range on audit: CHECK (((octet_length(credential) >= 1) AND (octet_length(credential) <= 512)))
+constraint audit_note_in_range on audit: CHECK ((octet_length(note) <= 1024))
+constraint audit_outcome_in_range on audit: CHECK (((octet_length(outcome) >= 1) AND (octet_length(outcome) <= 64)))
+constraint audit_pkey on audit: PRIMARY KEY (id)
+constraint audit_target_in_range on audit: CHECK ((octet_length(target) <= 1024))
+constraint audit_traceparent_in_range on audit: CHECK ((octet_length(traceparent) <= 64))
+constraint audit_verb_in_range on audit: CHECK (((octet_length(verb) >= 1) AND (octet_length(verb) <= 64)))
+constraint audit_refusals_address_in_range on audit_refusals: CHECK (((octet_length(address) >= 1) AND (octet_length(address) <= 45)))
+constraint audit_refusals_count_is_positive on audit_refusals: CHECK ((count > 0))
+constraint audit_refusals_pkey on audit_refusals: PRIMARY KEY (minute, address, reason)
+constraint audit_refusals_reason_in_range on audit_refusals: CHECK (((octet_length(reason) >= 1) AND (octet_length(reason) <= 64)))
 constraint component_digest_is_sha256 on component: CHECK ((octet_length(digest) = 32))
 constraint component_digest_key on component: UNIQUE (digest)
 constraint component_pkey on component: PRIMARY KEY (id)
@@ -348,7 +396,16 @@ constraint waitpoint_key_pkey on waitpoint_key: PRIMARY KEY (kid)
 constraint worker_is_dead_for_a_reason on worker: CHECK (((dead_at IS NULL) = (dead_reason IS NULL)))
 constraint worker_names_in_range on worker: CHECK ((((octet_length(worker_instance_id) >= 1) AND (octet_length(worker_instance_id) <= 128)) AND ((octet_length(worker_id) >= 1) AND (octet_length(worker_id) <= 128))))
 constraint worker_pkey on worker: PRIMARY KEY (worker_instance_id)
+CREATE UNIQUE INDEX api_key_name_is_one ON public.api_key USING btree (name) WHERE (revoked_at IS NULL)
+CREATE UNIQUE INDEX api_key_pkey ON public.api_key USING btree (id)
+CREATE INDEX api_key_secret_of_key ON public.api_key_secret USING btree (key_id)
+CREATE UNIQUE INDEX api_key_secret_current_is_one ON public.api_key_secret USING btree (key_id) WHERE (valid_until IS NULL)
+CREATE UNIQUE INDEX api_key_secret_pkey ON public.api_key_secret USING btree (hash)
 CREATE UNIQUE INDEX attempt_pkey ON public.attempt USING btree (partition, execution_id, epoch)
+CREATE INDEX audit_newest ON public.audit USING btree (at, id)
+CREATE INDEX audit_of_credential ON public.audit USING btree (credential, at, id)
+CREATE UNIQUE INDEX audit_pkey ON public.audit USING btree (id)
+CREATE UNIQUE INDEX audit_refusals_pkey ON public.audit_refusals USING btree (minute, address, reason)
 CREATE UNIQUE INDEX component_digest_key ON public.component USING btree (digest)
 CREATE UNIQUE INDEX component_pkey ON public.component USING btree (id)
 CREATE UNIQUE INDEX event_pkey ON public.event USING btree (xid, seq)
@@ -398,6 +455,7 @@ enum failure_class: transient, permanent, infra_crash, timeout, cancelled
 enum lane_state: active, paused, draining, disabled
 enum outcome: success, failed, cancelled, expired, skipped
 enum parked_state: delayed, rate_limited, waiting_children, blocked, suspended
+enum role: viewer, submitter, worker, approver, operator, admin
 enum timer_kind: execution_deadline, retention
 enum waitpoint_key_state: active, retiring
 enum waitpoint_state: pending, active, closed, expired
