@@ -112,7 +112,7 @@ async fn a_lane_with_more_than_the_bound_says_so() {
     run(&database, insert_ready("full", 5, 10_001)).await;
     run(&database, insert_ready("just", 5, 10_000)).await;
     run(&database, insert_ready("few", 5, 2)).await;
-    let lanes = engine.lanes(None, 10).await.answered();
+    let lanes = engine.lanes(None, None, 10).await.answered();
     let seen: Vec<_> = lanes
         .iter()
         .map(|lane| (lane.name.as_str(), lane.waiting, lane.waiting_exact))

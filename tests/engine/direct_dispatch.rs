@@ -202,6 +202,7 @@ async fn only_a_resumption_that_a_claim_would_take_is_dispatched_directly() {
         let answer = engine.create(create).await;
         answer.accepted();
         let mut claims = Claim {
+            namespaces: None,
             lanes: Vec::new(),
             kinds: None,
             max: 1,
@@ -240,6 +241,7 @@ async fn only_a_resumption_that_a_claim_would_take_is_dispatched_directly() {
     let set = engine.set_lane("paused", Some(LaneState::Paused), None);
     set.await.accepted();
     worker.open(Claim {
+        namespaces: None,
         lanes: Vec::new(),
         ..wanted()
     });

@@ -333,6 +333,6 @@ async fn text_in_the_log_of_an_attempt_decides_nothing() {
         capabilities: Default::default(),
         grant_ttl_ms: 60_000,
     };
-    let refused = engine.issue_reclaim_grant(id, wanted).await;
+    let refused = engine.issue_reclaim_grant(id, None, wanted).await;
     assert_eq!(refused.refused().code(), "execution_not_reclaimable");
 }

@@ -18,6 +18,7 @@ type Place = (i16, i64);
 fn wanted(kinds: Option<Vec<String>>, max: u32) -> Claim {
     Claim {
         worker_instance_id: "test".to_owned(),
+        namespaces: None,
         lanes: Vec::new(),
         kinds,
         capabilities: Default::default(),
@@ -179,6 +180,7 @@ async fn a_grant_takes_the_first_of_the_kinds_that_fit_and_a_scan_lists_them_in_
     for kinds in [None, Some(names([49, 4])), Some(names(10..30))] {
         let expected = ready(&mut connection, kinds.as_deref()).await[0].1;
         let next = GrantNext {
+            namespace: None,
             lane: "default".to_owned(),
             kinds: kinds.clone(),
             grant: IssueGrant {
@@ -201,7 +203,10 @@ async fn a_grant_takes_the_first_of_the_kinds_that_fit_and_a_scan_lists_them_in_
             .expect("deleted");
     }
     let ordered = ready(&mut connection, None).await;
-    let page = engine.scan_eligible("default", None, 100).await.accepted();
+    let page = engine
+        .scan_eligible("default", None, None, 100)
+        .await
+        .accepted();
     let priorities: Vec<u16> = page.rows.iter().map(|it| it.priority).collect();
     let expected: Vec<u16> = ordered[..100]
         .iter()

@@ -12,6 +12,7 @@ use crate::support::work::{create, setup};
 fn wanted(max: u32) -> Claim {
     Claim {
         worker_instance_id: "test".to_owned(),
+        namespaces: None,
         lanes: Vec::new(),
         kinds: None,
         capabilities: Default::default(),
@@ -78,6 +79,7 @@ async fn each_state_of_a_lane_takes_and_serves_what_it_says() {
         assert_eq!(claimed.len(), expected, "{lane}");
         // Named or not, a lane that does not serve does not.
         let by_name = Claim {
+            namespaces: None,
             lanes: vec![lane.to_owned()],
             ..wanted(10)
         };
@@ -144,7 +146,7 @@ async fn busy_lanes_share_each_claim_by_weight_and_idle_ones_leave_theirs() {
     set(&engine, "heavy", LaneState::Paused, None).await;
     let answer = engine.set_lane("light", None, Some(7)).await;
     answer.accepted();
-    let lanes = engine.lanes(None, 1000).await.answered();
+    let lanes = engine.lanes(None, None, 1000).await.answered();
     let lane = |name| {
         let lane = lanes.iter().find(|lane| lane.name == name).expect("there");
         (lane.state, lane.weight)
@@ -249,7 +251,7 @@ async fn lanes_are_listed_in_pages_by_name() {
     let mut names = Vec::new();
     let mut after: Option<String> = None;
     loop {
-        let page = engine.lanes(after.as_deref(), 3).await.answered();
+        let page = engine.lanes(None, after.as_deref(), 3).await.answered();
         assert!(page.len() <= 3);
         let Some(last) = page.last() else { break };
         after = Some(last.name.clone());

@@ -147,6 +147,7 @@ async fn a_claim_takes_only_what_the_worker_can_run() {
         .accepted();
     let ask = |kinds: &[&str], capabilities: &[&str]| Claim {
         worker_instance_id: "test".to_owned(),
+        namespaces: None,
         lanes: vec!["default".to_owned()],
         kinds: Some(kinds.iter().map(ToString::to_string).collect()),
         capabilities: capabilities.iter().map(ToString::to_string).collect(),

@@ -22,6 +22,7 @@ async fn signal(engine: &Engine, id: &str, key: &str, name: &str, from: &str) ->
         category: None,
         source_type: "person".to_owned(),
         source_identity: from.to_owned(),
+        credential: None,
         correlation_id: None,
         payload: Some(text("now")),
         idempotency_key: None,

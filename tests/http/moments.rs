@@ -284,6 +284,7 @@ async fn no_time_that_the_engine_accepts_can_stop_a_flusher() {
         category: None,
         source_type: "test".to_owned(),
         source_identity: "t".to_owned(),
+        credential: None,
         correlation_id: None,
         payload: Some(text("x")),
         idempotency_key: Some("k".to_owned()),

@@ -23,6 +23,7 @@ pub(crate) fn idle_worker(engine: &Engine, slots: usize) -> (DirectDispatch, Tak
 pub(crate) fn wanted() -> Claim {
     Claim {
         worker_instance_id: "idle".to_owned(),
+        namespaces: None,
         lanes: vec!["default".to_owned()],
         kinds: Some(vec!["echo".to_owned()]),
         capabilities: Default::default(),

@@ -128,6 +128,7 @@ pub(crate) fn signal(token: &WaitpointToken, name: &str) -> SendSignal {
         category: None,
         source_type: "test".to_owned(),
         source_identity: "person".to_owned(),
+        credential: None,
         correlation_id: None,
         payload: Some(text(name)),
         idempotency_key: None,

@@ -22,6 +22,7 @@ pub(crate) async fn try_claim(engine: &Engine, max: u32) -> Result<Vec<Claimed>,
     engine
         .claim(Claim {
             worker_instance_id: "test".to_owned(),
+            namespaces: None,
             lanes: Vec::new(),
             kinds: None,
             capabilities: Default::default(),

@@ -5,9 +5,9 @@
 //! called on the way answered, and from every error.
 
 use model::{
-    ApiKeyRefusal, CancelRefusal, CreateRefusal, EventsRefusal, GrantRefusal, Invalid, InvalidWaitpointToken,
-    KeyRetireRefusal, KeyRotateRefusal, LeaseRefusal, OperateRefusal, RedeemRefusal,
-    RegisterRefusal, SignalRefusal, SuspendRefusal, WaitpointRefusal, WorkerRefusal,
+    ApiKeyRefusal, CancelRefusal, CreateRefusal, EventsRefusal, GrantRefusal, Invalid,
+    InvalidWaitpointToken, KeyRetireRefusal, KeyRotateRefusal, LeaseRefusal, OperateRefusal,
+    RedeemRefusal, RegisterRefusal, SignalRefusal, SuspendRefusal, WaitpointRefusal, WorkerRefusal,
 };
 
 use crate::{Error, RouteRefusal};

@@ -32,7 +32,7 @@ mod waitpoint;
 mod wire;
 mod worker;
 
-pub use access::{ApiKeyRefusal, Principal, Role, RoleGrant, Scope, may_grant};
+pub use access::{ApiKeyRefusal, Principal, Role, RoleGrant, Scope, credential_of, may_grant};
 pub use attempt::{
     AlreadySatisfied, AttemptEnd, AttemptLifecycle, AttemptType, EngineCode, ExpireReason, Failure,
     FailureClass, Usage, failure_code, is_reserved_code,
@@ -57,8 +57,8 @@ pub use limits::Limits;
 pub use list_cursor::{ListCursorError, ListScope};
 pub use moment::{Moment, MomentError};
 pub use names::{
-    LANE_DEFAULT, NAMESPACE_DEFAULT, api_key_name, idempotency_key, kind_name, lane_name, media_type,
-    namespace_name, signal_name, tag_key, waitpoint_key, worker_name,
+    LANE_DEFAULT, NAMESPACE_DEFAULT, api_key_name, idempotency_key, kind_name, lane_name,
+    media_type, namespace_name, signal_name, tag_key, waitpoint_key, worker_name,
 };
 pub use policy::{
     Backoff, ExecutionPolicy, NotOffered, PRIORITY_MAX, Retention, Retry, RetryPolicy,

@@ -2,9 +2,10 @@
 //! the noun it is about. What every interface reads of them is here.
 
 use crate::{
-    ApiKeyRefusal, BlockingReason, Cursor, ExecutionId, GrantRefusal, Invalid, InvalidWaitpointToken,
-    KeyRetireRefusal, KeyRotateRefusal, LaneState, Outcome, RedeemRefusal, RefusalCode,
-    RegisterRefusal, SignalRefusal, StateKind, SuspendRefusal, WaitpointRefusal, WorkerRefusal,
+    ApiKeyRefusal, BlockingReason, Cursor, ExecutionId, GrantRefusal, Invalid,
+    InvalidWaitpointToken, KeyRetireRefusal, KeyRotateRefusal, LaneState, Outcome, RedeemRefusal,
+    RefusalCode, RegisterRefusal, SignalRefusal, StateKind, SuspendRefusal, WaitpointRefusal,
+    WorkerRefusal,
 };
 
 /// An answer of a verb that did not do what it was asked, for a reason the caller can

@@ -75,6 +75,8 @@ named! {
         WaitpointNotFound = "waitpoint_not_found",
         /// The execution has several open waitpoints, and the request names none.
         WaitpointAmbiguous = "waitpoint_ambiguous",
+        /// The credential that asked for the execution cannot approve or reject it.
+        ApprovalByRequester = "approval_by_requester",
         /// The waitpoint takes no more signals.
         WaitpointClosed = "waitpoint_closed",
         /// The execution is finished and takes no more signals.

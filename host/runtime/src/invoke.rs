@@ -173,6 +173,7 @@ pub(crate) fn local_lease(
     // This lease is never renewed, so it outlasts every attempt.
     let forever = Duration::from_secs(365 * 24 * 3600);
     let held = HeldLease {
+        requester: None,
         task: Arc::new(types::Task {
             execution_id: fence.execution_id.to_string(),
             namespace: model::NAMESPACE_DEFAULT.to_owned(),

@@ -165,6 +165,7 @@ async fn a_time_limit_ends_with_class_timeout_and_a_caller_with_class_cancelled(
         .await;
         let held = engine.claim(engine::Claim {
             worker_instance_id: "test".to_owned(),
+            namespaces: None,
             lanes: vec!["other".to_owned()],
             kinds: None,
             capabilities: Default::default(),

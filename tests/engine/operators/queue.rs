@@ -106,6 +106,7 @@ async fn an_execution_no_worker_can_run_returns_to_its_place_when_a_capable_one_
         worker_id: instance.to_owned(),
         worker_type: model::WorkerType::Native,
         namespace: None,
+        keeps_namespace: false,
         lanes: lanes.iter().map(ToString::to_string).collect(),
         kinds: ["echo".to_owned()].into(),
         capabilities: capabilities.iter().map(ToString::to_string).collect(),

@@ -301,7 +301,7 @@ pub(super) async fn ask(
                 capabilities: Default::default(),
                 grant_ttl_ms: 60_000,
             };
-            told!(engine.issue_claim_grant(id, wanted).await, plain)
+            told!(engine.issue_claim_grant(id, None, wanted).await, plain)
         }
     }
 }

@@ -68,6 +68,7 @@ impl Ask {
 pub(super) async fn claim(engine: &Engine, lane: &str) -> Option<Fence> {
     let claim = Claim {
         worker_instance_id: "test".to_owned(),
+        namespaces: None,
         lanes: vec![lane.to_owned()],
         kinds: None,
         capabilities: Default::default(),

@@ -51,6 +51,7 @@ impl Program<'_> {
                     category: None,
                     source_type: "test".to_owned(),
                     source_identity: source.to_owned(),
+                    credential: None,
                     correlation_id: None,
                     payload: None,
                     idempotency_key: None,

@@ -106,6 +106,7 @@ pub async fn hold(engine: &Engine, lane: &str, count: u32) -> Result<(), Error> 
 pub(super) fn batch(lane: &str, max: u32) -> Claim {
     Claim {
         worker_instance_id: "bench".to_owned(),
+        namespaces: None,
         lanes: vec![lane.to_owned()],
         kinds: None,
         capabilities: Default::default(),

@@ -31,7 +31,11 @@ impl Engine {
         )
         .fetch_all(&self.inner.reads)
         .await?;
-        let unnoted: Vec<Uuid> = rows.iter().filter(|it| it.unnoted).map(|it| it.id).collect();
+        let unnoted: Vec<Uuid> = rows
+            .iter()
+            .filter(|it| it.unnoted)
+            .map(|it| it.id)
+            .collect();
         if !unnoted.is_empty()
             && let Err(error) = self.note_use(&unnoted).await
         {

@@ -44,6 +44,8 @@ pub struct HeldLease {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct HeldGrant {
     pub(crate) execution_id: ExecutionId,
+    /// Namespace of the execution.
+    pub(crate) namespace: String,
     pub(crate) grant_id: Uuid,
     pub(crate) worker_id: String,
     pub(crate) worker_instance_id: String,
@@ -116,6 +118,7 @@ impl HandleSigner {
         payload.extend_from_slice(grant.execution_id.uuid().as_bytes());
         payload.extend_from_slice(grant.grant_id.as_bytes());
         payload.extend_from_slice(&grant.expires_at_us.to_be_bytes());
+        put_text(&mut payload, &grant.namespace);
         put_text(&mut payload, &grant.worker_id);
         put_text(&mut payload, &grant.worker_instance_id);
         put_text(&mut payload, &grant.capability_hash);
@@ -129,6 +132,7 @@ impl HandleSigner {
             execution_id: ExecutionId::from_uuid(rest.uuid()?),
             grant_id: rest.uuid()?,
             expires_at_us: i64::from_be_bytes(rest.bytes()?),
+            namespace: rest.text()?,
             worker_id: rest.text()?,
             worker_instance_id: rest.text()?,
             capability_hash: rest.text()?,
@@ -243,6 +247,7 @@ mod tests {
         HeldGrant {
             capability_hash: "e3b0c44298fc1c14".to_owned(),
             execution_id: lease().fence.execution_id,
+            namespace: lease().namespace,
             grant_id: Uuid::from_u128(4),
             worker_id: "w".into(),
             worker_instance_id: "w-1".into(),

@@ -40,6 +40,14 @@ pub struct Grant {
     pub capability_hash: String,
 }
 
+/// A grant as the database holds it.
+pub(super) struct Granted {
+    pub(super) execution_id: ExecutionId,
+    pub(super) namespace: String,
+    pub(super) grant_id: uuid::Uuid,
+    pub(super) until: OffsetDateTime,
+}
+
 /// Names a set of capabilities: the first 16 hexadecimal digits of the SHA-256 of
 /// the tokens, sorted and separated by commas.
 pub fn capability_hash(capabilities: &BTreeSet<String>) -> String {
@@ -48,7 +56,7 @@ pub fn capability_hash(capabilities: &BTreeSet<String>) -> String {
 }
 
 impl Engine {
-    /// Grants a waiting execution to a worker.
+    /// Grants a waiting execution of a namespace, or of any, to a worker.
     ///
     /// # Refusals
     /// See [`GrantRefusal`]; a repeat is refused as `grant_already_exists` until
@@ -56,13 +64,14 @@ impl Engine {
     pub async fn issue_claim_grant(
         &self,
         id: ExecutionId,
+        namespace: Option<&str>,
         wanted: IssueGrant,
     ) -> Result<Grant, Declined<GrantRefusal>> {
         wanted.check()?;
-        self.issue(id, GrantKind::Claim, &wanted).await
+        self.issue(id, namespace, GrantKind::Claim, &wanted).await
     }
 
-    /// Grants an execution whose holder was lost to another worker. A lease that has
+    /// Grants an execution, of a namespace or of any, whose holder was lost to another worker. A lease that has
     /// expired and was not swept yet is ended first, as the sweep would.
     ///
     /// # Refusals
@@ -70,10 +79,11 @@ impl Engine {
     pub async fn issue_reclaim_grant(
         &self,
         id: ExecutionId,
+        namespace: Option<&str>,
         wanted: IssueGrant,
     ) -> Result<Grant, Declined<GrantRefusal>> {
         wanted.check()?;
-        if let Some((fence, at_cap)) = self.expired_lease(id).await? {
+        if let Some((fence, at_cap)) = self.expired_lease(id, namespace).await? {
             // A refusal means that another host ended it first.
             let _ = self
                 .inner
@@ -82,18 +92,19 @@ impl Engine {
                 .call(EndLease::expired(fence, at_cap))
                 .await?;
         }
-        self.issue(id, GrantKind::Reclaim, &wanted).await
+        self.issue(id, namespace, GrantKind::Reclaim, &wanted).await
     }
 
     async fn issue(
         &self,
         id: ExecutionId,
+        namespace: Option<&str>,
         kind: GrantKind,
         wanted: &IssueGrant,
     ) -> Result<Grant, Declined<GrantRefusal>> {
         let capabilities: Vec<String> = wanted.capabilities.iter().cloned().collect();
         let grant_id = random::uuid();
-        let until = sqlx::query_file_scalar!(
+        let row = sqlx::query_file!(
             "src/grant/issue.sql",
             id.partition().column(),
             id.uuid(),
@@ -102,13 +113,22 @@ impl Engine {
             wanted.worker_instance_id,
             grant_id,
             wanted.grant_ttl_ms as i32,
+            namespace,
         )
         .fetch_optional(&self.inner.verbs)
         .await?;
-        if let Some(until) = until {
-            return Ok(self.granted(id, kind, grant_id, wanted, until).await?);
+        if let Some(row) = row {
+            let granted = Granted {
+                execution_id: id,
+                namespace: row.namespace,
+                grant_id,
+                until: row.granted_until,
+            };
+            return Ok(self.granted(kind, granted, wanted).await?);
         }
-        let probe = self.observe_for_grant(id, &wanted.capabilities).await?;
+        let probe = self
+            .observe_for_grant(id, namespace, &wanted.capabilities)
+            .await?;
         let refusal = probe.map(|probe| probe.refusal(kind));
         Err(refusal.unwrap_or(GrantRefusal::ExecutionNotFound).into())
     }
@@ -116,15 +136,20 @@ impl Engine {
     /// Makes the grant that the database holds now.
     pub(super) async fn granted(
         &self,
-        execution_id: ExecutionId,
         kind: GrantKind,
-        grant_id: uuid::Uuid,
+        granted: Granted,
         wanted: &IssueGrant,
-        expires_at: OffsetDateTime,
     ) -> Result<Grant, Error> {
         let capability_hash = capability_hash(&wanted.capabilities);
+        let Granted {
+            execution_id,
+            namespace,
+            grant_id,
+            until: expires_at,
+        } = granted;
         let held = HeldGrant {
             execution_id,
+            namespace,
             grant_id,
             worker_id: wanted.worker_id.clone(),
             worker_instance_id: wanted.worker_instance_id.clone(),

@@ -4,6 +4,7 @@
 -- $1 partition, $2 execution, $3 whether only if its last holder was lost
 -- worker: $4 capabilities, $5 worker instance
 -- grant: $6 id, $7 time to live (ms)
+-- $8 namespace?, any if null
 --
 -- No row means that the execution does not wait, is granted, does not fit, or that its
 -- lane does not serve: the caller reads it again.
@@ -16,5 +17,6 @@ WHERE ctid = ANY (ARRAY(
   AND (granted_until IS NULL OR granted_until <= clock_timestamp())
   AND (required_capabilities IS NULL OR required_capabilities <@ $4::text[])
   AND (next_type = 'reclaim' OR NOT $3::boolean)
+  AND ($8::text IS NULL OR namespace = $8)
   AND (SELECT l.state IN ('active', 'draining') FROM lane l WHERE l.name = ready.lane)
-RETURNING granted_until AS "granted_until!"
+RETURNING namespace, granted_until AS "granted_until!"

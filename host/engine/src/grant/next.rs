@@ -3,12 +3,15 @@
 
 use model::{ExecutionId, GrantKind, Invalid};
 
+use super::issue::Granted;
 use super::{Grant, IssueGrant};
 use crate::{Declined, Engine, random};
 
 /// A request for a grant of the first execution of a lane that fits a worker.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GrantNext {
+    /// Namespace of the execution; absent for any.
+    pub namespace: Option<String>,
     /// Lane to take the execution from.
     pub lane: String,
     /// Kinds that the worker can run; absent for any.
@@ -26,7 +29,12 @@ impl Engine {
         &self,
         wanted: GrantNext,
     ) -> Result<Option<Grant>, Declined<Invalid>> {
-        let GrantNext { lane, kinds, grant } = wanted;
+        let GrantNext {
+            namespace,
+            lane,
+            kinds,
+            grant,
+        } = wanted;
         model::lane_name(&lane)?;
         let mut names = kinds.iter().flatten();
         names.try_for_each(|kind| model::kind_name(kind))?;
@@ -47,13 +55,18 @@ impl Engine {
                 grant.worker_instance_id,
                 grant_id,
                 grant.grant_ttl_ms as i32,
+                namespace.as_deref(),
             )
             .fetch_optional(&self.inner.verbs)
             .await?;
             if let Some(row) = row {
-                let id = ExecutionId::from_uuid(row.execution_id);
-                let kind = GrantKind::Claim;
-                let granted = self.granted(id, kind, grant_id, &grant, row.granted_until);
+                let granted = Granted {
+                    execution_id: ExecutionId::from_uuid(row.execution_id),
+                    namespace: row.namespace,
+                    grant_id,
+                    until: row.granted_until,
+                };
+                let granted = self.granted(GrantKind::Claim, granted, &grant);
                 return Ok(Some(granted.await?));
             }
         }

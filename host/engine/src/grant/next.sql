@@ -4,14 +4,16 @@
 -- $1 partition, $2 lane
 -- worker: $3 kinds?, null for any; $4 capabilities, $5 worker instance
 -- grant: $6 id, $7 time to live (ms)
+-- $8 namespace?, any if null
 --
--- Steps along ready_queue from one namespace to the next, as far as a thousand, and for
+-- Steps along ready_queue from one namespace to the next, as far as a thousand, unless
+-- one is given, and for
 -- any kind also from one kind to the next; compares the first of each, and takes the
 -- first of all. A row that a claim locks is skipped for the next of its kind, and rows
 -- that are granted are skipped.
 -- Locks: the ready row taken.
 WITH RECURSIVE namespaces(namespace, steps) AS (
-    SELECT '' COLLATE "C", 0
+    SELECT coalesce($8::text, '') COLLATE "C", CASE WHEN $8 IS NULL THEN 0 ELSE 1000 END
     UNION ALL
     SELECT following.namespace, n.steps + 1
     FROM namespaces n
@@ -70,4 +72,4 @@ WHERE ctid = ANY (ARRAY(
         FOR UPDATE SKIP LOCKED
     ) AS first
     LIMIT 1))
-RETURNING execution_id, granted_until AS "granted_until!"
+RETURNING execution_id, namespace, granted_until AS "granted_until!"

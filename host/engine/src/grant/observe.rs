@@ -8,10 +8,11 @@ use crate::row::{count, fence, label};
 use crate::{Engine, Error};
 
 impl Engine {
-    /// Reads what a grant of an execution depends on; `None` if there is none.
+    /// Reads what a grant of an execution depends on; `None` if the namespace has none.
     pub(super) async fn observe_for_grant(
         &self,
         id: ExecutionId,
+        namespace: Option<&str>,
         offered: &BTreeSet<String>,
     ) -> Result<Option<GrantProbe>, Error> {
         let row = sqlx::query!(
@@ -29,9 +30,11 @@ impl Engine {
                LEFT JOIN lease l ON l.partition = $1 AND l.execution_id = $2
                LEFT JOIN parked p ON p.partition = $1 AND p.execution_id = $2
                LEFT JOIN finished f ON f.partition = $1 AND f.execution_id = $2
-               WHERE e.partition = $1 AND e.id = $2"#,
+               WHERE e.partition = $1 AND e.id = $2
+                 AND ($3::text IS NULL OR e.namespace = $3)"#,
             id.partition().column(),
             id.uuid(),
+            namespace,
         )
         .fetch_optional(&self.inner.verbs)
         .await?;
@@ -72,15 +75,18 @@ impl Engine {
     pub(super) async fn expired_lease(
         &self,
         id: ExecutionId,
+        namespace: Option<&str>,
     ) -> Result<Option<(Fence, bool)>, Error> {
         let row = sqlx::query!(
             r#"SELECT l.lease_id, l.epoch, l.attempt,
                       l.reclaims >= e.max_reclaims AS "at_cap!"
                FROM lease l JOIN execution e ON e.partition = $1 AND e.id = $2
                WHERE l.partition = $1 AND l.execution_id = $2
-                 AND l.expires_at <= clock_timestamp()"#,
+                 AND l.expires_at <= clock_timestamp()
+                 AND ($3::text IS NULL OR l.namespace = $3)"#,
             id.partition().column(),
             id.uuid(),
+            namespace,
         )
         .fetch_optional(&self.inner.verbs)
         .await?;

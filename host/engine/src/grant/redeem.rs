@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use model::{GrantKind, RedeemRefusal};
+use model::{GrantKind, RedeemRefusal, Scope};
 
 use crate::crypto::HeldGrant;
 use crate::lease::Claimed;
@@ -14,7 +14,8 @@ impl Engine {
     /// Turns a claim grant into a lease of `ttl_ms`, within the bounds of
     /// leases. Returns also the worker that holds it.
     ///
-    /// A grant holds even if its lane was paused meanwhile. A worker that names its
+    /// A grant of a namespace that the caller's scope does not hold is refused as one that
+    /// was not issued here. A grant holds even if its lane was paused meanwhile. A worker that names its
     /// capabilities is refused if the grant was issued for others.
     ///
     /// # Refusals
@@ -22,11 +23,12 @@ impl Engine {
     /// lease: a repeat is refused.
     pub async fn claim_from_grant(
         &self,
+        scope: &Scope,
         grant: &str,
         capability_hash: Option<&str>,
         ttl_ms: u32,
     ) -> Result<(Claimed, HeldLease), Declined<RedeemRefusal>> {
-        self.redeem(GrantKind::Claim, grant, capability_hash, ttl_ms)
+        self.redeem(GrantKind::Claim, scope, grant, capability_hash, ttl_ms)
             .await
     }
 
@@ -38,24 +40,28 @@ impl Engine {
     /// `capability_mismatch`. A grant is good for one lease: a repeat is refused.
     pub async fn reclaim_execution(
         &self,
+        scope: &Scope,
         grant: &str,
         capability_hash: Option<&str>,
         ttl_ms: u32,
     ) -> Result<(Claimed, HeldLease), Declined<RedeemRefusal>> {
-        self.redeem(GrantKind::Reclaim, grant, capability_hash, ttl_ms)
+        self.redeem(GrantKind::Reclaim, scope, grant, capability_hash, ttl_ms)
             .await
     }
 
     async fn redeem(
         &self,
         kind: GrantKind,
+        scope: &Scope,
         grant: &str,
         capability_hash: Option<&str>,
         ttl_ms: u32,
     ) -> Result<(Claimed, HeldLease), Declined<RedeemRefusal>> {
         let held = self.handle_signer().await?.verify_grant(kind, grant);
+        let held = held.filter(|held| scope.holds(&held.namespace));
         let HeldGrant {
             execution_id: id,
+            namespace,
             grant_id,
             worker_instance_id,
             expires_at_us,
@@ -76,7 +82,9 @@ impl Engine {
         }
         let now = self.now().await?.unix_timestamp_nanos() / 1000;
         let expired = i128::from(expires_at_us) <= now;
-        let probe = self.observe_for_grant(id, &BTreeSet::new()).await?;
+        let probe = self
+            .observe_for_grant(id, Some(&namespace), &BTreeSet::new())
+            .await?;
         let refusal = probe.map(|probe| probe.redeem_refusal(kind, expired));
         Err(refusal
             .unwrap_or_else(|| unknown(kind, "its execution is gone"))

@@ -65,8 +65,8 @@ impl FromStr for EligiblePlace {
 }
 
 impl Engine {
-    /// Lists executions that wait in a lane and are not granted, in the order of service
-    /// and after a place in it; none if the lane does not serve. At most `limit`
+    /// Lists executions, of a namespace or of any, that wait in a lane and are not granted,
+    /// in the order of service and after a place in it; none if the lane does not serve. At most `limit`
     /// executions, 1 to [`Limits::PAGE_MAX`].
     ///
     /// # Refusals
@@ -74,6 +74,7 @@ impl Engine {
     pub async fn scan_eligible(
         &self,
         lane: &str,
+        namespace: Option<&str>,
         after: Option<EligiblePlace>,
         limit: u32,
     ) -> Result<Page<Eligible, EligiblePlace>, Declined<Invalid>> {
@@ -98,6 +99,7 @@ impl Engine {
                 after.rank,
                 after.ready_at as StoredTime,
                 after.id.uuid(),
+                namespace,
             )
             .fetch_all(&self.inner.verbs)
             .await?;

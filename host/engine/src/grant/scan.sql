@@ -4,13 +4,14 @@
 -- Parameters:
 -- $1 partition, $2 lane, $3 most executions of a namespace and kind, and in all
 -- place: $4 rank, $5 time and $6 id after which the executions come
+-- $7 namespace?, any if null
 --
 -- Steps along ready_queue from one namespace to the next and in each from one kind to the
 -- next, as far as a thousand of each, so that the cost grows with them and not with what
 -- they have waiting.
 -- Locks nothing.
 WITH RECURSIVE namespaces(namespace, steps) AS (
-    SELECT '' COLLATE "C", 0
+    SELECT coalesce($7::text, '') COLLATE "C", CASE WHEN $7 IS NULL THEN 0 ELSE 1000 END
     UNION ALL
     SELECT following.namespace, n.steps + 1
     FROM namespaces n

@@ -32,9 +32,10 @@ pub struct Lane {
 
 impl Engine {
     /// Lists lanes by name, those after a given one, at most `limit`, which is at most
-    /// [`Limits::PAGE_MAX`].
+    /// [`Limits::PAGE_MAX`]. What they hold is counted in these namespaces, or in all.
     pub async fn lanes(
         &self,
+        namespaces: Option<&[String]>,
         after: Option<&str>,
         limit: u32,
     ) -> Result<Page<Lane, String>, Error> {
@@ -53,14 +54,18 @@ impl Engine {
             &names,
             &self.partition_columns(),
             i64::from(Limits::COUNTED_MAX) + 1,
+            namespaces,
         )
         .fetch_all(&self.inner.reads)
         .await?;
         let waiting: HashMap<_, _> = loads.into_iter().map(|it| (it.lane, it.rows)).collect();
         let held = sqlx::query!(
-            r#"SELECT l.lane, count(*) AS "rows!" FROM (SELECT lane FROM lease LIMIT $1) AS l
+            r#"SELECT l.lane, count(*) AS "rows!"
+               FROM (SELECT lane FROM lease
+                     WHERE $2::text[] IS NULL OR namespace = ANY ($2) LIMIT $1) AS l
                GROUP BY l.lane"#,
             i64::from(Limits::LEASES_COUNTED_MAX) + 1,
+            namespaces,
         )
         .fetch_all(&self.inner.reads)
         .await?;

@@ -15,4 +15,4 @@ mod scheduler;
 pub(crate) use cache::{LaneCache, ServingLanes};
 pub use list::Lane;
 pub use namespace::Namespace;
-pub(crate) use scheduler::{PROBE_MAX, Probe, Share};
+pub(crate) use scheduler::{PROBE_MAX, Probe, ServingLane, Share};

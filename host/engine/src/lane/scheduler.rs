@@ -13,7 +13,7 @@
 //! known. Hosts need not agree; each shares fairly what it claims.
 
 use std::cmp::Ordering;
-use std::collections::{BTreeMap, BinaryHeap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap};
 use std::time::{Duration, Instant};
 
 /// Longest a namespace that has work goes unnoticed on a host that claims, for each
@@ -116,12 +116,20 @@ impl Scheduler {
         }
     }
 
-    /// Shares `max` executions between the namespaces that have work. Charges them
-    /// immediately, so that a concurrent claim continues after this one; [`Self::settle`]
-    /// returns what they did not use.
+    /// Notes lanes and namespaces that have work, found without a probe of the lanes.
+    pub(crate) fn have_work(&mut self, found: Vec<(String, String)>) {
+        for (lane, namespace) in found {
+            self.lanes.entry(lane).or_default().has_work(namespace);
+        }
+    }
+
+    /// Shares `max` executions between the namespaces that have work, or those of them that
+    /// are `within` what the claim may take. Charges them immediately, so that a concurrent
+    /// claim continues after this one; [`Self::settle`] returns what they did not use.
     pub(crate) fn share(
         &mut self,
         serving: &[ServingLane],
+        within: Option<&BTreeSet<String>>,
         weight_of: impl Fn(&str) -> u16,
         max: usize,
     ) -> Vec<Share> {
@@ -133,7 +141,9 @@ impl Scheduler {
             let waiting: BinaryHeap<Next<Namespace>> = known
                 .namespaces
                 .iter()
-                .filter(|(_, namespace)| namespace.ready)
+                .filter(|(name, namespace)| {
+                    namespace.ready && within.is_none_or(|within| within.contains(*name))
+                })
                 .map(|(name, namespace)| Next {
                     pass: namespace.pass,
                     of: Namespace {

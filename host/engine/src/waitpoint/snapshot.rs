@@ -7,7 +7,7 @@ use std::collections::{HashMap, HashSet};
 use model::{
     DeliveryTarget, ExecutionId, ExecutionPolicy, LaneState, OpenSuspension, Partition,
     ResumePolicy, SignalHeader, SignalId, SuspensionId, TargetWaitpoint, WaitpointId, WaitpointRef,
-    WaitpointState,
+    WaitpointState, credential_of,
 };
 use sqlx::PgExecutor;
 use time::OffsetDateTime;
@@ -22,6 +22,8 @@ use crate::row::{epoch, label, policy as frozen_policy, readable};
 pub(crate) struct SuspensionSnapshot {
     /// The namespace of the execution.
     pub(crate) namespace: String,
+    /// The credential that asked for the execution; absent if none did.
+    pub(crate) requester: Option<String>,
     /// The policy as it was frozen at create.
     pub(crate) policy: ExecutionPolicy,
     /// Its epoch, which each lease increments.
@@ -146,6 +148,7 @@ struct SnapshotRow {
     execution_id: Uuid,
     namespace: Option<String>,
     kind: Option<String>,
+    creator: Option<String>,
     policy: Option<String>,
     lane: Option<String>,
     lane_state: Option<String>,
@@ -229,6 +232,11 @@ impl SnapshotRow {
         Ok(Some(SuspensionSnapshot {
             namespace,
             kind,
+            requester: row
+                .creator
+                .as_deref()
+                .and_then(credential_of)
+                .map(str::to_owned),
             // A lane in a state that only a later version knows serves nothing, as for a
             // claim.
             serving_lane: row.lane.zip(row.lane_state).and_then(|(lane, state)| {

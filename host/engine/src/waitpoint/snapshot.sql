@@ -7,6 +7,7 @@
 -- write whether this is still true.
 -- Locks: none.
 SELECT w.execution_id AS "execution_id!", e.namespace AS "namespace?", e.kind AS "kind?",
+       e.creator AS "creator?",
        e.policy AS "policy?", p.lane AS "lane?",
        (SELECT q.state::text FROM lane q WHERE q.name = p.lane) AS lane_state,
        f.outcome::text AS outcome,
@@ -28,7 +29,7 @@ SELECT w.execution_id AS "execution_id!", e.namespace AS "namespace?", e.kind AS
        clock_timestamp() AS "now!"
 FROM unnest($2::uuid[]) AS w(execution_id)
 LEFT JOIN LATERAL (
-    SELECT e.namespace, e.kind, e.policy, e.last_signal_before FROM execution e
+    SELECT e.namespace, e.kind, e.creator, e.policy, e.last_signal_before FROM execution e
     WHERE e.partition = $1 AND e.id = w.execution_id OFFSET 0
 ) AS e ON true
 LEFT JOIN LATERAL (

@@ -6,7 +6,8 @@ use time::OffsetDateTime;
 use crate::{Declined, Engine};
 
 impl Engine {
-    /// Extends the time for which a worker is taken to be live; returns its end.
+    /// Extends the time for which a worker, registered for a namespace or for any, is taken
+    /// to be live; returns its end.
     ///
     /// # Refusals
     /// `not_registered` also when that time has passed: the worker registers again, with
@@ -14,6 +15,7 @@ impl Engine {
     pub async fn heartbeat_worker(
         &self,
         worker_instance_id: &str,
+        namespace: Option<&str>,
     ) -> Result<OffsetDateTime, Declined<WorkerRefusal>> {
         instance_name(worker_instance_id)?;
         let expires_at = sqlx::query_scalar!(
@@ -21,8 +23,10 @@ impl Engine {
              SET heartbeat_at = clock_timestamp(),
                  expires_at = clock_timestamp() + liveness_ttl_ms * interval '1 millisecond'
              WHERE worker_instance_id = $1 AND dead_at IS NULL AND expires_at > clock_timestamp()
+               AND ($2::text IS NULL OR namespace = $2)
              RETURNING expires_at",
-            worker_instance_id
+            worker_instance_id,
+            namespace
         )
         .fetch_optional(&self.inner.reads)
         .await?;

@@ -53,7 +53,7 @@ pub struct WorkerInfo {
 pub struct WorkerFilter {
     /// The worker instance of this name.
     pub worker_instance_id: Option<String>,
-    /// Workers for this namespace, or for all.
+    /// Workers for this namespace, or for all, with the leases they hold in it.
     pub namespace: Option<String>,
     /// Workers that serve this lane, or all.
     pub lane: Option<String>,
@@ -84,7 +84,8 @@ impl Engine {
                ),
                held AS MATERIALIZED (
                    SELECT l.worker_instance_id, count(*) AS leases
-                   FROM (SELECT worker_instance_id FROM lease LIMIT $7) AS l
+                   FROM (SELECT worker_instance_id FROM lease
+                         WHERE $2::text IS NULL OR namespace = $2 LIMIT $7) AS l
                    GROUP BY l.worker_instance_id
                )
                SELECT p.worker_instance_id, p.worker_id, p.worker_type::text AS "worker_type!",

@@ -19,6 +19,8 @@ const BATCH: i64 = Limits::BATCH_MAX as i64;
 pub struct MarkDead {
     /// Name of the worker instance.
     pub worker_instance_id: String,
+    /// The namespace it must be registered for; absent: any.
+    pub namespace: Option<String>,
     /// Why, for people: 1 to 256 bytes without control characters.
     pub reason: String,
     /// Whether its leases end now rather than when they expire.
@@ -48,7 +50,9 @@ impl Engine {
         let row = sqlx::query!(
             r#"WITH found AS MATERIALIZED (
                    SELECT worker_instance_id, dead_at IS NOT NULL AS already
-                   FROM worker WHERE worker_instance_id = $1 FOR UPDATE
+                   FROM worker
+                   WHERE worker_instance_id = $1 AND ($3::text IS NULL OR namespace = $3)
+                   FOR UPDATE
                ),
                marked AS (
                    UPDATE worker w SET dead_at = clock_timestamp(), dead_reason = $2
@@ -57,14 +61,14 @@ impl Engine {
                )
                SELECT already AS "already!" FROM found"#,
             dead.worker_instance_id,
-            dead.reason
+            dead.reason,
+            dead.namespace
         )
         .fetch_optional(&self.inner.reads)
         .await?;
         let row = row.ok_or(WorkerRefusal::NotRegistered)?;
         let revoked = if dead.revoke_leases {
-            self.revoke_leases_of(&dead.worker_instance_id, &dead.reason)
-                .await?
+            self.revoke_leases_of(&dead).await?
         } else {
             0
         };
@@ -74,9 +78,9 @@ impl Engine {
         })
     }
 
-    /// Revokes every lease of a worker; returns how many.
-    async fn revoke_leases_of(&self, worker: &str, reason: &str) -> Result<u64, Error> {
-        let why = format!("the worker was marked dead: {reason}");
+    /// Revokes every lease of a worker, in its namespace if one is given; returns how many.
+    async fn revoke_leases_of(&self, dead: &MarkDead) -> Result<u64, Error> {
+        let why = format!("the worker was marked dead: {}", dead.reason);
         let mut ended = 0;
         loop {
             let rows = sqlx::query!(
@@ -87,10 +91,11 @@ impl Engine {
                        SELECT e.* FROM execution e
                        WHERE e.partition = l.partition AND e.id = l.execution_id OFFSET 0
                    ) AS e
-                   WHERE l.worker_instance_id = $1
+                   WHERE l.worker_instance_id = $1 AND ($3::text IS NULL OR l.namespace = $3)
                    LIMIT $2"#,
-                worker,
-                BATCH
+                dead.worker_instance_id,
+                BATCH,
+                dead.namespace
             )
             .fetch_all(&self.inner.reads)
             .await?;

@@ -21,6 +21,8 @@ pub struct RegisterWorker {
     pub worker_type: WorkerType,
     /// Namespace it works for; absent for all.
     pub namespace: Option<String>,
+    /// Whether only a registration for the same namespace may be taken over.
+    pub keeps_namespace: bool,
     /// Lanes it serves; empty for all.
     pub lanes: BTreeSet<String>,
     /// Kinds of executions that it can run.
@@ -68,6 +70,7 @@ impl Engine {
             worker.host,
             worker.version,
             worker.liveness_ttl_ms as i32,
+            worker.keeps_namespace,
         )
         .fetch_optional(&self.inner.reads)
         .await?;

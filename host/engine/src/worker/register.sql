@@ -2,9 +2,10 @@
 --
 -- Parameters, nullable where marked?:
 -- $1 instance, $2 worker, $3 type, $4 namespace?, $5 lanes, $6 kinds, $7 capabilities,
--- $8 machine?, $9 version?, $10 time to live (ms)
+-- $8 machine?, $9 version?, $10 time to live (ms), $11 whether only a registration for the
+-- same namespace is taken over
 --
--- No row means that the instance belongs to another worker. Kinds are inserted in the
+-- No row means that the instance belongs to another worker, or to one of another namespace. Kinds are inserted in the
 -- order of their names, so that two workers with the same kinds do not deadlock.
 -- Locks: the worker's row, then kinds.
 WITH existing AS (
@@ -26,6 +27,7 @@ registered AS (
         registered_at = CASE WHEN w.dead_at IS NULL AND w.expires_at > clock_timestamp()
                              THEN w.registered_at ELSE excluded.registered_at END
     WHERE w.worker_id = excluded.worker_id
+      AND (NOT $11::boolean OR w.namespace IS NOT DISTINCT FROM excluded.namespace)
     RETURNING w.expires_at, w.kinds
 ),
 kinds AS (

@@ -102,7 +102,10 @@ mod tests {
         let maker = Principal {
             name: Some("key:a".into()),
             credential_id: None,
-            grants: vec![grant(Role::Admin, Some("a")), grant(Role::Viewer, Some("b"))],
+            grants: vec![
+                grant(Role::Admin, Some("a")),
+                grant(Role::Viewer, Some("b")),
+            ],
         };
         for role in Role::ALL {
             assert!(may_grant(&maker, &grant(*role, Some("a"))), "{role}");

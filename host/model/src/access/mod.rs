@@ -5,5 +5,5 @@ mod principal;
 mod role;
 
 pub use api_key::{ApiKeyRefusal, may_grant};
-pub use principal::{Principal, Scope};
+pub use principal::{Principal, Scope, credential_of};
 pub use role::{Role, RoleGrant};

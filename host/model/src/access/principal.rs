@@ -66,6 +66,17 @@ impl Principal {
     }
 }
 
+/// What the names of credentials begin with, by their kind.
+const CREDENTIAL_KINDS: [&str; 3] = ["key:", "oidc:", "cert:"];
+
+/// Returns the name of the credential that signed a text, without the note behind it; `None`
+/// if none did. See [`Principal::signs`].
+pub fn credential_of(signed: &str) -> Option<&str> {
+    let name = signed.split('/').next()?;
+    let is_credential = CREDENTIAL_KINDS.iter().any(|kind| name.starts_with(kind));
+    is_credential.then_some(name)
+}
+
 impl Scope {
     /// Returns whether it reaches into a namespace.
     pub fn holds(&self, namespace: &str) -> bool {
@@ -100,7 +111,10 @@ mod tests {
         let cancels = principal.scope(Role::Operator);
         assert!(cancels.holds("a") && !cancels.holds("b"));
         assert_eq!(principal.scope(Role::Worker), Scope::Everywhere);
-        assert_eq!(principal.scope(Role::Admin), Scope::Namespaces(BTreeSet::new()));
+        assert_eq!(
+            principal.scope(Role::Admin),
+            Scope::Namespaces(BTreeSet::new())
+        );
     }
 
     #[test]
@@ -110,6 +124,10 @@ mod tests {
         assert_eq!(principal.signs(Some("ada"), "api"), "ada");
         principal.name = Some("key:ci".into());
         assert_eq!(principal.signs(None, "api"), "key:ci");
-        assert_eq!(principal.signs(Some("key:root"), "api"), "key:ci/key:root");
+        let signed = principal.signs(Some("key:root"), "api");
+        assert_eq!(signed, "key:ci/key:root");
+        assert_eq!(credential_of(&signed), Some("key:ci"));
+        assert_eq!(credential_of("key:ci"), Some("key:ci"));
+        assert_eq!(credential_of("ada/key:ci"), None);
     }
 }

@@ -57,7 +57,13 @@ mod tests {
             assert_eq!(all, *role == Role::Admin, "{role}");
         }
         assert!(Role::Operator.covers(Role::Approver));
-        assert!(!Role::Operator.covers(Role::Worker), "a worker holds leases");
-        assert!(!Role::Worker.covers(Role::Viewer), "a worker reads only what it runs");
+        assert!(
+            !Role::Operator.covers(Role::Worker),
+            "a worker holds leases"
+        );
+        assert!(
+            !Role::Worker.covers(Role::Viewer),
+            "a worker reads only what it runs"
+        );
     }
 }

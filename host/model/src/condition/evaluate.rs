@@ -7,7 +7,7 @@
 use std::collections::HashSet;
 
 use super::{CompositeBody, CountKind, ResumeCondition};
-use crate::SignalId;
+use crate::{SignalId, credential_of};
 
 /// What a condition sees of a signal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -128,14 +128,20 @@ pub(super) enum CountedBy<'a> {
     Waitpoint(&'a str),
     Signal(SignalId),
     Source(&'a str, &'a str),
+    Credential(&'a str),
 }
 
 impl<'a> CountedBy<'a> {
-    pub(super) const fn of(kind: CountKind, signal: &SignalFact<'a>) -> Self {
+    pub(super) fn of(kind: CountKind, signal: &SignalFact<'a>) -> Self {
         match kind {
             CountKind::DistinctWaitpoints => Self::Waitpoint(signal.waitpoint_key),
             CountKind::DistinctSignals => Self::Signal(signal.signal_id),
-            CountKind::DistinctSources => Self::Source(signal.source_type, signal.source_identity),
+            // Whoever has a credential is one source, by whichever route and under whichever
+            // note they signal.
+            CountKind::DistinctSources => match credential_of(signal.source_identity) {
+                Some(credential) => Self::Credential(credential),
+                None => Self::Source(signal.source_type, signal.source_identity),
+            },
         }
     }
 }

@@ -105,6 +105,14 @@ pub enum SignalRefusal {
         /// Why it was closed.
         reason: WaitpointCloseReason,
     },
+    /// It is a decision of the credential that asked for the execution.
+    #[error(
+        "`{credential}` asked for this execution and cannot decide on it; another must, or its suspension must set allow_requester"
+    )]
+    ApprovalByRequester {
+        /// The credential.
+        credential: String,
+    },
     /// The execution accepted as many signals as it may.
     #[error("the execution accepted {max} signals, which is all its policy allows")]
     SignalLimitExceeded {
@@ -125,6 +133,7 @@ impl Refusal for SignalRefusal {
             Self::WaitpointAmbiguous { .. } => RefusalCode::WaitpointAmbiguous,
             Self::TargetNotSignalable { .. } => RefusalCode::TargetNotSignalable,
             Self::WaitpointClosed { .. } => RefusalCode::WaitpointClosed,
+            Self::ApprovalByRequester { .. } => RefusalCode::ApprovalByRequester,
             Self::SignalLimitExceeded { .. } => RefusalCode::SignalLimitExceeded,
             Self::Invalid(invalid) => invalid.code,
         }
@@ -135,6 +144,9 @@ impl Refusal for SignalRefusal {
             Self::WaitpointAmbiguous { open } => vec![("open", Member::Number(*open as u64))],
             Self::TargetNotSignalable { outcome } => vec![("outcome", Member::text(outcome))],
             Self::WaitpointClosed { reason } => vec![("close_reason", Member::text(reason))],
+            Self::ApprovalByRequester { credential } => {
+                vec![("credential", Member::text(credential))]
+            }
             Self::SignalLimitExceeded { max } => vec![("max", Member::Number((*max).into()))],
             Self::Invalid(invalid) => invalid.members(),
             Self::InvalidWaitpointToken(_) | Self::ExecutionNotFound | Self::WaitpointNotFound => {

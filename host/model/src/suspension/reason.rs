@@ -119,6 +119,10 @@ pub struct ResumePolicy {
     /// Whether the waitpoints close, so that later signals are refused;
     /// otherwise they are pending again, for the next suspension.
     pub close_waitpoint_on_resume: bool,
+    /// Whether the credential that asked for the execution may approve or reject it. A
+    /// member of this engine's own, which is left out unless it is set.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub allow_requester: bool,
 }
 
 impl Default for ResumePolicy {
@@ -129,6 +133,7 @@ impl Default for ResumePolicy {
             retain_signal_buffer_until_closed: false,
             resume_delay_ms: None,
             close_waitpoint_on_resume: true,
+            allow_requester: false,
         }
     }
 }

@@ -92,7 +92,7 @@ impl Request {
         create.delay_ms = self.delay_ms;
         create.delay_until = self.delay_until;
         create.tags = std::mem::take(&mut self.tags);
-        create.creator = Some(caller.author());
+        create.creator = Some(caller.creator());
         create.namespace = caller.namespace;
         Ok(create)
     }

@@ -129,6 +129,7 @@ impl HostSignal for State {
             category: signal.category.clone(),
             source_type: caller.source_type.to_owned(),
             source_identity: caller.source_identity,
+            credential: None,
             correlation_id: signal.correlation_id.clone(),
             payload: signal.payload.clone().map(Into::into),
             idempotency_key: signal.idempotency_key.clone(),
@@ -178,5 +179,8 @@ fn signal_refusal(refusal: SignalRefusal) -> SignalError {
         SignalRefusal::WaitpointClosed { .. } => SignalError::WaitpointClosed,
         SignalRefusal::SignalLimitExceeded { max } => SignalError::SignalLimitExceeded(max),
         SignalRefusal::Invalid(invalid) => SignalError::Invalid(said(&invalid)),
+        SignalRefusal::ApprovalByRequester { .. } => {
+            unreachable!("invariant: a guest signals without a credential")
+        }
     }
 }

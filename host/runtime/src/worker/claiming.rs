@@ -190,6 +190,7 @@ impl Worker {
 pub(crate) fn claim_of(worker: &Worker, kinds: Vec<String>, max: usize) -> Claim {
     Claim {
         worker_instance_id: worker.settings.instance_id.clone(),
+        namespaces: None,
         lanes: worker.settings.lanes.clone(),
         kinds: Some(kinds),
         capabilities: worker.settings.capabilities.clone(),

@@ -92,6 +92,10 @@ pub struct ResumePolicy {
     /// Whether its waitpoints close; otherwise they are pending again.
     #[schema(required = false, default = true)]
     pub close_waitpoint_on_resume: bool,
+    /// Whether the credential that asked for the execution may approve or reject it.
+    #[serde(default)]
+    #[schema(required = false, default = false)]
+    pub allow_requester: bool,
 }
 
 #[cfg(test)]

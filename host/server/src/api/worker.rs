@@ -35,7 +35,7 @@ pub struct RegisterNativeWorker {
     /// to 3600000; 30000 when absent.
     #[serde(default = "liveness_ttl_ms")]
     pub liveness_ttl_ms: u32,
-    /// Namespace it works for; all when absent.
+    /// Namespace it works for; when absent the only one in which it may, or all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub namespace: Option<String>,
     /// Machine it runs on, for people; unknown when absent.

@@ -15,7 +15,8 @@ impl Config {
         self.retention.check()?;
         self.database.check()?;
         self.secrets.waitpoint_key()?;
-        self.http.check()
+        self.http.check()?;
+        self.access.check(self.http.listen)
     }
 }
 

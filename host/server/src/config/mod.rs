@@ -4,6 +4,7 @@
 //! (`FLOWHOST_<SECTION>_<KEY>`), the file, the default. An unknown key is an error
 //! in every source.
 
+mod access;
 mod check;
 mod database;
 mod http;
@@ -14,6 +15,7 @@ mod sections;
 mod telemetry;
 mod worker;
 
+pub use access::Access;
 pub use database::Database;
 pub use http::Http;
 pub use load::{ConfigError, Loaded, Origin, Sources};

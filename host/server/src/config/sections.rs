@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Database, Http, Runtime, Secrets, Telemetry, Worker};
+use super::{Access, Database, Http, Runtime, Secrets, Telemetry, Worker};
 
 /// Everything that an operator may configure.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -14,6 +14,8 @@ pub struct Config {
     pub secrets: Secrets,
     /// The HTTP API of the host.
     pub http: Http,
+    /// Who may use it.
+    pub access: Access,
     /// The attempts and services this host runs.
     pub worker: Worker,
     /// How components are compiled and kept in memory.

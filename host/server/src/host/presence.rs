@@ -42,6 +42,7 @@ impl Presence {
             worker_id: WORKER_ID.to_owned(),
             worker_type: WorkerType::Host,
             namespace: None,
+            keeps_namespace: false,
             lanes: settings.lanes.iter().cloned().collect(),
             kinds: kinds(&app),
             capabilities: settings.capabilities.clone(),
@@ -100,7 +101,7 @@ async fn keep(app: App, mut worker: RegisterWorker, mut stopped: watch::Receiver
             _ = stopped.wait_for(|stop| *stop) => break,
         }
     }
-    let left = app.engine.retire_worker(&worker.worker_instance_id);
+    let left = app.engine.retire_worker(&worker.worker_instance_id, None);
     if tokio::time::timeout(LEAVE_TIMEOUT, left).await.is_err() {
         debug!("the registry of workers did not answer; the host will count as dead there");
     }

@@ -26,7 +26,7 @@ use super::presence::Presence;
 use super::shutdown::{Shutdown, immediately};
 use super::{Database, StartError};
 use crate::config::Config;
-use crate::http::{App, Server, router};
+use crate::http::{App, OtherCredentials, Server, router};
 
 /// Longest requests may take to finish once the worker has drained.
 const HTTP_GRACE: Duration = Duration::from_secs(3);
@@ -72,10 +72,17 @@ impl Host {
             engine.clone(),
             runtime.clone(),
             config.http.clone(),
+            config.access.clone(),
+            OtherCredentials::default(),
             config.http.callback_prefix(address),
             instance.clone(),
         );
         let server = Server::start(listener, router(app.clone()), &config.http, engine.tasks());
+        if config.access.required {
+            let (sessions, of) = (app.sessions.clone(), engine.clone());
+            let keep = move || sessions.clone().keep(of.clone());
+            drop(engine.tasks().spawn("sessions", keep));
+        }
         let reconcilers = engine.start_reconcilers(Sweeps::default());
         let presence = (config.worker.slots > 0).then(|| {
             app.set_worker(runtime.worker(config.worker_settings(instance, address)));

@@ -10,12 +10,13 @@ use parking_lot::Mutex;
 use runtime::{Runtime, WorkerHandle};
 use tokio::sync::{Semaphore, watch};
 
+use super::access::{OtherCredentials, Sessions};
 use super::leases::claim::{CLAIMS_MAX, DrainedFilters};
 use super::ops::metrics::Counters;
 use super::problem::Problem;
 use super::transport::browsers::Gate;
 use super::transport::dry_run::REHEARSALS_MAX;
-use crate::config::Http;
+use crate::config::{Access, Http};
 
 /// The state that all handlers share; cheap to clone.
 #[derive(Clone)]
@@ -32,6 +33,12 @@ pub struct Parts {
     pub runtime: Runtime,
     /// The section `[http]` of the configuration.
     pub http: Http,
+    /// The section `[access]` of the configuration.
+    pub access: Access,
+    /// What verifies credentials that are no API keys.
+    pub other_credentials: OtherCredentials,
+    /// What this host remembers of API keys.
+    pub sessions: Arc<Sessions>,
     /// The beginning of callback URLs; see [`Http::callback_prefix`].
     pub callbacks: String,
     /// Which requests of browsers are let in.
@@ -67,6 +74,8 @@ impl App {
         engine: Engine,
         runtime: Runtime,
         http: Http,
+        access: Access,
+        other_credentials: OtherCredentials,
         callbacks: String,
         instance: String,
     ) -> Self {
@@ -74,6 +83,9 @@ impl App {
             runtime,
             gate: Gate::new(&http),
             http,
+            access,
+            other_credentials,
+            sessions: Arc::default(),
             callbacks,
             counters: Counters::default(),
             instance,

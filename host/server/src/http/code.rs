@@ -72,6 +72,12 @@ codes! {
         CrossSiteRequest = "cross_site_request", FORBIDDEN, "Pages of other sites may not ask this host";
         /// The header `Host` has a name that is not this host's.
         ForeignHost = "foreign_host", FORBIDDEN, "The request is for a host of another name";
+        /// The request has no valid credential.
+        Unauthenticated = "unauthenticated", UNAUTHORIZED, "A valid credential is needed";
+        /// The caller does not have the role that the request needs.
+        RoleMissing = "role_missing", FORBIDDEN, "The caller may not do that";
+        /// The caller may act in several namespaces and named none.
+        NamespaceRequired = "namespace_required", UNPROCESSABLE_ENTITY, "The request must name a namespace";
         /// The connection broke or the body was cut short.
         IncompleteBody = "incomplete_body", BAD_REQUEST, "The body did not arrive whole";
         /// The handle does not name a lease of this instance.
@@ -146,6 +152,7 @@ codes! {
         WaitpointClosed => CONFLICT, "The waitpoint is closed";
         TargetNotSignalable => CONFLICT, "The execution takes no more signals";
         SignalLimitExceeded => CONFLICT, "The execution accepted as many signals as its policy allows";
+        ApprovalByRequester => FORBIDDEN, "Who asked for it cannot decide on it";
         WaitpointAlreadyExists => CONFLICT, "There is an open waitpoint with that key";
         WaitpointNotPending => CONFLICT, "The waitpoint is not pending";
         PendingWaitpointExpired => CONFLICT, "The waitpoint expired before its suspension";

@@ -2,16 +2,17 @@
 //!
 //! A folder per noun, a file per group of endpoints. Every route has one line in
 //! [`routes`], from which come the router, the OpenAPI document and the limits of each
-//! request. A handler says in its arguments what it reads: [`path`], [`query`], [`page`],
-//! [`body`], or [`operator`] for all of these at once.
+//! request, and who may send it ([`access`]). A handler says in its arguments what it reads:
+//! [`path`], [`query`], [`page`], [`body`], or [`operator`] for all of these at once.
 //!
 //! ```text
-//! transport/listen ─▶ router ─▶ transport/browsers ─▶ limits ─▶ handler ─▶ problem
-//! connections         counts    pages of other sites  time      answer     statuses
+//! transport/listen ─▶ router ─▶ transport/browsers ─▶ limits ─▶ access ─▶ handler ─▶ problem
+//! connections         counts    pages of other sites  time      who       answer     statuses
 //! ```
 //!
 //! Only [`problem`] assigns statuses.
 
+mod access;
 mod answer;
 mod app;
 mod body;
@@ -37,6 +38,7 @@ mod transport;
 mod waitpoints;
 mod workers;
 
+pub use access::{Access, CertificateVerifier, OtherCredentials, TokenVerifier, Within};
 pub use app::App;
 pub use openapi::document;
 pub(crate) use payload::{PAYLOAD, PayloadFields};

@@ -7,6 +7,7 @@ use model::ExecutionId;
 use serde::de::DeserializeOwned;
 
 use super::App;
+use super::access::Caller;
 use super::answer::Json;
 use super::body::OptionalBody;
 use super::path::Id;
@@ -14,7 +15,7 @@ use super::problem::Problem;
 use super::query::{InNamespace, Query};
 use crate::api::{Asks, Execution};
 
-/// The actor of a request that names none.
+/// The actor of a request that names none, where no credential is required.
 pub const ACTOR_DEFAULT: &str = "api";
 
 /// A request of an operator, whose body may be left out.
@@ -24,6 +25,8 @@ pub struct OperatorRequest<T> {
     pub operate: Operate,
     /// The body, without the actor and the reason.
     pub request: T,
+    /// Who asks.
+    pub caller: Caller,
 }
 
 impl<T: Asks + DeserializeOwned> FromRequest<App> for OperatorRequest<T> {
@@ -32,17 +35,19 @@ impl<T: Asks + DeserializeOwned> FromRequest<App> for OperatorRequest<T> {
     async fn from_request(request: Request, app: &App) -> Result<Self, Problem> {
         let (mut parts, body) = request.into_parts();
         let Id(id) = Id::from_request_parts(&mut parts, app).await?;
+        let caller = Caller::from_request_parts(&mut parts, app).await?;
         let Query(InNamespace { namespace }) = Query::from_request_parts(&mut parts, app).await?;
         let request = Request::from_parts(parts, body);
         let OptionalBody(mut request) = OptionalBody::<T>::from_request(request, app).await?;
         let (actor, reason) = request.by();
         let by = Operator {
-            actor: actor.unwrap_or_else(|| ACTOR_DEFAULT.to_owned()),
+            actor: caller.principal.signs(actor.as_deref(), ACTOR_DEFAULT),
             reason,
         };
         Ok(Self {
             operate: Operate { id, namespace, by },
             request,
+            caller,
         })
     }
 }

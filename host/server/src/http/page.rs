@@ -9,6 +9,7 @@ use model::{ExecutionId, Invalid, Limits, ListCursorError, ListScope};
 use time::OffsetDateTime;
 
 use super::App;
+use super::access::Caller;
 use super::problem::{Code, Problem};
 use super::query::{FromQuery, Given};
 
@@ -50,6 +51,12 @@ impl<F: FromQuery, P: FromStr> FromRequestParts<App> for ListRequest<F, P> {
         let mut given = Given::read(parts)?;
         let mut filter = given.pairs().to_vec();
         filter.retain(|(name, _)| !NOT_OF_THE_FILTER.contains(&name.as_str()));
+        let caller = Caller::from_request_parts(parts, app).await?;
+        if let Some(confined) = caller.confined_to() {
+            // A cursor of one namespace is not of the list of another.
+            filter.retain(|(name, _)| name != "namespace");
+            filter.push(("namespace".to_owned(), confined));
+        }
         let instance = app.engine.instance();
         let scope = ListScope::new(
             instance.id,

@@ -135,6 +135,10 @@ impl IntoResponse for Problem {
             let accepted = HeaderValue::from_static(coding::ACCEPTED);
             headers.insert(header::ACCEPT_ENCODING, accepted);
         }
+        if self.code == Code::Unauthenticated {
+            let bearer = HeaderValue::from_static("Bearer");
+            headers.insert(header::WWW_AUTHENTICATE, bearer);
+        }
         // The next request finds another host, if there are several behind one name.
         if self.code == Code::Draining {
             headers.insert(header::CONNECTION, HeaderValue::from_static("close"));

@@ -10,6 +10,7 @@ use std::str::FromStr;
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 
+use super::access::Caller;
 use super::problem::{Code, Problem};
 use super::transport::text;
 
@@ -42,7 +43,7 @@ impl<A: FromQuery, B: FromQuery> FromQuery for (A, B) {
 #[derive(Debug, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct InNamespace {
-    /// Only what is in this namespace; in any namespace when absent
+    /// Only what is in this namespace; when absent, in any in which the caller has the role
     pub namespace: Option<String>,
 }
 
@@ -54,18 +55,28 @@ impl InNamespace {
 }
 
 impl FromQuery for InNamespace {
+    /// Takes the namespace that the request is bound to, which is the one it names if its
+    /// caller may act there.
     fn take(given: &mut Given) -> Result<Self, Problem> {
-        let namespace = given.text("namespace")?;
-        if let Some(name) = &namespace {
+        let named = given.text("namespace")?;
+        if let Some(name) = &named {
             model::namespace_name(name)?;
         }
-        Ok(Self { namespace })
+        let caller = given.caller.as_ref();
+        let caller = caller.expect("invariant: routes that take `namespace` are not public");
+        Ok(Self {
+            namespace: caller.bound(),
+        })
     }
 }
 
 /// The parameters that were given and not taken yet.
 #[derive(Debug, Clone)]
-pub struct Given(Vec<(String, String)>);
+pub struct Given {
+    pairs: Vec<(String, String)>,
+    /// Who gave them; absent on public routes.
+    caller: Option<Caller>,
+}
 
 /// Checks that every `%` of a query begins an escape, and that the bytes are UTF-8:
 /// the reader of pairs would put another character in place of a broken one.
@@ -101,13 +112,16 @@ impl Given {
             .0;
         match pairs.iter().find(|(_, value)| value.contains('\0')) {
             Some((name, _)) => Err(wrong(name, "must not hold a NUL character")),
-            None => Ok(Self(pairs)),
+            None => Ok(Self {
+                pairs,
+                caller: parts.extensions.get().cloned(),
+            }),
         }
     }
 
     /// Returns names and values, in the order given.
     pub fn pairs(&self) -> &[(String, String)] {
-        &self.0
+        &self.pairs
     }
 
     /// Takes a parameter that may be given once.
@@ -153,7 +167,7 @@ impl Given {
     /// Takes every value of a parameter that may repeat.
     pub fn all(&mut self, name: &str) -> Vec<String> {
         let mut values = Vec::new();
-        self.0.retain_mut(|(given, value)| {
+        self.pairs.retain_mut(|(given, value)| {
             let take = given == name;
             if take {
                 values.push(std::mem::take(value));
@@ -179,7 +193,7 @@ impl Given {
 
     /// Refuses parameters that were not taken.
     pub fn end(self) -> Result<(), Problem> {
-        match self.0.first() {
+        match self.pairs.first() {
             None => Ok(()),
             Some((name, _)) => Err(wrong(name, "is not a parameter of this route")),
         }

@@ -21,7 +21,7 @@ use super::transport::dry_run;
 use super::transport::prefer::PREFER;
 use super::transport::text;
 use super::waitpoints::operate::NO_STORE;
-use super::{App, answer};
+use super::{App, access, answer};
 use crate::address::CALLBACKS;
 use crate::stopwatch::Stopwatch;
 
@@ -41,6 +41,8 @@ pub fn router(app: App) -> Router {
             let state = (app.clone(), rehearse);
             served = served.route_layer(middleware::from_fn_with_state(state, dry_run::perhaps));
         }
+        let state = (app.clone(), route.access, route.limits.time);
+        served = served.route_layer(middleware::from_fn_with_state(state, access::admit));
         router = router.route(&route.path, served.route_layer(within(route.limits)));
     }
     router

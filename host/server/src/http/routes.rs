@@ -1,5 +1,5 @@
-//! Every route, once. From this table come the router, the OpenAPI document and the
-//! limits of each request; method and path stand beside the handler, in its
+//! Every route, once. From this table come the router, the OpenAPI document, the limits of
+//! each request and who may send it; method and path stand beside the handler, in its
 //! `utoipa::path`. What has no line here is not served.
 
 use std::sync::LazyLock;
@@ -11,6 +11,7 @@ use utoipa::OpenApi;
 use utoipa::openapi::path::{Operation, ParameterBuilder, ParameterIn};
 use utoipa::openapi::{Object, Required, Type};
 
+use super::access::{self, Access, access};
 use super::limits::{BodyLimit, RouteLimits, TimeLimit};
 use super::transport::dry_run::{DRY_RUN, Rehearse};
 use super::{
@@ -25,6 +26,8 @@ pub struct Route {
     pub path: String,
     /// What bounds its requests.
     pub limits: RouteLimits,
+    /// Who may use it.
+    pub access: Access,
     /// The handler, behind a filter for the method.
     pub handler: fn(MethodFilter) -> MethodRouter<App>,
     /// The handler by itself, if a request may ask what it would do.
@@ -34,7 +37,8 @@ pub struct Route {
 }
 
 macro_rules! routes {
-    ($($id:ident = $($handler:ident)::+ => $time:ident, $body:ident $(, $rehearsed:ident)?;)+) => {
+    ($($id:ident = $($handler:ident)::+ => $time:ident, $body:ident,
+        $role:ident $(in $within:ident)? $(, $rehearsed:ident)?;)+) => {
         /// Every route of the API.
         pub static ROUTES: LazyLock<Vec<Route>> = LazyLock::new(|| vec![$({
             #[derive(OpenApi)]
@@ -44,6 +48,7 @@ macro_rules! routes {
                 stringify!($id),
                 Documented::openapi(),
                 RouteLimits { time: TimeLimit::$time, body: BodyLimit::$body },
+                access!($role $(in $within)?),
                 |method| routing::on(method, $($handler)::+),
                 rehearsal!($($handler)::+ $(, $rehearsed)?),
             )
@@ -60,100 +65,102 @@ macro_rules! rehearsal {
     };
 }
 
-// Operation id, handler, how long a request may take, how large its body may be. Clients
-// are generated with a function for each id: the tag, which is the noun, and a verb. And
-// whether a request may ask what it would do, as every verb of an operator lets it.
+// Operation id, handler, how long a request may take, how large its body may be, which role
+// its callers need and where the namespace comes from. Clients are generated with a function
+// for each id: the tag, which is the noun, and a verb. And whether a request may ask what it
+// would do, as every verb of an operator lets it.
 routes! {
-    executions_create = executions::create::create => MayPrefer, Input, rehearsed;
-    executions_list = executions::list::list => Short, None;
-    executions_create_batch = executions::batch::create_batch => Short, Batch, rehearsed;
-    executions_get = executions::get::get => Short, None;
-    executions_get_input = executions::get::input => Short, None;
-    executions_get_policy = executions::get::policy => Short, None;
-    executions_get_result = executions::get::result => Short, None;
-    executions_wait = executions::wait::wait => Waits, None;
-    executions_list_attempts = executions::timeline::attempts => Short, None;
-    executions_list_history = executions::timeline::history => Short, None;
-    executions_cancel = executions::cancel::cancel => Short, Result, rehearsed;
-    executions_expire = executions::operate::expire => Short, Result, rehearsed;
-    executions_replay = executions::operate::replay => Short, Result, rehearsed;
-    executions_revoke_lease = executions::operate::revoke => Short, Result, rehearsed;
-    executions_resume = executions::operate::resume => Short, Result, rehearsed;
-    executions_set_priority = executions::operate::priority => Short, Result, rehearsed;
-    executions_block = executions::block::block => Short, Result, rehearsed;
-    executions_unblock = executions::block::unblock => Short, Result, rehearsed;
-    executions_hold = executions::block::hold => Short, Result, rehearsed;
-    executions_unhold = executions::block::unhold => Short, Result, rehearsed;
-    executions_complete = executions::overrides::complete => Short, Result, rehearsed;
-    executions_fail = executions::overrides::fail => Short, Result, rehearsed;
-    executions_delay = executions::overrides::delay => Short, Result, rehearsed;
-    executions_await_children = executions::overrides::wait_children => Short, Result, rehearsed;
-    executions_get_tags = executions::tags::get => Short, None;
-    executions_set_tags = executions::tags::set => Short, Result, rehearsed;
-    executions_list_operations = executions::operate::operations => Short, None;
-    signals_send = signals::send::signal => Short, Signal, rehearsed;
-    signals_send_as_operator = signals::send::operator_signal => Short, Result, rehearsed;
-    signals_approve = signals::approval::approve => Short, Result, rehearsed;
-    signals_reject = signals::approval::reject => Short, Result, rehearsed;
-    signals_list = executions::suspensions::signals => Short, None;
-    executions_list_suspensions = executions::suspensions::list => Short, None;
-    waitpoints_list = waitpoints::list::list => Short, None;
-    waitpoints_close = waitpoints::operate::close => Short, Result, rehearsed;
-    waitpoints_mint_token = waitpoints::operate::token => Short, Result, rehearsed;
-    waitpoints_list_pending = waitpoints::list::pending => Short, None;
-    signals_send_to_callback = signals::callbacks::callback => Short, Signal;
-    executions_list_suspended = executions::suspended::suspended => Short, None;
-    leases_list_expired = leases::expired::expired => Short, None;
-    components_publish = components::publish::publish => Publishes, Component;
-    components_list = components::list::list => Short, None;
-    components_get = components::list::get => Short, None;
-    components_get_publication = components::publish::publication => Publishes, None;
-    kinds_list = components::kinds::list => Short, None;
-    kinds_define = components::kinds::define => Short, Small, rehearsed;
-    kinds_set_routes = components::kinds::route => Short, Small, rehearsed;
-    lanes_list = lanes::list::list => Short, None;
-    lanes_set = lanes::list::set => Short, Small, rehearsed;
-    grants_list_eligible = grants::issue::eligible => Short, None;
-    workers_register = workers::registry::register => Short, Small;
-    workers_list = workers::registry::list => Short, None;
-    workers_get = workers::registry::get => Short, None;
-    workers_retire = workers::registry::retire => Short, None, rehearsed;
-    workers_heartbeat = workers::registry::heartbeat => Short, None;
-    workers_mark_dead = workers::registry::dead => Short, Small, rehearsed;
-    workers_claim = leases::claim::claim => Waits, Small;
-    grants_issue_for_worker = grants::issue::claim_for_worker => Short, Small;
-    leases_renew = leases::verbs::renew => Short, Batch;
-    leases_complete = leases::verbs::complete => Short, Batch;
-    leases_fail = leases::verbs::fail => Short, Batch;
-    leases_delay = leases::verbs::delay => Short, Batch;
-    leases_await_children = leases::verbs::wait_children => Short, Batch;
-    leases_release = leases::verbs::release => Short, Batch;
-    leases_cancel = leases::verbs::cancel => Short, Batch;
-    leases_report_progress = leases::verbs::progress => Short, Batch;
-    leases_suspend = leases::suspend::suspend => Short, Batch;
-    leases_create_waitpoint = leases::suspend::create_waitpoint => Short, Small;
-    leases_close_waitpoint = leases::verbs::close_waitpoint => Short, Batch;
-    leases_observe_signals = leases::suspend::observe => Short, Small;
-    grants_issue_claim = grants::issue::issue_claim => Short, Small;
-    grants_issue_reclaim = grants::issue::issue_reclaim => Short, Small;
-    grants_redeem_claim = grants::redeem::claim => Short, Small;
-    grants_redeem_reclaim = grants::redeem::reclaim => Short, Small;
-    namespaces_list = lanes::namespaces::list => Short, None;
-    namespaces_set = lanes::namespaces::set => Short, Small, rehearsed;
-    waitpoint_keys_list = waitpoints::keys::list => Short, None;
-    waitpoint_keys_rotate = waitpoints::keys::rotate => Short, Small, rehearsed;
-    waitpoint_keys_seed = waitpoints::keys::seed => Short, Small, rehearsed;
-    waitpoint_keys_retire = waitpoints::keys::retire => Short, Small, rehearsed;
-    host_check_health = ops::health::healthz => Short, None;
-    host_check_readiness = ops::health::readyz => Short, None;
-    host_get_metrics = ops::metrics::metrics => Short, None;
-    host_get_openapi = openapi::document::openapi => Short, None;
+    executions_create = executions::create::create => MayPrefer, Input, Submitter in body, rehearsed;
+    executions_list = executions::list::list => Short, None, Viewer in query;
+    executions_create_batch = executions::batch::create_batch => Short, Batch, Submitter in body, rehearsed;
+    executions_get = executions::get::get => Short, None, Viewer in query;
+    executions_get_input = executions::get::input => Short, None, Viewer in query;
+    executions_get_policy = executions::get::policy => Short, None, Viewer in query;
+    executions_get_result = executions::get::result => Short, None, Viewer in query;
+    executions_wait = executions::wait::wait => Waits, None, Viewer in query;
+    executions_list_attempts = executions::timeline::attempts => Short, None, Viewer in query;
+    executions_list_history = executions::timeline::history => Short, None, Viewer in query;
+    executions_cancel = executions::cancel::cancel => Short, Result, Operator in query, rehearsed;
+    executions_expire = executions::operate::expire => Short, Result, Operator in query, rehearsed;
+    executions_replay = executions::operate::replay => Short, Result, Operator in query, rehearsed;
+    executions_revoke_lease = executions::operate::revoke => Short, Result, Operator in query, rehearsed;
+    executions_resume = executions::operate::resume => Short, Result, Operator in query, rehearsed;
+    executions_set_priority = executions::operate::priority => Short, Result, Operator in query, rehearsed;
+    executions_block = executions::block::block => Short, Result, Operator in query, rehearsed;
+    executions_unblock = executions::block::unblock => Short, Result, Operator in query, rehearsed;
+    executions_hold = executions::block::hold => Short, Result, Operator in query, rehearsed;
+    executions_unhold = executions::block::unhold => Short, Result, Operator in query, rehearsed;
+    executions_complete = executions::overrides::complete => Short, Result, Operator in query, rehearsed;
+    executions_fail = executions::overrides::fail => Short, Result, Operator in query, rehearsed;
+    executions_delay = executions::overrides::delay => Short, Result, Operator in query, rehearsed;
+    executions_await_children = executions::overrides::wait_children => Short, Result, Operator in query, rehearsed;
+    executions_get_tags = executions::tags::get => Short, None, Viewer in query;
+    executions_set_tags = executions::tags::set => Short, Result, Operator in query, rehearsed;
+    executions_list_operations = executions::operate::operations => Short, None, Viewer in query;
+    signals_send = signals::send::signal => Short, Signal, Submitter in query, rehearsed;
+    signals_send_as_operator = signals::send::operator_signal => Short, Result, Operator in query, rehearsed;
+    signals_approve = signals::approval::approve => Short, Result, Approver in query, rehearsed;
+    signals_reject = signals::approval::reject => Short, Result, Approver in query, rehearsed;
+    signals_list = executions::suspensions::signals => Short, None, Viewer in query;
+    executions_list_suspensions = executions::suspensions::list => Short, None, Viewer in query;
+    waitpoints_list = waitpoints::list::list => Short, None, Viewer in query;
+    waitpoints_close = waitpoints::operate::close => Short, Result, Operator in query, rehearsed;
+    waitpoints_mint_token = waitpoints::operate::token => Short, Result, Operator in query, rehearsed;
+    waitpoints_list_pending = waitpoints::list::pending => Short, None, Viewer in query;
+    signals_send_to_callback = signals::callbacks::callback => Short, Signal, Public;
+    executions_list_suspended = executions::suspended::suspended => Short, None, Viewer in query;
+    leases_list_expired = leases::expired::expired => Short, None, Viewer in query;
+    components_publish = components::publish::publish => Publishes, Component, Admin in instance;
+    components_list = components::list::list => Short, None, Viewer in any;
+    components_get = components::list::get => Short, None, Viewer in any;
+    components_get_publication = components::publish::publication => Publishes, None, Admin in instance;
+    kinds_list = components::kinds::list => Short, None, Viewer in any;
+    kinds_define = components::kinds::define => Short, Small, Admin in instance, rehearsed;
+    kinds_set_routes = components::kinds::route => Short, Small, Admin in instance, rehearsed;
+    lanes_list = lanes::list::list => Short, None, Viewer in any;
+    lanes_set = lanes::list::set => Short, Small, Admin in instance, rehearsed;
+    grants_list_eligible = grants::issue::eligible => Short, None, Worker in query;
+    workers_register = workers::registry::register => Short, Small, Worker in body;
+    workers_list = workers::registry::list => Short, None, Viewer in query;
+    workers_get = workers::registry::get => Short, None, Viewer in query;
+    workers_retire = workers::registry::retire => Short, None, Worker in query, rehearsed;
+    workers_heartbeat = workers::registry::heartbeat => Short, None, Worker in query;
+    workers_mark_dead = workers::registry::dead => Short, Small, Operator in query, rehearsed;
+    workers_claim = leases::claim::claim => Waits, Small, Worker in body;
+    grants_issue_for_worker = grants::issue::claim_for_worker => Short, Small, Worker in query;
+    leases_renew = leases::verbs::renew => Short, Batch, Worker in handle;
+    leases_complete = leases::verbs::complete => Short, Batch, Worker in handle;
+    leases_fail = leases::verbs::fail => Short, Batch, Worker in handle;
+    leases_delay = leases::verbs::delay => Short, Batch, Worker in handle;
+    leases_await_children = leases::verbs::wait_children => Short, Batch, Worker in handle;
+    leases_release = leases::verbs::release => Short, Batch, Worker in handle;
+    leases_cancel = leases::verbs::cancel => Short, Batch, Worker in handle;
+    leases_report_progress = leases::verbs::progress => Short, Batch, Worker in handle;
+    leases_suspend = leases::suspend::suspend => Short, Batch, Worker in handle;
+    leases_create_waitpoint = leases::suspend::create_waitpoint => Short, Small, Worker in handle;
+    leases_close_waitpoint = leases::verbs::close_waitpoint => Short, Batch, Worker in handle;
+    leases_observe_signals = leases::suspend::observe => Short, Small, Worker in handle;
+    grants_issue_claim = grants::issue::issue_claim => Short, Small, Worker in query;
+    grants_issue_reclaim = grants::issue::issue_reclaim => Short, Small, Worker in query;
+    grants_redeem_claim = grants::redeem::claim => Short, Small, Worker in handle;
+    grants_redeem_reclaim = grants::redeem::reclaim => Short, Small, Worker in handle;
+    namespaces_list = lanes::namespaces::list => Short, None, Viewer in instance;
+    namespaces_set = lanes::namespaces::set => Short, Small, Admin in instance, rehearsed;
+    waitpoint_keys_list = waitpoints::keys::list => Short, None, Admin in instance;
+    waitpoint_keys_rotate = waitpoints::keys::rotate => Short, Small, Admin in instance, rehearsed;
+    waitpoint_keys_seed = waitpoints::keys::seed => Short, Small, Admin in instance, rehearsed;
+    waitpoint_keys_retire = waitpoints::keys::retire => Short, Small, Admin in instance, rehearsed;
+    host_check_health = ops::health::healthz => Short, None, Public;
+    host_check_readiness = ops::health::readyz => Short, None, Public;
+    host_get_metrics = ops::metrics::metrics => Short, None, Viewer in instance;
+    host_get_openapi = openapi::document::openapi => Short, None, Public;
 }
 
 fn route(
     id: &str,
     mut document: utoipa::openapi::OpenApi,
     limits: RouteLimits,
+    access: Access,
     handler: fn(MethodFilter) -> MethodRouter<App>,
     rehearse: Option<Rehearse>,
 ) -> Route {
@@ -176,10 +183,12 @@ fn route(
     if rehearse.is_some() {
         document_dry_run(operation);
     }
+    access::document(operation, access);
     Route {
         method,
         path,
         limits,
+        access,
         handler,
         rehearse,
         document,

@@ -171,6 +171,7 @@ impl CreateCall {
             namespace: create.namespace.clone(),
             kind: create.kind.clone(),
             lane: create.lane.clone(),
+            creator: create.creator.clone(),
             flow_id: create.flow_id,
             traceparent: create.traceparent.clone(),
             attempt_type: AttemptType::Initial,

@@ -41,7 +41,7 @@ fn served(
 ) -> HashMap<(String, String), usize> {
     let mut given = HashMap::new();
     for _ in 0..claims {
-        let shares = scheduler.share(serving, weight_of, max);
+        let shares = scheduler.share(serving, None, weight_of, max);
         assert_eq!(shares.iter().map(|share| share.max).sum::<usize>(), max);
         let taken = shares
             .iter()
@@ -107,7 +107,7 @@ fn the_lowest_weight_is_served_and_many_namespaces_are_served_in_rotation() {
 fn an_unused_share_is_given_to_others_and_is_not_owed_later() {
     let serving = serving(&[("a", 100), ("b", 100)]);
     let mut scheduler = scheduler(&serving, &[("a", "x"), ("b", "x")]);
-    let shares = scheduler.share(&serving, equal, 64);
+    let shares = scheduler.share(&serving, None, equal, 64);
     let taken = HashMap::from([(("a", "x"), 32)]);
     assert!(!scheduler.settle(&serving, equal, &shares, &taken));
     // Only `a` is known to have more.
@@ -153,9 +153,9 @@ fn namespaces_without_work_are_forgotten_when_they_are_many() {
         let names: Vec<String> = (0..60).map(|n| format!("{round}-{n:02}")).collect();
         let ready: Vec<_> = names.iter().map(|name| ("a", name.as_str())).collect();
         find(&mut scheduler, &serving, &ready);
-        let shares = scheduler.share(&serving, equal, 500);
+        let shares = scheduler.share(&serving, None, equal, 500);
         assert!(scheduler.settle(&serving, equal, &shares, &HashMap::new()));
     }
     assert!(scheduler.lanes["a"].namespaces.len() <= 2 * REMEMBERED_MAX);
-    assert!(scheduler.share(&serving, equal, 500).is_empty());
+    assert!(scheduler.share(&serving, None, equal, 500).is_empty());
 }

@@ -117,7 +117,7 @@ WITH from_ready AS (
 moved AS (
     SELECT r.*, gen_random_uuid() AS lease_id, r.epoch + 1 AS new_epoch,
            CASE WHEN r.resumes THEN r.attempts - 1 ELSE r.attempts END AS attempt,
-           e.namespace, e.input, e.input_type, e.flow_id, e.traceparent, e.has_tags, e.policy,
+           e.namespace, e.creator, e.input, e.input_type, e.flow_id, e.traceparent, e.has_tags, e.policy,
            time_left.ms AS attempt_timeout_ms,
            clock_timestamp() + $3::integer * interval '1 millisecond' AS expires_at,
            clock_timestamp() + time_left.ms * interval '1 millisecond' AS attempt_deadline_at
@@ -160,7 +160,7 @@ events AS (
 SELECT execution_id AS "execution_id!", lease_id AS "lease_id!", new_epoch AS "epoch!",
        attempt AS "attempt!", expires_at AS "expires_at!",
        next_type::text AS "attempt_type!", resumes AS "resumes!",
-       namespace AS "namespace!", lane AS "lane!", kind AS "kind!", flow_id, traceparent,
+       namespace AS "namespace!", lane AS "lane!", kind AS "kind!", creator, flow_id, traceparent,
        input AS "input!", input_type AS "input_type!", policy,
        attempt_timeout_ms, retries AS "retries!",
        -- Sorted outside, or the order might choose the index.

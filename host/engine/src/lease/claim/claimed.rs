@@ -24,6 +24,8 @@ pub struct Claimed {
     pub kind: String,
     /// The lane it was claimed from.
     pub lane: String,
+    /// Who created it; absent if they did not say.
+    pub creator: Option<String>,
     /// The flow it is a member of.
     pub flow_id: Option<FlowId>,
     /// W3C trace context of the request that created it.
@@ -58,6 +60,7 @@ pub(crate) struct ClaimedRow {
     pub(crate) namespace: String,
     pub(crate) lane: String,
     pub(crate) kind: String,
+    pub(crate) creator: Option<String>,
     pub(crate) flow_id: Option<Uuid>,
     pub(crate) traceparent: Option<String>,
     pub(crate) input: Vec<u8>,
@@ -86,6 +89,7 @@ pub(crate) fn claimed(rows: Vec<ClaimedRow>) -> Vec<Claimed> {
                 namespace: row.namespace,
                 kind: row.kind,
                 lane: row.lane,
+                creator: row.creator,
                 flow_id: row.flow_id.map(FlowId::from_uuid),
                 traceparent: row.traceparent,
                 attempt_type: label("ready", "next_type", id, &row.attempt_type)?,

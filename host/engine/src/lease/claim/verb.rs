@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::claimed::{Claimed, ClaimedRow, claimed};
 use super::resumption::attach;
 use crate::columns::columns;
-use crate::lane::{PROBE_MAX, Probe, ServingLanes, Share};
+use crate::lane::{PROBE_MAX, Probe, ServingLane, ServingLanes, Share};
 use crate::{Engine, Error};
 
 /// A request for work.
@@ -17,6 +17,8 @@ use crate::{Engine, Error};
 pub struct Claim {
     /// The worker that asks; kept with the lease.
     pub worker_instance_id: String,
+    /// Namespaces to claim in; absent for any.
+    pub namespaces: Option<BTreeSet<String>>,
     /// Lanes to serve; empty for every lane that serves.
     pub lanes: Vec<String>,
     /// Kinds the worker can run; absent for any.
@@ -76,7 +78,8 @@ impl Engine {
         }
         let service = self.serving_lanes(&claim.lanes).await?;
         let max = (claim.max as usize).min(Limits::BATCH_MAX);
-        let nothing = claim.kinds.as_ref().is_some_and(Vec::is_empty);
+        let nothing = claim.kinds.as_ref().is_some_and(Vec::is_empty)
+            || claim.namespaces.as_ref().is_some_and(BTreeSet::is_empty);
         if service.lanes.is_empty() || max == 0 || nothing {
             return Ok(Vec::new());
         }
@@ -111,15 +114,25 @@ impl Engine {
         let scheduler = self.inner.caches.lanes.scheduler(partition);
         let serving = &service.lanes;
         let weight_of = |namespace: &str| service.weight_of(namespace);
-        let due = scheduler.lock().probes(serving, false);
-        let mut looked = due.len() == serving.len();
-        let found = self.probe(partition, &due).await?;
-        scheduler.lock().found(&due, found);
+        let within = claim.namespaces.as_ref();
+        let mut looked = match within {
+            None => {
+                let due = scheduler.lock().probes(serving, false);
+                let found = self.probe(partition, &due).await?;
+                scheduler.lock().found(&due, found);
+                due.len() == serving.len()
+            }
+            Some(within) => {
+                let found = self.probe_within(partition, serving, within).await?;
+                scheduler.lock().have_work(found);
+                true
+            }
+        };
         let mut claimed: Vec<Claimed> = Vec::new();
         for _ in 0..ROUNDS_MAX {
             let shares = scheduler
                 .lock()
-                .share(serving, weight_of, max - claimed.len());
+                .share(serving, within, weight_of, max - claimed.len());
             if shares.is_empty() {
                 if looked || !claimed.is_empty() {
                     break;
@@ -169,6 +182,29 @@ impl Engine {
             PROBE_MAX as i32,
             &lanes as &[&str],
             &after as &[&str],
+        )
+        .fetch_all(&self.inner.verbs)
+        .await?;
+        Ok(rows
+            .into_iter()
+            .map(|row| (row.lane, row.namespace))
+            .collect())
+    }
+
+    /// Finds which of some namespaces have work, lane by lane.
+    async fn probe_within(
+        &self,
+        partition: Partition,
+        lanes: &[ServingLane],
+        namespaces: &BTreeSet<String>,
+    ) -> Result<Vec<(String, String)>, Error> {
+        let lanes: Vec<&str> = lanes.iter().map(|lane| lane.name.as_str()).collect();
+        let namespaces: Vec<&str> = namespaces.iter().map(String::as_str).collect();
+        let rows = sqlx::query_file!(
+            "src/lane/probe_within.sql",
+            partition.column(),
+            &lanes as &[&str],
+            &namespaces as &[&str],
         )
         .fetch_all(&self.inner.verbs)
         .await?;

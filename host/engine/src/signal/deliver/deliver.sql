@@ -157,8 +157,8 @@ signals_consumed AS (
     WHERE g.ctid = found.address AND m.consumed IS NOT NULL
 ),
 moved AS MATERIALIZED (
-    SELECT m.*, e.kind, e.required_capabilities, e.flow_id, e.traceparent, e.input, e.input_type,
-           e.policy, e.has_tags,
+    SELECT m.*, e.kind, e.creator, e.required_capabilities, e.flow_id, e.traceparent, e.input,
+           e.input_type, e.policy, e.has_tags,
            -- What the lease that ended with the suspension left of it.
            CASE WHEN m.worker_instance_id IS NOT NULL AND e.attempt_timeout_ms IS NOT NULL
                 THEN coalesce((SELECT a.left_ms FROM attempt a
@@ -232,8 +232,8 @@ events AS (
 SELECT a.number AS "number!", m.execution_id AS "execution_id?", m.lease_id AS "lease_id?",
        m.new_epoch AS "epoch?", m.attempt AS "attempt?", m.expires_at AS "expires_at?",
        m.next_type::text AS attempt_type, m.namespace AS "namespace?", m.lane AS "lane?",
-       m.kind AS "kind?", m.flow_id AS "flow_id?", m.traceparent AS "traceparent?",
-       m.input AS "input?", m.input_type AS "input_type?", m.policy AS "policy?",
+       m.kind AS "kind?", m.creator AS "creator?", m.flow_id AS "flow_id?",
+       m.traceparent AS "traceparent?", m.input AS "input?", m.input_type AS "input_type?", m.policy AS "policy?",
        m.attempt_timeout_ms AS "attempt_timeout_ms?", m.retries AS "retries?",
        -- Sorted outside, or the order might choose the index.
        CASE WHEN m.has_tags THEN ARRAY(

@@ -70,6 +70,26 @@ pub(super) struct UnitEnd {
     pub(super) closes_waitpoints: bool,
 }
 
+/// Names of the signals by which people decide.
+const DECISIONS: [&str; 2] = ["approved", "rejected"];
+
+/// Returns the refusal of a decision by the credential that asked for the execution, unless
+/// the suspension allows it. What is not suspended yet allows nothing.
+fn decides_alone(
+    signal: &AuthorizedSignal,
+    snapshot: &SuspensionSnapshot,
+) -> Option<SignalRefusal> {
+    let request = &signal.request;
+    let is_decision = DECISIONS.contains(&request.name.as_str());
+    let credential = request.credential.as_ref().filter(|_| is_decision)?;
+    let suspension = snapshot.target.suspension.as_ref();
+    let is_allowed = suspension.is_some_and(|it| it.policy.allow_requester);
+    let is_own = snapshot.requester.as_ref() == Some(credential);
+    (is_own && !is_allowed).then(|| SignalRefusal::ApprovalByRequester {
+        credential: credential.clone(),
+    })
+}
+
 impl<'a> DeliveryPlan<'a> {
     /// Decides the calls at these places of a batch, in their order.
     pub(super) fn of(
@@ -143,6 +163,9 @@ impl<'a> DeliveryPlan<'a> {
                 false
             }
         };
+        if let Some(refusal) = decides_alone(signal, snapshot) {
+            return Err(refusal);
+        }
         let waitpoint_id = match snapshot.target.find(&signal.waitpoint) {
             Ok(found) => found.id,
             Err(_) if token_expired => return Err(InvalidWaitpointToken.into()),

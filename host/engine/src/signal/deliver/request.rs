@@ -27,6 +27,8 @@ pub struct SendSignal {
     pub source_type: String,
     /// Identity of its sender within that type; 1 to 255 bytes.
     pub source_identity: String,
+    /// Name of the credential its sender has; absent if that is not known.
+    pub credential: Option<String>,
     /// What its sender links it to; at most 255 bytes, absent if to nothing.
     pub correlation_id: Option<String>,
     /// Bytes for the handler, at most [`model::Limits::SIGNAL_BYTES_MAX`]; absent: none.

@@ -3,7 +3,7 @@
 use std::sync::{Arc, OnceLock};
 
 use engine::Claimed;
-use model::{AttemptType, ExecutionPolicy, Usage};
+use model::{AttemptType, ExecutionPolicy, Usage, credential_of};
 
 use crate::attempt::Attempt;
 use crate::host::bindings::flowhost::engine::suspend::Resumption;
@@ -17,6 +17,9 @@ pub(crate) struct HeldLease {
     pub(crate) attempt: Arc<Attempt>,
     /// The task of the execution, as its guest sees it.
     pub(crate) task: Arc<Task>,
+    /// The credential that asked for the execution, or for the one that created it, and so
+    /// on; absent if none did.
+    pub(crate) requester: Option<String>,
     /// What the guest resumes with; absent if the execution was never suspended.
     pub(crate) resumption: Option<Resumption>,
     /// Whether the execution's policy limits the attempt.
@@ -41,6 +44,11 @@ impl HeldLease {
             was_reclaimed: claimed.attempt_type == AttemptType::Reclaim,
             resumption: resumption.map(|found| convert::resumption(*found)),
             known: Some((claimed.policy.clone(), claimed.retries)),
+            requester: claimed
+                .creator
+                .as_deref()
+                .and_then(credential_of)
+                .map(str::to_owned),
             task: Arc::new(convert::task(claimed)),
             used_before: OnceLock::new(),
         }

@@ -25,6 +25,8 @@ pub(in crate::host) struct Caller {
     pub(in crate::host) source_type: &'static str,
     /// Identifies the source among those of its type.
     pub(in crate::host) source_identity: String,
+    /// The credential that asked for what it does; absent if none did, or several did.
+    requester: Option<String>,
 }
 
 /// Why a guest cannot act towards other executions.
@@ -39,7 +41,16 @@ pub(in crate::host) enum CallerError {
 }
 
 impl Caller {
-    /// Returns what is recorded as the author of executions and cancellations.
+    /// Returns what is recorded as the creator of executions: the credential that asked for
+    /// the one at work, so that it is known to have asked for these too, and the author.
+    pub(in crate::host) fn creator(&self) -> String {
+        match &self.requester {
+            Some(requester) => format!("{requester}/{}", self.author()),
+            None => self.author(),
+        }
+    }
+
+    /// Returns what is recorded as the author of cancellations and labels.
     pub(in crate::host) fn author(&self) -> String {
         format!("{}:{}", self.source_type, self.source_identity)
     }
@@ -74,6 +85,7 @@ impl Role {
             namespace: held.task.namespace.clone(),
             source_type: KnownSource::Execution.as_str(),
             source_identity: held.task.execution_id.clone(),
+            requester: held.requester.clone(),
         };
         let service = match self {
             Self::Handler(held) => return Ok(of(held)),
@@ -96,6 +108,10 @@ impl Role {
                     namespace: namespace.clone(),
                     source_type: KnownSource::Component.as_str(),
                     source_identity: service.digest().to_string(),
+                    requester: first
+                        .requester
+                        .clone()
+                        .filter(|_| others.iter().all(|held| held.requester == first.requester)),
                 })
             }
         }

@@ -31,10 +31,21 @@ asks! {
     #[derive(Default)]
     CancelExecution {
         /// `operator_override` when absent, or a name of 1 to 64
-        /// characters of `a-z`, `0-9`, `_`, `-`, `.` and `:`. `lease_holder`,
-        /// `flow_cascade` and `system_timeout` are recorded by the engine alone.
+        /// characters of `a-z`, `0-9`, `_`, `-`, `.` and `:`. `lease_holder` wants the
+        /// lease, which must be held; `flow_cascade` and `system_timeout` are recorded by
+        /// the engine alone.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         source: Option<String>,
+        /// The lease that is held, with `lease_holder`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[schema(value_type = Option<String>)]
+        lease_id: Option<LeaseId>,
+        /// Epoch of that lease.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        epoch: Option<u64>,
+        /// Number of the attempt under that lease.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        attempt: Option<u32>,
     }
 
     /// Which lease to revoke.

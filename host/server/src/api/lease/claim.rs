@@ -29,6 +29,9 @@ pub struct ClaimWork {
     /// Kinds the worker can run; at least one.
     #[schema(min_items = 1)]
     pub kinds: BTreeSet<String>,
+    /// Namespaces to take from; every one in which the worker may claim when empty.
+    #[serde(default)]
+    pub namespaces: BTreeSet<String>,
     /// Lanes to take from; every lane when empty.
     #[serde(default)]
     pub lanes: BTreeSet<String>,
@@ -54,7 +57,11 @@ impl ClaimWork {
             return Err(Invalid::new("kinds", detail));
         }
         let max = Limits::WORKER_NAMES_MAX;
-        for (field, names) in [("kinds", &self.kinds), ("lanes", &self.lanes)] {
+        for (field, names) in [
+            ("kinds", &self.kinds),
+            ("lanes", &self.lanes),
+            ("namespaces", &self.namespaces),
+        ] {
             if names.len() > max {
                 let detail = format!("{} names exceed the limit of {max}", names.len());
                 return Err(Invalid::new(field, detail));
@@ -66,6 +73,9 @@ impl ClaimWork {
         self.lanes
             .iter()
             .try_for_each(|name| model::lane_name(name))?;
+        self.namespaces
+            .iter()
+            .try_for_each(|name| model::namespace_name(name))?;
         model::capabilities("capabilities", &self.capabilities)?;
         within("max", self.max, 1, Limits::CLAIM_MAX)?;
         check_ttl(self.lease_ttl_ms)?;

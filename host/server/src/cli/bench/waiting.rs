@@ -137,6 +137,7 @@ async fn suspended(engine: &Engine) -> Result<(ExecutionId, SendSignal), Failure
         category: None,
         source_type: "bench".to_owned(),
         source_identity: source.to_owned(),
+        credential: None,
         correlation_id: None,
         payload: None,
         idempotency_key: None,

@@ -40,6 +40,7 @@ pub async fn all(context: &Context, config: &Config) -> Vec<Finding> {
         Finding::new("wake-ups", wake_ups),
         Finding::new("host", host(context).await),
         Finding::new("sandboxes", sandboxes(config)),
+        Finding::new("access", access(config)),
         Finding::new("browsers", browsers(config)),
         Finding::new("compiled code", cache(config)),
     ]
@@ -172,6 +173,27 @@ fn sandboxes(config: &Config) -> Checked {
             format_bytes(may),
         ),
     )
+}
+
+/// Checks who may use the API.
+fn access(config: &Config) -> Checked {
+    let listen = config.http.listen;
+    let access = &config.access;
+    match access.check(listen) {
+        Err(invalid) => (Some(false), invalid.to_string()),
+        Ok(()) if access.required => (
+            Some(true),
+            "the API wants a credential of every caller".to_owned(),
+        ),
+        Ok(()) if access.is_open(listen) => (
+            Some(false),
+            format!("INSECURE: anybody who reaches {listen} may do everything (access.insecure_no_auth)"),
+        ),
+        Ok(()) => (
+            None,
+            "anybody on this machine may do everything; beyond it the API is not offered (access.required wants credentials)".to_owned(),
+        ),
+    }
 }
 
 /// Checks which sites may use the API from a browser.

@@ -14,7 +14,7 @@ use crate::duration;
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Configuration")]
 pub struct ConfigArgs {
-    /// A TOML file with the sections database, secrets, http, worker, runtime, sandbox, limits, retention and telemetry
+    /// A TOML file with the sections database, secrets, http, access, worker, runtime, sandbox, limits, retention and telemetry
     #[arg(long, env = "FLOWHOST_CONFIG", value_name = "FILE")]
     config: Option<PathBuf>,
     /// A Postgres to use; without one the host runs its own [env: DATABASE_URL]
@@ -49,6 +49,12 @@ pub struct HostArgs {
     /// Address and port of the API; port 0 lets the system choose
     #[arg(long, value_name = "ADDR")]
     listen: Option<std::net::SocketAddr>,
+    /// Want a credential of every caller
+    #[arg(long, conflicts_with = "insecure_no_auth")]
+    require_credentials: bool,
+    /// Let anybody who reaches the API do everything, also beyond this machine
+    #[arg(long)]
+    insecure_no_auth: bool,
     /// Beginning of callback URLs [default: http:// and the address]
     #[arg(long, value_name = "URL")]
     public_url: Option<String>,
@@ -103,6 +109,8 @@ impl HostArgs {
         let listen = self.listen.map(|it| Value::String(it.to_string()));
         self.config.load_with(vec![
             ("http.listen", listen),
+            ("access.required", given(self.require_credentials)),
+            ("access.insecure_no_auth", given(self.insecure_no_auth)),
             ("http.public_url", self.public_url.map(Value::String)),
             (
                 "worker.slots",
@@ -130,6 +138,7 @@ mod tests {
         let args = HostArgs {
             listen: Some("127.0.0.1:1".parse().expect("an address")),
             public_url: Some("https://h".into()),
+            require_credentials: true,
             slots: Some(3),
             lanes: vec!["a".into()],
             lease_ttl: Some(Duration::from_secs(2)),
@@ -143,6 +152,7 @@ mod tests {
         let config = args.load().expect("valid").config;
         assert_eq!(config.http.listen.port(), 1);
         assert_eq!(config.http.public_url.as_deref(), Some("https://h"));
+        assert!(config.access.required);
         assert_eq!(config.worker.slots, 3);
         assert_eq!(config.worker.lanes, ["a"]);
         assert_eq!(config.worker.lease_ttl_ms, 2000);

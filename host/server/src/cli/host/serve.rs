@@ -13,6 +13,9 @@ use crate::host::{Shutdown, Stage};
 use crate::stopwatch::Stopwatch;
 use crate::telemetry;
 
+/// What a host says that lets anybody beyond this machine do everything.
+const INSECURE: &str = "WARNING: the API listens beyond this machine and lets anybody do everything (access.insecure_no_auth)";
+
 /// Arguments of `serve`.
 #[derive(Debug, Args)]
 pub struct ServeArgs {
@@ -67,8 +70,8 @@ pub async fn start(
         host.stop(Duration::ZERO, Some(shutdown)).await;
         return Ok(None);
     }
-    if !config.http.listen.ip().is_loopback() {
-        to_stderr("warning: the API listens beyond this machine and authenticates no one");
+    if config.access.is_open(config.http.listen) {
+        to_stderr(INSECURE);
     }
     let instance = host.engine().instance().id;
     if context.json {

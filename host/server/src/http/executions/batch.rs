@@ -10,6 +10,7 @@ use serde_json::value::RawValue;
 use super::create::of_request;
 use crate::api::{BatchResults, BatchVerdict, CreatedExecution};
 use crate::http::App;
+use crate::http::access::Caller;
 use crate::http::answer::{Json, unless_unavailable};
 use crate::http::body::{self, Body, at_most};
 use crate::http::problem::Problem;
@@ -39,6 +40,7 @@ pub struct Batch {
 )]
 pub async fn create_batch(
     State(app): State<App>,
+    caller: Caller,
     _: NoQuery,
     headers: HeaderMap,
     Body(batch): Body<Batch>,
@@ -54,7 +56,7 @@ pub async fn create_batch(
     )?;
     let mut creates = Vec::with_capacity(batch.executions.len());
     let mut read = |item: &RawValue| -> Result<(), Problem> {
-        let mut create = of_request(body::parse(item.get().as_bytes())?)?;
+        let mut create = of_request(body::parse(item.get().as_bytes())?)?.asked_by(&caller)?;
         create.traceparent = headers::traceparent(&headers);
         creates.push(create);
         Ok(())

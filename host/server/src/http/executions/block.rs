@@ -25,7 +25,9 @@ use crate::http::query::InNamespace;
 )]
 pub async fn block(
     State(app): State<App>,
-    OperatorRequest { operate, request }: OperatorRequest<BlockExecution>,
+    OperatorRequest {
+        operate, request, ..
+    }: OperatorRequest<BlockExecution>,
 ) -> Result<Json<api::Execution>, Problem> {
     let reason = BlockingReason::of_caller("blocking_reason", &request.blocking_reason)?;
     blocked(&app, operate, reason, request.detail).await
@@ -41,7 +43,9 @@ pub async fn block(
 )]
 pub async fn unblock(
     State(app): State<App>,
-    OperatorRequest { operate, request }: OperatorRequest<UnblockExecution>,
+    OperatorRequest {
+        operate, request, ..
+    }: OperatorRequest<UnblockExecution>,
 ) -> Result<Json<api::Execution>, Problem> {
     let expected = request.expected_reason.as_deref();
     let expected = expected.map(|text| BlockingReason::of_caller("expected_reason", text));

@@ -1,13 +1,13 @@
 //! `POST /v1/executions/{id}/cancel`: ends an execution, also one that runs.
 
 use axum::extract::State;
-use engine::Cancel;
-use model::{CancelSource, PublicState};
+use engine::{Cancel, CancelHeld, Report};
+use model::{CancelSource, ExecutionId, Fence, Invalid, PublicState};
 
 use crate::api::{CancelExecution, CancelledExecution};
 use crate::http::App;
 use crate::http::answer::Json;
-use crate::http::operator::OperatorRequest;
+use crate::http::operator::{OperatorRequest, existing};
 use crate::http::path::OfExecution;
 use crate::http::problem::Problem;
 use crate::http::query::InNamespace;
@@ -24,13 +24,31 @@ use crate::http::query::InNamespace;
 )]
 pub async fn cancel(
     State(app): State<App>,
-    OperatorRequest { operate, request }: OperatorRequest<CancelExecution>,
+    OperatorRequest {
+        operate, request, ..
+    }: OperatorRequest<CancelExecution>,
 ) -> Result<Json<CancelledExecution>, Problem> {
     let source = match &request.source {
         None => CancelSource::default(),
         Some(text) => CancelSource::of_caller(text)?,
     };
     let id = operate.id;
+    let fence = fence(id, &source, &request)?;
+    if let Some(fence) = fence {
+        existing(&app, id, operate.namespace.as_deref()).await?;
+        let cancel = CancelHeld {
+            fence,
+            reason: operate.by.reason.unwrap_or_default(),
+            report: Report::default(),
+        };
+        app.engine.cancel_held(cancel).await?;
+        return Ok(Json(CancelledExecution {
+            id,
+            public_state: PublicState::Cancelled,
+            was_active: true,
+            already: false,
+        }));
+    }
     let cancel = Cancel {
         id,
         namespace: operate.namespace,
@@ -45,4 +63,35 @@ pub async fn cancel(
         was_active: cancelled.was_active,
         already: cancelled.already,
     }))
+}
+
+/// Reads the lease under which a holder cancels; absent for everybody else.
+///
+/// # Errors
+/// The holder does not name it whole, or one who is none names it.
+fn fence(
+    execution_id: ExecutionId,
+    source: &CancelSource,
+    request: &CancelExecution,
+) -> Result<Option<Fence>, Invalid> {
+    let given = (request.lease_id, request.epoch, request.attempt);
+    match (source, given) {
+        (CancelSource::LeaseHolder, (Some(lease_id), Some(epoch), Some(attempt))) => {
+            Ok(Some(Fence {
+                execution_id,
+                lease_id,
+                epoch,
+                attempt,
+            }))
+        }
+        (CancelSource::LeaseHolder, _) => {
+            let detail = "`lease_holder` cancels under its lease: give lease_id, epoch and attempt";
+            Err(Invalid::new("source", detail))
+        }
+        (_, (None, None, None)) => Ok(None),
+        _ => {
+            let detail = "is given without source: lease_holder, which it is about";
+            Err(Invalid::new("lease_id", detail))
+        }
+    }
 }

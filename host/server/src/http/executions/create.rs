@@ -12,6 +12,7 @@ use model::{ExecutionPolicy, Invalid, Moment, PublicState};
 
 use crate::api::{CreateExecution, CreatedExecution, RawBytes};
 use crate::http::App;
+use crate::http::access::Caller;
 use crate::http::answer::Json;
 use crate::http::body;
 use crate::http::limits::BodyLimit;
@@ -32,7 +33,7 @@ use crate::http::transport::text;
     post, path = "/v1/executions", tag = "executions",
     params(
         ("kind" = Option<String>, Query, description = "Makes the body the input itself; the parameters below apply only then"),
-        ("namespace" = Option<String>, Query, description = "Namespace; `default` when absent"),
+        ("namespace" = Option<String>, Query, description = "Namespace; when absent the only one in which the caller may create, or `default`"),
         ("lane" = Option<String>, Query, description = "Lane; `default` when absent"),
         ("priority" = Option<u16>, Query, description = "0 to 9000; within its partition a higher one is served first"),
         ("tag" = Option<Vec<String>>, Query, description = "A label, `owner.name:value`; may repeat"),
@@ -40,7 +41,7 @@ use crate::http::transport::text;
         ("delay_until" = Option<String>, Query, description = "Not before this time (RFC 3339); excludes `delay_ms`"),
         ("deadline_at" = Option<String>, Query, description = "Time it expires unless it has finished (RFC 3339)"),
         ("policy" = Option<String>, Query, description = "The policy, as JSON"),
-        ("creator" = Option<String>, Query, description = "Who asks"),
+        ("creator" = Option<String>, Query, description = "Who asks; kept behind the name of the credential"),
         ("id" = Option<String>, Query, description = "An id of the caller's making"),
         ("idempotency-key" = Option<String>, Header, description = "Makes the request repeatable"),
         ("prefer" = Option<String>, Header, description = "`wait=SECONDS`, at most 60: answer when the execution has ended, or when the time is over"),
@@ -57,6 +58,7 @@ use crate::http::transport::text;
 )]
 pub async fn create(
     State(app): State<App>,
+    caller: Caller,
     Query(described): Query<Option<Described>>,
     headers: HeaderMap,
     body: Body,
@@ -69,12 +71,14 @@ pub async fn create(
     let mut create = match described {
         Some(described) => described.with_input(&headers, bytes)?,
         None => of_json(&headers, &bytes)?,
-    };
+    }
+    .asked_by(&caller)?;
     take_headers(&mut create, &headers)?;
     let prefers = prefer::read(&headers);
     let Some(Prefers::Wait(wait)) = prefers else {
         return Ok(answer(&app.engine.create(create).await?, None));
     };
+    let namespace = create.namespace.clone();
     let (created, outcome) = app
         .engine
         .create_and_wait(create, wait, app.closed())
@@ -82,7 +86,7 @@ pub async fn create(
     let state = match outcome {
         Some(outcome) => Some(model::State::Terminal { outcome }.public()),
         None => {
-            let info = app.engine.get(created.id(), None).await?;
+            let info = app.engine.get(created.id(), Some(&namespace)).await?;
             info.map(|info| info.public_state)
         }
     };
@@ -91,7 +95,7 @@ pub async fn create(
     Ok(response)
 }
 
-fn of_json(headers: &HeaderMap, bytes: &[u8]) -> Result<Create, Problem> {
+fn of_json(headers: &HeaderMap, bytes: &[u8]) -> Result<Wanted, Problem> {
     match body::media_type(headers)? {
         Some(given) if !body::is_json(&given) => Err(Problem::new(
             Code::UnsupportedMediaType,
@@ -104,14 +108,33 @@ fn of_json(headers: &HeaderMap, bytes: &[u8]) -> Result<Create, Problem> {
     }
 }
 
+/// An execution as its caller describes it, in a namespace that was not checked yet.
+pub struct Wanted {
+    create: Create,
+    namespace: Option<String>,
+}
+
+impl Wanted {
+    /// Returns what the engine is asked for, in a namespace where the caller may create, and
+    /// in the caller's name.
+    pub fn asked_by(self, caller: &Caller) -> Result<Create, Problem> {
+        let Self {
+            mut create,
+            namespace,
+        } = self;
+        if let Some(namespace) = caller.within(namespace.as_deref())? {
+            create.namespace = namespace;
+        }
+        create.creator = caller.signs(create.creator.as_deref());
+        Ok(create)
+    }
+}
+
 /// Turns a request into what the engine is asked for.
-pub fn of_request(request: CreateExecution) -> Result<Create, Problem> {
+pub fn of_request(request: CreateExecution) -> Result<Wanted, Problem> {
     let input = input_of(&request)?;
     let mut create = Create::new(request.kind, input);
     create.id = request.id;
-    if let Some(namespace) = request.namespace {
-        create.namespace = namespace;
-    }
     if let Some(lane) = request.lane {
         create.lane = lane;
     }
@@ -126,7 +149,10 @@ pub fn of_request(request: CreateExecution) -> Result<Create, Problem> {
     create.delay_until = Moment::of_field("delay_until", request.delay_until.as_deref())?;
     create.deadline_at = Moment::of_field("deadline_at", request.deadline_at.as_deref())?;
     without_nul(&create)?;
-    Ok(create)
+    Ok(Wanted {
+        create,
+        namespace: request.namespace,
+    })
 }
 
 fn input_of(request: &CreateExecution) -> Result<Payload, Invalid> {
@@ -141,7 +167,7 @@ fn input_of(request: &CreateExecution) -> Result<Payload, Invalid> {
 }
 
 /// An execution that the query describes, without its input.
-pub struct Described(Create);
+pub struct Described(Wanted);
 
 impl FromQuery for Option<Described> {
     fn take(given: &mut Given) -> Result<Self, Problem> {
@@ -150,9 +176,7 @@ impl FromQuery for Option<Described> {
         };
         let mut create = Create::new(kind, Payload::new("application/octet-stream", Vec::new()));
         create.id = given.value("id")?;
-        if let Some(namespace) = given.text("namespace")? {
-            create.namespace = namespace;
-        }
+        let namespace = given.text("namespace")?;
         if let Some(lane) = given.text("lane")? {
             create.lane = lane;
         }
@@ -170,22 +194,23 @@ impl FromQuery for Option<Described> {
         if let Some(policy) = given.text("policy")? {
             create.policy = ExecutionPolicy::read(policy.as_bytes())?;
         }
-        Ok(Some(Described(create)))
+        Ok(Some(Described(Wanted { create, namespace })))
     }
 }
 
 impl Described {
-    fn with_input(self, headers: &HeaderMap, data: Bytes) -> Result<Create, Invalid> {
-        let Self(mut create) = self;
+    fn with_input(self, headers: &HeaderMap, data: Bytes) -> Result<Wanted, Invalid> {
+        let Self(mut wanted) = self;
+        let create = &mut wanted.create;
         let content_type = match headers.get(header::CONTENT_TYPE) {
-            None => create.input.content_type,
+            None => std::mem::take(&mut create.input.content_type),
             Some(value) => value
                 .to_str()
                 .map_err(|_| Invalid::new("content_type", "must be printable ASCII"))?
                 .to_owned(),
         };
         create.input = Payload::new(content_type, data);
-        Ok(create)
+        Ok(wanted)
     }
 }
 
@@ -236,7 +261,7 @@ mod tests {
     const INVALID: Code = Code::Refused(RefusalCode::InvalidInput);
 
     fn of(text: &str) -> Result<Create, Problem> {
-        of_request(body::parse(text.as_bytes())?)
+        of_request(body::parse(text.as_bytes())?).map(|wanted| wanted.create)
     }
 
     #[test]

@@ -30,7 +30,9 @@ use crate::http::query::InNamespace;
 )]
 pub async fn revoke(
     State(app): State<App>,
-    OperatorRequest { operate, request }: OperatorRequest<RevokeLease>,
+    OperatorRequest {
+        operate, request, ..
+    }: OperatorRequest<RevokeLease>,
 ) -> Result<Json<RevokedExecution>, Problem> {
     let id = operate.id;
     let revoke = Revoke {
@@ -57,7 +59,9 @@ pub async fn revoke(
 )]
 pub async fn resume(
     State(app): State<App>,
-    OperatorRequest { operate, request }: OperatorRequest<ResumeExecution>,
+    OperatorRequest {
+        operate, request, ..
+    }: OperatorRequest<ResumeExecution>,
 ) -> Result<Json<api::Execution>, Problem> {
     let id = operate.id;
     app.engine.resume(operate, request.delay_ms).await?;
@@ -93,7 +97,9 @@ pub async fn replay(
 )]
 pub async fn expire(
     State(app): State<App>,
-    OperatorRequest { operate, request }: OperatorRequest<ExpireExecution>,
+    OperatorRequest {
+        operate, request, ..
+    }: OperatorRequest<ExpireExecution>,
 ) -> Result<Json<api::Execution>, Problem> {
     let id = operate.id;
     let reason = match request.expire_reason {
@@ -115,7 +121,9 @@ pub async fn expire(
 )]
 pub async fn priority(
     State(app): State<App>,
-    OperatorRequest { operate, request }: OperatorRequest<SetPriority>,
+    OperatorRequest {
+        operate, request, ..
+    }: OperatorRequest<SetPriority>,
 ) -> Result<Json<api::Execution>, Problem> {
     let id = operate.id;
     let priority = model::priority(request.priority)?;

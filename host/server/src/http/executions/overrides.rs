@@ -23,7 +23,9 @@ use crate::http::query::InNamespace;
 )]
 pub async fn complete(
     State(app): State<App>,
-    OperatorRequest { operate, request }: OperatorRequest<CompleteOverride>,
+    OperatorRequest {
+        operate, request, ..
+    }: OperatorRequest<CompleteOverride>,
 ) -> Result<Json<api::Execution>, Problem> {
     let id = operate.id;
     let fields = PayloadFields::new(
@@ -48,7 +50,9 @@ pub async fn complete(
 )]
 pub async fn fail(
     State(app): State<App>,
-    OperatorRequest { operate, request }: OperatorRequest<FailOverride>,
+    OperatorRequest {
+        operate, request, ..
+    }: OperatorRequest<FailOverride>,
 ) -> Result<Json<api::Execution>, Problem> {
     let id = operate.id;
     let failure = Failure::new(request.class, &request.code, request.message);
@@ -66,7 +70,9 @@ pub async fn fail(
 )]
 pub async fn delay(
     State(app): State<App>,
-    OperatorRequest { operate, request }: OperatorRequest<DelayOverride>,
+    OperatorRequest {
+        operate, request, ..
+    }: OperatorRequest<DelayOverride>,
 ) -> Result<Json<api::Execution>, Problem> {
     let id = operate.id;
     let due = due_of(request.delay_ms, request.delay_until.as_deref())?;

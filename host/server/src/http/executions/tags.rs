@@ -34,7 +34,9 @@ pub async fn get(
 )]
 pub async fn set(
     State(app): State<App>,
-    OperatorRequest { operate, request }: OperatorRequest<SetTags>,
+    OperatorRequest {
+        operate, request, ..
+    }: OperatorRequest<SetTags>,
 ) -> Result<Json<TagsSet>, Problem> {
     let id = operate.id;
     let count = app.engine.tag(operate, request.tags).await?;

@@ -11,22 +11,24 @@ use crate::http::body::Body;
 use crate::http::page::{ListRequest, Paging};
 use crate::http::path::{Id, OfExecution, Path};
 use crate::http::problem::Problem;
-use crate::http::query::NoQuery;
+use crate::http::query::{InNamespace, Query};
 
 /// Lists executions that wait in a lane and are not granted, in the order of service.
 ///
 /// The list of a lane that does not serve is empty.
 #[utoipa::path(
     get, path = "/v1/lanes/{lane}/eligible", tag = "grants",
-    params(("lane" = String, Path, description = "The lane"), Paging),
+    params(("lane" = String, Path, description = "The lane"), InNamespace, Paging),
     responses((status = 200, body = EligibleExecutions))
 )]
 pub async fn eligible(
     State(app): State<App>,
     Path(lane): Path<String>,
-    list: ListRequest<(), EligiblePlace>,
+    list: ListRequest<InNamespace, EligiblePlace>,
 ) -> Result<Json<EligibleExecutions>, Problem> {
-    let found = app.engine.scan_eligible(&lane, list.after, list.limit);
+    let found = app
+        .engine
+        .scan_eligible(&lane, list.filter.name(), list.after, list.limit);
     Ok(Json(EligibleExecutions::new(found.await?, |place| {
         list.cursor(place)
     })))
@@ -38,19 +40,19 @@ pub async fn eligible(
 /// is used or expires.
 #[utoipa::path(
     post, path = "/v1/executions/{id}/claim-grant", tag = "grants",
-    params(OfExecution),
+    params(OfExecution, InNamespace),
     request_body = GrantFor,
     responses((status = 200, body = IssuedGrant))
 )]
 pub async fn issue_claim(
     State(app): State<App>,
     Id(id): Id,
-    _: NoQuery,
+    Query(within): Query<InNamespace>,
     Body(request): Body<GrantFor>,
 ) -> Result<Json<IssuedGrant>, Problem> {
     let grant = app
         .engine
-        .issue_claim_grant(id, of_request(request))
+        .issue_claim_grant(id, within.name(), of_request(request))
         .await?;
     Ok(Json(grant.into()))
 }
@@ -58,19 +60,19 @@ pub async fn issue_claim(
 /// Grants an execution, whose holder was lost, to another worker.
 #[utoipa::path(
     post, path = "/v1/executions/{id}/reclaim-grant", tag = "grants",
-    params(OfExecution),
+    params(OfExecution, InNamespace),
     request_body = GrantFor,
     responses((status = 200, body = IssuedGrant))
 )]
 pub async fn issue_reclaim(
     State(app): State<App>,
     Id(id): Id,
-    _: NoQuery,
+    Query(within): Query<InNamespace>,
     Body(request): Body<GrantFor>,
 ) -> Result<Json<IssuedGrant>, Problem> {
     let grant = app
         .engine
-        .issue_reclaim_grant(id, of_request(request))
+        .issue_reclaim_grant(id, within.name(), of_request(request))
         .await?;
     Ok(Json(grant.into()))
 }
@@ -78,17 +80,18 @@ pub async fn issue_reclaim(
 /// Finds the first execution of a lane that fits a worker, and grants it.
 #[utoipa::path(
     post, path = "/v1/workers/{worker_instance_id}/claim-grant", tag = "grants",
-    params(("worker_instance_id" = String, Path, description = "The process that will hold the lease")),
+    params(("worker_instance_id" = String, Path, description = "The process that will hold the lease"), InNamespace),
     request_body = ClaimForWorker,
     responses((status = 200, body = GrantedClaim))
 )]
 pub async fn claim_for_worker(
     State(app): State<App>,
     Path(worker_instance_id): Path<String>,
-    _: NoQuery,
+    Query(within): Query<InNamespace>,
     Body(request): Body<ClaimForWorker>,
 ) -> Result<Json<GrantedClaim>, Problem> {
     let wanted = GrantNext {
+        namespace: within.namespace,
         lane: request.lane,
         kinds: request.kinds.map(|kinds| kinds.into_iter().collect()),
         grant: IssueGrant {

@@ -4,6 +4,7 @@ use axum::extract::State;
 
 use crate::api::{self, ClaimedExecution, Redeem};
 use crate::http::App;
+use crate::http::access::Caller;
 use crate::http::answer::Json;
 use crate::http::body::Body;
 use crate::http::leases::claim;
@@ -18,6 +19,7 @@ use crate::http::query::NoQuery;
 )]
 pub async fn claim(
     State(app): State<App>,
+    caller: Caller,
     _: NoQuery,
     Body(request): Body<Redeem>,
 ) -> Result<Json<ClaimedExecution>, Problem> {
@@ -26,6 +28,7 @@ pub async fn claim(
     let (claimed, held) = app
         .engine
         .claim_from_grant(
+            caller.scope(),
             &request.grant,
             request.capability_hash.as_deref(),
             request.lease_ttl_ms,
@@ -46,6 +49,7 @@ pub async fn claim(
 )]
 pub async fn reclaim(
     State(app): State<App>,
+    caller: Caller,
     _: NoQuery,
     Body(request): Body<Redeem>,
 ) -> Result<Json<ClaimedExecution>, Problem> {
@@ -54,6 +58,7 @@ pub async fn reclaim(
     let (claimed, held) = app
         .engine
         .reclaim_execution(
+            caller.scope(),
             &request.grant,
             request.capability_hash.as_deref(),
             request.lease_ttl_ms,

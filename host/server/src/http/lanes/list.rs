@@ -1,9 +1,11 @@
 //! `/v1/lanes`: queues, and whether they take and serve work.
 
 use axum::extract::State;
+use model::Scope;
 
 use crate::api::{Lanes, SetLane};
 use crate::http::App;
+use crate::http::access::Caller;
 use crate::http::answer::Json;
 use crate::http::body::Body;
 use crate::http::page::{ListRequest, Paging};
@@ -11,7 +13,8 @@ use crate::http::path::Path;
 use crate::http::problem::Problem;
 use crate::http::query::NoQuery;
 
-/// Lists lanes by name, with their state and load.
+/// Lists lanes by name, with their state, and their load in the namespaces that the caller
+/// may read.
 #[utoipa::path(
     get, path = "/v1/lanes", tag = "lanes",
     params(Paging),
@@ -19,10 +22,16 @@ use crate::http::query::NoQuery;
 )]
 pub async fn list(
     State(app): State<App>,
+    caller: Caller,
     list: ListRequest<(), String>,
 ) -> Result<Json<Lanes>, Problem> {
     let after = list.after.as_deref();
-    let lanes = app.engine.lanes(after, list.limit).await?;
+    let namespaces: Option<Vec<String>> = match caller.scope() {
+        Scope::Everywhere => None,
+        Scope::Namespaces(namespaces) => Some(namespaces.iter().cloned().collect()),
+    };
+    let lanes = app.engine.lanes(namespaces.as_deref(), after, list.limit);
+    let lanes = lanes.await?;
     Ok(Json(Lanes::new(lanes, |name| list.cursor(name))))
 }
 

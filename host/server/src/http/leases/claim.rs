@@ -18,11 +18,13 @@ use std::time::Duration;
 use axum::extract::State;
 use backon::{BackoffBuilder as _, ExponentialBuilder};
 use engine::{Claim, Claimed, Declined, Engine, HandleSigner, HeldLease, Report};
+use model::Scope;
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
 use crate::api::{ClaimWork, ClaimedExecution, ClaimedWork};
 use crate::http::App;
+use crate::http::access::Caller;
 use crate::http::answer::Json;
 use crate::http::body::Body;
 use crate::http::path::Path;
@@ -40,8 +42,13 @@ const POLL_MAX: Duration = Duration::from_secs(1);
 #[derive(Debug, Default)]
 pub struct DrainedFilters(Mutex<HashMap<Filter, u64>>);
 
-/// Lanes, kinds and capabilities.
-type Filter = (Vec<String>, Option<Vec<String>>, BTreeSet<String>);
+/// Namespaces, lanes, kinds and capabilities.
+type Filter = (
+    Option<BTreeSet<String>>,
+    Vec<String>,
+    Option<Vec<String>>,
+    BTreeSet<String>,
+);
 
 /// Most filters remembered; forgetting them costs a claim each.
 const FILTERS_MAX: usize = 1000;
@@ -76,6 +83,7 @@ impl DrainedFilters {
 )]
 pub async fn claim(
     State(app): State<App>,
+    caller: Caller,
     Path(worker): Path<String>,
     _: NoQuery,
     Body(request): Body<ClaimWork>,
@@ -83,11 +91,13 @@ pub async fn claim(
     app.refuse_draining()?;
     model::worker_name("worker_instance_id", &worker)?;
     request.check()?;
+    let namespaces = claimable(&caller, request.namespaces)?;
     // Before the claim: what cannot be handed out must not be leased.
     let signer = app.engine.handle_signer().await?;
     let wait = Duration::from_millis(request.wait_ms.into());
     let wanted = Claim {
         worker_instance_id: worker.clone(),
+        namespaces,
         lanes: request.lanes.into_iter().collect(),
         kinds: Some(request.kinds.into_iter().collect()),
         capabilities: request.capabilities,
@@ -100,6 +110,24 @@ pub async fn claim(
         .map(|claimed| shown(signer, &worker, claimed))
         .collect();
     Ok(Json(ClaimedWork { executions }))
+}
+
+/// Returns the namespaces to claim in: those that are named, or all in which the caller may;
+/// absent for any.
+fn claimable(
+    caller: &Caller,
+    named: BTreeSet<String>,
+) -> Result<Option<BTreeSet<String>>, Problem> {
+    if named.is_empty() {
+        return Ok(match caller.scope() {
+            Scope::Everywhere => None,
+            Scope::Namespaces(namespaces) => Some(namespaces.clone()),
+        });
+    }
+    for name in &named {
+        caller.within(Some(name))?;
+    }
+    Ok(Some(named))
 }
 
 /// Claims until something is found, the time is over or the host drains.
@@ -143,6 +171,7 @@ async fn claim_once(
     woken: bool,
 ) -> Result<Vec<Claimed>, Problem> {
     let filter = (
+        wanted.namespaces.clone(),
         wanted.lanes.clone(),
         wanted.kinds.clone(),
         wanted.capabilities.clone(),
@@ -199,7 +228,10 @@ mod tests {
 
     #[test]
     fn a_filter_without_work_is_not_claimed_for_again_until_the_next_wake_up() {
-        let filter = |kind: &str| (Vec::new(), Some(vec![kind.to_owned()]), BTreeSet::new());
+        let filter = |kind: &str| {
+            let kinds = Some(vec![kind.to_owned()]);
+            (None, Vec::new(), kinds, BTreeSet::new())
+        };
         let drained = DrainedFilters::default();
         assert!(!drained.covers(&filter("a"), 3));
         drained.note(filter("a"), 5);

@@ -8,12 +8,13 @@ use axum::response::IntoResponse;
 use engine::{Binding, CreateWaitpoint, Suspend, Suspended, SuspensionTimeout};
 use model::{Fence, Invalid, Moment};
 
-use super::verbs::{invalid_handle, report};
+use super::verbs::{self, report};
 use crate::api::{
     CreateLeaseWaitpoint, ObserveSignals, ObservedSignals, OpenWaitpoint, SuspendLease,
     SuspendedLease, WaitpointBinding,
 };
 use crate::http::App;
+use crate::http::access::Caller;
 use crate::http::answer::Json;
 use crate::http::body::Body;
 use crate::http::payload::{PayloadFields, STATE};
@@ -33,10 +34,11 @@ use crate::http::waitpoints::operate::{NO_STORE, open_shown};
 )]
 pub async fn suspend(
     State(app): State<App>,
+    caller: Caller,
     _: NoQuery,
     Body(request): Body<SuspendLease>,
 ) -> Result<impl IntoResponse, Problem> {
-    let fence = held(&app, &request.lease).await?;
+    let fence = held(&app, &caller, &request.lease).await?;
     let suspended = app.engine.suspend(of_request(request, fence)?).await?;
     let id = fence.execution_id;
     let answer = match suspended {
@@ -121,10 +123,11 @@ fn binding(binding: WaitpointBinding) -> Binding {
 )]
 pub async fn create_waitpoint(
     State(app): State<App>,
+    caller: Caller,
     _: NoQuery,
     Body(request): Body<CreateLeaseWaitpoint>,
 ) -> Result<impl IntoResponse, Problem> {
-    let fence = held(&app, &request.lease).await?;
+    let fence = held(&app, &caller, &request.lease).await?;
     let create = CreateWaitpoint {
         fence,
         key: request.waitpoint_key.unwrap_or_default(),
@@ -150,10 +153,11 @@ pub async fn create_waitpoint(
 )]
 pub async fn observe(
     State(app): State<App>,
+    caller: Caller,
     _: NoQuery,
     Body(request): Body<ObserveSignals>,
 ) -> Result<Json<ObservedSignals>, Problem> {
-    let fence = held(&app, &request.lease).await?;
+    let fence = held(&app, &caller, &request.lease).await?;
     let signals = app.engine.observe_signals(fence, request.first).await?;
     Ok(Json(ObservedSignals {
         signals: signals.into_iter().map(Into::into).collect(),
@@ -161,7 +165,7 @@ pub async fn observe(
 }
 
 /// Verifies a handle.
-async fn held(app: &App, handle: &str) -> Result<Fence, Problem> {
-    let held = app.engine.handle_signer().await?.verify_lease(handle);
-    Ok(held.ok_or_else(invalid_handle)?.fence)
+async fn held(app: &App, caller: &Caller, handle: &str) -> Result<Fence, Problem> {
+    let signer = app.engine.handle_signer().await?;
+    verbs::held(signer, caller, handle)
 }

@@ -21,6 +21,7 @@ use crate::api::{
     WaitChildrenOneOrMany,
 };
 use crate::http::App;
+use crate::http::access::Caller;
 use crate::http::answer::{Json, unless_unavailable};
 use crate::http::body::{self, Body, at_most};
 use crate::http::payload::{PayloadFields, RESULT};
@@ -43,18 +44,25 @@ pub type Asked = Box<RawValue>;
     request_body = RenewOneOrMany,
     responses((status = 200, body = LeaseAnswer))
 )]
-pub async fn renew(State(app): State<App>, _: NoQuery, Body(request): Body<Renew>) -> Answer {
+pub async fn renew(
+    State(app): State<App>,
+    caller: Caller,
+    _: NoQuery,
+    Body(request): Body<Renew>,
+) -> Answer {
     crate::api::check_ttl(request.lease_ttl_ms)?;
     let ttl_ms = request.lease_ttl_ms;
     match (request.lease, request.leases) {
         (Some(lease), None) => {
-            let verdict = renew_all(&app.engine, &[lease], ttl_ms).await?.pop();
+            let verdict = renew_all(&app.engine, &caller, &[lease], ttl_ms)
+                .await?
+                .pop();
             let outcome = verdict.expect("one verdict for each lease")?;
             Ok(Json(LeaseAnswer::One(outcome)))
         }
         (None, Some(leases)) => {
             at_most("leases", leases.len(), Limits::LEASES_MAX)?;
-            many(renew_all(&app.engine, &leases, ttl_ms).await?)
+            many(renew_all(&app.engine, &caller, &leases, ttl_ms).await?)
         }
         _ => Err(Invalid::new("lease", "give either lease or leases").into()),
     }
@@ -62,13 +70,14 @@ pub async fn renew(State(app): State<App>, _: NoQuery, Body(request): Body<Renew
 
 async fn renew_all(
     engine: &Engine,
+    caller: &Caller,
     handles: &[String],
     ttl_ms: u32,
 ) -> Result<Vec<Result<LeaseOutcome, Problem>>, Problem> {
     let signer = engine.handle_signer().await?;
     let fences: Vec<Option<Fence>> = handles
         .iter()
-        .map(|handle| signer.verify_lease(handle).map(|held| held.fence))
+        .map(|handle| held(signer, caller, handle).ok())
         .collect();
     let known: Vec<Fence> = fences.iter().copied().flatten().collect();
     let mut renewed = engine.renew(&known, ttl_ms).await?.into_iter();
@@ -91,8 +100,8 @@ async fn renew_all(
     request_body = CompleteOneOrMany,
     responses((status = 200, body = LeaseAnswer))
 )]
-pub async fn complete(app: State<App>, _: NoQuery, asked: Body<Asked>) -> Answer {
-    each::<CompleteLease>(&app, asked.0).await
+pub async fn complete(app: State<App>, caller: Caller, _: NoQuery, asked: Body<Asked>) -> Answer {
+    each::<CompleteLease>(&app, &caller, asked.0).await
 }
 
 /// Reports failures; the policy of each execution decides whether it is tried
@@ -102,8 +111,8 @@ pub async fn complete(app: State<App>, _: NoQuery, asked: Body<Asked>) -> Answer
     request_body = FailOneOrMany,
     responses((status = 200, body = LeaseAnswer))
 )]
-pub async fn fail(app: State<App>, _: NoQuery, asked: Body<Asked>) -> Answer {
-    each::<FailLease>(&app, asked.0).await
+pub async fn fail(app: State<App>, caller: Caller, _: NoQuery, asked: Body<Asked>) -> Answer {
+    each::<FailLease>(&app, &caller, asked.0).await
 }
 
 /// Delays executions; the same attempts resume when the delay is over, under new
@@ -113,8 +122,8 @@ pub async fn fail(app: State<App>, _: NoQuery, asked: Body<Asked>) -> Answer {
     request_body = DelayOneOrMany,
     responses((status = 200, body = LeaseAnswer))
 )]
-pub async fn delay(app: State<App>, _: NoQuery, asked: Body<Asked>) -> Answer {
-    each::<DelayLease>(&app, asked.0).await
+pub async fn delay(app: State<App>, caller: Caller, _: NoQuery, asked: Body<Asked>) -> Answer {
+    each::<DelayLease>(&app, &caller, asked.0).await
 }
 
 /// Has executions wait for their children; the same attempts resume when those have
@@ -124,8 +133,13 @@ pub async fn delay(app: State<App>, _: NoQuery, asked: Body<Asked>) -> Answer {
     request_body = WaitChildrenOneOrMany,
     responses((status = 200, body = LeaseAnswer))
 )]
-pub async fn wait_children(app: State<App>, _: NoQuery, asked: Body<Asked>) -> Answer {
-    each::<WaitChildrenLease>(&app, asked.0).await
+pub async fn wait_children(
+    app: State<App>,
+    caller: Caller,
+    _: NoQuery,
+    asked: Body<Asked>,
+) -> Answer {
+    each::<WaitChildrenLease>(&app, &caller, asked.0).await
 }
 
 /// Returns executions: they are ready again immediately, for any worker.
@@ -136,8 +150,8 @@ pub async fn wait_children(app: State<App>, _: NoQuery, asked: Body<Asked>) -> A
     request_body = ReleaseOneOrMany,
     responses((status = 200, body = LeaseAnswer))
 )]
-pub async fn release(app: State<App>, _: NoQuery, asked: Body<Asked>) -> Answer {
-    each::<ReleaseLease>(&app, asked.0).await
+pub async fn release(app: State<App>, caller: Caller, _: NoQuery, asked: Body<Asked>) -> Answer {
+    each::<ReleaseLease>(&app, &caller, asked.0).await
 }
 
 /// Ends executions as cancelled, on behalf of their holder.
@@ -146,8 +160,8 @@ pub async fn release(app: State<App>, _: NoQuery, asked: Body<Asked>) -> Answer 
     request_body = CancelOneOrMany,
     responses((status = 200, body = LeaseAnswer))
 )]
-pub async fn cancel(app: State<App>, _: NoQuery, asked: Body<Asked>) -> Answer {
-    each::<CancelLease>(&app, asked.0).await
+pub async fn cancel(app: State<App>, caller: Caller, _: NoQuery, asked: Body<Asked>) -> Answer {
+    each::<CancelLease>(&app, &caller, asked.0).await
 }
 
 /// Reports how far attempts are.
@@ -156,8 +170,8 @@ pub async fn cancel(app: State<App>, _: NoQuery, asked: Body<Asked>) -> Answer {
     request_body = ProgressOneOrMany,
     responses((status = 200, body = LeaseAnswer))
 )]
-pub async fn progress(app: State<App>, _: NoQuery, asked: Body<Asked>) -> Answer {
-    each::<ProgressLease>(&app, asked.0).await
+pub async fn progress(app: State<App>, caller: Caller, _: NoQuery, asked: Body<Asked>) -> Answer {
+    each::<ProgressLease>(&app, &caller, asked.0).await
 }
 
 /// Closes waitpoints that no suspension waits at: they take no more signals.
@@ -168,8 +182,13 @@ pub async fn progress(app: State<App>, _: NoQuery, asked: Body<Asked>) -> Answer
     request_body = CloseWaitpointOneOrMany,
     responses((status = 200, body = LeaseAnswer))
 )]
-pub async fn close_waitpoint(app: State<App>, _: NoQuery, asked: Body<Asked>) -> Answer {
-    each::<CloseLeaseWaitpoint>(&app, asked.0).await
+pub async fn close_waitpoint(
+    app: State<App>,
+    caller: Caller,
+    _: NoQuery,
+    asked: Body<Asked>,
+) -> Answer {
+    each::<CloseLeaseWaitpoint>(&app, &caller, asked.0).await
 }
 
 /// A verb about one lease.
@@ -322,12 +341,12 @@ struct Many {
 }
 
 /// Applies a verb to the lease of a request, or to each of them.
-async fn each<V: LeaseVerb>(app: &App, asked: Asked) -> Answer {
+async fn each<V: LeaseVerb>(app: &App, caller: &Caller, asked: Asked) -> Answer {
     let signer = app.engine.handle_signer().await?;
     let asked = asked.get().as_bytes();
     let probe: Probe = body::parse(asked)?;
     if probe.leases.is_none() {
-        let outcome = one::<V>(&app.engine, signer, asked).await?;
+        let outcome = one::<V>(&app.engine, signer, caller, asked).await?;
         return Ok(Json(LeaseAnswer::One(outcome)));
     }
     let items: Many = body::parse(asked)?;
@@ -335,20 +354,28 @@ async fn each<V: LeaseVerb>(app: &App, asked: Asked) -> Answer {
     let verdicts = items
         .leases
         .iter()
-        .map(|item| one::<V>(&app.engine, signer, item.get().as_bytes()));
+        .map(|item| one::<V>(&app.engine, signer, caller, item.get().as_bytes()));
     many(futures::future::join_all(verdicts).await)
 }
 
 async fn one<V: LeaseVerb>(
     engine: &Engine,
     signer: &HandleSigner,
+    caller: &Caller,
     text: &[u8],
 ) -> Result<LeaseOutcome, Problem> {
     let verb: V = body::parse(text)?;
-    let held = signer
-        .verify_lease(verb.lease())
-        .ok_or_else(invalid_handle)?;
-    verb.apply(engine, held.fence).await
+    let fence = held(signer, caller, verb.lease())?;
+    verb.apply(engine, fence).await
+}
+
+/// Verifies a handle. That of a lease in a namespace where the caller may not act is as
+/// invalid as any other.
+pub fn held(signer: &HandleSigner, caller: &Caller, handle: &str) -> Result<Fence, Problem> {
+    let scope = caller.scope();
+    let held = signer.verify_lease(handle);
+    let held = held.filter(|held| scope.holds(&held.namespace));
+    Ok(held.ok_or_else(invalid_handle)?.fence)
 }
 
 fn many(verdicts: Vec<Result<LeaseOutcome, Problem>>) -> Answer {
@@ -388,7 +415,7 @@ fn due(fence: &Fence, effect: LeaseEffect, due_at: OffsetDateTime) -> LeaseOutco
 }
 
 /// The answer to every handle that is not valid, regardless of what is wrong with it.
-pub fn invalid_handle() -> Problem {
+fn invalid_handle() -> Problem {
     Problem::new(
         Code::InvalidHandle,
         "the handle does not name a lease of this instance",

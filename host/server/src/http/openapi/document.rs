@@ -10,6 +10,7 @@ use utoipa::{Modify as _, OpenApi, ToSchema as _};
 
 use super::unions;
 use crate::api::{ClosedAnswers, ProblemBody};
+use crate::http::access;
 use crate::http::problem::Code;
 use crate::http::routes::ROUTES;
 
@@ -53,6 +54,8 @@ pub fn document() -> &'static str {
 fn whole() -> utoipa::openapi::OpenApi {
     let mut whole = Document::openapi();
     name_codes(&mut whole);
+    let components = whole.components.get_or_insert_default();
+    components.add_security_scheme(access::BEARER, access::scheme());
     for route in ROUTES.iter() {
         whole.merge(route.document.clone());
     }

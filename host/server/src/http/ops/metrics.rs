@@ -208,6 +208,16 @@ fn host(registry: &mut Registry, app: &App) {
         gauges("use", [("busy", busy as i64), ("idle", idle as i64)]),
     );
     registry.register(
+        "access_required",
+        "Whether the API wants a credential of every caller",
+        ConstGauge::new(u32::from(app.access.required)),
+    );
+    registry.register(
+        "insecure_no_auth",
+        "Whether the API may listen beyond the machine and let anybody do everything",
+        ConstGauge::new(u32::from(app.access.insecure_no_auth)),
+    );
+    registry.register(
         "wake_ups",
         "1 for the state of wake-ups by other hosts: heard, deaf, unconnected or off",
         gauges("state", [(app.engine.wake_ups().as_str(), 1)]),

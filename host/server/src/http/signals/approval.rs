@@ -22,7 +22,9 @@ const APPROVAL: &str = "approval";
 
 /// Approves: delivers the signal `approved` from an operator.
 ///
-/// The same actor counts once, however often they repeat it.
+/// The same credential counts once, however often it repeats it and whatever note it adds;
+/// where none is required, the same actor does. The credential that asked for the execution
+/// is refused, unless the suspension says `allow_requester`.
 #[utoipa::path(
     post, path = "/v1/executions/{id}/approve", tag = "signals",
     params(OfExecution, InNamespace),
@@ -41,7 +43,9 @@ pub async fn approve(
 
 /// Rejects: delivers the signal `rejected` from an operator.
 ///
-/// The same actor counts once, however often they repeat it.
+/// The same credential counts once, however often it repeats it and whatever note it adds;
+/// where none is required, the same actor does. The credential that asked for the execution
+/// is refused, unless the suspension says `allow_requester`.
 #[utoipa::path(
     post, path = "/v1/executions/{id}/reject", tag = "signals",
     params(OfExecution, InNamespace),
@@ -60,7 +64,11 @@ pub async fn reject(
 
 async fn decide(
     app: &App,
-    OperatorRequest { operate, request }: OperatorRequest<Decide>,
+    OperatorRequest {
+        operate,
+        request,
+        caller,
+    }: OperatorRequest<Decide>,
     decision: &str,
 ) -> Result<(StatusCode, Json<DeliveredSignal>), Problem> {
     let fields = PayloadFields::new(
@@ -71,7 +79,7 @@ async fn decide(
         &request.content_type,
     );
     let payload = fields.given()?;
-    let actor = identity(&operate)?;
+    let actor = identity(&operate, &caller)?;
     let key = decision_key(decision, &actor, request.idempotency_suffix)?;
     deliver(
         app,
@@ -84,6 +92,7 @@ async fn decide(
             category: Some(APPROVAL.to_owned()),
             source_type: KnownSource::Operator.to_string(),
             source_identity: actor,
+            credential: caller.credential().map(str::to_owned),
             correlation_id: None,
             payload,
             idempotency_key: Some(key),

@@ -93,6 +93,8 @@ pub async fn callback(
         category: None,
         source_type: KnownSource::Webhook.to_string(),
         source_identity: claims.fingerprint,
+        // Whoever has the URL: it is one source, and no credential.
+        credential: None,
         correlation_id: None,
         payload,
         idempotency_key: idempotency_key(&headers),
@@ -254,6 +256,7 @@ fn outward(refusal: SignalRefusal) -> Problem {
             "nothing is accepted here any more",
         ),
         SignalRefusal::InvalidWaitpointToken(_)
+        | SignalRefusal::ApprovalByRequester { .. }
         | SignalRefusal::ExecutionNotFound
         | SignalRefusal::WaitpointNotFound
         | SignalRefusal::WaitpointAmbiguous { .. } => InvalidWaitpointToken.into(),

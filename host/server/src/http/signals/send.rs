@@ -10,6 +10,7 @@ use model::{Invalid, KnownSource, Limits};
 
 use crate::api::{DeliveredSignal, OperatorSignal, SendSignal};
 use crate::http::App;
+use crate::http::access::Caller;
 use crate::http::answer::Json;
 use crate::http::body::Body;
 use crate::http::operator::OperatorRequest;
@@ -43,6 +44,7 @@ const API: &str = "api";
 )]
 pub async fn signal(
     State(app): State<App>,
+    caller: Caller,
     Id(id): Id,
     Query(InNamespace { namespace }): Query<InNamespace>,
     headers: HeaderMap,
@@ -57,10 +59,21 @@ pub async fn signal(
     );
     let payload = fields.given()?;
     let idempotency_key = remembered(&headers, request.idempotency_key, request.dedup_ttl_ms)?;
-    let source_type = claimed_source(request.source_type)?;
-    let source_identity = match request.source_identity {
-        Some(identity) => identity,
-        None => fingerprint(&app, &request.waitpoint_token).await?,
+    let source = claimed_source(request.source_type.as_deref())?;
+    let (source_type, source_identity) = match caller.credential() {
+        Some(_) => {
+            let note = [request.source_type, request.source_identity];
+            let note = note.into_iter().flatten().collect::<Vec<_>>().join(":");
+            let note = Some(note.as_str()).filter(|note| !note.is_empty());
+            (API.to_owned(), caller.principal.signs(note, API))
+        }
+        None => match request.source_identity {
+            Some(identity) => (source.to_owned(), identity),
+            None => {
+                let fingerprint = fingerprint(&app, &request.waitpoint_token).await?;
+                (source.to_owned(), fingerprint)
+            }
+        },
     };
     deliver(
         &app,
@@ -74,6 +87,7 @@ pub async fn signal(
             category: request.signal_category,
             source_type,
             source_identity,
+            credential: caller.credential().map(str::to_owned),
             correlation_id: request.correlation_id,
             payload,
             idempotency_key,
@@ -100,14 +114,14 @@ fn remembered(
 
 /// Reads what a sender says it is. A source type that only this host can vouch for is
 /// refused: receivers of a signal rely on it.
-fn claimed_source(source_type: Option<String>) -> Result<String, Invalid> {
+fn claimed_source(source_type: Option<&str>) -> Result<&str, Invalid> {
     match source_type {
         Some(name) if name.parse::<KnownSource>().is_ok() => Err(Invalid::new(
             "source_type",
             format!("`{name}` cannot be claimed by a sender with a token"),
         )),
         Some(name) => Ok(name),
-        None => Ok(API.to_owned()),
+        None => Ok(API),
     }
 }
 
@@ -137,7 +151,11 @@ async fn fingerprint(app: &App, token: &str) -> Result<String, Problem> {
 pub async fn operator_signal(
     State(app): State<App>,
     headers: HeaderMap,
-    OperatorRequest { operate, request }: OperatorRequest<OperatorSignal>,
+    OperatorRequest {
+        operate,
+        request,
+        caller,
+    }: OperatorRequest<OperatorSignal>,
 ) -> Result<(StatusCode, Json<DeliveredSignal>), Problem> {
     let fields = PayloadFields::new(
         PAYLOAD,
@@ -152,7 +170,8 @@ pub async fn operator_signal(
         &app,
         engine::SendSignal {
             source_type: KnownSource::Operator.to_string(),
-            source_identity: identity(&operate)?,
+            source_identity: identity(&operate, &caller)?,
+            credential: caller.credential().map(str::to_owned),
             to: Addressee::Operator {
                 operate,
                 waitpoint: waitpoint_of(request.waitpoint)?,
@@ -168,9 +187,13 @@ pub async fn operator_signal(
     .await
 }
 
-/// Returns the source of a signal from an operator: their name.
-pub fn identity(operate: &Operate) -> Result<String, Invalid> {
+/// Returns the source of a signal from an operator: their credential whatever they add to
+/// it, or where none is required the name they give.
+pub fn identity(operate: &Operate, caller: &Caller) -> Result<String, Invalid> {
     let actor = &operate.by.actor;
+    if let Some(credential) = caller.credential() {
+        return Ok(credential.to_owned());
+    }
     let max = Limits::SIGNAL_TEXT_BYTES_MAX;
     if (1..=max).contains(&actor.len()) && !actor.contains('\0') {
         Ok(actor.clone())
@@ -205,10 +228,10 @@ mod tests {
 
     #[test]
     fn a_sender_with_a_token_cannot_claim_a_source_that_only_the_host_can_vouch_for() {
-        assert_eq!(claimed_source(None).as_deref(), Ok("api"));
-        assert_eq!(claimed_source(Some("ci".into())).as_deref(), Ok("ci"));
+        assert_eq!(claimed_source(None), Ok("api"));
+        assert_eq!(claimed_source(Some("ci")), Ok("ci"));
         for name in ["operator", "webhook", "execution", "component"] {
-            let refused = claimed_source(Some(name.into())).expect_err(name);
+            let refused = claimed_source(Some(name)).expect_err(name);
             assert_eq!(refused.field, "source_type");
         }
     }

@@ -7,7 +7,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
+use axum::extract::ConnectInfo;
+use axum::{Extension, Router};
 use engine::Tasks;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -81,10 +82,10 @@ async fn accept(
             } => accepted,
         };
         match accepted {
-            (Ok((stream, _)), Ok(permit)) => {
+            (Ok((stream, peer)), Ok(permit)) => {
                 let serving = serve(
                     stream,
-                    router.clone(),
+                    router.clone().layer(Extension(ConnectInfo(peer))),
                     settings.head_timeout(),
                     stopped.clone(),
                 );

@@ -10,6 +10,7 @@ use crate::api::{
     SeededWaitpointKey, WaitpointKey, WaitpointKeys,
 };
 use crate::http::App;
+use crate::http::access::Caller;
 use crate::http::answer::Json;
 use crate::http::body::{Body, OptionalBody};
 use crate::http::operator::ACTOR_DEFAULT;
@@ -44,6 +45,7 @@ pub async fn list(
 )]
 pub async fn rotate(
     State(app): State<App>,
+    caller: Caller,
     _: NoQuery,
     OptionalBody(request): OptionalBody<RotateWaitpointKey>,
 ) -> Result<Json<RotatedWaitpointKey>, Problem> {
@@ -51,7 +53,7 @@ pub async fn rotate(
         kid: request.new_kid,
         secret_hex: request.new_secret_hex,
         grace_ms: request.grace_ms,
-        actor: request.actor.unwrap_or_else(|| ACTOR_DEFAULT.to_owned()),
+        actor: signed(&caller, request.actor.as_deref()),
     };
     Ok(Json(app.engine.rotate_waitpoint_key(rotate).await?.into()))
 }
@@ -66,13 +68,14 @@ pub async fn rotate(
 )]
 pub async fn seed(
     State(app): State<App>,
+    caller: Caller,
     _: NoQuery,
     Body(request): Body<SeedWaitpointKey>,
 ) -> Result<Json<SeededWaitpointKey>, Problem> {
-    let actor = request.actor.as_deref().unwrap_or(ACTOR_DEFAULT);
+    let actor = signed(&caller, request.actor.as_deref());
     let seeded = app
         .engine
-        .seed_waitpoint_key(&request.kid, request.secret_hex.as_deref(), actor)
+        .seed_waitpoint_key(&request.kid, request.secret_hex.as_deref(), &actor)
         .await?;
     Ok(Json(seeded.into()))
 }
@@ -86,13 +89,18 @@ pub async fn seed(
 )]
 pub async fn retire(
     State(app): State<App>,
+    caller: Caller,
     Path(kid): Path<String>,
     _: NoQuery,
     OptionalBody(request): OptionalBody<RetireWaitpointKey>,
 ) -> Result<Json<WaitpointKey>, Problem> {
-    let actor = request.actor.as_deref().unwrap_or(ACTOR_DEFAULT);
-    app.engine.retire_waitpoint_key(&kid, actor).await?;
+    let actor = signed(&caller, request.actor.as_deref());
+    app.engine.retire_waitpoint_key(&kid, &actor).await?;
     // It may have been forgotten since.
     let key = app.engine.waitpoint_key(&kid).await?;
     Ok(Json(key.ok_or(KeyRetireRefusal::KeyNotFound(kid))?.into()))
+}
+
+fn signed(caller: &Caller, actor: Option<&str>) -> String {
+    caller.principal.signs(actor, ACTOR_DEFAULT)
 }

@@ -75,7 +75,9 @@ pub async fn token(
     State(app): State<App>,
     _: Id,
     Named(waitpoint): Named,
-    OperatorRequest { operate, request }: OperatorRequest<MintWaitpointToken>,
+    OperatorRequest {
+        operate, request, ..
+    }: OperatorRequest<MintWaitpointToken>,
 ) -> Result<impl IntoResponse, Problem> {
     let expiry = match request.expires_in_ms {
         None => WaitpointTokenExpiry::Never,

@@ -9,12 +9,13 @@ use crate::api::{
     Beat, DeadWorker, MarkWorkerDead, RegisterNativeWorker, RegisteredWorker, Worker, WorkerPage,
 };
 use crate::http::App;
+use crate::http::access::Caller;
 use crate::http::answer::Json;
 use crate::http::body::Body;
 use crate::http::page::{ListRequest, Paging};
 use crate::http::path::Path;
 use crate::http::problem::{Code, Problem};
-use crate::http::query::{FromQuery, Given, InNamespace, NoQuery};
+use crate::http::query::{FromQuery, Given, InNamespace, NoQuery, Query};
 
 /// Registers a worker, or refreshes one that is registered.
 ///
@@ -30,15 +31,18 @@ use crate::http::query::{FromQuery, Given, InNamespace, NoQuery};
 )]
 pub async fn register(
     State(app): State<App>,
+    caller: Caller,
     _: NoQuery,
     Body(request): Body<RegisterNativeWorker>,
 ) -> Result<(StatusCode, Json<RegisteredWorker>), Problem> {
     let worker_instance_id = request.worker_instance_id.clone();
+    let namespace = caller.within(request.namespace.as_deref())?;
     let worker = RegisterWorker {
         worker_instance_id: request.worker_instance_id,
         worker_id: request.worker_id,
         worker_type: WorkerType::Native,
-        namespace: request.namespace,
+        namespace,
+        keeps_namespace: caller.is_confined(),
         lanes: request.lanes,
         kinds: request.kinds,
         capabilities: request.capabilities,
@@ -104,17 +108,18 @@ pub async fn list(
 /// Returns a worker.
 #[utoipa::path(
     get, path = "/v1/workers/{worker_instance_id}", tag = "workers",
-    params(("worker_instance_id" = String, Path, description = "The process")),
+    params(("worker_instance_id" = String, Path, description = "The process"), InNamespace),
     responses((status = 200, body = Worker))
 )]
 pub async fn get(
     State(app): State<App>,
     Path(worker): Path<String>,
-    _: NoQuery,
+    Query(within): Query<InNamespace>,
 ) -> Result<Json<Worker>, Problem> {
     model::worker_name("worker_instance_id", &worker)?;
     let filter = WorkerFilter {
         worker_instance_id: Some(worker),
+        namespace: within.namespace,
         ..WorkerFilter::default()
     };
     let mut found = app.engine.workers(&filter, None, 1).await?;
@@ -131,22 +136,22 @@ pub async fn get(
 /// registers again.
 #[utoipa::path(
     post, path = "/v1/workers/{worker_instance_id}/heartbeat", tag = "workers",
-    params(("worker_instance_id" = String, Path, description = "The process")),
+    params(("worker_instance_id" = String, Path, description = "The process"), InNamespace),
     responses((status = 200, body = Beat))
 )]
 pub async fn heartbeat(
     State(app): State<App>,
     Path(worker): Path<String>,
-    _: NoQuery,
+    Query(within): Query<InNamespace>,
 ) -> Result<Json<Beat>, Problem> {
-    let next_expiry = app.engine.heartbeat_worker(&worker).await?;
+    let next_expiry = app.engine.heartbeat_worker(&worker, within.name()).await?;
     Ok(Json(Beat { next_expiry }))
 }
 
 /// Removes a worker that ends in good order. Leases it still holds are not touched.
 #[utoipa::path(
     delete, path = "/v1/workers/{worker_instance_id}", tag = "workers",
-    params(("worker_instance_id" = String, Path, description = "The process")),
+    params(("worker_instance_id" = String, Path, description = "The process"), InNamespace),
     responses(
         (status = 204, description = "Removed"),
     )
@@ -154,9 +159,9 @@ pub async fn heartbeat(
 pub async fn retire(
     State(app): State<App>,
     Path(worker): Path<String>,
-    _: NoQuery,
+    Query(within): Query<InNamespace>,
 ) -> Result<StatusCode, Problem> {
-    app.engine.retire_worker(&worker).await?;
+    app.engine.retire_worker(&worker, within.name()).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -166,18 +171,19 @@ pub async fn retire(
 /// changes nothing and succeeds.
 #[utoipa::path(
     post, path = "/v1/workers/{worker_instance_id}/dead", tag = "workers",
-    params(("worker_instance_id" = String, Path, description = "The process")),
+    params(("worker_instance_id" = String, Path, description = "The process"), InNamespace),
     request_body = MarkWorkerDead,
     responses((status = 200, body = DeadWorker))
 )]
 pub async fn dead(
     State(app): State<App>,
     Path(worker_instance_id): Path<String>,
-    _: NoQuery,
+    Query(within): Query<InNamespace>,
     Body(request): Body<MarkWorkerDead>,
 ) -> Result<Json<DeadWorker>, Problem> {
     let marked = app.engine.mark_worker_dead(MarkDead {
         worker_instance_id: worker_instance_id.clone(),
+        namespace: within.namespace,
         reason: request.reason,
         revoke_leases: request.revoke_leases,
     });

@@ -1,0 +1,127 @@
+//! Stands before every handler: credential, role, namespace.
+
+use std::net::{IpAddr, SocketAddr};
+
+use axum::extract::{ConnectInfo, FromRequestParts as _, Request, State};
+use axum::http::request::Parts;
+use axum::middleware::Next;
+use axum::response::{IntoResponse as _, Response};
+use model::Scope;
+
+use super::{Access, Caller, Within};
+use crate::http::App;
+use crate::http::limits::TimeLimit;
+use crate::http::path::Id;
+use crate::http::problem::{Code, Problem};
+use crate::http::query::Given;
+
+/// Parameter of the query that names a namespace.
+const NAMESPACE: &str = "namespace";
+
+/// Lets callers through that may use the route, and ends what they wait for when their
+/// credential ends.
+pub async fn admit(
+    State((app, access, time)): State<(App, Access, TimeLimit)>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let Access::Wants { role, within } = access else {
+        return next.run(request).await;
+    };
+    let (mut parts, body) = request.into_parts();
+    let verified = app
+        .verify_credential(&parts.headers, &parts.extensions)
+        .await;
+    let verified = match verified {
+        Ok(verified) => verified,
+        Err(problem) => return problem.into_response(),
+    };
+    let principal = verified.principal.clone();
+    let scope = principal.scope(role);
+    let mut caller = Caller::new(principal, address(&parts), role, scope);
+    if let Err(problem) = confine(&app, within, &mut caller, &mut parts).await {
+        return problem.into_response();
+    }
+    parts.extensions.insert(caller.clone());
+    let answer = next.run(Request::from_parts(parts, body));
+    let response = match time {
+        TimeLimit::Short => answer.await,
+        TimeLimit::Waits | TimeLimit::MayPrefer | TimeLimit::Publishes => {
+            tokio::select! {
+                response = answer => response,
+                () = verified.gone(&app) => return Problem::unauthenticated().into_response(),
+            }
+        }
+    };
+    let must_ask = matches!(within, Within::Query | Within::Body | Within::Handle);
+    if must_ask && response.status().is_success() && !caller.was_asked() {
+        tracing::error!("a handler answered without asking where its caller may act");
+        let detail = "the server met a fault; its log says more";
+        return Problem::new(Code::Internal, detail).into_response();
+    }
+    response
+}
+
+/// Checks that the caller holds the role where the request needs it, and binds a request
+/// whose namespace is in the query.
+async fn confine(
+    app: &App,
+    within: Within,
+    caller: &mut Caller,
+    parts: &mut Parts,
+) -> Result<(), Problem> {
+    if within == Within::Instance && caller.is_confined() || !caller.holds_somewhere() {
+        let named = match within {
+            Within::Query => Given::read(parts)?.text(NAMESPACE)?,
+            _ => None,
+        };
+        return Err(caller.lacks(named.as_deref()));
+    }
+    if within != Within::Query {
+        return Ok(());
+    }
+    let named = Given::read(parts)?.text(NAMESPACE)?;
+    if let Some(name) = &named {
+        model::namespace_name(name)?;
+    }
+    let bound = match caller.within(named.as_deref()) {
+        Err(refused) if refused.code == Code::NamespaceRequired => {
+            match of_execution(app, caller, parts).await? {
+                Some(namespace) => Some(namespace),
+                None => return Err(refused),
+            }
+        }
+        bound => bound?,
+    };
+    caller.bind(bound);
+    Ok(())
+}
+
+/// Returns the namespace of the execution in the path, or for one that the caller may not
+/// see any of the caller's own, in which it will not be found; `None` if the path has none.
+async fn of_execution(
+    app: &App,
+    caller: &Caller,
+    parts: &mut Parts,
+) -> Result<Option<String>, Problem> {
+    let Scope::Namespaces(namespaces) = caller.scope() else {
+        return Ok(None);
+    };
+    let id = match Id::from_request_parts(parts, app).await {
+        Ok(Id(id)) => Some(id),
+        Err(_) if parts.uri.path().starts_with("/v1/executions/") => None,
+        Err(_) => return Ok(None),
+    };
+    let own = match id {
+        Some(id) => app.engine.namespace_of(id).await?,
+        None => None,
+    };
+    let own = own.filter(|own| namespaces.contains(own));
+    Ok(own.or_else(|| namespaces.first().cloned()))
+}
+
+/// Returns where a request came from.
+fn address(parts: &Parts) -> Option<IpAddr> {
+    let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>()?;
+    Some(peer.0.ip())
+}

@@ -1,0 +1,258 @@
+//! Whoever sends a request: the extractor of handlers.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use model::{Principal, Role, Scope};
+
+use crate::http::problem::{Code, Problem};
+
+/// Whoever sends a request, and where they may do what its route does.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    /// Who it is.
+    pub principal: Arc<Principal>,
+    /// Where the request came from; absent if the connection does not tell.
+    pub address: Option<IpAddr>,
+    reach: Arc<Reach>,
+}
+
+/// Where the caller of one request may do what its route does.
+#[derive(Debug)]
+struct Reach {
+    role: Role,
+    scope: Scope,
+    /// The namespace the request is bound to; `Some(None)` is any.
+    bound: Option<Option<String>>,
+    /// Whether the handler asked where it may act.
+    used: AtomicBool,
+}
+
+impl Caller {
+    /// Builds the caller of a route that wants `role`.
+    pub(super) fn new(
+        principal: Arc<Principal>,
+        address: Option<IpAddr>,
+        role: Role,
+        scope: Scope,
+    ) -> Self {
+        let reach = Reach {
+            role,
+            scope,
+            bound: None,
+            used: AtomicBool::new(false),
+        };
+        Self {
+            principal,
+            address,
+            reach: Arc::new(reach),
+        }
+    }
+
+    /// Binds the request to a namespace, or to any.
+    pub(super) fn bind(&mut self, namespace: Option<String>) {
+        let reach = &self.reach;
+        self.reach = Arc::new(Reach {
+            role: reach.role,
+            scope: reach.scope.clone(),
+            bound: Some(namespace),
+            used: AtomicBool::new(false),
+        });
+    }
+
+    /// Returns the namespace in which the request acts, by the one it names: that one, the
+    /// only one it may be, or `None` for any.
+    ///
+    /// # Errors
+    /// The caller does not hold the role there, or must say which of several it means.
+    pub fn within(&self, named: Option<&str>) -> Result<Option<String>, Problem> {
+        let only = || match self.only() {
+            Some(only) => Ok(Some(only.to_owned())),
+            None => Err(Problem::namespace_required(
+                self.reach.role,
+                &self.reach.scope,
+            )),
+        };
+        match (named, self.scope()) {
+            (Some(named), scope) if scope.holds(named) => Ok(Some(named.to_owned())),
+            (Some(named), _) => Err(self.lacks(Some(named))),
+            (None, Scope::Everywhere) => Ok(None),
+            (None, Scope::Namespaces(_)) => only(),
+        }
+    }
+
+    /// Returns the only namespace of the scope, if it has one.
+    fn only(&self) -> Option<&str> {
+        match &self.reach.scope {
+            Scope::Namespaces(namespaces) if namespaces.len() == 1 => {
+                namespaces.first().map(String::as_str)
+            }
+            _ => None,
+        }
+    }
+
+    /// Returns where the caller holds the role of the route.
+    pub fn scope(&self) -> &Scope {
+        self.reach.used.store(true, Ordering::Relaxed);
+        &self.reach.scope
+    }
+
+    /// Returns whether the caller holds the role of the route somewhere.
+    pub(super) fn holds_somewhere(&self) -> bool {
+        match &self.reach.scope {
+            Scope::Everywhere => true,
+            Scope::Namespaces(namespaces) => !namespaces.is_empty(),
+        }
+    }
+
+    /// Returns the namespace the request is bound to, or `None` for any.
+    ///
+    /// # Panics
+    /// The line of the route does not say that its namespace is in the query.
+    pub fn bound(&self) -> Option<String> {
+        self.reach.used.store(true, Ordering::Relaxed);
+        let bound = self.reach.bound.clone();
+        bound.expect("invariant: a route that takes `namespace` says so in the table of routes")
+    }
+
+    /// Returns whether the handler asked where it may act.
+    pub(super) fn was_asked(&self) -> bool {
+        self.reach.used.load(Ordering::Relaxed)
+    }
+
+    /// Returns whether the caller may act in some namespaces only.
+    pub fn is_confined(&self) -> bool {
+        self.reach.scope != Scope::Everywhere
+    }
+
+    /// Returns the only namespaces, if there are any, to which the answer is confined.
+    pub fn confined_to(&self) -> Option<String> {
+        let Scope::Namespaces(scope) = &self.reach.scope else {
+            return None;
+        };
+        match &self.reach.bound {
+            Some(bound) => bound.clone(),
+            None => {
+                let names: Vec<&str> = scope.iter().map(String::as_str).collect();
+                Some(names.join(","))
+            }
+        }
+    }
+
+    /// Returns the name of the credential; absent where none is required.
+    pub fn credential(&self) -> Option<&str> {
+        self.principal.name.as_deref()
+    }
+
+    /// Returns who is named as having asked, with what the caller adds about itself;
+    /// absent if neither is known.
+    pub fn signs(&self, note: Option<&str>) -> Option<String> {
+        if note.is_none() && self.principal.name.is_none() {
+            return None;
+        }
+        Some(self.principal.signs(note, ""))
+    }
+
+    /// Builds the problem of a role that the caller does not hold in a namespace, or in
+    /// every one.
+    pub(super) fn lacks(&self, namespace: Option<&str>) -> Problem {
+        Problem::role_missing(self.credential(), self.reach.role, namespace)
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Caller {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        let caller = parts.extensions.get::<Self>().cloned();
+        Ok(caller.expect("invariant: routes with a caller are not public"))
+    }
+}
+
+impl Problem {
+    /// Builds the problem of a request whose credential is missing or not valid, without
+    /// saying which.
+    pub fn unauthenticated() -> Self {
+        Self::new(
+            Code::Unauthenticated,
+            "send a valid credential: `Authorization: Bearer KEY`",
+        )
+    }
+
+    /// Builds the problem of a role that the caller does not hold in a namespace, or in
+    /// every one.
+    pub fn role_missing(credential: Option<&str>, role: Role, namespace: Option<&str>) -> Self {
+        let credential = credential.unwrap_or_default();
+        let place = match namespace {
+            Some(namespace) => format!("in namespace `{namespace}`"),
+            None => "where this request needs it".to_owned(),
+        };
+        Self::new(
+            Code::RoleMissing,
+            format!("`{credential}` does not have the role {role} {place}"),
+        )
+        .with("role", role.as_str())
+        .with("namespace", namespace)
+    }
+
+    fn namespace_required(role: Role, scope: &Scope) -> Self {
+        let namespaces: Vec<&str> = match scope {
+            Scope::Everywhere => Vec::new(),
+            Scope::Namespaces(namespaces) => namespaces.iter().map(String::as_str).collect(),
+        };
+        Self::new(
+            Code::NamespaceRequired,
+            format!("name one of the namespaces in which you have the role {role}"),
+        )
+        .with("role", role.as_str())
+        .with("namespaces", namespaces)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use model::RoleGrant;
+
+    fn caller(namespaces: &[&str]) -> Caller {
+        let grants = namespaces.iter().map(|namespace| RoleGrant {
+            role: Role::Submitter,
+            namespace: Some((*namespace).to_owned()),
+        });
+        let principal = Principal {
+            name: Some("key:ci".to_owned()),
+            credential_id: None,
+            grants: grants.collect(),
+        };
+        let scope = principal.scope(Role::Submitter);
+        Caller::new(Arc::new(principal), None, Role::Submitter, scope)
+    }
+
+    #[test]
+    fn a_request_acts_in_the_namespace_it_names_or_in_the_only_one_it_may() {
+        let one = caller(&["a"]);
+        assert_eq!(one.within(None), Ok(Some("a".to_owned())));
+        assert_eq!(one.within(Some("a")), Ok(Some("a".to_owned())));
+        let refused = one.within(Some("b")).expect_err("foreign");
+        assert_eq!(refused.code, Code::RoleMissing);
+        assert_eq!(refused.extra["namespace"], "b");
+        let several = caller(&["a", "b"]);
+        let refused = several.within(None).expect_err("which?");
+        assert_eq!(refused.code, Code::NamespaceRequired);
+        assert_eq!(several.within(Some("b")), Ok(Some("b".to_owned())));
+        let anybody = Principal::anybody();
+        let scope = anybody.scope(Role::Submitter);
+        let anybody = Caller::new(Arc::new(anybody), None, Role::Submitter, scope);
+        assert_eq!(anybody.within(None), Ok(None));
+        assert_eq!(anybody.within(Some("x")), Ok(Some("x".to_owned())));
+    }
+
+    #[test]
+    #[should_panic(expected = "says so in the table")]
+    fn a_handler_whose_line_has_no_namespace_in_its_query_cannot_read_one() {
+        caller(&["a"]).bound();
+    }
+}

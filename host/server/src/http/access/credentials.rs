@@ -1,0 +1,172 @@
+//! The credential of a request: an API key, a token of an issuer, or a client certificate.
+//!
+//! Every credential that is missing, malformed, unknown, expired or revoked gets one and the
+//! same answer.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::http::{HeaderMap, header};
+use engine::KeyHash;
+use futures::future::BoxFuture;
+use model::Principal;
+use tokio::sync::watch;
+
+use crate::http::App;
+use crate::http::problem::Problem;
+
+/// What every API key begins with.
+const KEY_PREFIX: &str = "fh_";
+/// How often a credential is verified again while a long request is open.
+pub(super) const VERIFIED_EVERY: Duration = Duration::from_millis(900);
+/// Longest bearer that is looked at.
+const BEARER_BYTES_MAX: usize = 16 << 10;
+
+/// Verifies bearers that are no API keys.
+pub trait TokenVerifier: Send + Sync {
+    /// Returns whom a token is of; `None` if it is not valid, for any reason.
+    fn verify<'a>(&'a self, token: &'a str) -> BoxFuture<'a, Option<Principal>>;
+}
+
+/// Knows the clients whose certificates the TLS handshake has verified.
+pub trait CertificateVerifier: Send + Sync {
+    /// Returns whom the certificate of a connection is of; `None` if the request came
+    /// without one, or it is of nobody.
+    fn principal(&self, request: &axum::http::Extensions) -> Option<Principal>;
+}
+
+/// What verifies credentials other than API keys.
+#[derive(Clone, Default)]
+pub struct OtherCredentials {
+    /// For bearers that are no API keys; absent: there are none.
+    pub tokens: Option<Arc<dyn TokenVerifier>>,
+    /// For requests without a bearer; absent: there are none.
+    pub certificates: Option<Arc<dyn CertificateVerifier>>,
+}
+
+/// A credential that was verified.
+pub(super) struct Verified {
+    /// Whom it is of.
+    pub(super) principal: Arc<Principal>,
+    /// How to notice that it is not valid any more.
+    standing: Standing,
+}
+
+/// How a credential is noticed to be not valid any more.
+enum Standing {
+    /// Nothing ends it while the connection is open.
+    Lasting,
+    /// The table of sessions tells.
+    Session(watch::Receiver<bool>),
+    /// It is verified again.
+    Token(String),
+}
+
+impl App {
+    /// Verifies the credential of a request.
+    ///
+    /// # Errors
+    /// It is missing or not valid; or the database does not answer.
+    pub(super) async fn verify_credential(
+        &self,
+        headers: &HeaderMap,
+        request: &axum::http::Extensions,
+    ) -> Result<Verified, Problem> {
+        if !self.access.required {
+            return Ok(Verified {
+                principal: Arc::new(Principal::anybody()),
+                standing: Standing::Lasting,
+            });
+        }
+        if !headers.contains_key(header::AUTHORIZATION) {
+            let certificates = self.other_credentials.certificates.as_ref();
+            let principal = certificates.and_then(|it| it.principal(request));
+            return Ok(Verified {
+                principal: Arc::new(principal.ok_or_else(Problem::unauthenticated)?),
+                standing: Standing::Lasting,
+            });
+        }
+        let bearer = bearer(headers).ok_or_else(Problem::unauthenticated)?;
+        if bearer.starts_with(KEY_PREFIX) {
+            let hash = KeyHash::of(bearer).ok_or_else(Problem::unauthenticated)?;
+            let session = self.sessions.find(&self.engine, hash).await?;
+            let session = session.ok_or_else(Problem::unauthenticated)?;
+            return Ok(Verified {
+                principal: session.principal,
+                standing: Standing::Session(session.gone),
+            });
+        }
+        let principal = self.verify_token(bearer).await;
+        Ok(Verified {
+            principal: Arc::new(principal.ok_or_else(Problem::unauthenticated)?),
+            standing: Standing::Token(bearer.to_owned()),
+        })
+    }
+
+    async fn verify_token(&self, token: &str) -> Option<Principal> {
+        let tokens = self.other_credentials.tokens.as_ref()?;
+        tokens.verify(token).await
+    }
+}
+
+impl Verified {
+    /// Returns when the credential is not valid any more.
+    pub(super) async fn gone(self, app: &App) {
+        match self.standing {
+            Standing::Lasting => std::future::pending().await,
+            Standing::Session(mut gone) => {
+                if gone.wait_for(|gone| *gone).await.is_err() {
+                    // The table keeps what is waited for, so it is being dropped itself.
+                    std::future::pending().await
+                }
+            }
+            Standing::Token(token) => loop {
+                tokio::time::sleep(VERIFIED_EVERY).await;
+                let now = app.verify_token(&token).await;
+                if now.as_ref() != Some(&*self.principal) {
+                    return;
+                }
+            },
+        }
+    }
+}
+
+/// Returns the bearer of a request, if it sends one and only one.
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let mut given = headers.get_all(header::AUTHORIZATION).iter();
+    let (only, None) = (given.next()?, given.next()) else {
+        return None;
+    };
+    let (scheme, bearer) = only.to_str().ok()?.split_once(' ')?;
+    let bearer = bearer.trim();
+    let is_bearer = scheme.eq_ignore_ascii_case("bearer");
+    (is_bearer && (1..=BEARER_BYTES_MAX).contains(&bearer.len())).then_some(bearer)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_one_bearer_is_a_credential() {
+        let of = |values: &[&'static str]| {
+            let mut headers = HeaderMap::new();
+            for value in values {
+                headers.append(header::AUTHORIZATION, value.parse().expect("a value"));
+            }
+            bearer(&headers).map(str::to_owned)
+        };
+        assert_eq!(of(&["Bearer fh_x"]).as_deref(), Some("fh_x"));
+        assert_eq!(of(&["bearer  fh_x "]).as_deref(), Some("fh_x"));
+        for wrong in [
+            &[][..],
+            &["fh_x"],
+            &["Bearer"],
+            &["Bearer "],
+            &["Basic fh_x"],
+            &["Bearer a", "Bearer b"],
+        ] {
+            assert_eq!(of(wrong), None, "{wrong:?}");
+        }
+    }
+}

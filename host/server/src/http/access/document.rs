@@ -1,0 +1,61 @@
+//! What documentation says of access, printed from the table of routes.
+
+use utoipa::ToSchema as _;
+use utoipa::openapi::extensions::ExtensionsBuilder;
+use utoipa::openapi::path::Operation;
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
+use utoipa::openapi::{Content, Ref, RefOr, Response};
+
+use super::Access;
+use crate::api::ProblemBody;
+
+/// Name of the security scheme.
+pub const BEARER: &str = "bearer";
+
+/// Returns the scheme by which callers send credentials.
+pub fn scheme() -> SecurityScheme {
+    let about = "An API key, which begins with `fh_`, or a token of the configured issuer. A host without `access.required` asks for none.";
+    let scheme = HttpBuilder::new()
+        .scheme(HttpAuthScheme::Bearer)
+        .description(Some(about));
+    SecurityScheme::Http(scheme.build())
+}
+
+/// Says in the description of a route who may use it.
+pub fn document(operation: &mut Operation, access: Access) {
+    let (role, sentence) = match access {
+        Access::Public => ("public", "Wants no credential.".to_owned()),
+        Access::Wants { role, within } => (
+            role.as_str(),
+            format!("Wants the role `{role}` {}.", within.place()),
+        ),
+    };
+    let description = operation.description.take().unwrap_or_default();
+    let description = [description.trim_end(), &sentence].join("\n\n");
+    operation.description = Some(description.trim_start().to_owned());
+    let extensions = ExtensionsBuilder::new().add("x-flowhost-role", role);
+    operation.extensions = Some(extensions.build());
+    if access == Access::Public {
+        operation.security = Some(Vec::new());
+        return;
+    }
+    let none: [&str; 0] = [];
+    operation.security = Some(vec![SecurityRequirement::new(BEARER, none)]);
+    let responses = &mut operation.responses.responses;
+    for (status, about) in [
+        (
+            "401",
+            "`unauthenticated`: the credential is missing or not valid",
+        ),
+        (
+            "403",
+            "`role_missing`: the caller does not have the role there",
+        ),
+    ] {
+        let problem = Ref::from_schema_name(ProblemBody::name());
+        let problem = Response::builder()
+            .description(about)
+            .content("application/problem+json", Content::new(Some(problem)));
+        responses.insert(status.to_owned(), RefOr::T(problem.build()));
+    }
+}

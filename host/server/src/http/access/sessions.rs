@@ -1,0 +1,256 @@
+//! What this host remembers of API keys: for at most a second what the database said.
+//!
+//! A key that is not remembered, or not any more, is looked up. Lookups that come while one
+//! runs are made together by the next, and a lookup also asks about the other keys that were
+//! used since they were asked about last: so it is about one statement a second, however many
+//! keys are in use and however many requests carry them. Keys that were never seen are
+//! remembered as unknown, in bounded number, and are looked up after those that are known, so
+//! that guesses do not slow the others.
+//!
+//! A long request holds the receiver of its session. The keys of these are asked about as
+//! often by [`Sessions::keep`], which tells the receiver when the key is gone or what it may
+//! do has changed.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use engine::{Engine, Error, KeyHash};
+use model::Principal;
+use parking_lot::Mutex;
+use tokio::sync::{oneshot, watch};
+
+use super::credentials::VERIFIED_EVERY;
+
+/// How long an answer of the database is used, from when it was asked.
+const REMEMBERED: Duration = Duration::from_secs(1);
+/// Age from which an answer about a key in use is asked for again with others.
+const WORN: Duration = Duration::from_millis(500);
+/// Most keys that one statement asks about.
+const ASKED_MAX: usize = 256;
+/// Most keys that are remembered, and most that are waited for.
+const KEYS_MAX: usize = 10_000;
+
+/// What this host remembers of API keys.
+#[derive(Default)]
+pub struct Sessions(Arc<Mutex<Table>>);
+
+/// A key that was valid when the database was asked.
+#[derive(Debug, Clone)]
+pub(super) struct Session {
+    /// Whom it is of.
+    pub(super) principal: Arc<Principal>,
+    /// Becomes true when the key is not valid any more, or allows something else.
+    pub(super) gone: watch::Receiver<bool>,
+}
+
+type Answer = Result<Option<Session>, Error>;
+
+#[derive(Default)]
+struct Table {
+    known: HashMap<KeyHash, Known>,
+    waiting: HashMap<KeyHash, Vec<oneshot::Sender<Answer>>>,
+    /// Whether a task looks up what is waited for.
+    is_asking: bool,
+    swept_at: Option<Instant>,
+}
+
+struct Known {
+    /// Absent for a key that is not valid.
+    principal: Option<Arc<Principal>>,
+    asked_at: Instant,
+    /// Whether a request used it since.
+    used: bool,
+    gone: watch::Sender<bool>,
+}
+
+impl Known {
+    fn session(&self) -> Option<Session> {
+        Some(Session {
+            principal: self.principal.clone()?,
+            gone: self.gone.subscribe(),
+        })
+    }
+
+    /// Whether a long request is open with it.
+    fn is_held(&self) -> bool {
+        self.gone.receiver_count() > 0
+    }
+}
+
+impl Sessions {
+    /// Returns the session of a key; `None` if the key is not valid.
+    pub(super) async fn find(&self, engine: &Engine, hash: KeyHash) -> Answer {
+        let answer = {
+            let mut table = self.0.lock();
+            if let Some(known) = table.known.get_mut(&hash)
+                && known.asked_at.elapsed() < REMEMBERED
+            {
+                known.used = true;
+                return Ok(known.session());
+            }
+            if table.waiting.len() >= KEYS_MAX && !table.waiting.contains_key(&hash) {
+                let detail = "too many keys are being looked up".to_owned();
+                return Err(Error::Unavailable(detail));
+            }
+            let (sender, receiver) = oneshot::channel();
+            table.waiting.entry(hash).or_default().push(sender);
+            if !std::mem::replace(&mut table.is_asking, true) {
+                tokio::spawn(ask(self.0.clone(), engine.clone()));
+            }
+            receiver
+        };
+        let ended = || Error::Unavailable("the lookup of a key ended early".to_owned());
+        answer.await.unwrap_or_else(|_| Err(ended()))
+    }
+
+    /// Asks again and again about the keys that long requests are open with.
+    pub async fn keep(self: Arc<Self>, engine: Engine) {
+        loop {
+            tokio::time::sleep(VERIFIED_EVERY).await;
+            let held = self.0.lock().held();
+            for hashes in held.chunks(ASKED_MAX) {
+                let asked_at = Instant::now();
+                match engine.authenticate(hashes).await {
+                    Ok(answers) => self.0.lock().learn(hashes, answers, asked_at),
+                    // Without the database nothing can be done with the key either.
+                    Err(error) => tracing::warn!(%error, "keys in use could not be checked"),
+                }
+            }
+        }
+    }
+}
+
+/// Looks up what is waited for, until nothing is.
+async fn ask(table: Arc<Mutex<Table>>, engine: Engine) {
+    /// Has those who wait told when a panic ends the task.
+    struct OnPanic(Option<Arc<Mutex<Table>>>);
+    impl Drop for OnPanic {
+        fn drop(&mut self) {
+            if let Some(table) = self.0.take() {
+                let mut table = table.lock();
+                table.is_asking = false;
+                table.waiting.clear();
+            }
+        }
+    }
+    let mut on_panic = OnPanic(Some(table.clone()));
+    loop {
+        let hashes = {
+            let mut table = table.lock();
+            let hashes = table.to_ask();
+            if hashes.is_empty() {
+                // Under the lock, so that nobody begins to wait unnoticed.
+                table.is_asking = false;
+                on_panic.0 = None;
+                return;
+            }
+            hashes
+        };
+        let asked_at = Instant::now();
+        let answers = engine.authenticate(&hashes).await;
+        let mut table = table.lock();
+        match answers {
+            Ok(answers) => table.learn(&hashes, answers, asked_at),
+            Err(error) => table.fail(&hashes, &error),
+        }
+    }
+}
+
+impl Table {
+    /// Returns the keys to ask about now: those that are waited for, known ones first, and
+    /// with them those in use whose answers are worn. None if nobody waits.
+    fn to_ask(&mut self) -> Vec<KeyHash> {
+        if self.waiting.is_empty() {
+            return Vec::new();
+        }
+        let is_valid = |hash: &KeyHash| {
+            let known = self.known.get(hash);
+            known.is_some_and(|known| known.principal.is_some())
+        };
+        let (mut hashes, others): (Vec<KeyHash>, Vec<KeyHash>) =
+            self.waiting.keys().copied().partition(is_valid);
+        hashes.extend(others);
+        hashes.truncate(ASKED_MAX);
+        let room = ASKED_MAX - hashes.len();
+        let worn = self.known.iter().filter(|(hash, known)| {
+            let is_used = known.principal.is_some() && (known.used || known.is_held());
+            is_used && known.asked_at.elapsed() >= WORN && !self.waiting.contains_key(*hash)
+        });
+        let worn: Vec<KeyHash> = worn.map(|(hash, _)| *hash).take(room).collect();
+        hashes.extend(worn);
+        hashes
+    }
+
+    /// Returns the keys that long requests are open with and whose answers are worn.
+    fn held(&self) -> Vec<KeyHash> {
+        let held = self.known.iter().filter(|(_, known)| {
+            known.principal.is_some() && known.is_held() && known.asked_at.elapsed() >= WORN
+        });
+        held.map(|(hash, _)| *hash).collect()
+    }
+
+    /// Notes what the database says, and answers those who wait for it.
+    fn learn(&mut self, hashes: &[KeyHash], answers: Vec<Option<Principal>>, asked_at: Instant) {
+        self.sweep();
+        for (hash, principal) in hashes.iter().zip(answers) {
+            let principal = principal.map(Arc::new);
+            let is_full = self.known.len() >= KEYS_MAX;
+            let known = match self.known.get_mut(hash) {
+                // A lookup that was sent earlier says nothing new.
+                Some(known) if known.asked_at > asked_at => known,
+                Some(known) => {
+                    if known.principal.is_some() && known.principal != principal {
+                        known.gone.send_replace(true);
+                        known.gone = watch::Sender::new(false);
+                    }
+                    known.principal = principal;
+                    known.asked_at = asked_at;
+                    known.used = false;
+                    known
+                }
+                // A valid key is always kept, so that it can end: there are only so many.
+                None if is_full && principal.is_none() => {
+                    self.answer(hash, &Ok(None));
+                    continue;
+                }
+                None => self.known.entry(*hash).or_insert(Known {
+                    principal,
+                    asked_at,
+                    used: false,
+                    gone: watch::Sender::new(false),
+                }),
+            };
+            let waits = self.waiting.remove(hash).unwrap_or_default();
+            known.used |= !waits.is_empty();
+            for sender in waits {
+                // Who went away meanwhile needs no answer.
+                let _ = sender.send(Ok(known.session()));
+            }
+        }
+    }
+
+    /// Answers those who wait for keys that could not be looked up.
+    fn fail(&mut self, hashes: &[KeyHash], error: &Error) {
+        for hash in hashes {
+            self.answer(hash, &Err(error.clone()));
+        }
+    }
+
+    fn answer(&mut self, hash: &KeyHash, answer: &Answer) {
+        for sender in self.waiting.remove(hash).unwrap_or_default() {
+            let _ = sender.send(answer.clone());
+        }
+    }
+
+    /// Forgets keys that are neither in use nor remembered, once a second or when there are
+    /// too many.
+    fn sweep(&mut self) {
+        let is_due = self.swept_at.is_none_or(|at| at.elapsed() >= REMEMBERED);
+        if is_due || self.known.len() >= KEYS_MAX {
+            self.known
+                .retain(|_, known| known.is_held() || known.asked_at.elapsed() < REMEMBERED);
+            self.swept_at = Some(Instant::now());
+        }
+    }
+}
