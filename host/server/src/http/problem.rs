@@ -170,7 +170,7 @@ macro_rules! refused {
 }
 
 refused! {
-    Invalid, InvalidWaitpointToken, KeyRetireRefusal, WorkerRefusal, runtime::NotPublished, runtime::PublishRefusal,
+    model::ApiKeyRefusal, Invalid, InvalidWaitpointToken, KeyRetireRefusal, WorkerRefusal, runtime::NotPublished, runtime::PublishRefusal,
     // Until their verbs return `Declined`.
     model::CancelRefusal, model::CreateRefusal, model::LeaseRefusal, model::OperateRefusal,
     model::SuspendRefusal, model::SignalRefusal, model::WaitpointRefusal, model::RegisterRefusal,
