@@ -53,7 +53,7 @@ async fn suspended(host: &Guarded) -> (String, String) {
     });
     let (status, suspended) = host.post(&worker, "/v1/leases/suspend", suspend).await;
     assert_eq!(status, 200, "{suspended}");
-    let token = suspended["waitpoints"][0]["token"]
+    let token = suspended["waitpoints"][0]["waitpoint_token"]
         .as_str()
         .expect("a token");
     (id, token.to_owned())

@@ -57,7 +57,7 @@ async fn a_cancellation_by_the_holder_wants_its_lease() {
     let lease = &shown["current_lease"];
     let mut fence = json!({
         "source": "lease_holder", "lease_id": lease["lease_id"],
-        "epoch": 2, "attempt": claimed["attempt_index"], "reason": "done with it",
+        "epoch": 2, "attempt": claimed["attempt"], "reason": "done with it",
     });
     let (status, refused) = host.post(&operator, &path, fence.clone()).await;
     assert_eq!(

@@ -50,6 +50,8 @@ pub struct ApiKeyTextInfo {
 pub struct ApiKeyFilter {
     /// Only those of these namespaces.
     pub within: Scope,
+    /// Only those that have or had this name.
+    pub name: Option<String>,
     /// Only those that are accepted now.
     pub accepted_only: bool,
 }
@@ -75,6 +77,7 @@ impl Engine {
     pub async fn api_key(&self, id: Uuid, within: &Scope) -> Result<Option<ApiKey>, Error> {
         let filter = ApiKeyFilter {
             within: within.clone(),
+            name: None,
             accepted_only: false,
         };
         let found = self.read_api_keys(Some(id), &filter, None, 1).await?.pop();
@@ -95,7 +98,8 @@ impl Engine {
             after,
             filter.accepted_only,
             i64::from(limit),
-            within.as_deref() as Option<&[String]>
+            within.as_deref() as Option<&[String]>,
+            filter.name
         )
         .fetch_all(&self.inner.reads)
         .await?;

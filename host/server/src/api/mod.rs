@@ -4,6 +4,7 @@
 //! what the engine does not know. Policies and conditions are stored as they were
 //! requested, so `model` reads and writes them; here stand their schemas.
 
+mod access;
 mod answer;
 mod component;
 mod condition;
@@ -19,6 +20,10 @@ mod waitpoint;
 mod waitpoint_key;
 mod worker;
 
+pub use access::{
+    ApiKey, ApiKeys, AuditEntries, AuditEntry, CreateApiKey, CreatedApiKey, RefusedRequestSums,
+    RefusedRequests, RevokeApiKey, RotateApiKey,
+};
 pub use answer::{ClosedAnswers, Unreadable};
 pub use component::{
     Component, Components, DefineKind, DefinedKind, Kind, Kinds, PublishedComponent,

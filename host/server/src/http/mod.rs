@@ -15,6 +15,7 @@
 mod access;
 mod answer;
 mod app;
+mod audit;
 mod body;
 mod code;
 mod components;
@@ -34,6 +35,7 @@ mod query;
 mod router;
 mod routes;
 mod signals;
+mod tokens;
 mod transport;
 mod waitpoints;
 mod workers;

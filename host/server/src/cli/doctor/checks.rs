@@ -128,14 +128,14 @@ async fn secrets_of(engine: &engine::Engine) -> Checked {
 async fn host(context: &Context) -> Checked {
     let asked = async {
         let health: Health = context.client()?.get("/readyz", Vec::new()).await?.read()?;
-        Ok::<_, Failure>(health)
+        Ok::<_, Failure>((health, context.target()?))
     };
     match asked.await {
-        Ok(health) => (
+        Ok((health, target)) => (
             Some(true),
             format!(
                 "{} is version {}, worker {}",
-                context.url, health.version, health.worker_instance_id
+                target.url, health.version, health.worker_instance_id
             ),
         ),
         Err(failure) => (None, failure.message),

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use reqwest::header::HeaderValue;
+use reqwest::header::{AUTHORIZATION, HeaderValue};
+use reqwest::redirect::{Attempt, Policy};
 use reqwest::{Method, StatusCode};
 use serde::de::DeserializeOwned;
 
@@ -14,11 +15,63 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Longest to wait for an answer; above the host's longest wait.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(90);
 
+/// Most redirects that are followed for one request.
+const REDIRECTS_MAX: usize = 10;
+
 /// A client of one host.
 #[derive(Debug, Clone)]
 pub struct Client {
     http: reqwest::Client,
     base: String,
+    key: Option<ApiKey>,
+}
+
+/// The host that requests are sent to, and what is sent with them.
+#[derive(Debug, Clone)]
+pub struct Target {
+    /// URL of the host.
+    pub url: String,
+    /// The API key to send.
+    pub key: Option<ApiKey>,
+    /// Namespace of requests that name none.
+    pub namespace: Option<String>,
+    /// Whether the key may be sent where others on the way can read it.
+    pub insecure_http: bool,
+}
+
+/// An API key that a header can carry: redacted in `Debug`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ApiKey(String);
+
+impl ApiKey {
+    /// Takes a key; of any form, since other credentials are sent the same way.
+    pub fn new(text: String) -> Result<Self, Failure> {
+        if text.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Ok(Self(text));
+        }
+        Err(Failure::usage(
+            "the API key holds spaces or characters that no header can carry; is it whole?",
+        ))
+    }
+
+    /// Returns the text.
+    #[cfg(test)]
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+
+    fn header(&self) -> HeaderValue {
+        let value = HeaderValue::from_str(&format!("Bearer {}", self.0));
+        let mut value = value.expect("invariant: it was checked when it was taken");
+        value.set_sensitive(true);
+        value
+    }
+}
+
+impl std::fmt::Debug for ApiKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("ApiKey(..)")
+    }
 }
 
 /// Most bytes of an answer; a result that is larger is read with another program.
@@ -67,17 +120,41 @@ impl Request {
 }
 
 impl Client {
-    /// Makes a client of the host at `url`.
+    /// Makes a client of the host at `url` that sends no key.
     pub fn new(url: &str) -> Result<Self, Failure> {
+        Self::of(&Target {
+            url: url.to_owned(),
+            key: None,
+            namespace: None,
+            insecure_http: false,
+        })
+    }
+
+    /// Makes a client of a host.
+    ///
+    /// # Errors
+    /// The URL is not valid, or others on the way could read the key.
+    pub fn of(target: &Target) -> Result<Self, Failure> {
+        let url = target.url.as_str();
         // Fails only if a provider is installed already, which serves as well.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let parsed = url::parse(url)?;
         let mut builder = reqwest::Client::builder()
             .connect_timeout(CONNECT_TIMEOUT)
             .timeout(ANSWER_TIMEOUT);
+        let on_this_machine = parsed.host_str().is_some_and(is_loopback);
         // A proxy cannot reach this machine under these names.
-        if parsed.host_str().is_some_and(is_loopback) {
+        if on_this_machine {
             builder = builder.no_proxy();
+        }
+        if target.key.is_some() {
+            if parsed.scheme() != "https" && !on_this_machine && !target.insecure_http {
+                return Err(Failure::usage(format!(
+                    "the API key is not sent to {} without encryption, since others on the way could read it; use an https URL, or add --insecure-http",
+                    url.escape_debug()
+                )));
+            }
+            builder = builder.redirect(Policy::custom(to_the_same_host));
         }
         let http = builder
             .build()
@@ -85,6 +162,7 @@ impl Client {
         Ok(Self {
             http,
             base: url.trim_end_matches('/').to_owned(),
+            key: target.key.clone(),
         })
     }
 
@@ -101,6 +179,9 @@ impl Client {
             .query(&request.query);
         for (name, value) in request.headers {
             builder = builder.header(name, header_value(name, &value)?);
+        }
+        if let Some(key) = &self.key {
+            builder = builder.header(AUTHORIZATION, key.header());
         }
         if let Some((content_type, body)) = request.body {
             let content_type = header_value("content-type", &content_type)?;
@@ -189,6 +270,22 @@ impl Answer {
     }
 }
 
+/// Follows a redirect of a request with a key only to the same scheme, host and port.
+fn to_the_same_host(attempt: Attempt<'_>) -> reqwest::redirect::Action {
+    let first = attempt.previous().first();
+    let leaves = first.is_none_or(|first| first.origin() != attempt.url().origin());
+    if leaves {
+        let place = attempt.url().origin().ascii_serialization();
+        return attempt.error(format!(
+            "it redirects to {place}, where the API key is not sent"
+        ));
+    }
+    if attempt.previous().len() > REDIRECTS_MAX {
+        return attempt.error("it redirects too often");
+    }
+    attempt.follow()
+}
+
 /// Reads a problem, and no more of it than a problem has.
 async fn beginning(mut response: reqwest::Response) -> Result<Vec<u8>, reqwest::Error> {
     let mut body = Vec::new();
@@ -223,6 +320,38 @@ fn reason(error: &reqwest::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn target(url: &str, key: Option<&str>, insecure_http: bool) -> Target {
+        Target {
+            url: url.to_owned(),
+            key: key.map(|key| ApiKey::new(key.to_owned()).expect("a key")),
+            namespace: None,
+            insecure_http,
+        }
+    }
+
+    #[test]
+    fn a_key_is_sent_over_plain_http_to_this_machine_only_unless_that_is_accepted() {
+        let allowed = |url, key, insecure| Client::of(&target(url, key, insecure)).is_ok();
+        for url in [
+            "https://h",
+            "http://127.0.0.1:1",
+            "http://[::1]:1",
+            "http://localhost",
+        ] {
+            assert!(allowed(url, Some("fh_x"), false), "{url}");
+        }
+        for url in ["http://h", "http://10.0.0.1:7070", "http://localhost.evil"] {
+            assert!(!allowed(url, Some("fh_x"), false), "{url}");
+            assert!(allowed(url, Some("fh_x"), true), "{url}");
+            assert!(allowed(url, None, false), "{url}");
+        }
+        let debugged = format!("{:?}", target("http://h", Some("fh_x"), false));
+        assert!(!debugged.contains("fh_x"), "{debugged}");
+        for wrong in ["a b", "a\nb", "ä"] {
+            assert!(ApiKey::new(wrong.to_owned()).is_err(), "{wrong}");
+        }
+    }
 
     #[test]
     fn an_argument_that_no_header_can_hold_is_named() {
