@@ -97,15 +97,33 @@ async fn the_first_key_makes_others_that_do_what_their_roles_say() {
 
     let set = ["profile", "set", "admin", "--url", url];
     user.done(&set, &format!("{admin}\n")).await;
-    assert_eq!(user.done(&["list", "--json"], "").await.trim().as_bytes()[0], b'{');
+    assert_eq!(
+        user.done(&["list", "--json"], "").await.trim().as_bytes()[0],
+        b'{'
+    );
     let create = [
-        "token", "create", "watcher", "--role", "viewer", "--namespace", "billing",
-        "--expires-in", "1h",
+        "token",
+        "create",
+        "watcher",
+        "--role",
+        "viewer",
+        "--namespace",
+        "billing",
+        "--expires-in",
+        "1h",
     ];
     let rehearsed = user.done(&[&create[..], &["--dry-run"]].concat(), "").await;
     assert!(rehearsed.contains("nothing was changed") && !rehearsed.contains("fh_"));
     let text = user.done(&create, "").await;
-    let set = ["profile", "set", "watcher", "--url", url, "--namespace", "billing"];
+    let set = [
+        "profile",
+        "set",
+        "watcher",
+        "--url",
+        url,
+        "--namespace",
+        "billing",
+    ];
     user.done(&set, &text).await;
     let (code, _, err) = user.run(&create, &[], "").await;
     assert_eq!(code, 5, "{err}");
@@ -114,7 +132,9 @@ async fn the_first_key_makes_others_that_do_what_their_roles_say() {
     let watcher = [("FLOWHOST_PROFILE", "watcher")];
     let (code, out, err) = user.run(&["list"], &watcher, "").await;
     assert_eq!(code, 0, "{out}{err}");
-    let (code, _, err) = user.run(&["lane", "set", "x", "--weight", "5"], &watcher, "").await;
+    let (code, _, err) = user
+        .run(&["lane", "set", "x", "--weight", "5"], &watcher, "")
+        .await;
     assert_eq!(code, 7, "{err}");
     assert!(err.contains("role that is missing is admin"), "{err}");
     let others = ["token", "create", "more", "--role", "viewer"];
@@ -122,13 +142,43 @@ async fn the_first_key_makes_others_that_do_what_their_roles_say() {
     assert_eq!(code, 7, "{err}");
 
     // An admin of one namespace makes keys for it and no others.
-    let create = ["token", "create", "lead", "--role", "admin", "--namespace", "billing"];
+    let create = [
+        "token",
+        "create",
+        "lead",
+        "--role",
+        "admin",
+        "--namespace",
+        "billing",
+    ];
     let lead = user.done(&create, "").await.trim().to_owned();
     let lead = [("FLOWHOST_API_KEY", lead.as_str())];
     for (arguments, expected) in [
-        (&["token", "create", "a", "--role", "worker", "--namespace", "billing"][..], 0),
+        (
+            &[
+                "token",
+                "create",
+                "a",
+                "--role",
+                "worker",
+                "--namespace",
+                "billing",
+            ][..],
+            0,
+        ),
         (&["token", "create", "b", "--role", "viewer"], 7),
-        (&["token", "create", "c", "--role", "viewer", "--namespace", "sales"], 7),
+        (
+            &[
+                "token",
+                "create",
+                "c",
+                "--role",
+                "viewer",
+                "--namespace",
+                "sales",
+            ],
+            7,
+        ),
         (&["token", "show", "admin"], 3),
         (&["token", "revoke", "admin"], 3),
         (&["token", "show", "watcher"], 0),
@@ -138,15 +188,23 @@ async fn the_first_key_makes_others_that_do_what_their_roles_say() {
         assert_eq!(code, expected, "{arguments:?}: {out}{err}");
     }
 
-    let listed: Value = serde_json::from_str(&user.done(&["token", "list", "--json"], "").await)
-        .expect("JSON");
+    let listed: Value =
+        serde_json::from_str(&user.done(&["token", "list", "--json"], "").await).expect("JSON");
     let names: Vec<_> = listed["keys"].as_array().expect("keys").iter().collect();
     let names: Vec<_> = names.iter().map(|key| key["name"].as_str()).collect();
-    assert_eq!(names, [Some("a"), Some("lead"), Some("watcher"), Some("admin")]);
-    assert!(!listed.to_string().contains(&admin[12..]), "texts are not listed");
+    assert_eq!(
+        names,
+        [Some("a"), Some("lead"), Some("watcher"), Some("admin")]
+    );
+    assert!(
+        !listed.to_string().contains(&admin[12..]),
+        "texts are not listed"
+    );
 
     // Another text, at once; then none.
-    let rotated = user.done(&["token", "rotate", "watcher", "--overlap", "0s"], "").await;
+    let rotated = user
+        .done(&["token", "rotate", "watcher", "--overlap", "0s"], "")
+        .await;
     let engine = database.engine().await;
     let old = engine::KeyHash::of(text.trim()).expect("a hash");
     let new = engine::KeyHash::of(rotated.trim()).expect("a hash");
@@ -157,11 +215,19 @@ async fn the_first_key_makes_others_that_do_what_their_roles_say() {
     assert_eq!(found, [None]);
 
     let forced = [
-        "token", "bootstrap", "--i-accept-loss", "--force", "--name", "spare",
-        "--database-url", database.url(),
+        "token",
+        "bootstrap",
+        "--i-accept-loss",
+        "--force",
+        "--name",
+        "spare",
+        "--database-url",
+        database.url(),
     ];
     user.done(&forced, "").await;
-    let audit = user.done(&["audit", "--verb", "token bootstrap", "--json"], "").await;
+    let audit = user
+        .done(&["audit", "--verb", "token bootstrap", "--json"], "")
+        .await;
     let audit: Value = serde_json::from_str(&audit).expect("JSON");
     let entries = audit["entries"].as_array().expect("entries");
     let seen: Vec<_> = entries
@@ -171,23 +237,48 @@ async fn the_first_key_makes_others_that_do_what_their_roles_say() {
     let note = Some("on the database, by the user bob");
     let forced = Some("on the database, by the user bob, forced");
     let refused = Some("admin_key_exists");
-    assert_eq!(seen, [(Some("done"), forced), (refused, note), (Some("done"), note)]);
+    assert_eq!(
+        seen,
+        [
+            (Some("done"), forced),
+            (refused, note),
+            (Some("done"), note)
+        ]
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn profiles_keep_keys_to_themselves() {
     let user = User::new();
     let key = "fh_kept-secret";
-    let set = ["profile", "set", "a", "--url", "https://a.example", "--namespace", "billing"];
+    let set = [
+        "profile",
+        "set",
+        "a",
+        "--url",
+        "https://a.example",
+        "--namespace",
+        "billing",
+    ];
     user.done(&set, key).await;
-    let set = ["profile", "set", "b", "--url", "http://127.0.0.1:1", "--no-key"];
+    let set = [
+        "profile",
+        "set",
+        "b",
+        "--url",
+        "http://127.0.0.1:1",
+        "--no-key",
+    ];
     user.done(&set, "").await;
     let mode = |path: &PathBuf| {
         let about = std::fs::metadata(path).expect("the file");
         about.permissions().mode() & 0o777
     };
     assert_eq!(mode(&user.profiles()), 0o600);
-    assert_eq!(mode(&user.profiles().parent().expect("a folder").into()), 0o700);
+    assert_eq!(
+        mode(&user.profiles().parent().expect("a folder").into()),
+        0o700
+    );
     for arguments in [
         &["profile", "list"][..],
         &["profile", "list", "--json"],
@@ -197,24 +288,38 @@ async fn profiles_keep_keys_to_themselves() {
         &["--profile", "a", "list", "--url", "http://127.0.0.1:1"],
     ] {
         let (_, out, err) = user.run(arguments, &[], "").await;
-        assert!(!format!("{out}{err}").contains("secret"), "{arguments:?}: {out}{err}");
+        assert!(
+            !format!("{out}{err}").contains("secret"),
+            "{arguments:?}: {out}{err}"
+        );
     }
     let shown: Value =
         serde_json::from_str(&user.done(&["profile", "show", "--json"], "").await).expect("JSON");
-    assert_eq!((&shown["name"], &shown["in_use"]), (&"b".into(), &true.into()));
+    assert_eq!(
+        (&shown["name"], &shown["in_use"]),
+        (&"b".into(), &true.into())
+    );
     // The profile in use names the host.
     let (code, _, err) = user.run(&["list"], &[], "").await;
     assert_eq!(code, 4, "{err}");
     assert!(err.contains("127.0.0.1:1"), "{err}");
     for (arguments, environment, what) in [
-        (&["list", "--profile", "a", "--url", "https://b.example"][..], &[][..], "not sent to"),
+        (
+            &["list", "--profile", "a", "--url", "https://b.example"][..],
+            &[][..],
+            "not sent to",
+        ),
         (&["list", "--profile", "c"], &[], "no profile `c`"),
         (
             &["list", "--url", "http://10.0.0.1:1"],
             &[("FLOWHOST_API_KEY", key)],
             "--insecure-http",
         ),
-        (&["profile", "set", "d", "--url", "https://d"], &[], "--no-key"),
+        (
+            &["profile", "set", "d", "--url", "https://d"],
+            &[],
+            "--no-key",
+        ),
         (&["profile", "set", "d"], &[], "--url"),
     ] {
         let (code, out, err) = user.run(arguments, environment, "").await;
@@ -243,7 +348,9 @@ async fn profiles_keep_keys_to_themselves() {
 /// Answers requests with a redirect to `to`, and returns what they were.
 async fn redirecting(to: String) -> (String, tokio::task::JoinHandle<Vec<String>>) {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("binds");
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
+        .await
+        .expect("binds");
     let url = format!("http://{}", listener.local_addr().expect("an address"));
     let requests = tokio::spawn(async move {
         let (mut seen, mut buffer) = (Vec::new(), vec![0; 8192]);
@@ -260,15 +367,23 @@ async fn redirecting(to: String) -> (String, tokio::task::JoinHandle<Vec<String>
 #[tokio::test(flavor = "multi_thread")]
 async fn a_key_does_not_follow_a_redirect_to_another_host() {
     let user = User::new();
-    let elsewhere = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("binds");
+    let elsewhere = tokio::net::TcpListener::bind("127.0.0.1:0")
+        .await
+        .expect("binds");
     let other = elsewhere.local_addr().expect("an address");
     let (url, requests) = redirecting(format!("http://{other}/v1/executions")).await;
     let key = [("FLOWHOST_API_KEY", "fh_secret")];
     let (code, _, err) = user.run(&["list", "--url", &url], &key, "").await;
     assert_eq!(code, 4, "{err}");
-    assert!(err.contains(&format!("redirects to http://{other}")), "{err}");
+    assert!(
+        err.contains(&format!("redirects to http://{other}")),
+        "{err}"
+    );
     let seen = requests.await.expect("served");
-    assert!(seen[0].contains("authorization: Bearer fh_secret"), "{seen:?}");
+    assert!(
+        seen[0].contains("authorization: Bearer fh_secret"),
+        "{seen:?}"
+    );
     let reached = elsewhere.accept();
     let reached = tokio::time::timeout(std::time::Duration::ZERO, reached).await;
     assert!(reached.is_err(), "the other host was asked");

@@ -268,7 +268,12 @@ async fn what_would_be_set_is_what_is_set() {
             json!({}),
             409,
         ),
-        (Method::POST, "/v1/tokens", json!({"name": "B", "role": "viewer"}), 422),
+        (
+            Method::POST,
+            "/v1/tokens",
+            json!({"name": "B", "role": "viewer"}),
+            422,
+        ),
         (Method::POST, "/v1/executions", one, 201),
         (
             Method::POST,

@@ -26,7 +26,7 @@ async fn create(engine: &Engine, wanted: CreateApiKey) -> CreatedApiKey {
     engine.create_api_key(wanted).await.accepted()
 }
 
-/// Whoever holds a text, if it is accepted.
+/// Returns the principal that holds a text, if it is accepted.
 async fn holder(engine: &Engine, text: &str) -> Option<Principal> {
     let hash = KeyHash::of(text).expect("well formed");
     let found = engine.authenticate(&[hash]).await.expect("answered");
@@ -40,7 +40,10 @@ async fn a_text_is_accepted_on_every_host_and_only_its_hash_is_kept() {
     let made = create(&engine, wanted("ci")).await;
     let unknown = KeyHash::of(create(&engine, wanted("x")).await.text.reveal()).expect("a hash");
     let id = engine.api_keys(&all(), None, 1).await.expect("listed")[0].id;
-    engine.revoke_api_key(id, &EVERYWHERE, "ada").await.accepted();
+    engine
+        .revoke_api_key(id, &EVERYWHERE, "ada")
+        .await
+        .accepted();
     let hash = made.text.hash();
     let found = other.authenticate(&[unknown, hash, unknown]).await;
     let found = found.expect("answered");
@@ -157,7 +160,11 @@ async fn rotations_at_the_same_time_leave_one_text_without_an_end() {
     let refused = refused.refused();
     assert_eq!(refused, ApiKeyRefusal::TooManyTexts("ci".into()));
     let at_once = engine.rotate_api_key(made.id, &EVERYWHERE, Some(0)).await;
-    assert!(holder(&engine, at_once.accepted().text.reveal()).await.is_some());
+    assert!(
+        holder(&engine, at_once.accepted().text.reveal())
+            .await
+            .is_some()
+    );
     let too_long = Some(Limits::API_KEY_OVERLAP_MS_MAX + 1);
     let refused = engine.rotate_api_key(made.id, &EVERYWHERE, too_long).await;
     assert_eq!(refused.refused().code(), "invalid_input");
@@ -242,7 +249,10 @@ async fn a_key_of_another_namespace_is_like_one_that_does_not_exist() {
         assert!(holder(&engine, made.text.reveal()).await.is_some());
     }
     let listed = |within| ApiKeyFilter { within, ..all() };
-    let seen = engine.api_keys(&listed(own), None, 10).await.expect("listed");
+    let seen = engine
+        .api_keys(&listed(own), None, 10)
+        .await
+        .expect("listed");
     assert_eq!(seen.iter().map(|key| key.id).collect::<Vec<_>>(), [made.id]);
     let seen = engine.api_keys(&listed(foreign), None, 10).await;
     assert!(seen.expect("listed").is_empty());
@@ -265,10 +275,12 @@ async fn a_use_is_noted_once_a_minute() {
     database.advance(Duration::from_secs(60)).await;
     holder(&engine, made.text.reveal()).await;
     assert!(used().await.expect("noted") > first);
-    // Whoever holds the row has no request wait.
+    // A statement that holds the row has no request wait.
     database.advance(Duration::from_secs(60)).await;
     let mut connection = database.connection().await;
-    let mut held = sqlx::Connection::begin(&mut connection).await.expect("begins");
+    let mut held = sqlx::Connection::begin(&mut connection)
+        .await
+        .expect("begins");
     sqlx::query("SELECT FROM api_key FOR UPDATE")
         .execute(&mut *held)
         .await
@@ -280,9 +292,8 @@ async fn a_use_is_noted_once_a_minute() {
 async fn the_first_admin_key_is_made_once_unless_forced() {
     let database = database().await;
     let engine = database.engine().await;
-    let bootstrap = async |name: &str, forced| {
-        engine.bootstrap_api_key(name, None, "ada", forced).await
-    };
+    let bootstrap =
+        async |name: &str, forced| engine.bootstrap_api_key(name, None, "ada", forced).await;
     // Neither is an admin of everything.
     create(&engine, wanted("ci")).await;
     let of_one = CreateApiKey {
@@ -294,13 +305,23 @@ async fn the_first_admin_key_is_made_once_unless_forced() {
     };
     create(&engine, of_one).await;
     let first = bootstrap("admin", false).await.accepted();
-    let holder_of = holder(&engine, first.text.reveal()).await.expect("accepted");
+    let holder_of = holder(&engine, first.text.reveal())
+        .await
+        .expect("accepted");
     assert_eq!(holder_of.scope(Role::Admin), EVERYWHERE);
     let refused = bootstrap("another", false).await.refused();
     assert_eq!(refused, ApiKeyRefusal::AdminExists("admin".into()));
     bootstrap("another", true).await.accepted();
-    for key in engine.api_keys(&all(), None, 10).await.expect("listed").rows {
-        engine.revoke_api_key(key.id, &EVERYWHERE, "ada").await.accepted();
+    for key in engine
+        .api_keys(&all(), None, 10)
+        .await
+        .expect("listed")
+        .rows
+    {
+        engine
+            .revoke_api_key(key.id, &EVERYWHERE, "ada")
+            .await
+            .accepted();
     }
     bootstrap("admin", false).await.accepted();
 }
@@ -328,7 +349,14 @@ async fn keys_are_listed_page_by_page_and_forgotten_with_the_audit() {
         name: Some("k3".to_owned()),
         ..all()
     };
-    assert_eq!(engine.api_keys(&named, None, 9).await.expect("listed").len(), 1);
+    assert_eq!(
+        engine
+            .api_keys(&named, None, 9)
+            .await
+            .expect("listed")
+            .len(),
+        1
+    );
 
     // Two keys that were made long ago, one of which is accepted still.
     let mut connection = database.connection().await;

@@ -66,7 +66,11 @@ async fn an_entry_is_there_before_its_verb_and_keeps_its_first_outcome() {
     let long = AuditEntry {
         target: Some(format!("a\0{}", "ä".repeat(5000))),
         outcome: Some("role_missing".to_owned()),
-        ..entry(&"k".repeat(5000), &"v".repeat(5000), Some(&"n".repeat(5000)))
+        ..entry(
+            &"k".repeat(5000),
+            &"v".repeat(5000),
+            Some(&"n".repeat(5000)),
+        )
     };
     engine.audit_begin(long).await.expect("written");
     let found = listed(&engine, &all(), 10).await;
@@ -199,8 +203,13 @@ async fn refusals_are_summed_and_removed_with_the_entries() {
     let none = hosts[0].audit_refusals(later.ok(), None, None, 10).await;
     assert!(none.expect("listed").is_empty());
 
-    let id = hosts[0].audit_begin(entry("key:ci", "lanes_set", None)).await;
-    hosts[0].audit_end(id.expect("written"), "done").await.expect("written");
+    let id = hosts[0]
+        .audit_begin(entry("key:ci", "lanes_set", None))
+        .await;
+    hosts[0]
+        .audit_end(id.expect("written"), "done")
+        .await
+        .expect("written");
     let day = Duration::from_secs(24 * 3600);
     database.advance(399 * day).await;
     hosts[0].reconcile().await.expect("swept");

@@ -69,7 +69,9 @@ fn parse(arguments: Vec<OsString>) -> Result<Cli, Exit> {
             "argument {at} is not UTF-8: {}",
             escape(&argument.to_string_lossy())
         ),
-        (ErrorKind::InvalidUtf8, None) => "FLOWHOST_URL or FLOWHOST_PROFILE is not UTF-8".to_owned(),
+        (ErrorKind::InvalidUtf8, None) => {
+            "FLOWHOST_URL or FLOWHOST_PROFILE is not UTF-8".to_owned()
+        }
         _ if arguments.iter().any(|argument| argument == "--json") => plain().trim_end().to_owned(),
         // In color, on a terminal that shows colors.
         _ => {

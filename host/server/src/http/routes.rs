@@ -14,7 +14,10 @@ use utoipa::openapi::{Object, Required, Type};
 use super::access::{self, Access, access};
 use super::limits::{BodyLimit, RouteLimits, TimeLimit};
 use super::transport::dry_run::{DRY_RUN, Rehearse};
-use super::{App, audit, components, executions, grants, lanes, leases, openapi, ops, signals, tokens, waitpoints, workers};
+use super::{
+    App, audit, components, executions, grants, lanes, leases, openapi, ops, signals, tokens,
+    waitpoints, workers,
+};
 
 /// A line of the table.
 pub struct Route {

@@ -28,7 +28,7 @@ pub struct AuditArgs {
     /// Only since then: a time, or how long ago, such as 1h
     #[arg(long, value_name = "WHEN", value_parser = When::parse)]
     since: Option<When>,
-    /// Only before then
+    /// Only before then, as --since is written
     #[arg(long, value_name = "WHEN", value_parser = When::parse)]
     until: Option<When>,
     /// Instead, how many requests had a credential that was not accepted, by minute and
@@ -58,7 +58,15 @@ pub async fn run(context: &Context, args: AuditArgs) -> Result<Exit, Failure> {
         let page: AuditEntries = answer.read()?;
         name_unreadable(&page.unreadable);
         let rows: Vec<_> = page.entries.iter().map(row).collect();
-        let header = ["AT", "CREDENTIAL", "VERB", "TARGET", "OUTCOME", "ADDRESS", "NOTE"];
+        let header = [
+            "AT",
+            "CREDENTIAL",
+            "VERB",
+            "TARGET",
+            "OUTCOME",
+            "ADDRESS",
+            "NOTE",
+        ];
         context.terminal.table(&header, &rows);
         Ok(())
     })
@@ -80,7 +88,9 @@ fn row(entry: &AuditEntry) -> Vec<(Paint, String)> {
         (paint, escape(outcome)),
         (
             Paint::Dim,
-            entry.address.map_or_else(|| "-".to_owned(), |it| it.to_string()),
+            entry
+                .address
+                .map_or_else(|| "-".to_owned(), |it| it.to_string()),
         ),
         (Paint::Dim, text(&entry.note)),
     ]

@@ -24,7 +24,7 @@ Examples:
   flowhost token create ci --role submitter --namespace billing --expires-in 90d
   flowhost token create ops --role operator | flowhost profile set prod --url https://flowhost.example.com
 
-Standard output is the key alone. Nobody can read it again.")]
+Standard output is the key alone. No one can read it again.")]
     Create(CreateArgs),
     /// List the keys, newest first; never their texts
     List(ListArgs),
@@ -150,7 +150,16 @@ async fn list(context: &Context, args: ListArgs) -> Result<Exit, Failure> {
             return Ok(());
         }
         let rows: Vec<_> = page.keys.iter().map(row).collect();
-        let header = ["NAME", "ROLE", "NAMESPACE", "STATE", "TEXT", "USED", "EXPIRES", "ID"];
+        let header = [
+            "NAME",
+            "ROLE",
+            "NAMESPACE",
+            "STATE",
+            "TEXT",
+            "USED",
+            "EXPIRES",
+            "ID",
+        ];
         context.terminal.table(&header, &rows);
         Ok(())
     })
@@ -163,7 +172,10 @@ fn row(key: &ApiKey) -> Vec<(Paint, String)> {
     vec![
         (Paint::Bold, escape(&key.name)),
         (Paint::Plain, key.role.to_string()),
-        (Paint::Plain, escape(key.namespace.as_deref().unwrap_or("every"))),
+        (
+            Paint::Plain,
+            escape(key.namespace.as_deref().unwrap_or("every")),
+        ),
         (paint, state.to_owned()),
         (Paint::Dim, format!("{}…", escape(text))),
         (Paint::Dim, time(key.last_used_at)),

@@ -20,7 +20,9 @@ pub struct SuspendedArgs {
 /// Runs the command.
 pub async fn run(context: &Context, args: SuspendedArgs) -> Result<Exit, Failure> {
     let client = context.client()?;
-    let within = context.namespace(args.namespace).map(|it| ("namespace", it));
+    let within = context
+        .namespace(args.namespace)
+        .map(|it| ("namespace", it));
     let within = within.into_iter().collect();
     let answer = args
         .page

@@ -333,7 +333,12 @@ mod tests {
     #[test]
     fn a_key_is_sent_over_plain_http_to_this_machine_only_unless_that_is_accepted() {
         let allowed = |url, key, insecure| Client::of(&target(url, key, insecure)).is_ok();
-        for url in ["https://h", "http://127.0.0.1:1", "http://[::1]:1", "http://localhost"] {
+        for url in [
+            "https://h",
+            "http://127.0.0.1:1",
+            "http://[::1]:1",
+            "http://localhost",
+        ] {
             assert!(allowed(url, Some("fh_x"), false), "{url}");
         }
         for url in ["http://h", "http://10.0.0.1:7070", "http://localhost.evil"] {

@@ -207,9 +207,15 @@ mod tests {
             assert_eq!(Failure::answered(passing, None).exit, Exit::Unavailable);
         }
         assert_eq!(Failure::answered(403, None).exit, Exit::Denied);
-        let lacks = json!({"code": "role_missing", "detail": "no", "role": "operator", "namespace": "a"});
+        let lacks =
+            json!({"code": "role_missing", "detail": "no", "role": "operator", "namespace": "a"});
         let failure = Failure::answered(403, Some(lacks));
-        assert!(failure.message.contains("missing is operator in namespace a"), "{failure:?}");
+        assert!(
+            failure
+                .message
+                .contains("missing is operator in namespace a"),
+            "{failure:?}"
+        );
         let failure = Failure::answered(401, None);
         assert_eq!(failure.exit, Exit::Unauthenticated);
         assert!(failure.message.contains("FLOWHOST_API_KEY"), "{failure:?}");

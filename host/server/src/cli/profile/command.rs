@@ -101,7 +101,12 @@ fn set(
     }
     profiles.write()?;
     let used = if is_first { "; it is in use" } else { "" };
-    done(context, &profiles, &name, &format!("profile {name} is set{used}"))
+    done(
+        context,
+        &profiles,
+        &name,
+        &format!("profile {name} is set{used}"),
+    )
 }
 
 fn list(context: &Context, profiles: &Profiles) -> Result<Exit, Failure> {
@@ -124,7 +129,10 @@ fn list(context: &Context, profiles: &Profiles) -> Result<Exit, Failure> {
             vec![
                 (Paint::Bold, escape(name)),
                 (Paint::Plain, escape(&profile.url)),
-                (Paint::Plain, escape(profile.namespace.as_deref().unwrap_or("-"))),
+                (
+                    Paint::Plain,
+                    escape(profile.namespace.as_deref().unwrap_or("-")),
+                ),
                 (Paint::Plain, key_of(profile).to_owned()),
                 (paint, if is_used { "in use" } else { "" }.to_owned()),
             ]
@@ -182,7 +190,12 @@ fn take(context: &Context, mut profiles: Profiles, name: String) -> Result<Exit,
     }
     profiles.current = Some(name.clone());
     profiles.write()?;
-    done(context, &profiles, &name, &format!("profile {name} is in use"))
+    done(
+        context,
+        &profiles,
+        &name,
+        &format!("profile {name} is in use"),
+    )
 }
 
 fn remove(context: &Context, mut profiles: Profiles, name: &str) -> Result<Exit, Failure> {
@@ -192,7 +205,12 @@ fn remove(context: &Context, mut profiles: Profiles, name: &str) -> Result<Exit,
     profiles.current = profiles.current.filter(|current| current != name);
     profiles.write()?;
     let removed = "its key is still accepted until it is revoked";
-    done(context, &profiles, name, &format!("profile {name} is removed; {removed}"))
+    done(
+        context,
+        &profiles,
+        name,
+        &format!("profile {name} is removed; {removed}"),
+    )
 }
 
 fn done(context: &Context, profiles: &Profiles, name: &str, line: &str) -> Result<Exit, Failure> {

@@ -12,8 +12,7 @@ const INPUT_BYTES_MAX: u64 = 64 << 10;
 /// Reads a key; `prompt` is what a person at a terminal is asked.
 pub fn read_key(prompt: &str) -> Result<String, Failure> {
     let mut input = io::stdin().lock();
-    let failed =
-        |error| Failure::new(Exit::Fault, format!("cannot read standard input: {error}"));
+    let failed = |error| Failure::new(Exit::Fault, format!("cannot read standard input: {error}"));
     if !input.is_terminal() {
         let mut text = String::new();
         let mut bounded = input.take(INPUT_BYTES_MAX);
@@ -26,7 +25,10 @@ pub fn read_key(prompt: &str) -> Result<String, Failure> {
     drop(silent);
     match typed.map_err(failed)? {
         Some(typed) => Ok(typed.trim().to_owned()),
-        None => Err(Failure::new(Exit::Interrupted, "interrupted; nothing was changed")),
+        None => Err(Failure::new(
+            Exit::Interrupted,
+            "interrupted; nothing was changed",
+        )),
     }
 }
 

@@ -103,8 +103,8 @@ impl Profiles {
 
     fn write_at(&self, path: &Path) -> Result<(), Failure> {
         let failed = |error| Failure::file("write", path, &error);
-        let text = toml::to_string(self)
-            .map_err(|error| Failure::new(Exit::Fault, error.to_string()))?;
+        let text =
+            toml::to_string(self).map_err(|error| Failure::new(Exit::Fault, error.to_string()))?;
         if let Some(folder) = path.parent() {
             let mut builder = fs::DirBuilder::new();
             builder.recursive(true).mode(0o700);
@@ -186,7 +186,11 @@ mod tests {
         let folder = tempfile::tempdir().expect("a directory");
         let path = folder.path().join("profiles.toml");
         profiles().write_at(&path).expect("written");
-        for wrong in ["[profiles.a]\nkey = fh_secret", "keys = 'fh_secret'", "[profiles.a]\nkey = 'fh_secret'"] {
+        for wrong in [
+            "[profiles.a]\nkey = fh_secret",
+            "keys = 'fh_secret'",
+            "[profiles.a]\nkey = 'fh_secret'",
+        ] {
             fs::write(&path, wrong).expect("written");
             let refused = Profiles::read_at(&path).expect_err(wrong);
             assert!(!refused.message.contains("secret"), "{}", refused.message);

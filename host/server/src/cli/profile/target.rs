@@ -11,11 +11,11 @@ use super::store::{Profile, Profiles, path};
 /// What the command line says about the host to ask.
 #[derive(Debug, Clone, Default)]
 pub struct Chosen {
-    /// `--url` or `FLOWHOST_URL`.
+    /// The host that `--url` or `FLOWHOST_URL` names.
     pub url: Option<String>,
-    /// `--profile` or `FLOWHOST_PROFILE`.
+    /// The profile that `--profile` or `FLOWHOST_PROFILE` names.
     pub profile: Option<String>,
-    /// `--insecure-http`.
+    /// Whether `--insecure-http` lets the key be sent in the clear.
     pub insecure_http: bool,
 }
 
@@ -24,7 +24,7 @@ pub struct Chosen {
 struct Environment {
     /// `FLOWHOST_API_KEY`; an empty one has no key sent at all.
     key: Option<String>,
-    /// `FLOWHOST_NAMESPACE`.
+    /// `FLOWHOST_NAMESPACE`; an empty one names none.
     namespace: Option<String>,
 }
 
@@ -47,11 +47,7 @@ fn variable(name: &str) -> Result<Option<String>, Failure> {
     }
 }
 
-fn of(
-    chosen: Chosen,
-    environment: Environment,
-    mut profiles: Profiles,
-) -> Result<Target, Failure> {
+fn of(chosen: Chosen, environment: Environment, mut profiles: Profiles) -> Result<Target, Failure> {
     let profile = match (&chosen.profile, &profiles.current) {
         (Some(name), _) => {
             let profile = named(&mut profiles, name)?;
@@ -151,7 +147,10 @@ mod tests {
     #[test]
     fn a_key_is_sent_to_the_host_of_its_profile_and_to_no_other() {
         let (n, none) = (Some("n"), Environment::default);
-        assert_eq!(used(None, None, None, none()), expected(URL_DEFAULT, None, None));
+        assert_eq!(
+            used(None, None, None, none()),
+            expected(URL_DEFAULT, None, None)
+        );
         let of_a = expected("https://a.example", Some("fh_a"), n);
         assert_eq!(used(None, None, Some("a"), none()), of_a);
         assert_eq!(used(None, Some("a"), Some("b"), none()), of_a);
@@ -180,10 +179,17 @@ mod tests {
             namespace: Some(namespace.to_owned()),
         };
         let found = used(None, None, Some("a"), environment("fh_e", "m"));
-        assert_eq!(found, expected("https://a.example", Some("fh_e"), Some("m")));
+        assert_eq!(
+            found,
+            expected("https://a.example", Some("fh_e"), Some("m"))
+        );
         let found = used(Some("https://c"), None, Some("a"), environment("fh_e", "m"));
         assert_eq!(found, expected("https://c", Some("fh_e"), Some("m")));
         let found = used(None, None, Some("a"), environment("", ""));
-        assert_eq!(found, expected("https://a.example", None, None), "none is sent");
+        assert_eq!(
+            found,
+            expected("https://a.example", None, None),
+            "none is sent"
+        );
     }
 }

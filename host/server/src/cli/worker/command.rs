@@ -83,7 +83,11 @@ pub async fn run(context: &Context, command: WorkerCommand) -> Result<Exit, Fail
 async fn list(context: &Context, client: &Client, args: ListArgs) -> Result<Exit, Failure> {
     let terminal = context.terminal;
     let mut query = Vec::new();
-    query.extend(context.namespace(args.namespace).map(|it| ("namespace", it)));
+    query.extend(
+        context
+            .namespace(args.namespace)
+            .map(|it| ("namespace", it)),
+    );
     query.extend(args.lane.map(|it| ("lane", it)));
     if !args.all {
         query.push(("live", "true".to_owned()));

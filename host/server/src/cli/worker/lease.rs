@@ -236,7 +236,9 @@ pub(super) fn claimed_lines(context: &Context, claimed: &ClaimedExecution) {
 
 async fn expired(context: &Context, args: ExpiredArgs) -> Result<Exit, Failure> {
     let client = context.client()?;
-    let within = context.namespace(args.namespace).map(|it| ("namespace", it));
+    let within = context
+        .namespace(args.namespace)
+        .map(|it| ("namespace", it));
     let within = within.into_iter().collect();
     let answer = args
         .page

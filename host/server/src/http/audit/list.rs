@@ -93,5 +93,7 @@ pub async fn refusals(
         .engine
         .audit_refusals(*since, *until, after, list.limit)
         .await?;
-    Ok(Json(RefusedRequestSums::new(found, |place| list.cursor(place))))
+    Ok(Json(RefusedRequestSums::new(found, |place| {
+        list.cursor(place)
+    })))
 }

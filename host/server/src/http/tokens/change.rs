@@ -33,7 +33,14 @@ pub async fn create(
     caller: Caller,
     _: NoQuery,
     Body(request): Body<CreateApiKey>,
-) -> Result<(StatusCode, [(HeaderName, HeaderValue); 1], Json<CreatedApiKey>), Problem> {
+) -> Result<
+    (
+        StatusCode,
+        [(HeaderName, HeaderValue); 1],
+        Json<CreatedApiKey>,
+    ),
+    Problem,
+> {
     let create = engine::CreateApiKey {
         name: request.name,
         grant: RoleGrant {
@@ -101,11 +108,7 @@ pub async fn revoke(
     Ok(Json(revoked.into()))
 }
 
-async fn made(
-    app: &App,
-    created: engine::CreatedApiKey,
-    within: &Scope,
-) -> Result<Made, Problem> {
+async fn made(app: &App, created: engine::CreatedApiKey, within: &Scope) -> Result<Made, Problem> {
     let key = existing(app, created.id, within).await?.into();
     let text = created.text.reveal().to_owned();
     Ok((NO_STORE, Json(CreatedApiKey { text, key })))

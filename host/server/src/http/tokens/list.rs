@@ -75,11 +75,7 @@ pub async fn get(
 ///
 /// # Errors
 /// There is none with this id within the scope.
-pub async fn existing(
-    app: &App,
-    id: Uuid,
-    within: &Scope,
-) -> Result<engine::ApiKey, Problem> {
+pub async fn existing(app: &App, id: Uuid, within: &Scope) -> Result<engine::ApiKey, Problem> {
     let found = app.engine.api_key(id, within).await?;
     Ok(found.ok_or_else(|| ApiKeyRefusal::NotFound(id.to_string()))?)
 }
