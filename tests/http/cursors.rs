@@ -198,7 +198,8 @@ async fn every_list_of_the_api_has_pages() {
         let empty = serde_json::Map::new();
         let members = body["properties"].as_object().unwrap_or(&empty);
         let is_rows = |(name, member): (&String, &Value)| {
-            name != "unreadable" && member["items"]["$ref"].is_string()
+            // A key has ten texts at most.
+            !["unreadable", "texts"].contains(&name.as_str()) && member["items"]["$ref"].is_string()
         };
         if !members.iter().any(is_rows) {
             continue;

@@ -26,7 +26,7 @@ async fn create(engine: &Engine, wanted: CreateApiKey) -> CreatedApiKey {
     engine.create_api_key(wanted).await.accepted()
 }
 
-/// Whoever holds a text, if it is accepted.
+/// Returns the principal that holds a text, if it is accepted.
 async fn holder(engine: &Engine, text: &str) -> Option<Principal> {
     let hash = KeyHash::of(text).expect("well formed");
     let found = engine.authenticate(&[hash]).await.expect("answered");
@@ -275,7 +275,7 @@ async fn a_use_is_noted_once_a_minute() {
     database.advance(Duration::from_secs(60)).await;
     holder(&engine, made.text.reveal()).await;
     assert!(used().await.expect("noted") > first);
-    // Whoever holds the row has no request wait.
+    // A statement that holds the row has no request wait.
     database.advance(Duration::from_secs(60)).await;
     let mut connection = database.connection().await;
     let mut held = sqlx::Connection::begin(&mut connection)

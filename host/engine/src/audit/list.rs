@@ -19,7 +19,7 @@ use crate::{Engine, Error, Page};
 /// An audit entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Audited {
-    /// Its id.
+    /// Its id, which no other entry has.
     pub id: Uuid,
     /// When its verb was about to run, by the database's clock.
     pub at: OffsetDateTime,

@@ -6,14 +6,14 @@
 -- Parameters marked ? are nullable. Walks audit_newest. An entry that fits none of the
 -- filters costs as much as one that does, so `$8` bounds a page; the last entry read is told
 -- with every row, and alone if none fits.
-WITH examined AS MATERIALIZED (
+WITH candidate AS MATERIALIZED (
     SELECT a.* FROM audit a
     WHERE (a.at, a.id) < ($1::timestamptz, $2::uuid) AND a.at >= $3 AND a.at < $4
     ORDER BY a.at DESC, a.id DESC
     LIMIT $8
 ),
-fitting AS (
-    SELECT e.* FROM examined e
+answer AS (
+    SELECT e.* FROM candidate e
     WHERE ($5::text IS NULL OR e.verb = $5)
       AND ($6::text IS NULL OR e.namespace = $6)
       AND ($7::text[] IS NULL OR e.namespace = ANY ($7))
@@ -22,9 +22,9 @@ fitting AS (
 )
 SELECT f.id AS "id?", f.at AS "at?: StoredTime", f.credential, f.key_id, host(f.address) AS address,
        f.verb AS "verb?", f.namespace, f.target, f.note, f.traceparent, f.outcome,
-       (SELECT count(*) FROM examined) AS "examined!",
+       (SELECT count(*) FROM candidate) AS "examined!",
        last.id AS "last_id?", last.at AS "last_at?: StoredTime"
 FROM (SELECT 1) AS one
-LEFT JOIN (SELECT e.at, e.id FROM examined e ORDER BY e.at, e.id LIMIT 1) AS last ON true
-LEFT JOIN fitting f ON true
+LEFT JOIN (SELECT e.at, e.id FROM candidate e ORDER BY e.at, e.id LIMIT 1) AS last ON true
+LEFT JOIN answer f ON true
 ORDER BY f.at DESC, f.id DESC

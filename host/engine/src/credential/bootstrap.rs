@@ -1,4 +1,4 @@
-//! bootstrap-api-key: no admin's key → one, for a program that can reach the database.
+//! bootstrap-api-key: no admin's key → one, for an operator who can write the database.
 
 use model::{ApiKeyRefusal, Role, RoleGrant};
 

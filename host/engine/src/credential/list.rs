@@ -22,7 +22,7 @@ pub struct ApiKey {
     pub accepted: bool,
     /// When it was created, by the database's clock.
     pub created_at: OffsetDateTime,
-    /// Who created it.
+    /// The caller that created it, by credential and word.
     pub created_by: String,
     /// When it expires or expired; absent if it never does.
     pub expires_at: Option<OffsetDateTime>,
@@ -30,7 +30,7 @@ pub struct ApiKey {
     pub last_used_at: Option<OffsetDateTime>,
     /// When it was revoked.
     pub revoked_at: Option<OffsetDateTime>,
-    /// Who revoked it.
+    /// The caller that revoked it; absent before.
     pub revoked_by: Option<String>,
     /// Its texts that have not ended, the current one first.
     pub texts: Vec<ApiKeyTextInfo>,

@@ -57,9 +57,9 @@ pub struct RevokeApiKey {
 /// A key with a new text, which is shown here and never again.
 #[derive(Clone, Serialize, Deserialize, ToSchema)]
 pub struct CreatedApiKey {
-    /// The text of the key, to send as `Authorization: Bearer …`. Nobody can read it again.
+    /// The text of the key, to send as `Authorization: Bearer …`. No one can read it again.
     pub text: String,
-    /// The key.
+    /// What the text opens, and may be shown.
     pub key: ApiKey,
 }
 
@@ -75,7 +75,7 @@ impl std::fmt::Debug for CreatedApiKey {
 pages! {
     /// A page of the API keys.
     ApiKeys of engine::ApiKey {
-        /// The newest first.
+        /// In the order of their creation, the newest first.
         keys: Vec<ApiKey>,
     }
 }
@@ -99,7 +99,7 @@ answers! {
         /// Time it was created.
         #[serde(with = "rfc3339")]
         created_at: OffsetDateTime,
-        /// Who created it.
+        /// Credential and word of the caller that created it.
         created_by: String,
         /// Time it expires; null if it never does.
         #[serde(with = "rfc3339::option")]
@@ -110,7 +110,7 @@ answers! {
         /// Time it was revoked; null before.
         #[serde(with = "rfc3339::option")]
         revoked_at: Option<OffsetDateTime>,
-        /// Who revoked it; null before.
+        /// Credential and word of the caller that revoked it; null before.
         revoked_by: Option<String>,
         /// Its texts that have not ended, the current one first.
         texts: Vec<ApiKeyText> = key.texts.into_iter().map(Into::into).collect(),

@@ -20,7 +20,7 @@ pages! {
 pages! {
     /// A page of the sums of requests whose credential was not accepted.
     RefusedRequestSums of engine::RefusedRequests {
-        /// The newest first.
+        /// By minute, the newest first.
         refusals: Vec<RefusedRequests>,
     }
 }

@@ -28,7 +28,7 @@ pub struct AuditArgs {
     /// Only since then: a time, or how long ago, such as 1h
     #[arg(long, value_name = "WHEN", value_parser = When::parse)]
     since: Option<When>,
-    /// Only before then
+    /// Only before then, as --since is written
     #[arg(long, value_name = "WHEN", value_parser = When::parse)]
     until: Option<When>,
     /// Instead, how many requests had a credential that was not accepted, by minute and

@@ -1,5 +1,5 @@
 //! `flowhost token bootstrap`: makes the first admin key, directly on the database. There is
-//! no password that a host begins with: who can write the database may do this.
+//! no password that a host begins with: an operator who can write the database may do this.
 
 use std::time::Duration;
 
@@ -25,7 +25,7 @@ Examples:
   flowhost token bootstrap --database-url postgres://…
   flowhost token bootstrap --database-url postgres://… | flowhost profile set prod --url https://flowhost.example.com
 
-Standard output is the key alone. Nobody can read it again.")]
+Standard output is the key alone. No one can read it again.")]
 pub struct BootstrapArgs {
     #[command(flatten)]
     config: ConfigArgs,

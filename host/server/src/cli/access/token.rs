@@ -24,7 +24,7 @@ Examples:
   flowhost token create ci --role submitter --namespace billing --expires-in 90d
   flowhost token create ops --role operator | flowhost profile set prod --url https://flowhost.example.com
 
-Standard output is the key alone. Nobody can read it again.")]
+Standard output is the key alone. No one can read it again.")]
     Create(CreateArgs),
     /// List the keys, newest first; never their texts
     List(ListArgs),

@@ -11,11 +11,11 @@ use super::store::{Profile, Profiles, path};
 /// What the command line says about the host to ask.
 #[derive(Debug, Clone, Default)]
 pub struct Chosen {
-    /// `--url` or `FLOWHOST_URL`.
+    /// The host that `--url` or `FLOWHOST_URL` names.
     pub url: Option<String>,
-    /// `--profile` or `FLOWHOST_PROFILE`.
+    /// The profile that `--profile` or `FLOWHOST_PROFILE` names.
     pub profile: Option<String>,
-    /// `--insecure-http`.
+    /// Whether `--insecure-http` lets the key be sent in the clear.
     pub insecure_http: bool,
 }
 
@@ -24,7 +24,7 @@ pub struct Chosen {
 struct Environment {
     /// `FLOWHOST_API_KEY`; an empty one has no key sent at all.
     key: Option<String>,
-    /// `FLOWHOST_NAMESPACE`.
+    /// `FLOWHOST_NAMESPACE`; an empty one names none.
     namespace: Option<String>,
 }
 
