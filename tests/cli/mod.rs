@@ -4,6 +4,7 @@ mod bench;
 mod commands;
 mod exits;
 mod invoke;
+mod keys;
 mod lists;
 mod output;
 mod pages;

@@ -56,6 +56,8 @@ async fn a_page_says_how_to_read_on_and_all_pages_are_one() {
     for kid in ["k1", "k2"] {
         let rotate = json!({"new_kid": kid, "grace_ms": 60_000});
         api.post("/v1/waitpoint-keys/rotate", rotate).await;
+        let token = json!({"name": kid, "role": "viewer"});
+        api.post("/v1/tokens", token).await;
     }
     let (id, lease) = held(&api, json!({})).await;
     for key in ["p", "q"] {
@@ -67,6 +69,7 @@ async fn a_page_says_how_to_read_on_and_all_pages_are_one() {
         (&["namespace", "list"], "namespaces", "name", 2),
         (&["worker", "list"], "workers", "worker_instance_id", 3),
         (&["waitpoint-key", "list"], "keys", "kid", 2),
+        (&["token", "list"], "keys", "name", 2),
         (&["component", "list"], "components", "digest", 1),
         (&["waitpoints"], "waitpoints", "waitpoint_key", 2),
         (&["waitpoints", &id], "waitpoints", "waitpoint_key", 2),

@@ -1,5 +1,6 @@
 //! The engine on a real database, without HTTP and without components.
 
+mod access;
 mod concurrency;
 mod counts;
 mod direct_dispatch;

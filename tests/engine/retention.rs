@@ -27,6 +27,7 @@ async fn engine(database: &Database, finished_ms: u64, events_ms: u64) -> Engine
         retention: Retention {
             finished_ms,
             events_ms,
+            ..Retention::default()
         },
         ..database.settings()
     })

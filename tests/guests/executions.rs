@@ -248,3 +248,19 @@ async fn a_handler_sees_its_own_lease_delays_until_a_time_and_closes_its_waitpoi
     );
     database.assert_invariants().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_handler_creates_is_asked_for_by_who_asked_for_its_execution() {
+    let database = database().await;
+    let api = Api::start(builder(&database), &["puppet", "echo"]).await;
+    let mut script = puppet(json!([{"request": {}}]), "answers");
+    script.as_object_mut().expect("an object").remove("id");
+    // Where no credential is required, what a caller says of itself is believed.
+    script["creator"] = json!("key:ci/nightly");
+    let parent = text(&api.run(script).await["id"]);
+    let told = String::from_utf8(api.result(&parent).await.1).expect("text");
+    let child = told.split('"').nth(1).expect("an id");
+    let (status, info) = api.get(&format!("/v1/executions/{child}")).await;
+    assert_eq!(status, StatusCode::OK, "{told}: {info}");
+    assert_eq!(info["creator"], format!("key:ci/execution:{parent}"));
+}

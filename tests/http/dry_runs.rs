@@ -124,8 +124,9 @@ async fn stored(database: &Database) -> BTreeMap<String, String> {
 
 /// Leaves out what differs between two calls of a verb: times, and what is drawn.
 fn comparable(mut body: Value) -> Value {
-    const DRAWN: [&str; 6] = [
+    const DRAWN: [&str; 7] = [
         "not_after",
+        "revoked_at",
         "waitpoint_token",
         "callback_url",
         "signal_id",
@@ -213,6 +214,9 @@ async fn what_would_be_set_is_what_is_set() {
     let key = json!({"kind": "word", "input_text": "x", "idempotency_key": "k"});
     let one = json!({"kind": "word", "input_text": "y", "idempotency_key": "l"});
     let other = json!({"kind": "word", "input_text": "z", "idempotency_key": "k"});
+    let token = json!({"name": "ci", "role": "viewer"});
+    let (_, token) = api.post("/v1/tokens", token).await;
+    let token = text(&token["key"]["id"]);
     let routes = |weight| json!({"routes": [{"digest": digest, "weight": weight}]});
     for (method, path, body, expected) in [
         (
@@ -246,6 +250,30 @@ async fn what_would_be_set_is_what_is_set() {
         ),
         (Method::POST, "/v1/waitpoint-keys/k2/retire", json!({}), 200),
         (Method::POST, "/v1/waitpoint-keys/k3/retire", json!({}), 409),
+        (
+            Method::POST,
+            &format!("/v1/tokens/{token}/rotate"),
+            json!({"overlap_ms": 31 * 24 * 3_600_000_u64}),
+            422,
+        ),
+        (
+            Method::POST,
+            &format!("/v1/tokens/{token}/revoke"),
+            json!({}),
+            200,
+        ),
+        (
+            Method::POST,
+            &format!("/v1/tokens/{token}/rotate"),
+            json!({}),
+            409,
+        ),
+        (
+            Method::POST,
+            "/v1/tokens",
+            json!({"name": "B", "role": "viewer"}),
+            422,
+        ),
         (Method::POST, "/v1/executions", one, 201),
         (
             Method::POST,

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use model::{ExecutionId, Limits, Outcome, Retention};
 use tokio::sync::{OnceCell, broadcast, watch};
 
+use crate::audit::{AuditBegin, AuditEnd, RefusalSums};
 use crate::batch::{Batcher, Flushes, Monitor};
 use crate::database::{Liveness, Pool};
 use crate::dispatch::IdleWorkers;
@@ -54,6 +55,7 @@ pub(crate) struct Inner {
     pub(crate) cursor_seal: OnceCell<CursorSeal>,
     pub(crate) waitpoint_keys: waitpoint::Ring,
     pub(crate) signal_counters: signal::SignalCounters,
+    pub(crate) refusals: RefusalSums,
     /// Whether nothing that it writes lasts.
     pub(crate) rehearses: bool,
 }
@@ -91,6 +93,8 @@ pub(crate) struct Batchers {
     pub(crate) info: Batcher<ReadCall, Option<Info>>,
     pub(crate) progress: Batcher<ProgressCall, ProgressVerdict>,
     pub(crate) finish: Batcher<FinishCall, FinishVerdict>,
+    pub(crate) audit_begin: Batcher<AuditBegin, ()>,
+    pub(crate) audit_end: Batcher<AuditEnd, ()>,
 }
 
 impl Batchers {
@@ -106,6 +110,8 @@ impl Batchers {
             info: Batcher::start("info", 2, false, Infos(reads.clone()), monitor),
             progress: Batcher::start("progress", 1, true, on.clone(), monitor),
             finish: Batcher::start("finish", 1, true, on.clone(), monitor),
+            audit_begin: Batcher::start("audit_begin", 1, true, on.clone(), monitor),
+            audit_end: Batcher::start("audit_end", 1, true, on.clone(), monitor),
         }
     }
 }
@@ -154,6 +160,7 @@ impl Engine {
                 cursor_seal: OnceCell::new(),
                 waitpoint_keys: waitpoint::Ring::new(parts.secrets, parts.instance),
                 signal_counters: signal::SignalCounters::default(),
+                refusals: RefusalSums::default(),
                 rehearses: parts.rehearses,
             }),
         }

@@ -13,6 +13,7 @@
 //! suspension and its waitpoints, signal, limits, event; within a statement rows are
 //! locked in the order of their ids.
 
+mod audit;
 mod batch;
 pub mod bench;
 mod checks;
@@ -47,6 +48,9 @@ mod waitpoint;
 mod wake;
 mod worker;
 
+pub use audit::{
+    AuditEntry, AuditFilter, AuditId, AuditPlace, Audited, RefusalsPlace, RefusedRequests,
+};
 pub use checks::Payload;
 pub use component::{
     ComponentRow, Kind, NewComponent, Route, RouteRefusal, WORLD_HANDLER, WORLD_SERVICE,

@@ -129,6 +129,8 @@ named! {
         ApiKeyNameTaken = "api_key_name_taken",
         /// The API key was revoked or has expired.
         ApiKeyEnded = "api_key_ended",
+        /// An admin's API key is accepted, so no first one is made.
+        AdminKeyExists = "admin_key_exists",
         /// The caller would grant a role that it does not hold there.
         RoleNotHeld = "role_not_held",
         /// Events after the cursor were removed.

@@ -53,7 +53,7 @@ async fn suspended(host: &Guarded) -> (String, String) {
     });
     let (status, suspended) = host.post(&worker, "/v1/leases/suspend", suspend).await;
     assert_eq!(status, 200, "{suspended}");
-    let token = suspended["waitpoints"][0]["token"]
+    let token = suspended["waitpoints"][0]["waitpoint_token"]
         .as_str()
         .expect("a token");
     (id, token.to_owned())
@@ -99,7 +99,7 @@ async fn a_foreign_execution_is_answered_like_an_unknown_one_on_every_route() {
             "{} {}: {told}",
             route.method, route.path
         );
-        // Whoever may see it gets another answer.
+        // A caller that may see it gets another answer.
         if route.method == Method::GET {
             assert_ne!(ask(&all, &id).await, foreign, "{}", route.path);
         }
@@ -136,7 +136,7 @@ async fn a_foreign_worker_is_answered_like_an_unknown_one_on_every_route() {
             host.raw(Some(&key.text), method, &path, body.as_ref())
                 .await
         };
-        let (foreign, unknown) = (ask("theirs").await, ask("nobody").await);
+        let (foreign, unknown) = (ask("theirs").await, ask("unknown").await);
         assert_eq!(foreign, unknown, "{} {}", route.method, route.path);
         assert!(foreign.1.contains("not_registered"), "{foreign:?}");
     }

@@ -1,4 +1,4 @@
-//! In whose name things are done: the credential's, whatever the caller says of itself.
+//! In whose name things are done: the credential's, and not the one that the caller gives.
 
 use model::Role;
 use serde_json::{Value, json};
@@ -53,13 +53,11 @@ async fn a_cancellation_by_the_holder_wants_its_lease() {
             "{body}"
         );
     }
-    let (_, attempts) = host
-        .get(&operator, &format!("/v1/executions/{id}/attempts"))
-        .await;
-    let lease = &attempts["attempts"][0]["leases"][0];
+    let (_, shown) = host.get(&operator, &format!("/v1/executions/{id}")).await;
+    let lease = &shown["current_lease"];
     let mut fence = json!({
         "source": "lease_holder", "lease_id": lease["lease_id"],
-        "epoch": 2, "attempt": claimed["attempt_index"], "reason": "done with it",
+        "epoch": 2, "attempt": claimed["attempt"], "reason": "done with it",
     });
     let (status, refused) = host.post(&operator, &path, fence.clone()).await;
     assert_eq!(
@@ -101,7 +99,7 @@ async fn two_approvals_are_of_two_credentials_and_none_of_them_asked() {
         host.post(key, &format!("/v1/executions/{id}/{verb}"), body)
             .await
     };
-    // Whoever asked cannot decide, under any name and by any verb.
+    // The requester cannot decide, under any name and by any verb.
     for (verb, body) in [
         ("approve", json!({})),
         ("approve", json!({"actor": "someone else"})),
@@ -115,7 +113,7 @@ async fn two_approvals_are_of_two_credentials_and_none_of_them_asked() {
     // One credential is one source, with any note and by any verb.
     for (verb, body) in [
         ("approve", json!({})),
-        ("approve", json!({"actor": "somebody"})),
+        ("approve", json!({"actor": "a second"})),
         (
             "approve",
             json!({"actor": "else", "idempotency_suffix": "again"}),
@@ -131,7 +129,7 @@ async fn two_approvals_are_of_two_credentials_and_none_of_them_asked() {
     let (status, minted) = decide(&ada, "waitpoints/votes/token", json!({})).await;
     assert_eq!(status, 200, "{minted}");
     let signal = json!({
-        "signal_name": "approved", "waitpoint_token": minted["token"],
+        "signal_name": "approved", "waitpoint_token": minted["waitpoint_token"],
         "source_type": "vote", "source_identity": "fourth",
     });
     let (status, answer) = decide(&ada, "signal", signal).await;

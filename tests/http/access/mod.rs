@@ -1,6 +1,7 @@
 //! Who may do what: roles by route, namespaces that do not see each other, sessions of keys,
 //! and in whose name things are done.
 
+mod audit;
 mod default_deny;
 mod foreign;
 mod guarded;

@@ -26,13 +26,17 @@ async fn no_list_has_a_row_of_another_namespace() {
         })
         .filter(|(path, _)| !path.contains('{'))
         .collect();
-    let mut before = Vec::new();
+    let mut keys = Vec::new();
     for (path, role) in &lists {
-        let key = host
-            .key(&format!("a{}", path.replace('/', ".")), *role, Some("a"))
-            .await;
+        let name = format!("a{}", path.replace('/', "."));
+        let key = host.key(&name, *role, Some("a")).await;
+        // Its use is noted once a minute, and shown in the list of keys.
+        assert_eq!(host.get(&key, path).await.0, 200, "{path}");
+        keys.push((path, key));
+    }
+    let mut before = Vec::new();
+    for (path, key) in keys {
         let answer = host.get(&key, path).await;
-        assert_eq!(answer.0, 200, "{path}: {}", answer.1);
         before.push((path, key, answer));
     }
     // In `b`: one that waits for a signal, one that is held, one that is ready, one that
@@ -127,7 +131,7 @@ async fn keys_and_ids_of_one_namespace_mean_nothing_in_another() {
     let bound = host.create(&a, free).await;
     let (status, _) = host.get(&a, &format!("/v1/executions/{bound}")).await;
     assert_eq!(status, 200);
-    // Whoever names a foreign namespace is told what they lack, and nothing of what is there.
+    // A caller that names a foreign namespace is told what it lacks, and nothing of what is there.
     let foreign = json!({"kind": "word", "namespace": "b", "idempotency_key": "order-1"});
     let (status, refused) = host.post(&a, "/v1/executions", foreign).await;
     assert_eq!(

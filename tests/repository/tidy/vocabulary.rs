@@ -51,6 +51,7 @@ const TABLES: &[&str] = &[
     "signals",
     "suspensions",
     "tags",
+    "texts",
     "timers",
     "waitpoints",
     "workers",

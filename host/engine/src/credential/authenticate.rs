@@ -10,12 +10,12 @@ use crate::row::{label, readable};
 use crate::{Engine, Error};
 
 impl Engine {
-    /// Returns for each of these hashes, in order, whoever holds the text; `None` if it is
+    /// Returns for each of these hashes, in order, the principal that holds the text; `None` if it is
     /// unknown, or its key or itself has expired or was revoked, by the database's clock. One
     /// statement reads them all.
     ///
     /// Notes the use of a key, at most once a minute; that it could not be noted, as on a
-    /// database that is read-only, refuses nobody.
+    /// database that is read-only, refuses no request.
     pub async fn authenticate(&self, hashes: &[KeyHash]) -> Result<Vec<Option<Principal>>, Error> {
         if hashes.is_empty() {
             return Ok(Vec::new());
@@ -61,7 +61,7 @@ impl Engine {
     }
 
     /// Notes that keys were used now. Waits for no lock: another host notes it as well, and
-    /// whoever changes a key would have every request with it wait.
+    /// a statement that changes a key would have every request with it wait.
     async fn note_use(&self, ids: &[Uuid]) -> Result<(), Error> {
         sqlx::query!(
             "UPDATE api_key SET last_used_at = clock_timestamp()

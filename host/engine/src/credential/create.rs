@@ -22,7 +22,7 @@ pub struct CreateApiKey {
 /// A key that was created, and its text, which is nowhere else.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CreatedApiKey {
-    /// Its id.
+    /// The id that it keeps when it is rotated.
     pub id: Uuid,
     /// Its text, for the caller alone.
     pub text: ApiKeyText,

@@ -22,7 +22,7 @@ pub struct ApiKey {
     pub accepted: bool,
     /// When it was created, by the database's clock.
     pub created_at: OffsetDateTime,
-    /// Who created it.
+    /// The caller that created it, by credential and word.
     pub created_by: String,
     /// When it expires or expired; absent if it never does.
     pub expires_at: Option<OffsetDateTime>,
@@ -30,7 +30,7 @@ pub struct ApiKey {
     pub last_used_at: Option<OffsetDateTime>,
     /// When it was revoked.
     pub revoked_at: Option<OffsetDateTime>,
-    /// Who revoked it.
+    /// The caller that revoked it; absent before.
     pub revoked_by: Option<String>,
     /// Its texts that have not ended, the current one first.
     pub texts: Vec<ApiKeyTextInfo>,
@@ -50,6 +50,8 @@ pub struct ApiKeyTextInfo {
 pub struct ApiKeyFilter {
     /// Only those of these namespaces.
     pub within: Scope,
+    /// Only those that have or had this name.
+    pub name: Option<String>,
     /// Only those that are accepted now.
     pub accepted_only: bool,
 }
@@ -75,6 +77,7 @@ impl Engine {
     pub async fn api_key(&self, id: Uuid, within: &Scope) -> Result<Option<ApiKey>, Error> {
         let filter = ApiKeyFilter {
             within: within.clone(),
+            name: None,
             accepted_only: false,
         };
         let found = self.read_api_keys(Some(id), &filter, None, 1).await?.pop();
@@ -95,7 +98,8 @@ impl Engine {
             after,
             filter.accepted_only,
             i64::from(limit),
-            within.as_deref() as Option<&[String]>
+            within.as_deref() as Option<&[String]>,
+            filter.name
         )
         .fetch_all(&self.inner.reads)
         .await?;

@@ -1,7 +1,7 @@
 -- Reads API keys, newest first: one of them, or a page.
 --
 -- $1 only this key?; $2 id to continue after?; $3 only those accepted now; $4 most rows;
--- $5 namespaces of the caller?, null for all, and for keys of every namespace.
+-- $5 namespaces of the caller?, null for all, and for keys of every namespace; $6 name?.
 -- Parameters marked ? are nullable. Walks the primary key; keys are as many as people make.
 SELECT k.id, k.name, k.role::text AS "role!", k.namespace,
        k.created_at AS "created_at: StoredTime", k.created_by,
@@ -24,5 +24,6 @@ CROSS JOIN LATERAL (
 WHERE ($1::uuid IS NULL OR k.id = $1) AND ($2::uuid IS NULL OR k.id < $2)
   AND (NOT $3::boolean OR ends.accepted)
   AND ($5::text[] IS NULL OR k.namespace = ANY ($5))
+  AND ($6::text IS NULL OR k.name = $6)
 ORDER BY k.id DESC
 LIMIT $4

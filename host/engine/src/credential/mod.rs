@@ -12,6 +12,7 @@
 //! by the database's clock, and hosts ask it with [`crate::Engine::authenticate`].
 
 mod authenticate;
+mod bootstrap;
 mod create;
 mod key_text;
 mod list;

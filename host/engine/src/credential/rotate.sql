@@ -8,35 +8,35 @@
 -- have ended then would be ended by the next try. Without an overlap there are no more texts
 -- than before, so a text that leaked can always be replaced. Texts past their end are deleted.
 -- Reads api_key_secret_of_key. Locks: the key, then its texts.
-WITH key AS (
+WITH locked AS (
     SELECT id FROM api_key
     WHERE id = $1 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > clock_timestamp())
       AND ($6::text[] IS NULL OR namespace = ANY ($6))
     FOR NO KEY UPDATE
 ),
-rotating AS (
-    SELECT key.id FROM key
+candidate AS (
+    SELECT l.id FROM locked l
     WHERE $4::bigint = 0
        OR (SELECT count(*) FROM api_key_secret s
-           WHERE s.key_id = key.id
+           WHERE s.key_id = l.id
              AND (s.valid_until IS NULL OR s.valid_until > clock_timestamp())) < $5::bigint
 ),
-text_ended AS (
+texts_ended AS (
     UPDATE api_key_secret s
     SET valid_until = least(s.valid_until, clock_timestamp() + $4::bigint * interval '1 millisecond')
-    FROM rotating r
+    FROM candidate r
     WHERE s.key_id = r.id AND (s.valid_until IS NULL OR s.valid_until > clock_timestamp())
     RETURNING s.hash
 ),
 texts_removed AS (
-    DELETE FROM api_key_secret s USING rotating r
+    DELETE FROM api_key_secret s USING candidate r
     WHERE s.key_id = r.id AND s.valid_until <= clock_timestamp()
 ),
-text_added AS (
+texts_added AS (
     INSERT INTO api_key_secret (hash, key_id, shown)
     -- The place of the current text is free only when that has got its end.
-    SELECT $2, r.id, $3 FROM rotating r CROSS JOIN (SELECT count(*) FROM text_ended) AS freed
+    SELECT $2, r.id, $3 FROM candidate r CROSS JOIN (SELECT count(*) FROM texts_ended) AS freed
     ON CONFLICT (key_id) WHERE valid_until IS NULL DO NOTHING
     RETURNING key_id
 )
-SELECT key_id AS "id!" FROM text_added
+SELECT key_id AS "id!" FROM texts_added

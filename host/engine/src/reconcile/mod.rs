@@ -18,8 +18,11 @@
 //! | `dead_workers` | worker without a heartbeat in time | dead, later removed |
 //! | `retention/finished_past_retention` | finished longer than it is kept | removed |
 //! | `retention/events_past_retention` | event older than it is kept | removed |
+//! | `retention/audit_past_retention` | audit entry older than it is kept | removed |
+//! | `retention/ended_api_keys` | API key that ended longer ago than the audit reaches | removed |
+//! | `noted_refusals`, in `audit/refusals` | refused requests that this host counted | summed in the audit |
 //!
-//! Removing rows past their retention can wait, so after a full batch those two pause
+//! Removing rows past their retention can wait, so after a full batch those pause
 //! for as long as the batch took.
 
 mod attempt_timeouts;

@@ -99,6 +99,12 @@ sweeps! {
     finished_past_retention: Duration::from_secs(10), Gently;
     /// Events that were kept long enough.
     events_past_retention: Duration::from_secs(10), Gently;
+    /// Audit entries that were kept long enough.
+    audit_past_retention: Duration::from_secs(60), Gently;
+    /// API keys that ended longer ago than the audit reaches.
+    ended_api_keys: Duration::from_secs(60), Gently;
+    /// Requests this host refused, whose sums are not written yet.
+    noted_refusals: Duration::from_secs(5), Immediately;
 }
 
 /// The running sweeps.

@@ -44,6 +44,12 @@ impl StoredTime {
     /// The time `-infinity`, before every other.
     pub(crate) const NEGATIVE_INFINITY: Self = Self(i64::MIN);
 
+    /// Returns a time of the calendar as the database stores it.
+    pub(crate) fn of(at: OffsetDateTime) -> Self {
+        // Years 0 to 9999 are far within the range.
+        Self(i64::try_from((at - EPOCH).whole_microseconds()).unwrap_or(i64::MAX))
+    }
+
     /// Returns the time, if it is one that can be shown.
     pub(crate) fn read(
         self,

@@ -10,6 +10,8 @@ impl Limits {
     pub const API_KEY_OVERLAP_MS_DEFAULT: u64 = 24 * 3600 * 1000;
     /// Most texts of one API key that are accepted at a time.
     pub const API_KEY_TEXTS_MAX: usize = 10;
+    /// Most audit entries that are read for one page of a list.
+    pub const AUDIT_EXAMINED_MAX: i64 = 10_000;
 }
 
 /// Returns whether the maker may make a key that holds this: only what the maker may do
@@ -40,6 +42,9 @@ pub enum ApiKeyRefusal {
         max = Limits::API_KEY_TEXTS_MAX
     )]
     TooManyTexts(String),
+    /// There is an admin's key already, so none is made without one.
+    #[error("API key `{0}` is an admin's in every namespace and is accepted: make others with it")]
+    AdminExists(String),
     /// The maker does not hold the role there.
     #[error(
         "you may not make a key for the role {role} {place}, which you do not hold there",
@@ -66,6 +71,7 @@ impl Refusal for ApiKeyRefusal {
             Self::NameTaken(_) => RefusalCode::ApiKeyNameTaken.alone(),
             Self::Ended(_) => RefusalCode::ApiKeyEnded.alone(),
             Self::TooManyTexts(_) => RefusalCode::TooManyKeys.alone(),
+            Self::AdminExists(_) => RefusalCode::AdminKeyExists.alone(),
             Self::NotHeld(grant) => RefusalCode::RoleNotHeld
                 .with("role", grant.role)
                 .with("namespace", &grant.namespace),

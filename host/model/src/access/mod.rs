@@ -1,4 +1,4 @@
-//! Who may do what: roles, where they are held, and whoever holds them.
+//! Who may do what: roles, where they are held, and the callers that hold them.
 
 mod api_key;
 mod principal;

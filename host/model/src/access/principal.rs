@@ -1,4 +1,4 @@
-//! Whoever sends a request, as their credential says.
+//! The caller of a request, as its credential says.
 
 use std::collections::BTreeSet;
 
@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::{Role, RoleGrant};
 
-/// Whoever sends a request: a credential that was verified, or anybody where none is asked
+/// The caller of a request: a credential that was verified, or anybody where none is asked
 /// for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Principal {
@@ -29,8 +29,8 @@ pub enum Scope {
 }
 
 impl Principal {
-    /// Returns whoever it is where no credential is asked for: they may do everything, and
-    /// what they say of themselves is believed.
+    /// Returns the caller where no credential is asked for: it may do everything, and what it
+    /// says of itself is believed.
     pub fn anybody() -> Self {
         Self {
             name: None,

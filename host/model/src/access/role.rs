@@ -39,7 +39,7 @@ impl Role {
 /// A role, and the namespace in which it is held.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct RoleGrant {
-    /// The role.
+    /// What may be done there.
     pub role: Role,
     /// The namespace; every namespace, and what belongs to none, when absent.
     pub namespace: Option<String>,

@@ -136,8 +136,7 @@ impl<'a> CountedBy<'a> {
         match kind {
             CountKind::DistinctWaitpoints => Self::Waitpoint(signal.waitpoint_key),
             CountKind::DistinctSignals => Self::Signal(signal.signal_id),
-            // Whoever has a credential is one source, by whichever route and under whichever
-            // note they signal.
+            // A caller with a credential is one source, by each route and under each note.
             CountKind::DistinctSources => match credential_of(signal.source_identity) {
                 Some(credential) => Self::Credential(credential),
                 None => Self::Source(signal.source_type, signal.source_identity),

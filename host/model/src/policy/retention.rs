@@ -1,4 +1,4 @@
-//! How long executions are kept after their end, and events.
+//! How long executions are kept after their end, events and audit entries.
 
 use serde::{Deserialize, Serialize};
 
@@ -15,6 +15,9 @@ pub struct Retention {
     /// How long an event is kept, in milliseconds, 1 hour to ten years; 0 keeps
     /// it forever.
     pub events_ms: u64,
+    /// How long audit entries are kept, in milliseconds, 1 day to ten years; 0 keeps them
+    /// forever. API keys that ended are kept as long.
+    pub audit_ms: u64,
 }
 
 /// Shortest time events are kept, so that a reader may stop for a while.
@@ -26,6 +29,7 @@ impl Default for Retention {
         Self {
             finished_ms: 30 * DAY_MS,
             events_ms: 7 * DAY_MS,
+            audit_ms: 400 * DAY_MS,
         }
     }
 }
@@ -37,6 +41,7 @@ impl Retention {
         for (field, value, min) in [
             ("retention.finished_ms", self.finished_ms, 1),
             ("retention.events_ms", self.events_ms, EVENTS_MS_MIN),
+            ("retention.audit_ms", self.audit_ms, DAY_MS),
         ] {
             ensure(field, value == 0 || (min..=max).contains(&value), || {
                 format!("{value} is out of range: 0 for forever, or {min} to {max}")
@@ -53,6 +58,11 @@ impl Retention {
     /// Returns `events_ms` as a database parameter: `None` keeps events forever.
     pub const fn events_column(&self) -> Option<i64> {
         column(self.events_ms)
+    }
+
+    /// Returns `audit_ms` as a database parameter: `None` keeps audit entries forever.
+    pub const fn audit_column(&self) -> Option<i64> {
+        column(self.audit_ms)
     }
 }
 
@@ -73,8 +83,10 @@ mod tests {
         let forever = Retention {
             finished_ms: 0,
             events_ms: 0,
+            audit_ms: 0,
         };
         assert_eq!(forever.check(), Ok(()));
+        assert_eq!(forever.audit_column(), None);
         assert_eq!(
             (forever.finished_column(), forever.events_column()),
             (None, None)

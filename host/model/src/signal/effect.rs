@@ -110,7 +110,7 @@ pub enum SignalRefusal {
         "`{credential}` asked for this execution and cannot decide on it; another must, or its suspension must set allow_requester"
     )]
     ApprovalByRequester {
-        /// The credential.
+        /// Name of the credential that asked.
         credential: String,
     },
     /// The execution accepted as many signals as it may.

@@ -126,9 +126,12 @@ answers! {
 
 /// Schemas of answers that have no members but those described. What reads them accepts
 /// more, so that a command line reads the answers of a host of a later version.
-const CLOSED: [&str; 21] = [
+const CLOSED: [&str; 25] = [
+    "ApiKey",
+    "ApiKeyText",
     "Attempt",
     "AttemptLease",
+    "AuditEntry",
     "Component",
     "CurrentLease",
     "EligibleExecution",
@@ -141,6 +144,7 @@ const CLOSED: [&str; 21] = [
     "Namespace",
     "Operation",
     "Progress",
+    "RefusedRequests",
     "Route",
     "StateVector",
     "SuspendedExecution",

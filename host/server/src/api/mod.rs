@@ -4,6 +4,7 @@
 //! what the engine does not know. Policies and conditions are stored as they were
 //! requested, so `model` reads and writes them; here stand their schemas.
 
+mod access;
 mod answer;
 mod bounds;
 mod component;
@@ -21,6 +22,10 @@ mod waitpoint;
 mod waitpoint_key;
 mod worker;
 
+pub use access::{
+    ApiKey, ApiKeys, AuditEntries, AuditEntry, CreateApiKey, CreatedApiKey, RefusedRequestSums,
+    RefusedRequests, RevokeApiKey, RotateApiKey,
+};
 pub use answer::{ClosedAnswers, Listing, Unreadable};
 pub use bounds::{Bound, LABELS, TIMEOUT_MS_MAX, bound, items};
 pub use component::{

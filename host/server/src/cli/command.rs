@@ -4,8 +4,11 @@ use std::path::PathBuf;
 
 use clap::{CommandFactory as _, Parser, Subcommand};
 
-use super::io::{Exit, URL_DEFAULT};
-use super::{bench, component, doctor, execution, host, invoke, lane, login, waitpoint, worker};
+use super::io::Exit;
+use super::{
+    access, bench, component, doctor, execution, host, invoke, lane, login, profile, waitpoint,
+    worker,
+};
 
 /// A durable execution engine over Postgres whose worker handlers are
 /// WebAssembly components.
@@ -18,9 +21,15 @@ use super::{bench, component, doctor, execution, host, invoke, lane, login, wait
     after_long_help = Exit::help()
 )]
 pub struct Cli {
-    /// URL of the host to send requests to
-    #[arg(long, global = true, env = "FLOWHOST_URL", value_name = "URL", default_value = URL_DEFAULT, hide_default_value = false)]
-    pub url: String,
+    /// URL of the host to send requests to [default: that of the profile, or http://127.0.0.1:7070]
+    #[arg(long, global = true, env = "FLOWHOST_URL", value_name = "URL")]
+    pub url: Option<String>,
+    /// Profile with the URL, API key and namespace to use [default: the one in use]
+    #[arg(long, global = true, env = "FLOWHOST_PROFILE", value_name = "NAME")]
+    pub profile: Option<String>,
+    /// Send the API key also where others on the way can read it
+    #[arg(long, global = true)]
+    pub insecure_http: bool,
     /// A file with certificates in PEM that hosts and issuers are trusted by, besides those
     /// of the system
     #[arg(long, global = true, env = "FLOWHOST_CA", value_name = "FILE")]
@@ -148,6 +157,14 @@ Examples:
     Login(login::LoginArgs),
     /// Forget the token of a login
     Logout,
+    /// Make, list, rotate and revoke API keys
+    #[command(subcommand)]
+    Token(access::token::TokenCommand),
+    /// List who did what and was refused what, newest first
+    Audit(access::audit::AuditArgs),
+    /// Keep hosts, and the API keys to ask them with
+    #[command(subcommand)]
+    Profile(profile::ProfileCommand),
     /// Run a component once, without a host or a database
     Invoke(invoke::InvokeArgs),
     /// Measure this machine and this build
@@ -256,6 +273,11 @@ mod tests {
             "flowhost waitpoint-key rotate k2 --grace 1h --secret-file -",
             "flowhost waitpoint-key seed k1 --secret-file -",
             "flowhost waitpoint-key retire k1 --json",
+            "flowhost token create ci --role submitter --namespace billing --expires-in 90d",
+            "flowhost token rotate ci --overlap 1h --json",
+            "flowhost token bootstrap --database-url postgres:///x --force",
+            "flowhost audit --credential key:ci --verb executions_cancel --since 2030-01-01T00:00:00Z",
+            "flowhost --profile prod profile show",
             "flowhost tag 00000000-0000-7000-8000-000000000000 app.a=b app.c-",
             "flowhost cancel 00000000-0000-7000-8000-000000000000 --source billing --dry-run",
             "flowhost lane set night --state paused --dry-run --json",

@@ -4,6 +4,7 @@
 //! others send requests to a host. [`command`] lists them all, [`run`] dispatches them,
 //! and [`io`] is what they read and write.
 
+mod access;
 mod bench;
 mod command;
 mod component;
@@ -16,6 +17,7 @@ mod invoke;
 mod io;
 mod lane;
 mod login;
+mod profile;
 mod run;
 mod waitpoint;
 mod worker;

@@ -13,7 +13,10 @@ use super::io::{
     Context, Exit, Failure, OutputLoss, Terminal, escape, escape_lines, output_loss, to_stderr,
     to_stdout,
 };
-use super::{bench, component, doctor, execution, host, invoke, lane, login, waitpoint, worker};
+use super::{
+    access, bench, component, doctor, execution, host, invoke, lane, login, profile, waitpoint,
+    worker,
+};
 
 /// Runs the command line of the process.
 pub fn main() -> ExitCode {
@@ -28,14 +31,19 @@ pub fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(exit) => return ended(exit, false).into(),
     };
-    let context = Context {
+    let chosen = profile::Chosen {
         url: cli.url,
+        profile: cli.profile,
         ca: cli.ca,
+        insecure_http: cli.insecure_http,
+    };
+    let context = Context {
+        target: profile::target(&chosen),
         json: cli.json,
         terminal: Terminal::of_process(),
     };
     let is_host = cli.command.is_host();
-    let exit = match run(&context, cli.command) {
+    let exit = match run(&context, chosen, cli.command) {
         Ok(exit) => exit,
         Err(failure) => {
             report(&context, &failure);
@@ -63,7 +71,9 @@ fn parse(arguments: Vec<OsString>) -> Result<Cli, Exit> {
             "argument {at} is not UTF-8: {}",
             escape(&argument.to_string_lossy())
         ),
-        (ErrorKind::InvalidUtf8, None) => "FLOWHOST_URL is not UTF-8".to_owned(),
+        (ErrorKind::InvalidUtf8, None) => {
+            "FLOWHOST_URL or FLOWHOST_PROFILE is not UTF-8".to_owned()
+        }
         _ if arguments.iter().any(|argument| argument == "--json") => plain().trim_end().to_owned(),
         // In color, on a terminal that shows colors.
         _ => {
@@ -107,12 +117,12 @@ fn report(context: &Context, failure: &Failure) {
     }
 }
 
-fn run(context: &Context, command: Command) -> Result<Exit, Failure> {
+fn run(context: &Context, chosen: profile::Chosen, command: Command) -> Result<Exit, Failure> {
     let is_host = command.is_host();
     let threads = threads(is_host || matches!(command, Command::Bench(_) | Command::Invoke(_)));
     let threads = threads
         .map_err(|error| Failure::new(Exit::Fault, format!("cannot start threads: {error}")))?;
-    let ended = threads.block_on(dispatch(context, command));
+    let ended = threads.block_on(dispatch(context, chosen, command));
     if is_host {
         // What still blocks a thread then ends with the process.
         threads.shutdown_background();
@@ -129,7 +139,11 @@ fn threads(many: bool) -> std::io::Result<Runtime> {
     builder.enable_all().build()
 }
 
-async fn dispatch(context: &Context, command: Command) -> Result<Exit, Failure> {
+async fn dispatch(
+    context: &Context,
+    chosen: profile::Chosen,
+    command: Command,
+) -> Result<Exit, Failure> {
     match command {
         Command::Dev(args) => host::dev::run(context, args).await,
         Command::Serve(args) => host::serve::run(context, args).await,
@@ -171,6 +185,9 @@ async fn dispatch(context: &Context, command: Command) -> Result<Exit, Failure> 
         Command::Lane(command) => lane::run(context, command).await,
         Command::Namespace(command) => lane::namespace::run(context, command).await,
         Command::WaitpointKey(command) => waitpoint::key::run(context, command).await,
+        Command::Token(command) => access::token::run(context, command).await,
+        Command::Audit(args) => access::audit::run(context, args).await,
+        Command::Profile(command) => profile::run(context, command, chosen),
         Command::Invoke(args) => invoke::run(context, args).await,
         Command::Bench(args) => bench::run(context, args).await,
         Command::Login(args) => login::login(context, args).await,

@@ -185,6 +185,7 @@ codes! {
         ApiKeyNotFound => NOT_FOUND, "No such API key";
         ApiKeyNameTaken => CONFLICT, "There is an API key of that name";
         ApiKeyEnded => CONFLICT, "The API key is not accepted any more";
+        AdminKeyExists => CONFLICT, "There is an admin's API key already";
         RoleNotHeld => FORBIDDEN, "Only roles that the caller holds can be granted";
         CursorTooOld => GONE, "Events after the cursor are no longer kept";
     }

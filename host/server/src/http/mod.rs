@@ -16,6 +16,7 @@
 mod access;
 mod answer;
 mod app;
+mod audit;
 mod body;
 mod code;
 mod components;
@@ -36,6 +37,7 @@ mod query;
 mod router;
 mod routes;
 mod signals;
+mod tokens;
 mod transport;
 mod waitpoints;
 mod workers;

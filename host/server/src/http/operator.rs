@@ -26,7 +26,7 @@ pub struct OperatorRequest<T> {
     pub operate: Operate,
     /// The body, without the actor and the reason.
     pub request: T,
-    /// Who asks.
+    /// The caller that asks for it.
     pub caller: Caller,
 }
 

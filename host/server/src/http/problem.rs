@@ -140,6 +140,9 @@ impl IntoResponse for Problem {
             let bearer = HeaderValue::from_static("Bearer");
             headers.insert(header::WWW_AUTHENTICATE, bearer);
         }
+        // For those who note how a request ended.
+        response.extensions_mut().insert(self.code);
+        let headers = response.headers_mut();
         // The next request finds another host, if there are several behind one name.
         if self.code == Code::Draining {
             headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
@@ -171,7 +174,7 @@ macro_rules! refused {
 }
 
 refused! {
-    Invalid, InvalidWaitpointToken, KeyRetireRefusal, WorkerRefusal, runtime::NotPublished, runtime::PublishRefusal,
+    model::ApiKeyRefusal, Invalid, InvalidWaitpointToken, KeyRetireRefusal, WorkerRefusal, runtime::NotPublished, runtime::PublishRefusal,
     // Until their verbs return `Declined`.
     model::CancelRefusal, model::CreateRefusal, model::LeaseRefusal, model::OperateRefusal,
     model::SuspendRefusal, model::SignalRefusal, model::WaitpointRefusal, model::RegisterRefusal,

@@ -42,7 +42,7 @@ pub fn router(app: App) -> Router {
             let state = (app.clone(), rehearse);
             served = served.route_layer(middleware::from_fn_with_state(state, dry_run::perhaps));
         }
-        let state = (app.clone(), route.access, route.limits.time);
+        let state = (app.clone(), route);
         served = served.route_layer(middleware::from_fn_with_state(state, access::admit));
         router = router.route(&route.path, served.route_layer(within(route.limits)));
     }

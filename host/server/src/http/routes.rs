@@ -15,7 +15,8 @@ use super::access::{self, Access, access};
 use super::limits::{BodyLimit, RouteLimits, TimeLimit};
 use super::transport::dry_run::{DRY_RUN, Rehearse};
 use super::{
-    App, components, executions, grants, lanes, leases, openapi, ops, signals, waitpoints, workers,
+    App, audit, components, executions, grants, lanes, leases, openapi, ops, signals, tokens,
+    waitpoints, workers,
 };
 
 /// A line of the table.
@@ -151,6 +152,13 @@ routes! {
     waitpoint_keys_rotate = waitpoints::keys::rotate => Short, Small, Admin in instance, rehearsed;
     waitpoint_keys_seed = waitpoints::keys::seed => Short, Small, Admin in instance, rehearsed;
     waitpoint_keys_retire = waitpoints::keys::retire => Short, Small, Admin in instance, rehearsed;
+    tokens_create = tokens::change::create => Short, Small, Admin in any, rehearsed;
+    tokens_list = tokens::list::list => Short, None, Admin in any;
+    tokens_get = tokens::list::get => Short, None, Admin in any;
+    tokens_rotate = tokens::change::rotate => Short, Small, Admin in any, rehearsed;
+    tokens_revoke = tokens::change::revoke => Short, Small, Admin in any, rehearsed;
+    audit_list = audit::list::list => Short, None, Admin in query;
+    audit_list_refusals = audit::list::refusals => Short, None, Admin in instance;
     host_check_health = ops::health::healthz => Short, None, Public;
     host_check_readiness = ops::health::readyz => Short, None, Public;
     host_get_login = ops::login::login => Short, None, Public;

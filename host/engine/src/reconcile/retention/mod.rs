@@ -1,6 +1,9 @@
-//! Rows that were kept long enough: finished executions with all they have, and events.
+//! Rows that were kept long enough: finished executions with all they have, events, audit
+//! entries and API keys.
 
+mod audit_past_retention;
 mod cursor;
+mod ended_api_keys;
 mod events_past_retention;
 mod finished_past_retention;
 

@@ -10,7 +10,7 @@ use super::lifecycles::{self, EXECUTION_MAX, KIND, input};
 use super::measure::percentile;
 use crate::Host;
 use crate::api::CreatedExecution;
-use crate::cli::io::{Client, Exit, Failure, Request, to_stderr};
+use crate::cli::io::{Client, Exit, Failure, Request, Target, to_stderr};
 use crate::stopwatch::Stopwatch;
 
 /// Connections that are measured, each with one request at a time.
@@ -40,7 +40,7 @@ pub async fn measure(
     commit_us: f64,
     span: Duration,
 ) -> Result<Vec<CreateAndWait>, Failure> {
-    let client = Client::new(&host.url())?;
+    let client = Client::of(&Target::at(&host.url()))?;
     let mut measured = Vec::new();
     for connections in CONNECTIONS {
         to_stderr(&format!(

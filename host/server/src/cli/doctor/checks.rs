@@ -188,27 +188,22 @@ fn doors(config: &Config) -> Checked {
 }
 
 async fn host(context: &Context, config: &Config) -> Checked {
-    // The URL that is not named is that of a host with this configuration.
-    let is_own = context.url == URL_DEFAULT && config.tls.is_on();
-    let url = match is_own {
-        true => format!("https://{}", config.http.listen),
-        false => context.url.clone(),
-    };
-    let own = config.tls.certificate.as_deref().filter(|_| is_own);
-    let ca = context.ca.as_deref().or(own);
     let asked = async {
-        let health: Health = Client::trusting(&url, ca)?
-            .get("/readyz", Vec::new())
-            .await?
-            .read()?;
-        Ok::<_, Failure>(health)
+        let mut target = context.target()?.clone();
+        // The URL that is not named is that of a host with this configuration.
+        if target.url == URL_DEFAULT && config.tls.is_on() {
+            target.url = format!("https://{}", config.http.listen);
+            target.ca = target.ca.or_else(|| config.tls.certificate.clone());
+        }
+        let answer = Client::of(&target)?.get("/readyz", Vec::new()).await?;
+        Ok::<(Health, String), Failure>((answer.read()?, target.url))
     };
     match asked.await {
-        Ok(health) => (
+        Ok((health, url)) => (
             Some(true),
             format!(
-                "{} is version {}, worker {}",
-                url, health.version, health.worker_instance_id
+                "{url} is version {}, worker {}",
+                health.version, health.worker_instance_id
             ),
         ),
         Err(failure) => (None, failure.message),

@@ -6,7 +6,7 @@ use clap::Args;
 use model::{Moment, PublicState};
 use time::OffsetDateTime;
 
-use crate::cli::io::Failure;
+use crate::cli::io::{Context, Failure};
 use crate::duration;
 
 /// Filters of `list` and `watch`: executions for which all hold.
@@ -46,13 +46,16 @@ pub struct FilterArgs {
 
 /// A point in time on the command line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum When {
+pub enum When {
+    /// This time.
     At(Moment),
+    /// So long ago.
     Ago(Duration),
 }
 
 impl When {
-    fn parse(text: &str) -> Result<Self, String> {
+    /// Reads a time, or how long ago.
+    pub fn parse(text: &str) -> Result<Self, String> {
         if let Ok(at) = text.parse() {
             return Ok(Self::At(at));
         }
@@ -65,7 +68,7 @@ impl When {
     }
 
     /// Returns the time as the API reads it.
-    fn text(self) -> String {
+    pub fn text(self) -> String {
         match self {
             Self::At(at) => at.to_string(),
             Self::Ago(ago) => {
@@ -98,7 +101,7 @@ pub(super) fn tag_query(tag: &str) -> Result<(&'static str, String), Failure> {
 
 impl FilterArgs {
     /// Returns the parameters of the API.
-    pub fn query(&self) -> Result<Vec<(&'static str, String)>, Failure> {
+    pub fn query(&self, context: &Context) -> Result<Vec<(&'static str, String)>, Failure> {
         let mut query = Vec::new();
         let states: Vec<_> = self.state.iter().map(|state| state.as_str()).collect();
         if !states.is_empty() {
@@ -107,7 +110,7 @@ impl FilterArgs {
         for (name, value) in [
             ("kind", &self.kind),
             ("lane", &self.lane),
-            ("namespace", &self.namespace),
+            ("namespace", &context.namespace(self.namespace.clone())),
             ("creator", &self.creator),
         ] {
             query.extend(value.clone().map(|value| (name, value)));

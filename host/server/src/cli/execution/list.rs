@@ -30,7 +30,7 @@ pub struct ListArgs {
 pub async fn run(context: &Context, args: ListArgs) -> Result<Exit, Failure> {
     let client = context.client()?;
     // Once for all requests: a cursor belongs to one filter.
-    let filter = args.filter.query()?;
+    let filter = args.filter.query(context)?;
     let request = async |limit: usize, after: Option<String>| {
         let mut query = filter.clone();
         query.push(("limit", limit.to_string()));

@@ -2,7 +2,7 @@
 
 pub mod batch;
 pub mod cancel;
-mod filter;
+pub mod filter;
 pub mod list;
 pub mod listed;
 pub mod operate;

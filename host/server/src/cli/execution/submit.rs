@@ -81,8 +81,9 @@ pub struct SubmitArgs {
 }
 
 /// Runs the command.
-pub async fn run(context: &Context, args: SubmitArgs) -> Result<Exit, Failure> {
+pub async fn run(context: &Context, mut args: SubmitArgs) -> Result<Exit, Failure> {
     let client = context.client()?;
+    args.namespace = context.namespace(args.namespace);
     let request = args.request()?;
     let answer = client.send(Method::POST, "/v1/executions", request).await?;
     let created: CreatedExecution = answer.read()?;

@@ -17,7 +17,9 @@ pub struct SuspendedArgs {
 
 /// Runs the command.
 pub async fn run(context: &Context, args: SuspendedArgs) -> Result<Exit, Failure> {
-    let within = args.namespace.map(|it| ("namespace", it));
+    let within = context
+        .namespace(args.namespace)
+        .map(|it| ("namespace", it));
     let within = within.into_iter().collect();
     let none = "nothing is suspended";
     let header = ["ID", "KIND", "WAITS FOR", "REASON", "SINCE", "UNTIL"];

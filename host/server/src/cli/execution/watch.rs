@@ -62,7 +62,7 @@ pub async fn run(context: &Context, args: WatchArgs) -> Result<Exit, Failure> {
             let watched = interruptible(watched).await;
             watched.map_err(|failure| failure.about(id))
         }
-        None => match args.filter.query()? {
+        None => match args.filter.query(context)? {
             none if none.is_empty() => interruptible(everything(context, &client)).await,
             filter => interruptible(filtered(context, &client, filter)).await,
         },

@@ -1,12 +1,14 @@
 //! `flowhost dev`: runs a host for development, loads components from a
 //! directory, and can show what it does with samples.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
 
 use super::{HostArgs, demo, load, samples, serve};
-use crate::cli::io::{Client, Context, Exit, Failure, Paint, URL_DEFAULT, escape, to_stderr};
+use crate::cli::io::{
+    Client, Context, Exit, Failure, Paint, Target, URL_DEFAULT, escape, same_host, to_stderr,
+};
 use crate::config::Config;
 use crate::host::Stage;
 use crate::telemetry;
@@ -47,7 +49,7 @@ pub async fn run(context: &Context, args: DevArgs) -> Result<Exit, Failure> {
             load::directory(context, &host, dir).await?;
         }
         if let Some(samples) = &samples {
-            let client = Client::trusting(&url, own_ca(context, &config))?;
+            let client = Client::of(&own(context, &config, &url))?;
             demo::run(context, &client, samples, &args.results).await?;
         }
         next_steps(context, &url);
@@ -71,11 +73,18 @@ pub async fn run(context: &Context, args: DevArgs) -> Result<Exit, Failure> {
     Ok(Exit::Ok)
 }
 
-/// Returns what the host in this process is trusted by: what was named for hosts, or else
-/// its own certificate.
-fn own_ca<'a>(context: &'a Context, config: &'a Config) -> Option<&'a Path> {
-    let named = context.ca.as_deref();
-    named.or(config.tls.certificate.as_deref())
+/// Returns the host in this process as a target: it is trusted by what was named for hosts,
+/// or else by its own certificate, and gets the key that the environment or a profile of
+/// its URL has.
+fn own(context: &Context, config: &Config, url: &str) -> Target {
+    let named = context.target().ok();
+    let ca = named.and_then(|it| it.ca.clone());
+    let key = named.filter(|it| same_host(&it.url, url));
+    Target {
+        key: key.and_then(|it| it.key.clone()),
+        ca: ca.or_else(|| config.tls.certificate.clone()),
+        ..Target::at(url)
+    }
 }
 
 fn next_steps(context: &Context, url: &str) {

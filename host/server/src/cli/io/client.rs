@@ -1,13 +1,14 @@
 //! Sends requests to the API of a host.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use reqwest::header::HeaderValue;
+use reqwest::header::{AUTHORIZATION, HeaderValue};
+use reqwest::redirect::{Attempt, Policy};
 use reqwest::{Method, StatusCode};
 use serde::de::DeserializeOwned;
 
-use super::credentials::Session;
+use super::credentials::{ApiKey, Session};
 use super::url;
 use super::{Exit, Failure};
 use crate::address::is_loopback;
@@ -17,13 +18,51 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Longest to wait for an answer; above the host's longest wait.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(90);
 
+/// Most redirects that are followed for one request.
+const REDIRECTS_MAX: usize = 10;
+
 /// A client of one host.
 #[derive(Debug, Clone)]
 pub struct Client {
     http: reqwest::Client,
     base: String,
-    /// What sends the token of a login, if there was one at this host.
-    session: Option<Session>,
+    credential: Option<Credential>,
+}
+
+/// What is sent in each request to be let in.
+#[derive(Debug, Clone)]
+enum Credential {
+    Key(ApiKey),
+    /// The token of a login.
+    Session(Session),
+}
+
+/// The host that requests are sent to, and what is sent with them.
+#[derive(Debug, Clone)]
+pub struct Target {
+    /// URL of the host.
+    pub url: String,
+    /// The API key to send; without one, the token of a login at the host is sent.
+    pub key: Option<ApiKey>,
+    /// Namespace of requests that name none.
+    pub namespace: Option<String>,
+    /// Whether the key may be sent where others on the way can read it.
+    pub insecure_http: bool,
+    /// File with certificates that it is trusted by, besides those of the system.
+    pub ca: Option<PathBuf>,
+}
+
+impl Target {
+    /// Returns the host at `url`, trusted by the certificates of the system, without a key.
+    pub fn at(url: &str) -> Self {
+        Self {
+            url: url.to_owned(),
+            key: None,
+            namespace: None,
+            insecure_http: false,
+            ca: None,
+        }
+    }
 }
 
 /// Most bytes of an answer; a result that is larger is read with another program.
@@ -72,20 +111,38 @@ impl Request {
 }
 
 impl Client {
-    /// Makes a client of the host at `url`, trusted by the certificates of the system.
-    pub fn new(url: &str) -> Result<Self, Failure> {
-        Self::trusting(url, None)
-    }
-
-    /// Makes a client of the host at `url`, which the certificates in the file `ca` make
-    /// trusted as well.
-    pub fn trusting(url: &str, ca: Option<&Path>) -> Result<Self, Failure> {
-        url::parse(url)?;
-        let http = http_client(url, ca, |builder| builder.timeout(ANSWER_TIMEOUT))?;
+    /// Makes a client of a host.
+    ///
+    /// # Errors
+    /// The URL or a certificate is not valid, or others on the way could read the key.
+    pub fn of(target: &Target) -> Result<Self, Failure> {
+        let url = target.url.as_str();
+        let parsed = url::parse(url)?;
+        let ca = target.ca.as_deref();
+        let credential = match &target.key {
+            Some(key) => {
+                let on_this_machine = parsed.host_str().is_some_and(is_loopback);
+                if parsed.scheme() != "https" && !on_this_machine && !target.insecure_http {
+                    return Err(Failure::usage(format!(
+                        "the API key is not sent to {} without encryption, since others on the way could read it; use an https URL, or add --insecure-http",
+                        url.escape_debug()
+                    )));
+                }
+                Some(Credential::Key(key.clone()))
+            }
+            None => Session::at(url, ca)?.map(Credential::Session),
+        };
+        let http = http_client(url, ca, |builder| {
+            let builder = builder.timeout(ANSWER_TIMEOUT);
+            match credential {
+                Some(_) => builder.redirect(Policy::custom(to_the_same_host)),
+                None => builder,
+            }
+        })?;
         Ok(Self {
             http,
             base: url.trim_end_matches('/').to_owned(),
-            session: Session::at(url, ca)?,
+            credential,
         })
     }
 
@@ -103,10 +160,14 @@ impl Client {
         for (name, value) in request.headers {
             builder = builder.header(name, header_value(name, &value)?);
         }
-        if let Some(session) = &self.session
-            && let Some(token) = session.token().await?
-        {
-            builder = builder.bearer_auth(token);
+        match &self.credential {
+            Some(Credential::Key(key)) => builder = builder.header(AUTHORIZATION, key.header()),
+            Some(Credential::Session(session)) => {
+                if let Some(token) = session.token().await? {
+                    builder = builder.bearer_auth(token);
+                }
+            }
+            None => {}
         }
         if let Some((content_type, body)) = request.body {
             let content_type = header_value("content-type", &content_type)?;
@@ -232,6 +293,22 @@ fn trusted(path: &Path) -> Result<Vec<reqwest::Certificate>, Failure> {
     }
 }
 
+/// Follows a redirect of a request with a credential only to the same scheme, host and port.
+fn to_the_same_host(attempt: Attempt<'_>) -> reqwest::redirect::Action {
+    let first = attempt.previous().first();
+    let leaves = first.is_none_or(|first| first.origin() != attempt.url().origin());
+    if leaves {
+        let place = attempt.url().origin().ascii_serialization();
+        return attempt.error(format!(
+            "it redirects to {place}, where the credential is not sent"
+        ));
+    }
+    if attempt.previous().len() > REDIRECTS_MAX {
+        return attempt.error("it redirects too often");
+    }
+    attempt.follow()
+}
+
 /// Reads a problem, and no more of it than a problem has.
 async fn beginning(mut response: reqwest::Response) -> Result<Vec<u8>, reqwest::Error> {
     let mut body = Vec::new();
@@ -266,6 +343,37 @@ pub(super) fn reason(error: &reqwest::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn target(url: &str, key: Option<&str>, insecure_http: bool) -> Target {
+        Target {
+            key: key.map(|key| ApiKey::new(key.to_owned()).expect("a key")),
+            insecure_http,
+            ..Target::at(url)
+        }
+    }
+
+    #[test]
+    fn a_key_is_sent_over_plain_http_to_this_machine_only_unless_that_is_accepted() {
+        let allowed = |url, key, insecure| Client::of(&target(url, key, insecure)).is_ok();
+        for url in [
+            "https://h",
+            "http://127.0.0.1:1",
+            "http://[::1]:1",
+            "http://localhost",
+        ] {
+            assert!(allowed(url, Some("fh_x"), false), "{url}");
+        }
+        for url in ["http://h", "http://10.0.0.1:7070", "http://localhost.evil"] {
+            assert!(!allowed(url, Some("fh_x"), false), "{url}");
+            assert!(allowed(url, Some("fh_x"), true), "{url}");
+            assert!(allowed(url, None, false), "{url}");
+        }
+        let debugged = format!("{:?}", target("http://h", Some("fh_x"), false));
+        assert!(!debugged.contains("fh_x"), "{debugged}");
+        for wrong in ["a b", "a\nb", "ä"] {
+            assert!(ApiKey::new(wrong.to_owned()).is_err(), "{wrong}");
+        }
+    }
 
     #[test]
     fn an_argument_that_no_header_can_hold_is_named() {

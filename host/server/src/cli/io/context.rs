@@ -4,15 +4,14 @@ use std::path::PathBuf;
 
 use serde::de::DeserializeOwned;
 
-use super::{Answer, Client, Exit, Failure, Paint, Terminal, escape};
+use super::{Answer, Client, Exit, Failure, Paint, Target, Terminal, escape};
 
 /// What every command has at hand.
 #[derive(Debug, Clone)]
 pub struct Context {
-    /// URL of the host to send requests to.
-    pub url: String,
-    /// File with certificates that hosts are trusted by, besides those of the system.
-    pub ca: Option<PathBuf>,
+    /// The host to send requests to, or why it cannot be told; commands that ask none do not
+    /// mind.
+    pub target: Result<Target, Failure>,
     /// Whether JSON is printed, for programs.
     pub json: bool,
     /// Standard output, as people or programs read it.
@@ -22,7 +21,18 @@ pub struct Context {
 impl Context {
     /// Makes a client of the host.
     pub fn client(&self) -> Result<Client, Failure> {
-        Client::trusting(&self.url, self.ca.as_deref())
+        Client::of(self.target()?)
+    }
+
+    /// Returns the host to send requests to.
+    pub fn target(&self) -> Result<&Target, Failure> {
+        self.target.as_ref().map_err(Clone::clone)
+    }
+
+    /// Returns the namespace of a request: the one that its command names, else that of the
+    /// environment or the profile.
+    pub fn namespace(&self, named: Option<String>) -> Option<String> {
+        named.or_else(|| self.target.as_ref().ok()?.namespace.clone())
     }
 
     /// Writes a line for people.

@@ -46,7 +46,7 @@ exits! {
     /// The execution was cancelled.
     Cancelled = 6, "the execution that was waited for was cancelled";
     /// The caller has no right to do that.
-    Denied = 7, "refused: the token gives no right to do this, or the host refuses the caller";
+    Denied = 7, "refused: the credential lacks a role, which the message names, the token gives no right to do this, or the host refuses the caller";
     /// Its output could not be written; what it was asked may have been done.
     Output = 8, "the output could not be written, such as on a full disk; the request may have taken effect, and the message says how to read the result again";
     /// The host refuses what it was given.
@@ -57,6 +57,8 @@ exits! {
     Timeout = 11, "the time of --timeout was over; the execution continues";
     /// Some of many items were refused.
     Partial = 12, "some items of a batch were refused, and the others were created";
+    /// The host wants a credential.
+    Unauthenticated = 13, "refused: the host wants an API key, or does not accept the one that was sent";
     /// A person interrupted it.
     Interrupted = 130, "interrupted by Ctrl-C; a request that was sent may have taken effect, and executions continue";
     /// The reader of its output went away: 128 and the number of `SIGPIPE`, as of a

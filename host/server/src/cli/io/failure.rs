@@ -53,6 +53,7 @@ impl Failure {
     /// Builds the failure of a request that was answered with a problem.
     pub fn answered(status: u16, problem: Option<Value>) -> Self {
         let exit = match status {
+            401 => Exit::Unauthenticated,
             403 => Exit::Denied,
             404 => Exit::NotFound,
             409 => Exit::Conflict,
@@ -70,6 +71,23 @@ impl Failure {
             _ => format!("the host answered with status {status}"),
         };
         let mut failure = Self::new(exit, message);
+        match (exit, text("role")) {
+            (Exit::Unauthenticated, _) => failure.message.push_str(
+                "; give a key with FLOWHOST_API_KEY, or keep one with `flowhost profile set`",
+            ),
+            (Exit::Denied, Some(role)) => {
+                let role = model::truncated(role, model::QUOTED_NAME_BYTES_MAX);
+                let namespace = text("namespace").map(|name| {
+                    let name = model::truncated(name, model::QUOTED_NAME_BYTES_MAX);
+                    format!(" in namespace {name}")
+                });
+                failure.message.push_str(&format!(
+                    "; the role that is missing is {role}{}: ask an admin for a key that has it",
+                    namespace.unwrap_or_default()
+                ));
+            }
+            _ => {}
+        }
         failure.problem = problem;
         failure
     }
@@ -189,6 +207,18 @@ mod tests {
             assert_eq!(Failure::answered(passing, None).exit, Exit::Unavailable);
         }
         assert_eq!(Failure::answered(403, None).exit, Exit::Denied);
+        let lacks =
+            json!({"code": "role_missing", "detail": "no", "role": "operator", "namespace": "a"});
+        let failure = Failure::answered(403, Some(lacks));
+        assert!(
+            failure
+                .message
+                .contains("missing is operator in namespace a"),
+            "{failure:?}"
+        );
+        let failure = Failure::answered(401, None);
+        assert_eq!(failure.exit, Exit::Unauthenticated);
+        assert!(failure.message.contains("FLOWHOST_API_KEY"), "{failure:?}");
         assert_eq!(Failure::answered(404, None).exit, Exit::NotFound);
         assert_eq!(Failure::answered(500, None).exit, Exit::Fault);
     }

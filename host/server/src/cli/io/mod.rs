@@ -17,9 +17,9 @@ mod request;
 mod terminal;
 mod url;
 
-pub use client::{Answer, Client, Request};
+pub use client::{Answer, Client, Request, Target};
 pub use context::{Context, this_binary};
-pub use credentials::{Issuer, StoredToken, TokenAnswer, Tokens, is_resource};
+pub use credentials::{ApiKey, Issuer, StoredToken, TokenAnswer, Tokens, is_resource};
 pub use dry_run::DryRun;
 pub use escape::{escape, escape_json, escape_lines};
 pub use exit::Exit;
@@ -31,4 +31,4 @@ pub use output::{OutputLoss, output_loss, to_stderr, to_stdout};
 pub use pages::{PageArgs, every_page, name_unreadable};
 pub use request::{actor, path_of, present};
 pub use terminal::{Paint, Terminal};
-pub use url::URL_DEFAULT;
+pub use url::{URL_DEFAULT, check_url, same_host};

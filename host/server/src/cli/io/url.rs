@@ -6,6 +6,19 @@ use super::Failure;
 pub const URL_DEFAULT: &str = "http://127.0.0.1:7070";
 
 /// Checks the URL of a host.
+pub fn check_url(url: &str) -> Result<(), Failure> {
+    parse(url).map(drop)
+}
+
+/// Whether two URLs are of the same scheme, host and port.
+pub fn same_host(one: &str, other: &str) -> bool {
+    match (parse(one), parse(other)) {
+        (Ok(one), Ok(other)) => one.origin() == other.origin(),
+        _ => false,
+    }
+}
+
+/// Reads the URL of a host.
 pub(super) fn parse(url: &str) -> Result<reqwest::Url, Failure> {
     let wrong = |what: &str| {
         Failure::usage(format!(

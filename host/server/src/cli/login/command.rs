@@ -22,23 +22,21 @@ pub struct LoginArgs {
 
 /// Runs `login`.
 pub async fn login(context: &Context, args: LoginArgs) -> Result<Exit, Failure> {
-    let url = &context.url;
+    let target = context.target()?;
+    let (url, ca) = (&target.url, target.ca.as_deref());
     if !is_trustworthy(url) {
         let message = format!("{url} is not an https URL: tokens are not sent in the clear");
         return Err(Failure::usage(message));
     }
-    let offer: Login = context
-        .client()?
-        .get("/v1/login", Vec::new())
-        .await?
-        .read()?;
+    let answer = context.client()?.get("/v1/login", Vec::new()).await?;
+    let offer: Login = answer.read()?;
     if let Some(wanted) = &args.issuer
         && *wanted != offer.issuer
     {
         let message = format!("the host names another issuer: {}", escape(&offer.issuer));
         return Err(Failure::new(Exit::Denied, message));
     }
-    let issuer = Issuer::find(&offer.issuer, context.ca.as_deref()).await?;
+    let issuer = Issuer::find(&offer.issuer, ca).await?;
     let answer = device::log_in(context, &issuer, &offer).await?;
     let like = StoredToken {
         issuer: offer.issuer,
@@ -66,7 +64,7 @@ pub async fn login(context: &Context, args: LoginArgs) -> Result<Exit, Failure> 
 
 /// Runs `logout`.
 pub async fn logout(context: &Context) -> Result<Exit, Failure> {
-    let url = &context.url;
+    let url = &context.target()?.url;
     let was = Tokens::change(url, async |stored| Ok(stored.take())).await?;
     let Some(was) = was else {
         let message = format!("no one is logged in at {}", escape(url));
@@ -93,7 +91,7 @@ pub async fn logout(context: &Context) -> Result<Exit, Failure> {
 }
 
 async fn revoke(context: &Context, was: &StoredToken, refresh: &str) -> Result<(), Failure> {
-    let issuer = Issuer::find(&was.issuer, context.ca.as_deref()).await?;
+    let issuer = Issuer::find(&was.issuer, context.target()?.ca.as_deref()).await?;
     let form = [
         ("token", refresh),
         ("token_type_hint", "refresh_token"),

@@ -42,8 +42,8 @@ pub async fn run(context: &Context, args: WaitpointsArgs) -> Result<Exit, Failur
 }
 
 async fn list(context: &Context, args: ListArgs) -> Result<Exit, Failure> {
-    let mut query: Vec<_> = args
-        .namespace
+    let mut query: Vec<_> = context
+        .namespace(args.namespace)
         .into_iter()
         .map(|it| ("namespace", it))
         .collect();

@@ -82,7 +82,11 @@ pub async fn run(context: &Context, command: WorkerCommand) -> Result<Exit, Fail
 
 async fn list(context: &Context, args: ListArgs) -> Result<Exit, Failure> {
     let mut query = Vec::new();
-    query.extend(args.namespace.map(|it| ("namespace", it)));
+    query.extend(
+        context
+            .namespace(args.namespace)
+            .map(|it| ("namespace", it)),
+    );
     query.extend(args.lane.map(|it| ("lane", it)));
     if !args.all {
         query.push(("live", "true".to_owned()));

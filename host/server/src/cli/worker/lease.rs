@@ -231,7 +231,9 @@ pub(super) fn claimed_lines(context: &Context, claimed: &ClaimedExecution) {
 }
 
 async fn expired(context: &Context, args: ExpiredArgs) -> Result<Exit, Failure> {
-    let within = args.namespace.map(|it| ("namespace", it));
+    let within = context
+        .namespace(args.namespace)
+        .map(|it| ("namespace", it));
     let within = within.into_iter().collect();
     let none = "no lease has expired; every host reclaims them once a second";
     let header = ["EXECUTION", "NAMESPACE", "WORKER", "ATTEMPT", "EXPIRED"];

@@ -6,6 +6,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use model::Scope;
 
+use super::audit::{self, Audit};
 use super::{Access, Caller, Within};
 use crate::http::App;
 use crate::http::doors::ClientAddress;
@@ -13,6 +14,7 @@ use crate::http::limits::TimeLimit;
 use crate::http::path::Id;
 use crate::http::problem::{Code, Problem};
 use crate::http::query::Given;
+use crate::http::routes::Route;
 
 /// Parameter of the query that names a namespace.
 const NAMESPACE: &str = "namespace";
@@ -20,11 +22,11 @@ const NAMESPACE: &str = "namespace";
 /// Lets callers through that may use the route, and ends what they wait for when their
 /// credential ends.
 pub async fn admit(
-    State((app, access, time)): State<(App, Access, TimeLimit)>,
+    State((app, route)): State<(App, &'static Route)>,
     request: Request,
     next: Next,
 ) -> Response {
-    let Access::Wants { role, within } = access else {
+    let Access::Wants { role, within } = route.access else {
         return next.run(request).await;
     };
     let (mut parts, body) = request.into_parts();
@@ -34,7 +36,12 @@ pub async fn admit(
     let address = parts.extensions.get::<ClientAddress>().copied();
     let verified = match verified {
         Ok(verified) => verified,
-        Err(problem) => return refused(&app, problem, address).await.into_response(),
+        Err(problem) => {
+            if problem.code == Code::Unauthenticated {
+                audit::unauthenticated(&app, address);
+            }
+            return refused(&app, problem, address).await.into_response();
+        }
     };
     if let Some(name) = &verified.principal.name
         && let Err(limited) = app.doors.limits.credential(name)
@@ -44,17 +51,26 @@ pub async fn admit(
     let principal = verified.principal.clone();
     let scope = principal.scope(role);
     let mut caller = Caller::new(principal, address.map(|it| it.0), role, scope);
-    if let Err(problem) = confine(&app, within, &mut caller, &mut parts).await {
+    let confined = confine(&app, within, &mut caller, &mut parts).await;
+    let audit = Audit::of(route.operation(), role, &caller, &parts);
+    if let Err(problem) = confined {
+        if problem.code == Code::RoleMissing {
+            audit.refused(&app, &problem).await;
+        }
         return problem.into_response();
     }
+    let begun = match audit.begin(&app).await {
+        Ok(begun) => begun,
+        Err(problem) => return problem.into_response(),
+    };
     parts.extensions.insert(caller.clone());
     let answer = next.run(Request::from_parts(parts, body));
-    let response = match time {
+    let mut response = match route.limits.time {
         TimeLimit::Short => answer.await,
         TimeLimit::Waits | TimeLimit::MayPrefer | TimeLimit::Publishes => {
             tokio::select! {
                 response = answer => response,
-                () = verified.gone(&app) => return Problem::unauthenticated().into_response(),
+                () = verified.gone(&app) => Problem::unauthenticated().into_response(),
             }
         }
     };
@@ -62,8 +78,10 @@ pub async fn admit(
     if must_ask && response.status().is_success() && !caller.was_asked() {
         tracing::error!("a handler answered without asking where its caller may act");
         let detail = "the server met a fault; its log says more";
-        return Problem::new(Code::Internal, detail).into_response();
+        response = Problem::new(Code::Internal, detail).into_response();
     }
+    let code = response.extensions().get::<Code>().copied();
+    begun.end(code).await;
     response
 }
 

@@ -1,4 +1,4 @@
-//! Whoever sends a request: the extractor of handlers.
+//! The caller of a request: the extractor of handlers.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -10,10 +10,10 @@ use model::{Principal, Role, Scope};
 
 use crate::http::problem::{Code, Problem};
 
-/// Whoever sends a request, and where they may do what its route does.
+/// The caller of a request, and where it may do what the route does.
 #[derive(Debug, Clone)]
 pub struct Caller {
-    /// Who it is.
+    /// The credential and its roles.
     pub principal: Arc<Principal>,
     /// Where the request came from; absent if the connection does not tell.
     pub address: Option<IpAddr>,

@@ -24,7 +24,7 @@ const BEARER_BYTES_MAX: usize = 16 << 10;
 
 /// A credential that was verified.
 pub(super) struct Verified {
-    /// Whom it is of.
+    /// The caller it is of.
     pub(super) principal: Arc<Principal>,
     /// How to notice that it is not valid any more.
     standing: Standing,

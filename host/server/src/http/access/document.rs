@@ -69,7 +69,7 @@ pub fn table() -> String {
     for route in ROUTES.iter() {
         let (role, place) = match route.access {
             Access::Public => (
-                "nobody's",
+                "none",
                 "the path is the authority, or there is nothing to hide",
             ),
             Access::Wants { role, within } => (role.as_str(), within.place()),

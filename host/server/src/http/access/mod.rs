@@ -18,6 +18,7 @@
 //! execution of another one is answered like one that does not exist.
 
 mod admit;
+mod audit;
 mod caller;
 mod credentials;
 mod document;

@@ -38,7 +38,7 @@ pub struct Sessions(Arc<Mutex<Table>>);
 /// A key that was valid when the database was asked.
 #[derive(Debug, Clone)]
 pub(super) struct Session {
-    /// Whom it is of.
+    /// The caller it is of.
     pub(super) principal: Arc<Principal>,
     /// Becomes true when the key is not valid any more, or allows something else.
     pub(super) gone: watch::Receiver<bool>,
@@ -140,7 +140,7 @@ async fn ask(table: Arc<Mutex<Table>>, engine: Engine) {
             let mut table = table.lock();
             let hashes = table.to_ask();
             if hashes.is_empty() {
-                // Under the lock, so that nobody begins to wait unnoticed.
+                // Under the lock, so that no request begins to wait unnoticed.
                 table.is_asking = false;
                 on_panic.0 = None;
                 return;
@@ -159,7 +159,7 @@ async fn ask(table: Arc<Mutex<Table>>, engine: Engine) {
 
 impl Table {
     /// Returns the keys to ask about now: those that are waited for, known ones first, and
-    /// with them those in use whose answers are worn. None if nobody waits.
+    /// with them those in use whose answers are worn. None if no request waits.
     fn to_ask(&mut self) -> Vec<KeyHash> {
         if self.waiting.is_empty() {
             return Vec::new();

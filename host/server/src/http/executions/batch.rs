@@ -54,6 +54,8 @@ pub async fn create_batch(
         batch.executions.len(),
         Limits::CREATE_BATCH_MAX,
     )?;
+    // Asked once, also where no item can be read.
+    caller.scope();
     let mut creates = Vec::with_capacity(batch.executions.len());
     let mut read = |item: &RawValue| -> Result<(), Problem> {
         let mut create = of_request(body::parse(item.get().as_bytes())?)?.asked_by(&caller)?;

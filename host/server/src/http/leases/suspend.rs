@@ -167,5 +167,5 @@ pub async fn observe(
 /// Verifies a handle.
 async fn held(app: &App, caller: &Caller, handle: &str) -> Result<Fence, Problem> {
     let signer = app.engine.handle_signer().await?;
-    verbs::held(signer, caller, handle)
+    verbs::held(signer, caller.scope(), handle)
 }

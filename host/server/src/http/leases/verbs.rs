@@ -7,7 +7,7 @@
 
 use axum::extract::State;
 use engine::{CancelHeld, Complete, Delay, Due, Engine, Fail, Failed, HandleSigner, Report};
-use model::{Failure, Fence, Invalid, Limits, Moment};
+use model::{Failure, Fence, Invalid, Limits, Moment, Scope};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
@@ -54,7 +54,7 @@ pub async fn renew(
     let ttl_ms = request.lease_ttl_ms;
     match (request.lease, request.leases) {
         (Some(lease), None) => {
-            let verdict = renew_all(&app.engine, &caller, &[lease], ttl_ms)
+            let verdict = renew_all(&app.engine, caller.scope(), &[lease], ttl_ms)
                 .await?
                 .pop();
             let outcome = verdict.expect("one verdict for each lease")?;
@@ -62,7 +62,7 @@ pub async fn renew(
         }
         (None, Some(leases)) => {
             at_most("leases", leases.len(), Limits::LEASES_MAX)?;
-            many(renew_all(&app.engine, &caller, &leases, ttl_ms).await?)
+            many(renew_all(&app.engine, caller.scope(), &leases, ttl_ms).await?)
         }
         _ => Err(Invalid::new("lease", "give either lease or leases").into()),
     }
@@ -70,14 +70,14 @@ pub async fn renew(
 
 async fn renew_all(
     engine: &Engine,
-    caller: &Caller,
+    scope: &Scope,
     handles: &[String],
     ttl_ms: u32,
 ) -> Result<Vec<Result<LeaseOutcome, Problem>>, Problem> {
     let signer = engine.handle_signer().await?;
     let fences: Vec<Option<Fence>> = handles
         .iter()
-        .map(|handle| held(signer, caller, handle).ok())
+        .map(|handle| held(signer, scope, handle).ok())
         .collect();
     let known: Vec<Fence> = fences.iter().copied().flatten().collect();
     let mut renewed = engine.renew(&known, ttl_ms).await?.into_iter();
@@ -342,11 +342,12 @@ struct Many {
 
 /// Applies a verb to the lease of a request, or to each of them.
 async fn each<V: LeaseVerb>(app: &App, caller: &Caller, asked: Asked) -> Answer {
+    let scope = caller.scope();
     let signer = app.engine.handle_signer().await?;
     let asked = asked.get().as_bytes();
     let probe: Probe = body::parse(asked)?;
     if probe.leases.is_none() {
-        let outcome = one::<V>(&app.engine, signer, caller, asked).await?;
+        let outcome = one::<V>(&app.engine, signer, scope, asked).await?;
         return Ok(Json(LeaseAnswer::One(outcome)));
     }
     let items: Many = body::parse(asked)?;
@@ -354,25 +355,24 @@ async fn each<V: LeaseVerb>(app: &App, caller: &Caller, asked: Asked) -> Answer 
     let verdicts = items
         .leases
         .iter()
-        .map(|item| one::<V>(&app.engine, signer, caller, item.get().as_bytes()));
+        .map(|item| one::<V>(&app.engine, signer, scope, item.get().as_bytes()));
     many(futures::future::join_all(verdicts).await)
 }
 
 async fn one<V: LeaseVerb>(
     engine: &Engine,
     signer: &HandleSigner,
-    caller: &Caller,
+    scope: &Scope,
     text: &[u8],
 ) -> Result<LeaseOutcome, Problem> {
     let verb: V = body::parse(text)?;
-    let fence = held(signer, caller, verb.lease())?;
+    let fence = held(signer, scope, verb.lease())?;
     verb.apply(engine, fence).await
 }
 
 /// Verifies a handle. That of a lease in a namespace where the caller may not act is as
 /// invalid as any other.
-pub fn held(signer: &HandleSigner, caller: &Caller, handle: &str) -> Result<Fence, Problem> {
-    let scope = caller.scope();
+pub fn held(signer: &HandleSigner, scope: &Scope, handle: &str) -> Result<Fence, Problem> {
     let held = signer.verify_lease(handle);
     let held = held.filter(|held| scope.holds(&held.namespace));
     Ok(held.ok_or_else(invalid_handle)?.fence)

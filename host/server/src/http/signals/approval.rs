@@ -22,7 +22,7 @@ const APPROVAL: &str = "approval";
 
 /// Approves: delivers the signal `approved` from an operator.
 ///
-/// The same credential counts once, however often it repeats it and whatever note it adds;
+/// The same credential counts once, however often it repeats it and with any note;
 /// where none is required, the same actor does. The credential that asked for the execution
 /// is refused, unless the suspension says `allow_requester`.
 #[utoipa::path(
@@ -43,7 +43,7 @@ pub async fn approve(
 
 /// Rejects: delivers the signal `rejected` from an operator.
 ///
-/// The same credential counts once, however often it repeats it and whatever note it adds;
+/// The same credential counts once, however often it repeats it and with any note;
 /// where none is required, the same actor does. The credential that asked for the execution
 /// is refused, unless the suspension says `allow_requester`.
 #[utoipa::path(

@@ -93,7 +93,7 @@ pub async fn callback(
         category: None,
         source_type: KnownSource::Webhook.to_string(),
         source_identity: claims.fingerprint,
-        // Whoever has the URL: it is one source, and no credential.
+        // The URL is one source, and no credential.
         credential: None,
         correlation_id: None,
         payload,

@@ -187,8 +187,7 @@ pub async fn operator_signal(
     .await
 }
 
-/// Returns the source of a signal from an operator: their credential whatever they add to
-/// it, or where none is required the name they give.
+/// Returns the source of a signal from an operator: their credential without the note, or where none is required the name they give.
 pub fn identity(operate: &Operate, caller: &Caller) -> Result<String, Invalid> {
     let actor = &operate.by.actor;
     if let Some(credential) = caller.credential() {

@@ -1,10 +1,13 @@
-//! Tokens of an issuer that people logged in at, by the host they are for: kept in a file
-//! of the user, sent with each request, and renewed before they expire.
+//! What is sent with requests to be let in: an API key, or the token of an issuer that the
+//! user logged in at. Tokens are kept in a file of the user, by the host they are for, and
+//! renewed before they expire.
 
+mod api_key;
 mod oauth;
 mod session;
 mod store;
 
+pub use api_key::ApiKey;
 pub use oauth::{Issuer, TokenAnswer};
 pub use session::{Session, is_resource};
 pub use store::{StoredToken, Tokens};

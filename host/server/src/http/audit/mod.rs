@@ -1,0 +1,3 @@
+//! What credentials did, and requests whose credential was not accepted.
+
+pub mod list;

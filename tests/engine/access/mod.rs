@@ -1,0 +1,4 @@
+//! API keys and the audit.
+
+mod api_keys;
+mod audit;
