@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use engine::{Fail, Failed};
 use model::{
-    AttemptType, BlockingReason, EngineCode, EventKind, Failure, FailureClass, PublicState,
+    AttemptType, BlockingReason, EngineCode, EventKind, Failure, FailureClass, GrantKind,
+    PublicState,
 };
 use testkit::Answered;
 
@@ -333,6 +334,8 @@ async fn text_in_the_log_of_an_attempt_decides_nothing() {
         capabilities: Default::default(),
         grant_ttl_ms: 60_000,
     };
-    let refused = engine.issue_reclaim_grant(id, None, wanted).await;
+    let refused = engine
+        .issue_grant(id, None, GrantKind::Reclaim, wanted)
+        .await;
     assert_eq!(refused.refused().code(), "execution_not_reclaimable");
 }

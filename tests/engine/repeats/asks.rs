@@ -9,7 +9,8 @@ use engine::{
     Revoke, Suspend, Suspended, SuspensionTimeout, WaitpointRef,
 };
 use model::{
-    BlockingReason, ExecutionId, Failure, FailureClass, Fence, LeaseId, Moment, TimeoutBehavior,
+    BlockingReason, ExecutionId, Failure, FailureClass, Fence, GrantKind, LeaseId, Moment,
+    TimeoutBehavior,
 };
 use testkit::{Answered, Database};
 use time::OffsetDateTime;
@@ -301,7 +302,10 @@ pub(super) async fn ask(
                 capabilities: Default::default(),
                 grant_ttl_ms: 60_000,
             };
-            told!(engine.issue_claim_grant(id, None, wanted).await, plain)
+            told!(
+                engine.issue_grant(id, None, GrantKind::Claim, wanted).await,
+                plain
+            )
         }
     }
 }

@@ -56,52 +56,28 @@ pub fn capability_hash(capabilities: &BTreeSet<String>) -> String {
 }
 
 impl Engine {
-    /// Grants a waiting execution of a namespace, or of any, to a worker.
+    /// Grants a waiting execution of a namespace, or of any, to a worker; or one whose
+    /// holder was lost, to another worker. A lease that has expired and was not swept yet is
+    /// ended first, as the sweep would.
     ///
     /// # Refusals
     /// See [`GrantRefusal`]; a repeat is refused as `grant_already_exists` until
     /// the first grant expires.
-    pub async fn issue_claim_grant(
-        &self,
-        id: ExecutionId,
-        namespace: Option<&str>,
-        wanted: IssueGrant,
-    ) -> Result<Grant, Declined<GrantRefusal>> {
-        wanted.check()?;
-        self.issue(id, namespace, GrantKind::Claim, &wanted).await
-    }
-
-    /// Grants an execution, of a namespace or of any, whose holder was lost to another worker. A lease that has
-    /// expired and was not swept yet is ended first, as the sweep would.
-    ///
-    /// # Refusals
-    /// See [`GrantRefusal`].
-    pub async fn issue_reclaim_grant(
-        &self,
-        id: ExecutionId,
-        namespace: Option<&str>,
-        wanted: IssueGrant,
-    ) -> Result<Grant, Declined<GrantRefusal>> {
-        wanted.check()?;
-        if let Some((fence, at_cap)) = self.expired_lease(id, namespace).await? {
-            // A refusal means that another host ended it first.
-            let _ = self
-                .inner
-                .batchers
-                .end_lease
-                .call(EndLease::expired(fence, at_cap))
-                .await?;
-        }
-        self.issue(id, namespace, GrantKind::Reclaim, &wanted).await
-    }
-
-    async fn issue(
+    pub async fn issue_grant(
         &self,
         id: ExecutionId,
         namespace: Option<&str>,
         kind: GrantKind,
-        wanted: &IssueGrant,
+        wanted: IssueGrant,
     ) -> Result<Grant, Declined<GrantRefusal>> {
+        wanted.check()?;
+        if kind == GrantKind::Reclaim
+            && let Some((fence, at_cap)) = self.expired_lease(id, namespace).await?
+        {
+            let end = EndLease::expired(fence, at_cap);
+            // A refusal means that another host ended it first.
+            let _ = self.inner.batchers.end_lease.call(end).await?;
+        }
         let capabilities: Vec<String> = wanted.capabilities.iter().cloned().collect();
         let grant_id = random::uuid();
         let row = sqlx::query_file!(
@@ -124,7 +100,7 @@ impl Engine {
                 grant_id,
                 until: row.granted_until,
             };
-            return Ok(self.granted(kind, granted, wanted).await?);
+            return Ok(self.granted(kind, granted, &wanted).await?);
         }
         let probe = self
             .observe_for_grant(id, namespace, &wanted.capabilities)

@@ -11,48 +11,22 @@ use crate::lease::Claimed;
 use crate::{Declined, Engine, HeldLease};
 
 impl Engine {
-    /// Turns a claim grant into a lease of `ttl_ms`, within the bounds of
-    /// leases. Returns also the worker that holds it.
+    /// Turns a grant into a lease of `ttl_ms`, within the bounds of leases. Returns also
+    /// the worker that holds it.
     ///
     /// A grant of a namespace that the caller's scope does not hold is refused as one that
-    /// was not issued here. A grant holds even if its lane was paused meanwhile. A worker that names its
-    /// capabilities is refused if the grant was issued for others.
+    /// was not issued here. A grant holds even if its lane was paused meanwhile. A worker
+    /// that names its capabilities is refused if the grant was issued for others.
     ///
     /// # Refusals
-    /// `invalid_claim_grant`, `claim_grant_expired`, `capability_mismatch`. A grant is good for one
-    /// lease: a repeat is refused.
-    pub async fn claim_from_grant(
+    /// `capability_mismatch`; for a claim grant `invalid_claim_grant` and
+    /// `claim_grant_expired`; for a reclaim grant `grant_not_found`,
+    /// `execution_not_reclaimable` and `reclaim_cap_exceeded`. A grant is good for one lease:
+    /// a repeat is refused.
+    pub async fn redeem_grant(
         &self,
         scope: &Scope,
-        grant: &str,
-        capability_hash: Option<&str>,
-        ttl_ms: u32,
-    ) -> Result<(Claimed, HeldLease), Declined<RedeemRefusal>> {
-        self.redeem(GrantKind::Claim, scope, grant, capability_hash, ttl_ms)
-            .await
-    }
-
-    /// Turns a reclaim grant into a lease of `ttl_ms`, within the bounds of
-    /// leases. Returns also the worker that holds it.
-    ///
-    /// # Refusals
-    /// `grant_not_found`, `execution_not_reclaimable`, `reclaim_cap_exceeded`,
-    /// `capability_mismatch`. A grant is good for one lease: a repeat is refused.
-    pub async fn reclaim_execution(
-        &self,
-        scope: &Scope,
-        grant: &str,
-        capability_hash: Option<&str>,
-        ttl_ms: u32,
-    ) -> Result<(Claimed, HeldLease), Declined<RedeemRefusal>> {
-        self.redeem(GrantKind::Reclaim, scope, grant, capability_hash, ttl_ms)
-            .await
-    }
-
-    async fn redeem(
-        &self,
         kind: GrantKind,
-        scope: &Scope,
         grant: &str,
         capability_hash: Option<&str>,
         ttl_ms: u32,

@@ -3,14 +3,14 @@
 
 use axum::extract::State;
 use engine::{EligiblePlace, GrantNext, IssueGrant};
+use model::{ExecutionId, GrantKind};
 
 use crate::api::{ClaimForWorker, EligibleExecutions, GrantFor, GrantedClaim, IssuedGrant};
 use crate::http::App;
-use crate::http::answer::Json;
+use crate::http::answer::{Answer, Json};
 use crate::http::body::Body;
 use crate::http::page::{ListRequest, Paging};
 use crate::http::path::{Id, OfExecution, Path};
-use crate::http::problem::Problem;
 use crate::http::query::{InNamespace, Query};
 
 /// Lists executions that wait in a lane and are not granted, in the order of service.
@@ -22,10 +22,10 @@ use crate::http::query::{InNamespace, Query};
     responses((status = 200, body = EligibleExecutions))
 )]
 pub async fn eligible(
-    State(app): State<App>,
+    app: State<App>,
     Path(lane): Path<String>,
     list: ListRequest<InNamespace, EligiblePlace>,
-) -> Result<Json<EligibleExecutions>, Problem> {
+) -> Answer<EligibleExecutions> {
     let found = app
         .engine
         .scan_eligible(&lane, list.filter.name(), list.after, list.limit);
@@ -45,16 +45,12 @@ pub async fn eligible(
     responses((status = 200, body = IssuedGrant))
 )]
 pub async fn issue_claim(
-    State(app): State<App>,
+    app: State<App>,
     Id(id): Id,
     Query(within): Query<InNamespace>,
     Body(request): Body<GrantFor>,
-) -> Result<Json<IssuedGrant>, Problem> {
-    let grant = app
-        .engine
-        .issue_claim_grant(id, within.name(), of_request(request))
-        .await?;
-    Ok(Json(grant.into()))
+) -> Answer<IssuedGrant> {
+    issue(&app, id, &within, GrantKind::Claim, request).await
 }
 
 /// Grants an execution, whose holder was lost, to another worker.
@@ -65,16 +61,12 @@ pub async fn issue_claim(
     responses((status = 200, body = IssuedGrant))
 )]
 pub async fn issue_reclaim(
-    State(app): State<App>,
+    app: State<App>,
     Id(id): Id,
     Query(within): Query<InNamespace>,
     Body(request): Body<GrantFor>,
-) -> Result<Json<IssuedGrant>, Problem> {
-    let grant = app
-        .engine
-        .issue_reclaim_grant(id, within.name(), of_request(request))
-        .await?;
-    Ok(Json(grant.into()))
+) -> Answer<IssuedGrant> {
+    issue(&app, id, &within, GrantKind::Reclaim, request).await
 }
 
 /// Finds the first execution of a lane that fits a worker, and grants it.
@@ -85,11 +77,11 @@ pub async fn issue_reclaim(
     responses((status = 200, body = GrantedClaim))
 )]
 pub async fn claim_for_worker(
-    State(app): State<App>,
+    app: State<App>,
     Path(worker_instance_id): Path<String>,
     Query(within): Query<InNamespace>,
     Body(request): Body<ClaimForWorker>,
-) -> Result<Json<GrantedClaim>, Problem> {
+) -> Answer<GrantedClaim> {
     let wanted = GrantNext {
         namespace: within.namespace,
         lane: request.lane,
@@ -105,11 +97,19 @@ pub async fn claim_for_worker(
     Ok(Json(GrantedClaim { granted }))
 }
 
-fn of_request(request: GrantFor) -> IssueGrant {
-    IssueGrant {
+async fn issue(
+    app: &App,
+    id: ExecutionId,
+    within: &InNamespace,
+    kind: GrantKind,
+    request: GrantFor,
+) -> Answer<IssuedGrant> {
+    let wanted = IssueGrant {
         worker_id: request.worker_id,
         worker_instance_id: request.worker_instance_id,
         capabilities: request.capabilities,
         grant_ttl_ms: request.grant_ttl_ms,
-    }
+    };
+    let grant = app.engine.issue_grant(id, within.name(), kind, wanted);
+    Ok(Json(grant.await?.into()))
 }
