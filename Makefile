@@ -9,7 +9,7 @@ TEST := cargo test --workspace
 INTEGRATION := $(TEST) --test integration
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 
-.PHONY: help run test postgres guests clients lint bench chaos chaos-database hostile fuzz golden
+.PHONY: help run test postgres guests clients lint bench chaos chaos-database hostile fuzz api-fuzz golden
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 18
@@ -46,12 +46,17 @@ hostile: postgres guests ## a minute of hostile guests beside an ordinary load, 
 fuzz: ## random input for every parser and random programs, five minutes each; FLOWHOST_SEED repeats a run
 	FLOWHOST_FUZZ_SECONDS=300 $(INTEGRATION) -- --nocapture fuzz:: conditions:: programs:: odd_outcomes::
 
+api-fuzz: postgres guests ## requests made from the description of the API, with and without credentials; FLOWHOST_SEED repeats a run
+	$(BUILD)
+	tests/api_fuzz/run.sh
+
 postgres: ## a Postgres server, if there is none
 	@host/pgserver/install.sh
 
 guests: ## the example components
 	@guest-examples/build.sh
 
-clients: ## clients of the HTTP API in Python and TypeScript, below target/clients, and the issuer of the tests
+clients: ## clients of the HTTP API in Python and TypeScript, below target/clients, and the issuer and the fuzzer of the tests
 	@guest-examples/native-worker/clients.sh
 	@tests/support/oidc/install.sh
+	@tests/api_fuzz/install.sh

@@ -35,3 +35,8 @@ is_stale() {
     shift
     [ ! -e "$made" ] || [ -n "$(find "$@" -name node_modules -prune -o -type f -newer "$made" -print)" ]
 }
+
+# True if there is a Python that makes virtual environments and is new enough.
+has_python() {
+    python3 -c 'import ensurepip, sys; assert sys.version_info >= (3, 11)' 2>/dev/null
+}

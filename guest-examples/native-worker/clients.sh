@@ -23,10 +23,6 @@ generate() {
     fi
 }
 
-has_python() {
-    python3 -c 'import ensurepip, sys; assert sys.version_info >= (3, 11)' 2>/dev/null
-}
-
 generate_python() {
     need="the Python client needs Python 3.11 or newer with venv"
     has_python || install_packages "$need" python3 python3-venv

@@ -1,6 +1,7 @@
 //! What must hold when the database fails, hosts die, callers compete, or input is
 //! hostile.
 
+mod api_fuzz;
 mod chaos;
 mod chaos_database;
 mod database_faults;
