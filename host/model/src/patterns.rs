@@ -35,3 +35,6 @@ pub const DIGEST: &str = "^sha256:[0-9a-f]{64}$";
 /// Base64 in the standard alphabet, padded.
 pub const BASE64: &str =
     "^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}[AEIMQUYcgkosw048]=|[A-Za-z0-9+/][AQgw]==)?$";
+/// A time, whose format says the rest: from 1970 to 9999. One that is in another of these
+/// years in UTC is described less exactly.
+pub const TIME: &str = "^(19[7-9][0-9]|[2-9][0-9]{3})-";

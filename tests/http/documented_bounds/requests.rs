@@ -12,7 +12,7 @@ use crate::support::api::{text, with};
 pub(super) const ANY_ID: &str = "01990000-0000-7000-8000-000000000000";
 /// For each pattern a text that fits it, the character that makes it longer, and a text
 /// that does not fit it.
-const TEXTS: [(&str, &str, &str, &str); 15] = [
+const TEXTS: [(&str, &str, &str, &str); 16] = [
     (patterns::IDENTIFIER, "a", "a", "A"),
     (patterns::PRINTABLE, "a", " ", "é"),
     (patterns::PLAIN, "a", "~", "\u{7f}"),
@@ -38,6 +38,12 @@ const TEXTS: [(&str, &str, &str, &str); 15] = [
         "sha256:0",
     ),
     (patterns::BASE64, "YQ==", "", "YR=="),
+    (
+        patterns::TIME,
+        "9000-01-01T00:00:00Z",
+        "",
+        "1969-12-31T23:59:59Z",
+    ),
 ];
 
 /// A value for a member, and whether it is within the bounds.

@@ -10,7 +10,7 @@ use std::ops::RangeInclusive;
 
 use model::{
     BlockingReason, CountKind, ExpireReason, FailureClass, LaneState, Limits, PRIORITY_MAX,
-    PublicState, ResumeTarget, SuspensionReason, SuspensionRequester, TimeoutBehavior,
+    PublicState, ResumeTarget, Role, SuspensionReason, SuspensionRequester, TimeoutBehavior,
     WaitpointState, patterns,
 };
 
@@ -18,6 +18,9 @@ use super::lease::WAIT_MS_MAX;
 
 /// Longest a caller may wait for the end of an execution, in milliseconds.
 pub const TIMEOUT_MS_MAX: u64 = 60_000;
+
+/// Largest epoch of a lease, as the database can count.
+pub const EPOCH_MAX: u64 = i64::MAX as u64;
 
 /// What a member of a request, or a parameter, may hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +31,8 @@ pub enum Bound {
     Long(usize),
     /// A text that matches a pattern, which also bounds its length.
     Pattern(&'static str),
+    /// A point in time, as [`model::Moment`] reads it.
+    Time,
     /// A whole number.
     Number(RangeInclusive<u64>),
     /// One of some texts, as the schema of this name has them.
@@ -42,7 +47,7 @@ pub const LABELS: RangeInclusive<usize> = 0..=Limits::TAGS_MAX;
 /// Returns what `member` may hold in requests; `of` is the schema that has it, or the id
 /// of the operation of a parameter. `None` if nothing is said about it.
 pub fn bound(of: &str, member: &str) -> Option<Bound> {
-    use Bound::{Free, Long, Number, Pattern, Text};
+    use Bound::{Free, Long, Number, Pattern, Text, Time};
     let u32_range =
         |range: RangeInclusive<u32>| Number(u64::from(*range.start())..=u64::from(*range.end()));
     Some(match (of, member) {
@@ -70,6 +75,11 @@ pub fn bound(of: &str, member: &str) -> Option<Bound> {
                 SuspensionRequester::ALL.iter().filter(may),
             )
         }
+        ("CreateApiKey", "role") => names("Role", Role::ALL),
+        ("CreateApiKey", "name") => Text(1..=Limits::API_KEY_NAME_BYTES_MAX, patterns::IDENTIFIER),
+        ("RotateApiKey", "overlap_ms") => Number(0..=Limits::API_KEY_OVERLAP_MS_MAX),
+        ("CancelExecution", "attempt") => u32_range(0..=u32::MAX),
+        ("CancelExecution", "epoch") => Number(0..=EPOCH_MAX),
         ("SetLane", "state") => names("LaneState", LaneState::ALL),
         ("executions_list", "state") => names("PublicState", PublicState::ALL),
         ("waitpoints_list", "state") => names("WaitpointState", WaitpointState::ALL),
@@ -81,7 +91,9 @@ pub fn bound(of: &str, member: &str) -> Option<Bound> {
         (_, "resume_target") => names("ResumeTarget", ResumeTarget::ALL),
         (_, "timeout_behavior") => names("TimeoutBehavior", TimeoutBehavior::ALL),
         (_, "kind" | "kinds") => Text(1..=Limits::KIND_BYTES_MAX, patterns::IDENTIFIER),
-        (_, "namespace") => Text(1..=Limits::NAMESPACE_BYTES_MAX, patterns::IDENTIFIER),
+        (_, "namespace" | "namespaces") => {
+            Text(1..=Limits::NAMESPACE_BYTES_MAX, patterns::IDENTIFIER)
+        }
         (_, "lane" | "lanes") => Text(1..=Limits::LANE_BYTES_MAX, patterns::PRINTABLE),
         (_, "worker_id" | "worker_instance_id" | "host" | "version") => {
             Text(1..=Limits::WORKER_NAME_BYTES_MAX, patterns::PRINTABLE)
@@ -129,7 +141,7 @@ pub fn bound(of: &str, member: &str) -> Option<Bound> {
         }
         (_, "log") => Long(Limits::LOG_BYTES_MAX),
         (_, "digest") => Pattern(patterns::DIGEST),
-        (_, "id" | "waitpoint_id" | "expected_lease_id") => Pattern(patterns::UUID),
+        (_, "id" | "waitpoint_id" | "expected_lease_id" | "lease_id") => Pattern(patterns::UUID),
         (_, "input_base64" | "result_base64" | "payload_base64" | "state_base64") => {
             Pattern(patterns::BASE64)
         }
@@ -169,10 +181,17 @@ pub fn bound(of: &str, member: &str) -> Option<Bound> {
         (_, "first" | "max_replay_count" | "max_signals_per_execution") => u32_range(0..=u32::MAX),
         (
             _,
-            "after" | "capability_hash" | "created_after" | "created_before" | "deadline_at"
-            | "delay_until" | "finished_after" | "finished_before" | "grant" | "input_text"
-            | "lease" | "leases" | "payload_text" | "policy" | "prefer" | "result_text"
-            | "state_text" | "timeout_at" | "traceparent" | "waitpoint_token",
+            "created_after" | "created_before" | "deadline_at" | "delay_until" | "finished_after"
+            | "finished_before" | "since" | "timeout_at" | "until",
+        ) => Time,
+        (_, "after") | ("audit_list", "credential" | "verb") | ("tokens_list", "name") => {
+            Pattern(patterns::STORABLE)
+        }
+        (
+            _,
+            "capability_hash" | "grant" | "input_text" | "lease" | "leases" | "payload_text"
+            | "policy" | "prefer" | "result_text" | "state_text" | "traceparent"
+            | "waitpoint_token",
         ) => Free,
         _ => return None,
     })

@@ -18,7 +18,7 @@ use super::App;
 use super::limits::RouteLimits;
 use super::problem::{Code, Problem};
 use super::transport::coding::{Coding, DecodeError, Decoder};
-use super::transport::text;
+use super::transport::{json, text};
 
 /// How much of a body that is too large is read and thrown away.
 const DRAINED_BYTES_MAX: usize = 64 << 20;
@@ -317,8 +317,7 @@ pub fn json<T: DeserializeOwned>(headers: &HeaderMap, body: &[u8]) -> Result<T, 
 
 /// Reads JSON.
 pub fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
-    serde_json::from_slice(body)
-        .map_err(|error| Problem::new(Code::MalformedJson, error.to_string()))
+    json::from_slice(body).map_err(|error| Problem::new(Code::MalformedJson, error.to_string()))
 }
 
 /// Checks how many items a body holds in a field.

@@ -42,7 +42,7 @@ impl<T: Asks + DeserializeOwned> FromRequest<App> for OperatorRequest<T> {
         let OptionalBody(mut request) = OptionalBody::<T>::from_request(request, app).await?;
         let (actor, reason) = request.by();
         let by = Operator {
-            actor: caller.principal.signs(actor.as_deref(), ACTOR_DEFAULT),
+            actor: caller.actor(actor.as_deref(), ACTOR_DEFAULT)?,
             reason,
         };
         Ok(Self {

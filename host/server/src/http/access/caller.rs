@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
-use model::{Principal, Role, Scope};
+use model::{Invalid, Principal, Role, Scope, ensure};
 
 use crate::http::problem::{Code, Problem};
 
@@ -156,6 +156,15 @@ impl Caller {
         Some(self.principal.signs(note, ""))
     }
 
+    /// Returns who is named as having asked: see [`Principal::signs`].
+    ///
+    /// # Errors
+    /// What the caller adds about itself is empty.
+    pub fn actor(&self, note: Option<&str>, unnamed: &str) -> Result<String, Invalid> {
+        ensure("actor", note != Some(""), || "must not be empty".to_owned())?;
+        Ok(self.principal.signs(note, unnamed))
+    }
+
     /// Builds the problem of a role that the caller does not hold in a namespace, or in
     /// every one.
     pub(super) fn lacks(&self, namespace: Option<&str>) -> Problem {
@@ -180,6 +189,15 @@ impl Problem {
             Code::Unauthenticated,
             "send a valid credential: `Authorization: Bearer KEY`",
         )
+    }
+
+    /// Returns who is named as having asked: see [`Principal::signs`].
+    ///
+    /// # Errors
+    /// What the caller adds about itself is empty.
+    pub fn actor(&self, note: Option<&str>, unnamed: &str) -> Result<String, Invalid> {
+        ensure("actor", note != Some(""), || "must not be empty".to_owned())?;
+        Ok(self.principal.signs(note, unnamed))
     }
 
     /// Builds the problem of a role that the caller does not hold in a namespace, or in

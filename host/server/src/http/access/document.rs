@@ -1,15 +1,12 @@
 //! What documentation says of access, printed from the table of routes.
 
 use std::fmt::Write as _;
-use utoipa::ToSchema as _;
 
 use utoipa::openapi::extensions::ExtensionsBuilder;
 use utoipa::openapi::path::Operation;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
-use utoipa::openapi::{Content, Ref, RefOr, Response};
 
 use super::Access;
-use crate::api::ProblemBody;
 use crate::http::routes::ROUTES;
 
 /// Name of the security scheme.
@@ -44,23 +41,6 @@ pub fn document(operation: &mut Operation, access: Access) {
     }
     let none: [&str; 0] = [];
     operation.security = Some(vec![SecurityRequirement::new(BEARER, none)]);
-    let responses = &mut operation.responses.responses;
-    for (status, about) in [
-        (
-            "401",
-            "`unauthenticated`: the credential is missing or not valid",
-        ),
-        (
-            "403",
-            "`role_missing`: the caller does not have the role there",
-        ),
-    ] {
-        let problem = Ref::from_schema_name(ProblemBody::name());
-        let problem = Response::builder()
-            .description(about)
-            .content("application/problem+json", Content::new(Some(problem)));
-        responses.insert(status.to_owned(), RefOr::T(problem.build()));
-    }
 }
 
 /// Returns the table of `docs/security.md`: every route, the role it wants and where.

@@ -7,8 +7,8 @@ use model::{Limits, patterns};
 use utoipa::Number;
 use utoipa::openapi::path::Operation;
 use utoipa::openapi::schema::{
-    AdditionalProperties, AllOfBuilder, ArrayItems, Object, ObjectBuilder, OneOfBuilder,
-    SchemaType, Type,
+    AdditionalProperties, AllOfBuilder, ArrayItems, KnownFormat, Object, ObjectBuilder,
+    OneOfBuilder, SchemaFormat, SchemaType, Type,
 };
 use utoipa::openapi::{OpenApi, Ref, RefOr, Schema};
 
@@ -109,6 +109,8 @@ fn describe(of: &str, member: &str, schema: &mut RefOr<Schema>, named: &mut Name
                 array.min_items = Some(*range.start()).filter(|min| *min > 0);
                 array.max_items = Some(*range.end());
             }
+            // What is given twice counts once.
+            array.unique_items = false;
             if let ArrayItems::RefOrSchema(item) = &mut array.items {
                 describe(of, member, item, named);
             }
@@ -123,6 +125,10 @@ fn describe(of: &str, member: &str, schema: &mut RefOr<Schema>, named: &mut Name
                 Some(Bound::Text(bytes, pattern)) => text(object, bytes, pattern),
                 Some(Bound::Long(max)) => object.max_length = Some(max),
                 Some(Bound::Pattern(pattern)) => object.pattern = Some(pattern.to_owned()),
+                Some(Bound::Time) => {
+                    object.format = Some(SchemaFormat::KnownFormat(KnownFormat::DateTime));
+                    object.pattern = Some(patterns::TIME.to_owned());
+                }
                 Some(Bound::Number(range)) => {
                     object.minimum = Some(number(*range.start()));
                     object.maximum = Some(number(*range.end()));

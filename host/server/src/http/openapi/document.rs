@@ -5,10 +5,10 @@ use std::sync::LazyLock;
 use axum::http::header;
 use axum::response::IntoResponse;
 use utoipa::openapi::path::{Operation, PathItem};
-use utoipa::openapi::{Content, Ref, RefOr, Response, Schema};
+use utoipa::openapi::{RefOr, Schema};
 use utoipa::{Modify as _, OpenApi, ToSchema as _};
 
-use super::{bounds, unions};
+use super::{bounds, problems, unions};
 use crate::api::{ClosedAnswers, ProblemBody};
 use crate::http::access;
 use crate::http::problem::Code;
@@ -50,23 +50,19 @@ pub fn document() -> &'static str {
     &TEXT
 }
 
-/// Puts the documents of all routes together. Each of them can answer with a problem.
+/// Puts the documents of all routes together, with the problems that each can answer with.
 pub fn whole() -> utoipa::openapi::OpenApi {
     let mut whole = Document::openapi();
     name_codes(&mut whole);
     let components = whole.components.get_or_insert_default();
     components.add_security_scheme(access::BEARER, access::scheme());
+    problems::describe(components);
     for route in ROUTES.iter() {
-        whole.merge(route.document.clone());
+        let mut document = route.document.clone();
+        operations(&mut document).for_each(|operation| problems::refer(operation, route));
+        whole.merge(document);
     }
-    let problem = Response::builder().content(
-        "application/problem+json",
-        Content::new(Some(Ref::from_schema_name(ProblemBody::name()))),
-    );
-    let problem = RefOr::T(problem.build());
     for operation in operations(&mut whole) {
-        let responses = &mut operation.responses.responses;
-        responses.insert("default".to_owned(), problem.clone());
         if let Some(body) = &mut operation.request_body {
             unions::leave_out(body);
         }

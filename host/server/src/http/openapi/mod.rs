@@ -5,6 +5,7 @@
 
 mod bounds;
 pub mod document;
+mod problems;
 mod unions;
 
 pub use document::document;

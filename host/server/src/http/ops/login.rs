@@ -3,7 +3,7 @@
 
 use axum::extract::State;
 
-use crate::api::Login;
+use crate::api::{Login, ProblemBody};
 use crate::http::App;
 use crate::http::answer::Json;
 use crate::http::problem::{Code, Problem};
@@ -13,7 +13,10 @@ use crate::http::problem::{Code, Problem};
 /// A host that names none (`oidc.issuer` and `oidc.client_id`) answers `not_found`.
 #[utoipa::path(
     get, path = "/v1/login", tag = "host",
-    responses((status = 200, body = Login))
+    responses(
+        (status = 200, body = Login),
+        (status = 404, description = "`not_found`: people cannot log in here", body = ProblemBody, content_type = "application/problem+json"),
+    )
 )]
 pub async fn login(State(app): State<App>) -> Result<Json<Login>, Problem> {
     let settings = &app.doors.oidc_settings;

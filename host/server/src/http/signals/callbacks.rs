@@ -56,7 +56,7 @@ const ALLOWED_ORIGIN: &str = "webhook-allowed-origin";
         ("idempotency-key" = Option<String>, Header, description = "Makes the request repeatable"),
         ("webhook-id" = Option<String>, Header, description = "The same, if there is no `idempotency-key`"),
     ),
-    request_body(content = RawBytes, content_type = "application/octet-stream", description = "The payload, of any media type"),
+    request_body(content = Option<RawBytes>, content_type = "application/octet-stream", description = "The payload, of any media type"),
     responses(
         (status = 202, body = CallbackAnswer, description = "Accepted"),
         (status = 200, body = CallbackAnswer, description = "Had been accepted before"),

@@ -3,7 +3,7 @@
 
 use axum::extract::State;
 use axum::http::{HeaderName, HeaderValue, StatusCode};
-use model::{ApiKeyRefusal, RoleGrant, Scope, may_grant};
+use model::{ApiKeyRefusal, Invalid, RoleGrant, Scope, may_grant};
 
 use super::list::{existing, key_id};
 use crate::api::{ApiKey, CreateApiKey, CreatedApiKey, RevokeApiKey, RotateApiKey};
@@ -48,7 +48,7 @@ pub async fn create(
             namespace: request.namespace,
         },
         expires_in_ms: request.expires_in_ms,
-        actor: signature(&caller, request.actor.as_deref()),
+        actor: signature(&caller, request.actor.as_deref())?,
     };
     check_grant(&caller, &create.grant)?;
     let created = app.engine.create_api_key(create).await?;
@@ -102,7 +102,7 @@ pub async fn revoke(
     OptionalBody(request): OptionalBody<RevokeApiKey>,
 ) -> Result<Json<ApiKey>, Problem> {
     let id = key_id(&id)?;
-    let actor = signature(&caller, request.actor.as_deref());
+    let actor = signature(&caller, request.actor.as_deref())?;
     let revoked = app.engine.revoke_api_key(id, caller.scope(), &actor);
     let revoked = revoked.await?;
     Ok(Json(revoked.into()))
@@ -115,8 +115,8 @@ async fn made(app: &App, created: engine::CreatedApiKey, within: &Scope) -> Resu
 }
 
 /// Returns who is named as having asked.
-fn signature(caller: &Caller, actor: Option<&str>) -> String {
-    caller.principal.signs(actor, ACTOR_DEFAULT)
+fn signature(caller: &Caller, actor: Option<&str>) -> Result<String, Invalid> {
+    caller.actor(actor, ACTOR_DEFAULT)
 }
 
 /// Checks that the caller may make a key that holds this.

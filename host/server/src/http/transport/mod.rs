@@ -5,6 +5,7 @@ pub mod browsers;
 pub mod coding;
 pub mod dry_run;
 pub mod headers;
+pub mod json;
 pub mod listen;
 pub mod not_http;
 pub mod prefer;

@@ -3,7 +3,7 @@
 
 use axum::extract::State;
 use engine::WaitpointKeyPlace;
-use model::KeyRetireRefusal;
+use model::{Invalid, KeyRetireRefusal};
 
 use crate::api::{
     RetireWaitpointKey, RotateWaitpointKey, RotatedWaitpointKey, SeedWaitpointKey,
@@ -53,7 +53,7 @@ pub async fn rotate(
         kid: request.new_kid,
         secret_hex: request.new_secret_hex,
         grace_ms: request.grace_ms,
-        actor: signed(&caller, request.actor.as_deref()),
+        actor: signed(&caller, request.actor.as_deref())?,
     };
     Ok(Json(app.engine.rotate_waitpoint_key(rotate).await?.into()))
 }
@@ -72,7 +72,7 @@ pub async fn seed(
     _: NoQuery,
     Body(request): Body<SeedWaitpointKey>,
 ) -> Result<Json<SeededWaitpointKey>, Problem> {
-    let actor = signed(&caller, request.actor.as_deref());
+    let actor = signed(&caller, request.actor.as_deref())?;
     let seeded = app
         .engine
         .seed_waitpoint_key(&request.kid, request.secret_hex.as_deref(), &actor)
@@ -94,13 +94,13 @@ pub async fn retire(
     _: NoQuery,
     OptionalBody(request): OptionalBody<RetireWaitpointKey>,
 ) -> Result<Json<WaitpointKey>, Problem> {
-    let actor = signed(&caller, request.actor.as_deref());
+    let actor = signed(&caller, request.actor.as_deref())?;
     app.engine.retire_waitpoint_key(&kid, &actor).await?;
     // It may have been forgotten since.
     let key = app.engine.waitpoint_key(&kid).await?;
     Ok(Json(key.ok_or(KeyRetireRefusal::KeyNotFound(kid))?.into()))
 }
 
-fn signed(caller: &Caller, actor: Option<&str>) -> String {
-    caller.principal.signs(actor, ACTOR_DEFAULT)
+fn signed(caller: &Caller, actor: Option<&str>) -> Result<String, Invalid> {
+    caller.actor(actor, ACTOR_DEFAULT)
 }
