@@ -1,6 +1,8 @@
 //! The bounds in the description of the API are those that the host applies: what is
 //! within them is not refused as invalid, and what is one beyond is.
 
+use std::cell::Cell;
+
 use model::{CancelSource, patterns};
 use regex_lite::Regex;
 use reqwest::{Method, StatusCode};
@@ -31,7 +33,10 @@ async fn the_host_refuses_what_is_beyond_a_documented_bound_and_nothing_within()
     let (_database, api) = start().await;
     let (_, document) = api.get("/openapi.json").await;
     let described = Described::new(document);
-    let sender = Sender { api };
+    let sender = Sender {
+        api,
+        keys: Cell::new(0),
+    };
     let mut broken = Vec::new();
     let mut cases = 0;
     for (path, methods) in described.document["paths"].as_object().expect("paths") {
@@ -61,6 +66,8 @@ async fn the_host_refuses_what_is_beyond_a_documented_bound_and_nothing_within()
 /// Sends the requests, with executions and leases that are there.
 struct Sender {
     api: Api,
+    /// How many API keys were made.
+    keys: Cell<u32>,
 }
 
 impl Sender {
@@ -77,6 +84,9 @@ impl Sender {
             } else {
                 json!(self.api.create(word("x")).await)
             };
+        }
+        if path.starts_with("/v1/tokens/{id}") {
+            request["path"]["id"] = self.api_key().await;
         }
         if path.ends_with("/claim") {
             self.api.create(word("x")).await;
@@ -121,9 +131,18 @@ impl Sender {
         if let Some([item]) = leases.map(Vec::as_mut_slice) {
             let lease = self.lease().await["lease"].clone();
             match item {
-                Value::Object(item) => _ = item.insert("lease".to_owned(), lease),
+                Value::Object(item) => {
+                    item.insert("lease".to_owned(), lease);
+                    if item.contains_key("delay_until") {
+                        item.remove("delay_ms");
+                    }
+                }
                 handle => *handle = lease,
             }
+        }
+        if !body["delay_until"].is_null() && body["delay_ms"].is_number() {
+            // Only one of them is given.
+            body["delay_ms"].take();
         }
         let fence = ["lease_id", "epoch", "attempt"];
         if fence.iter().any(|part| !body[part].is_null()) {
@@ -144,6 +163,13 @@ impl Sender {
                 .post("/v1/leases/waitpoints", json!({"lease": lease}));
             body["waitpoint_token"] = made.await.1["waitpoint_token"].clone();
         }
+    }
+
+    /// Returns the id of a new API key.
+    async fn api_key(&self) -> Value {
+        self.keys.set(self.keys.get() + 1);
+        let body = json!({"name": format!("of-bounds-{}", self.keys.get()), "role": "viewer"});
+        self.api.post("/v1/tokens", body).await.1["key"]["id"].clone()
     }
 
     /// Returns a claimed execution.

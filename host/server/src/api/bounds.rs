@@ -134,6 +134,7 @@ pub fn bound(of: &str, member: &str) -> Option<Bound> {
         (_, "source") => Text(1..=Limits::CANCEL_SOURCE_BYTES_MAX, patterns::CANCEL_SOURCE),
         // One that is not valid is the name of no key.
         ("waitpoint_keys_retire", "kid") => Free,
+        ("tokens_get" | "tokens_revoke" | "tokens_rotate", "id") => Free,
         (_, "kid" | "new_kid") => Text(1..=Limits::KID_BYTES_MAX, patterns::KID),
         (_, "secret_hex" | "new_secret_hex") => {
             let bytes = Limits::KEY_SECRET_BYTES;

@@ -191,15 +191,6 @@ impl Problem {
         )
     }
 
-    /// Returns who is named as having asked: see [`Principal::signs`].
-    ///
-    /// # Errors
-    /// What the caller adds about itself is empty.
-    pub fn actor(&self, note: Option<&str>, unnamed: &str) -> Result<String, Invalid> {
-        ensure("actor", note != Some(""), || "must not be empty".to_owned())?;
-        Ok(self.principal.signs(note, unnamed))
-    }
-
     /// Builds the problem of a role that the caller does not hold in a namespace, or in
     /// every one.
     pub fn role_missing(credential: Option<&str>, role: Role, namespace: Option<&str>) -> Self {
