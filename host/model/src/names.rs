@@ -54,7 +54,7 @@ pub fn worker_name(field: &'static str, text: &str) -> Result<(), Invalid> {
 /// Checks the name of an API key: 1 to 64 characters of `a-z`, `0-9`, `-`, `_` and `.`,
 /// beginning with a letter or digit.
 pub fn api_key_name(text: &str) -> Result<(), Invalid> {
-    identifier("name", text, 64)
+    identifier("name", text, Limits::API_KEY_NAME_BYTES_MAX)
 }
 
 /// Checks a label's key: `^[a-z][a-z0-9_]*\.[a-z0-9_][a-z0-9_.]*$`, at most 128

@@ -4,7 +4,7 @@
 mod audit;
 mod default_deny;
 mod foreign;
-mod guarded;
+pub(super) mod guarded;
 mod identity;
 mod roles;
 mod sessions;

@@ -350,6 +350,9 @@ fn companion(member: &str, schema: &Value) -> Value {
         }
         "initial_delay_ms" => json!({"max_delay_ms": 315_360_000_000_u64}),
         "max_delay_ms" => json!({"initial_delay_ms": 0}),
+        "attempt" | "epoch" | "lease_id" if has("source") => json!({
+            "source": "lease_holder", "lease_id": ANY_ID, "epoch": 1, "attempt": 0,
+        }),
         "n" => json!({"count_kind": "DistinctSources"}),
         _ => json!({}),
     }

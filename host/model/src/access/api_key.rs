@@ -3,6 +3,8 @@
 use crate::{Invalid, Limits, Principal, Refusal, RefusalCode, RoleGrant, Scope, Told};
 
 impl Limits {
+    /// Longest name of an API key, in bytes.
+    pub const API_KEY_NAME_BYTES_MAX: usize = 64;
     /// Longest time in milliseconds for which the texts of an API key are accepted after a
     /// rotation: 30 days.
     pub const API_KEY_OVERLAP_MS_MAX: u64 = 30 * 24 * 3600 * 1000;

@@ -10,7 +10,7 @@ use std::ops::RangeInclusive;
 
 use model::{
     BlockingReason, CountKind, ExpireReason, FailureClass, LaneState, Limits, PRIORITY_MAX,
-    PublicState, ResumeTarget, SuspensionReason, SuspensionRequester, TimeoutBehavior,
+    PublicState, ResumeTarget, Role, SuspensionReason, SuspensionRequester, TimeoutBehavior,
     WaitpointState, patterns,
 };
 
@@ -18,6 +18,9 @@ use super::lease::WAIT_MS_MAX;
 
 /// Longest a caller may wait for the end of an execution, in milliseconds.
 pub const TIMEOUT_MS_MAX: u64 = 60_000;
+
+/// Largest epoch of a lease, as the database can count.
+pub const EPOCH_MAX: u64 = i64::MAX as u64;
 
 /// What a member of a request, or a parameter, may hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,6 +76,7 @@ pub fn bound(of: &str, member: &str) -> Option<Bound> {
         ("SetLane", "state") => names("LaneState", LaneState::ALL),
         ("executions_list", "state") => names("PublicState", PublicState::ALL),
         ("waitpoints_list", "state") => names("WaitpointState", WaitpointState::ALL),
+        (_, "role") => names("Role", Role::ALL),
         (_, "class" | "retryable_categories") => names("FailureClass", FailureClass::ALL),
         (_, "count_kind") => names("CountKind", CountKind::ALL),
         (_, "expire_reason") => names("ExpireReason", ExpireReason::ALL),
@@ -81,7 +85,9 @@ pub fn bound(of: &str, member: &str) -> Option<Bound> {
         (_, "resume_target") => names("ResumeTarget", ResumeTarget::ALL),
         (_, "timeout_behavior") => names("TimeoutBehavior", TimeoutBehavior::ALL),
         (_, "kind" | "kinds") => Text(1..=Limits::KIND_BYTES_MAX, patterns::IDENTIFIER),
-        (_, "namespace") => Text(1..=Limits::NAMESPACE_BYTES_MAX, patterns::IDENTIFIER),
+        (_, "namespace" | "namespaces") => {
+            Text(1..=Limits::NAMESPACE_BYTES_MAX, patterns::IDENTIFIER)
+        }
         (_, "lane" | "lanes") => Text(1..=Limits::LANE_BYTES_MAX, patterns::PRINTABLE),
         (_, "worker_id" | "worker_instance_id" | "host" | "version") => {
             Text(1..=Limits::WORKER_NAME_BYTES_MAX, patterns::PRINTABLE)
@@ -121,7 +127,13 @@ pub fn bound(of: &str, member: &str) -> Option<Bound> {
         (_, "code") => Text(1..=Limits::FAILURE_CODE_BYTES_MAX, patterns::FAILURE_CODE),
         (_, "source") => Text(1..=Limits::CANCEL_SOURCE_BYTES_MAX, patterns::CANCEL_SOURCE),
         // One that is not valid is the name of no key.
-        ("waitpoint_keys_retire", "kid") => Free,
+        ("waitpoint_keys_retire", "kid")
+        | ("tokens_get" | "tokens_rotate" | "tokens_revoke", "id") => Free,
+        ("CreateApiKey", "name") => Text(1..=Limits::API_KEY_NAME_BYTES_MAX, patterns::IDENTIFIER),
+        ("audit_list", "credential" | "verb") | ("tokens_list", "name") => {
+            Text(1..=Limits::ACTOR_BYTES_MAX, patterns::PLAIN)
+        }
+        (_, "overlap_ms") => Number(0..=Limits::API_KEY_OVERLAP_MS_MAX),
         (_, "kid" | "new_kid") => Text(1..=Limits::KID_BYTES_MAX, patterns::KID),
         (_, "secret_hex" | "new_secret_hex") => {
             let bytes = Limits::KEY_SECRET_BYTES;
@@ -129,7 +141,7 @@ pub fn bound(of: &str, member: &str) -> Option<Bound> {
         }
         (_, "log") => Long(Limits::LOG_BYTES_MAX),
         (_, "digest") => Pattern(patterns::DIGEST),
-        (_, "id" | "waitpoint_id" | "expected_lease_id") => Pattern(patterns::UUID),
+        (_, "id" | "waitpoint_id" | "lease_id" | "expected_lease_id") => Pattern(patterns::UUID),
         (_, "input_base64" | "result_base64" | "payload_base64" | "state_base64") => {
             Pattern(patterns::BASE64)
         }
@@ -165,14 +177,16 @@ pub fn bound(of: &str, member: &str) -> Option<Bound> {
             let weight = Limits::WEIGHT;
             Number(u64::from(*weight.start())..=u64::from(*weight.end()))
         }
+        ("CancelExecution", "attempt") => u32_range(0..=u32::MAX),
+        ("CancelExecution", "epoch") => Number(0..=EPOCH_MAX),
         (_, "n") => u32_range(1..=u32::MAX),
         (_, "first" | "max_replay_count" | "max_signals_per_execution") => u32_range(0..=u32::MAX),
         (
             _,
             "after" | "capability_hash" | "created_after" | "created_before" | "deadline_at"
             | "delay_until" | "finished_after" | "finished_before" | "grant" | "input_text"
-            | "lease" | "leases" | "payload_text" | "policy" | "prefer" | "result_text"
-            | "state_text" | "timeout_at" | "traceparent" | "waitpoint_token",
+            | "lease" | "leases" | "payload_text" | "policy" | "prefer" | "result_text" | "since"
+            | "state_text" | "timeout_at" | "traceparent" | "until" | "waitpoint_token",
         ) => Free,
         _ => return None,
     })
@@ -183,7 +197,9 @@ pub fn bound(of: &str, member: &str) -> Option<Bound> {
 pub fn items(of: &str, member: &str) -> Option<RangeInclusive<usize>> {
     Some(match (of, member) {
         ("ClaimWork", "kinds") => 1..=Limits::WORKER_NAMES_MAX,
-        ("ClaimWork" | "RegisterNativeWorker", "kinds" | "lanes") => 0..=Limits::WORKER_NAMES_MAX,
+        ("ClaimWork" | "RegisterNativeWorker", "kinds" | "lanes" | "namespaces") => {
+            0..=Limits::WORKER_NAMES_MAX
+        }
         (_, "capabilities" | "required_capabilities") => 0..=Limits::CAPABILITIES_MAX,
         (_, "executions") => 0..=Limits::CREATE_BATCH_MAX,
         (_, "leases") => 0..=Limits::LEASES_MAX,

@@ -2,9 +2,9 @@
 
 use axum::extract::State;
 use engine::{Cancel, CancelHeld, Report};
-use model::{CancelSource, ExecutionId, Fence, Invalid, PublicState};
+use model::{CancelSource, ExecutionId, Fence, Invalid, PublicState, ensure};
 
-use crate::api::{CancelExecution, CancelledExecution};
+use crate::api::{CancelExecution, CancelledExecution, EPOCH_MAX};
 use crate::http::App;
 use crate::http::answer::Json;
 use crate::http::operator::{OperatorRequest, existing};
@@ -77,6 +77,9 @@ fn fence(
     let given = (request.lease_id, request.epoch, request.attempt);
     match (source, given) {
         (CancelSource::LeaseHolder, (Some(lease_id), Some(epoch), Some(attempt))) => {
+            ensure("epoch", epoch <= EPOCH_MAX, || {
+                format!("must be at most {EPOCH_MAX}")
+            })?;
             Ok(Some(Fence {
                 execution_id,
                 lease_id,

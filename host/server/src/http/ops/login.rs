@@ -5,8 +5,9 @@ use axum::extract::State;
 
 use crate::api::Login;
 use crate::http::App;
-use crate::http::answer::Json;
+use crate::http::answer::{Answer, Json};
 use crate::http::problem::{Code, Problem};
+use crate::http::query::NoQuery;
 
 /// Says at which issuer people log in, for programs that do it for them.
 ///
@@ -15,7 +16,7 @@ use crate::http::problem::{Code, Problem};
     get, path = "/v1/login", tag = "host",
     responses((status = 200, body = Login))
 )]
-pub async fn login(State(app): State<App>) -> Result<Json<Login>, Problem> {
+pub async fn login(app: State<App>, _: NoQuery) -> Answer<Login> {
     let settings = &app.doors.oidc_settings;
     let named = (&settings.issuer, &settings.client_id, &settings.audience);
     let (Some(issuer), Some(client_id), Some(audience)) = named else {
