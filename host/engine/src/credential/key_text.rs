@@ -38,7 +38,7 @@ pub struct KeyHash([u8; 32]);
 
 impl ApiKeyText {
     /// Draws one that cannot be guessed.
-    pub(super) fn draw() -> Self {
+    pub(crate) fn draw() -> Self {
         Self::of_secret(&random::bytes())
     }
 

@@ -11,7 +11,7 @@ use model::PublicState;
 use super::lifecycles::{self, KIND};
 use super::measure::{median, rss_bytes};
 use super::report::{Lifecycles, Memory, Report};
-use super::{idle, kinds, queues, reads, start, waiting, waits};
+use super::{authentication, idle, kinds, queues, reads, start, waiting, waits};
 use crate::cli::execution::watch::failure_text;
 use crate::cli::host::{ConfigArgs, publish_file};
 use crate::cli::io::{Context, Exit, Failure, this_binary, to_stderr};
@@ -169,6 +169,7 @@ async fn measure(
         }
     }
     let create_and_wait = waits::measure(host, idle.commit_us, args.span).await?;
+    let authentication = authentication::measure(host, config, args.rounds, args.span).await?;
     to_stderr("starts");
     let start = start::measure(host, config).await?;
     to_stderr("sandboxes");
@@ -203,6 +204,7 @@ async fn measure(
         lifecycles: runs.iter().map(|runs| Lifecycles::median(runs)).collect(),
         idle,
         create_and_wait,
+        authentication,
         waiting,
         start_us: start.as_micros() as f64,
         sandbox,
