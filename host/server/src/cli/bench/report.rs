@@ -30,7 +30,7 @@ pub struct Report {
     pub idle: Idle,
     /// Creations that wait over HTTP, one entry for each number of connections.
     pub create_and_wait: Vec<CreateAndWait>,
-    /// What authentication costs.
+    /// What authentication costs a request, and wrong keys cost right ones.
     pub authentication: Authentication,
     /// One suspended execution at a time, likewise.
     pub waiting: Waiting,

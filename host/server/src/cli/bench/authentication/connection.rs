@@ -27,7 +27,6 @@ pub struct Connection {
 /// A request that is sent again and again.
 #[derive(Debug, Clone)]
 pub struct Ask {
-    /// Its path.
     pub path: Arc<str>,
     /// Its credential, as the value of a header; absent without one.
     pub credential: Option<HeaderValue>,

@@ -44,11 +44,9 @@ pub struct WrongKeys {
 
 /// The requests with a right key, and where they are sent.
 pub struct Right {
-    /// The host.
     pub to: SocketAddr,
     /// Whether it limits failures of addresses of this machine.
     pub limited: bool,
-    /// What is asked.
     pub ask: Ask,
 }
 
