@@ -91,7 +91,7 @@ async fn bench_measures_what_authentication_costs() {
         accepted_only: false,
     };
     let keys = database.engine().await.api_keys(&filter, None, 10).await;
-    let keys = keys.expect("the database answers").items;
+    let keys = keys.expect("the database answers").rows;
     assert_eq!(keys.len(), 1);
     assert!(keys[0].revoked_at.is_some(), "{keys:?}");
 }
