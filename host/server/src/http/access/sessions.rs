@@ -285,3 +285,55 @@ impl Table {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn strangers(count: usize) -> Vec<KeyHash> {
+        let keys = engine::bench::unknown_keys(count);
+        keys.iter().map(engine::ApiKeyText::hash).collect()
+    }
+
+    #[test]
+    fn only_a_lookup_of_strangers_alone_waits_for_others() {
+        let mut table = Table::default();
+        let [stranger, valid] = strangers(2)[..] else {
+            panic!("two were drawn");
+        };
+        table.waiting.insert(stranger, Vec::new());
+        assert_eq!(table.pause(), None, "the first");
+        // A lookup that was sent just now, however slow this test is.
+        table.asked_at = Some(Instant::now() + REMEMBERED);
+        assert_eq!(table.pause(), Some(STRANGERS_EVERY));
+        let principal = Some(Principal::anybody());
+        table.learn(&[valid], vec![principal], Instant::now());
+        table.waiting.insert(valid, Vec::new());
+        assert_eq!(table.pause(), None, "a known one waits as well");
+        table.waiting.remove(&valid);
+        for hash in strangers(ASKED_MAX) {
+            table.waiting.insert(hash, Vec::new());
+        }
+        assert_eq!(table.pause(), None, "a lookup can have no more");
+    }
+
+    #[test]
+    fn strangers_are_remembered_in_bounded_number_and_push_out_no_valid_key() {
+        let mut table = Table::default();
+        let now = Instant::now() + REMEMBERED;
+        let learn = |table: &mut Table, hashes: &[KeyHash], principal: Option<Principal>| {
+            let answers = vec![principal; hashes.len()];
+            table.learn(hashes, answers, now);
+        };
+        let [valid, late] = strangers(2)[..] else {
+            panic!("two were drawn");
+        };
+        learn(&mut table, &[valid], Some(Principal::anybody()));
+        for hashes in strangers(KEYS_MAX + ASKED_MAX).chunks(ASKED_MAX) {
+            learn(&mut table, hashes, None);
+        }
+        assert_eq!(table.known.len(), KEYS_MAX);
+        learn(&mut table, &[late], Some(Principal::anybody()));
+        assert!(table.is_valid(&valid) && table.is_valid(&late));
+    }
+}
