@@ -6,6 +6,7 @@ mod default_deny;
 mod foreign;
 pub(super) mod guarded;
 mod identity;
+mod mangled;
 mod roles;
 mod sessions;
 mod shared;

@@ -2,7 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use serde_json::{Value, json};
+use serde_json::json;
 use server::config::Oidc;
 use server::http::oidc::Verifier;
 use testkit::{Random, eventually};
