@@ -5,7 +5,7 @@ Needs Python 3.9 or newer and nothing else. With the host of `make run` up:
 
     python3 guest-examples/native-worker/worker.py
 
-and in another terminal:
+(`FLOWHOST_API_KEY` has the key for a host that wants one) and in another terminal:
 
     flowhost submit word-frequencies --input 'to be or not' --content-type text/plain --wait
 
@@ -84,13 +84,15 @@ class Unavailable(Exception):
 class Host:
     """A host's API."""
 
-    def __init__(self, url):
-        self.url = url.rstrip("/")
+    def __init__(self, url, key=None):
+        self.url, self.key = url.rstrip("/"), key
 
     def ask(self, method, path, body=None, timeout=10):
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(self.url + path, data, method=method)
         request.add_header("content-type", "application/json")
+        if self.key:
+            request.add_header("authorization", f"Bearer {self.key}")
         try:
             with urllib.request.urlopen(request, timeout=timeout) as answer:
                 text = answer.read()
@@ -401,7 +403,9 @@ def main():
     parser.add_argument("--lane", action="append", default=[], help="serve only this lane; may repeat")
     parser.add_argument("--slots", type=int, default=2, help="attempts at once")
     given = parser.parse_args()
-    worker = Worker(Host(given.url), given.worker_id, HANDLERS, given.lane, slots=given.slots)
+    # Never an argument, which others on this machine could read.
+    host = Host(given.url, os.environ.get("FLOWHOST_API_KEY"))
+    worker = Worker(host, given.worker_id, HANDLERS, given.lane, slots=given.slots)
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: worker.stop())
     try:

@@ -2,6 +2,11 @@
 
 use std::path::PathBuf;
 
+use engine::ApiKeyFilter;
+use model::Scope;
+use serde_json::Value;
+use testkit::database;
+
 use crate::support::api::command;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -13,11 +18,12 @@ async fn bench_takes_its_lists_as_its_help_shows_them() {
     // measures anything.
     let missing = PathBuf::from("/nonexistent/echo.wasm");
     let missing = missing.to_str().expect("text");
+    let is_list = |default: &str| default.bytes().all(|b| b == b' ' || b.is_ascii_digit());
     let defaults: Vec<&str> = help
         .split("[default: ")
         .skip(1)
         .filter_map(|rest| rest.split(']').next())
-        .filter(|default| default.contains(' '))
+        .filter(|default| default.contains(' ') && is_list(default))
         .collect();
     assert_eq!(defaults.len(), 2, "{help}");
     for (option, default) in ["--in-flight", "--backlog"].into_iter().zip(defaults) {
@@ -41,4 +47,52 @@ async fn bench_takes_its_lists_as_its_help_shows_them() {
             assert_eq!(code, 2, "{errors}");
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bench_measures_what_authentication_costs() {
+    let database = database().await;
+    let component = concat!(env!("CARGO_MANIFEST_DIR"), "/guest-examples/out/echo.wasm");
+    let (code, found, errors) = command(&[
+        "bench",
+        "--authentication",
+        "--quick",
+        "--span",
+        "100ms",
+        "--slots",
+        "4",
+        "--component",
+        component,
+        "--database-url",
+        database.url(),
+        "--i-accept-loss",
+        "--json",
+    ])
+    .await;
+    assert_eq!(code, 0, "{errors}");
+    let found: Value = serde_json::from_str(&found).expect("JSON");
+    let is_above_zero = |number: &Value| number.as_f64().is_some_and(|number| number > 0.0);
+    let cost = &found["cost"];
+    for time in ["health_us", "guarded_health_us", "open_us", "keyed_us"] {
+        assert!(is_above_zero(&cost[time]), "{time}: {found}");
+    }
+    assert!(cost["share"].is_f64(), "{found}");
+    let wrong_keys = found["wrong_keys"].as_array().expect("a list");
+    // Some systems have one address of loopback only.
+    assert!([2, 4].contains(&wrong_keys.len()), "{found}");
+    for beside in wrong_keys {
+        for number in ["wrong_per_second", "beside_per_second", "ratio"] {
+            assert!(is_above_zero(&beside[number]), "{number}: {found}");
+        }
+    }
+    // The key of the benchmark does not outlive it.
+    let filter = ApiKeyFilter {
+        within: Scope::Everywhere,
+        name: None,
+        accepted_only: false,
+    };
+    let keys = database.engine().await.api_keys(&filter, None, 10).await;
+    let keys = keys.expect("the database answers").rows;
+    assert_eq!(keys.len(), 1);
+    assert!(keys[0].revoked_at.is_some(), "{keys:?}");
 }

@@ -207,3 +207,22 @@ async fn an_instance_of_many_partitions_works_like_one_of_one() {
     assert_eq!(done, ids);
     database.assert_invariants().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn of_one_key_in_a_batch_the_first_makes_the_execution() {
+    let database = database().await;
+    let engine = database.engine().await;
+    engine.define_kind("echo").await.accepted();
+    for round in 0..50 {
+        let pairs = (0..4).flat_map(|key| {
+            [0, 1].map(|n| Create {
+                idempotency_key: Some(format!("{round}-{key}")),
+                ..create(n)
+            })
+        });
+        let answers = engine.create_batch(pairs.collect()).await;
+        for pair in answers.chunks(2) {
+            assert!(matches!(pair, [Ok(_), Err(_)]), "{round}: {pair:?}");
+        }
+    }
+}

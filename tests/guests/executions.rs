@@ -5,7 +5,7 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 use testkit::database;
 
-use crate::support::api::{Api, builder, text};
+use crate::support::api::{Api, builder, text, with};
 
 /// An id that a caller may choose, on the only partition.
 const ID: &str = "01990000-0000-7000-8000-0000000000aa";
@@ -263,4 +263,40 @@ async fn what_a_handler_creates_is_asked_for_by_who_asked_for_its_execution() {
     let (status, info) = api.get(&format!("/v1/executions/{child}")).await;
     assert_eq!(status, StatusCode::OK, "{told}: {info}");
     assert_eq!(info["creator"], format!("key:ci/execution:{parent}"));
+}
+
+/// The functions of the interface that take the id of an execution.
+const OF_AN_ID: [&str; 4] = ["describe", "result", "set-tags", "cancel"];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_execution_of_another_namespace_is_unknown_to_every_function() {
+    let database = database().await;
+    let api = Api::start(builder(&database), &["puppet", "echo"]).await;
+    let ended = with(
+        puppet(json!([]), "answers"),
+        json!({"namespace": "elsewhere"}),
+    );
+    let foreign = text(&api.run(ended).await["id"]);
+    let wit = include_str!("../../wit/executions.wit");
+    let of_an_id: Vec<_> = wit
+        .lines()
+        .filter(|line| line.contains(": func(id: execution-id") && line.contains("-> result<"))
+        .map(|line| line.trim().trim_start_matches('%').split(':').next())
+        .collect();
+    assert_eq!(of_an_id, OF_AN_ID.map(Some), "each is tried below");
+    let labels = json!([[say("app.a"), say("1")]]);
+    let tries = |id: &str| {
+        json!([
+            {"describe": say(id)},
+            {"result_of": say(id)},
+            {"label": [say(id), labels]},
+            {"cancel_of": [say(id), say("no")]},
+        ])
+    };
+    let answers = told(&api, tries(&foreign)).await;
+    assert_eq!(answers, told(&api, tries(ID)).await);
+    assert_eq!(answers, ["Err(Error::NotFound)"; 4]);
+    let (_, info) = api.get(&format!("/v1/executions/{foreign}")).await;
+    assert_eq!(info["public_state"], "completed", "nothing was done to it");
+    assert_eq!(info["tags"], json!({}), "{info}");
 }

@@ -23,23 +23,33 @@ impl NativeWorker {
     pub(crate) async fn start(
         api: &Api,
         worker_id: &str,
-        mut command: Command,
+        command: Command,
         installed_by: &str,
     ) -> Self {
         let before = live(api, worker_id).await.len();
-        let child = command
-            .args(["--url", api.host.url(), "--worker-id", worker_id])
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .spawn();
-        let worker = Self(child.unwrap_or_else(|error| {
-            panic!("{command:?} does not start: {error}; {installed_by} installs it")
-        }));
+        let worker = Self::spawn(api.host.url(), worker_id, command, installed_by);
         eventually(&format!("another {worker_id} is live"), async || {
             (live(api, worker_id).await.len() == before + 1).then_some(())
         })
         .await;
         worker
+    }
+
+    /// Starts a worker for the host at a URL.
+    pub(crate) fn spawn(
+        url: &str,
+        worker_id: &str,
+        mut command: Command,
+        installed_by: &str,
+    ) -> Self {
+        let child = command
+            .args(["--url", url, "--worker-id", worker_id])
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .spawn();
+        Self(child.unwrap_or_else(|error| {
+            panic!("{command:?} does not start: {error}; {installed_by} installs it")
+        }))
     }
 
     /// Asks the worker to end, and waits until it has.

@@ -27,7 +27,7 @@ import socket
 import sys
 
 import httpx
-from flowhost_client import Client
+from flowhost_client import AuthenticatedClient, Client
 from flowhost_client.api.leases import (
     leases_complete,
     leases_fail,
@@ -81,9 +81,12 @@ class Refused(Exception):
 class Worker:
     """Claims one execution after the other, runs it, and keeps its lease."""
 
-    def __init__(self, url, worker_id, handlers, lease_ttl_ms):
+    def __init__(self, url, key, worker_id, handlers, lease_ttl_ms):
         timeout = httpx.Timeout(WAIT_MS / 1000 + 10)
-        self.client = Client(base_url=url, timeout=timeout)
+        if key:
+            self.client = AuthenticatedClient(base_url=url, token=key, timeout=timeout)
+        else:
+            self.client = Client(base_url=url, timeout=timeout)
         self.worker_id, self.handlers, self.lease_ttl_ms = worker_id, handlers, lease_ttl_ms
         # A new process is a new instance, without the leases of an earlier one.
         self.instance = f"{worker_id}-{os.getpid()}-{secrets.token_hex(3)}"
@@ -241,7 +244,10 @@ async def main():
     parser.add_argument("--worker-id", default="python-worker", help="name over restarts")
     parser.add_argument("--lease-ttl-ms", type=int, default=30_000, help="renewed at a third")
     given = parser.parse_args()
-    worker = Worker(given.url, given.worker_id, {"invoice": invoice}, given.lease_ttl_ms)
+    # Never an argument, which others on this machine could read.
+    key = os.environ.get("FLOWHOST_API_KEY")
+    handlers = {"invoice": invoice}
+    worker = Worker(given.url, key, given.worker_id, handlers, given.lease_ttl_ms)
     work = asyncio.create_task(worker.run())
     for name in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(name, work.cancel)

@@ -49,11 +49,13 @@ class Worker {
 
   constructor(
     url: string,
+    key: string | undefined,
     readonly workerId: string,
     readonly handlers: Record<string, Handler>,
     readonly leaseTtlMs: number,
   ) {
-    this.host = createClient<paths>({ baseUrl: url });
+    const headers = key ? { authorization: `Bearer ${key}` } : {};
+    this.host = createClient<paths>({ baseUrl: url, headers });
     this.instance = `${workerId}-${process.pid}-${randomBytes(3).toString("hex")}`;
   }
 
@@ -280,6 +282,8 @@ const { values: given } = parseArgs({
 });
 const worker = new Worker(
   given.url!,
+  // Never an argument, which others on this machine could read.
+  process.env["FLOWHOST_API_KEY"],
   given["worker-id"]!,
   { invoice },
   Number(given["lease-ttl-ms"]),

@@ -4,8 +4,9 @@
 mod audit;
 mod default_deny;
 mod foreign;
-mod guarded;
+pub(super) mod guarded;
 mod identity;
+mod mangled;
 mod roles;
 mod sessions;
 mod shared;

@@ -18,6 +18,7 @@ use crate::support::doors::issuer::Issuer;
 async fn start(issuer: &Issuer) -> Host {
     let database = database().await;
     let builder = builder(&database)
+        .argument("--require-credentials")
         .environment("FLOWHOST_OIDC_ISSUER", &issuer.url)
         .environment("FLOWHOST_OIDC_AUDIENCE", &issuer.audience)
         .environment("FLOWHOST_OIDC_CLIENT_ID", "flowhost-cli");

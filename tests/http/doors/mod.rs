@@ -1,5 +1,6 @@
-//! The doors of a host: TLS, limits, and tokens of an issuer.
+//! The doors of a host: TLS, limits, certificates and tokens of an issuer.
 
+mod callers;
 mod limits;
 mod login;
 mod oidc;

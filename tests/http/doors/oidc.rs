@@ -2,12 +2,12 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use serde_json::{Value, json};
+use serde_json::json;
 use server::config::Oidc;
 use server::http::oidc::Verifier;
 use testkit::{Random, eventually};
 
-use crate::support::doors::issuer::Issuer;
+use crate::support::doors::issuer::{Issuer, seconds_now};
 
 fn verifier(settings: &Oidc) -> Verifier {
     let made = Verifier::new(settings).expect("valid");
@@ -34,35 +34,10 @@ async fn a_token_of_the_issuer_is_its_caller_with_the_roles_of_its_claims() {
     );
     assert_eq!(fetches(&verifier).await, 1);
     let keys = issuer.keys().await;
-    let minted = claims(&issuer, json!({}));
+    let minted = issuer.claims(json!({}));
     let header = json!({"alg": "ES256", "kid": keys[1], "typ": "JWT"});
     let other = issuer.mint(header, minted, "es").await;
     assert!(verifier.verify(&other).await.is_some(), "of its other key");
-}
-
-/// Claims that are accepted, but for what is changed.
-fn claims(issuer: &Issuer, change: Value) -> Value {
-    let now = seconds_now();
-    let mut claims = json!({
-        "iss": issuer.url, "aud": issuer.audience, "sub": "robot",
-        "iat": now, "exp": now + 300, "groups": ["ops"],
-    });
-    let members = claims.as_object_mut().expect("an object");
-    for (name, value) in change.as_object().expect("an object") {
-        match value {
-            Value::Null => members.remove(name),
-            value => members.insert(name.clone(), value.clone()),
-        };
-    }
-    claims
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "tokens carry the time of their issuer, which is this machine's"
-)]
-fn seconds_now() -> i64 {
-    time::OffsetDateTime::now_utc().unix_timestamp()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -94,12 +69,12 @@ async fn none_of_ten_thousand_other_tokens_is_accepted() {
         json!({"sub": ""}),
     ] {
         let minted = issuer
-            .mint(header.clone(), claims(&issuer, change.clone()), "rs")
+            .mint(header.clone(), issuer.claims(change.clone()), "rs")
             .await;
         tokens.push((format!("{change}"), minted));
     }
     // With the right claims, otherwise signed.
-    let good = claims(&issuer, json!({}));
+    let good = issuer.claims(json!({}));
     let parts = |token: &str| token.split('.').map(str::to_owned).collect::<Vec<_>>();
     for (header, key) in [
         (json!({"alg": "RS256", "kid": keys[0]}), "stranger"),

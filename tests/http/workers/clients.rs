@@ -3,32 +3,82 @@
 use std::path::Path;
 use std::process::Command;
 
+use model::Role;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
-use testkit::database;
+use testkit::{database, eventually};
 
-use crate::support::api::{Api, builder};
+use super::super::access::guarded::Guarded;
+use crate::support::api::{Api, builder, text};
 use crate::support::native_worker::{NativeWorker, live};
 
 const TOP: &str = env!("CARGO_MANIFEST_DIR");
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_worker_on_the_python_client_does_what_a_worker_does() {
+    does_what_a_worker_does("python-worker", python()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_worker_on_the_typescript_client_does_what_a_worker_does() {
+    does_what_a_worker_does("typescript-worker", typescript()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_example_worker_works_with_the_key_of_one_namespace() {
+    let host = Guarded::start().await;
+    let worker = host.key("worker", Role::Worker, Some("a")).await;
+    let submitter = host.key("submitter", Role::Submitter, Some("a")).await;
+    let invoice = invoice(&[json!({"item": "nail", "cents": 10})]);
+    let words = json!({"kind": "word-frequencies", "input_text": "to be"});
+    for (command, create) in [
+        (python(), &invoice),
+        (typescript(), &invoice),
+        (example(), &words),
+    ] {
+        let mut command = command;
+        command.env("FLOWHOST_API_KEY", &worker.text);
+        let worker = NativeWorker::spawn(host.host.url(), "keyed", command, "make clients");
+        // It makes its kinds known.
+        eventually("the worker has registered", async || {
+            let (_, kinds) = host.get(&submitter, "/v1/kinds").await;
+            kinds
+                .to_string()
+                .contains(&text(&create["kind"]))
+                .then_some(())
+        })
+        .await;
+        let id = host.create(&submitter, create.clone()).await;
+        let path = format!("/v1/executions/{id}/wait?timeout_ms=20000");
+        let (_, ended) = host.get(&submitter, &path).await;
+        assert_eq!(ended["public_state"], "completed", "{ended}");
+        assert_eq!(ended["namespace"], "a");
+        let ended = worker.stop().await;
+        assert!(ended.success(), "{ended}");
+    }
+}
+
+fn python() -> Command {
     let client = existing("target/clients/python");
     let mut command = Command::new(existing("target/clients/venv/bin/python"));
     command
         .arg(existing("guest-examples/native-worker/python/worker.py"))
         .env("PYTHONPATH", client);
-    does_what_a_worker_does("python-worker", command).await;
+    command
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn the_worker_on_the_typescript_client_does_what_a_worker_does() {
+fn typescript() -> Command {
     let mut command = Command::new("node");
     command.arg(existing(
         "guest-examples/native-worker/typescript/dist/worker.js",
     ));
-    does_what_a_worker_does("typescript-worker", command).await;
+    command
+}
+
+fn example() -> Command {
+    let mut command = Command::new("python3");
+    command.arg(existing("guest-examples/native-worker/worker.py"));
+    command
 }
 
 /// Returns the path of a file or folder of the repository.

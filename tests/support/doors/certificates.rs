@@ -4,7 +4,10 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, DnType,
+    ExtendedKeyUsagePurpose, IsCa, KeyPair,
+};
 
 /// An authority, and the files of a host that it issued a certificate to.
 pub(crate) struct Certificates {
@@ -50,12 +53,33 @@ impl Certificates {
         self.path(name).display().to_string()
     }
 
+    /// Issues a certificate to a client; returns it with its key.
+    pub(crate) fn of_client(&self, name: &str) -> String {
+        let mut params = CertificateParams::default();
+        params.distinguished_name = DistinguishedName::new();
+        params.distinguished_name.push(DnType::CommonName, name);
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+        let key = KeyPair::generate().expect("a key");
+        let issued = params.signed_by(&key, &self.authority).expect("signed");
+        issued.pem() + &key.serialize_pem()
+    }
+
     /// Returns a client that trusts the authority.
     pub(crate) fn client(&self) -> reqwest::Client {
+        self.client_with(None)
+    }
+
+    /// Returns a client that trusts the authority, with a certificate of its own if it has
+    /// one.
+    pub(crate) fn client_with(&self, identity: Option<reqwest::Identity>) -> reqwest::Client {
         // Fails only if another test of this process was first.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let root = reqwest::Certificate::from_pem(self.authority.pem().as_bytes());
-        reqwest::Client::builder()
+        let mut builder = reqwest::Client::builder();
+        if let Some(identity) = identity {
+            builder = builder.identity(identity);
+        }
+        builder
             .tls_certs_only([root.expect("a certificate")])
             .build()
             .expect("a client")

@@ -106,4 +106,30 @@ impl Issuer {
         let keys = self.control("keys", json!({})).await;
         serde_json::from_value(keys).expect("texts")
     }
+
+    /// Returns claims that a host accepts, but for what is changed.
+    pub(crate) fn claims(&self, change: Value) -> Value {
+        let now = seconds_now();
+        let mut claims = json!({
+            "iss": self.url, "aud": self.audience, "sub": "robot",
+            "iat": now, "exp": now + 300, "groups": ["ops"],
+        });
+        let members = claims.as_object_mut().expect("an object");
+        for (name, value) in change.as_object().expect("an object") {
+            match value {
+                Value::Null => members.remove(name),
+                value => members.insert(name.clone(), value.clone()),
+            };
+        }
+        claims
+    }
+}
+
+/// Returns the time in seconds since 1970.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "tokens carry the time of their issuer, which is this machine's"
+)]
+pub(crate) fn seconds_now() -> i64 {
+    time::OffsetDateTime::now_utc().unix_timestamp()
 }

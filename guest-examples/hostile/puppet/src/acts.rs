@@ -178,6 +178,10 @@ pub enum Act {
     Request(Extra),
     /// Describes an execution.
     Describe(Text),
+    /// Reads the result of an execution.
+    ResultOf(Text),
+    /// Cancels an execution: id, reason.
+    CancelOf(Text, Text),
     /// Sets and removes labels of an execution.
     Label(Text, Vec<(Text, Option<Text>)>),
     /// Sends a signal: name, token, category, payload.
@@ -257,6 +261,10 @@ impl Act {
             }
             Self::Request(extra) => format!("{:?}", extra.request().create()),
             Self::Describe(id) => format!("{:?}", executions::describe(&id.text())),
+            Self::ResultOf(id) => format!("{:?}", executions::result(&id.text())),
+            Self::CancelOf(id, reason) => {
+                format!("{:?}", executions::cancel(&id.text(), &reason.text()))
+            }
             Self::Label(id, labels) => {
                 let labels: Vec<_> = labels
                     .iter()

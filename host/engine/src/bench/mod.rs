@@ -7,6 +7,7 @@ mod queue;
 mod renewals;
 mod server_stats;
 mod suspended;
+mod unknown_keys;
 
 pub use baseline::{Baseline, SingleInserts};
 pub use herd::{Herd, herd};
@@ -15,3 +16,4 @@ pub use queue::{NAMESPACE, backlog, claims, clear, clear_ready, hold};
 pub use renewals::{Renewals, renewals};
 pub use server_stats::{Stats, server_stats};
 pub use suspended::{due_suspensions, suspend, suspend_one};
+pub use unknown_keys::unknown_keys;

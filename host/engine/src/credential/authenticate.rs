@@ -10,9 +10,9 @@ use crate::row::{label, readable};
 use crate::{Engine, Error};
 
 impl Engine {
-    /// Returns for each of these hashes, in order, the principal that holds the text; `None` if it is
-    /// unknown, or its key or itself has expired or was revoked, by the database's clock. One
-    /// statement reads them all.
+    /// Returns for each of these hashes, in order, the principal that holds the text; `None`
+    /// if it is unknown, or its key or itself has expired or was revoked, by the database's
+    /// clock. One statement reads them all.
     ///
     /// Notes the use of a key, at most once a minute; that it could not be noted, as on a
     /// database that is read-only, refuses no request.

@@ -22,6 +22,8 @@ const BEGINNING: &str = "fh_";
 const SECRET_BYTES: usize = 32;
 /// Characters of the secret in base64.
 const SECRET_CHARS: usize = 43;
+/// What so many characters could hold, by the estimate of the decoder.
+const DECODED_BYTES_MAX: usize = SECRET_CHARS.div_ceil(4) * 3;
 const CHECKSUM_BYTES: usize = 4;
 const SIGNED_CHARS: usize = BEGINNING.len() + SECRET_CHARS;
 const CHARS: usize = SIGNED_CHARS + 2 * CHECKSUM_BYTES;
@@ -38,13 +40,14 @@ pub struct KeyHash([u8; 32]);
 
 impl ApiKeyText {
     /// Draws one that cannot be guessed.
-    pub(super) fn draw() -> Self {
+    pub(crate) fn draw() -> Self {
         Self::of_secret(&random::bytes())
     }
 
     fn of_secret(secret: &[u8; SECRET_BYTES]) -> Self {
         let mut text = format!("{BEGINNING}{}", URL_SAFE_NO_PAD.encode(secret));
-        text.push_str(&checksum(&text));
+        let digits = checksum(&text);
+        text.extend(digits.map(char::from));
         Self(text)
     }
 
@@ -79,9 +82,11 @@ impl KeyHash {
         }
         let (signed, digits) = text.split_at(SIGNED_CHARS);
         // Strict: one text for each secret.
-        let secret = URL_SAFE_NO_PAD.decode(signed.strip_prefix(BEGINNING)?);
-        let is_whole = secret.is_ok_and(|secret| secret.len() == SECRET_BYTES);
-        (is_whole && checksum(signed) == digits).then(|| Self::of_well_formed(text))
+        let mut secret = [0; DECODED_BYTES_MAX];
+        let decoded = URL_SAFE_NO_PAD.decode_slice(signed.strip_prefix(BEGINNING)?, &mut secret);
+        let is_whole = decoded == Ok(SECRET_BYTES);
+        let is_checked = is_whole && checksum(signed) == *digits.as_bytes();
+        is_checked.then(|| Self::of_well_formed(text))
     }
 
     fn of_well_formed(text: &str) -> Self {
@@ -94,8 +99,13 @@ impl KeyHash {
     }
 }
 
-fn checksum(signed: &str) -> String {
-    hex::encode(&Sha256::digest(signed)[..CHECKSUM_BYTES])
+/// Every request with a key computes it, so nothing is allocated.
+fn checksum(signed: &str) -> [u8; 2 * CHECKSUM_BYTES] {
+    let mut digits = [0; 2 * CHECKSUM_BYTES];
+    let digest = Sha256::digest(signed);
+    hex::encode_to_slice(&digest[..CHECKSUM_BYTES], &mut digits)
+        .expect("invariant: two digits for each byte");
+    digits
 }
 
 #[cfg(test)]

@@ -75,7 +75,6 @@ pub fn bound(of: &str, member: &str) -> Option<Bound> {
                 SuspensionRequester::ALL.iter().filter(may),
             )
         }
-        ("CreateApiKey", "role") => names("Role", Role::ALL),
         ("CreateApiKey", "name") => Text(1..=Limits::API_KEY_NAME_BYTES_MAX, patterns::IDENTIFIER),
         ("RotateApiKey", "overlap_ms") => Number(0..=Limits::API_KEY_OVERLAP_MS_MAX),
         ("CancelExecution", "attempt") => u32_range(0..=u32::MAX),
@@ -83,6 +82,7 @@ pub fn bound(of: &str, member: &str) -> Option<Bound> {
         ("SetLane", "state") => names("LaneState", LaneState::ALL),
         ("executions_list", "state") => names("PublicState", PublicState::ALL),
         ("waitpoints_list", "state") => names("WaitpointState", WaitpointState::ALL),
+        (_, "role") => names("Role", Role::ALL),
         (_, "class" | "retryable_categories") => names("FailureClass", FailureClass::ALL),
         (_, "count_kind") => names("CountKind", CountKind::ALL),
         (_, "expire_reason") => names("ExpireReason", ExpireReason::ALL),
@@ -133,8 +133,11 @@ pub fn bound(of: &str, member: &str) -> Option<Bound> {
         (_, "code") => Text(1..=Limits::FAILURE_CODE_BYTES_MAX, patterns::FAILURE_CODE),
         (_, "source") => Text(1..=Limits::CANCEL_SOURCE_BYTES_MAX, patterns::CANCEL_SOURCE),
         // One that is not valid is the name of no key.
-        ("waitpoint_keys_retire", "kid") => Free,
-        ("tokens_get" | "tokens_revoke" | "tokens_rotate", "id") => Free,
+        ("waitpoint_keys_retire", "kid")
+        | ("tokens_get" | "tokens_rotate" | "tokens_revoke", "id") => Free,
+        ("audit_list", "credential" | "verb") | ("tokens_list", "name") => {
+            Text(1..=Limits::ACTOR_BYTES_MAX, patterns::PLAIN)
+        }
         (_, "kid" | "new_kid") => Text(1..=Limits::KID_BYTES_MAX, patterns::KID),
         (_, "secret_hex" | "new_secret_hex") => {
             let bytes = Limits::KEY_SECRET_BYTES;
@@ -185,9 +188,7 @@ pub fn bound(of: &str, member: &str) -> Option<Bound> {
             "created_after" | "created_before" | "deadline_at" | "delay_until" | "finished_after"
             | "finished_before" | "since" | "timeout_at" | "until",
         ) => Time,
-        (_, "after") | ("audit_list", "credential" | "verb") | ("tokens_list", "name") => {
-            Pattern(patterns::STORABLE)
-        }
+        (_, "after") => Pattern(patterns::STORABLE),
         (
             _,
             "capability_hash" | "grant" | "input_text" | "lease" | "leases" | "payload_text"
@@ -203,7 +204,9 @@ pub fn bound(of: &str, member: &str) -> Option<Bound> {
 pub fn items(of: &str, member: &str) -> Option<RangeInclusive<usize>> {
     Some(match (of, member) {
         ("ClaimWork", "kinds") => 1..=Limits::WORKER_NAMES_MAX,
-        ("ClaimWork" | "RegisterNativeWorker", "kinds" | "lanes") => 0..=Limits::WORKER_NAMES_MAX,
+        ("ClaimWork" | "RegisterNativeWorker", "kinds" | "lanes" | "namespaces") => {
+            0..=Limits::WORKER_NAMES_MAX
+        }
         (_, "capabilities" | "required_capabilities") => 0..=Limits::CAPABILITIES_MAX,
         (_, "executions") => 0..=Limits::CREATE_BATCH_MAX,
         (_, "leases") => 0..=Limits::LEASES_MAX,

@@ -19,7 +19,23 @@ impl Config {
         self.access.check(self.http.listen)?;
         self.tls.check()?;
         self.oidc.check()?;
+        self.check_credentials()?;
         self.doors.check()
+    }
+
+    /// Checks that what verifies credentials is asked to.
+    fn check_credentials(&self) -> Result<(), Invalid> {
+        for (key, is_set) in [
+            ("oidc.issuer", self.oidc.issuer.is_some()),
+            ("tls.client_ca", self.tls.client_ca.is_some()),
+        ] {
+            ensure(
+                key,
+                self.access.required || !is_set,
+                || "is of use only where credentials are required: set access.required = true (--require-credentials)",
+            )?;
+        }
+        Ok(())
     }
 }
 
@@ -74,6 +90,11 @@ mod tests {
             config.runtime.loaded_bytes_max = config.runtime.compiled_bytes_max - 1;
         });
         assert!(error.starts_with("runtime.loaded_bytes_max"), "{error}");
+        let error = wrong(|config| {
+            config.oidc.issuer = Some("https://id.example.com".to_owned());
+            config.oidc.audience = Some("https://flow.example.com".to_owned());
+        });
+        assert!(error.starts_with("oidc.issuer: is of use only"), "{error}");
         let error = wrong(|config| config.retention.events_ms = 1);
         assert!(error.starts_with("retention.events_ms: 1"), "{error}");
     }

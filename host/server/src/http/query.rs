@@ -9,6 +9,7 @@ use std::str::FromStr;
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
+use model::Limits;
 
 use super::access::Caller;
 use super::problem::{Code, Problem};
@@ -131,6 +132,16 @@ impl Given {
             0 | 1 => Ok(values.pop()),
             _ => Err(wrong(name, "is given more than once")),
         }
+    }
+
+    /// Takes the name of what may be there or not: 1 to 255 bytes
+    /// without control characters.
+    pub fn name(&mut self, name: &'static str) -> Result<Option<String>, Problem> {
+        let text = self.text(name)?;
+        if let Some(text) = &text {
+            model::plain_text(name, text, Limits::ACTOR_BYTES_MAX)?;
+        }
+        Ok(text)
     }
 
     /// Takes a parameter that may be given once and has a type of its own.

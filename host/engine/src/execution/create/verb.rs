@@ -1,6 +1,6 @@
 //! Requests to create executions, and their answers.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use model::{
     CreateRefusal, ExecutionId, ExecutionPolicy, FlowId, Invalid, LANE_DEFAULT, Moment,
@@ -98,6 +98,17 @@ impl Created {
     }
 }
 
+/// Returns whether no request before had the key or the id of this one.
+fn is_first(seen: &mut HashSet<(String, String)>, create: &Create) -> bool {
+    let key = create.idempotency_key.as_ref();
+    let key = key.map(|key| (create.namespace.clone(), key.clone()));
+    // No namespace is empty.
+    let id = create.id.map(|id| (String::new(), id.to_string()));
+    let new_key = key.is_none_or(|key| seen.insert(key));
+    let new_id = id.is_none_or(|id| seen.insert(id));
+    new_key && new_id
+}
+
 impl Engine {
     /// Creates an execution. Durable when it returns.
     ///
@@ -115,12 +126,27 @@ impl Engine {
         }
     }
 
-    /// Creates many executions, each with its own answer, in order.
+    /// Creates many executions, each with its own answer, in order. Of those with one key or
+    /// one id the first makes the execution.
     pub async fn create_batch(
         &self,
         creates: Vec<Create>,
     ) -> Vec<Result<Created, Declined<CreateRefusal>>> {
-        futures::future::join_all(creates.into_iter().map(|create| self.create(create))).await
+        let mut seen = HashSet::new();
+        let (firsts, repeats): (Vec<_>, Vec<_>) = creates
+            .into_iter()
+            .enumerate()
+            .partition(|(_, create)| is_first(&mut seen, create));
+        let made = firsts
+            .into_iter()
+            .map(async |(at, create)| (at, self.create(create).await));
+        let mut answers = futures::future::join_all(made).await;
+        // At the same time as the first, one of these could overtake it.
+        for (at, create) in repeats {
+            answers.push((at, self.create(create).await));
+        }
+        answers.sort_unstable_by_key(|(at, _)| *at);
+        answers.into_iter().map(|(_, answer)| answer).collect()
     }
 
     /// Checks a request. Where this host would refuse its kind or its lane, the engine

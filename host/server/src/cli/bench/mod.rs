@@ -6,6 +6,7 @@
 //! that changes its pace changes both; a ratio compares a lifecycle run with the
 //! baselines just before and after it.
 
+mod authentication;
 mod idle;
 mod kinds;
 mod lifecycles;

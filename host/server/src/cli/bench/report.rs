@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::authentication::Authentication;
 use super::kinds::Kinds;
 use super::measure::median;
 use super::reads::Reads;
@@ -29,6 +30,8 @@ pub struct Report {
     pub idle: Idle,
     /// Creations that wait over HTTP, one entry for each number of connections.
     pub create_and_wait: Vec<CreateAndWait>,
+    /// What authentication costs a request, and wrong keys cost right ones.
+    pub authentication: Authentication,
     /// One suspended execution at a time, likewise.
     pub waiting: Waiting,
     /// Median time in which another host starts and finishes an execution.
@@ -241,6 +244,9 @@ impl Report {
         ));
         for waits in &self.create_and_wait {
             terminal.line(&waits.line());
+        }
+        for line in self.authentication.lines() {
+            terminal.line(&line);
         }
         terminal.line(&format!(
             "suspend, signal, running again: p50 {:.0} µs ({:.1} commits of {:.0} µs), p99 {:.0} µs ({:.1}; commits {:.0} µs); from signal to result p50 {:.0} µs",

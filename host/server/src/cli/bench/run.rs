@@ -7,7 +7,9 @@ use std::time::Duration;
 use clap::Args;
 use engine::bench::Baseline;
 use model::PublicState;
+use serde::Serialize;
 
+use super::authentication::{self, Authentication};
 use super::lifecycles::{self, KIND};
 use super::measure::{median, rss_bytes};
 use super::report::{Lifecycles, Memory, Report};
@@ -62,8 +64,19 @@ pub struct BenchArgs {
     /// One short round and small backlogs
     #[arg(long)]
     quick: bool,
+    /// Only what authentication costs
+    #[arg(long)]
+    authentication: bool,
     #[command(flatten)]
     config: ConfigArgs,
+}
+
+/// What was measured.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Measured {
+    Everything(Box<Report>),
+    Authentication(Authentication),
 }
 
 /// Runs the command.
@@ -92,7 +105,10 @@ pub async fn run(context: &Context, args: BenchArgs) -> Result<Exit, Failure> {
     // that wakes up with each answer. Requests are served in tasks too.
     let its_context = context.clone();
     let measuring = tokio::spawn(async move {
-        let measured = measure(&its_context, &args, &config, &host).await;
+        let measured = match args.authentication {
+            true => authentication(&its_context, &args, &config, &host).await,
+            false => measure(&its_context, &args, &config, &host).await,
+        };
         host.stop(Duration::from_secs(5), None).await;
         measured
     });
@@ -105,8 +121,15 @@ pub async fn run(context: &Context, args: BenchArgs) -> Result<Exit, Failure> {
         context
             .terminal
             .json(&text.map_err(|error| Failure::new(Exit::Fault, error.to_string()))?);
-    } else {
-        report.show(context.terminal);
+        return Ok(Exit::Ok);
+    }
+    match report {
+        Measured::Everything(report) => report.show(context.terminal),
+        Measured::Authentication(found) => {
+            for line in found.lines() {
+                context.terminal.line(&line);
+            }
+        }
     }
     Ok(Exit::Ok)
 }
@@ -133,12 +156,25 @@ fn scratch(config: &mut Config) -> Result<Option<tempfile::TempDir>, Failure> {
     Ok(Some(dir))
 }
 
+/// Measures only what authentication costs.
+async fn authentication(
+    context: &Context,
+    args: &BenchArgs,
+    config: &Config,
+    host: &Host,
+) -> Result<Measured, Failure> {
+    publish_file(context, host, KIND, &args.component).await?;
+    completes(host).await?;
+    let found = authentication::measure(host, config, args.rounds, args.span).await?;
+    Ok(Measured::Authentication(found))
+}
+
 async fn measure(
     context: &Context,
     args: &BenchArgs,
     config: &Config,
     host: &Host,
-) -> Result<Report, Failure> {
+) -> Result<Measured, Failure> {
     let idle_rss = rss_bytes();
     publish_file(context, host, KIND, &args.component).await?;
     publish_file(context, host, waiting::KIND_WAITING, &args.waiting).await?;
@@ -169,6 +205,7 @@ async fn measure(
         }
     }
     let create_and_wait = waits::measure(host, idle.commit_us, args.span).await?;
+    let authentication = authentication::measure(host, config, args.rounds, args.span).await?;
     to_stderr("starts");
     let start = start::measure(host, config).await?;
     to_stderr("sandboxes");
@@ -190,7 +227,7 @@ async fn measure(
             Some(reads::measure(host, finished, args.span, idle.commit_us, &baseline).await?)
         }
     };
-    Ok(Report {
+    Ok(Measured::Everything(Box::new(Report {
         version: env!("CARGO_PKG_VERSION"),
         optimized: !cfg!(debug_assertions),
         cores: std::thread::available_parallelism().map_or(0, std::num::NonZero::get),
@@ -203,6 +240,7 @@ async fn measure(
         lifecycles: runs.iter().map(|runs| Lifecycles::median(runs)).collect(),
         idle,
         create_and_wait,
+        authentication,
         waiting,
         start_us: start.as_micros() as f64,
         sandbox,
@@ -217,7 +255,7 @@ async fn measure(
         leases,
         suspended,
         reads,
-    })
+    })))
 }
 
 /// Fails unless an execution completes: a benchmark of failures would be a fast one.

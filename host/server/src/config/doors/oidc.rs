@@ -72,13 +72,13 @@ pub struct Rule {
 /// An algorithm whose keys are published.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum TokenAlgorithm {
-    /// RSA (PKCS #1 v1.5) with SHA-256.
+    /// RSA, padded as in PKCS v1.5, with SHA-256.
     #[serde(rename = "RS256")]
     Rs256,
-    /// RSA (PKCS #1 v1.5) with SHA-384.
+    /// RSA, padded as in PKCS v1.5, with SHA-384.
     #[serde(rename = "RS384")]
     Rs384,
-    /// RSA (PKCS #1 v1.5) with SHA-512.
+    /// RSA, padded as in PKCS v1.5, with SHA-512.
     #[serde(rename = "RS512")]
     Rs512,
     /// RSA (PSS) with SHA-256.

@@ -52,7 +52,12 @@ pub async fn admit(
     let scope = principal.scope(role);
     let mut caller = Caller::new(principal, address.map(|it| it.0), role, scope);
     let confined = confine(&app, within, &mut caller, &mut parts).await;
-    let audit = Audit::of(route.operation(), role, &caller, &parts);
+    let audit = Audit {
+        operation: route.operation(),
+        role,
+        caller: &caller,
+        parts: &parts,
+    };
     if let Err(problem) = confined {
         if problem.code == Code::RoleMissing {
             audit.refused(&app, &problem).await;

@@ -22,45 +22,25 @@ const ABANDONED: &str = "abandoned";
 const UNAUTHENTICATED: &str = "unauthenticated";
 
 /// What is noted of a request.
-pub(super) struct Audit {
-    entry: AuditEntry,
-    /// Whether the verb itself is noted, and not only that it was refused.
-    is_kept: bool,
+pub(super) struct Audit<'a> {
+    /// The operation it is for, and the role that wants.
+    pub(super) operation: &'a str,
+    pub(super) role: Role,
+    pub(super) caller: &'a Caller,
+    pub(super) parts: &'a Parts,
 }
 
-/// An entry whose verb is being carried out.
-pub(super) struct Begun {
-    app: App,
-    /// Absent for a verb that is not noted, and once its outcome is.
-    id: Option<AuditId>,
-}
+/// An entry whose verb is being carried out: absent for a verb that is not noted, and once
+/// its outcome is.
+pub(super) struct Begun(Option<(App, AuditId)>);
 
-impl Audit {
-    /// Describes a request for an operation. A dry run does nothing, so it is not noted.
-    pub(super) fn of(operation: &str, role: Role, caller: &Caller, parts: &Parts) -> Self {
-        let is_kept = matches!(role, Role::Operator | Role::Approver | Role::Admin);
-        let asks = Given::read(parts).and_then(|mut given| given.value::<bool>(DRY_RUN));
-        Self {
-            entry: AuditEntry {
-                credential: caller.credential().map(str::to_owned),
-                key_id: caller.principal.credential_id,
-                address: caller.address,
-                verb: operation.to_owned(),
-                namespace: caller.confined_to(),
-                target: Some(parts.uri.path().to_owned()),
-                traceparent: headers::traceparent(&parts.headers),
-                ..AuditEntry::default()
-            },
-            is_kept: is_kept && parts.method != Method::GET && asks != Ok(Some(true)),
-        }
-    }
-
+impl Audit<'_> {
     /// Notes that the caller lacked the role. A refusal stands also if it cannot be noted.
     pub(super) async fn refused(self, app: &App, problem: &Problem) {
         let entry = AuditEntry {
             namespace: problem.extra["namespace"].as_str().map(str::to_owned),
             outcome: Some(problem.code.as_str().to_owned()),
-            ..self.entry
+            ..self.entry()
         };
         if let Err(error) = app.engine.audit_begin(entry).await {
             tracing::warn!(%error, "a refusal could not be noted");
@@ -72,14 +52,42 @@ impl Audit {
     /// # Errors
     /// It cannot be noted, so it must not be done.
     pub(super) async fn begin(self, app: &App) -> Result<Begun, Problem> {
-        let id = match self.is_kept {
-            true => Some(app.engine.audit_begin(self.entry).await?),
-            false => None,
-        };
-        Ok(Begun {
-            app: app.clone(),
-            id,
-        })
+        if !self.is_kept() {
+            return Ok(Begun(None));
+        }
+        let id = app.engine.audit_begin(self.entry()).await?;
+        Ok(Begun(Some((app.clone(), id))))
+    }
+
+    /// Returns whether the verb itself is noted, and not only that it was refused. A dry run
+    /// does nothing, so it is not noted.
+    fn is_kept(&self) -> bool {
+        let is_noted = matches!(self.role, Role::Operator | Role::Approver | Role::Admin);
+        if !is_noted || self.parts.method == Method::GET {
+            return false;
+        }
+        let asks = Given::read(self.parts).and_then(|mut given| given.value::<bool>(DRY_RUN));
+        asks != Ok(Some(true))
+    }
+
+    /// Describes the request. Most are not noted, so this is done only for those that are.
+    fn entry(&self) -> AuditEntry {
+        let Self {
+            operation,
+            caller,
+            parts,
+            ..
+        } = self;
+        AuditEntry {
+            credential: caller.credential().map(str::to_owned),
+            key_id: caller.principal.credential_id,
+            address: caller.address,
+            verb: (*operation).to_owned(),
+            namespace: caller.confined_to(),
+            target: Some(parts.uri.path().to_owned()),
+            traceparent: headers::traceparent(&parts.headers),
+            ..AuditEntry::default()
+        }
     }
 }
 
@@ -87,16 +95,15 @@ impl Begun {
     /// Notes how it ended: with the code of a problem, or without.
     pub(super) async fn end(mut self, code: Option<Code>) {
         let outcome = code.map_or(DONE, |code| code.as_str());
-        if let Some(id) = self.id.take() {
-            note(&self.app, id, outcome).await;
+        if let Some((app, id)) = self.0.take() {
+            note(&app, id, outcome).await;
         }
     }
 }
 
 impl Drop for Begun {
     fn drop(&mut self) {
-        if let Some(id) = self.id.take() {
-            let app = self.app.clone();
+        if let Some((app, id)) = self.0.take() {
             tokio::spawn(async move { note(&app, id, ABANDONED).await });
         }
     }

@@ -54,13 +54,11 @@ impl Caller {
 
     /// Binds the request to a namespace, or to any.
     pub(super) fn bind(&mut self, namespace: Option<String>) {
-        let reach = &self.reach;
-        self.reach = Arc::new(Reach {
-            role: reach.role,
-            scope: reach.scope.clone(),
-            bound: Some(namespace),
-            used: AtomicBool::new(false),
-        });
+        let reach = Arc::get_mut(&mut self.reach);
+        let reach = reach.expect("invariant: a caller is bound before a handler has it");
+        reach.bound = Some(namespace);
+        // What was asked so far, the handler did not ask.
+        reach.used = AtomicBool::new(false);
     }
 
     /// Returns the namespace in which the request acts, by the one it names: that one, the

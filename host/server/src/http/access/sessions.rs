@@ -4,8 +4,9 @@
 //! runs are made together by the next, and a lookup also asks about the other keys that were
 //! used since they were asked about last: so it is about one statement a second, however many
 //! keys are in use and however many requests carry them. Keys that were never seen are
-//! remembered as unknown, in bounded number, and are looked up after those that are known, so
-//! that guesses do not slow the others.
+//! remembered as unknown, in bounded number, and are looked up after those that are known, and
+//! together: a lookup of them alone is not sent sooner than some milliseconds after the last.
+//! So guesses do not slow the others, and a thousand a second cost a hundred statements.
 //!
 //! A long request holds the receiver of its session. The keys of these are asked about as
 //! often by [`Sessions::keep`], which tells the receiver when the key is gone or what it may
@@ -18,7 +19,7 @@ use std::time::{Duration, Instant};
 use engine::{Engine, Error, KeyHash};
 use model::Principal;
 use parking_lot::Mutex;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::{Notify, oneshot, watch};
 
 use super::credentials::VERIFIED_EVERY;
 
@@ -26,6 +27,9 @@ use super::credentials::VERIFIED_EVERY;
 const REMEMBERED: Duration = Duration::from_secs(1);
 /// Age from which an answer about a key in use is asked for again with others.
 const WORN: Duration = Duration::from_millis(500);
+/// Least pause between two lookups of keys of which none is known to be valid. It has to be
+/// short, since one of them may be a valid key that is used for the first time.
+const STRANGERS_EVERY: Duration = Duration::from_millis(10);
 /// Most keys that one statement asks about.
 const ASKED_MAX: usize = 256;
 /// Most keys that are remembered, and most that are waited for.
@@ -52,6 +56,10 @@ struct Table {
     waiting: HashMap<KeyHash, Vec<oneshot::Sender<Answer>>>,
     /// Whether a task looks up what is waited for.
     is_asking: bool,
+    /// When a lookup was sent last.
+    asked_at: Option<Instant>,
+    /// Told when a known key begins to wait.
+    known_waits: Arc<Notify>,
     swept_at: Option<Instant>,
 }
 
@@ -92,6 +100,9 @@ impl Sessions {
             if table.waiting.len() >= KEYS_MAX && !table.waiting.contains_key(&hash) {
                 let detail = "too many keys are being looked up".to_owned();
                 return Err(Error::Unavailable(detail));
+            }
+            if table.is_valid(&hash) {
+                table.known_waits.notify_one();
             }
             let (sender, receiver) = oneshot::channel();
             table.waiting.entry(hash).or_default().push(sender);
@@ -135,7 +146,15 @@ async fn ask(table: Arc<Mutex<Table>>, engine: Engine) {
         }
     }
     let mut on_panic = OnPanic(Some(table.clone()));
+    let known_waits = table.lock().known_waits.clone();
     loop {
+        let pause = table.lock().pause();
+        if let Some(pause) = pause {
+            tokio::select! {
+                () = tokio::time::sleep(pause) => {}
+                () = known_waits.notified() => {}
+            }
+        }
         let hashes = {
             let mut table = table.lock();
             let hashes = table.to_ask();
@@ -145,6 +164,7 @@ async fn ask(table: Arc<Mutex<Table>>, engine: Engine) {
                 on_panic.0 = None;
                 return;
             }
+            table.asked_at = Some(Instant::now());
             hashes
         };
         let asked_at = Instant::now();
@@ -158,18 +178,29 @@ async fn ask(table: Arc<Mutex<Table>>, engine: Engine) {
 }
 
 impl Table {
+    /// Returns whether the database said of a key that it is valid.
+    fn is_valid(&self, hash: &KeyHash) -> bool {
+        let known = self.known.get(hash);
+        known.is_some_and(|known| known.principal.is_some())
+    }
+
+    /// Returns how long the next lookup has to wait for others; `None` if it has not.
+    fn pause(&self) -> Option<Duration> {
+        let left = STRANGERS_EVERY.checked_sub(self.asked_at?.elapsed())?;
+        let has_room = self.waiting.len() < ASKED_MAX;
+        let are_strangers = has_room && !self.waiting.keys().any(|hash| self.is_valid(hash));
+        are_strangers.then_some(left)
+    }
+
     /// Returns the keys to ask about now: those that are waited for, known ones first, and
     /// with them those in use whose answers are worn. None if no request waits.
     fn to_ask(&mut self) -> Vec<KeyHash> {
         if self.waiting.is_empty() {
             return Vec::new();
         }
-        let is_valid = |hash: &KeyHash| {
-            let known = self.known.get(hash);
-            known.is_some_and(|known| known.principal.is_some())
-        };
+        let waiting = self.waiting.keys().copied();
         let (mut hashes, others): (Vec<KeyHash>, Vec<KeyHash>) =
-            self.waiting.keys().copied().partition(is_valid);
+            waiting.partition(|hash| self.is_valid(hash));
         hashes.extend(others);
         hashes.truncate(ASKED_MAX);
         let room = ASKED_MAX - hashes.len();
@@ -252,5 +283,57 @@ impl Table {
                 .retain(|_, known| known.is_held() || known.asked_at.elapsed() < REMEMBERED);
             self.swept_at = Some(Instant::now());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn strangers(count: usize) -> Vec<KeyHash> {
+        let keys = engine::bench::unknown_keys(count);
+        keys.iter().map(engine::ApiKeyText::hash).collect()
+    }
+
+    #[test]
+    fn only_a_lookup_of_strangers_alone_waits_for_others() {
+        let mut table = Table::default();
+        let [stranger, valid] = strangers(2)[..] else {
+            panic!("two were drawn");
+        };
+        table.waiting.insert(stranger, Vec::new());
+        assert_eq!(table.pause(), None, "the first");
+        // A lookup that was sent just now, however slow this test is.
+        table.asked_at = Some(Instant::now() + REMEMBERED);
+        assert_eq!(table.pause(), Some(STRANGERS_EVERY));
+        let principal = Some(Principal::anybody());
+        table.learn(&[valid], vec![principal], Instant::now());
+        table.waiting.insert(valid, Vec::new());
+        assert_eq!(table.pause(), None, "a known one waits as well");
+        table.waiting.remove(&valid);
+        for hash in strangers(ASKED_MAX) {
+            table.waiting.insert(hash, Vec::new());
+        }
+        assert_eq!(table.pause(), None, "a lookup can have no more");
+    }
+
+    #[test]
+    fn strangers_are_remembered_in_bounded_number_and_push_out_no_valid_key() {
+        let mut table = Table::default();
+        let now = Instant::now() + REMEMBERED;
+        let learn = |table: &mut Table, hashes: &[KeyHash], principal: Option<Principal>| {
+            let answers = vec![principal; hashes.len()];
+            table.learn(hashes, answers, now);
+        };
+        let [valid, late] = strangers(2)[..] else {
+            panic!("two were drawn");
+        };
+        learn(&mut table, &[valid], Some(Principal::anybody()));
+        for hashes in strangers(KEYS_MAX + ASKED_MAX).chunks(ASKED_MAX) {
+            learn(&mut table, hashes, None);
+        }
+        assert_eq!(table.known.len(), KEYS_MAX);
+        learn(&mut table, &[late], Some(Principal::anybody()));
+        assert!(table.is_valid(&valid) && table.is_valid(&late));
     }
 }

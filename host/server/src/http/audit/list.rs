@@ -25,8 +25,8 @@ pub struct OfCredential {
 impl FromQuery for OfCredential {
     fn take(given: &mut Given) -> Result<Self, Problem> {
         Ok(Self {
-            credential: given.text("credential")?,
-            verb: given.text("verb")?,
+            credential: given.name("credential")?,
+            verb: given.name("verb")?,
         })
     }
 }

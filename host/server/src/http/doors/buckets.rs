@@ -3,6 +3,7 @@
 //! A bucket is one number: the time at which it is full again (the *generic cell rate
 //! algorithm*). A full bucket is the same as none, so it is forgotten first.
 
+use std::borrow::Borrow;
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::time::Duration;
@@ -64,11 +65,19 @@ impl<K: Hash + Eq + Clone> Buckets<K> {
     }
 
     /// Takes a token out of the bucket of a key.
-    pub fn take(&self, key: &K) -> Taken {
+    pub fn take<Q>(&self, key: &Q) -> Taken
+    where
+        K: Borrow<Q>,
+        Q: Hash + Eq + ToOwned<Owned = K> + ?Sized,
+    {
         self.take_at(key, self.clock.elapsed())
     }
 
-    fn take_at(&self, key: &K, now: Duration) -> Taken {
+    fn take_at<Q>(&self, key: &Q, now: Duration) -> Taken
+    where
+        K: Borrow<Q>,
+        Q: Hash + Eq + ToOwned<Owned = K> + ?Sized,
+    {
         let Some(interval) = self.interval else {
             return Taken::Yes(0);
         };
@@ -86,7 +95,7 @@ impl<K: Hash + Eq + Clone> Buckets<K> {
         if filled.full_at.len() >= self.keys_max {
             filled.make_room(now, self.keys_max);
         }
-        filled.full_at.insert(key.clone(), now + interval);
+        filled.full_at.insert(key.to_owned(), now + interval);
         Taken::Yes(0)
     }
 

@@ -140,7 +140,7 @@ impl Limits {
     /// # Errors
     /// Too many are sent with it.
     pub fn credential(&self, name: &str) -> Result<(), Problem> {
-        match self.credentials.take(&name.to_owned()) {
+        match self.credentials.take(name) {
             Taken::Yes(_) => Ok(()),
             Taken::Empty(left) => Err(self.refuse(
                 Refused::Credential,

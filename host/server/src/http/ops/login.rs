@@ -5,8 +5,9 @@ use axum::extract::State;
 
 use crate::api::{Login, ProblemBody};
 use crate::http::App;
-use crate::http::answer::Json;
+use crate::http::answer::{Answer, Json};
 use crate::http::problem::{Code, Problem};
+use crate::http::query::NoQuery;
 
 /// Says at which issuer people log in, for programs that do it for them.
 ///
@@ -18,7 +19,7 @@ use crate::http::problem::{Code, Problem};
         (status = 404, description = "`not_found`: people cannot log in here", body = ProblemBody, content_type = "application/problem+json"),
     )
 )]
-pub async fn login(State(app): State<App>) -> Result<Json<Login>, Problem> {
+pub async fn login(app: State<App>, _: NoQuery) -> Answer<Login> {
     let settings = &app.doors.oidc_settings;
     let named = (&settings.issuer, &settings.client_id, &settings.audience);
     let (Some(issuer), Some(client_id), Some(audience)) = named else {

@@ -29,7 +29,7 @@ pub struct WhichKeys {
 impl FromQuery for WhichKeys {
     fn take(given: &mut Given) -> Result<Self, Problem> {
         Ok(Self {
-            name: given.text("name")?,
+            name: given.name("name")?,
             accepted: given.value("accepted")?.unwrap_or(false),
         })
     }

@@ -7,7 +7,7 @@
 //! | lack the one it names | after they were asked for |
 //! | are older than `jwks_keep_ms`, or absent | after they were asked for; not at all if that fails |
 //!
-//! They are asked for at most once in `jwks_retry_ms`, whatever tokens say.
+//! They are asked for at most once in `jwks_retry_ms`, also for tokens that name unknown keys.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
