@@ -7,6 +7,9 @@ import { createHmac, createPublicKey, createPrivateKey, generateKeyPairSync, sig
 import { createServer } from "node:http";
 import Provider from "oidc-provider";
 
+// The test reads standard output for one line, and closes it.
+console.info = console.warn = console.error;
+
 const AUDIENCE = "https://flow.example";
 const lifetime = Number(process.argv[2] ?? 300);
 

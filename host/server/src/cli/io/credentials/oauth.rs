@@ -65,7 +65,8 @@ impl Issuer {
             return Err(failed(what.to_owned()));
         }
         let http = http_client(url, ca, |builder| {
-            let builder = builder.timeout(REQUEST_TIMEOUT);
+            // Questions are as far apart as servers keep idle connections.
+            let builder = builder.timeout(REQUEST_TIMEOUT).pool_max_idle_per_host(0);
             builder.redirect(reqwest::redirect::Policy::none())
         })?;
         let place = format!(
