@@ -19,9 +19,10 @@ async fn no_list_has_a_row_of_another_namespace() {
         .iter()
         .filter(|route| route.method == Method::GET && !route.path.contains("{id}"))
         .filter_map(|route| match route.access {
-            Access::Wants { role, within } if matches!(within, Within::Query | Within::Any) => {
-                Some((route.path.replace("{lane}", "default"), role))
-            }
+            Access::Wants {
+                role,
+                within: Within::Query | Within::Any,
+            } => Some((route.path.replace("{lane}", "default"), role)),
             _ => None,
         })
         .filter(|(path, _)| !path.contains('{'))

@@ -157,7 +157,7 @@ async fn ask(table: Arc<Mutex<Table>>, engine: Engine) {
         }
         let hashes = {
             let mut table = table.lock();
-            let hashes = table.to_ask();
+            let hashes = table.next_asked();
             if hashes.is_empty() {
                 // Under the lock, so that no request begins to wait unnoticed.
                 table.is_asking = false;
@@ -194,7 +194,7 @@ impl Table {
 
     /// Returns the keys to ask about now: those that are waited for, known ones first, and
     /// with them those in use whose answers are worn. None if no request waits.
-    fn to_ask(&mut self) -> Vec<KeyHash> {
+    fn next_asked(&mut self) -> Vec<KeyHash> {
         if self.waiting.is_empty() {
             return Vec::new();
         }

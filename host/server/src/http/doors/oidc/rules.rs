@@ -59,7 +59,7 @@ fn holds(rule: &Rule, claims: &Map<String, Value>) -> bool {
     match (&rule.equals, &rule.contains) {
         (Some(wanted), None) => match value {
             Value::String(text) => text == wanted,
-            Value::Bool(_) | Value::Number(_) => value.to_string() == *wanted,
+            Value::Bool(_) | Value::Number(_) => value.to_string().as_str() == wanted,
             _ => false,
         },
         (None, Some(wanted)) => match value {
