@@ -301,7 +301,9 @@ mod tests {
             (r#"{"kind": "k", "priority": 70000}"#, INVALID),
             (r#"{"kind": "k", "deadline_at": "soon"}"#, INVALID),
             (r#"{"kind": "k", "deadline_at": 1}"#, Code::MalformedJson),
-            (r#"{"kind": "k", "priority": 1e9}"#, Code::MalformedJson),
+            // A whole number, however it is written; the other is none.
+            (r#"{"kind": "k", "priority": 1e9}"#, INVALID),
+            (r#"{"kind": "k", "priority": 1.5}"#, Code::MalformedJson),
             ("{}", Code::MalformedJson),
             ("", Code::MalformedJson),
         ] {
