@@ -93,7 +93,8 @@ async fn refusals(
     page: PageArgs,
     query: Vec<(&'static str, String)>,
 ) -> Result<Exit, Failure> {
-    let none = "every credential was accepted";
+    let none =
+        "no refused credential is recorded; a host records what it counted every five seconds";
     let header = ["MINUTE", "ADDRESS", "REASON", "COUNT"];
     let show = |page: &RefusedRequestSums| context.rows(&page.refusals, none, &header, refusal);
     let path = "/v1/audit/refusals";
