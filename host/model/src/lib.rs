@@ -43,7 +43,11 @@ pub use condition::{
     CompositeBody, ConditionError, ConditionFault, CountKind, Evaluation, FlatCondition,
     ResumeCondition, SignalFact, SignalMatcher, effect, evaluate,
 };
-pub use event::{Cursor, CursorError, Event, EventKind, Family};
+pub use event::{
+    CompletionOutcome, DeliveredSignal, Event, EventCursor, EventDetail, EventFact, EventFamily, EventFilter,
+    EventKind, EventPlace, EventPlaceError, EventStart, LeaseEnd, LeaseFact, LoggedEvent,
+    OperatorFact, RevokedBy, SignalDeliveryEffect, TagFact, WorkerFact,
+};
 pub use execution::{
     AttemptState, BlockingReason, CancelSource, EligibilityState, INITIAL_STATES, LifecyclePhase,
     Outcome, OwnershipState, PublicState, Rule, State, StateKind, StateVector, Verb, figure, rule,

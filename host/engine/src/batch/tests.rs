@@ -37,6 +37,7 @@ fn monitor() -> Monitor {
         liveness: Liveness::new(),
         flushes: Flushes::default(),
         timings: Timings::default(),
+        wake: Wake::start(None, &Tasks::default(), &Liveness::new()),
     }
 }
 
