@@ -9,6 +9,7 @@ mod answer;
 mod bounds;
 mod component;
 mod condition;
+mod event;
 mod execution;
 mod lane;
 mod lease;
@@ -33,6 +34,7 @@ pub use component::{
     PublishingComponent, PublishingState, Route, SetRoute, SetRoutes,
 };
 pub use condition::{CompositeBody, ResumeCondition, ResumePolicy, SignalMatcher, SingleBody};
+pub use event::{Event, EventPage};
 pub use execution::{
     Attempt, AttemptLease, Attempts, BatchResults, BatchVerdict, BlockExecution, CancelExecution,
     CancelledExecution, CompleteOverride, CreateBatch, CreateExecution, CreatedExecution,
@@ -50,8 +52,8 @@ pub use lease::{
     EligibleExecutions, FailLease, FailLeases, FailOneOrMany, GrantFor, GrantedClaim, IssuedGrant,
     LeaseAnswer, LeaseEffect, LeaseOutcome, LeaseVerdict, LeaseVerdicts, ProgressLease,
     ProgressLeases, ProgressOneOrMany, Redeem, ReleaseLease, ReleaseLeases, ReleaseOneOrMany,
-    Renew, RenewLease, RenewLeases, RenewOneOrMany, WaitChildrenLease, WaitChildrenLeases,
-    WaitChildrenOneOrMany, check_ttl,
+    Renew, RenewLease, RenewLeases, RenewOneOrMany, WAIT_MS_MAX, WaitChildrenLease,
+    WaitChildrenLeases, WaitChildrenOneOrMany, check_ttl,
 };
 pub use login::Login;
 pub use operator::Asks;

@@ -69,13 +69,17 @@ pub async fn admit(
         Err(problem) => return problem.into_response(),
     };
     parts.extensions.insert(caller.clone());
+    let credential = verified.end(app.clone());
+    if route.limits.time == TimeLimit::Follows {
+        parts.extensions.insert(credential.clone());
+    }
     let answer = next.run(Request::from_parts(parts, body));
     let mut response = match route.limits.time {
         TimeLimit::Short => answer.await,
-        TimeLimit::Waits | TimeLimit::MayPrefer | TimeLimit::Publishes => {
+        TimeLimit::Waits | TimeLimit::MayPrefer | TimeLimit::Publishes | TimeLimit::Follows => {
             tokio::select! {
                 response = answer => response,
-                () = verified.gone(&app) => Problem::unauthenticated().into_response(),
+                () = credential.reached() => Problem::unauthenticated().into_response(),
             }
         }
     };
