@@ -6,11 +6,11 @@ use std::sync::Arc;
 use model::{ExecutionId, Limits, Outcome, Retention};
 use tokio::sync::{OnceCell, broadcast, watch};
 
-use crate::event::{Classes, Recent};
 use crate::audit::{AuditBegin, AuditEnd, RefusalSums};
 use crate::batch::{Batcher, Flushes, Monitor};
 use crate::database::{Liveness, Pool};
 use crate::dispatch::IdleWorkers;
+use crate::event::{Classes, Recent};
 use crate::execution::{
     CreateCall, CreateVerdict, FinishCall, FinishVerdict, Info, Infos, LastCounts, Outcomes,
     ReadCall,

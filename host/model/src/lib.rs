@@ -44,9 +44,9 @@ pub use condition::{
     ResumeCondition, SignalFact, SignalMatcher, effect, evaluate,
 };
 pub use event::{
-    CompletionOutcome, DeliveredSignal, Event, EventCursor, EventDetail, EventFact, EventFamily, EventFilter,
-    EventKind, EventPlace, EventPlaceError, EventStart, LeaseEnd, LeaseFact, LoggedEvent,
-    OperatorFact, RevokedBy, SignalDeliveryEffect, TagFact, WorkerFact,
+    CompletionOutcome, DeliveredSignal, Event, EventCursor, EventDetail, EventFact, EventFamily,
+    EventFilter, EventKind, EventPlace, EventPlaceError, EventStart, LeaseEnd, LeaseFact,
+    LoggedEvent, OperatorFact, RevokedBy, SignalDeliveryEffect, TagFact, WorkerFact,
 };
 pub use execution::{
     AttemptState, BlockingReason, CancelSource, EligibilityState, INITIAL_STATES, LifecyclePhase,

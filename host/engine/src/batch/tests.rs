@@ -10,6 +10,7 @@ use tokio::time::sleep;
 use super::{BatchItem, Batcher, Flush, Flushes, Monitor};
 use crate::database::Liveness;
 use crate::metrics::Timings;
+use crate::wake::Wake;
 use crate::{Error, Tasks};
 
 struct Add(u16, u32);

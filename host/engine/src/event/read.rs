@@ -57,13 +57,15 @@ impl Engine {
         // Those that are behind share the connections of reads with everybody else.
         let permit = self.inner.recent.behind.acquire().await;
         let _permit = permit.expect("invariant: it is never closed");
-        let found = self.look(Some(request), after, false).await?;
+        let found = self.look(Some(request), after, true).await?;
         // Read after the events, so that none can be removed in between.
         let floor = self.event_floor().await?;
         if after < floor && after != EventPlace::START {
             return Err(EventsRefusal::CursorTooOld { after, floor }.into());
         }
-        let events = self.that_fit(request, found.events.iter().collect()).await?;
+        let events = self
+            .that_fit(request, found.events.iter().collect())
+            .await?;
         Ok(self.page(request, &events, found.place, found.more))
     }
 
@@ -99,9 +101,12 @@ impl Engine {
         prompt: bool,
     ) -> Result<Found, Error> {
         let horizon = self.horizon(prompt).await?;
-        let kinds: Option<Vec<String>> = request.map(|it| {
-            let kinds = it.family.kinds();
-            kinds.iter().map(ToString::to_string).collect()
+        // Not those of the family, because a kind of a later version may be one.
+        let left_out: Option<Vec<String>> = request.map(|it| {
+            let family = it.family.kinds();
+            let all = EventKind::ALL.iter();
+            let others = all.filter(|kind| !family.contains(kind));
+            others.map(ToString::to_string).collect()
         });
         let filter = request.map(|it| it.filter.clone()).unwrap_or_default();
         let limit = request.map_or(Limits::PAGE_MAX, |it| it.limit);
@@ -114,7 +119,7 @@ impl Engine {
             self.last_stripe(),
             ROWS_MAX,
             i64::from(limit),
-            kinds.as_deref(),
+            left_out.as_deref(),
             filter.namespace,
             filter.lane,
             filter.kind,

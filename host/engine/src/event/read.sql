@@ -5,7 +5,7 @@
 --   the first)
 -- $4 first transaction that cannot be read yet, $5 last stripe
 -- $6 most rows, $7 most events
--- filters: $8 kinds of events?, $9 namespace?, $10 lane?, $11 kind of executions?,
+-- filters: $8 kinds of events that are left out?, $9 namespace?, $10 lane?, $11 kind of executions?,
 --   $12 execution?
 --
 -- Reads the primary key of event in each stripe. A transaction id is bound as bigint: it
@@ -46,7 +46,7 @@ happened AS (
         LIMIT 1
     ) AS s ON true
     WHERE ((c.xid, c.seq) > ($1::bigint::text::xid8, $2::bigint) OR u.position > $3)
-      AND ($8::text[] IS NULL OR u.kind::text = ANY ($8::text[]))
+      AND ($8::text[] IS NULL OR u.kind::text <> ALL ($8::text[]))
       AND ($12::uuid IS NULL OR u.execution_id = $12::uuid)
       AND ($9::text IS NULL OR coalesce(u.element_namespace, s.namespace) = $9::text)
       AND ($10::text IS NULL OR s.lane = $10::text)

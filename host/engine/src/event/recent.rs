@@ -129,7 +129,8 @@ impl Recent {
             *from = gone.place;
         }
         drop(kept);
-        self.changed.send_modify(|count| *count = count.wrapping_add(1));
+        self.changed
+            .send_modify(|count| *count = count.wrapping_add(1));
     }
 
     fn begin(&self, at: EventPlace) {

@@ -1,8 +1,8 @@
 //! What a reader of the log asks for, and what it gets.
 
 use model::{
-    Event, EventCursor, EventFamily, EventFilter, EventPlace, EventStart, EventsRefusal,
-    ListScope, LoggedEvent,
+    Event, EventCursor, EventFamily, EventFilter, EventPlace, EventStart, EventsRefusal, ListScope,
+    LoggedEvent,
 };
 
 use crate::Engine;

@@ -236,10 +236,16 @@ impl EventFact {
                 detail.priority_before = Some(*before);
                 detail.priority = Some(*after);
             }
-            Self::Operator(OperatorFact::Replayed(word) | OperatorFact::Blocked(word) | OperatorFact::Unblocked(word))
+            Self::Operator(
+                OperatorFact::Replayed(word)
+                | OperatorFact::Blocked(word)
+                | OperatorFact::Unblocked(word),
+            )
             | Self::Worker(WorkerFact::MarkedDead(word)) => detail.reason.clone_from(word),
             Self::Worker(
-                WorkerFact::Registered(name) | WorkerFact::Retired(name) | WorkerFact::TimedOut(name),
+                WorkerFact::Registered(name)
+                | WorkerFact::Retired(name)
+                | WorkerFact::TimedOut(name),
             ) => detail.worker_id.clone_from(name),
             _ => {}
         }

@@ -1,8 +1,8 @@
 //! Families of events: what a subscription is to. One row of the log may be an event of
 //! several, told in the words of each.
 
-use crate::wire::named;
 use crate::EventKind;
+use crate::wire::named;
 
 named! {
     /// A family of events, which is what a reader subscribes to.

@@ -3,8 +3,8 @@
 use time::OffsetDateTime;
 
 use super::fact::{
-    CompletionOutcome, EventFact, LeaseFact, OperatorFact, RevokedBy, SignalDeliveryEffect,
-    DeliveredSignal, TagFact, WorkerFact,
+    CompletionOutcome, DeliveredSignal, EventFact, LeaseFact, OperatorFact, RevokedBy,
+    SignalDeliveryEffect, TagFact, WorkerFact,
 };
 use crate::{
     CancelSource, EventCursor, EventFamily, EventKind, EventPlace, ExecutionId, LeaseEnd, LeaseId,
@@ -217,17 +217,57 @@ mod tests {
             (EventKind::Success, None, Released("success".to_owned())),
             (EventKind::Suspended, None, Released("suspended".to_owned())),
             (EventKind::Released, None, Released("released".to_owned())),
-            (EventKind::Expired, Some("lease_expired"), Expired(LeaseEnd::Expired)),
+            (
+                EventKind::Expired,
+                Some("lease_expired"),
+                Expired(LeaseEnd::Expired),
+            ),
             // The last loss that the cap allows.
-            (EventKind::Failed, Some("lease_expired"), Expired(LeaseEnd::Expired)),
-            (EventKind::Failed, Some("lease_revoked"), Revoked(RevokedBy::Operator)),
-            (EventKind::RetryScheduled, Some("attempt_timeout"), Expired(LeaseEnd::AttemptTimeout)),
-            (EventKind::Success, Some("overridden"), Revoked(RevokedBy::Operator)),
-            (EventKind::Cancelled, Some("lease_holder"), Released("cancelled".to_owned())),
-            (EventKind::Cancelled, Some("operator_override"), Revoked(RevokedBy::Operator)),
-            (EventKind::Cancelled, Some("team:billing"), Revoked(RevokedBy::Operator)),
-            (EventKind::ExecutionExpired, Some("system_timeout"), Revoked(RevokedBy::Reconciler)),
-            (EventKind::Cancelled, Some("flow_cascade"), Revoked(RevokedBy::Backend)),
+            (
+                EventKind::Failed,
+                Some("lease_expired"),
+                Expired(LeaseEnd::Expired),
+            ),
+            (
+                EventKind::Failed,
+                Some("lease_revoked"),
+                Revoked(RevokedBy::Operator),
+            ),
+            (
+                EventKind::RetryScheduled,
+                Some("attempt_timeout"),
+                Expired(LeaseEnd::AttemptTimeout),
+            ),
+            (
+                EventKind::Success,
+                Some("overridden"),
+                Revoked(RevokedBy::Operator),
+            ),
+            (
+                EventKind::Cancelled,
+                Some("lease_holder"),
+                Released("cancelled".to_owned()),
+            ),
+            (
+                EventKind::Cancelled,
+                Some("operator_override"),
+                Revoked(RevokedBy::Operator),
+            ),
+            (
+                EventKind::Cancelled,
+                Some("team:billing"),
+                Revoked(RevokedBy::Operator),
+            ),
+            (
+                EventKind::ExecutionExpired,
+                Some("system_timeout"),
+                Revoked(RevokedBy::Reconciler),
+            ),
+            (
+                EventKind::Cancelled,
+                Some("flow_cascade"),
+                Revoked(RevokedBy::Backend),
+            ),
         ] {
             let fact = logged(kind, detail).fact(EventFamily::LeaseHistory);
             assert_eq!(fact, Some(EventFact::Lease(wanted)), "{kind} {detail:?}");
@@ -242,9 +282,12 @@ mod tests {
         let mut later = logged(EventKind::Success, None);
         later.kind = Err("migrated".to_owned());
         assert_eq!(later.fact(EventFamily::Completion), None);
-        let fact = later.fact(EventFamily::Lifecycle).expect("of the lifecycle");
+        let fact = later
+            .fact(EventFamily::Lifecycle)
+            .expect("of the lifecycle");
         assert_eq!(fact.name(), "migrated");
-        let fact = logged(EventKind::Signalled, Some("x y throttled")).fact(EventFamily::SignalDelivery);
+        let fact =
+            logged(EventKind::Signalled, Some("x y throttled")).fact(EventFamily::SignalDelivery);
         assert_eq!(fact.expect("a signal").name(), "throttled");
     }
 
@@ -262,9 +305,15 @@ mod tests {
         assert_eq!(fact, Some(EventFact::Signal(wanted)));
         let fact = logged(EventKind::Tagged, Some("team=a=b")).fact(EventFamily::InstanceTags);
         let detail = fact.expect("a label").detail();
-        assert_eq!((detail.tag.as_deref(), detail.value.as_deref()), (Some("team"), Some("a=b")));
+        assert_eq!(
+            (detail.tag.as_deref(), detail.value.as_deref()),
+            (Some("team"), Some("a=b"))
+        );
         let fact = logged(EventKind::Prioritized, Some("-3 9000")).fact(EventFamily::Operator);
         let detail = fact.expect("a change").detail();
-        assert_eq!((detail.priority_before, detail.priority), (Some(-3), Some(9000)));
+        assert_eq!(
+            (detail.priority_before, detail.priority),
+            (Some(-3), Some(9000))
+        );
     }
 }
