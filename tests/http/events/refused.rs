@@ -32,7 +32,7 @@ async fn a_request_that_is_wrong_is_refused_before_a_stream_begins() {
     let of_leases = now(&api, "lease_history").await;
     let foreign = format!("completion?after={of_leases}");
     for (query, status, code) in [
-        ("completions", 404, "not_found"),
+        ("completions", 400, "invalid_id"),
         ("completion?after=x", 400, "invalid_cursor"),
         ("completion?after=0.1.1.1", 400, "invalid_cursor"),
         (&foreign, 400, "invalid_cursor"),

@@ -152,7 +152,7 @@ impl Reading {
 /// # Errors
 /// There is none of that name.
 pub fn family(name: &str) -> Result<EventFamily, Problem> {
-    let unknown = |error: model::UnknownName| Problem::new(Code::NotFound, error.to_string());
+    let unknown = |error: model::UnknownName| Problem::new(Code::InvalidId, error.to_string());
     name.parse().map_err(unknown)
 }
 
