@@ -121,7 +121,7 @@ fn signature(caller: &Caller, actor: Option<&str>) -> Result<String, Invalid> {
 
 /// Checks that the caller may make a key that holds this.
 fn check_grant(maker: &Caller, grant: &RoleGrant) -> Result<(), ApiKeyRefusal> {
-    if may_grant(&maker.principal, grant) {
+    if may_grant(maker.principal(), grant) {
         Ok(())
     } else {
         Err(ApiKeyRefusal::NotHeld(grant.clone()))
