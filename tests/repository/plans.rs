@@ -103,12 +103,6 @@ const STATEMENTS: &[(&str, &str, usize, &[&str])] = &[
         ],
     ),
     (
-        "events",
-        include_str!("../../host/engine/src/event/read.sql"),
-        12,
-        &["event_pkey"],
-    ),
-    (
         "fitting",
         include_str!("../../host/engine/src/event/fitting.sql"),
         5,
@@ -305,7 +299,7 @@ const STATEMENTS: &[(&str, &str, usize, &[&str])] = &[
     (
         "events",
         include_str!("../../host/engine/src/event/read.sql"),
-        4,
+        12,
         &["event_pkey"],
     ),
 ];
