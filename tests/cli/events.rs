@@ -108,7 +108,7 @@ async fn events_are_shown_line_by_line_and_refusals_have_their_exit_codes() {
     let first = ["events", "lease_history", "--limit", "1"];
     let (code, out, err) = flowhost(&api, &first).await;
     assert_eq!(code, 0, "{err}");
-    let more = out.lines().nth(1).expect("how to go on");
+    let more = out.lines().nth(1).expect("how to continue");
     let cursor = more.strip_prefix("more with --since ").expect("a cursor");
     let rest = ["--json", "events", "lease_history", "--since", cursor];
     let (code, out, err) = flowhost(&api, &rest).await;

@@ -10,7 +10,7 @@ use engine::{Cancel, Complete, Create, Engine, Fail, Payload, Settings};
 use model::{EventFamily, EventKind, EventStart, ExecutionId, Failure, FailureClass, PublicState};
 use testkit::{Answered, database, eventually};
 
-use crate::support::events;
+use crate::support::lists::events;
 use crate::support::work::claim;
 
 fn create(n: usize) -> Create {

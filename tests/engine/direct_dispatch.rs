@@ -7,8 +7,8 @@ use model::{
 };
 use testkit::Answered;
 
-use crate::support::events;
 use crate::support::idle_worker::{idle_worker, wanted};
+use crate::support::lists::events;
 use crate::support::waiting::{
     deliver, signal, single, sources, suspend, suspended, suspended_execution,
 };

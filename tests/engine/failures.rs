@@ -10,8 +10,9 @@ use model::{
 };
 use testkit::Answered;
 
+use crate::support::lists::events;
+use crate::support::waiting;
 use crate::support::work::{claim, claim_one, complete, create, fail, setup};
-use crate::support::{events, waiting};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_transient_failure_is_retried_after_its_backoff_and_fails_at_the_end() {

@@ -8,8 +8,8 @@ use model::{
 };
 use testkit::Answered;
 
+use crate::support::lists::{self, events};
 use crate::support::work::{claim, claim_one, complete, create, operate, setup, text};
-use crate::support::{events, lists};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_execution_is_created_claimed_and_completed() {

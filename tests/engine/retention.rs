@@ -8,7 +8,7 @@ use model::{Event, EventFamily, EventStart, EventsRefusal, ExecutionId, Partitio
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, Row as _};
 use testkit::{Answered, Database, database};
 
-use crate::support::events;
+use crate::support::lists::events;
 use crate::support::waiting::{deliver, signal, single, suspend, suspended, try_deliver};
 use crate::support::work::{claim, claim_one, complete, create, fail, operate};
 

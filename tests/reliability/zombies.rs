@@ -7,11 +7,11 @@ use engine::{CancelHeld, Delay, Engine, Revoke};
 use model::{EventFamily, FailureClass, Fence, LeaseRefusal};
 use testkit::{Answered, Database};
 
+use crate::support::lists::{self, events};
 use crate::support::waiting::{
     create_waitpoint, deliver, signal, single, suspend, try_suspend, waitpoint,
 };
 use crate::support::work::{claim_one, complete, create, fail, operate, setup};
-use crate::support::{events, lists};
 
 /// What happened to the lease.
 #[derive(Debug, Clone, Copy)]

@@ -9,7 +9,7 @@ const STATEMENTS: &[(&str, &str, usize, &[&str])] = &[
     (
         "create",
         include_str!("../../host/engine/src/execution/create/create.sql"),
-        29,
+        30,
         &["execution_pkey"],
     ),
     (
@@ -103,9 +103,21 @@ const STATEMENTS: &[(&str, &str, usize, &[&str])] = &[
         ],
     ),
     (
+        "fitting",
+        include_str!("../../host/engine/src/event/fitting.sql"),
+        5,
+        &["execution_pkey", "tag_pkey", "removed_execution_pkey"],
+    ),
+    (
+        "repeated",
+        include_str!("../../host/engine/src/signal/deliver/repeated.sql"),
+        5,
+        &["execution_pkey"],
+    ),
+    (
         "events_past_retention",
         include_str!("../../host/engine/src/reconcile/retention/events_past_retention.sql"),
-        2,
+        3,
         &["event_pkey"],
     ),
     (
@@ -287,7 +299,7 @@ const STATEMENTS: &[(&str, &str, usize, &[&str])] = &[
     (
         "events",
         include_str!("../../host/engine/src/event/read.sql"),
-        4,
+        12,
         &["event_pkey"],
     ),
 ];

@@ -5,7 +5,6 @@ pub(crate) mod backlog;
 pub(crate) mod cluster;
 pub(crate) mod conditions;
 pub(crate) mod doors;
-pub(crate) mod events;
 pub(crate) mod golden;
 pub(crate) mod http_waiting;
 pub(crate) mod http_work;

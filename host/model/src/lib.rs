@@ -34,7 +34,9 @@ mod waitpoint;
 mod wire;
 mod worker;
 
-pub use access::{ApiKeyRefusal, Principal, Role, RoleGrant, Scope, credential_of, may_grant};
+pub use access::{
+    ApiKeyRefusal, Identity, Principal, Role, RoleGrant, Scope, credential_of, may_grant,
+};
 pub use attempt::{
     AlreadySatisfied, AttemptEnd, AttemptLifecycle, AttemptType, EngineCode, ExpireReason, Failure,
     FailureClass, Usage, failure_code, is_reserved_code,

@@ -10,7 +10,7 @@ use model::{
 };
 use testkit::{Answered, Database};
 
-use crate::support::events;
+use crate::support::lists::events;
 use crate::support::waiting::{
     deliver, from, signal, single, sources, suspend, suspended, waitpoint,
 };

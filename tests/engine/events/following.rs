@@ -8,7 +8,7 @@ use model::{Event, EventCursor, EventFamily, EventStart, ExecutionId, FlowId, Re
 use sqlx::Executor as _;
 use testkit::{Answered, database, eventually};
 
-use crate::support::events;
+use crate::support::lists::events;
 use crate::support::work::{claim_one, completed, create, created, setup};
 
 const LONG: Duration = Duration::from_secs(20);
@@ -148,7 +148,7 @@ async fn nothing_slips_between_now_and_the_first_read() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn readers_on_another_host_are_woken_and_a_cut_stream_goes_on_without_a_gap() {
+async fn readers_on_another_host_are_woken_and_a_cut_stream_continues_without_a_gap() {
     const EXECUTIONS: usize = 200;
     let (database, writer) = setup().await;
     let request = events::of(EventFamily::Lifecycle);

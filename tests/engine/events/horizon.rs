@@ -1,5 +1,5 @@
-//! Transactions that are open while the log is read: those of others hold nobody up, and
-//! none of the log's own writers is skipped.
+//! Transactions that are open while the log is read: those of others hold no reader
+//! up, and none of the log's own writers is skipped.
 
 use std::time::{Duration, Instant};
 
@@ -7,7 +7,7 @@ use model::{EventFamily, EventStart, ExecutionId};
 use sqlx::{Connection as _, Executor as _, PgConnection};
 use testkit::{Answered, Database, eventually};
 
-use crate::support::events;
+use crate::support::lists::events;
 use crate::support::work::{claim_one, complete, create, created, setup};
 
 /// Opens a transaction that has an id and writes elsewhere.
@@ -104,7 +104,7 @@ impl Reader {
 
 /// A writer that has its transaction id and has written, and has not committed: what comes
 /// after it waits for it, and nothing is skipped. With and without a long transaction of
-/// somebody else, because the horizon is found in different ways.
+/// another client, because the horizon is found in different ways.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_writer_that_has_not_committed_is_not_passed() {
     for other in [false, true] {

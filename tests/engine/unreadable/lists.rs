@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 use testkit::{Answered, guest};
 
 use crate::support::api::{Api, flowhost, once, text};
-use crate::support::events;
 use crate::support::http_work::{claim_one, start, word};
+use crate::support::lists::events;
 use crate::support::rows::{pages, run};
 use crate::support::waiting::running;
 use crate::support::work::{create, setup};

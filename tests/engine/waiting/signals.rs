@@ -11,12 +11,12 @@ use model::{
 };
 use testkit::Answered;
 
+use crate::support::lists::{self, events};
 use crate::support::waiting::{
     deliver, from, names, resumption, running, signal, single, sources, state, suspend, suspended,
     suspended_execution, try_deliver, try_suspend, waitpoint,
 };
 use crate::support::work::{claim, claim_one, completed, operate, setup, text};
-use crate::support::{events, lists};
 
 fn keyed(mut deliver: SendSignal, key: &str) -> SendSignal {
     deliver.idempotency_key = Some(key.to_owned());

@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 use model::Role;
 use serde_json::{Value, json};
 
-use super::{all, done, done_many, members, now, read};
+use super::read::{all, done, done_many, members, now, read};
 use crate::http::access::guarded::Guarded;
 use crate::support::api::{Api, builder, text};
-use crate::support::http_work::{claim_one, start, word};
+use crate::support::http_work::{claim_one, complete, start, word};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn pages_lead_to_the_end_without_gap_or_repeat() {
@@ -57,7 +57,7 @@ async fn a_long_poll_is_answered_by_an_event_of_another_host() {
     assert_eq!(events.len(), 1, "{page}");
     assert_eq!(events[0]["execution_id"], id.as_str());
     assert_eq!(events[0]["outcome"], "success");
-    // Nothing more happens: an empty page, from which the next goes on.
+    // Nothing more happens: an empty page, from which the next continues.
     let after = text(&page["cursor"]);
     let page = read(&elsewhere, &format!("completion?after={after}&wait_ms=50")).await;
     assert_eq!(
@@ -114,7 +114,7 @@ async fn leases_are_told_with_their_holders() {
     assert_eq!(status, 200, "{body}");
     let second = claim_one(&api, "w-2").await;
     assert_ne!(first["lease"], second["lease"]);
-    super::complete(&api, &text(&second["lease"])).await;
+    complete(&api, &text(&second["lease"])).await;
     database.events_are_readable().await;
     let events = all(&api, "lease_history", 100, "").await;
     let names = members(&events, "event");
@@ -193,7 +193,7 @@ async fn a_caller_of_one_namespace_sees_only_its_events() {
     let after = |page: &Value| format!("/v1/events/lifecycle?after={}", text(&page["cursor"]));
     let (status, next) = host.get(&of_a, &after(&page)).await;
     assert_eq!((status.as_u16(), &next["events"]), (200, &json!([])));
-    assert_ne!(next["cursor"], page["cursor"], "it is sealed anew");
+    assert_ne!(next["cursor"], page["cursor"], "it is sealed again");
     for (key, foreign) in [(&of_a, &whole), (&of_all, &page)] {
         let (status, refused) = host.get(key, &after(foreign)).await;
         assert_eq!(

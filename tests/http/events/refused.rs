@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{done_many, now, read};
+use super::read::{done_many, now, read};
 use crate::support::api::{Api, text};
 use crate::support::http_work::start;
 use crate::support::rows::run;

@@ -6,8 +6,8 @@ use model::{Role, Scope};
 use serde_json::json;
 use testkit::{Answered, Fault, Proxy, eventually};
 
+use super::read::{all, done, done_many, members, read};
 use super::stream::Stream;
-use super::{all, done, done_many, members};
 use crate::http::access::guarded::Guarded;
 use crate::support::api::{Api, builder, builder_at, text};
 use crate::support::http_work::{register, start};
@@ -55,11 +55,11 @@ async fn a_reader_moves_past_what_its_filters_leave_out() {
     done_many(&api, 2).await;
     // It is told where it is until nothing it does not want is left.
     loop {
-        let message = stream.next().await.expect("it goes on");
+        let message = stream.next().await.expect("it continues");
         assert_eq!(message.event, None, "{message:?}");
         let Some(moved) = message.id else { continue };
         assert_ne!(moved, from);
-        let page = super::read(&api, &format!("completion?after={moved}")).await;
+        let page = read(&api, &format!("completion?after={moved}")).await;
         if page["events"] == json!([]) {
             break;
         }

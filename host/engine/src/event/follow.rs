@@ -76,7 +76,7 @@ impl Engine {
     /// # Errors
     /// The stream ends with the first: the refusals of [`Engine::events`], and
     /// [`crate::Error::Unavailable`] when the database cannot be reached. The cursor of the last
-    /// event is where another stream goes on.
+    /// event is where another stream continues.
     pub fn follow_events(
         &self,
         request: EventRequest,

@@ -40,7 +40,7 @@ pub(crate) struct Recent {
 /// All events after one place and up to another.
 #[derive(Default)]
 struct Kept {
-    /// Absent while nobody follows.
+    /// Absent while there is no follower.
     span: Option<(EventPlace, EventPlace)>,
     events: VecDeque<Arc<LoggedEvent>>,
 }

@@ -10,9 +10,9 @@ use crate::Engine;
 /// A request for events of a family.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EventRequest {
-    /// The family.
+    /// The family that is read.
     pub family: EventFamily,
-    /// Which of them.
+    /// Which of its events are wanted.
     pub filter: EventFilter,
     /// Most events, 1 to 1000.
     pub limit: u32,

@@ -82,7 +82,7 @@ pub struct DeliveredSignal {
     pub waitpoint_id: Option<WaitpointId>,
     /// Who sent it; absent if the event does not say.
     pub source_identity: Option<String>,
-    /// What it did.
+    /// What it did to the waitpoint.
     pub effect: SignalDeliveryEffect,
 }
 
@@ -106,7 +106,7 @@ pub enum TagFact {
     Attached {
         /// Key of the label.
         key: String,
-        /// Its value.
+        /// Its value, empty if it has none.
         value: String,
     },
     /// It was removed.
@@ -144,7 +144,7 @@ pub enum WorkerFact {
     Retired(Option<String>),
     /// Marked dead by an operator; why.
     MarkedDead(Option<String>),
-    /// Not heard from within its time to live.
+    /// It did not report within its time to live.
     TimedOut(Option<String>),
     /// What this version does not know.
     Other(String),
@@ -263,7 +263,7 @@ pub struct EventDetail {
     /// Who took a lease from its holder.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub revoked_by: Option<RevokedBy>,
-    /// The signal.
+    /// The signal; of a repeated delivery, the first one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub signal_id: Option<SignalId>,
     /// Where a signal arrived.

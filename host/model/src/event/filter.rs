@@ -11,7 +11,7 @@ pub struct EventFilter {
     pub kind: Option<String>,
     /// Of executions of this lane.
     pub lane: Option<String>,
-    /// Of this execution.
+    /// Of this execution alone.
     pub execution_id: Option<ExecutionId>,
     /// Of members of this flow.
     pub flow_id: Option<FlowId>,

@@ -47,8 +47,6 @@ named! {
         Replayed = "replayed",
         /// A label was attached to the execution, or changed.
         Tagged = "tagged",
-        /// A label of the execution was removed.
-        Cleared = "cleared",
         /// The execution was suspended.
         Suspended = "suspended",
         /// A suspension ended by signals, at its time limit or by an operator, and the
@@ -58,13 +56,15 @@ named! {
         Escalated = "escalated",
         /// A signal was accepted, or recognized as one that was.
         Signalled = "signalled",
+        /// A label of the execution was removed.
+        Cleared = "cleared",
         /// A worker was registered.
         Registered = "registered",
         /// A worker was removed from the registry at its own request.
         Retired = "retired",
         /// An operator marked a worker dead.
         MarkedDead = "marked_dead",
-        /// A worker was not heard from within its time to live.
+        /// A worker did not report within its time to live.
         TimedOut = "timed_out",
         /// A flow ended. None is written yet.
         FlowEnded = "flow_ended",

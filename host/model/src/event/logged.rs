@@ -56,7 +56,7 @@ pub struct LoggedEvent {
 pub struct Event {
     /// The cursor after this event.
     pub cursor: EventCursor,
-    /// What happened.
+    /// What happened, in the words of the family.
     pub fact: EventFact,
     /// To which execution, under which lease and when.
     pub logged: LoggedEvent,

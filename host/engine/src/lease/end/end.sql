@@ -8,15 +8,15 @@
 -- $1 partition; then arrays, one element per lease, nullable where marked?
 -- leases: $2 execution ids (sorted), $3 lease ids, $4 epochs, $5 attempts,
 -- $6 guard: `held` (not expired), `expired`, `overdue` (attempt deadline passed) or
--- `any`, $7 how the attempt ended, $8 event, $9 what it says beside its kind?
--- failures: $10 class?, $11 code?, $12 message?, $13 backtrace?
--- reports: $14 log?, $15 component?, $16 CPU ticks?, $17 peak memory (bytes)?, $18 host
--- calls?, $19 bytes out?, $20 wall time (µs)?
--- next states: $21 outcome?, if it finishes, $22 result?, $23 its media type?,
--- $24 source?, $25 state?, if it is parked, $26 reason?, and of two: $27 delay (ms)?, $28
--- time it is due?, $29 next attempt type, or null where this attempt resumes, $30 what
+-- `any`, $7 how the attempt ended, $8 event
+-- failures: $9 class?, $10 code?, $11 message?, $12 backtrace?
+-- reports: $13 log?, $14 component?, $15 CPU ticks?, $16 peak memory (bytes)?, $17 host
+-- calls?, $18 bytes out?, $19 wall time (µs)?
+-- next states: $20 outcome?, if it finishes, $21 result?, $22 its media type?,
+-- $23 source?, $24 state?, if it is parked, $25 reason?, and of two: $26 delay (ms)?, $27
+-- time it is due?, $28 next attempt type, or null where this attempt resumes, $29 what
 -- reclaims grow by
--- operations: $31 verb?, $32 actor?, $33 reason?
+-- operations: $30 verb?, $31 actor?, $32 reason?
 --
 -- An execution that is not in the answer is as it was: the fence or the guard did not
 -- hold. The epoch grows unless the holder asked for the end.
@@ -24,12 +24,12 @@
 WITH input AS (
     SELECT i.*, found.address
     FROM unnest($2::uuid[], $3::uuid[], $4::bigint[], $5::integer[], $6::text[], $7::text[],
-                $8::text[], $9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::bytea[],
-                $15::integer[], $16::integer[], $17::bigint[], $18::integer[], $19::bigint[],
-                $20::bigint[], $21::text[], $22::bytea[], $23::text[], $24::text[], $25::text[],
-                $26::text[], $27::bigint[], $28::timestamptz[], $29::text[], $30::integer[],
-                $31::text[], $32::text[], $33::text[])
-        AS i(execution_id, lease_id, epoch, attempt, guard, ended, event, detail, failure_class,
+                $8::text[], $9::text[], $10::text[], $11::text[], $12::text[], $13::bytea[],
+                $14::integer[], $15::integer[], $16::bigint[], $17::integer[], $18::bigint[],
+                $19::bigint[], $20::text[], $21::bytea[], $22::text[], $23::text[], $24::text[],
+                $25::text[], $26::bigint[], $27::timestamptz[], $28::text[], $29::integer[],
+                $30::text[], $31::text[], $32::text[])
+        AS i(execution_id, lease_id, epoch, attempt, guard, ended, event, failure_class,
              failure_code, failure_message, backtrace, log, component_id, cpu_ticks,
              memory_peak_bytes, host_calls, bytes_out, wall_us, outcome, result, result_type,
              source, state, reason, delay_ms, due, next_type, reclaims_add, verb, actor,
@@ -121,7 +121,12 @@ operations AS (
 ),
 happened AS (
     SELECT event::event_kind AS kind, execution_id, class_id, namespace, new_epoch AS epoch,
-           attempt, lease_id, worker_instance_id, detail
+           attempt, lease_id, worker_instance_id,
+           -- How it was lost, if it was.
+           CASE WHEN ended IN ('lease_expired', 'lease_revoked') THEN ended
+                WHEN ended = 'expired' THEN 'attempt_timeout'
+                WHEN guard <> 'held' THEN 'overridden'
+           END AS detail
     FROM from_lease
 ),
 events AS (

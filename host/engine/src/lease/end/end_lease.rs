@@ -2,7 +2,7 @@
 
 use model::{
     AttemptEnd, AttemptType, BlockingReason, CancelSource, EngineCode, EventKind, ExecutionPolicy,
-    Failure, Fence, LeaseEnd, Outcome, Retry, StateKind,
+    Failure, Fence, Outcome, Retry, StateKind,
 };
 
 use crate::checks::Payload;
@@ -232,19 +232,6 @@ impl EndLease {
     /// Whether the holder did not ask for the end: the epoch grows, and it is notified.
     pub(super) fn is_involuntary(&self) -> bool {
         self.guard != LeaseGuard::Held
-    }
-
-    /// Returns how the lease was lost; `None` if its holder ended it within its time.
-    pub(super) fn lease_end(&self) -> Option<LeaseEnd> {
-        match (self.guard, self.ended) {
-            (_, AttemptEnd::LeaseExpired) => Some(LeaseEnd::Expired),
-            (_, AttemptEnd::LeaseRevoked) => Some(LeaseEnd::Revoked),
-            (_, AttemptEnd::Expired) => Some(LeaseEnd::AttemptTimeout),
-            (LeaseGuard::Held, _) => None,
-            (LeaseGuard::Expired | LeaseGuard::Overdue | LeaseGuard::Any, _) => {
-                Some(LeaseEnd::Overridden)
-            }
-        }
     }
 
     /// The same end, asked for by an operator and not by the holder.

@@ -2,9 +2,7 @@
 
 use std::collections::HashMap;
 
-use model::{
-    AttemptType, CancelSource, ExecutionId, Fence, LeaseEnd, LeaseRefusal, Outcome, Partition,
-};
+use model::{AttemptType, CancelSource, ExecutionId, Fence, LeaseRefusal, Outcome, Partition};
 use time::OffsetDateTime;
 
 use super::end_lease::{EndLease, LeaseGuard, NextState};
@@ -141,7 +139,6 @@ impl Statements {
                 guards as &str = call.guard.as_str();
                 ended as &str = call.ended.as_str();
                 events as &str = call.event.as_str();
-                details as Option<&str> = call.lease_end().map(LeaseEnd::as_str);
                 failure_classes as Option<&str> = failure.map(|failure| failure.class.as_str());
                 failure_codes as Option<&str> = failure.map(|failure| failure.code.as_str());
                 failure_messages as Option<&str> = failure.map(|failure| failure.message.as_str());

@@ -148,7 +148,7 @@ tags_removed AS (
     WHERE t.ctid = found.address
     RETURNING t.execution_id, t.key, t.value
 ),
-remembered AS (
+removed_executions AS (
     -- For readers of the log that are behind.
     INSERT INTO removed_execution (partition, execution_id, flow_id, tag_keys, tag_values)
     SELECT $1, e.id, e.flow_id, coalesce(array_agg(t.key) FILTER (WHERE t.key IS NOT NULL), '{}'),

@@ -191,10 +191,10 @@ impl Reader<'_> {
         Ok(())
     }
 
-    /// Says how to go on where it ended.
+    /// Says how to continue where it ended.
     fn say_where(&self) {
         if !self.context.json && !self.after.is_empty() {
-            to_stderr(&format!("go on with --since {}", escape(&self.after)));
+            to_stderr(&format!("continue with --since {}", escape(&self.after)));
         }
     }
 }

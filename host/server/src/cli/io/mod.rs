@@ -19,7 +19,9 @@ mod url;
 
 pub use client::{Answer, Client, Request, Target};
 pub use context::{Context, this_binary};
-pub use credentials::{ApiKey, Issuer, StoredToken, TokenAnswer, Tokens, is_resource};
+pub use credentials::{
+    ApiKey, Issuer, PrivateFile, Secrets, StoredToken, TokenAnswer, Tokens, is_resource,
+};
 pub use dry_run::DryRun;
 pub use escape::{escape, escape_json, escape_lines};
 pub use exit::Exit;

@@ -54,7 +54,7 @@ impl Cursors {
                 Problem::new(RefusalCode::InvalidCursor, detail).with("parameter", sent_as)
             }
             Declined::Refused(EventsRefusal::CursorTooOld { .. }) => {
-                let detail = "events after this cursor are no longer kept: read the state of what you follow again, then go on with `after=beginning`, the oldest event that is kept, or from now";
+                let detail = "events after this cursor are no longer kept: read the state of what you follow again, then continue with `after=beginning`, the oldest event that is kept, or from now";
                 Problem::new(RefusalCode::CursorTooOld, detail).with("parameter", sent_as)
             }
             other => other.into(),

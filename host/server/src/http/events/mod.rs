@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! request ─▶ read ─▶ page       the answer waits
-//!              └───▶ stream     the answer goes on; at most one page is held
+//!              └───▶ stream     the answer continues; at most one page is held
 //! ```
 //!
 //! Nothing is kept for a reader between two requests: its cursor says where it is, on any

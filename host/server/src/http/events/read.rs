@@ -23,13 +23,13 @@ const EVENT_STREAM: &str = "text/event-stream";
 
 /// Reads events of a family, waiting for some if there are none.
 ///
-/// `cursor` is what to pass as `after` to go on, here or at another host of the instance. It
+/// `cursor` is what to pass as `after` to continue, here or at another host of the instance. It
 /// moves also where no event fits the filters. Without `wait_ms` the answer comes
-/// immediately, and may be empty while `more` says that the next read goes on.
+/// immediately, and may be empty while `more` says that the next read continues.
 ///
 /// With `Accept: text/event-stream` the answer is a stream of Server-Sent Events without
 /// end. Each has the cursor as its id, the name of what happened as its type, and the event
-/// as its data; the header `Last-Event-ID` goes on behind one. A stream that ends says why
+/// as its data; the header `Last-Event-ID` resumes behind one. A stream that ends says why
 /// in an event with `cursor`, `code` and `detail`.
 #[utoipa::path(
     get, path = "/v1/events/{family}", tag = "events",

@@ -25,7 +25,7 @@ pub struct Filters {
     kind: Option<String>,
     /// Of executions in this lane
     lane: Option<String>,
-    /// Of this execution
+    /// Of the execution with this id
     #[param(value_type = Option<String>)]
     execution_id: Option<ExecutionId>,
     /// Of members of this flow

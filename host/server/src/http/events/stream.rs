@@ -38,7 +38,6 @@ const CLIENT_GONE: &str = "client_gone";
 
 /// A stream that is to begin, and its first page.
 pub struct Followed {
-    /// The host.
     pub app: App,
     /// Tells when the credential of the caller ends.
     pub credential: CredentialEnd,
@@ -46,13 +45,12 @@ pub struct Followed {
     pub unread: Option<Unread>,
     /// How the caller sees cursors.
     pub cursors: Cursors,
-    /// What it reads.
     pub request: EventRequest,
-    /// The first page.
+    /// The page it begins with.
     pub first: EventPage,
 }
 
-/// A stream that goes on.
+/// A stream that continues.
 struct Following {
     app: App,
     credential: CredentialEnd,
@@ -62,7 +60,7 @@ struct Following {
     pages: BoxStream<'static, Result<EventPage, Declined<EventsRefusal>>>,
     /// Where the reader is; absent before the first page.
     told: Option<EventCursor>,
-    /// Why it ended; absent while it goes on.
+    /// Why it ended; absent while it continues.
     ended: Option<&'static str>,
 }
 
@@ -159,7 +157,7 @@ impl Following {
             self.told = Some(cursor);
         }
         if self.told.as_ref() != Some(&page.cursor) {
-            // Without data nothing is dispatched, and the reader goes on from there.
+            // Without data nothing is dispatched, and the reader continues from there.
             let id = self.cursors.show(&page.cursor);
             let _ = write!(text, "id: {id}\n\n");
             self.told = Some(page.cursor);

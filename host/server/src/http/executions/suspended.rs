@@ -4,9 +4,8 @@ use axum::extract::State;
 
 use crate::api::SuspendedExecutions;
 use crate::http::App;
-use crate::http::answer::Json;
+use crate::http::answer::{Answer, Json};
 use crate::http::page::{ListRequest, Paging, Position};
-use crate::http::problem::Problem;
 use crate::http::query::InNamespace;
 
 /// Lists suspended executions, those that have waited longest coming first.
@@ -18,7 +17,7 @@ use crate::http::query::InNamespace;
 pub async fn suspended(
     State(app): State<App>,
     list: ListRequest<InNamespace, Position>,
-) -> Result<Json<SuspendedExecutions>, Problem> {
+) -> Answer<SuspendedExecutions> {
     let after = list.after.map(Into::into);
     let namespace = list.filter.name();
     let found = app

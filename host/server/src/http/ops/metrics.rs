@@ -44,7 +44,7 @@ pub struct Counters {
     answers: ByLabel<&'static str, Counter>,
     in_flight: AtomicI64,
     seconds: Family<OneLabel, Histogram, fn() -> Histogram>,
-    /// Streams of events.
+    /// Streams of events, open and ended.
     pub streams: Streams,
 }
 

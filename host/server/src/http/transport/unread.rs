@@ -1,7 +1,7 @@
 //! Cuts off connections whose other end does not read.
 //!
 //! A client that takes nothing keeps the answer, and for a stream the reading of it, in
-//! memory for as long as it likes. Any byte that it takes begins its time anew.
+//! memory for as long as it likes. Any byte that it takes begins its time again.
 
 use std::io;
 use std::pin::Pin;
