@@ -141,7 +141,7 @@ const STATEMENTS: &[(&str, &str, usize, &[&str])] = &[
     (
         "snapshot",
         include_str!("../../host/engine/src/waitpoint/snapshot.sql"),
-        4,
+        6,
         &[
             "execution_pkey",
             "lease_pkey",
@@ -151,6 +151,9 @@ const STATEMENTS: &[(&str, &str, usize, &[&str])] = &[
             "suspension_open",
             "signal_pkey",
             "waitpoint_pkey",
+            "waitpoint_open",
+            "waitpoint_closed",
+            "waitpoint_closed_early",
         ],
     ),
     (
@@ -245,7 +248,7 @@ const STATEMENTS: &[(&str, &str, usize, &[&str])] = &[
     (
         "waitpoints",
         include_str!("../../host/engine/src/waitpoint/list.sql"),
-        5,
+        6,
         &["waitpoint_pkey", "execution_pkey"],
     ),
     (
@@ -275,14 +278,20 @@ const STATEMENTS: &[(&str, &str, usize, &[&str])] = &[
     (
         "pending_waitpoints",
         include_str!("../../host/engine/src/waitpoint/pending.sql"),
-        4,
+        5,
         &["waitpoint_pending", "execution_pkey", "finished_pkey"],
     ),
     (
         "suspended",
         include_str!("../../host/engine/src/suspension/list.sql"),
-        4,
+        5,
         &["parked_suspended", "execution_pkey"],
+    ),
+    (
+        "expired_leases",
+        include_str!("../../host/engine/src/lease/list_expired.sql"),
+        5,
+        &["lease_pkey"],
     ),
     (
         "events",
