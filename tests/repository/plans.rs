@@ -153,7 +153,7 @@ const STATEMENTS: &[(&str, &str, usize, &[&str])] = &[
     (
         "snapshot",
         include_str!("../../host/engine/src/waitpoint/snapshot.sql"),
-        4,
+        6,
         &[
             "execution_pkey",
             "lease_pkey",
@@ -163,6 +163,9 @@ const STATEMENTS: &[(&str, &str, usize, &[&str])] = &[
             "suspension_open",
             "signal_pkey",
             "waitpoint_pkey",
+            "waitpoint_open",
+            "waitpoint_closed",
+            "waitpoint_closed_early",
         ],
     ),
     (
@@ -257,7 +260,7 @@ const STATEMENTS: &[(&str, &str, usize, &[&str])] = &[
     (
         "waitpoints",
         include_str!("../../host/engine/src/waitpoint/list.sql"),
-        5,
+        6,
         &["waitpoint_pkey", "execution_pkey"],
     ),
     (
@@ -287,14 +290,20 @@ const STATEMENTS: &[(&str, &str, usize, &[&str])] = &[
     (
         "pending_waitpoints",
         include_str!("../../host/engine/src/waitpoint/pending.sql"),
-        4,
+        5,
         &["waitpoint_pending", "execution_pkey", "finished_pkey"],
     ),
     (
         "suspended",
         include_str!("../../host/engine/src/suspension/list.sql"),
-        4,
+        5,
         &["parked_suspended", "execution_pkey"],
+    ),
+    (
+        "expired_leases",
+        include_str!("../../host/engine/src/lease/list_expired.sql"),
+        5,
+        &["lease_pkey"],
     ),
     (
         "events",

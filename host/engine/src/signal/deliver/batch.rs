@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use model::{Partition, WaitpointRef};
+use model::{ExecutionId, Partition, WaitpointRef};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -143,9 +143,9 @@ impl Statements {
     }
 }
 
-fn named_waitpoint(call: &DeliverCall) -> Option<&WaitpointRef> {
+fn named_waitpoint(call: &DeliverCall) -> Option<(ExecutionId, &WaitpointRef)> {
     match &call.request {
-        DeliverRequest::Signal(signal) => Some(&signal.waitpoint),
+        DeliverRequest::Signal(signal) => Some((call.execution_id, &signal.waitpoint)),
         DeliverRequest::Resume(_) => None,
     }
 }

@@ -30,7 +30,7 @@ pub use format::{format_bytes, format_count, format_duration, format_time};
 pub use input::{InputArgs, PayloadArgs, of_extension, read_secret, read_text};
 pub use interrupt::interruptible;
 pub use output::{OutputLoss, output_loss, to_stderr, to_stdout};
-pub use pages::{PageArgs, every_page, name_unreadable};
+pub use pages::{PageArgs, REQUESTS_MAX, every_page, name_unreadable};
 pub use request::{actor, path_of, present};
 pub use terminal::{Paint, Terminal};
 pub use url::{URL_DEFAULT, check_url, same_host};

@@ -9,6 +9,9 @@ use crate::http::page::{ListRequest, Paging, Position};
 use crate::http::query::InNamespace;
 
 /// Lists suspended executions, those that have waited longest coming first.
+///
+/// The host looks at up to 5,000 of all namespaces for one page, and a page that ended there
+/// before it was full says so in `examined`.
 #[utoipa::path(
     get, path = "/v1/suspended", tag = "executions",
     params(InNamespace, Paging),
