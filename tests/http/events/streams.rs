@@ -17,7 +17,7 @@ fn url(api: &Api, query: &str) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_stream_that_was_cut_goes_on_behind_the_event_seen_last_on_any_host() {
+async fn a_stream_that_was_cut_continues_behind_the_event_seen_last_on_any_host() {
     let (database, api) = start().await;
     let elsewhere = Api::start(builder(&database), &[]).await;
     let begins = url(&api, "lifecycle?after=beginning&limit=2");
