@@ -46,6 +46,7 @@ mod suspension;
 mod tasks;
 mod waitpoint;
 mod wake;
+mod webhook;
 mod worker;
 
 pub use audit::{
@@ -94,4 +95,5 @@ pub use waitpoint::{
     WaitpointKeyPlace, WaitpointToken, WaitpointTokenExpiry, WaitpointTokenKey,
 };
 pub use wake::WakeUps;
+pub use webhook::{WebhookMessage, WebhookSecret};
 pub use worker::{MarkDead, MarkedDead, RegisterWorker, Registered, WorkerFilter, WorkerInfo};
