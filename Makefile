@@ -9,7 +9,7 @@ TEST := cargo test --workspace
 INTEGRATION := $(TEST) --test integration
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 
-.PHONY: help run test postgres guests clients lint bench chaos chaos-database hostile fuzz api-fuzz golden
+.PHONY: help run test postgres guests clients lint bench chaos chaos-database events hostile fuzz api-fuzz golden
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 18
@@ -39,6 +39,9 @@ chaos: postgres guests ## five minutes of kill -9 under load
 
 chaos-database: postgres guests ## five minutes of a database that fails under load; mounts a small disk, so it needs root
 	FLOWHOST_CHAOS_SECONDS=300 $(INTEGRATION) chaos_database:: -- --nocapture
+
+events: postgres ## a million events, read by eight while connections are cut and the server is killed
+	FLOWHOST_EVENTS=1000000 $(INTEGRATION) event_readers:: -- --nocapture
 
 hostile: postgres guests ## a minute of hostile guests beside an ordinary load, on a machine of one GiB
 	FLOWHOST_HOSTILE_SECONDS=60 $(INTEGRATION) hostile:: -- --nocapture

@@ -7,9 +7,10 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use engine::{Cancel, Complete, Create, Engine, Fail, Payload, Settings};
-use model::{Cursor, EventKind, ExecutionId, Failure, FailureClass, PublicState};
+use model::{EventFamily, EventKind, EventStart, ExecutionId, Failure, FailureClass, PublicState};
 use testkit::{Answered, database, eventually};
 
+use crate::support::lists::events;
 use crate::support::work::claim;
 
 fn create(n: usize) -> Create {
@@ -145,17 +146,24 @@ async fn a_reader_of_events_skips_none_under_concurrent_writers() {
             }
         })
     });
-    let mut cursor: Option<Cursor> = None;
+    let mut request = events::of(EventFamily::Lifecycle);
+    request.limit = 37;
+    let mut start = EventStart::Beginning;
+    let mut last = None;
     let mut seen: HashMap<ExecutionId, Vec<EventKind>> = HashMap::new();
     let mut cursors = HashSet::new();
     let whole = [EventKind::Created, EventKind::Acquired, EventKind::Success];
     eventually("every event is read", async || {
-        for event in reader.events(cursor, 37).await.accepted() {
-            assert!(cursor < Some(event.cursor), "cursors only grow");
-            assert!(cursors.insert(event.cursor), "no event comes twice");
-            cursor = Some(event.cursor);
-            seen.entry(event.execution_id).or_default().push(event.kind);
+        let page = reader.events(&request, &start).await.accepted();
+        for event in &page.events {
+            let place = event.logged.place;
+            assert!(last < Some(place), "places only grow");
+            assert!(cursors.insert(event.cursor.clone()), "no event comes twice");
+            last = Some(place);
+            let id = event.logged.execution_id.expect("of an execution");
+            seen.entry(id).or_default().push(events::kind(event));
         }
+        start = EventStart::After(page.cursor);
         (seen.values().filter(|kinds| **kinds == whole).count() == EXECUTIONS).then_some(())
     })
     .await;

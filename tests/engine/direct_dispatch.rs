@@ -2,10 +2,13 @@
 //! go into the queue.
 
 use engine::{Claim, Create, Created, Engine, LaneState, SendSignal, Suspend};
-use model::{EventKind, ExecutionId, PublicState, ResumePolicy, SuspensionCloseReason};
+use model::{
+    EventFamily, EventKind, ExecutionId, PublicState, ResumePolicy, SuspensionCloseReason,
+};
 use testkit::Answered;
 
 use crate::support::idle_worker::{idle_worker, wanted};
+use crate::support::lists::events;
 use crate::support::waiting::{
     deliver, signal, single, sources, suspend, suspended, suspended_execution,
 };
@@ -20,12 +23,15 @@ async fn state_of(engine: &Engine, create: Create) -> PublicState {
 
 /// What the log tells of an execution.
 async fn told(engine: &Engine, id: ExecutionId) -> Vec<EventKind> {
-    let events = engine.events(None, 100).await;
-    let events = events.accepted().into_iter();
-    events
-        .filter(|event| event.execution_id == id)
-        .map(|event| event.kind)
-        .collect()
+    let mut told = Vec::new();
+    for family in EventFamily::ALL {
+        let mut request = events::of(*family);
+        request.filter.execution_id = Some(id);
+        told.extend(events::all(engine, &request).await);
+    }
+    told.sort_by_key(|event| event.logged.place);
+    told.dedup_by_key(|event| event.logged.place);
+    told.iter().map(events::kind).collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -64,6 +70,7 @@ async fn an_idle_worker_is_given_a_new_execution_without_a_claim() {
         told(&engine, dispatched.fence.execution_id).await,
         [
             EventKind::Created,
+            EventKind::Tagged,
             EventKind::Acquired,
             EventKind::Renewed,
             EventKind::Success

@@ -3,10 +3,12 @@
 use std::time::Duration;
 
 use engine::{Cancel, Claim, Create, Created, Delay};
-use model::{AttemptEnd, AttemptType, BlockingReason, CreateRefusal, EventKind, PublicState};
+use model::{
+    AttemptEnd, AttemptType, BlockingReason, CreateRefusal, EventFamily, EventKind, PublicState,
+};
 use testkit::Answered;
 
-use crate::support::lists;
+use crate::support::lists::{self, events};
 use crate::support::work::{claim, claim_one, complete, create, operate, setup, text};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -48,15 +50,8 @@ async fn an_execution_is_created_claimed_and_completed() {
     assert_eq!(attempts.len(), 1);
     assert_eq!(attempts[0].leases[0].ended, Some(AttemptEnd::Success));
     database.events_are_readable().await;
-    let kinds: Vec<_> = engine
-        .events(None, 100)
-        .await
-        .accepted()
-        .iter()
-        .map(|e| e.kind)
-        .collect();
     assert_eq!(
-        kinds,
+        events::kinds(&engine, EventFamily::Lifecycle).await,
         [EventKind::Created, EventKind::Acquired, EventKind::Success]
     );
     database.assert_invariants().await;

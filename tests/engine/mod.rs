@@ -4,6 +4,7 @@ mod access;
 mod concurrency;
 mod counts;
 mod direct_dispatch;
+mod events;
 mod failures;
 mod grants;
 mod kinds;

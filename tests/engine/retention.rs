@@ -4,10 +4,11 @@
 use std::time::Duration;
 
 use engine::{Cancel, Create, Created, Engine, ListPage, ListPlace, Settings};
-use model::{Cursor, EventsRefusal, ExecutionId, Partition, Retention};
+use model::{Event, EventFamily, EventStart, EventsRefusal, ExecutionId, Partition, Retention};
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, Row as _};
 use testkit::{Answered, Database, database};
 
+use crate::support::lists::events;
 use crate::support::waiting::{deliver, signal, single, suspend, suspended, try_deliver};
 use crate::support::work::{claim, claim_one, complete, create, fail, operate};
 
@@ -366,30 +367,32 @@ async fn a_cursor_whose_events_were_removed_is_refused_by_name() {
     let (database, engine) = setup().await;
     created(&database, &engine, 0, 2).await;
     complete_all(&engine).await;
-    let read = async |after| {
+    let request = events::of(EventFamily::Lifecycle);
+    let read = async |start: EventStart| {
         database.events_are_readable().await;
-        engine.events(after, 100).await.answered()
+        engine.events(&request, &start).await.answered()
     };
-    let old = read(None).await.expect("kept");
+    let after = |event: &Event| EventStart::After(event.cursor.clone());
+    let old = read(EventStart::Beginning).await.expect("kept").events;
     assert_eq!(old.len(), 6);
     database.advance(3 * HOUR).await;
     created(&database, &engine, -1, 1).await;
-    let all = read(None).await.expect("kept");
+    let all = read(EventStart::Beginning).await.expect("kept").events;
     engine.reconcile().await.expect("swept");
 
-    let kept = read(None).await.expect("from the oldest that is kept");
-    assert_eq!(*kept, all[6..]);
-    let last = old.last().map(|event| event.cursor);
-    assert_eq!(read(last).await.expect("missed nothing"), kept);
+    let kept = read(EventStart::Beginning)
+        .await
+        .expect("from the oldest")
+        .events;
+    assert_eq!(kept, all[6..]);
+    let missed_nothing = read(after(&old[5])).await.expect("missed nothing");
+    assert_eq!(missed_nothing.events, kept);
     for event in &old[..5] {
-        let refused = read(Some(event.cursor)).await.expect_err("some are gone");
+        let refused = read(after(event)).await.expect_err("some are gone");
         assert_eq!(refused.code(), "cursor_too_old");
-        let EventsRefusal::CursorTooOld { floor, .. } = refused;
-        assert_eq!(read(Some(floor)).await.expect("still readable"), kept);
+        let EventsRefusal::CursorTooOld { floor, .. } = refused else {
+            panic!("{refused}");
+        };
+        assert_eq!(floor, old[5].logged.place, "the last that was removed");
     }
-    let elsewhere = Cursor {
-        generation: engine.instance().generation + 1,
-        ..old[0].cursor
-    };
-    assert_eq!(read(Some(elsewhere)).await.expect("from the oldest"), kept);
 }

@@ -72,6 +72,9 @@ table event: attempts integer[]
 table event: lease_ids uuid[]
 table event: workers text[]
 table event: signal_ids uuid[]
+table event: stripe smallint not null default 0
+table event: classes integer[]
+table event: details text[]
 table event_floor: singleton boolean not null default true
 table event_floor: xid xid8 not null default '0'::xid8
 table event_floor: seq bigint not null default 0
@@ -98,6 +101,11 @@ table execution: deadline_at timestamp with time zone
 table execution: changed_priority smallint
 table execution: last_signal_before bigint
 table execution: request_digest bytea
+table execution: class_id integer
+table execution_class: id integer not null identity
+table execution_class: namespace text not null
+table execution_class: lane text not null
+table execution_class: kind text not null
 table finished: partition smallint not null
 table finished: execution_id uuid not null
 table finished: outcome outcome not null
@@ -165,6 +173,7 @@ table lease: renewals integer not null default 0
 table lease: progress_percent smallint
 table lease: progress_message text
 table lease: renewed_at timestamp with time zone
+table lease: class_id integer
 table namespace: name text not null
 table namespace: weight smallint not null
 table namespace: changed_at timestamp with time zone not null default clock_timestamp()
@@ -214,6 +223,12 @@ table ready: grant_id uuid
 table ready: granted_to text
 table ready: granted_until timestamp with time zone
 table ready: namespace text not null default 'default'::text
+table removed_execution: partition smallint not null
+table removed_execution: execution_id uuid not null
+table removed_execution: flow_id uuid
+table removed_execution: tag_keys text[] not null
+table removed_execution: tag_values text[] not null
+table removed_execution: removed_at timestamp with time zone not null default clock_timestamp()
 table route: kind text not null
 table route: component_id integer not null
 table route: weight integer not null
@@ -329,12 +344,14 @@ constraint audit_refusals_reason_in_range on audit_refusals: CHECK (((octet_leng
 constraint component_digest_is_sha256 on component: CHECK ((octet_length(digest) = 32))
 constraint component_digest_key on component: UNIQUE (digest)
 constraint component_pkey on component: PRIMARY KEY (id)
-constraint event_pkey on event: PRIMARY KEY (xid, seq)
+constraint event_pkey on event: PRIMARY KEY (stripe, xid, seq)
 constraint event_floor_is_one_row on event_floor: CHECK (singleton)
 constraint event_floor_pkey on event_floor: PRIMARY KEY (singleton)
 constraint execution_changed_priority_in_range on execution: CHECK (((changed_priority >= 0) AND (changed_priority <= 9000)))
 constraint execution_pkey on execution: PRIMARY KEY (partition, id)
 constraint execution_priority_in_range on execution: CHECK (((priority >= 0) AND (priority <= 9000)))
+constraint execution_class_is_one on execution_class: UNIQUE (namespace, lane, kind)
+constraint execution_class_pkey on execution_class: PRIMARY KEY (id)
 constraint finished_failure_only_without_success on finished: CHECK (((outcome <> 'success'::outcome) OR (failure_code IS NULL)))
 constraint finished_lease_is_whole on finished: CHECK ((num_nulls(lease_id, lease_epoch, attempt_type, worker_instance_id, acquired_at, ended, renewals) = ANY (ARRAY[0, 7])))
 constraint finished_pkey on finished: PRIMARY KEY (partition, execution_id)
@@ -366,6 +383,8 @@ constraint ready_grant_is_whole on ready: CHECK ((((grant_id IS NULL) = (granted
 constraint ready_pkey on ready: PRIMARY KEY (partition, execution_id)
 constraint ready_rank_in_range on ready: CHECK (((rank >= 0) AND (rank <= 9000)))
 constraint ready_resumes_an_attempt on ready: CHECK (((NOT resumes) OR (attempts > 0)))
+constraint removed_execution_pkey on removed_execution: PRIMARY KEY (partition, execution_id)
+constraint removed_execution_tags_have_values on removed_execution: CHECK ((cardinality(tag_keys) = cardinality(tag_values)))
 constraint route_component_id_fkey on route: FOREIGN KEY (component_id) REFERENCES component(id)
 constraint route_kind_fkey on route: FOREIGN KEY (kind) REFERENCES kind(name)
 constraint route_pkey on route: PRIMARY KEY (kind, component_id)
@@ -408,11 +427,13 @@ CREATE UNIQUE INDEX audit_pkey ON public.audit USING btree (id)
 CREATE UNIQUE INDEX audit_refusals_pkey ON public.audit_refusals USING btree (minute, address, reason)
 CREATE UNIQUE INDEX component_digest_key ON public.component USING btree (digest)
 CREATE UNIQUE INDEX component_pkey ON public.component USING btree (id)
-CREATE UNIQUE INDEX event_pkey ON public.event USING btree (xid, seq)
+CREATE UNIQUE INDEX event_pkey ON public.event USING btree (stripe, xid, seq)
 CREATE UNIQUE INDEX event_floor_pkey ON public.event_floor USING btree (singleton)
 CREATE INDEX execution_by_kind ON public.execution USING btree (kind COLLATE "C", id)
 CREATE INDEX execution_by_namespace ON public.execution USING btree (namespace, id)
 CREATE UNIQUE INDEX execution_pkey ON public.execution USING btree (partition, id)
+CREATE UNIQUE INDEX execution_class_is_one ON public.execution_class USING btree (namespace, lane, kind)
+CREATE UNIQUE INDEX execution_class_pkey ON public.execution_class USING btree (id)
 CREATE INDEX finished_badly ON public.finished USING btree (outcome, execution_id) WHERE (outcome <> 'success'::outcome)
 CREATE INDEX finished_by_end ON public.finished USING btree (outcome, finished_at, execution_id)
 CREATE UNIQUE INDEX finished_pkey ON public.finished USING btree (partition, execution_id)
@@ -430,6 +451,8 @@ CREATE INDEX parked_without_worker ON public.parked USING btree (partition, exec
 CREATE UNIQUE INDEX parked_pkey ON public.parked USING btree (partition, execution_id)
 CREATE INDEX ready_queue ON public.ready USING btree (partition, lane, namespace, kind, rank, ready_at)
 CREATE UNIQUE INDEX ready_pkey ON public.ready USING btree (partition, execution_id)
+CREATE INDEX removed_execution_in_order ON public.removed_execution USING btree (removed_at)
+CREATE UNIQUE INDEX removed_execution_pkey ON public.removed_execution USING btree (partition, execution_id)
 CREATE UNIQUE INDEX route_pkey ON public.route USING btree (kind, component_id)
 CREATE UNIQUE INDEX secret_pkey ON public.secret USING btree (name)
 CREATE INDEX signal_by_key ON public.signal USING btree (partition, waitpoint_id, idempotency_key) WHERE (idempotency_key IS NOT NULL)
@@ -441,6 +464,8 @@ CREATE INDEX tag_by_value ON public.tag USING btree (key, value, execution_id)
 CREATE UNIQUE INDEX tag_pkey ON public.tag USING btree (partition, execution_id, key)
 CREATE INDEX timer_due ON public.timer USING btree (partition, due_at)
 CREATE UNIQUE INDEX timer_pkey ON public.timer USING btree (partition, execution_id, kind)
+CREATE INDEX waitpoint_closed ON public.waitpoint USING btree (partition, execution_id, key, created_at) WHERE (state = ANY (ARRAY['closed'::waitpoint_state, 'expired'::waitpoint_state]))
+CREATE INDEX waitpoint_closed_early ON public.waitpoint USING btree (partition, execution_id, suspension_id) WHERE ((close_reason = 'proactive_close'::text) AND (suspension_id IS NOT NULL))
 CREATE INDEX waitpoint_pending ON public.waitpoint USING btree (COALESCE(expires_at, 'infinity'::timestamp with time zone), id) WHERE (state = 'pending'::waitpoint_state)
 CREATE UNIQUE INDEX waitpoint_open ON public.waitpoint USING btree (partition, execution_id, key) WHERE (state = ANY (ARRAY['pending'::waitpoint_state, 'active'::waitpoint_state]))
 CREATE UNIQUE INDEX waitpoint_pkey ON public.waitpoint USING btree (partition, execution_id, id)
@@ -450,7 +475,7 @@ CREATE UNIQUE INDEX worker_pkey ON public.worker USING btree (worker_instance_id
 enum attempt_end: success, failure, cancelled, expired, lease_expired, lease_revoked, released, delayed, waiting_children, suspended
 enum attempt_type: initial, retry, reclaim, replay, fallback
 enum blocking_reason: none, waiting_for_worker, waiting_for_retry_backoff, waiting_for_resume_delay, waiting_for_delay, waiting_for_signal, waiting_for_approval, waiting_for_callback, waiting_for_tool_result, waiting_for_children, waiting_for_budget, waiting_for_quota, waiting_for_capable_worker, waiting_for_locality_match, paused_by_operator, paused_by_policy, paused_by_flow_cancel
-enum event_kind: created, acquired, renewed, released, expired, reclaimed, revoked, retry_scheduled, delayed, promoted, success, failed, cancelled, execution_expired, skipped, waiting_children, blocked, unblocked, prioritised, replayed, tagged, suspended, resumed, escalated, signalled
+enum event_kind: created, acquired, renewed, released, expired, reclaimed, revoked, retry_scheduled, delayed, promoted, success, failed, cancelled, execution_expired, skipped, waiting_children, blocked, unblocked, prioritised, replayed, tagged, suspended, resumed, escalated, signalled, cleared, registered, retired, marked_dead, timed_out, flow_ended, flow_cancel_requested
 enum failure_class: transient, permanent, infra_crash, timeout, cancelled
 enum lane_state: active, paused, draining, disabled
 enum outcome: success, failed, cancelled, expired, skipped

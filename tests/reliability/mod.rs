@@ -5,6 +5,7 @@ mod api_fuzz;
 mod chaos;
 mod chaos_database;
 mod database_faults;
+mod event_readers;
 mod fuzz;
 mod hostile;
 mod interleavings;

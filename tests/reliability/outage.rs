@@ -16,7 +16,8 @@ use crate::support::api::{Api, builder_at};
 use crate::support::cluster::{cluster, start};
 use crate::support::work::try_claim;
 
-fn kill_postmaster(cluster: &pgserver::Cluster) {
+/// Kills the server of a cluster, which is then started again.
+pub(super) fn kill_postmaster(cluster: &pgserver::Cluster) {
     let pid_file = cluster.data_dir().join("pg/postmaster.pid");
     let text = fs::read_to_string(pid_file).expect("the server runs");
     let pid = text.lines().next().expect("its first line is the pid");

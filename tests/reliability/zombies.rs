@@ -4,10 +4,10 @@
 use std::time::Duration;
 
 use engine::{CancelHeld, Delay, Engine, Revoke};
-use model::{FailureClass, Fence, LeaseRefusal};
+use model::{EventFamily, FailureClass, Fence, LeaseRefusal};
 use testkit::{Answered, Database};
 
-use crate::support::lists;
+use crate::support::lists::{self, events};
 use crate::support::waiting::{
     create_waitpoint, deliver, signal, single, suspend, try_suspend, waitpoint,
 };
@@ -150,8 +150,11 @@ async fn ask(engine: &Engine, fence: Fence) -> Vec<(&'static str, Option<&'stati
 /// Counts the events so far.
 async fn told(database: &Database, engine: &Engine) -> usize {
     database.events_are_readable().await;
-    let events = engine.events(None, 1000).await;
-    events.accepted().len()
+    let mut told = 0;
+    for family in EventFamily::ALL {
+        told += events::all(engine, &events::of(*family)).await.len();
+    }
+    told
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -6,6 +6,7 @@ mod guide;
 mod plans;
 mod plans_at_scale;
 mod read_plans;
+mod read_walks;
 mod tidy;
 mod verbs;
 mod wit_reference;

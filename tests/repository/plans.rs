@@ -9,7 +9,7 @@ const STATEMENTS: &[(&str, &str, usize, &[&str])] = &[
     (
         "create",
         include_str!("../../host/engine/src/execution/create/create.sql"),
-        29,
+        30,
         &["execution_pkey"],
     ),
     (
@@ -103,9 +103,21 @@ const STATEMENTS: &[(&str, &str, usize, &[&str])] = &[
         ],
     ),
     (
+        "fitting",
+        include_str!("../../host/engine/src/event/fitting.sql"),
+        5,
+        &["execution_pkey", "tag_pkey", "removed_execution_pkey"],
+    ),
+    (
+        "repeated",
+        include_str!("../../host/engine/src/signal/deliver/repeated.sql"),
+        5,
+        &["execution_pkey"],
+    ),
+    (
         "events_past_retention",
         include_str!("../../host/engine/src/reconcile/retention/events_past_retention.sql"),
-        2,
+        3,
         &["event_pkey"],
     ),
     (
@@ -141,7 +153,7 @@ const STATEMENTS: &[(&str, &str, usize, &[&str])] = &[
     (
         "snapshot",
         include_str!("../../host/engine/src/waitpoint/snapshot.sql"),
-        4,
+        6,
         &[
             "execution_pkey",
             "lease_pkey",
@@ -151,6 +163,9 @@ const STATEMENTS: &[(&str, &str, usize, &[&str])] = &[
             "suspension_open",
             "signal_pkey",
             "waitpoint_pkey",
+            "waitpoint_open",
+            "waitpoint_closed",
+            "waitpoint_closed_early",
         ],
     ),
     (
@@ -245,7 +260,7 @@ const STATEMENTS: &[(&str, &str, usize, &[&str])] = &[
     (
         "waitpoints",
         include_str!("../../host/engine/src/waitpoint/list.sql"),
-        5,
+        6,
         &["waitpoint_pkey", "execution_pkey"],
     ),
     (
@@ -275,19 +290,25 @@ const STATEMENTS: &[(&str, &str, usize, &[&str])] = &[
     (
         "pending_waitpoints",
         include_str!("../../host/engine/src/waitpoint/pending.sql"),
-        4,
+        5,
         &["waitpoint_pending", "execution_pkey", "finished_pkey"],
     ),
     (
         "suspended",
         include_str!("../../host/engine/src/suspension/list.sql"),
-        4,
+        5,
         &["parked_suspended", "execution_pkey"],
+    ),
+    (
+        "expired_leases",
+        include_str!("../../host/engine/src/lease/list_expired.sql"),
+        5,
+        &["lease_pkey"],
     ),
     (
         "events",
         include_str!("../../host/engine/src/event/read.sql"),
-        4,
+        12,
         &["event_pkey"],
     ),
 ];

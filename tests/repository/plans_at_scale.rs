@@ -14,7 +14,11 @@ const RARE: u32 = 50;
 
 /// Runs a statement, undoes it, and returns the pages that it touched and the rows it
 /// returned.
-async fn pages(connection: &mut PgConnection, statement: &str, arguments: &str) -> (i64, i64) {
+pub(super) async fn pages(
+    connection: &mut PgConnection,
+    statement: &str,
+    arguments: &str,
+) -> (i64, i64) {
     let begin = format!("BEGIN; PREPARE it AS {statement}");
     let begun = sqlx::raw_sql(AssertSqlSafe(begin))
         .execute(&mut *connection)

@@ -87,7 +87,7 @@ refusals! {
     ApiKeyRefusal => [Invalid];
     CancelRefusal => [Invalid];
     CreateRefusal => [Invalid];
-    EventsRefusal => [];
+    EventsRefusal => [Invalid];
     GrantRefusal => [Invalid];
     Invalid => [];
     InvalidWaitpointToken => [];

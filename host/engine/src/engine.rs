@@ -10,6 +10,7 @@ use crate::audit::{AuditBegin, AuditEnd, RefusalSums};
 use crate::batch::{Batcher, Flushes, Monitor};
 use crate::database::{Liveness, Pool};
 use crate::dispatch::IdleWorkers;
+use crate::event::{Classes, Recent};
 use crate::execution::{
     CreateCall, CreateVerdict, FinishCall, FinishVerdict, Info, Infos, LastCounts, Outcomes,
     ReadCall,
@@ -45,6 +46,8 @@ pub(crate) struct Inner {
     pub(crate) caches: Caches,
     pub(crate) sweeps: reconcile::SweepState,
     pub(crate) idle_workers: IdleWorkers,
+    pub(crate) classes: Arc<Classes>,
+    pub(crate) recent: Recent,
     pub(crate) wake: Wake,
     pub(crate) tasks: Tasks,
     pub(crate) timings: Timings,
@@ -128,16 +131,19 @@ impl Engine {
     /// Assembles an engine, and starts the flushers of its verbs.
     pub(crate) fn assemble(parts: Parts) -> Self {
         let idle_workers = IdleWorkers::default();
+        let classes = Arc::new(Classes::default());
         let statements = Statements {
             verbs: parts.verbs.clone(),
             wake: parts.wake.clone(),
             idle_workers: idle_workers.clone(),
+            classes: classes.clone(),
         };
         let monitor = Monitor {
             tasks: parts.tasks.clone(),
             liveness: parts.liveness.clone(),
             flushes: Flushes::default(),
             timings: Timings::default(),
+            wake: parts.wake.clone(),
         };
         Self {
             inner: Arc::new(Inner {
@@ -150,6 +156,8 @@ impl Engine {
                 caches: Caches::default(),
                 sweeps: reconcile::SweepState::default(),
                 idle_workers,
+                classes,
+                recent: Recent::default(),
                 wake: parts.wake,
                 tasks: parts.tasks,
                 flushes: monitor.flushes,

@@ -66,6 +66,7 @@ pub use declined::Declined;
 pub use dispatch::{Begin, DirectDispatch};
 pub use engine::Engine;
 pub use error::Error;
+pub use event::{EventPage, EventRequest};
 pub use execution::{
     Attempt, AttemptLease, Cancel, Cancelled, Count, Counts, Create, Created, ExecutionContext,
     ExecutionInfo, HistoryEntry, HistoryPlace, ListFilter, ListOrder, ListPage, ListPlace, Listed,

@@ -1,10 +1,13 @@
 //! What batched statements run on, and how often a write is tried whose rows others
 //! change at the same time.
 
+use std::sync::Arc;
+
 use model::ExecutionId;
 
 use crate::database::Pool;
 use crate::dispatch::IdleWorkers;
+use crate::event::Classes;
 use crate::wake::Wake;
 use crate::{Engine, Error};
 
@@ -17,6 +20,7 @@ pub(crate) struct Statements {
     pub(crate) verbs: Pool,
     pub(crate) wake: Wake,
     pub(crate) idle_workers: IdleWorkers,
+    pub(crate) classes: Arc<Classes>,
 }
 
 impl Engine {
@@ -26,6 +30,7 @@ impl Engine {
             verbs: self.inner.verbs.clone(),
             wake: self.inner.wake.clone(),
             idle_workers: self.inner.idle_workers.clone(),
+            classes: self.inner.classes.clone(),
         }
     }
 }

@@ -34,7 +34,9 @@ mod waitpoint;
 mod wire;
 mod worker;
 
-pub use access::{ApiKeyRefusal, Principal, Role, RoleGrant, Scope, credential_of, may_grant};
+pub use access::{
+    ApiKeyRefusal, Identity, Principal, Role, RoleGrant, Scope, credential_of, may_grant,
+};
 pub use attempt::{
     AlreadySatisfied, AttemptEnd, AttemptLifecycle, AttemptType, EngineCode, ExpireReason, Failure,
     FailureClass, Usage, failure_code, is_reserved_code,
@@ -43,7 +45,11 @@ pub use condition::{
     CompositeBody, ConditionError, ConditionFault, CountKind, Evaluation, FlatCondition,
     ResumeCondition, SignalFact, SignalMatcher, effect, evaluate,
 };
-pub use event::{Cursor, CursorError, Event, EventKind, Family};
+pub use event::{
+    CompletionOutcome, DeliveredSignal, Event, EventCursor, EventDetail, EventFact, EventFamily,
+    EventFilter, EventKind, EventPlace, EventPlaceError, EventStart, LeaseEnd, LeaseFact,
+    LoggedEvent, OperatorFact, RevokedBy, SignalDeliveryEffect, TagFact, WorkerFact,
+};
 pub use execution::{
     AttemptState, BlockingReason, CancelSource, EligibilityState, INITIAL_STATES, LifecyclePhase,
     Outcome, OwnershipState, PublicState, Rule, State, StateKind, StateVector, Verb, figure, rule,

@@ -42,6 +42,9 @@ impl Limits {
     /// Most executions that are looked at for one page of a list, where the filters have no
     /// index of their own; twice the page if that is more.
     pub const EXAMINED_MAX: usize = 500;
+    /// Most rows that are looked at in the order of a list for one page of it, where rows
+    /// that it does not show lie between: those of other namespaces or in other states.
+    pub const WALKED_MAX: usize = 5_000;
     /// Most bytes of a reason or of a progress message.
     pub const REASON_BYTES_MAX: usize = 1024;
     /// Longest delay, backoff, timeout or retention in milliseconds: 10 years.

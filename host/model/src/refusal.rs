@@ -5,7 +5,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::{
-    ApiKeyRefusal, BlockingReason, Cursor, ExecutionId, GrantRefusal, Invalid,
+    ApiKeyRefusal, BlockingReason, EventFamily, EventPlace, ExecutionId, GrantRefusal, Invalid,
     InvalidWaitpointToken, KeyRetireRefusal, KeyRotateRefusal, LaneState, Outcome, RedeemRefusal,
     RefusalCode, RegisterRefusal, SignalRefusal, StateKind, SuspendRefusal, WaitpointRefusal,
     WorkerRefusal,
@@ -325,22 +325,38 @@ impl Refusal for OperateRefusal {
 }
 
 /// Why events were not read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum EventsRefusal {
+    /// A field is missing or wrong.
+    #[error(transparent)]
+    Invalid(#[from] Invalid),
+    /// The text is not a cursor of this family of events and this generation of the
+    /// instance.
+    #[error(
+        "is not a cursor of the events of {family} of this instance: begin again with one that was given for them, from the beginning, or from now"
+    )]
+    InvalidCursor {
+        /// The family that was read.
+        family: EventFamily,
+    },
     /// Events after the cursor were removed.
     #[error(
         "the events after {after} are no longer kept: read the state again, then continue from {floor}"
     )]
     CursorTooOld {
         /// Where the reader was.
-        after: Cursor,
+        after: EventPlace,
         /// The last place that was removed: every event after it is kept.
-        floor: Cursor,
+        floor: EventPlace,
     },
 }
 
 impl Refusal for EventsRefusal {
     fn told(&self) -> Told {
-        RefusalCode::CursorTooOld.alone()
+        match self {
+            Self::Invalid(invalid) => invalid.told(),
+            Self::InvalidCursor { .. } => RefusalCode::InvalidCursor.alone(),
+            Self::CursorTooOld { .. } => RefusalCode::CursorTooOld.alone(),
+        }
     }
 }

@@ -133,6 +133,8 @@ named! {
         AdminKeyExists = "admin_key_exists",
         /// The caller would grant a role that it does not hold there.
         RoleNotHeld = "role_not_held",
+        /// The text is not a cursor of this list, or of these events.
+        InvalidCursor = "invalid_cursor",
         /// Events after the cursor were removed.
         CursorTooOld = "cursor_too_old",
     }

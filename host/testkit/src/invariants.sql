@@ -7,9 +7,9 @@ WITH place AS (
     UNION ALL SELECT partition, execution_id, epoch, replays, 'finished' FROM finished
 ),
 logged AS (
-    SELECT u.kind, u.execution_id, u.epoch, e.xid, e.seq
-    FROM event e CROSS JOIN LATERAL unnest(e.kinds, e.execution_ids, e.epochs)
-        AS u(kind, execution_id, epoch)
+    SELECT u.kind, u.execution_id, u.epoch, u.detail, e.xid, e.seq
+    FROM event e CROSS JOIN LATERAL unnest(e.kinds, e.execution_ids, e.epochs, e.details)
+        AS u(kind, execution_id, epoch, detail)
 ),
 counted AS (
     SELECT execution_id,
@@ -17,7 +17,7 @@ counted AS (
            count(*) FILTER (WHERE kind = 'replayed') AS replayed,
            count(*) FILTER (WHERE kind = 'suspended') AS suspended,
            count(*) FILTER (WHERE kind = 'resumed') AS resumed,
-           count(*) FILTER (WHERE kind = 'signalled') AS signalled,
+           count(*) FILTER (WHERE kind = 'signalled' AND detail NOT LIKE '% deduped %') AS signalled,
            count(*) FILTER (WHERE kind IN ('success', 'failed', 'cancelled', 'execution_expired',
                                            'skipped')) AS ended
     FROM logged GROUP BY execution_id
@@ -111,3 +111,9 @@ UNION ALL
 SELECT 'a signal has one event', count(*) FROM (
     SELECT execution_id, count(*) AS signals FROM signal GROUP BY execution_id) AS x
 LEFT JOIN counted t USING (execution_id) WHERE t.signalled IS DISTINCT FROM x.signals
+UNION ALL
+SELECT 'the log says of what class an execution is', count(*) FROM event e
+CROSS JOIN LATERAL unnest(e.execution_ids, e.classes) AS u(execution_id, class_id)
+JOIN execution x ON x.partition = e.partition AND x.id = u.execution_id
+LEFT JOIN execution_class c ON c.id = u.class_id
+WHERE (c.namespace, c.lane, c.kind) IS DISTINCT FROM (x.namespace, x.lane, x.kind)

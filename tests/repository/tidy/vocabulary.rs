@@ -32,6 +32,7 @@ const ROLES: &[&str] = &[
     "signals",
     "waitpoints",
     "suspensions",
+    "removed_executions",
     // Told at the end.
     "happened",
     "events",

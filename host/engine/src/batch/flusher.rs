@@ -17,6 +17,7 @@ use crate::Error;
 use crate::database::Liveness;
 use crate::metrics::Timings;
 use crate::tasks::Tasks;
+use crate::wake::Wake;
 
 /// Pauses before a flush is repeated while the database is unavailable: five tries.
 const PAUSES: ExponentialBuilder = ExponentialBuilder::new()
@@ -35,6 +36,7 @@ pub(crate) struct Monitor {
     pub(crate) liveness: Arc<Liveness>,
     pub(crate) flushes: Flushes,
     pub(crate) timings: Timings,
+    pub(crate) wake: Wake,
 }
 
 /// A flusher of a verb.
@@ -84,6 +86,7 @@ impl<F> Flusher<F> {
                 *self.state.since.lock() = None;
                 if answered && self.writes {
                     self.monitor.liveness.health.wrote();
+                    self.monitor.wake.logged();
                 }
             }
         }

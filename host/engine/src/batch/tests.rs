@@ -10,6 +10,7 @@ use tokio::time::sleep;
 use super::{BatchItem, Batcher, Flush, Flushes, Monitor};
 use crate::database::Liveness;
 use crate::metrics::Timings;
+use crate::wake::Wake;
 use crate::{Error, Tasks};
 
 struct Add(u16, u32);
@@ -37,6 +38,7 @@ fn monitor() -> Monitor {
         liveness: Liveness::new(),
         flushes: Flushes::default(),
         timings: Timings::default(),
+        wake: Wake::start(None, &Tasks::default(), &Liveness::new()),
     }
 }
 

@@ -63,7 +63,7 @@ impl ApiKeyText {
 
     /// Returns its hash.
     pub fn hash(&self) -> KeyHash {
-        KeyHash::of_well_formed(&self.0)
+        KeyHash::hashed(&self.0)
     }
 }
 
@@ -76,20 +76,35 @@ impl fmt::Debug for ApiKeyText {
 impl KeyHash {
     /// Returns the hash of a text that is well formed; `None` for any other.
     pub fn of(text: &str) -> Option<Self> {
-        // Lengths first: everything below is bounded by them.
-        if text.len() != CHARS || !text.is_ascii() {
-            return None;
-        }
-        let (signed, digits) = text.split_at(SIGNED_CHARS);
-        // Strict: one text for each secret.
-        let mut secret = [0; DECODED_BYTES_MAX];
-        let decoded = URL_SAFE_NO_PAD.decode_slice(signed.strip_prefix(BEGINNING)?, &mut secret);
-        let is_whole = decoded == Ok(SECRET_BYTES);
-        let is_checked = is_whole && checksum(signed) == *digits.as_bytes();
-        is_checked.then(|| Self::of_well_formed(text))
+        let hash = Self::of_any(text)?;
+        Self::is_well_formed(text).then_some(hash)
     }
 
-    fn of_well_formed(text: &str) -> Self {
+    /// Returns the hash of a text that has the length of one, to look up whether it is
+    /// known: the hash of a text that is not well formed never is.
+    pub fn of_any(text: &str) -> Option<Self> {
+        let has_its_length = text.len() == CHARS && text.is_ascii();
+        has_its_length.then(|| Self::hashed(text))
+    }
+
+    /// Returns whether a text has the form of a key and its checksum is right.
+    pub fn is_well_formed(text: &str) -> bool {
+        // Lengths first: everything below is bounded by them.
+        if text.len() != CHARS || !text.is_ascii() {
+            return false;
+        }
+        let (signed, digits) = text.split_at(SIGNED_CHARS);
+        let Some(encoded) = signed.strip_prefix(BEGINNING) else {
+            return false;
+        };
+        // Strict: one text for each secret.
+        let mut secret = [0; DECODED_BYTES_MAX];
+        let decoded = URL_SAFE_NO_PAD.decode_slice(encoded, &mut secret);
+        let is_whole = decoded == Ok(SECRET_BYTES);
+        is_whole && checksum(signed) == *digits.as_bytes()
+    }
+
+    fn hashed(text: &str) -> Self {
         Self(Sha256::digest(text).into())
     }
 
@@ -99,7 +114,7 @@ impl KeyHash {
     }
 }
 
-/// Every request with a key computes it, so nothing is allocated.
+/// Every guess has it computed, so nothing is allocated.
 fn checksum(signed: &str) -> [u8; 2 * CHECKSUM_BYTES] {
     let mut digits = [0; 2 * CHECKSUM_BYTES];
     let digest = Sha256::digest(signed);

@@ -3,8 +3,9 @@
 
 use model::{ExecutionId, LeaseId, Limits};
 use time::OffsetDateTime;
+use uuid::Uuid;
 
-use crate::row::{StoredTime, count, epoch, optional_time};
+use crate::row::{Seen, StoredTime, count, epoch, optional_time};
 use crate::{Engine, Error, Page};
 
 /// A held lease.
@@ -41,41 +42,38 @@ pub struct ExpiredLease {
 }
 
 impl Engine {
-    /// Lists expired leases, those that expired first coming first. The next page
-    /// begins after the last one's time and execution, all times before the year 1
-    /// being one.
+    /// Lists expired leases in the order of their partitions and executions. The next page
+    /// begins after the last one's execution. A page is short if no more follow, or if there
+    /// were so few among [`Limits::WALKED_MAX`] leases: see [`Page::examined`].
     pub async fn list_expired_leases(
         &self,
         namespace: Option<&str>,
-        after: Option<(OffsetDateTime, ExecutionId)>,
+        after: Option<ExecutionId>,
         limit: u32,
-    ) -> Result<Page<ExpiredLease, (OffsetDateTime, ExecutionId)>, Error> {
+    ) -> Result<Page<ExpiredLease, ExecutionId>, Error> {
         let limit = limit.min(Limits::PAGE_MAX);
-        let (after_at, after_id) = after.unzip();
-        let rows = sqlx::query!(
-            r#"SELECT l.execution_id, l.namespace, l.lease_id, l.epoch, l.attempt,
-                      l.worker_instance_id, l.acquired_at AS "acquired_at: StoredTime",
-                      l.expires_at AS "expires_at: StoredTime", l.renewals,
-                      l.renewed_at AS "renewed_at: StoredTime", at.place AS "place!"
-               FROM lease l
-               CROSS JOIN LATERAL (SELECT greatest(l.expires_at, '0001-01-01 00:00:00+00')) AS at(place)
-               WHERE l.expires_at <= statement_timestamp()
-                 AND ($1::text IS NULL OR l.namespace = $1)
-                 AND ($2::timestamptz IS NULL OR (at.place, l.execution_id) > ($2, $3::uuid))
-               ORDER BY at.place, l.execution_id
-               LIMIT $4"#,
+        // No partition is before zero, and no id before the least.
+        let after_partition = after.map_or(-1, |after| after.partition().column());
+        let after_id = after.map_or(Uuid::nil(), ExecutionId::uuid);
+        let rows = sqlx::query_file!(
+            "src/lease/list_expired.sql",
             namespace,
-            after_at,
-            after_id.map(ExecutionId::uuid),
+            after_partition,
+            after_id,
             i64::from(limit) + 1,
+            Limits::WALKED_MAX as i64,
         )
         .fetch_all(&self.inner.reads)
         .await?;
-        Page::read(
+        Page::walked(
             limit,
             rows.into_iter().map(|row| {
                 let id = ExecutionId::from_uuid(row.execution_id);
-                let read = || {
+                let seen = Seen {
+                    holds: row.holds,
+                    number: row.number,
+                };
+                let read = move || {
                     Ok(ExpiredLease {
                         execution_id: id,
                         namespace: row.namespace,
@@ -96,7 +94,7 @@ impl Engine {
                         },
                     })
                 };
-                ((row.place, id), read())
+                (id, seen, read)
             }),
         )
     }

@@ -25,15 +25,17 @@ renewed AS (
     RETURNING l.*
 ),
 happened AS (
-    SELECT 'renewed'::event_kind AS kind, execution_id, namespace, epoch, attempt, lease_id,
-           worker_instance_id
+    SELECT 'renewed'::event_kind AS kind, execution_id, class_id, namespace, epoch, attempt,
+           lease_id, worker_instance_id, NULL::text AS detail
     FROM renewed
 ),
 events AS (
-    INSERT INTO event (partition, kinds, execution_ids, namespaces, epochs, attempts, lease_ids,
-                       workers)
-    SELECT $1, array_agg(kind), array_agg(execution_id), array_agg(namespace), array_agg(epoch),
-           array_agg(attempt), array_agg(lease_id), array_agg(worker_instance_id)
+    INSERT INTO event (partition, stripe, kinds, execution_ids, classes, namespaces, epochs,
+                       attempts, lease_ids, workers, details)
+    SELECT $1, $1 / 256, array_agg(kind), array_agg(execution_id), array_agg(class_id),
+           array_agg(CASE WHEN class_id IS NULL THEN namespace END), array_agg(epoch),
+           array_agg(attempt), array_agg(lease_id), array_agg(worker_instance_id),
+           CASE WHEN count(detail) > 0 THEN array_agg(detail) END
     FROM happened
     HAVING count(*) > 0
 )

@@ -34,12 +34,19 @@ operations AS (
     FROM prioritized
 ),
 happened AS (
-    SELECT 'prioritised'::event_kind AS kind, p.execution_id, e.namespace, p.epoch
+    SELECT 'prioritised'::event_kind AS kind, p.execution_id, e.class_id, e.namespace,
+           p.epoch, NULL::integer AS attempt, NULL::uuid AS lease_id,
+           NULL::text AS worker_instance_id, 
+           format('%s %s', 9000 - (SELECT rank FROM existing LIMIT 1), 9000 - $3::smallint) AS detail
     FROM prioritized p JOIN execution e ON e.partition = $1 AND e.id = p.execution_id
 ),
 events AS (
-    INSERT INTO event (partition, kinds, execution_ids, namespaces, epochs)
-    SELECT $1, array_agg(kind), array_agg(execution_id), array_agg(namespace), array_agg(epoch)
+    INSERT INTO event (partition, stripe, kinds, execution_ids, classes, namespaces, epochs,
+                       attempts, lease_ids, workers, details)
+    SELECT $1, $1 / 256, array_agg(kind), array_agg(execution_id), array_agg(class_id),
+           array_agg(CASE WHEN class_id IS NULL THEN namespace END), array_agg(epoch),
+           array_agg(attempt), array_agg(lease_id), array_agg(worker_instance_id),
+           CASE WHEN count(detail) > 0 THEN array_agg(detail) END
     FROM happened
     HAVING count(*) > 0
 )

@@ -15,7 +15,7 @@ WITH from_finished AS (
 ),
 moved AS (
     SELECT f.*, f.epoch + 1 AS new_epoch, e.lane,
-           coalesce(e.changed_priority, e.priority) AS priority, e.kind, e.namespace,
+           coalesce(e.changed_priority, e.priority) AS priority, e.kind, e.class_id, e.namespace,
            e.required_capabilities,
            CASE WHEN $4::bigint IS NOT NULL
                     THEN clock_timestamp() + $4::bigint * interval '1 millisecond'
@@ -85,12 +85,18 @@ operations AS (
     FROM moved
 ),
 happened AS (
-    SELECT 'replayed'::event_kind AS kind, execution_id, namespace, new_epoch AS epoch
+    SELECT 'replayed'::event_kind AS kind, execution_id, class_id, namespace,
+           new_epoch AS epoch, NULL::integer AS attempt, NULL::uuid AS lease_id,
+           NULL::text AS worker_instance_id, outcome::text AS detail
     FROM moved
 ),
 events AS (
-    INSERT INTO event (partition, kinds, execution_ids, namespaces, epochs)
-    SELECT $1, array_agg(kind), array_agg(execution_id), array_agg(namespace), array_agg(epoch)
+    INSERT INTO event (partition, stripe, kinds, execution_ids, classes, namespaces, epochs,
+                       attempts, lease_ids, workers, details)
+    SELECT $1, $1 / 256, array_agg(kind), array_agg(execution_id), array_agg(class_id),
+           array_agg(CASE WHEN class_id IS NULL THEN namespace END), array_agg(epoch),
+           array_agg(attempt), array_agg(lease_id), array_agg(worker_instance_id),
+           CASE WHEN count(detail) > 0 THEN array_agg(detail) END
     FROM happened
     HAVING count(*) > 0
 )

@@ -8,7 +8,7 @@
 -- Concurrent calls may exceed the bound by what they add together.
 -- Locks: the tag rows; the execution row when it gets its first label.
 WITH existing AS (
-    SELECT e.id, e.namespace,
+    SELECT e.id, e.class_id, e.namespace,
            coalesce((SELECT l.epoch FROM lease l WHERE l.partition = $1 AND l.execution_id = $2),
                     (SELECT r.epoch FROM ready r WHERE r.partition = $1 AND r.execution_id = $2),
                     (SELECT p.epoch FROM parked p WHERE p.partition = $1 AND p.execution_id = $2),
@@ -21,7 +21,7 @@ WITH existing AS (
     WHERE e.partition = $1 AND e.id = $2 AND ($3::text IS NULL OR e.namespace = $3)
 ),
 input AS (
-    SELECT e.id, e.namespace, e.epoch, i.key, i.value
+    SELECT e.id, e.class_id, e.namespace, e.epoch, i.key, i.value
     FROM existing e CROSS JOIN unnest($7::text[], $8::text[]) AS i(key, value)
     WHERE e.fits
 ),
@@ -45,12 +45,19 @@ operations AS (
     FROM input GROUP BY id, epoch
 ),
 happened AS (
-    SELECT 'tagged'::event_kind AS kind, id AS execution_id, namespace, epoch
-    FROM existing WHERE fits
+    SELECT CASE WHEN value IS NULL THEN 'cleared'::event_kind ELSE 'tagged'::event_kind END AS kind,
+           id AS execution_id, class_id, namespace, epoch, NULL::integer AS attempt,
+           NULL::uuid AS lease_id, NULL::text AS worker_instance_id,
+           concat_ws('=', key, value) AS detail
+    FROM input
 ),
 events AS (
-    INSERT INTO event (partition, kinds, execution_ids, namespaces, epochs)
-    SELECT $1, array_agg(kind), array_agg(execution_id), array_agg(namespace), array_agg(epoch)
+    INSERT INTO event (partition, stripe, kinds, execution_ids, classes, namespaces, epochs,
+                       attempts, lease_ids, workers, details)
+    SELECT $1, $1 / 256, array_agg(kind), array_agg(execution_id), array_agg(class_id),
+           array_agg(CASE WHEN class_id IS NULL THEN namespace END), array_agg(epoch),
+           array_agg(attempt), array_agg(lease_id), array_agg(worker_instance_id),
+           CASE WHEN count(detail) > 0 THEN array_agg(detail) END
     FROM happened
     HAVING count(*) > 0
 )

@@ -18,7 +18,7 @@ WITH from_parked AS (
     RETURNING *
 ),
 moved AS (
-    SELECT p.*, e.kind, e.namespace, e.required_capabilities
+    SELECT p.*, e.kind, e.class_id, e.namespace, e.required_capabilities
     FROM from_parked p
     CROSS JOIN LATERAL (
         SELECT e.* FROM execution e WHERE e.partition = $1 AND e.id = p.execution_id OFFSET 0
@@ -33,11 +33,18 @@ to_ready AS (
     FROM moved
 ),
 happened AS (
-    SELECT 'promoted'::event_kind AS kind, execution_id, namespace, epoch FROM moved
+    SELECT 'promoted'::event_kind AS kind, execution_id, class_id, namespace, epoch,
+           NULL::integer AS attempt, NULL::uuid AS lease_id, NULL::text AS worker_instance_id,
+           NULL::text AS detail
+    FROM moved
 ),
 events AS (
-    INSERT INTO event (partition, kinds, execution_ids, namespaces, epochs)
-    SELECT $1, array_agg(kind), array_agg(execution_id), array_agg(namespace), array_agg(epoch)
+    INSERT INTO event (partition, stripe, kinds, execution_ids, classes, namespaces, epochs,
+                       attempts, lease_ids, workers, details)
+    SELECT $1, $1 / 256, array_agg(kind), array_agg(execution_id), array_agg(class_id),
+           array_agg(CASE WHEN class_id IS NULL THEN namespace END), array_agg(epoch),
+           array_agg(attempt), array_agg(lease_id), array_agg(worker_instance_id),
+           CASE WHEN count(detail) > 0 THEN array_agg(detail) END
     FROM happened
     HAVING count(*) > 0
 )

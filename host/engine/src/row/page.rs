@@ -4,6 +4,8 @@
 
 use std::ops::Deref;
 
+use model::Limits;
+
 use crate::Error;
 
 /// A row that cannot be shown.
@@ -25,6 +27,17 @@ pub struct Page<T, P = ()> {
     pub unreadable: Vec<Unreadable>,
     /// Place of the last row of either kind; absent on the last page.
     next: Option<P>,
+    /// Number of rows looked at, if the search stopped there; absent otherwise.
+    examined: Option<usize>,
+}
+
+/// A row that a search looked at.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Seen {
+    /// Whether it is one of the list, and not only where the search stopped.
+    pub(crate) holds: bool,
+    /// How many rows had been looked at with it.
+    pub(crate) number: i64,
 }
 
 impl<T, P> Page<T, P> {
@@ -52,6 +65,40 @@ impl<T, P> Page<T, P> {
         Ok(page)
     }
 
+    /// Reads the first `limit` rows that hold, of up to [`Limits::WALKED_MAX`] that were
+    /// looked at. If one more holds or the search stopped there, another page follows.
+    ///
+    /// # Errors
+    /// Those that are not about one row.
+    pub(crate) fn walked<R: FnOnce() -> Result<T, Error>>(
+        limit: u32,
+        rows: impl IntoIterator<Item = (P, Seen, R)>,
+    ) -> Result<Self, Error> {
+        let mut page = Self::default();
+        let mut held = 0;
+        let mut last = None;
+        for (place, seen, read) in rows {
+            if held == limit {
+                page.next = last;
+                return Ok(page);
+            }
+            if seen.holds {
+                held += 1;
+                match read() {
+                    Ok(row) => page.rows.push(row),
+                    Err(error) => page.unreadable.push(error.unreadable()?),
+                }
+            }
+            if seen.number == Limits::WALKED_MAX as i64 {
+                page.next = Some(place);
+                page.examined = (held < limit).then_some(Limits::WALKED_MAX);
+                return Ok(page);
+            }
+            last = Some(place);
+        }
+        Ok(page)
+    }
+
     /// Reads all rows of a page that ends for another reason than its number of rows:
     /// another page follows if `more`.
     ///
@@ -73,6 +120,7 @@ impl<T, P> Page<T, P> {
             rows,
             unreadable,
             next: last.filter(|_| more),
+            examined: None,
         })
     }
 
@@ -92,7 +140,15 @@ impl<T, P> Page<T, P> {
             rows,
             unreadable,
             next,
+            examined: None,
         })
+    }
+
+    /// Returns the number of rows that were looked at, if the search stopped there before
+    /// the page was full and the list had ended; absent otherwise. The next page continues
+    /// there.
+    pub const fn examined(&self) -> Option<usize> {
+        self.examined
     }
 
     /// Returns the place after which the next page begins; `None` on the last page.
@@ -117,6 +173,7 @@ impl<T, P> Default for Page<T, P> {
             rows: Vec::new(),
             unreadable: Vec::new(),
             next: None,
+            examined: None,
         }
     }
 }
@@ -157,6 +214,30 @@ impl Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_search_that_stops_continues_where_it_stopped() {
+        let most = Limits::WALKED_MAX as i64;
+        let page = |limit, numbers: &[(i64, bool)]| {
+            let seen = numbers.iter().map(|(number, holds)| {
+                let (number, holds) = (*number, *holds);
+                (number, Seen { holds, number }, move || Ok(number))
+            });
+            let page = Page::walked(limit, seen).expect("reads");
+            (page.rows.clone(), page.next().copied(), page.examined())
+        };
+        let stopped = Some(Limits::WALKED_MAX);
+        assert_eq!(page(2, &[]), (vec![], None, None));
+        assert_eq!(page(2, &[(5, true)]), (vec![5], None, None));
+        let one_more = [(5, true), (7, true), (9, true)];
+        assert_eq!(page(2, &one_more), (vec![5, 7], Some(7), None));
+        let looked = [(5, true), (most, false)];
+        assert_eq!(page(2, &looked), (vec![5], Some(most), stopped));
+        assert_eq!(page(1, &looked), (vec![5], Some(5), None), "full");
+        let last = [(5, true), (most, true)];
+        assert_eq!(page(3, &last), (vec![5, most], Some(most), stopped));
+        assert_eq!(page(2, &last), (vec![5, most], Some(most), None), "full");
+    }
 
     #[test]
     fn a_page_lists_rows_it_cannot_show_and_continues_after_them() {

@@ -3,7 +3,7 @@
 use model::{BlockingReason, ExecutionId, Limits};
 use time::OffsetDateTime;
 
-use crate::row::{StoredTime, count, label, optional_time};
+use crate::row::{Seen, StoredTime, count, label, optional_time};
 use crate::{Engine, Error, Page};
 
 /// An execution that is suspended.
@@ -31,7 +31,9 @@ pub struct SuspendedExecution {
 
 impl Engine {
     /// Lists suspended executions, those that have waited longest coming first. The
-    /// next page begins after the last one's time and execution.
+    /// next page begins after the last one's time and execution. A page is short if no more
+    /// follow, or if there were so few among [`Limits::WALKED_MAX`]: see
+    /// [`Page::examined`].
     pub async fn list_suspended(
         &self,
         namespace: Option<&str>,
@@ -46,15 +48,20 @@ impl Engine {
             after_at,
             after_id.map(ExecutionId::uuid),
             i64::from(limit) + 1,
+            Limits::WALKED_MAX as i64,
         )
         .fetch_all(&self.inner.reads)
         .await?;
-        Page::read(
+        Page::walked(
             limit,
             rows.into_iter().map(|row| {
                 let id = ExecutionId::from_uuid(row.execution_id);
                 let place = (row.parked_at, id);
-                let read = || {
+                let seen = Seen {
+                    holds: row.holds,
+                    number: row.number,
+                };
+                let read = move || {
                     Ok(SuspendedExecution {
                         execution_id: id,
                         namespace: row.namespace,
@@ -67,7 +74,7 @@ impl Engine {
                         timeout_at: optional_time("parked", "wake_at", id, row.wake_at)?,
                     })
                 };
-                (place, read())
+                (place, seen, read)
             }),
         )
     }

@@ -26,7 +26,7 @@ impl Engine {
     ) -> Result<(), Declined<SuspendRefusal>> {
         let id = fence.execution_id;
         for _ in 0..TRIES {
-            let named = [&waitpoint].into_iter().collect();
+            let named = [(id, &waitpoint)].into_iter().collect();
             let snapshot = read_snapshot(&self.inner.verbs, id, &named).await?;
             let snapshot = snapshot.ok_or(LeaseRefusal::ExecutionNotFound)?;
             let found = snapshot.target.find(&waitpoint).ok();

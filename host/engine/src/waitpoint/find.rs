@@ -21,7 +21,7 @@ impl Engine {
         operate: &Operate,
         waitpoint: &WaitpointRef,
     ) -> Result<FoundWaitpoint, Declined<WaitpointRefusal>> {
-        let named = [waitpoint].into_iter().collect();
+        let named = [(operate.id, waitpoint)].into_iter().collect();
         let snapshot = read_snapshot(&self.inner.verbs, operate.id, &named).await?;
         let namespace = operate.namespace.as_ref();
         let snapshot = snapshot.filter(|it| namespace.is_none_or(|wanted| *wanted == it.namespace));

@@ -9,7 +9,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::snapshot::json;
-use crate::row::{count, label, optional_label};
+use crate::row::{Seen, count, label, optional_label};
 use crate::{Engine, Error, Page};
 
 /// A waitpoint as people see it.
@@ -53,7 +53,9 @@ pub struct WaitpointInfo {
 impl Engine {
     /// Lists waitpoints of an execution in the order of their ids, in which they were
     /// created, after one of them; those in a state if one is given. At most `limit`, which
-    /// is at most [`Limits::PAGE_MAX`]. `None` if the namespace has no such execution.
+    /// is at most [`Limits::PAGE_MAX`]. `None` if the namespace has no such execution. A page
+    /// is short if no more follow, or if there were so few among [`Limits::WALKED_MAX`]: see
+    /// [`Page::examined`].
     pub async fn waitpoints(
         &self,
         id: ExecutionId,
@@ -82,12 +84,14 @@ impl Engine {
                     state.map(WaitpointState::as_str),
                     after.map_or(Uuid::nil(), |id| id.0),
                     i64::from(limit) + 1,
+                    Limits::WALKED_MAX as i64,
                 )
                 .fetch_all(&self.inner.reads)
                 .await?
             }
         };
-        let page = Page::read(limit, rows.into_iter().map(WaitpointRow::placed))?;
+        let seen = |row: WaitpointRow| (WaitpointId(row.id), row.seen(), move || row.read());
+        let page = Page::walked(limit, rows.into_iter().map(seen))?;
         self.of_execution(id, namespace, page).await
     }
 
@@ -129,7 +133,9 @@ impl Engine {
 
     /// Lists pending waitpoints of executions that are not finished, those that
     /// expire first coming first. The next page begins after the last one's
-    /// expiry and id; those that never expire come last, with no expiry.
+    /// expiry and id; those that never expire come last, with no expiry. A page is short if
+    /// no more follow, or if there were so few among [`Limits::WALKED_MAX`]: see
+    /// [`Page::examined`].
     pub async fn pending_waitpoints(
         &self,
         namespace: Option<&str>,
@@ -145,11 +151,15 @@ impl Engine {
             after_at.flatten(),
             after_id.map(|id| id.0),
             i64::from(limit) + 1,
+            Limits::WALKED_MAX as i64,
         )
         .fetch_all(&self.inner.reads)
         .await?;
-        let read = |row: WaitpointRow| ((row.expires_at, WaitpointId(row.id)), row.read());
-        Page::read(limit, rows.into_iter().map(read))
+        let seen = |row: WaitpointRow| {
+            let place = (row.expires_at, WaitpointId(row.id));
+            (place, row.seen(), move || row.read())
+        };
+        Page::walked(limit, rows.into_iter().map(seen))
     }
 }
 
@@ -171,11 +181,16 @@ struct WaitpointRow {
     closed_at: Option<OffsetDateTime>,
     close_reason: Option<String>,
     condition: Option<String>,
+    holds: bool,
+    number: i64,
 }
 
 impl WaitpointRow {
-    fn placed(self) -> (WaitpointId, Result<WaitpointInfo, Error>) {
-        (WaitpointId(self.id), self.read())
+    const fn seen(&self) -> Seen {
+        Seen {
+            holds: self.holds,
+            number: self.number,
+        }
     }
 
     fn read(self) -> Result<WaitpointInfo, Error> {

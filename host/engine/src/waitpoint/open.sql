@@ -10,7 +10,8 @@ SELECT t.id, t.execution_id, e.namespace, t.key, t.state::text AS "state_name!",
        CASE WHEN t.state = 'active' THEN (
            SELECT s.condition FROM suspension s
            WHERE s.partition = $1 AND s.execution_id = $2 AND s.closed_at IS NULL LIMIT 1)
-       END AS condition
+       END AS condition,
+       true AS "holds!", 0::bigint AS "number!"
 FROM waitpoint t
 CROSS JOIN LATERAL (
     SELECT e.namespace FROM execution e WHERE e.partition = $1 AND e.id = $2 OFFSET 0

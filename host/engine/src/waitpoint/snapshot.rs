@@ -56,20 +56,29 @@ pub(crate) struct Snapshots {
     pub(crate) unreadable: HashMap<ExecutionId, Error>,
 }
 
-/// Closed waitpoints that are read as well, because a caller names them.
+/// Closed waitpoints that are read as well, because a caller names them; each with its
+/// execution.
 #[derive(Debug, Default)]
 pub(crate) struct NamedWaitpoints {
+    of_ids: Vec<Uuid>,
     ids: Vec<Uuid>,
+    of_keys: Vec<Uuid>,
     keys: Vec<String>,
 }
 
-impl<W: Borrow<WaitpointRef>> FromIterator<W> for NamedWaitpoints {
-    fn from_iter<I: IntoIterator<Item = W>>(waitpoints: I) -> Self {
+impl<W: Borrow<WaitpointRef>> FromIterator<(ExecutionId, W)> for NamedWaitpoints {
+    fn from_iter<I: IntoIterator<Item = (ExecutionId, W)>>(waitpoints: I) -> Self {
         let mut named = Self::default();
-        for waitpoint in waitpoints {
+        for (execution, waitpoint) in waitpoints {
             match waitpoint.borrow() {
-                WaitpointRef::Id(id) => named.ids.push(id.0),
-                WaitpointRef::Key(key) => named.keys.push(key.clone()),
+                WaitpointRef::Id(id) => {
+                    named.of_ids.push(execution.uuid());
+                    named.ids.push(id.0);
+                }
+                WaitpointRef::Key(key) => {
+                    named.of_keys.push(execution.uuid());
+                    named.keys.push(key.clone());
+                }
                 WaitpointRef::Only => {}
             }
         }
@@ -125,7 +134,9 @@ pub(crate) async fn read_snapshots(
         "src/waitpoint/snapshot.sql",
         partition.column(),
         ids,
+        &named.of_ids,
         &named.ids,
+        &named.of_keys,
         &named.keys,
     )
     .fetch_all(on)

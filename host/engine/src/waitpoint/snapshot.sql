@@ -1,11 +1,28 @@
 -- Reads what executions of one partition wait for.
 --
--- $1 partition, $2 execution ids, $3 ids and $4 keys of closed waitpoints that are read as
--- well. Besides these, the waitpoints read are the open ones and those of an open
--- suspension. Its unconsumed signals come in the order they were accepted. An id that is
+-- $1 partition, $2 execution ids; closed waitpoints that are read as well: $3 executions and
+-- $4 ids, $5 executions and $6 keys, of each key the last. Besides these, the waitpoints read
+-- are the open ones and those of an open suspension, which an operator may have closed: all
+-- by indexes, since an execution may have closed any number of others. Its unconsumed signals come in the order they were accepted. An id that is
 -- not of an execution has a row too. `changes` and `signals` are the guards that tell a
 -- write whether this is still true.
 -- Locks: none.
+WITH existing AS MATERIALIZED (
+    SELECT t.* FROM unnest($3::uuid[], $4::uuid[]) AS n(execution_id, id)
+    CROSS JOIN LATERAL (
+        SELECT t.* FROM waitpoint t
+        WHERE t.partition = $1 AND t.execution_id = n.execution_id AND t.id = n.id OFFSET 0
+    ) AS t
+    WHERE t.state IN ('closed', 'expired')
+    UNION ALL
+    SELECT t.* FROM unnest($5::uuid[], $6::text[]) AS n(execution_id, key)
+    CROSS JOIN LATERAL (
+        SELECT t.* FROM waitpoint t
+        WHERE t.partition = $1 AND t.execution_id = n.execution_id AND t.key = n.key
+          AND t.state IN ('closed', 'expired')
+        ORDER BY t.created_at DESC LIMIT 1
+    ) AS t
+)
 SELECT w.execution_id AS "execution_id!", e.namespace AS "namespace?", e.kind AS "kind?",
        e.creator AS "creator?",
        e.policy AS "policy?", p.lane AS "lane?",
@@ -60,9 +77,14 @@ LEFT JOIN LATERAL (
            array_agg(t.id) FILTER (WHERE t.suspension_id = p.suspension_id) AS of_suspension
     FROM (SELECT t.* FROM waitpoint t
           WHERE t.partition = $1 AND t.execution_id = w.execution_id
-            AND (t.state IN ('pending', 'active') OR t.suspension_id = p.suspension_id
-                 OR t.id = ANY ($3) OR t.key = ANY ($4))
-          ORDER BY t.created_at) AS t
+            AND t.state IN ('pending', 'active')
+          UNION ALL
+          SELECT t.* FROM waitpoint t
+          WHERE t.partition = $1 AND t.execution_id = w.execution_id
+            AND t.suspension_id = p.suspension_id AND t.close_reason = 'proactive_close'
+          UNION ALL
+          SELECT t.* FROM existing t WHERE t.execution_id = w.execution_id
+          ORDER BY created_at) AS t
 ) AS t ON true
 LEFT JOIN LATERAL (
     SELECT array_agg(g.id) AS ids, array_agg(g.waitpoint_id) AS waitpoint_ids,

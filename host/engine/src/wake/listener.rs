@@ -19,6 +19,8 @@ use crate::tasks::pauses;
 const ECHO_EVERY: Duration = Duration::from_secs(15);
 /// Longest its own notification may take to arrive.
 const ECHO_WITHIN: Duration = Duration::from_secs(5);
+/// How long a host is told of writes to the event log after it has asked.
+const FOLLOWED_FOR: Duration = Duration::from_secs(6);
 /// Pauses between tries to listen.
 const PAUSES: ExponentialBuilder = pauses(Duration::from_secs(1), PAUSE_MAX);
 const PAUSE_MAX: Duration = Duration::from_secs(60);
@@ -103,11 +105,11 @@ impl Listener {
                 }
             };
             let payload = notification.payload();
-            if payload == "ready" {
-                self.wake
-                    .inner
-                    .ready
-                    .send_modify(|n| *n = n.wrapping_add(1));
+            let inner = &self.wake.inner;
+            if payload == notifier::READY {
+                inner.ready.send_modify(|n| *n = n.wrapping_add(1));
+            } else if payload == notifier::LOGGED {
+                inner.logged.send_modify(|n| *n = n.wrapping_add(1));
             } else if echo.as_ref().is_some_and(|(sent, _)| sent == payload) {
                 echo = None;
                 next_echo = Instant::now() + ECHO_EVERY;
@@ -124,6 +126,13 @@ impl Listener {
     /// Acts on what a host says of executions; anything else is of a later version.
     fn received(&self, payload: &str) {
         let wake = &self.wake;
+        if let Some((notifier::FOLLOWS, host)) = payload.split_once(' ') {
+            if host != wake.inner.follower.to_string() {
+                let until = std::time::Instant::now() + FOLLOWED_FOR;
+                *wake.inner.log_followed_until.lock() = Some(until);
+            }
+            return;
+        }
         match notifier::read(payload) {
             Some((notifier::LOST, ids)) => ids.for_each(|id| {
                 let _ = wake.inner.lost.send(id);

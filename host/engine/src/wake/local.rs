@@ -2,11 +2,13 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use model::{ExecutionId, Outcome};
 use parking_lot::Mutex;
 use sqlx::postgres::PgConnectOptions;
 use tokio::sync::{Notify, broadcast, watch};
+use uuid::Uuid;
 
 use super::elsewhere::Elsewhere;
 use super::listener::Listener;
@@ -23,6 +25,14 @@ pub(crate) struct Wake {
 pub(super) struct WakeInner {
     /// Counts wake-ups of claimers.
     pub(super) ready: watch::Sender<u64>,
+    /// Counts writes to the event log.
+    pub(super) logged: watch::Sender<u64>,
+    /// Until when other hosts are told of them: one of them follows the log.
+    pub(super) log_followed_until: Mutex<Option<Instant>>,
+    /// When other hosts were last asked to tell of theirs.
+    asked_for_writes: Mutex<Option<Instant>>,
+    /// What this host is called among hosts that follow the log.
+    pub(super) follower: Uuid,
     /// Executions whose lease was taken from its holder.
     pub(super) lost: broadcast::Sender<ExecutionId>,
     /// Where tasks of this host that wait for the end of an execution learn its outcome.
@@ -41,6 +51,10 @@ pub(super) struct WakeInner {
 pub(super) struct Outbox {
     /// Whether work may be ready.
     pub(super) ready: bool,
+    /// Whether the event log was written to.
+    pub(super) logged: bool,
+    /// Whether this host follows the event log.
+    pub(super) follows_log: bool,
     /// Executions whose lease was taken from its holder.
     pub(super) lost: Vec<ExecutionId>,
     /// Executions whose end tasks of this host wait for.
@@ -60,6 +74,10 @@ impl Wake {
         let wake = Self {
             inner: Arc::new(WakeInner {
                 ready: watch::Sender::new(0),
+                logged: watch::Sender::new(0),
+                log_followed_until: Mutex::default(),
+                asked_for_writes: Mutex::default(),
+                follower: Uuid::new_v4(),
                 lost: broadcast::Sender::new(4096),
                 waiters: Mutex::default(),
                 elsewhere: Elsewhere::default(),
@@ -103,6 +121,28 @@ impl Wake {
     pub(crate) fn ready(&self) {
         self.inner.ready.send_modify(|n| *n = n.wrapping_add(1));
         self.send(|outbox| outbox.ready = true);
+    }
+
+    /// The event log was written to.
+    pub(crate) fn logged(&self) {
+        self.inner.logged.send_modify(|n| *n = n.wrapping_add(1));
+        let until = *self.inner.log_followed_until.lock();
+        if until.is_some_and(|until| Instant::now() < until) {
+            self.send(|outbox| outbox.logged = true);
+        }
+    }
+
+    pub(crate) fn logged_signal(&self) -> watch::Receiver<u64> {
+        self.inner.logged.subscribe()
+    }
+
+    /// Asks other hosts, at most so often, to tell this one when they write to the log.
+    pub(crate) fn ask_for_writes(&self, every: Duration) {
+        let mut asked = self.inner.asked_for_writes.lock();
+        if asked.is_none_or(|asked| asked.elapsed() >= every) {
+            *asked = Some(Instant::now());
+            self.send(|outbox| outbox.follows_log = true);
+        }
     }
 
     /// The lease of this execution was taken from its holder.

@@ -14,6 +14,11 @@ use crate::database::{Liveness, Pool, Session};
 
 /// Channel on which hosts notify each other.
 pub(super) const CHANNEL: &str = "flowhost";
+/// Work may be ready; the event log was written to, which is said while another host
+/// follows it; this host, by its name, follows it.
+pub(super) const READY: &str = "ready";
+pub(super) const LOGGED: &str = "logged";
+pub(super) const FOLLOWS: &str = "follows";
 /// First words of notifications about executions, before their ids: their lease was taken
 /// from its holder, a host waits for their end, they ended.
 pub(super) const LOST: &str = "lost";
@@ -49,7 +54,13 @@ pub(super) async fn run(wake: Wake, pool: Pool) {
             payloads.extend(ids.chunks(IDS_MAX).map(|ids| payload(name, ids)));
         }
         if outbox.ready {
-            payloads.push("ready".to_owned());
+            payloads.push(READY.to_owned());
+        }
+        if outbox.logged {
+            payloads.push(LOGGED.to_owned());
+        }
+        if outbox.follows_log {
+            payloads.push(format!("{FOLLOWS} {}", wake.inner.follower));
         }
         for payload in payloads {
             let sent = tokio::select! {

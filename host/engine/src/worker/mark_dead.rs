@@ -2,7 +2,8 @@
 //!
 //! If asked to, revokes its leases as well: each ends as `lease_revoked` through the
 //! statement that ends every lease, and its execution is ready to be reclaimed, or has
-//! failed at its cap. Locks: the worker's row. Events: `revoked` or `failed`.
+//! failed at its cap. Locks: the worker's row. Events: `marked_dead`; `revoked` or
+//! `failed` of each execution.
 
 use model::{Invalid, Limits, WorkerRefusal};
 
@@ -58,6 +59,14 @@ impl Engine {
                    UPDATE worker w SET dead_at = clock_timestamp(), dead_reason = $2
                    FROM found f
                    WHERE w.worker_instance_id = f.worker_instance_id AND NOT f.already
+                   RETURNING w.worker_instance_id, w.namespace
+               ),
+               events AS (
+                   INSERT INTO event (partition, kinds, execution_ids, namespaces, epochs, workers, details)
+                   SELECT 0, array_agg('marked_dead'::event_kind), array_agg(NULL::uuid), array_agg(namespace),
+                          array_agg(0), array_agg(worker_instance_id), array_agg($2::text)
+                   FROM marked
+                   HAVING count(*) > 0
                )
                SELECT already AS "already!" FROM found"#,
             dead.worker_instance_id,

@@ -6,7 +6,8 @@
 -- same namespace is taken over
 --
 -- No row means that the instance belongs to another worker, or to one of another namespace. Kinds are inserted in the
--- order of their names, so that two workers with the same kinds do not deadlock.
+-- order of their names, so that two workers with the same kinds do not deadlock. Event:
+-- registered, unless it was live.
 -- Locks: the worker's row, then kinds.
 WITH existing AS (
     SELECT dead_at IS NULL AND expires_at > clock_timestamp() AS live
@@ -28,7 +29,7 @@ registered AS (
                              THEN w.registered_at ELSE excluded.registered_at END
     WHERE w.worker_id = excluded.worker_id
       AND (NOT $11::boolean OR w.namespace IS NOT DISTINCT FROM excluded.namespace)
-    RETURNING w.expires_at, w.kinds
+    RETURNING w.worker_instance_id, w.worker_id, w.namespace, w.expires_at, w.kinds
 ),
 kinds AS (
     INSERT INTO kind (name)
@@ -36,6 +37,17 @@ kinds AS (
     WHERE NOT EXISTS (SELECT FROM kind k WHERE k.name = served.kind)
     ORDER BY served.kind
     ON CONFLICT DO NOTHING
+),
+happened AS (
+    SELECT worker_instance_id, worker_id, namespace FROM registered
+    WHERE NOT coalesce((SELECT live FROM existing), false)
+),
+events AS (
+    INSERT INTO event (partition, kinds, execution_ids, namespaces, epochs, workers, details)
+    SELECT 0, array_agg('registered'::event_kind), array_agg(NULL::uuid), array_agg(namespace),
+           array_agg(0), array_agg(worker_instance_id), array_agg(worker_id)
+    FROM happened
+    HAVING count(*) > 0
 )
 SELECT r.expires_at AS "expires_at!", coalesce((SELECT live FROM existing), false) AS "was_live!"
 FROM registered r

@@ -1,4 +1,4 @@
-//! retire: registered → removed, when a worker ends in order. Locks: its row. No event.
+//! retire: registered → removed, when a worker ends in order. Locks: its row. Event: retired.
 
 use model::WorkerRefusal;
 
@@ -16,15 +16,26 @@ impl Engine {
         namespace: Option<&str>,
     ) -> Result<(), Declined<WorkerRefusal>> {
         instance_name(worker_instance_id)?;
-        let done = sqlx::query!(
-            "DELETE FROM worker
-             WHERE worker_instance_id = $1 AND ($2::text IS NULL OR namespace = $2)",
+        let retired = sqlx::query_scalar!(
+            r#"WITH happened AS (
+                   DELETE FROM worker
+                   WHERE worker_instance_id = $1 AND ($2::text IS NULL OR namespace = $2)
+                   RETURNING worker_instance_id, worker_id, namespace
+               ),
+               events AS (
+                   INSERT INTO event (partition, kinds, execution_ids, namespaces, epochs, workers, details)
+                   SELECT 0, array_agg('retired'::event_kind), array_agg(NULL::uuid), array_agg(namespace),
+                          array_agg(0), array_agg(worker_instance_id), array_agg(worker_id)
+                   FROM happened
+                   HAVING count(*) > 0
+               )
+               SELECT count(*) AS "retired!" FROM happened"#,
             worker_instance_id,
             namespace
         )
-        .execute(&self.inner.reads)
+        .fetch_one(&self.inner.reads)
         .await?;
-        match done.rows_affected() {
+        match retired {
             0 => Err(WorkerRefusal::NotRegistered.into()),
             _ => Ok(()),
         }

@@ -1,7 +1,18 @@
 //! Events: what happened, in which family, and places in the log of them.
 
-mod cursor;
+mod fact;
+mod family;
+mod filter;
 mod kind;
+mod logged;
+mod place;
 
-pub use cursor::{Cursor, CursorError};
-pub use kind::{Event, EventKind, Family};
+pub use fact::{
+    CompletionOutcome, DeliveredSignal, EventDetail, EventFact, LeaseFact, OperatorFact, RevokedBy,
+    SignalDeliveryEffect, TagFact, WorkerFact,
+};
+pub use family::{EventFamily, LeaseEnd};
+pub use filter::EventFilter;
+pub use kind::EventKind;
+pub use logged::{Event, LoggedEvent};
+pub use place::{EventCursor, EventPlace, EventPlaceError, EventStart};

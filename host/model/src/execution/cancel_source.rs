@@ -58,6 +58,17 @@ impl CancelSource {
         })
     }
 
+    /// Returns the source that a name in the database stands for.
+    pub fn of_word(word: &str) -> Self {
+        match word {
+            "operator_override" => Self::OperatorOverride,
+            "lease_holder" => Self::LeaseHolder,
+            "flow_cascade" => Self::FlowCascade,
+            "system_timeout" => Self::SystemTimeout,
+            other => Self::Custom(other.to_owned()),
+        }
+    }
+
     /// Returns the name on the wire and in the database.
     pub fn as_str(&self) -> &str {
         match self {

@@ -49,12 +49,13 @@ macro_rules! value {
     };
 }
 
-/// Defines lists that are answered page by page.
+/// Defines lists that are answered page by page; with `examined` those whose pages may end
+/// before they are full.
 macro_rules! pages {
     ($(
         $(#[$meta:meta])*
         $name:ident of $source_type:ty {
-            $(#[$rows_meta:meta])* $rows:ident: Vec<$row:ty>,
+            $(#[$rows_meta:meta])* $rows:ident: Vec<$row:ty>, $($examined:ident)?
         }
     )+) => {$(
         $(#[$meta])*
@@ -62,6 +63,13 @@ macro_rules! pages {
         pub struct $name {
             $(#[$rows_meta])*
             pub $rows: Vec<$row>,
+            $(
+                /// Number of rows the host looked at, if it stopped there before the page was
+                /// full and before the end of the list: more may follow, and `next_cursor`
+                /// continues. Absent when the page is full or nothing follows.
+                #[serde(default, skip_serializing_if = "Option::is_none")]
+                pub $examined: Option<usize>,
+            )?
             /// Rows of the page that this version cannot read; absent when there are none.
             #[serde(default, skip_serializing_if = "Vec::is_empty")]
             pub unreadable: Vec<$crate::api::Unreadable>,
@@ -79,6 +87,7 @@ macro_rules! pages {
             ) -> Self {
                 Self {
                     next_cursor: found.next().map(cursor),
+                    $($examined: found.$examined(),)?
                     $rows: found.rows.into_iter().map(Into::into).collect(),
                     unreadable: found.unreadable.into_iter().map(Into::into).collect(),
                 }
@@ -95,6 +104,10 @@ macro_rules! pages {
             fn next_cursor(&self) -> Option<&str> {
                 self.next_cursor.as_deref()
             }
+
+            $(fn examined(&self) -> Option<usize> {
+                self.$examined
+            })?
         }
     )+};
 }
@@ -111,6 +124,12 @@ pub trait Listing: DeserializeOwned {
 
     /// Returns what to pass as `after` for the next page; `None` on the last.
     fn next_cursor(&self) -> Option<&str>;
+
+    /// Returns the number of rows the host looked at, if it stopped there before the page
+    /// was full and before the end of the list.
+    fn examined(&self) -> Option<usize> {
+        None
+    }
 }
 
 answers! {

@@ -60,13 +60,13 @@ pages! {
     /// A page of the waitpoints of an execution, in the order they were created.
     Waitpoints of engine::WaitpointInfo {
         /// The waitpoints of the page.
-        waitpoints: Vec<Waitpoint>,
+        waitpoints: Vec<Waitpoint>, examined
     }
 
     /// A page of pending waitpoints, the earliest expiry first.
     PendingWaitpoints of engine::WaitpointInfo {
         /// The waitpoints of the page.
-        waitpoints: Vec<Waitpoint>,
+        waitpoints: Vec<Waitpoint>, examined
     }
 }
 

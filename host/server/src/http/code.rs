@@ -58,8 +58,6 @@ codes! {
         InvalidId = "invalid_id", BAD_REQUEST, "That is not a valid id";
         /// A parameter of the query is unknown, given twice or wrong.
         InvalidQuery = "invalid_query", BAD_REQUEST, "The query is wrong";
-        /// The cursor is not one of this list.
-        InvalidCursor = "invalid_cursor", BAD_REQUEST, "That is not a cursor of this list";
         /// The request is not HTTP, or its target holds bytes that must be escaped.
         MalformedRequest = "malformed_request", BAD_REQUEST, "The request is not valid HTTP";
         /// The request came without TLS to a port that speaks it.
@@ -187,6 +185,7 @@ codes! {
         ApiKeyEnded => CONFLICT, "The API key is not accepted any more";
         AdminKeyExists => CONFLICT, "There is an admin's API key already";
         RoleNotHeld => FORBIDDEN, "Only roles that the caller holds can be granted";
+        InvalidCursor => BAD_REQUEST, "That is not a cursor of this list";
         CursorTooOld => GONE, "Events after the cursor are no longer kept";
     }
 }

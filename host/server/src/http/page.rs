@@ -6,12 +6,12 @@ use std::str::FromStr;
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use engine::CursorSeal;
-use model::{ExecutionId, Limits, ListCursorError, ListScope, check_range};
+use model::{ExecutionId, Limits, ListCursorError, ListScope, RefusalCode, check_range};
 use time::OffsetDateTime;
 
 use super::App;
 use super::access::Caller;
-use super::problem::{Code, Problem};
+use super::problem::Problem;
 use super::query::{FromQuery, Given};
 
 /// Name of the parameter that holds a cursor.
@@ -109,7 +109,7 @@ fn place<P: FromStr>(
 /// Returns the refusal of a cursor that this list did not give.
 pub fn not_of_this_list() -> Problem {
     let detail = format!("`{AFTER}` {ListCursorError}");
-    Problem::new(Code::InvalidCursor, detail).with("parameter", AFTER)
+    Problem::new(RefusalCode::InvalidCursor, detail).with("parameter", AFTER)
 }
 
 impl<F, P> ListRequest<F, P> {

@@ -107,16 +107,18 @@ impl<S: Send + Sync, T: FromQuery> FromRequestParts<S> for Query<T> {
 impl Given {
     /// Reads all parameters of a request.
     pub fn read(parts: &Parts) -> Result<Self, Problem> {
-        check_escapes(parts.uri.query().unwrap_or_default())?;
+        let caller = parts.extensions.get().cloned();
+        let Some(query) = parts.uri.query() else {
+            let pairs = Vec::new();
+            return Ok(Self { pairs, caller });
+        };
+        check_escapes(query)?;
         let pairs = axum::extract::Query::<Vec<(String, String)>>::try_from_uri(&parts.uri)
             .map_err(|error| Problem::new(Code::InvalidQuery, error.body_text()))?
             .0;
         match pairs.iter().find(|(_, value)| value.contains('\0')) {
             Some((name, _)) => Err(wrong(name, "must not hold a NUL character")),
-            None => Ok(Self {
-                pairs,
-                caller: parts.extensions.get().cloned(),
-            }),
+            None => Ok(Self { pairs, caller }),
         }
     }
 

@@ -17,6 +17,7 @@ use super::verb::{Create, Created};
 use crate::batch::{BatchItem, Flush};
 use crate::columns::columns;
 use crate::dispatch::{Requirements, ReservedSlot};
+use crate::event::ClassName;
 use crate::lease::Claimed;
 use crate::row::{bigint, int};
 use crate::statements::{Statements, conflict};
@@ -83,7 +84,9 @@ impl Flush<CreateCall> for Statements {
         let seats = self
             .idle_workers
             .reserve(calls.iter().map(|call| call.due_now.then(|| call.needs())));
-        let made = self.insert(partition, &calls, &seats).await?;
+        let classes = calls.iter().map(|call| call.class()).collect::<Vec<_>>();
+        let classes = self.classes.of(&self.verbs, &classes).await?;
+        let made = self.insert(partition, &calls, &classes, &seats).await?;
         // In a second statement: the first one's snapshot cannot see a concurrent
         // winner.
         let misses: Vec<&CreateCall> = batch
@@ -147,6 +150,17 @@ enum Made {
 }
 
 impl CreateCall {
+    /// Returns what filters of events ask of it.
+    fn class(&self) -> ClassName {
+        let Create {
+            namespace,
+            lane,
+            kind,
+            ..
+        } = &self.create;
+        (namespace.clone(), lane.clone(), kind.clone())
+    }
+
     /// Returns the lane, kind and capabilities that a worker must offer.
     fn needs(&self) -> Requirements<'_> {
         let routing = &self.create.policy.routing_requirements;
@@ -191,16 +205,18 @@ impl Statements {
         &self,
         partition: Partition,
         batch: &[&CreateCall],
+        classes: &[i32],
         seats: &[Option<ReservedSlot>],
     ) -> Result<HashMap<ExecutionId, Made>, Error> {
         let rows = columns!(
             query_file!("src/execution/create/create.sql", partition.column());
-            for (call, seat) in batch.iter().zip(seats) => {
+            for ((call, class), seat) in batch.iter().zip(classes).zip(seats) => {
                 ids = call.id.uuid();
                 named = !call.minted;
                 namespaces as &str = &call.create.namespace;
                 lanes as &str = &call.create.lane;
                 kinds as &str = &call.create.kind;
+                class_ids as Option<i32> = Some(*class);
                 priorities = call.create.priority as i16;
                 flow_ids as Option<Uuid> = call.create.flow_id.map(FlowId::uuid);
                 creators as Option<&str> = call.create.creator.as_deref();

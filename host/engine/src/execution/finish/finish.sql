@@ -120,19 +120,21 @@ operations AS (
     WHERE actor IS NOT NULL
 ),
 happened AS (
-    SELECT m.event::event_kind AS kind, m.execution_id, e.namespace, m.epoch, m.attempt,
-           m.lease_id, m.worker_instance_id
+    SELECT m.event::event_kind AS kind, m.execution_id, e.class_id, e.namespace, m.epoch,
+           m.attempt, m.lease_id, m.worker_instance_id, m.source AS detail
     FROM moved m
     CROSS JOIN LATERAL (
-        SELECT e.namespace FROM execution e
+        SELECT e.class_id, e.namespace FROM execution e
         WHERE e.partition = $1 AND e.id = m.execution_id OFFSET 0
     ) AS e
 ),
 events AS (
-    INSERT INTO event (partition, kinds, execution_ids, namespaces, epochs, attempts, lease_ids,
-                       workers)
-    SELECT $1, array_agg(kind), array_agg(execution_id), array_agg(namespace), array_agg(epoch),
-           array_agg(attempt), array_agg(lease_id), array_agg(worker_instance_id)
+    INSERT INTO event (partition, stripe, kinds, execution_ids, classes, namespaces, epochs,
+                       attempts, lease_ids, workers, details)
+    SELECT $1, $1 / 256, array_agg(kind), array_agg(execution_id), array_agg(class_id),
+           array_agg(CASE WHEN class_id IS NULL THEN namespace END), array_agg(epoch),
+           array_agg(attempt), array_agg(lease_id), array_agg(worker_instance_id),
+           CASE WHEN count(detail) > 0 THEN array_agg(detail) END
     FROM happened
     HAVING count(*) > 0
 )

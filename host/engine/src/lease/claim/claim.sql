@@ -117,7 +117,7 @@ WITH from_ready AS (
 moved AS (
     SELECT r.*, gen_random_uuid() AS lease_id, r.epoch + 1 AS new_epoch,
            CASE WHEN r.resumes THEN r.attempts - 1 ELSE r.attempts END AS attempt,
-           e.namespace, e.creator, e.input, e.input_type, e.flow_id, e.traceparent, e.has_tags, e.policy,
+           e.namespace, e.class_id, e.creator, e.input, e.input_type, e.flow_id, e.traceparent, e.has_tags, e.policy,
            time_left.ms AS attempt_timeout_ms,
            clock_timestamp() + $3::integer * interval '1 millisecond' AS expires_at,
            clock_timestamp() + time_left.ms * interval '1 millisecond' AS attempt_deadline_at
@@ -135,25 +135,27 @@ moved AS (
     ) AS time_left
 ),
 to_lease AS (
-    INSERT INTO lease (partition, execution_id, lease_id, epoch, namespace, lane, rank,
+    INSERT INTO lease (partition, execution_id, lease_id, epoch, namespace, lane, class_id, rank,
                        worker_instance_id, attempt, attempt_type, retries, reclaims, replays,
                        expires_at, attempt_deadline_at)
-    SELECT $1, execution_id, lease_id, new_epoch, namespace, lane, rank, $2, attempt, next_type,
+    SELECT $1, execution_id, lease_id, new_epoch, namespace, lane, class_id, rank, $2, attempt, next_type,
            retries, reclaims, replays, expires_at, attempt_deadline_at
     FROM moved
 ),
 happened AS (
     SELECT CASE next_type WHEN 'reclaim' THEN 'reclaimed'::event_kind
                           ELSE 'acquired'::event_kind END AS kind,
-           execution_id, namespace, new_epoch AS epoch, attempt, lease_id,
-           $2::text AS worker_instance_id
+           execution_id, class_id, namespace, new_epoch AS epoch, attempt, lease_id,
+           $2::text AS worker_instance_id, NULL::text AS detail
     FROM moved
 ),
 events AS (
-    INSERT INTO event (partition, kinds, execution_ids, namespaces, epochs, attempts, lease_ids,
-                       workers)
-    SELECT $1, array_agg(kind), array_agg(execution_id), array_agg(namespace), array_agg(epoch),
-           array_agg(attempt), array_agg(lease_id), array_agg(worker_instance_id)
+    INSERT INTO event (partition, stripe, kinds, execution_ids, classes, namespaces, epochs,
+                       attempts, lease_ids, workers, details)
+    SELECT $1, $1 / 256, array_agg(kind), array_agg(execution_id), array_agg(class_id),
+           array_agg(CASE WHEN class_id IS NULL THEN namespace END), array_agg(epoch),
+           array_agg(attempt), array_agg(lease_id), array_agg(worker_instance_id),
+           CASE WHEN count(detail) > 0 THEN array_agg(detail) END
     FROM happened
     HAVING count(*) > 0
 )

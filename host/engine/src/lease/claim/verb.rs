@@ -278,6 +278,9 @@ impl Engine {
         .fetch_all(&self.inner.verbs)
         .await?;
         let mut claimed = claimed(rows);
+        if !claimed.is_empty() {
+            self.inner.wake.logged();
+        }
         attach(&self.inner.verbs, partition, &mut claimed).await?;
         Ok(claimed)
     }

@@ -49,7 +49,7 @@ from_lease AS (
               WHEN 'overdue' THEN l.attempt_deadline_at <= clock_timestamp()
               ELSE i.guard = 'any'
           END
-    RETURNING l.namespace, l.lane, l.rank, l.worker_instance_id, l.attempt_type, l.acquired_at,
+    RETURNING l.namespace, l.lane, l.class_id, l.rank, l.worker_instance_id, l.attempt_type, l.acquired_at,
               l.renewals, l.epoch + (i.guard <> 'held')::integer AS new_epoch, l.attempt + 1 AS attempts,
               l.retries + (i.next_type IS NOT DISTINCT FROM 'retry')::integer AS retries,
               l.reclaims + i.reclaims_add AS reclaims, l.replays,
@@ -120,15 +120,22 @@ operations AS (
     FROM from_lease WHERE actor IS NOT NULL
 ),
 happened AS (
-    SELECT event::event_kind AS kind, execution_id, namespace, new_epoch AS epoch, attempt,
-           lease_id, worker_instance_id
+    SELECT event::event_kind AS kind, execution_id, class_id, namespace, new_epoch AS epoch,
+           attempt, lease_id, worker_instance_id,
+           -- How it was lost, if it was.
+           CASE WHEN ended IN ('lease_expired', 'lease_revoked') THEN ended
+                WHEN ended = 'expired' THEN 'attempt_timeout'
+                WHEN guard <> 'held' THEN 'overridden'
+           END AS detail
     FROM from_lease
 ),
 events AS (
-    INSERT INTO event (partition, kinds, execution_ids, namespaces, epochs, attempts, lease_ids,
-                       workers)
-    SELECT $1, array_agg(kind), array_agg(execution_id), array_agg(namespace), array_agg(epoch),
-           array_agg(attempt), array_agg(lease_id), array_agg(worker_instance_id)
+    INSERT INTO event (partition, stripe, kinds, execution_ids, classes, namespaces, epochs,
+                       attempts, lease_ids, workers, details)
+    SELECT $1, $1 / 256, array_agg(kind), array_agg(execution_id), array_agg(class_id),
+           array_agg(CASE WHEN class_id IS NULL THEN namespace END), array_agg(epoch),
+           array_agg(attempt), array_agg(lease_id), array_agg(worker_instance_id),
+           CASE WHEN count(detail) > 0 THEN array_agg(detail) END
     FROM happened
     HAVING count(*) > 0
 )

@@ -18,12 +18,18 @@ operations AS (
     SELECT $1, execution_id, 'block', $6, $7::text, $4, epoch FROM from_ready
 ),
 happened AS (
-    SELECT 'blocked'::event_kind AS kind, r.execution_id, e.namespace, r.epoch
+    SELECT 'blocked'::event_kind AS kind, r.execution_id, e.class_id, e.namespace,
+           r.epoch, NULL::integer AS attempt, NULL::uuid AS lease_id,
+           NULL::text AS worker_instance_id, $4::text AS detail
     FROM from_ready r JOIN execution e ON e.partition = $1 AND e.id = r.execution_id
 ),
 events AS (
-    INSERT INTO event (partition, kinds, execution_ids, namespaces, epochs)
-    SELECT $1, array_agg(kind), array_agg(execution_id), array_agg(namespace), array_agg(epoch)
+    INSERT INTO event (partition, stripe, kinds, execution_ids, classes, namespaces, epochs,
+                       attempts, lease_ids, workers, details)
+    SELECT $1, $1 / 256, array_agg(kind), array_agg(execution_id), array_agg(class_id),
+           array_agg(CASE WHEN class_id IS NULL THEN namespace END), array_agg(epoch),
+           array_agg(attempt), array_agg(lease_id), array_agg(worker_instance_id),
+           CASE WHEN count(detail) > 0 THEN array_agg(detail) END
     FROM happened
     HAVING count(*) > 0
 )

@@ -17,9 +17,21 @@ impl Engine {
         let removed = sqlx::query_file_scalar!(
             "src/reconcile/retention/events_past_retention.sql",
             retention_ms,
-            SWEEP_MAX
+            SWEEP_MAX,
+            self.last_stripe()
         )
         .fetch_one(&self.inner.verbs)
+        .await?;
+        // What a reader asks of an execution that is gone lasts as long as its events.
+        sqlx::query!(
+            "DELETE FROM removed_execution WHERE ctid = ANY (ARRAY(
+                 SELECT ctid FROM removed_execution
+                 WHERE removed_at <= statement_timestamp() - $1::bigint * interval '1 millisecond'
+                 ORDER BY removed_at LIMIT $2 FOR UPDATE SKIP LOCKED))",
+            retention_ms,
+            SWEEP_MAX
+        )
+        .execute(&self.inner.verbs)
         .await?;
         Ok(removed.unsigned_abs())
     }

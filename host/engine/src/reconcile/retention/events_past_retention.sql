@@ -2,9 +2,9 @@
 -- retention.
 --
 -- Parameters:
--- $1 retention (ms), $2 most rows; a row holds the events of one batch
+-- $1 retention (ms), $2 most rows; a row holds the events of one batch, $3 last stripe
 --
--- Reads the primary key from the floor on, so that what was removed and not yet vacuumed
+-- Reads the primary key in each stripe from the floor on, so that what was removed and not yet vacuumed
 -- is not read again. Removes from the front only, and only what every reader could have
 -- read, and advances the floor.
 -- Locks: the floor, doing nothing when another sweep locks it, then the rows.
@@ -16,9 +16,16 @@ candidate AS (
            bool_and(e.at <= statement_timestamp() - $1::bigint * interval '1 millisecond')
                OVER (ORDER BY e.xid, e.seq) AS past
     FROM (
-        SELECT e.ctid, e.* FROM event e
-        WHERE (e.xid, e.seq) > ((SELECT xid FROM floor), (SELECT seq FROM floor))
-          AND e.xid < pg_snapshot_xmin(pg_current_snapshot())
+        SELECT e.*
+        FROM generate_series(0, $3::integer) AS stripes(stripe)
+        CROSS JOIN LATERAL (
+            SELECT e.ctid, e.* FROM event e
+            WHERE e.stripe = stripes.stripe::smallint
+              AND (e.xid, e.seq) > ((SELECT xid FROM floor), (SELECT seq FROM floor))
+              AND e.xid < pg_snapshot_xmin(pg_current_snapshot())
+            ORDER BY e.xid, e.seq
+            LIMIT $2
+        ) AS e
         ORDER BY e.xid, e.seq
         LIMIT $2
     ) AS e

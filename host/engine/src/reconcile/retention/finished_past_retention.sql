@@ -97,6 +97,7 @@ removed AS (
 ),
 executions_removed AS (
     DELETE FROM execution WHERE ctid = ANY (ARRAY(SELECT execution FROM removed))
+    RETURNING id, flow_id, has_tags
 ),
 attempts_removed AS (
     DELETE FROM attempt a
@@ -145,6 +146,17 @@ tags_removed AS (
         WHERE t.partition = $1 AND t.execution_id = f.execution_id OFFSET 0
     ) AS found
     WHERE t.ctid = found.address
+    RETURNING t.execution_id, t.key, t.value
+),
+removed_executions AS (
+    -- For readers of the log that are behind.
+    INSERT INTO removed_execution (partition, execution_id, flow_id, tag_keys, tag_values)
+    SELECT $1, e.id, e.flow_id, coalesce(array_agg(t.key) FILTER (WHERE t.key IS NOT NULL), '{}'),
+           coalesce(array_agg(t.value) FILTER (WHERE t.key IS NOT NULL), '{}')
+    FROM executions_removed e LEFT JOIN tags_removed t ON t.execution_id = e.id
+    WHERE e.has_tags OR e.flow_id IS NOT NULL
+    GROUP BY e.id, e.flow_id
+    ON CONFLICT DO NOTHING
 ),
 keys_removed AS (
     -- A creation may have taken the key over in the meantime.

@@ -30,16 +30,22 @@ suspensions_escalated AS (
     WHERE s.ctid = found.address
 ),
 happened AS (
-    SELECT 'escalated'::event_kind AS kind, k.execution_id, e.namespace, k.epoch
+    SELECT 'escalated'::event_kind AS kind, k.execution_id, e.class_id, e.namespace, k.epoch,
+           NULL::integer AS attempt, NULL::uuid AS lease_id, NULL::text AS worker_instance_id,
+           NULL::text AS detail
     FROM escalated k
     CROSS JOIN LATERAL (
-        SELECT e.namespace FROM execution e
+        SELECT e.class_id, e.namespace FROM execution e
         WHERE e.partition = $1 AND e.id = k.execution_id OFFSET 0
     ) AS e
 ),
 events AS (
-    INSERT INTO event (partition, kinds, execution_ids, namespaces, epochs)
-    SELECT $1, array_agg(kind), array_agg(execution_id), array_agg(namespace), array_agg(epoch)
+    INSERT INTO event (partition, stripe, kinds, execution_ids, classes, namespaces, epochs,
+                       attempts, lease_ids, workers, details)
+    SELECT $1, $1 / 256, array_agg(kind), array_agg(execution_id), array_agg(class_id),
+           array_agg(CASE WHEN class_id IS NULL THEN namespace END), array_agg(epoch),
+           array_agg(attempt), array_agg(lease_id), array_agg(worker_instance_id),
+           CASE WHEN count(detail) > 0 THEN array_agg(detail) END
     FROM happened
     HAVING count(*) > 0
 )

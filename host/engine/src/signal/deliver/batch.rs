@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use model::{Partition, WaitpointRef};
+use model::{ExecutionId, Partition, WaitpointRef};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -11,6 +11,7 @@ use super::plan::{DeliveryPlan, WriteUnit};
 use super::request::{DeliverCall, DeliverRequest, DeliverVerdict};
 use super::statement::write_units;
 use crate::batch::Flush;
+use crate::columns::columns;
 use crate::statements::Statements;
 use crate::waitpoint::read_snapshots;
 use crate::{Error, random};
@@ -66,6 +67,7 @@ impl Flush<DeliverCall> for Statements {
                 }
             }
         }
+        self.log_repeats(partition, batch, &verdicts).await?;
         Ok(verdicts
             .into_iter()
             .map(|verdict| verdict.unwrap_or(DeliverVerdict::Conflict))
@@ -74,6 +76,40 @@ impl Flush<DeliverCall> for Statements {
 }
 
 impl Statements {
+    /// Writes to the event log which of the signals repeat an earlier one.
+    async fn log_repeats(
+        &self,
+        partition: Partition,
+        batch: &[Box<DeliverCall>],
+        verdicts: &[Option<DeliverVerdict>],
+    ) -> Result<(), Error> {
+        let repeats = batch.iter().zip(verdicts).filter_map(|(call, verdict)| {
+            let (DeliverRequest::Signal(signal), Some(DeliverVerdict::Signal(Ok(delivered)))) =
+                (&call.request, verdict)
+            else {
+                return None;
+            };
+            let source = signal.request.source_identity.as_str();
+            delivered.duplicate.then_some((delivered, source))
+        });
+        let repeats: Vec<_> = repeats.collect();
+        if repeats.is_empty() {
+            return Ok(());
+        }
+        columns!(
+            query_file!("src/signal/deliver/repeated.sql", partition.column());
+            for (delivered, source) in repeats => {
+                execution_ids = delivered.execution_id.uuid();
+                ids = delivered.signal_id.0;
+                waitpoint_ids = delivered.waitpoint_id.0;
+                sources as &str = source;
+            }
+        )
+        .fetch_one(&self.verbs)
+        .await?;
+        Ok(())
+    }
+
     /// Decides calls from what is read now, and reserves slots of idle workers for the
     /// executions that resume.
     async fn plan<'a>(
@@ -107,9 +143,9 @@ impl Statements {
     }
 }
 
-fn named_waitpoint(call: &DeliverCall) -> Option<&WaitpointRef> {
+fn named_waitpoint(call: &DeliverCall) -> Option<(ExecutionId, &WaitpointRef)> {
     match &call.request {
-        DeliverRequest::Signal(signal) => Some(&signal.waitpoint),
+        DeliverRequest::Signal(signal) => Some((call.execution_id, &signal.waitpoint)),
         DeliverRequest::Resume(_) => None,
     }
 }

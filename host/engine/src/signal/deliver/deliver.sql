@@ -157,7 +157,7 @@ signals_consumed AS (
     WHERE g.ctid = found.address AND m.consumed IS NOT NULL
 ),
 moved AS MATERIALIZED (
-    SELECT m.*, e.kind, e.creator, e.required_capabilities, e.flow_id, e.traceparent, e.input,
+    SELECT m.*, e.kind, e.class_id, e.creator, e.required_capabilities, e.flow_id, e.traceparent, e.input,
            e.input_type, e.policy, e.has_tags,
            -- What the lease that ended with the suspension left of it.
            CASE WHEN m.worker_instance_id IS NOT NULL AND e.attempt_timeout_ms IS NOT NULL
@@ -184,10 +184,10 @@ to_ready AS (
     FROM moved WHERE worker_instance_id IS NULL
 ),
 to_lease AS (
-    INSERT INTO lease (partition, execution_id, lease_id, epoch, namespace, lane, rank,
+    INSERT INTO lease (partition, execution_id, lease_id, epoch, namespace, lane, class_id, rank,
                        worker_instance_id, attempt, attempt_type, retries, reclaims, replays,
                        expires_at, attempt_deadline_at)
-    SELECT $1, execution_id, lease_id, new_epoch, namespace, lane, rank, worker_instance_id,
+    SELECT $1, execution_id, lease_id, new_epoch, namespace, lane, class_id, rank, worker_instance_id,
            attempt, next_type, retries, reclaims, replays, expires_at,
            clock_timestamp() + attempt_timeout_ms * interval '1 millisecond'
     FROM moved WHERE worker_instance_id IS NOT NULL
@@ -208,24 +208,37 @@ operations AS (
     JOIN applied a ON a.number = u.unit
 ),
 happened AS (
-    SELECT 'signalled'::event_kind AS kind, a.execution_id, a.namespace, a.epoch,
+    SELECT 'signalled'::event_kind AS kind, a.execution_id, e.class_id, a.namespace, a.epoch,
            NULL::integer AS attempt, NULL::uuid AS lease_id, NULL::text AS worker_instance_id,
-           u.id AS signal_id
-    FROM unnest($22::integer[], $23::uuid[]) AS u(unit, id) JOIN applied a ON a.number = u.unit
+           concat_ws(' ', u.id, u.waitpoint_id, u.effect, u.source_identity) AS detail
+    FROM unnest($22::integer[], $23::uuid[], $24::uuid[], $28::text[], $32::text[])
+        AS u(unit, id, waitpoint_id, source_identity, effect)
+    JOIN applied a ON a.number = u.unit
+    CROSS JOIN LATERAL (
+        SELECT e.class_id FROM execution e
+        WHERE e.partition = $1 AND e.id = a.execution_id OFFSET 0
+    ) AS e
     UNION ALL
-    SELECT 'resumed', execution_id, namespace, epoch, NULL, NULL, NULL, NULL FROM from_parked
+    SELECT 'resumed', m.execution_id, e.class_id, m.namespace, m.epoch, NULL, NULL, NULL, NULL
+    FROM from_parked m
+    CROSS JOIN LATERAL (
+        SELECT e.class_id FROM execution e
+        WHERE e.partition = $1 AND e.id = m.execution_id OFFSET 0
+    ) AS e
     UNION ALL
     SELECT CASE next_type WHEN 'reclaim' THEN 'reclaimed'::event_kind
                           ELSE 'acquired'::event_kind END,
-           execution_id, namespace, new_epoch, attempt, lease_id, worker_instance_id, NULL
+           execution_id, class_id, namespace, new_epoch, attempt, lease_id, worker_instance_id,
+           NULL
     FROM moved WHERE worker_instance_id IS NOT NULL
 ),
 events AS (
-    INSERT INTO event (partition, kinds, execution_ids, namespaces, epochs, attempts, lease_ids,
-                       workers, signal_ids)
-    SELECT $1, array_agg(kind), array_agg(execution_id), array_agg(namespace), array_agg(epoch),
+    INSERT INTO event (partition, stripe, kinds, execution_ids, classes, namespaces, epochs,
+                       attempts, lease_ids, workers, details)
+    SELECT $1, $1 / 256, array_agg(kind), array_agg(execution_id), array_agg(class_id),
+           array_agg(CASE WHEN class_id IS NULL THEN namespace END), array_agg(epoch),
            array_agg(attempt), array_agg(lease_id), array_agg(worker_instance_id),
-           array_agg(signal_id)
+           CASE WHEN count(detail) > 0 THEN array_agg(detail) END
     FROM happened
     HAVING count(*) > 0
 )

@@ -43,7 +43,7 @@ impl Engine {
             .waitpoints
             .iter()
             .filter_map(|binding| match binding {
-                Binding::UsePending(id) => Some(WaitpointRef::Id(*id)),
+                Binding::UsePending(id) => Some((fence.execution_id, WaitpointRef::Id(*id))),
                 Binding::Fresh { .. } | Binding::Keyed(_) => None,
             })
             .collect();

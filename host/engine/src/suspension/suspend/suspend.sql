@@ -79,7 +79,7 @@ from_lease AS (
       AND (SELECT count(*) FROM pending q WHERE q.execution_id = i.execution_id)
           = (SELECT count(*) FROM waitpoints_locked q WHERE q.execution_id = i.execution_id)
       AND i.execution_id NOT IN (SELECT execution_id FROM existing)
-    RETURNING l.namespace, l.lane, l.rank, l.worker_instance_id, l.attempt_type, l.acquired_at,
+    RETURNING l.namespace, l.lane, l.class_id, l.rank, l.worker_instance_id, l.attempt_type, l.acquired_at,
               l.renewals, l.retries, l.reclaims, l.replays,
               coalesce(i.timeout_at,
                        clock_timestamp() + i.timeout_ms * interval '1 millisecond') AS wake_at,
@@ -134,15 +134,17 @@ waitpoints_activated AS (
     WHERE w.ctid = q.address
 ),
 happened AS (
-    SELECT 'suspended'::event_kind AS kind, execution_id, namespace, epoch, attempt, lease_id,
-           worker_instance_id
+    SELECT 'suspended'::event_kind AS kind, execution_id, class_id, namespace, epoch, attempt,
+           lease_id, worker_instance_id, NULL::text AS detail
     FROM from_lease
 ),
 events AS (
-    INSERT INTO event (partition, kinds, execution_ids, namespaces, epochs, attempts, lease_ids,
-                       workers)
-    SELECT $1, array_agg(kind), array_agg(execution_id), array_agg(namespace), array_agg(epoch),
-           array_agg(attempt), array_agg(lease_id), array_agg(worker_instance_id)
+    INSERT INTO event (partition, stripe, kinds, execution_ids, classes, namespaces, epochs,
+                       attempts, lease_ids, workers, details)
+    SELECT $1, $1 / 256, array_agg(kind), array_agg(execution_id), array_agg(class_id),
+           array_agg(CASE WHEN class_id IS NULL THEN namespace END), array_agg(epoch),
+           array_agg(attempt), array_agg(lease_id), array_agg(worker_instance_id),
+           CASE WHEN count(detail) > 0 THEN array_agg(detail) END
     FROM happened
     HAVING count(*) > 0
 )

@@ -63,16 +63,16 @@ impl ExecutionPage {
 }
 
 pages! {
-    /// A page of expired leases, the earliest expiry first.
+    /// A page of expired leases, in the order of their executions.
     ExpiredLeases of engine::ExpiredLease {
         /// The leases of the page.
-        leases: Vec<ExpiredLease>,
+        leases: Vec<ExpiredLease>, examined
     }
 
     /// A page of suspended executions, the longest suspended first.
     SuspendedExecutions of engine::SuspendedExecution {
         /// The executions of the page.
-        executions: Vec<SuspendedExecution>,
+        executions: Vec<SuspendedExecution>, examined
     }
 }
 

@@ -7,11 +7,9 @@ use clap::Args;
 use super::filter::FilterArgs;
 use crate::api::{Execution, ExecutionPage};
 use crate::cli::io::{
-    Context, Exit, Failure, Paint, escape, format_duration, format_time, name_unreadable,
+    Context, Exit, Failure, Paint, REQUESTS_MAX, escape, format_duration, format_time,
+    name_unreadable,
 };
-
-/// Most requests for one list, when the host finds too few executions in each.
-const REQUESTS_MAX: usize = 20;
 
 /// Arguments of `list`.
 #[derive(Debug, Args)]

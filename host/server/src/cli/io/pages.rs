@@ -4,11 +4,14 @@
 use clap::Args;
 use serde_json::Value;
 
-use super::{Answer, Client, Context, Exit, Failure, escape, to_stderr};
+use super::{Answer, Client, Context, Exit, Failure, Paint, escape, to_stderr};
 use crate::api::{Listing, Unreadable};
 
 /// Rows of each page where all are read: as many as a page can have.
 const EVERY_PAGE_LIMIT: u32 = 1000;
+
+/// Most requests for one page whose rows lie far apart.
+pub const REQUESTS_MAX: usize = 20;
 
 /// Which rows of a list a command shows.
 #[derive(Debug, Args)]
@@ -31,15 +34,36 @@ impl PageArgs {
         self,
         client: &Client,
         path: &str,
-        mut query: Vec<(&'static str, String)>,
+        query: Vec<(&'static str, String)>,
         rows: &str,
     ) -> Result<Answer, Failure> {
         if self.all_pages {
             return every_page(client, path, query, rows).await;
         }
-        query.push(("limit", self.limit.to_string()));
-        query.extend(self.after.map(|cursor| ("after", cursor)));
-        client.get(path, query).await
+        let request = async |limit: usize, after: Option<String>| {
+            let mut query = query.clone();
+            query.push(("limit", limit.to_string()));
+            query.extend(after.map(|cursor| ("after", cursor)));
+            client.get(path, query).await
+        };
+        let limit = self.limit as usize;
+        let mut answer = request(limit, self.after).await?;
+        let mut page: Value = answer.read()?;
+        // A page that ended because the host looks at so many rows for one request only is
+        // continued.
+        for _ in 1..REQUESTS_MAX {
+            let found = page[rows].as_array().map_or(0, Vec::len);
+            if page["examined"].is_null() || found >= limit {
+                break;
+            }
+            let Some(cursor) = take_cursor(&mut page) else {
+                break;
+            };
+            let more = request(limit - found, Some(cursor)).await?.read()?;
+            append(&mut page, more, rows);
+            answer.body = page.to_string().into_bytes();
+        }
+        Ok(answer)
     }
 
     /// Shows the page that is asked for, or all pages as one: as it is to programs, with
@@ -57,6 +81,10 @@ impl PageArgs {
         context.answered(&answer, |page: P| {
             show(&page);
             name_unreadable(what, page.unreadable());
+            if let Some(examined) = page.examined() {
+                let line = format!("looked at {examined} rows; more may follow");
+                context.line(&context.terminal.paint(Paint::Dim, &line));
+            }
             context.next_page(page.next_cursor());
         })
     }
@@ -103,8 +131,9 @@ fn take_cursor(page: &mut Value) -> Option<String> {
     }
 }
 
-/// Appends the rows of the next page, those that cannot be shown too, and puts its cursor
-/// in the place of the last one.
+/// Appends the rows of the next page, those that cannot be shown too, puts its cursor in the
+/// place of the last one, and adds up how many rows the host looked at, unless it reached
+/// the end or the page is full.
 fn append(whole: &mut Value, mut page: Value, rows: &str) {
     for name in [rows, "unreadable"] {
         if let Value::Array(mut more) = page[name].take() {
@@ -117,6 +146,10 @@ fn append(whole: &mut Value, mut page: Value, rows: &str) {
     if let Some(cursor) = take_cursor(&mut page) {
         whole["next_cursor"] = cursor.into();
     }
+    let before = whole.as_object_mut().and_then(|it| it.remove("examined"));
+    if let (Some(before), Some(more)) = (before, page["examined"].as_u64()) {
+        whole["examined"] = (before.as_u64().unwrap_or(0) + more).into();
+    }
 }
 
 #[cfg(test)]
@@ -126,10 +159,12 @@ mod tests {
 
     #[test]
     fn pages_become_one_without_a_cursor() {
-        let mut whole = json!({"lanes": [1, 2], "next_cursor": "a"});
+        let mut whole = json!({"lanes": [1, 2], "examined": 5, "next_cursor": "a"});
         assert_eq!(take_cursor(&mut whole).as_deref(), Some("a"));
-        let next = json!({"lanes": [3], "unreadable": [{"id": "x"}], "next_cursor": "b"});
+        let next =
+            json!({"lanes": [3], "unreadable": [{"id": "x"}], "examined": 6, "next_cursor": "b"});
         append(&mut whole, next, "lanes");
+        assert_eq!(whole["examined"], 11);
         assert_eq!(take_cursor(&mut whole).as_deref(), Some("b"));
         append(
             &mut whole,

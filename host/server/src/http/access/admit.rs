@@ -1,5 +1,7 @@
 //! Stands before every handler: credential, role, namespace.
 
+use std::sync::Arc;
+
 use axum::extract::{FromRequestParts as _, Request, State};
 use axum::http::request::Parts;
 use axum::middleware::Next;
@@ -7,6 +9,7 @@ use axum::response::{IntoResponse as _, Response};
 use model::Scope;
 
 use super::audit::{self, Audit};
+use super::credentials::Stay;
 use super::{Access, Caller, Within};
 use crate::http::App;
 use crate::http::doors::ClientAddress;
@@ -30,8 +33,12 @@ pub async fn admit(
         return next.run(request).await;
     };
     let (mut parts, body) = request.into_parts();
+    let stay = match route.limits.time {
+        TimeLimit::Short => Stay::Short,
+        TimeLimit::Waits | TimeLimit::MayPrefer | TimeLimit::Publishes => Stay::Long,
+    };
     let verified = app
-        .verify_credential(&parts.headers, &parts.extensions)
+        .verify_credential(&parts.headers, &parts.extensions, stay)
         .await;
     let address = parts.extensions.get::<ClientAddress>().copied();
     let verified = match verified {
@@ -43,14 +50,13 @@ pub async fn admit(
             return refused(&app, problem, address).await.into_response();
         }
     };
-    if let Some(name) = &verified.principal.name
+    if let Some(name) = &verified.identity.name
         && let Err(limited) = app.doors.limits.credential(name)
     {
         return limited.into_response();
     }
-    let principal = verified.principal.clone();
-    let scope = principal.scope(role);
-    let mut caller = Caller::new(principal, address.map(|it| it.0), role, scope);
+    let identity = Arc::clone(&verified.identity);
+    let mut caller = Caller::new(identity, address.map(|it| it.0), role);
     let confined = confine(&app, within, &mut caller, &mut parts).await;
     let audit = Audit {
         operation: route.operation(),
@@ -70,9 +76,9 @@ pub async fn admit(
     };
     parts.extensions.insert(caller.clone());
     let answer = next.run(Request::from_parts(parts, body));
-    let mut response = match route.limits.time {
-        TimeLimit::Short => answer.await,
-        TimeLimit::Waits | TimeLimit::MayPrefer | TimeLimit::Publishes => {
+    let mut response = match stay {
+        Stay::Short => answer.await,
+        Stay::Long => {
             tokio::select! {
                 response = answer => response,
                 () = verified.gone(&app) => Problem::unauthenticated().into_response(),

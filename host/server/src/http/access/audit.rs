@@ -80,8 +80,8 @@ impl Audit<'_> {
         } = self;
         AuditEntry {
             credential: caller.credential().map(str::to_owned),
-            key_id: caller.principal.credential_id,
-            address: caller.address,
+            key_id: caller.principal().credential_id,
+            address: caller.address(),
             verb: (*operation).to_owned(),
             namespace: caller.confined_to(),
             target: Some(parts.uri.path().to_owned()),

@@ -6,25 +6,21 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
-use model::{Invalid, Principal, Role, Scope, ensure};
+use model::{Identity, Invalid, Principal, Role, Scope, ensure};
 
 use crate::http::problem::{Code, Problem};
 
-/// The caller of a request, and where it may do what the route does.
+/// The caller of a request, and where it may do what the route does; cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Caller {
-    /// The credential and its roles.
-    pub principal: Arc<Principal>,
-    /// Where the request came from; absent if the connection does not tell.
-    pub address: Option<IpAddr>,
-    reach: Arc<Reach>,
-}
+pub struct Caller(Arc<Reach>);
 
 /// Where the caller of one request may do what its route does.
 #[derive(Debug)]
 struct Reach {
+    identity: Arc<Identity>,
+    address: Option<IpAddr>,
+    /// The role that the route wants.
     role: Role,
-    scope: Scope,
     /// The namespace the request is bound to; `Some(None)` is any.
     bound: Option<Option<String>>,
     /// Whether the handler asked where it may act.
@@ -33,28 +29,29 @@ struct Reach {
 
 impl Caller {
     /// Builds the caller of a route that wants `role`.
-    pub(super) fn new(
-        principal: Arc<Principal>,
-        address: Option<IpAddr>,
-        role: Role,
-        scope: Scope,
-    ) -> Self {
-        let reach = Reach {
+    pub(super) fn new(identity: Arc<Identity>, address: Option<IpAddr>, role: Role) -> Self {
+        Self(Arc::new(Reach {
+            identity,
+            address,
             role,
-            scope,
             bound: None,
             used: AtomicBool::new(false),
-        };
-        Self {
-            principal,
-            address,
-            reach: Arc::new(reach),
-        }
+        }))
+    }
+
+    /// Returns the credential and its roles.
+    pub fn principal(&self) -> &Principal {
+        &self.0.identity
+    }
+
+    /// Returns where the request came from; absent if the connection does not tell.
+    pub(super) fn address(&self) -> Option<IpAddr> {
+        self.0.address
     }
 
     /// Binds the request to a namespace, or to any.
     pub(super) fn bind(&mut self, namespace: Option<String>) {
-        let reach = Arc::get_mut(&mut self.reach);
+        let reach = Arc::get_mut(&mut self.0);
         let reach = reach.expect("invariant: a caller is bound before a handler has it");
         reach.bound = Some(namespace);
         // What was asked so far, the handler did not ask.
@@ -69,10 +66,7 @@ impl Caller {
     pub fn within(&self, named: Option<&str>) -> Result<Option<String>, Problem> {
         let only = || match self.only() {
             Some(only) => Ok(Some(only.to_owned())),
-            None => Err(Problem::namespace_required(
-                self.reach.role,
-                &self.reach.scope,
-            )),
+            None => Err(Problem::namespace_required(self.0.role, self.reached())),
         };
         match (named, self.scope()) {
             (Some(named), scope) if scope.holds(named) => Ok(Some(named.to_owned())),
@@ -84,7 +78,7 @@ impl Caller {
 
     /// Returns the only namespace of the scope, if it has one.
     fn only(&self) -> Option<&str> {
-        match &self.reach.scope {
+        match self.reached() {
             Scope::Namespaces(namespaces) if namespaces.len() == 1 => {
                 namespaces.first().map(String::as_str)
             }
@@ -94,13 +88,18 @@ impl Caller {
 
     /// Returns where the caller holds the role of the route.
     pub fn scope(&self) -> &Scope {
-        self.reach.used.store(true, Ordering::Relaxed);
-        &self.reach.scope
+        self.0.used.store(true, Ordering::Relaxed);
+        self.reached()
+    }
+
+    /// Returns the same, and does not count as having asked.
+    fn reached(&self) -> &Scope {
+        self.0.identity.reach(self.0.role)
     }
 
     /// Returns whether the caller holds the role of the route somewhere.
     pub(super) fn holds_somewhere(&self) -> bool {
-        match &self.reach.scope {
+        match self.reached() {
             Scope::Everywhere => true,
             Scope::Namespaces(namespaces) => !namespaces.is_empty(),
         }
@@ -111,27 +110,27 @@ impl Caller {
     /// # Panics
     /// The line of the route does not say that its namespace is in the query.
     pub fn bound(&self) -> Option<String> {
-        self.reach.used.store(true, Ordering::Relaxed);
-        let bound = self.reach.bound.clone();
+        self.0.used.store(true, Ordering::Relaxed);
+        let bound = self.0.bound.clone();
         bound.expect("invariant: a route that takes `namespace` says so in the table of routes")
     }
 
     /// Returns whether the handler asked where it may act.
     pub(super) fn was_asked(&self) -> bool {
-        self.reach.used.load(Ordering::Relaxed)
+        self.0.used.load(Ordering::Relaxed)
     }
 
     /// Returns whether the caller may act in some namespaces only.
     pub fn is_confined(&self) -> bool {
-        self.reach.scope != Scope::Everywhere
+        *self.reached() != Scope::Everywhere
     }
 
     /// Returns the only namespaces, if there are any, to which the answer is confined.
     pub fn confined_to(&self) -> Option<String> {
-        let Scope::Namespaces(scope) = &self.reach.scope else {
+        let Scope::Namespaces(scope) = self.reached() else {
             return None;
         };
-        match &self.reach.bound {
+        match &self.0.bound {
             Some(bound) => bound.clone(),
             None => {
                 let names: Vec<&str> = scope.iter().map(String::as_str).collect();
@@ -142,16 +141,16 @@ impl Caller {
 
     /// Returns the name of the credential; absent where none is required.
     pub fn credential(&self) -> Option<&str> {
-        self.principal.name.as_deref()
+        self.principal().name.as_deref()
     }
 
     /// Returns who is named as having asked, with what the caller adds about itself;
     /// absent if neither is known.
     pub fn signs(&self, note: Option<&str>) -> Option<String> {
-        if note.is_none() && self.principal.name.is_none() {
+        if note.is_none() && self.credential().is_none() {
             return None;
         }
-        Some(self.principal.signs(note, ""))
+        Some(self.principal().signs(note, ""))
     }
 
     /// Returns who is named as having asked: see [`Principal::signs`].
@@ -160,13 +159,13 @@ impl Caller {
     /// What the caller adds about itself is empty.
     pub fn actor(&self, note: Option<&str>, unnamed: &str) -> Result<String, Invalid> {
         ensure("actor", note != Some(""), || "must not be empty".to_owned())?;
-        Ok(self.principal.signs(note, unnamed))
+        Ok(self.principal().signs(note, unnamed))
     }
 
     /// Builds the problem of a role that the caller does not hold in a namespace, or in
     /// every one.
     pub(super) fn lacks(&self, namespace: Option<&str>) -> Problem {
-        Problem::role_missing(self.credential(), self.reach.role, namespace)
+        Problem::role_missing(self.credential(), self.0.role, namespace)
     }
 }
 
@@ -234,8 +233,7 @@ mod tests {
             credential_id: None,
             grants: grants.collect(),
         };
-        let scope = principal.scope(Role::Submitter);
-        Caller::new(Arc::new(principal), None, Role::Submitter, scope)
+        Caller::new(Arc::new(Identity::new(principal)), None, Role::Submitter)
     }
 
     #[test]
@@ -250,9 +248,8 @@ mod tests {
         let refused = several.within(None).expect_err("which?");
         assert_eq!(refused.code, Code::NamespaceRequired);
         assert_eq!(several.within(Some("b")), Ok(Some("b".to_owned())));
-        let anybody = Principal::anybody();
-        let scope = anybody.scope(Role::Submitter);
-        let anybody = Caller::new(Arc::new(anybody), None, Role::Submitter, scope);
+        let anybody = Arc::new(Identity::new(Principal::anybody()));
+        let anybody = Caller::new(anybody, None, Role::Submitter);
         assert_eq!(anybody.within(None), Ok(None));
         assert_eq!(anybody.within(Some("x")), Ok(Some("x".to_owned())));
     }

@@ -3,12 +3,11 @@
 //! Every credential that is missing, malformed, unknown, expired or revoked gets one and the
 //! same answer.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use axum::http::{HeaderMap, header};
-use engine::KeyHash;
-use model::Principal;
+use model::{Identity, Principal};
 use tokio::sync::watch;
 
 use crate::http::App;
@@ -22,17 +21,30 @@ pub(super) const VERIFIED_EVERY: Duration = Duration::from_millis(900);
 /// Longest bearer that is looked at.
 const BEARER_BYTES_MAX: usize = 16 << 10;
 
+/// Who asks where no credential is required.
+static ANYBODY: LazyLock<Arc<Identity>> =
+    LazyLock::new(|| Arc::new(Identity::new(Principal::anybody())));
+
 /// A credential that was verified.
 pub(super) struct Verified {
     /// The caller it is of.
-    pub(super) principal: Arc<Principal>,
+    pub(super) identity: Arc<Identity>,
     /// How to notice that it is not valid any more.
     standing: Standing,
 }
 
-/// How a credential is noticed to be not valid any more.
+/// Whether a request may stay open for longer than what is remembered of its credential.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stay {
+    /// It is answered soon.
+    Short,
+    /// It may wait, and ends when its credential does.
+    Long,
+}
+
+/// How a credential is noticed to be not valid any more while its request is open.
 enum Standing {
-    /// Nothing ends it while the connection is open.
+    /// Nothing ends it while the connection is open, or the request is a short one.
     Lasting,
     /// The table of sessions tells.
     Session(watch::Receiver<bool>),
@@ -49,39 +61,42 @@ impl App {
         &self,
         headers: &HeaderMap,
         request: &axum::http::Extensions,
+        stay: Stay,
     ) -> Result<Verified, Problem> {
         if !self.access.required {
             return Ok(Verified {
-                principal: Arc::new(Principal::anybody()),
+                identity: Arc::clone(&ANYBODY),
                 standing: Standing::Lasting,
             });
         }
         if !headers.contains_key(header::AUTHORIZATION) {
             let certificate = request.get::<ClientCertificate>();
-            let principal = certificate.and_then(|it| self.doors.certificates.principal(it));
+            let identity = certificate.and_then(|it| self.doors.certificates.identity(it));
             return Ok(Verified {
-                principal: Arc::new(principal.ok_or_else(Problem::unauthenticated)?),
+                identity: identity.ok_or_else(Problem::unauthenticated)?,
                 standing: Standing::Lasting,
             });
         }
         let bearer = bearer(headers).ok_or_else(Problem::unauthenticated)?;
         if bearer.starts_with(KEY_PREFIX) {
-            let hash = KeyHash::of(bearer).ok_or_else(Problem::unauthenticated)?;
-            let session = self.sessions.find(&self.engine, hash).await?;
+            let session = self.sessions.find(&self.engine, bearer, stay).await?;
             let session = session.ok_or_else(Problem::unauthenticated)?;
             return Ok(Verified {
-                principal: session.principal,
-                standing: Standing::Session(session.gone),
+                identity: session.identity,
+                standing: session.gone.map_or(Standing::Lasting, Standing::Session),
             });
         }
-        let principal = self.verify_token(bearer).await;
+        let identity = self.verify_token(bearer).await;
         Ok(Verified {
-            principal: Arc::new(principal.ok_or_else(Problem::unauthenticated)?),
-            standing: Standing::Token(bearer.to_owned()),
+            identity: identity.ok_or_else(Problem::unauthenticated)?,
+            standing: match stay {
+                Stay::Short => Standing::Lasting,
+                Stay::Long => Standing::Token(bearer.to_owned()),
+            },
         })
     }
 
-    async fn verify_token(&self, token: &str) -> Option<Principal> {
+    async fn verify_token(&self, token: &str) -> Option<Arc<Identity>> {
         self.doors.oidc.as_ref()?.verify(token).await
     }
 }
@@ -100,7 +115,7 @@ impl Verified {
             Standing::Token(token) => loop {
                 tokio::time::sleep(VERIFIED_EVERY).await;
                 let now = app.verify_token(&token).await;
-                if now.as_ref() != Some(&*self.principal) {
+                if now.as_ref() != Some(&self.identity) {
                     return;
                 }
             },

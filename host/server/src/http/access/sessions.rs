@@ -8,7 +8,7 @@
 //! together: a lookup of them alone is not sent sooner than some milliseconds after the last.
 //! So guesses do not slow the others, and a thousand a second cost a hundred statements.
 //!
-//! A long request holds the receiver of its session. The keys of these are asked about as
+//! A long request holds a receiver of its session. The keys of these are asked about as
 //! often by [`Sessions::keep`], which tells the receiver when the key is gone or what it may
 //! do has changed.
 
@@ -17,11 +17,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use engine::{Engine, Error, KeyHash};
-use model::Principal;
+use model::{Identity, Principal};
 use parking_lot::Mutex;
 use tokio::sync::{Notify, oneshot, watch};
 
-use super::credentials::VERIFIED_EVERY;
+use super::credentials::{Stay, VERIFIED_EVERY};
 
 /// How long an answer of the database is used, from when it was asked.
 const REMEMBERED: Duration = Duration::from_secs(1);
@@ -43,9 +43,10 @@ pub struct Sessions(Arc<Mutex<Table>>);
 #[derive(Debug, Clone)]
 pub(super) struct Session {
     /// The caller it is of.
-    pub(super) principal: Arc<Principal>,
-    /// Becomes true when the key is not valid any more, or allows something else.
-    pub(super) gone: watch::Receiver<bool>,
+    pub(super) identity: Arc<Identity>,
+    /// Becomes true when the key is not valid any more, or allows something else; absent
+    /// for a request that need not know.
+    pub(super) gone: Option<watch::Receiver<bool>>,
 }
 
 type Answer = Result<Option<Session>, Error>;
@@ -65,7 +66,7 @@ struct Table {
 
 struct Known {
     /// Absent for a key that is not valid.
-    principal: Option<Arc<Principal>>,
+    identity: Option<Arc<Identity>>,
     asked_at: Instant,
     /// Whether a request used it since.
     used: bool,
@@ -73,11 +74,27 @@ struct Known {
 }
 
 impl Known {
-    fn session(&self) -> Option<Session> {
+    /// Returns the session of a request, which holds the key if it may stay: from here on,
+    /// so that the key is not forgotten before it waits.
+    fn session(&self, stay: Stay) -> Option<Session> {
         Some(Session {
-            principal: self.principal.clone()?,
-            gone: self.gone.subscribe(),
+            identity: self.identity.clone()?,
+            gone: (stay == Stay::Long).then(|| self.gone.subscribe()),
         })
+    }
+
+    /// Notes who the key is of now: the scopes that were computed stay with one who is the
+    /// same.
+    fn is_of(&mut self, principal: Option<Principal>) {
+        let before = self.identity.as_deref().map(|it| &**it);
+        if before == principal.as_ref() {
+            return;
+        }
+        if before.is_some() {
+            self.gone.send_replace(true);
+            self.gone = watch::Sender::new(false);
+        }
+        self.identity = principal.map(|it| Arc::new(Identity::new(it)));
     }
 
     /// Whether a long request is open with it.
@@ -88,14 +105,22 @@ impl Known {
 
 impl Sessions {
     /// Returns the session of a key; `None` if the key is not valid.
-    pub(super) async fn find(&self, engine: &Engine, hash: KeyHash) -> Answer {
+    pub(super) async fn find(&self, engine: &Engine, key: &str, stay: Stay) -> Answer {
+        let Some(hash) = KeyHash::of_any(key) else {
+            return Ok(None);
+        };
+        if let Some(known) = self.0.lock().remembered(&hash) {
+            return Ok(known.session(stay));
+        }
+        // Only what is not known: the hash of a text with a typing error is never known.
+        if !KeyHash::is_well_formed(key) {
+            return Ok(None);
+        }
         let answer = {
             let mut table = self.0.lock();
-            if let Some(known) = table.known.get_mut(&hash)
-                && known.asked_at.elapsed() < REMEMBERED
-            {
-                known.used = true;
-                return Ok(known.session());
+            // It may have been learned since.
+            if let Some(known) = table.remembered(&hash) {
+                return Ok(known.session(stay));
             }
             if table.waiting.len() >= KEYS_MAX && !table.waiting.contains_key(&hash) {
                 let detail = "too many keys are being looked up".to_owned();
@@ -178,10 +203,21 @@ async fn ask(table: Arc<Mutex<Table>>, engine: Engine) {
 }
 
 impl Table {
+    /// Returns what the database said of a key less than [`REMEMBERED`] ago, for a request
+    /// that uses it.
+    fn remembered(&mut self, hash: &KeyHash) -> Option<&Known> {
+        let known = self.known.get_mut(hash)?;
+        if known.asked_at.elapsed() >= REMEMBERED {
+            return None;
+        }
+        known.used = true;
+        Some(known)
+    }
+
     /// Returns whether the database said of a key that it is valid.
     fn is_valid(&self, hash: &KeyHash) -> bool {
         let known = self.known.get(hash);
-        known.is_some_and(|known| known.principal.is_some())
+        known.is_some_and(|known| known.identity.is_some())
     }
 
     /// Returns how long the next lookup has to wait for others; `None` if it has not.
@@ -205,7 +241,7 @@ impl Table {
         hashes.truncate(ASKED_MAX);
         let room = ASKED_MAX - hashes.len();
         let worn = self.known.iter().filter(|(hash, known)| {
-            let is_used = known.principal.is_some() && (known.used || known.is_held());
+            let is_used = known.identity.is_some() && (known.used || known.is_held());
             is_used && known.asked_at.elapsed() >= WORN && !self.waiting.contains_key(*hash)
         });
         let worn: Vec<KeyHash> = worn.map(|(hash, _)| *hash).take(room).collect();
@@ -216,7 +252,7 @@ impl Table {
     /// Returns the keys that long requests are open with and whose answers are worn.
     fn held(&self) -> Vec<KeyHash> {
         let held = self.known.iter().filter(|(_, known)| {
-            known.principal.is_some() && known.is_held() && known.asked_at.elapsed() >= WORN
+            known.identity.is_some() && known.is_held() && known.asked_at.elapsed() >= WORN
         });
         held.map(|(hash, _)| *hash).collect()
     }
@@ -225,17 +261,12 @@ impl Table {
     fn learn(&mut self, hashes: &[KeyHash], answers: Vec<Option<Principal>>, asked_at: Instant) {
         self.sweep();
         for (hash, principal) in hashes.iter().zip(answers) {
-            let principal = principal.map(Arc::new);
             let is_full = self.known.len() >= KEYS_MAX;
             let known = match self.known.get_mut(hash) {
                 // A lookup that was sent earlier says nothing new.
                 Some(known) if known.asked_at > asked_at => known,
                 Some(known) => {
-                    if known.principal.is_some() && known.principal != principal {
-                        known.gone.send_replace(true);
-                        known.gone = watch::Sender::new(false);
-                    }
-                    known.principal = principal;
+                    known.is_of(principal);
                     known.asked_at = asked_at;
                     known.used = false;
                     known
@@ -246,7 +277,7 @@ impl Table {
                     continue;
                 }
                 None => self.known.entry(*hash).or_insert(Known {
-                    principal,
+                    identity: principal.map(|it| Arc::new(Identity::new(it))),
                     asked_at,
                     used: false,
                     gone: watch::Sender::new(false),
@@ -256,7 +287,7 @@ impl Table {
             known.used |= !waits.is_empty();
             for sender in waits {
                 // Who went away meanwhile needs no answer.
-                let _ = sender.send(Ok(known.session()));
+                let _ = sender.send(Ok(known.session(Stay::Long)));
             }
         }
     }
@@ -315,6 +346,50 @@ mod tests {
             table.waiting.insert(hash, Vec::new());
         }
         assert_eq!(table.pause(), None, "a lookup can have no more");
+    }
+
+    #[test]
+    fn only_a_request_that_may_stay_holds_its_key() {
+        let mut table = Table::default();
+        let [key] = strangers(1)[..] else {
+            panic!("one was drawn");
+        };
+        table.learn(&[key], vec![Some(Principal::anybody())], Instant::now());
+        let known = table.remembered(&key).expect("just learned");
+        let short = known.session(Stay::Short).expect("valid");
+        assert!(short.gone.is_none() && !known.is_held());
+        let long = known.session(Stay::Long).expect("valid");
+        assert!(long.gone.is_some() && known.is_held());
+        drop(long);
+        assert!(!known.is_held());
+    }
+
+    #[test]
+    fn what_was_computed_of_a_caller_stays_until_the_caller_changes() {
+        let mut table = Table::default();
+        let [key] = strangers(1)[..] else {
+            panic!("one was drawn");
+        };
+        let session = |table: &mut Table, principal: Option<Principal>| {
+            table.learn(&[key], vec![principal], Instant::now());
+            table.remembered(&key).expect("learned").session(Stay::Long)
+        };
+        let is_over = |session: &Session| session.gone.as_ref().map(|gone| *gone.borrow());
+        let first = session(&mut table, Some(Principal::anybody())).expect("valid");
+        let same = session(&mut table, Some(Principal::anybody())).expect("valid");
+        assert!(Arc::ptr_eq(&first.identity, &same.identity));
+        assert_eq!(is_over(&first), Some(false));
+        let fewer = Principal {
+            grants: Vec::new(),
+            ..Principal::anybody()
+        };
+        let changed = session(&mut table, Some(fewer)).expect("valid");
+        let reach = changed.identity.reach(model::Role::Viewer);
+        assert!(!reach.holds("a"), "scopes of the roles it had");
+        assert_eq!(is_over(&first), Some(true));
+        assert_eq!(is_over(&changed), Some(false));
+        assert!(session(&mut table, None).is_none());
+        assert_eq!(is_over(&changed), Some(true));
     }
 
     #[test]

@@ -7,7 +7,7 @@ use model::Moment;
 use crate::api::{AuditEntries, RefusedRequestSums};
 use crate::http::App;
 use crate::http::access::Caller;
-use crate::http::answer::Json;
+use crate::http::answer::{Answer, Json};
 use crate::http::page::{ListRequest, Paging};
 use crate::http::problem::Problem;
 use crate::http::query::{FromQuery, Given, InNamespace};
@@ -63,7 +63,7 @@ pub async fn list(
     State(app): State<App>,
     caller: Caller,
     list: ListRequest<(OfCredential, (InNamespace, Within)), AuditPlace>,
-) -> Result<Json<AuditEntries>, Problem> {
+) -> Answer<AuditEntries> {
     let (of, (namespace, within)) = &list.filter;
     let filter = AuditFilter {
         within: caller.scope().clone(),
@@ -87,7 +87,7 @@ pub async fn list(
 pub async fn refusals(
     State(app): State<App>,
     list: ListRequest<Within, RefusalsPlace>,
-) -> Result<Json<RefusedRequestSums>, Problem> {
+) -> Answer<RefusedRequestSums> {
     let (Within { since, until }, after) = (&list.filter, list.after.as_ref());
     let found = app
         .engine

@@ -1,8 +1,9 @@
 //! Verified certificates of clients as credentials.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
-use model::{Principal, RoleGrant};
+use model::{Identity, Principal, RoleGrant};
 
 use crate::config::Grant;
 
@@ -17,7 +18,7 @@ pub struct ClientCertificate(pub String);
 /// What certificates are good for, by their names.
 #[derive(Debug, Default)]
 pub struct Certificates {
-    exact: HashMap<String, Vec<RoleGrant>>,
+    exact: HashMap<String, Arc<Identity>>,
     /// Beginnings of names, the longest first.
     beginnings: Vec<(String, Vec<RoleGrant>)>,
 }
@@ -27,11 +28,11 @@ impl Certificates {
     pub fn new(clients: &BTreeMap<String, Vec<Grant>>) -> Self {
         let mut all = Self::default();
         for (name, grants) in clients {
-            let grants = grants.iter().map(RoleGrant::from).collect();
+            let grants: Vec<RoleGrant> = grants.iter().map(RoleGrant::from).collect();
             match name.strip_suffix('*') {
                 Some(beginning) => all.beginnings.push((beginning.to_owned(), grants)),
                 None => {
-                    all.exact.insert(name.clone(), grants);
+                    all.exact.insert(name.clone(), identity(name, &grants));
                 }
             }
         }
@@ -42,22 +43,23 @@ impl Certificates {
 
     /// Returns who presents a certificate: what its own name has, or else the longest
     /// beginning of it. `None` if the settings know neither.
-    pub fn principal(&self, certificate: &ClientCertificate) -> Option<Principal> {
+    pub fn identity(&self, certificate: &ClientCertificate) -> Option<Arc<Identity>> {
         let ClientCertificate(name) = certificate;
-        let begins = || {
-            let mut begins = self.beginnings.iter();
-            begins.find(|(beginning, _)| name.starts_with(beginning.as_str()))
-        };
-        let grants = match self.exact.get(name) {
-            Some(grants) => grants,
-            None => &begins()?.1,
-        };
-        Some(Principal {
-            name: Some(format!("{NAME}{}", recorded(name))),
-            credential_id: None,
-            grants: grants.clone(),
-        })
+        if let Some(exact) = self.exact.get(name) {
+            return Some(Arc::clone(exact));
+        }
+        let mut begins = self.beginnings.iter();
+        let (_, grants) = begins.find(|(beginning, _)| name.starts_with(beginning.as_str()))?;
+        Some(identity(name, grants))
     }
+}
+
+fn identity(name: &str, grants: &[RoleGrant]) -> Arc<Identity> {
+    Arc::new(Identity::new(Principal {
+        name: Some(format!("{NAME}{}", recorded(name))),
+        credential_id: None,
+        grants: grants.to_vec(),
+    }))
 }
 
 /// Writes a name as it is recorded, without the `/` that ends the name of a credential:
@@ -90,9 +92,9 @@ mod tests {
     fn a_name_is_matched_exactly_or_by_its_longest_beginning() {
         let certificates = certificates();
         let found = |name: &str| {
-            let principal = certificates.principal(&ClientCertificate(name.to_owned()))?;
-            let grant = principal.grants[0].clone();
-            Some((principal.name?, grant.role, grant.namespace))
+            let identity = certificates.identity(&ClientCertificate(name.to_owned()))?;
+            let grant = identity.grants[0].clone();
+            Some((identity.name.clone()?, grant.role, grant.namespace))
         };
         let acme = Some("acme".to_owned());
         assert_eq!(found("ops"), Some(("cert:ops".into(), Role::Admin, None)));
@@ -108,8 +110,8 @@ mod tests {
     fn no_name_ends_where_a_note_begins() {
         let certificates = certificates();
         let name = |name: &str| {
-            let principal = certificates.principal(&ClientCertificate(name.to_owned()));
-            principal.and_then(|it| it.name).expect("known")
+            let identity = certificates.identity(&ClientCertificate(name.to_owned()));
+            identity.and_then(|it| it.name.clone()).expect("known")
         };
         assert_eq!(name("spiffe://a/b"), "cert:spiffe:%2F%2Fa%2Fb");
         assert_ne!(name("spiffe://a/b"), name("spiffe://a/%2Fb"));

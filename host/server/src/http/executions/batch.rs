@@ -11,7 +11,7 @@ use super::create::of_request;
 use crate::api::{BatchResults, BatchVerdict, CreatedExecution};
 use crate::http::App;
 use crate::http::access::Caller;
-use crate::http::answer::{Json, unless_unavailable};
+use crate::http::answer::{Answer, Json, unless_unavailable};
 use crate::http::body::{self, Body, at_most};
 use crate::http::problem::Problem;
 use crate::http::query::NoQuery;
@@ -44,7 +44,7 @@ pub async fn create_batch(
     _: NoQuery,
     headers: HeaderMap,
     Body(batch): Body<Batch>,
-) -> Result<Json<BatchResults>, Problem> {
+) -> Answer<BatchResults> {
     if headers.contains_key(headers::IDEMPOTENCY_KEY) {
         let detail = "names one request, and each item of a batch is one: give the items keys of their own instead of the header";
         return Err(Invalid::new("idempotency_key", detail).into());

@@ -7,10 +7,9 @@ use model::BlockingReason;
 
 use crate::api::{self, BlockExecution, OperateExecution, UnblockExecution};
 use crate::http::App;
-use crate::http::answer::Json;
+use crate::http::answer::Answer;
 use crate::http::operator::{OperatorRequest, after};
 use crate::http::path::OfExecution;
-use crate::http::problem::Problem;
 use crate::http::query::InNamespace;
 
 /// Takes a waiting execution out of its queue, for a reason.
@@ -28,7 +27,7 @@ pub async fn block(
     OperatorRequest {
         operate, request, ..
     }: OperatorRequest<BlockExecution>,
-) -> Result<Json<api::Execution>, Problem> {
+) -> Answer<api::Execution> {
     let reason = BlockingReason::of_caller("blocking_reason", &request.blocking_reason)?;
     blocked(&app, operate, reason, request.detail).await
 }
@@ -46,7 +45,7 @@ pub async fn unblock(
     OperatorRequest {
         operate, request, ..
     }: OperatorRequest<UnblockExecution>,
-) -> Result<Json<api::Execution>, Problem> {
+) -> Answer<api::Execution> {
     let expected = request.expected_reason.as_deref();
     let expected = expected.map(|text| BlockingReason::of_caller("expected_reason", text));
     unblocked(&app, operate, expected.transpose()?).await
@@ -62,7 +61,7 @@ pub async fn unblock(
 pub async fn hold(
     State(app): State<App>,
     OperatorRequest { operate, .. }: OperatorRequest<OperateExecution>,
-) -> Result<Json<api::Execution>, Problem> {
+) -> Answer<api::Execution> {
     blocked(&app, operate, BlockingReason::PausedByOperator, None).await
 }
 
@@ -76,7 +75,7 @@ pub async fn hold(
 pub async fn unhold(
     State(app): State<App>,
     OperatorRequest { operate, .. }: OperatorRequest<OperateExecution>,
-) -> Result<Json<api::Execution>, Problem> {
+) -> Answer<api::Execution> {
     unblocked(&app, operate, Some(BlockingReason::PausedByOperator)).await
 }
 
@@ -85,7 +84,7 @@ async fn blocked(
     operate: Operate,
     reason: BlockingReason,
     detail: Option<String>,
-) -> Result<Json<api::Execution>, Problem> {
+) -> Answer<api::Execution> {
     let id = operate.id;
     let block = Block {
         operate,
@@ -100,7 +99,7 @@ async fn unblocked(
     app: &App,
     operate: Operate,
     expected: Option<BlockingReason>,
-) -> Result<Json<api::Execution>, Problem> {
+) -> Answer<api::Execution> {
     let id = operate.id;
     app.engine.unblock(operate, expected).await?;
     after(app, id).await

@@ -6,10 +6,9 @@ use model::{CancelSource, ExecutionId, Fence, Invalid, PublicState, ensure};
 
 use crate::api::{CancelExecution, CancelledExecution, EPOCH_MAX};
 use crate::http::App;
-use crate::http::answer::Json;
+use crate::http::answer::{Answer, Json};
 use crate::http::operator::{OperatorRequest, existing};
 use crate::http::path::OfExecution;
-use crate::http::problem::Problem;
 use crate::http::query::InNamespace;
 
 /// Cancels an execution.
@@ -27,7 +26,7 @@ pub async fn cancel(
     OperatorRequest {
         operate, request, ..
     }: OperatorRequest<CancelExecution>,
-) -> Result<Json<CancelledExecution>, Problem> {
+) -> Answer<CancelledExecution> {
     let source = match &request.source {
         None => CancelSource::default(),
         Some(text) => CancelSource::of_caller(text)?,

@@ -9,7 +9,7 @@ use model::ExecutionPolicy;
 use super::suspensions;
 use crate::api;
 use crate::http::App;
-use crate::http::answer::Json;
+use crate::http::answer::{Answer, Json};
 use crate::http::operator::existing;
 use crate::http::path::{Id, OfExecution};
 use crate::http::problem::{Code, Problem};
@@ -25,7 +25,7 @@ pub async fn get(
     State(app): State<App>,
     Id(id): Id,
     Query(within): Query<InNamespace>,
-) -> Result<Json<api::Execution>, Problem> {
+) -> Answer<api::Execution> {
     let info = existing(&app, id, within.name()).await?;
     let (suspension, unreadable) = suspensions::open(&app, &info).await?;
     Ok(Json(api::Execution {
@@ -97,7 +97,7 @@ pub async fn policy(
     State(app): State<App>,
     Id(id): Id,
     Query(within): Query<InNamespace>,
-) -> Result<Json<ExecutionPolicy>, Problem> {
+) -> Answer<ExecutionPolicy> {
     match app.engine.context(id, within.name()).await? {
         Some(context) => Ok(Json(context.policy)),
         None => Err(Problem::no_execution(id)),

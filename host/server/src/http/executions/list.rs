@@ -10,7 +10,7 @@ use time::OffsetDateTime;
 
 use crate::api::ExecutionPage;
 use crate::http::App;
-use crate::http::answer::Json;
+use crate::http::answer::{Answer, Json};
 use crate::http::page::{ListRequest, Paging, Position, PositionError, not_of_this_list};
 use crate::http::problem::Problem;
 use crate::http::query::{FromQuery, Given, InNamespace};
@@ -143,7 +143,7 @@ impl FromStr for Place {
 pub async fn list(
     State(app): State<App>,
     list: ListRequest<(InNamespace, Filters), Place>,
-) -> Result<Json<ExecutionPage>, Problem> {
+) -> Answer<ExecutionPage> {
     let (namespace, filters) = &list.filter;
     let filter = filters.within(namespace);
     filter.check()?;

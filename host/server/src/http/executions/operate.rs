@@ -10,7 +10,7 @@ use crate::api::{
     SetPriority,
 };
 use crate::http::App;
-use crate::http::answer::Json;
+use crate::http::answer::{Answer, Json};
 use crate::http::operator::{OperatorRequest, after};
 use crate::http::page::{ListRequest, Paging};
 use crate::http::path::{Id, OfExecution};
@@ -33,7 +33,7 @@ pub async fn revoke(
     OperatorRequest {
         operate, request, ..
     }: OperatorRequest<RevokeLease>,
-) -> Result<Json<RevokedExecution>, Problem> {
+) -> Answer<RevokedExecution> {
     let id = operate.id;
     let revoke = Revoke {
         operate,
@@ -62,7 +62,7 @@ pub async fn resume(
     OperatorRequest {
         operate, request, ..
     }: OperatorRequest<ResumeExecution>,
-) -> Result<Json<api::Execution>, Problem> {
+) -> Answer<api::Execution> {
     let id = operate.id;
     app.engine.resume(operate, request.delay_ms).await?;
     after(&app, id).await
@@ -82,7 +82,7 @@ pub async fn resume(
 pub async fn replay(
     State(app): State<App>,
     OperatorRequest { operate, .. }: OperatorRequest<OperateExecution>,
-) -> Result<Json<api::Execution>, Problem> {
+) -> Answer<api::Execution> {
     let id = operate.id;
     app.engine.replay(operate).await?;
     after(&app, id).await
@@ -100,7 +100,7 @@ pub async fn expire(
     OperatorRequest {
         operate, request, ..
     }: OperatorRequest<ExpireExecution>,
-) -> Result<Json<api::Execution>, Problem> {
+) -> Answer<api::Execution> {
     let id = operate.id;
     let reason = match request.expire_reason {
         None => ExpireReason::default(),
@@ -124,7 +124,7 @@ pub async fn priority(
     OperatorRequest {
         operate, request, ..
     }: OperatorRequest<SetPriority>,
-) -> Result<Json<api::Execution>, Problem> {
+) -> Answer<api::Execution> {
     let id = operate.id;
     let priority = model::priority(request.priority)?;
     app.engine.prioritize(operate, priority).await?;
@@ -141,7 +141,7 @@ pub async fn operations(
     State(app): State<App>,
     Id(id): Id,
     list: ListRequest<InNamespace, u64>,
-) -> Result<Json<api::Operations>, Problem> {
+) -> Answer<api::Operations> {
     let namespace = list.filter.name();
     let engine = &app.engine;
     let found = engine.operations(id, namespace, list.after, list.limit);

@@ -6,12 +6,11 @@ use model::Failure;
 
 use crate::api::{self, CompleteOverride, DelayOverride, FailOverride, OperateExecution};
 use crate::http::App;
-use crate::http::answer::Json;
+use crate::http::answer::Answer;
 use crate::http::leases::verbs::due_of;
 use crate::http::operator::{OperatorRequest, after};
 use crate::http::path::OfExecution;
 use crate::http::payload::{PayloadFields, RESULT};
-use crate::http::problem::Problem;
 use crate::http::query::InNamespace;
 
 /// Finishes a running execution with a result, in place of its holder.
@@ -26,7 +25,7 @@ pub async fn complete(
     OperatorRequest {
         operate, request, ..
     }: OperatorRequest<CompleteOverride>,
-) -> Result<Json<api::Execution>, Problem> {
+) -> Answer<api::Execution> {
     let id = operate.id;
     let fields = PayloadFields::new(
         RESULT,
@@ -53,7 +52,7 @@ pub async fn fail(
     OperatorRequest {
         operate, request, ..
     }: OperatorRequest<FailOverride>,
-) -> Result<Json<api::Execution>, Problem> {
+) -> Answer<api::Execution> {
     let id = operate.id;
     let failure = Failure::new(request.class, &request.code, request.message);
     app.engine.fail_override(operate, failure).await?;
@@ -73,7 +72,7 @@ pub async fn delay(
     OperatorRequest {
         operate, request, ..
     }: OperatorRequest<DelayOverride>,
-) -> Result<Json<api::Execution>, Problem> {
+) -> Answer<api::Execution> {
     let id = operate.id;
     let due = due_of(request.delay_ms, request.delay_until.as_deref())?;
     app.engine.delay_override(operate, due).await?;
@@ -91,7 +90,7 @@ pub async fn delay(
 pub async fn wait_children(
     State(app): State<App>,
     OperatorRequest { operate, .. }: OperatorRequest<OperateExecution>,
-) -> Result<Json<api::Execution>, Problem> {
+) -> Answer<api::Execution> {
     let id = operate.id;
     app.engine.wait_children_override(operate).await?;
     after(&app, id).await

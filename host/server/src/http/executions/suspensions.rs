@@ -6,7 +6,7 @@ use model::PublicState;
 
 use crate::api::{OpenSuspension, Signals, Suspensions, Unreadable};
 use crate::http::App;
-use crate::http::answer::Json;
+use crate::http::answer::{Answer, Json};
 use crate::http::page::{ListRequest, Paging};
 use crate::http::path::{Id, OfExecution};
 use crate::http::problem::Problem;
@@ -24,7 +24,7 @@ pub async fn list(
     State(app): State<App>,
     Id(id): Id,
     list: ListRequest<InNamespace, u64>,
-) -> Result<Json<Suspensions>, Problem> {
+) -> Answer<Suspensions> {
     let namespace = list.filter.name();
     let engine = &app.engine;
     let found = engine.suspensions(id, namespace, list.after, list.limit);
@@ -44,7 +44,7 @@ pub async fn signals(
     State(app): State<App>,
     Id(id): Id,
     list: ListRequest<InNamespace, u64>,
-) -> Result<Json<Signals>, Problem> {
+) -> Answer<Signals> {
     let namespace = list.filter.name();
     let engine = &app.engine;
     let found = engine.signals(id, namespace, list.after, list.limit);

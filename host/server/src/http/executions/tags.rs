@@ -4,10 +4,9 @@ use axum::extract::State;
 
 use crate::api::{SetTags, Tags, TagsSet};
 use crate::http::App;
-use crate::http::answer::Json;
+use crate::http::answer::{Answer, Json};
 use crate::http::operator::{OperatorRequest, existing};
 use crate::http::path::{Id, OfExecution};
-use crate::http::problem::Problem;
 use crate::http::query::{InNamespace, Query};
 
 /// Shows the labels of an execution.
@@ -20,7 +19,7 @@ pub async fn get(
     State(app): State<App>,
     Id(id): Id,
     Query(within): Query<InNamespace>,
-) -> Result<Json<Tags>, Problem> {
+) -> Answer<Tags> {
     let tags = existing(&app, id, within.name()).await?.tags;
     Ok(Json(Tags { tags }))
 }
@@ -37,7 +36,7 @@ pub async fn set(
     OperatorRequest {
         operate, request, ..
     }: OperatorRequest<SetTags>,
-) -> Result<Json<TagsSet>, Problem> {
+) -> Answer<TagsSet> {
     let id = operate.id;
     let count = app.engine.tag(operate, request.tags).await?;
     let tags = existing(&app, id, None).await?.tags;

@@ -5,7 +5,7 @@ use engine::HistoryPlace;
 
 use crate::api::{Attempts, History};
 use crate::http::App;
-use crate::http::answer::Json;
+use crate::http::answer::{Answer, Json};
 use crate::http::page::{ListRequest, Paging};
 use crate::http::path::{Id, OfExecution};
 use crate::http::problem::Problem;
@@ -24,7 +24,7 @@ pub async fn attempts(
     State(app): State<App>,
     Id(id): Id,
     list: ListRequest<InNamespace, u64>,
-) -> Result<Json<Attempts>, Problem> {
+) -> Answer<Attempts> {
     let namespace = list.filter.name();
     let engine = &app.engine;
     let found = engine.attempts(id, namespace, list.after, list.limit);
@@ -42,7 +42,7 @@ pub async fn history(
     State(app): State<App>,
     Id(id): Id,
     list: ListRequest<InNamespace, HistoryPlace>,
-) -> Result<Json<History>, Problem> {
+) -> Answer<History> {
     let namespace = list.filter.name();
     let engine = &app.engine;
     let found = engine.history(id, namespace, list.after, list.limit);

@@ -6,11 +6,10 @@ use model::Scope;
 use crate::api::{Lanes, SetLane};
 use crate::http::App;
 use crate::http::access::Caller;
-use crate::http::answer::Json;
+use crate::http::answer::{Answer, Json};
 use crate::http::body::Body;
 use crate::http::page::{ListRequest, Paging};
 use crate::http::path::Path;
-use crate::http::problem::Problem;
 use crate::http::query::NoQuery;
 
 /// Lists lanes by name, with their state, and their load in the namespaces that the caller
@@ -24,7 +23,7 @@ pub async fn list(
     State(app): State<App>,
     caller: Caller,
     list: ListRequest<(), String>,
-) -> Result<Json<Lanes>, Problem> {
+) -> Answer<Lanes> {
     let after = list.after.as_deref();
     let namespaces: Option<Vec<String>> = match caller.scope() {
         Scope::Everywhere => None,
@@ -47,7 +46,7 @@ pub async fn set(
     Path(lane): Path<String>,
     _: NoQuery,
     Body(request): Body<SetLane>,
-) -> Result<Json<SetLane>, Problem> {
+) -> Answer<SetLane> {
     model::lane_name(&lane)?;
     app.engine
         .set_lane(&lane, request.state, request.weight)

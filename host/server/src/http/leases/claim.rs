@@ -25,7 +25,7 @@ use tokio::sync::oneshot;
 use crate::api::{ClaimWork, ClaimedExecution, ClaimedWork};
 use crate::http::App;
 use crate::http::access::Caller;
-use crate::http::answer::Json;
+use crate::http::answer::{Answer, Json};
 use crate::http::body::Body;
 use crate::http::path::Path;
 use crate::http::problem::{Code, Problem};
@@ -87,7 +87,7 @@ pub async fn claim(
     Path(worker): Path<String>,
     _: NoQuery,
     Body(request): Body<ClaimWork>,
-) -> Result<Json<ClaimedWork>, Problem> {
+) -> Answer<ClaimedWork> {
     app.refuse_draining()?;
     model::worker_name("worker_instance_id", &worker)?;
     request.check()?;

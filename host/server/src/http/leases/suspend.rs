@@ -15,7 +15,7 @@ use crate::api::{
 };
 use crate::http::App;
 use crate::http::access::Caller;
-use crate::http::answer::Json;
+use crate::http::answer::{Answer, Json};
 use crate::http::body::Body;
 use crate::http::payload::{PayloadFields, STATE};
 use crate::http::problem::Problem;
@@ -156,7 +156,7 @@ pub async fn observe(
     caller: Caller,
     _: NoQuery,
     Body(request): Body<ObserveSignals>,
-) -> Result<Json<ObservedSignals>, Problem> {
+) -> Answer<ObservedSignals> {
     let fence = held(&app, &caller, &request.lease).await?;
     let signals = app.engine.observe_signals(fence, request.first).await?;
     Ok(Json(ObservedSignals {

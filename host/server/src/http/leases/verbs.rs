@@ -22,7 +22,7 @@ use crate::api::{
 };
 use crate::http::App;
 use crate::http::access::Caller;
-use crate::http::answer::{Json, unless_unavailable};
+use crate::http::answer::{self, Json, unless_unavailable};
 use crate::http::body::{self, Body, at_most};
 use crate::http::payload::{PayloadFields, RESULT};
 use crate::http::problem::{Code, Problem};
@@ -30,7 +30,7 @@ use crate::http::query::NoQuery;
 use crate::http::waitpoints::operate::waitpoint_of;
 
 /// What every route here answers.
-type Answer = Result<Json<LeaseAnswer>, Problem>;
+type Answer = answer::Answer<LeaseAnswer>;
 
 /// A body that is about one lease or about many. It is read twice: items one by one, so
 /// that a malformed one is refused alone.

@@ -9,7 +9,7 @@ use super::list::{existing, key_id};
 use crate::api::{ApiKey, CreateApiKey, CreatedApiKey, RevokeApiKey, RotateApiKey};
 use crate::http::App;
 use crate::http::access::Caller;
-use crate::http::answer::Json;
+use crate::http::answer::{Answer, Json};
 use crate::http::body::{Body, OptionalBody};
 use crate::http::operator::ACTOR_DEFAULT;
 use crate::http::path::Path;
@@ -100,7 +100,7 @@ pub async fn revoke(
     Path(id): Path<String>,
     _: NoQuery,
     OptionalBody(request): OptionalBody<RevokeApiKey>,
-) -> Result<Json<ApiKey>, Problem> {
+) -> Answer<ApiKey> {
     let id = key_id(&id)?;
     let actor = signature(&caller, request.actor.as_deref())?;
     let revoked = app.engine.revoke_api_key(id, caller.scope(), &actor);
@@ -121,7 +121,7 @@ fn signature(caller: &Caller, actor: Option<&str>) -> Result<String, Invalid> {
 
 /// Checks that the caller may make a key that holds this.
 fn check_grant(maker: &Caller, grant: &RoleGrant) -> Result<(), ApiKeyRefusal> {
-    if may_grant(&maker.principal, grant) {
+    if may_grant(maker.principal(), grant) {
         Ok(())
     } else {
         Err(ApiKeyRefusal::NotHeld(grant.clone()))

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use crate::api::{ApiKey, ApiKeys};
 use crate::http::App;
 use crate::http::access::Caller;
-use crate::http::answer::Json;
+use crate::http::answer::{Answer, Json};
 use crate::http::page::{ListRequest, Paging};
 use crate::http::path::Path;
 use crate::http::problem::Problem;
@@ -45,7 +45,7 @@ pub async fn list(
     State(app): State<App>,
     caller: Caller,
     list: ListRequest<WhichKeys, Uuid>,
-) -> Result<Json<ApiKeys>, Problem> {
+) -> Answer<ApiKeys> {
     let filter = ApiKeyFilter {
         within: caller.scope().clone(),
         name: list.filter.name.clone(),
@@ -66,7 +66,7 @@ pub async fn get(
     caller: Caller,
     Path(id): Path<String>,
     _: NoQuery,
-) -> Result<Json<ApiKey>, Problem> {
+) -> Answer<ApiKey> {
     let id = key_id(&id)?;
     Ok(Json(existing(&app, id, caller.scope()).await?.into()))
 }

@@ -11,12 +11,11 @@ use crate::api::{
 };
 use crate::http::App;
 use crate::http::access::Caller;
-use crate::http::answer::Json;
+use crate::http::answer::{Answer, Json};
 use crate::http::body::{Body, OptionalBody};
 use crate::http::operator::ACTOR_DEFAULT;
 use crate::http::page::{ListRequest, Paging};
 use crate::http::path::Path;
-use crate::http::problem::Problem;
 use crate::http::query::NoQuery;
 
 /// Lists the keys, the active one first.
@@ -28,7 +27,7 @@ use crate::http::query::NoQuery;
 pub async fn list(
     State(app): State<App>,
     list: ListRequest<(), WaitpointKeyPlace>,
-) -> Result<Json<WaitpointKeys>, Problem> {
+) -> Answer<WaitpointKeys> {
     let after = list.after.as_ref();
     let keys = app.engine.waitpoint_keys(after, list.limit).await?;
     Ok(Json(WaitpointKeys::new(keys, |place| list.cursor(place))))
@@ -48,7 +47,7 @@ pub async fn rotate(
     caller: Caller,
     _: NoQuery,
     OptionalBody(request): OptionalBody<RotateWaitpointKey>,
-) -> Result<Json<RotatedWaitpointKey>, Problem> {
+) -> Answer<RotatedWaitpointKey> {
     let rotate = engine::RotateWaitpointKey {
         kid: request.new_kid,
         secret_hex: request.new_secret_hex,
@@ -71,7 +70,7 @@ pub async fn seed(
     caller: Caller,
     _: NoQuery,
     Body(request): Body<SeedWaitpointKey>,
-) -> Result<Json<SeededWaitpointKey>, Problem> {
+) -> Answer<SeededWaitpointKey> {
     let actor = signed(&caller, request.actor.as_deref())?;
     let seeded = app
         .engine
@@ -93,7 +92,7 @@ pub async fn retire(
     Path(kid): Path<String>,
     _: NoQuery,
     OptionalBody(request): OptionalBody<RetireWaitpointKey>,
-) -> Result<Json<WaitpointKey>, Problem> {
+) -> Answer<WaitpointKey> {
     let actor = signed(&caller, request.actor.as_deref())?;
     app.engine.retire_waitpoint_key(&kid, &actor).await?;
     // It may have been forgotten since.

@@ -44,6 +44,9 @@ impl FromStr for Place {
 
 /// Lists pending waitpoints of all executions that are not finished, those that
 /// expire first coming first.
+///
+/// The host looks at up to 5,000 of all namespaces for one page, and a page that ended there
+/// before it was full says so in `examined`.
 #[utoipa::path(
     get, path = "/v1/waitpoints", tag = "waitpoints",
     params(InNamespace, Paging),
@@ -82,6 +85,9 @@ impl FromQuery for InState {
 
 /// Lists the waitpoints of an execution in the order of their ids, in which they were
 /// created.
+///
+/// The host looks at up to 5,000 in all states for one page, and a page that ended there
+/// before it was full says so in `examined`.
 #[utoipa::path(
     get, path = "/v1/executions/{id}/waitpoints", tag = "waitpoints",
     params(OfExecution, InNamespace, InState, Paging),

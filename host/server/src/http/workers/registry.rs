@@ -10,7 +10,7 @@ use crate::api::{
 };
 use crate::http::App;
 use crate::http::access::Caller;
-use crate::http::answer::Json;
+use crate::http::answer::{Answer, Json};
 use crate::http::body::Body;
 use crate::http::page::{ListRequest, Paging};
 use crate::http::path::Path;
@@ -96,7 +96,7 @@ impl FromQuery for Filters {
 pub async fn list(
     State(app): State<App>,
     mut list: ListRequest<(InNamespace, Filters), String>,
-) -> Result<Json<WorkerPage>, Problem> {
+) -> Answer<WorkerPage> {
     let (within, filters) = &mut list.filter;
     let filter = WorkerFilter {
         worker_instance_id: None,
@@ -119,7 +119,7 @@ pub async fn get(
     State(app): State<App>,
     Path(worker): Path<String>,
     Query(within): Query<InNamespace>,
-) -> Result<Json<Worker>, Problem> {
+) -> Answer<Worker> {
     model::worker_name("worker_instance_id", &worker)?;
     let filter = WorkerFilter {
         worker_instance_id: Some(worker),
@@ -147,7 +147,7 @@ pub async fn heartbeat(
     State(app): State<App>,
     Path(worker): Path<String>,
     Query(within): Query<InNamespace>,
-) -> Result<Json<Beat>, Problem> {
+) -> Answer<Beat> {
     let next_expiry = app.engine.heartbeat_worker(&worker, within.name()).await?;
     Ok(Json(Beat { next_expiry }))
 }
@@ -184,7 +184,7 @@ pub async fn dead(
     Path(worker_instance_id): Path<String>,
     Query(within): Query<InNamespace>,
     Body(request): Body<MarkWorkerDead>,
-) -> Result<Json<DeadWorker>, Problem> {
+) -> Answer<DeadWorker> {
     let marked = app.engine.mark_worker_dead(MarkDead {
         worker_instance_id: worker_instance_id.clone(),
         namespace: within.namespace,

@@ -4,10 +4,12 @@
 
 mod api_key;
 mod oauth;
+mod private_file;
 mod session;
 mod store;
 
 pub use api_key::ApiKey;
 pub use oauth::{Issuer, TokenAnswer};
+pub use private_file::{PrivateFile, Secrets};
 pub use session::{Session, is_resource};
 pub use store::{StoredToken, Tokens};

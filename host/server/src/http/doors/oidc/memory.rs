@@ -2,9 +2,10 @@
 //! a hash. The tokens themselves are not kept.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
-use model::Principal;
+use model::Identity;
 use parking_lot::Mutex;
 
 use crate::stopwatch::Stopwatch;
@@ -23,7 +24,7 @@ pub struct Memory {
 
 #[derive(Debug)]
 struct Verified {
-    principal: Principal,
+    identity: Arc<Identity>,
     until: Duration,
     /// The keys it was verified with.
     keys: [u8; 32],
@@ -39,15 +40,21 @@ impl Memory {
     }
 
     /// Returns whose token it is, if it was verified with these keys and holds still.
-    pub fn recall(&self, token: &[u8; 32], keys: &[u8; 32]) -> Option<Principal> {
+    pub fn recall(&self, token: &[u8; 32], keys: &[u8; 32]) -> Option<Arc<Identity>> {
         let verified = self.verified.lock();
         let known = verified.get(token)?;
         let holds = known.keys == *keys && self.clock.elapsed() < known.until;
-        holds.then(|| known.principal.clone())
+        holds.then(|| Arc::clone(&known.identity))
     }
 
     /// Remembers a token, at most until it expires.
-    pub fn remember(&self, token: [u8; 32], keys: [u8; 32], principal: Principal, left: Duration) {
+    pub fn remember(
+        &self,
+        token: [u8; 32],
+        keys: [u8; 32],
+        identity: Arc<Identity>,
+        left: Duration,
+    ) {
         let now = self.clock.elapsed();
         let mut verified = self.verified.lock();
         if verified.len() >= TOKENS_MAX {
@@ -57,7 +64,7 @@ impl Memory {
         if verified.len() < TOKENS_MAX {
             let until = now + left.min(REMEMBERED_MAX);
             let known = Verified {
-                principal,
+                identity,
                 until,
                 keys,
             };
@@ -69,18 +76,25 @@ impl Memory {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use model::Principal;
+
+    fn anybody() -> Arc<Identity> {
+        Arc::new(Identity::new(Principal::anybody()))
+    }
 
     #[test]
     fn a_token_is_recalled_with_the_same_keys_until_it_expires() {
         let memory = Memory::new();
-        let principal = Principal::anybody();
+        let identity = anybody();
         let long = Duration::from_secs(3600);
-        memory.remember([1; 32], [9; 32], principal.clone(), long);
-        memory.remember([2; 32], [9; 32], principal.clone(), Duration::ZERO);
-        assert_eq!(memory.recall(&[1; 32], &[9; 32]), Some(principal));
-        assert_eq!(memory.recall(&[1; 32], &[8; 32]), None, "other keys");
-        assert_eq!(memory.recall(&[2; 32], &[9; 32]), None, "expired");
-        assert_eq!(memory.recall(&[3; 32], &[9; 32]), None, "another token");
+        memory.remember([1; 32], [9; 32], identity.clone(), long);
+        memory.remember([2; 32], [9; 32], identity.clone(), Duration::ZERO);
+        let recalled = memory.recall(&[1; 32], &[9; 32]);
+        assert!(Arc::ptr_eq(&recalled.expect("its token"), &identity));
+        let is_recalled = |token, keys| memory.recall(&token, &keys).is_some();
+        assert!(!is_recalled([1; 32], [8; 32]), "other keys");
+        assert!(!is_recalled([2; 32], [9; 32]), "expired");
+        assert!(!is_recalled([3; 32], [9; 32]), "another token");
     }
 
     #[test]
@@ -89,11 +103,11 @@ mod tests {
         for number in 0..TOKENS_MAX as u64 + 100 {
             let mut token = [0; 32];
             token[..8].copy_from_slice(&number.to_be_bytes());
-            memory.remember(token, [9; 32], Principal::anybody(), REMEMBERED_MAX);
+            memory.remember(token, [9; 32], anybody(), REMEMBERED_MAX);
         }
         assert_eq!(memory.verified.lock().len(), TOKENS_MAX);
         // Other keys make room.
-        memory.remember([7; 32], [8; 32], Principal::anybody(), REMEMBERED_MAX);
+        memory.remember([7; 32], [8; 32], anybody(), REMEMBERED_MAX);
         assert_eq!(memory.verified.lock().len(), 1);
     }
 }

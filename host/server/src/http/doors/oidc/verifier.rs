@@ -1,10 +1,11 @@
 //! Verifies tokens.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jsonwebtoken::{DecodingKey, Validation, get_current_timestamp};
-use model::{Invalid, Principal};
+use model::{Identity, Invalid};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
@@ -52,9 +53,9 @@ impl Verifier {
 
     /// Verifies a token and returns whose it is. Why it is refused stands in the log at
     /// the level `debug`, and the token nowhere.
-    pub async fn verify(&self, token: &str) -> Option<Principal> {
+    pub async fn verify(&self, token: &str) -> Option<Arc<Identity>> {
         match self.judge(token).await {
-            Ok(principal) => Some(principal),
+            Ok(identity) => Some(identity),
             Err(why) => {
                 tracing::debug!("a token was refused: {why}");
                 None
@@ -84,15 +85,15 @@ impl Verifier {
         self.keys.age()
     }
 
-    async fn judge(&self, text: &str) -> Result<Principal, Reason> {
+    async fn judge(&self, text: &str) -> Result<Arc<Identity>, Reason> {
         if text.len() > TOKEN_BYTES_MAX {
             return Err("it is too long");
         }
         let digest: [u8; 32] = Sha256::digest(text.as_bytes()).into();
         if let Some(held) = self.keys.held()
-            && let Some(principal) = self.memory.recall(&digest, &held.digest)
+            && let Some(identity) = self.memory.recall(&digest, &held.digest)
         {
-            return Ok(principal);
+            return Ok(identity);
         }
         let token = Token::read(text, &self.settings.algorithms)?;
         let now = get_current_timestamp();
@@ -111,10 +112,11 @@ impl Verifier {
         }
         // Only now is anything of it believed.
         let principal = rules::principal(&self.settings, &claims.all)?;
+        let identity = Arc::new(Identity::new(principal));
         let left = Duration::from_secs(claims.expires_at.saturating_sub(now));
         self.memory
-            .remember(digest, held.digest, principal.clone(), left);
-        Ok(principal)
+            .remember(digest, held.digest, Arc::clone(&identity), left);
+        Ok(identity)
     }
 
     /// Returns the keys, which are asked for if none is that of the token.
