@@ -118,6 +118,11 @@ impl Client {
         self.tls.is_some()
     }
 
+    /// Returns the longest that a request takes.
+    pub fn timeout(&self) -> Duration {
+        self.settings.timeout
+    }
+
     /// Resolves the host of a target and vets its addresses, without connecting: what a
     /// URL can be checked by when it is given. It says nothing about later, when each
     /// request resolves and vets again.
@@ -136,7 +141,7 @@ impl Client {
         }
     }
 
-    /// Sends a request and returns the answer, whatever its status.
+    /// Sends a request and returns the answer of any status.
     ///
     /// Each call is one attempt. After an error the server may have received the request,
     /// unless the error is about the address, the name or the connection.

@@ -53,7 +53,7 @@ impl Slots {
             permit: None,
         };
         in_host.permit = Some(semaphore.acquire_owned().await.expect(OPEN));
-        // The host's first: whoever waits for it holds nothing that others need.
+        // The host's first: a request that waits for it holds nothing that others need.
         let total = Arc::clone(&self.total).acquire_owned().await.expect(OPEN);
         Slot {
             _total: total,

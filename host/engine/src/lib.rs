@@ -96,5 +96,8 @@ pub use waitpoint::{
     WaitpointKeyPlace, WaitpointToken, WaitpointTokenExpiry, WaitpointTokenKey,
 };
 pub use wake::WakeUps;
-pub use webhook::{WebhookMessage, WebhookSecret};
+pub use webhook::{
+    CreateWebhook, CreatedWebhook, FailedDelivery, TestWebhook, UpdateWebhook, Webhook,
+    WebhookEvents, WebhookFilter, WebhookMessage, WebhookSecret, WebhookTry, WebhookTurn,
+};
 pub use worker::{MarkDead, MarkedDead, RegisterWorker, Registered, WorkerFilter, WorkerInfo};

@@ -5,14 +5,14 @@ use std::fmt;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use model::{Invalid, ensure};
+use model::{Invalid, Limits, ensure};
 
 use crate::random;
 
 /// What every text begins with.
 const BEGINNING: &str = "whsec_";
 /// Bytes that a secret may have.
-const BYTES: std::ops::RangeInclusive<usize> = 24..=64;
+const BYTES: std::ops::RangeInclusive<usize> = Limits::WEBHOOK_SECRET_BYTES;
 /// Bytes of one that is drawn: as many as the hash it keys.
 const DRAWN_BYTES: usize = 32;
 
@@ -27,7 +27,7 @@ impl WebhookSecret {
         Self(random::bytes::<DRAWN_BYTES>().to_vec())
     }
 
-    /// Reads `whsec_` and 24 to 64 bytes in base64.
+    /// Reads `whsec_` and 16 to 64 bytes in base64.
     ///
     /// # Errors
     /// The text is not such a secret; it is not quoted.
@@ -48,6 +48,10 @@ impl WebhookSecret {
     /// Returns the text, for the receiver.
     pub fn reveal(&self) -> String {
         format!("{BEGINNING}{}", STANDARD.encode(&self.0))
+    }
+
+    pub(super) fn of_bytes(bytes: Vec<u8>) -> Self {
+        Self(bytes)
     }
 
     pub(super) fn bytes(&self) -> &[u8] {
@@ -75,9 +79,9 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_has_24_to_64_bytes() {
+    fn a_secret_has_16_to_64_bytes() {
         let with = |bytes: usize| format!("{BEGINNING}{}", STANDARD.encode(vec![7; bytes]));
-        for bytes in [24, 25, 63, 64] {
+        for bytes in [16, 17, 63, 64] {
             assert!(WebhookSecret::parse(&with(bytes)).is_ok(), "{bytes}");
         }
         let unprefixed = with(32).replace(BEGINNING, "");
@@ -85,14 +89,14 @@ mod tests {
         for text in [
             "",
             BEGINNING,
-            &with(23),
+            &with(15),
             &with(65),
             &unprefixed,
             &unpadded,
             "whsec_*",
         ] {
             let error = WebhookSecret::parse(text).expect_err(text).to_string();
-            assert_eq!(error, "secret: must be whsec_ and 24 to 64 bytes in base64");
+            assert_eq!(error, "secret: must be whsec_ and 16 to 64 bytes in base64");
         }
     }
 }

@@ -67,7 +67,7 @@ mod tests {
                 "whsec_plJ3nmyCDGBKInavdOK15jsl",
                 "msg_loFOjxBNrRLzqYUf",
                 1_731_705_121,
-                r#"{"event_type":"ping"}"#,
+                r#"{"event_type":"ping","data":{"success":true}}"#,
                 "v1,rAvfW3dJ/X/qxhsaXPOyyCGmRKsaKWcsNccKXlIktD0=",
             ),
             (
