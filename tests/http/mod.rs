@@ -18,4 +18,5 @@ mod operators;
 mod raw;
 mod refused_input;
 mod waiting;
+mod webhooks;
 mod workers;

@@ -19,6 +19,7 @@ impl Config {
         self.access.check(self.http.listen)?;
         self.tls.check()?;
         self.egress.check()?;
+        self.webhooks.check()?;
         self.oidc.check()?;
         self.check_credentials()?;
         self.doors.check()

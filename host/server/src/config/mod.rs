@@ -15,6 +15,7 @@ mod runtime;
 mod secrets;
 mod sections;
 mod telemetry;
+mod webhooks;
 mod worker;
 
 pub use access::Access;
@@ -27,4 +28,5 @@ pub use runtime::Runtime;
 pub use secrets::Secrets;
 pub use sections::Config;
 pub use telemetry::Telemetry;
+pub use webhooks::Webhooks;
 pub use worker::Worker;

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Access, Database, Doors, Egress, Http, Oidc, Runtime, Secrets, Telemetry, Tls, Worker,
+    Access, Database, Doors, Egress, Http, Oidc, Runtime, Secrets, Telemetry, Tls, Webhooks, Worker,
 };
 
 /// Everything that an operator may configure.
@@ -26,6 +26,8 @@ pub struct Config {
     pub doors: Doors,
     /// Requests that leave the instance.
     pub egress: Egress,
+    /// How this host delivers webhooks.
+    pub webhooks: Webhooks,
     /// The attempts and services this host runs.
     pub worker: Worker,
     /// How components are compiled and kept in memory.
