@@ -18,4 +18,5 @@ mod timeline;
 mod transitions;
 mod unreadable;
 mod waiting;
+mod webhooks;
 mod worker_registry;

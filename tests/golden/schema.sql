@@ -307,6 +307,33 @@ table waitpoint_key: created_at timestamp with time zone not null default clock_
 table waitpoint_key: created_by text not null
 table waitpoint_key: not_after timestamp with time zone
 table waitpoint_key: retired_by text
+table webhook: id uuid not null
+table webhook: name text not null
+table webhook: namespace text
+table webhook: family text not null
+table webhook: filter text not null
+table webhook: url text not null
+table webhook: secret bytea not null
+table webhook: secret_under bytea not null
+table webhook: old_secret bytea
+table webhook: old_secret_under bytea
+table webhook: old_secret_until timestamp with time zone
+table webhook: state webhook_state not null default 'active'::webhook_state
+table webhook: reason text
+table webhook: cursor text not null
+table webhook: turn uuid
+table webhook: turn_until timestamp with time zone
+table webhook: failures integer not null default 0
+table webhook: failed_since timestamp with time zone
+table webhook: next_try_at timestamp with time zone not null default clock_timestamp()
+table webhook: last_try_at timestamp with time zone
+table webhook: last_status integer
+table webhook: last_error text
+table webhook: last_delivery_at timestamp with time zone
+table webhook: created_at timestamp with time zone not null default clock_timestamp()
+table webhook: created_by text not null
+table webhook: changed_at timestamp with time zone not null default clock_timestamp()
+table webhook: changed_by text not null
 table worker: worker_instance_id text not null
 table worker: worker_id text not null
 table worker: worker_type worker_type not null
@@ -412,6 +439,17 @@ constraint waitpoint_pkey on waitpoint: PRIMARY KEY (partition, execution_id, id
 constraint waitpoint_key_ends_iff_retiring on waitpoint_key: CHECK (((state = 'retiring'::waitpoint_key_state) = (not_after IS NOT NULL)))
 constraint waitpoint_key_kid_in_range on waitpoint_key: CHECK (((octet_length(kid) >= 1) AND (octet_length(kid) <= 32)))
 constraint waitpoint_key_pkey on waitpoint_key: PRIMARY KEY (kid)
+constraint webhook_active_has_no_reason on webhook: CHECK (((state = 'active'::webhook_state) = (reason IS NULL)))
+constraint webhook_error_in_range on webhook: CHECK ((octet_length(last_error) <= 1024))
+constraint webhook_failures_in_range on webhook: CHECK ((failures >= 0))
+constraint webhook_filter_in_range on webhook: CHECK ((octet_length(filter) <= 4096))
+constraint webhook_name_in_range on webhook: CHECK (((octet_length(name) >= 1) AND (octet_length(name) <= 64)))
+constraint webhook_name_is_one on webhook: UNIQUE NULLS NOT DISTINCT (namespace, name)
+constraint webhook_old_secret_is_whole on webhook: CHECK ((((old_secret IS NULL) = (old_secret_under IS NULL)) AND ((old_secret IS NULL) = (old_secret_until IS NULL))))
+constraint webhook_pkey on webhook: PRIMARY KEY (id)
+constraint webhook_reason_in_range on webhook: CHECK ((octet_length(reason) <= 1024))
+constraint webhook_turn_is_whole on webhook: CHECK (((turn IS NULL) = (turn_until IS NULL)))
+constraint webhook_url_in_range on webhook: CHECK (((octet_length(url) >= 1) AND (octet_length(url) <= 2048)))
 constraint worker_is_dead_for_a_reason on worker: CHECK (((dead_at IS NULL) = (dead_reason IS NULL)))
 constraint worker_names_in_range on worker: CHECK ((((octet_length(worker_instance_id) >= 1) AND (octet_length(worker_instance_id) <= 128)) AND ((octet_length(worker_id) >= 1) AND (octet_length(worker_id) <= 128))))
 constraint worker_pkey on worker: PRIMARY KEY (worker_instance_id)
@@ -471,6 +509,9 @@ CREATE UNIQUE INDEX waitpoint_open ON public.waitpoint USING btree (partition, e
 CREATE UNIQUE INDEX waitpoint_pkey ON public.waitpoint USING btree (partition, execution_id, id)
 CREATE UNIQUE INDEX waitpoint_key_active_is_one ON public.waitpoint_key USING btree (state) WHERE (state = 'active'::waitpoint_key_state)
 CREATE UNIQUE INDEX waitpoint_key_pkey ON public.waitpoint_key USING btree (kid)
+CREATE INDEX webhook_due ON public.webhook USING btree (next_try_at, id) WHERE (state = 'active'::webhook_state)
+CREATE UNIQUE INDEX webhook_name_is_one ON public.webhook USING btree (namespace, name) NULLS NOT DISTINCT
+CREATE UNIQUE INDEX webhook_pkey ON public.webhook USING btree (id)
 CREATE UNIQUE INDEX worker_pkey ON public.worker USING btree (worker_instance_id)
 enum attempt_end: success, failure, cancelled, expired, lease_expired, lease_revoked, released, delayed, waiting_children, suspended
 enum attempt_type: initial, retry, reclaim, replay, fallback
@@ -484,4 +525,5 @@ enum role: viewer, submitter, worker, approver, operator, admin
 enum timer_kind: execution_deadline, retention
 enum waitpoint_key_state: active, retiring
 enum waitpoint_state: pending, active, closed, expired
+enum webhook_state: active, paused, stalled
 enum worker_type: host, native

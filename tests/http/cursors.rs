@@ -42,6 +42,7 @@ const LISTS: &[(&str, &str, &str)] = &[
     ("/v1/tokens", "keys", "id"),
     ("/v1/waitpoint-keys", "keys", "kid"),
     ("/v1/waitpoints", "waitpoints", "waitpoint_id"),
+    ("/v1/webhooks", "webhooks", "id"),
     ("/v1/workers", "workers", "worker_instance_id"),
 ];
 
@@ -145,6 +146,9 @@ async fn fill(database: &Database, api: &Api) -> (String, String) {
         assert!(status.is_success(), "{answer}");
         let token = json!({"name": kid, "role": "viewer"});
         let (status, answer) = api.post("/v1/tokens", token).await;
+        assert!(status.is_success(), "{answer}");
+        let webhook = json!({"name": kid, "url": "https://example.invalid/", "family": "registry"});
+        let (status, answer) = api.post("/v1/webhooks", webhook).await;
         assert!(status.is_success(), "{answer}");
         let audit = "INSERT INTO audit (id, verb) VALUES (gen_random_uuid(), 'kinds_define')";
         run(database, audit.to_owned()).await;

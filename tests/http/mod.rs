@@ -19,4 +19,5 @@ mod operators;
 mod raw;
 mod refused_input;
 mod waiting;
+mod webhooks;
 mod workers;

@@ -7,7 +7,8 @@
 use model::{
     ApiKeyRefusal, CancelRefusal, CreateRefusal, EventsRefusal, GrantRefusal, Invalid,
     InvalidWaitpointToken, KeyRetireRefusal, KeyRotateRefusal, LeaseRefusal, OperateRefusal,
-    RedeemRefusal, RegisterRefusal, SignalRefusal, SuspendRefusal, WaitpointRefusal, WorkerRefusal,
+    RedeemRefusal, RegisterRefusal, SignalRefusal, SuspendRefusal, WaitpointRefusal,
+    WebhookRefusal, WorkerRefusal,
 };
 
 use crate::{Error, RouteRefusal};
@@ -101,6 +102,7 @@ refusals! {
     SignalRefusal => [Invalid, InvalidWaitpointToken];
     SuspendRefusal => [Invalid, LeaseRefusal];
     WaitpointRefusal => [Invalid];
+    WebhookRefusal => [Invalid];
     WorkerRefusal => [Invalid];
 }
 

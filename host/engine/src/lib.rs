@@ -46,6 +46,7 @@ mod suspension;
 mod tasks;
 mod waitpoint;
 mod wake;
+mod webhook;
 mod worker;
 
 pub use audit::{
@@ -95,4 +96,8 @@ pub use waitpoint::{
     WaitpointKeyPlace, WaitpointToken, WaitpointTokenExpiry, WaitpointTokenKey,
 };
 pub use wake::WakeUps;
+pub use webhook::{
+    CreateWebhook, CreatedWebhook, FailedDelivery, TestWebhook, UpdateWebhook, Webhook,
+    WebhookEvents, WebhookFilter, WebhookMessage, WebhookSecret, WebhookTry, WebhookTurn,
+};
 pub use worker::{MarkDead, MarkedDead, RegisterWorker, Registered, WorkerFilter, WorkerInfo};

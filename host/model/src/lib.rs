@@ -31,6 +31,7 @@ mod route;
 mod signal;
 mod suspension;
 mod waitpoint;
+mod webhook;
 mod wire;
 mod worker;
 
@@ -91,5 +92,6 @@ pub use waitpoint::{
     KeyRetireRefusal, KeyRotateRefusal, WaitpointClaims, WaitpointCloseReason, WaitpointId,
     WaitpointKeyState, WaitpointRef, WaitpointRefusal, WaitpointState, waitpoint_kid,
 };
+pub use webhook::{WebhookAnswer, WebhookRefusal, WebhookState, webhook_name, webhook_pause_ms};
 pub use wire::UnknownName;
 pub use worker::{RegisterRefusal, WorkerRefusal, WorkerType};

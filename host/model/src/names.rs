@@ -121,7 +121,7 @@ pub fn plain_text(field: &'static str, text: &str, max: usize) -> Result<(), Inv
     })
 }
 
-fn identifier(field: &'static str, text: &str, max: usize) -> Result<(), Invalid> {
+pub(crate) fn identifier(field: &'static str, text: &str, max: usize) -> Result<(), Invalid> {
     let inner =
         |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, b'-' | b'_' | b'.');
     let ok = (1..=max).contains(&text.len())

@@ -8,7 +8,7 @@ use crate::{
     ApiKeyRefusal, BlockingReason, EventFamily, EventPlace, ExecutionId, GrantRefusal, Invalid,
     InvalidWaitpointToken, KeyRetireRefusal, KeyRotateRefusal, LaneState, Outcome, RedeemRefusal,
     RefusalCode, RegisterRefusal, SignalRefusal, StateKind, SuspendRefusal, WaitpointRefusal,
-    WorkerRefusal,
+    WebhookRefusal, WorkerRefusal,
 };
 
 /// An answer of a verb that did not do what it was asked, for a reason the caller can
@@ -75,7 +75,7 @@ macro_rules! with_code {
 with_code! {
     ApiKeyRefusal, CancelRefusal, CreateRefusal, EventsRefusal, GrantRefusal, InvalidWaitpointToken, KeyRetireRefusal,
     KeyRotateRefusal, LeaseRefusal, OperateRefusal, RedeemRefusal, RegisterRefusal,
-    SignalRefusal, SuspendRefusal, WaitpointRefusal, WorkerRefusal,
+    SignalRefusal, SuspendRefusal, WaitpointRefusal, WebhookRefusal, WorkerRefusal,
 }
 
 impl Refusal for Invalid {

@@ -133,6 +133,12 @@ named! {
         AdminKeyExists = "admin_key_exists",
         /// The caller would grant a role that it does not hold there.
         RoleNotHeld = "role_not_held",
+        /// No such webhook, or not in a namespace of the caller.
+        WebhookNotFound = "webhook_not_found",
+        /// There is a webhook of that name.
+        WebhookNameTaken = "webhook_name_taken",
+        /// The instance has as many webhooks as it may.
+        TooManyWebhooks = "too_many_webhooks",
         /// The text is not a cursor of this list, or of these events.
         InvalidCursor = "invalid_cursor",
         /// Events after the cursor were removed.

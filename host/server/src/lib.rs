@@ -19,6 +19,7 @@ pub mod host;
 pub mod http;
 pub mod stopwatch;
 pub mod telemetry;
+mod webhook;
 
 pub use cli::main;
 pub use host::{Host, StartError};

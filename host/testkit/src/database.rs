@@ -141,6 +141,10 @@ impl Database {
             ("api_key", "last_used_at"),
             ("api_key", "revoked_at"),
             ("api_key_secret", "valid_until"),
+            ("webhook", "turn_until"),
+            ("webhook", "next_try_at"),
+            ("webhook", "failed_since"),
+            ("webhook", "old_secret_until"),
             ("audit", "at"),
             ("audit_refusals", "minute"),
         ] {

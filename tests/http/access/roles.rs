@@ -88,6 +88,10 @@ fn request(route: &Route, names: Names) -> (String, Option<Value>) {
         "/v1/workers" => json!({
             "worker_id": "w", "worker_instance_id": "w-1", "namespace": namespace,
         }),
+        "/v1/webhooks" => json!({
+            "name": "w", "url": "https://example.invalid/", "family": "completion",
+            "namespace": namespace,
+        }),
         "/v1/workers/{worker_instance_id}/claim" => {
             let namespaces: Vec<_> = namespace.into_iter().collect();
             json!({"kinds": ["word"], "namespaces": namespaces})

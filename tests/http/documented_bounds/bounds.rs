@@ -12,6 +12,9 @@ use super::requests::{ANY_ID, Described};
 use crate::support::api::{Api, text};
 use crate::support::http_work::{claim_one, start, word};
 
+/// A URL that is valid and leads nowhere.
+const URL: &str = "https://example.invalid/";
+
 /// Codes of requests that break a bound.
 const INVALID: [&str; 12] = [
     "invalid_blocking_reason",
@@ -66,7 +69,7 @@ async fn the_host_refuses_what_is_beyond_a_documented_bound_and_nothing_within()
 /// Sends the requests, with executions and leases that are there.
 struct Sender {
     api: Api,
-    /// How many API keys were made.
+    /// How many API keys and webhooks were made.
     keys: Cell<u32>,
 }
 
@@ -87,6 +90,9 @@ impl Sender {
         }
         if path.starts_with("/v1/tokens/{id}") {
             request["path"]["id"] = self.api_key().await;
+        }
+        if path.starts_with("/v1/webhooks/{id}") {
+            request["path"]["id"] = self.webhook().await;
         }
         if path.ends_with("/claim") {
             self.api.create(word("x")).await;
@@ -161,6 +167,12 @@ impl Sender {
                 }
             }
         }
+        if body["url"].is_string() {
+            body["url"] = json!(URL);
+        }
+        if body["secret"].is_string() {
+            body["secret"] = json!("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw");
+        }
         if body["waitpoint_token"].is_string() {
             let lease = self.lease().await["lease"].clone();
             let made = self
@@ -175,6 +187,14 @@ impl Sender {
         self.keys.set(self.keys.get() + 1);
         let body = json!({"name": format!("of-bounds-{}", self.keys.get()), "role": "viewer"});
         self.api.post("/v1/tokens", body).await.1["key"]["id"].clone()
+    }
+
+    /// Returns the id of a new webhook.
+    async fn webhook(&self) -> Value {
+        self.keys.set(self.keys.get() + 1);
+        let name = format!("of-bounds-{}", self.keys.get());
+        let body = json!({"name": name, "url": URL, "family": "registry"});
+        self.api.post("/v1/webhooks", body).await.1["webhook"]["id"].clone()
     }
 
     /// Returns a claimed execution.

@@ -68,6 +68,12 @@ fn crates_depend_downwards_only() {
         ),
         ("runtime", &["sqlx", "axum", "server", "pgserver"]),
         (
+            "egress",
+            &[
+                "sqlx", "wasmtime", "axum", "engine", "runtime", "server", "pgserver",
+            ],
+        ),
+        (
             "pgserver",
             &[
                 "tokio", "sqlx", "wasmtime", "engine", "runtime", "server", "model",

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use super::source::{Source, assert_none, code, sources};
 
 /// Crates whose folders are compared.
-const CRATES: [&str; 6] = [
-    "model", "engine", "runtime", "pgserver", "server", "testkit",
+const CRATES: [&str; 7] = [
+    "model", "egress", "engine", "runtime", "pgserver", "server", "testkit",
 ];
 
 type Path = Vec<String>;

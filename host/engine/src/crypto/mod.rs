@@ -16,6 +16,7 @@ mod handle;
 mod shared_key;
 
 pub use cursor::CursorSeal;
+pub(crate) use encryption::Wrapped;
 pub use encryption::{SecretsFault, SecretsKeyError, SecretsKeys};
 pub(crate) use handle::HeldGrant;
 pub use handle::{HandleSigner, HeldLease};

@@ -32,7 +32,7 @@ pub struct EventPage {
 
 impl Engine {
     /// Returns the cursor of a place for a family.
-    pub(super) fn event_cursor(&self, family: EventFamily, place: EventPlace) -> EventCursor {
+    pub(crate) fn event_cursor(&self, family: EventFamily, place: EventPlace) -> EventCursor {
         EventCursor(self.event_scope(family).cursor(&place.to_string()))
     }
 

@@ -77,6 +77,13 @@ pub fn bound(of: &str, member: &str) -> Option<Bound> {
         }
         ("CreateApiKey", "name") => Text(1..=Limits::API_KEY_NAME_BYTES_MAX, patterns::IDENTIFIER),
         ("RotateApiKey", "overlap_ms") => Number(0..=Limits::API_KEY_OVERLAP_MS_MAX),
+        ("CreateWebhook", "name") => Text(1..=Limits::WEBHOOK_NAME_BYTES_MAX, patterns::IDENTIFIER),
+        ("RotateWebhookSecret", "overlap_ms") => Number(0..=Limits::WEBHOOK_OVERLAP_MS_MAX),
+        // Their docs say which URLs and secrets are valid.
+        ("CreateWebhook" | "UpdateWebhook", "url")
+        | ("CreateWebhook" | "RotateWebhookSecret", "secret") => Free,
+        ("WebhookFilter", "execution_id") => Pattern(patterns::UUID),
+        ("CreateWebhook", "family") => names("EventFamily", EventFamily::ALL),
         ("CancelExecution", "attempt") => u32_range(0..=u32::MAX),
         ("CancelExecution", "epoch") => Number(0..=EPOCH_MAX),
         ("SetLane", "state") => names("LaneState", LaneState::ALL),
@@ -136,6 +143,7 @@ pub fn bound(of: &str, member: &str) -> Option<Bound> {
         // One that is not valid is the name of no key.
         ("waitpoint_keys_retire", "kid")
         | ("tokens_get" | "tokens_rotate" | "tokens_revoke", "id") => Free,
+        (operation, "id") if operation.starts_with("webhooks_") => Free,
         ("audit_list", "credential" | "verb") | ("tokens_list", "name") => {
             Text(1..=Limits::ACTOR_BYTES_MAX, patterns::PLAIN)
         }

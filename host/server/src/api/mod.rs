@@ -21,6 +21,7 @@ mod signal;
 mod suspension;
 mod waitpoint;
 mod waitpoint_key;
+mod webhook;
 mod worker;
 
 pub use access::{
@@ -76,6 +77,11 @@ pub use waitpoint::{
 pub use waitpoint_key::{
     RetireWaitpointKey, RotateWaitpointKey, RotatedWaitpointKey, SeedWaitpointKey,
     SeededWaitpointKey, WaitpointKey, WaitpointKeys,
+};
+pub use webhook::{
+    CreateWebhook, CreatedWebhook, EventBody, MessageBody, MissedBody, PauseWebhook, PingBody,
+    ResumeWebhook, RotateWebhookSecret, TestedWebhook, UpdateWebhook, Webhook, WebhookFilter,
+    Webhooks,
 };
 pub use worker::{
     Beat, DeadWorker, MarkWorkerDead, RegisterNativeWorker, RegisteredWorker, Worker, WorkerPage,

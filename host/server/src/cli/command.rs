@@ -7,7 +7,7 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 use super::io::Exit;
 use super::{
     access, bench, component, doctor, event, execution, host, invoke, lane, login, profile,
-    waitpoint, worker,
+    waitpoint, webhook, worker,
 };
 
 /// A durable execution engine over Postgres whose worker handlers are
@@ -162,6 +162,9 @@ Examples:
     /// Make, list, rotate and revoke API keys
     #[command(subcommand)]
     Token(access::token::TokenCommand),
+    /// Make, list, change, pause, resume, try and delete webhooks
+    #[command(subcommand)]
+    Webhook(webhook::WebhookCommand),
     /// List who did what and was refused what, newest first
     Audit(access::audit::AuditArgs),
     /// Keep hosts, and the API keys to ask them with

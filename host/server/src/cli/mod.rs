@@ -21,6 +21,7 @@ mod login;
 mod profile;
 mod run;
 mod waitpoint;
+mod webhook;
 mod worker;
 
 pub use command::commands;

@@ -15,7 +15,7 @@ use super::io::{
 };
 use super::{
     access, bench, component, doctor, event, execution, host, invoke, lane, login, profile,
-    waitpoint, worker,
+    waitpoint, webhook, worker,
 };
 
 /// Runs the command line of the process.
@@ -187,6 +187,7 @@ async fn dispatch(
         Command::Namespace(command) => lane::namespace::run(context, command).await,
         Command::WaitpointKey(command) => waitpoint::key::run(context, command).await,
         Command::Token(command) => access::token::run(context, command).await,
+        Command::Webhook(command) => webhook::run(context, command).await,
         Command::Audit(args) => access::audit::run(context, args).await,
         Command::Profile(command) => profile::run(context, command, chosen),
         Command::Invoke(args) => invoke::run(context, args).await,

@@ -18,6 +18,8 @@ impl Config {
         self.http.check()?;
         self.access.check(self.http.listen)?;
         self.tls.check()?;
+        self.egress.check()?;
+        self.webhooks.check()?;
         self.oidc.check()?;
         self.check_credentials()?;
         self.doors.check()

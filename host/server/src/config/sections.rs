@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Access, Database, Doors, Http, Oidc, Runtime, Secrets, Telemetry, Tls, Worker};
+use super::{
+    Access, Database, Doors, Egress, Http, Oidc, Runtime, Secrets, Telemetry, Tls, Webhooks, Worker,
+};
 
 /// Everything that an operator may configure.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -22,6 +24,10 @@ pub struct Config {
     pub oidc: Oidc,
     /// What one address and one credential may ask.
     pub doors: Doors,
+    /// Requests that leave the instance.
+    pub egress: Egress,
+    /// How this host delivers webhooks.
+    pub webhooks: Webhooks,
     /// The attempts and services this host runs.
     pub worker: Worker,
     /// How components are compiled and kept in memory.

@@ -27,6 +27,7 @@ use super::shutdown::{Shutdown, immediately};
 use super::{Database, StartError};
 use crate::config::Config;
 use crate::http::{App, Opened, Server, router};
+use crate::webhook::Deliveries;
 
 /// Longest requests may take to finish once the worker has drained.
 const HTTP_GRACE: Duration = Duration::from_secs(3);
@@ -42,6 +43,8 @@ pub struct Host {
     address: SocketAddr,
     database: Database,
     reconcilers: Reconcilers,
+    /// Absent on a host that delivers no webhooks.
+    deliveries: Option<Deliveries>,
     server: Server,
     /// Absent on a host that only serves the API.
     presence: Option<Presence>,
@@ -89,6 +92,7 @@ impl Host {
                 "INSECURE: anybody who reaches the API may do everything (access.insecure_no_auth)"
             );
         }
+        let deliveries = Deliveries::start(&engine, app.egress.clone(), &config.webhooks);
         let reconcilers = engine.start_reconcilers(Sweeps::default());
         let presence = (config.worker.slots > 0).then(|| {
             app.set_worker(runtime.worker(config.worker_settings(instance, address)));
@@ -100,6 +104,7 @@ impl Host {
             address,
             database,
             reconcilers,
+            deliveries,
             server,
             presence,
         })
@@ -182,8 +187,14 @@ impl Host {
                     presence.end().await;
                 }
             };
+            let delivering = async {
+                if let Some(deliveries) = self.deliveries {
+                    deliveries.end().await;
+                }
+            };
             tokio::join!(
                 leaving,
+                delivering,
                 self.reconcilers.stop(),
                 self.server.stop(HTTP_GRACE)
             );

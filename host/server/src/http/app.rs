@@ -41,6 +41,8 @@ pub struct Parts {
     pub doors: Arc<Doors>,
     /// TLS of the API; absent if it speaks plain HTTP.
     pub tls: Option<Arc<Tls>>,
+    /// Sends what leaves the instance.
+    pub egress: Arc<egress::Client>,
     /// The section `[access]` of the configuration.
     pub access: Access,
     /// What this host remembers of API keys.
@@ -68,9 +70,10 @@ pub struct Parts {
 }
 
 /// What was made out of the settings of the doors before anything else was started.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Opened {
     doors: Arc<Doors>,
+    egress: Arc<egress::Client>,
     tls: Option<Arc<Tls>>,
 }
 
@@ -82,6 +85,7 @@ impl Opened {
     pub fn new(config: &Config) -> Result<Self, Invalid> {
         Ok(Self {
             doors: Arc::new(Doors::new(config)?),
+            egress: Arc::new(config.egress.client()?),
             tls: Tls::open(&config.tls)?.map(Arc::new),
         })
     }
@@ -110,6 +114,7 @@ impl App {
             http: config.http.clone(),
             doors: opened.doors,
             tls: opened.tls,
+            egress: opened.egress,
             access: config.access.clone(),
             sessions: Arc::default(),
             callbacks: config.callback_prefix(address),

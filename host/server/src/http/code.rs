@@ -185,6 +185,9 @@ codes! {
         ApiKeyEnded => CONFLICT, "The API key is not accepted any more";
         AdminKeyExists => CONFLICT, "There is an admin's API key already";
         RoleNotHeld => FORBIDDEN, "Only roles that the caller holds can be granted";
+        WebhookNotFound => NOT_FOUND, "No such webhook";
+        WebhookNameTaken => CONFLICT, "There is a webhook of that name";
+        TooManyWebhooks => CONFLICT, "There are too many webhooks";
         InvalidCursor => BAD_REQUEST, "That is not a cursor of this list";
         CursorTooOld => GONE, "Events after the cursor are no longer kept";
     }

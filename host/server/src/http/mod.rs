@@ -41,6 +41,7 @@ mod signals;
 mod tokens;
 mod transport;
 mod waitpoints;
+mod webhooks;
 mod workers;
 
 pub use access::{Access, Within, table as roles_table};

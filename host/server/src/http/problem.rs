@@ -174,7 +174,7 @@ macro_rules! refused {
 }
 
 refused! {
-    model::ApiKeyRefusal, Invalid, InvalidWaitpointToken, KeyRetireRefusal, WorkerRefusal, runtime::NotPublished, runtime::PublishRefusal,
+    model::ApiKeyRefusal, model::WebhookRefusal, Invalid, InvalidWaitpointToken, KeyRetireRefusal, WorkerRefusal, runtime::NotPublished, runtime::PublishRefusal,
     // Until their verbs return `Declined`.
     model::CancelRefusal, model::CreateRefusal, model::LeaseRefusal, model::OperateRefusal,
     model::SuspendRefusal, model::SignalRefusal, model::WaitpointRefusal, model::RegisterRefusal,

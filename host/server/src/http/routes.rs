@@ -16,7 +16,7 @@ use super::limits::{BodyLimit, RouteLimits, TimeLimit};
 use super::transport::dry_run::{DRY_RUN, Rehearse};
 use super::{
     App, audit, components, events, executions, grants, lanes, leases, openapi, ops, signals,
-    tokens, waitpoints, workers,
+    tokens, waitpoints, webhooks, workers,
 };
 
 /// A line of the table.
@@ -153,6 +153,15 @@ routes! {
     waitpoint_keys_rotate = waitpoints::keys::rotate => Short, Small, Admin in instance, rehearsed;
     waitpoint_keys_seed = waitpoints::keys::seed => Short, Small, Admin in instance, rehearsed;
     waitpoint_keys_retire = waitpoints::keys::retire => Short, Small, Admin in instance, rehearsed;
+    webhooks_create = webhooks::change::create => Short, Small, Operator in body, rehearsed;
+    webhooks_list = webhooks::list::list => Short, None, Operator in query;
+    webhooks_get = webhooks::list::get => Short, None, Operator in query;
+    webhooks_update = webhooks::change::update => Short, Small, Operator in query, rehearsed;
+    webhooks_pause = webhooks::change::pause => Short, Small, Operator in query, rehearsed;
+    webhooks_resume = webhooks::change::resume => Short, Small, Operator in query, rehearsed;
+    webhooks_rotate = webhooks::change::rotate => Short, Small, Operator in query, rehearsed;
+    webhooks_test = webhooks::change::test => Waits, None, Operator in query;
+    webhooks_delete = webhooks::change::delete => Short, None, Operator in query, rehearsed;
     tokens_create = tokens::change::create => Short, Small, Admin in any, rehearsed;
     tokens_list = tokens::list::list => Short, None, Admin in any;
     tokens_get = tokens::list::get => Short, None, Admin in any;
@@ -239,10 +248,10 @@ mod tests {
     use std::collections::BTreeSet;
 
     /// The first word behind the tag of every operation id.
-    const VERBS: &str = "approve await block cancel check claim close complete create define delay expire \
-        fail get heartbeat hold issue list mark mint observe publish redeem register \
+    const VERBS: &str = "approve await block cancel check claim close complete create define delay delete expire \
+        fail get heartbeat hold issue list mark mint observe pause publish redeem register \
         reject release renew replay report resume retire revoke rotate seed send set \
-        suspend unblock unhold wait";
+        suspend test unblock unhold update wait";
 
     #[test]
     fn every_operation_id_is_a_noun_and_a_verb_and_names_one_operation() {

@@ -33,8 +33,8 @@ macro_rules! exits {
 exits! {
     /// The command did what it was asked.
     Ok = 0, "done; with --dry-run: it would be done";
-    /// The execution ended without success, but was not cancelled.
-    Failed = 1, "the execution that was waited for failed, expired or was skipped; or a check of doctor failed";
+    /// The execution ended without success, but was not cancelled; or a check failed.
+    Failed = 1, "the execution that was waited for failed, expired or was skipped; a check of doctor failed; or the receiver of a webhook did not accept a ping";
     /// The command line is not valid.
     Usage = 2, "the command line is not valid; nothing was sent";
     /// What it names does not exist.

@@ -36,6 +36,7 @@ use crate::http::routes::ROUTES;
         (name = "leases", description = "What a worker does with what it claimed"),
         (name = "grants", description = "Claims in two steps, for schedulers outside"),
         (name = "waitpoint-keys", description = "Keys that waitpoint tokens are signed with"),
+        (name = "webhooks", description = "Events that are sent to URLs"),
         (name = "host", description = "Health and metrics"),
     )
 )]

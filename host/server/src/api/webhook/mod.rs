@@ -1,0 +1,10 @@
+//! Webhooks: what is asked about them and answered, and what they send.
+
+mod manage;
+mod message;
+
+pub use manage::{
+    CreateWebhook, CreatedWebhook, PauseWebhook, ResumeWebhook, RotateWebhookSecret, TestedWebhook,
+    UpdateWebhook, Webhook, WebhookFilter, Webhooks,
+};
+pub use message::{EventBody, MessageBody, MissedBody, PingBody};
