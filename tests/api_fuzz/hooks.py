@@ -170,6 +170,9 @@ def wait_briefly(case):
         if not is_refused_wait(query.get("timeout_ms")):
             query["timeout_ms"] = WAIT_MS_MAX
             case.query = query
+    if "wait_ms" in query and not is_refused_wait(query["wait_ms"]):
+        query["wait_ms"] = WAIT_MS_MAX
+        case.query = query
     if isinstance(body, dict) and "wait_ms" in body and not is_refused_wait(body["wait_ms"]):
         body["wait_ms"] = WAIT_MS_MAX
     for name in list(headers):

@@ -2,6 +2,7 @@
 
 mod bench;
 mod commands;
+mod events;
 mod exits;
 mod invoke;
 mod keys;

@@ -197,6 +197,10 @@ async fn every_list_of_the_api_has_pages() {
     let known: BTreeSet<&str> = LISTS.iter().map(|(path, ..)| *path).collect();
     let mut found = BTreeSet::new();
     for (path, methods) in document["paths"].as_object().expect("paths") {
+        // Events have no last page.
+        if path.starts_with("/v1/events/") {
+            continue;
+        }
         let body = &methods["get"]["responses"]["200"]["content"]["application/json"];
         let body = schema(&document, &body["schema"]);
         let empty = serde_json::Map::new();

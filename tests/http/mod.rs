@@ -12,6 +12,7 @@ mod doors;
 mod dry_runs;
 mod ends;
 mod error_names;
+mod events;
 mod lists;
 mod moments;
 mod operators;

@@ -145,7 +145,7 @@ answers! {
 
 /// Schemas of answers that have no members but those described. What reads them accepts
 /// more, so that a command line reads the answers of a host of a later version.
-const CLOSED: [&str; 25] = [
+const CLOSED: [&str; 26] = [
     "ApiKey",
     "ApiKeyText",
     "Attempt",
@@ -154,6 +154,7 @@ const CLOSED: [&str; 25] = [
     "Component",
     "CurrentLease",
     "EligibleExecution",
+    "Event",
     "Execution",
     "ExpiredLease",
     "Failure",

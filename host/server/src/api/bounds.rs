@@ -89,6 +89,7 @@ pub fn bound(of: &str, member: &str) -> Option<Bound> {
         ("SetLane", "state") => names("LaneState", LaneState::ALL),
         ("executions_list", "state") => names("PublicState", PublicState::ALL),
         ("waitpoints_list", "state") => names("WaitpointState", WaitpointState::ALL),
+        (_, "family") => names("EventFamily", EventFamily::ALL),
         (_, "role") => names("Role", Role::ALL),
         (_, "class" | "retryable_categories") => names("FailureClass", FailureClass::ALL),
         (_, "count_kind") => names("CountKind", CountKind::ALL),
@@ -153,7 +154,10 @@ pub fn bound(of: &str, member: &str) -> Option<Bound> {
         }
         (_, "log") => Long(Limits::LOG_BYTES_MAX),
         (_, "digest") => Pattern(patterns::DIGEST),
-        (_, "id" | "waitpoint_id" | "expected_lease_id" | "lease_id") => Pattern(patterns::UUID),
+        (
+            _,
+            "id" | "waitpoint_id" | "expected_lease_id" | "lease_id" | "execution_id" | "flow_id",
+        ) => Pattern(patterns::UUID),
         (_, "input_base64" | "result_base64" | "payload_base64" | "state_base64") => {
             Pattern(patterns::BASE64)
         }
@@ -196,7 +200,7 @@ pub fn bound(of: &str, member: &str) -> Option<Bound> {
             "created_after" | "created_before" | "deadline_at" | "delay_until" | "finished_after"
             | "finished_before" | "since" | "timeout_at" | "until",
         ) => Time,
-        (_, "after") => Pattern(patterns::STORABLE),
+        (_, "after" | "last-event-id") => Pattern(patterns::STORABLE),
         (
             _,
             "capability_hash" | "grant" | "input_text" | "lease" | "leases" | "payload_text"

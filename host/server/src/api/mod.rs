@@ -9,6 +9,7 @@ mod answer;
 mod bounds;
 mod component;
 mod condition;
+mod event;
 mod execution;
 mod lane;
 mod lease;
@@ -34,6 +35,7 @@ pub use component::{
     PublishingComponent, PublishingState, Route, SetRoute, SetRoutes,
 };
 pub use condition::{CompositeBody, ResumeCondition, ResumePolicy, SignalMatcher, SingleBody};
+pub use event::{Event, EventPage};
 pub use execution::{
     Attempt, AttemptLease, Attempts, BatchResults, BatchVerdict, BlockExecution, CancelExecution,
     CancelledExecution, CompleteOverride, CreateBatch, CreateExecution, CreatedExecution,
@@ -51,8 +53,8 @@ pub use lease::{
     EligibleExecutions, FailLease, FailLeases, FailOneOrMany, GrantFor, GrantedClaim, IssuedGrant,
     LeaseAnswer, LeaseEffect, LeaseOutcome, LeaseVerdict, LeaseVerdicts, ProgressLease,
     ProgressLeases, ProgressOneOrMany, Redeem, ReleaseLease, ReleaseLeases, ReleaseOneOrMany,
-    Renew, RenewLease, RenewLeases, RenewOneOrMany, WaitChildrenLease, WaitChildrenLeases,
-    WaitChildrenOneOrMany, check_ttl,
+    Renew, RenewLease, RenewLeases, RenewOneOrMany, WAIT_MS_MAX, WaitChildrenLease,
+    WaitChildrenLeases, WaitChildrenOneOrMany, check_ttl,
 };
 pub use login::Login;
 pub use operator::Asks;
@@ -77,9 +79,8 @@ pub use waitpoint_key::{
     SeededWaitpointKey, WaitpointKey, WaitpointKeys,
 };
 pub use webhook::{
-    CreateWebhook, CreatedWebhook, EventBody, MessageBody, MissedBody, PauseWebhook, PingBody,
-    ResumeWebhook, RotateWebhookSecret, TestedWebhook, UpdateWebhook, Webhook, WebhookFilter,
-    Webhooks,
+    CreateWebhook, CreatedWebhook, MessageBody, MissedBody, PauseWebhook, PingBody, ResumeWebhook,
+    RotateWebhookSecret, TestedWebhook, UpdateWebhook, Webhook, WebhookFilter, Webhooks,
 };
 pub use worker::{
     Beat, DeadWorker, MarkWorkerDead, RegisterNativeWorker, RegisteredWorker, Worker, WorkerPage,

@@ -6,8 +6,8 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 
 use super::io::Exit;
 use super::{
-    access, bench, component, doctor, execution, host, invoke, lane, login, profile, waitpoint,
-    webhook, worker,
+    access, bench, component, doctor, event, execution, host, invoke, lane, login, profile,
+    waitpoint, webhook, worker,
 };
 
 /// A durable execution engine over Postgres whose worker handlers are
@@ -79,6 +79,8 @@ pub enum Command {
     List(execution::list::ListArgs),
     /// Follow an execution until it ends, those of a filter, or the host as a whole
     Watch(execution::watch::WatchArgs),
+    /// Show what happened, event by event, and follow what happens
+    Events(event::events::EventsArgs),
     /// End an execution, also one that runs
     Cancel(execution::cancel::CancelArgs),
     /// Send a signal to an execution that waits for it

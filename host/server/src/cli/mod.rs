@@ -11,6 +11,7 @@ mod component;
 mod doctor;
 #[cfg(test)]
 mod documented;
+mod event;
 mod execution;
 mod host;
 mod invoke;

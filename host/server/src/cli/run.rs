@@ -14,8 +14,8 @@ use super::io::{
     to_stdout,
 };
 use super::{
-    access, bench, component, doctor, execution, host, invoke, lane, login, profile, waitpoint,
-    webhook, worker,
+    access, bench, component, doctor, event, execution, host, invoke, lane, login, profile,
+    waitpoint, webhook, worker,
 };
 
 /// Runs the command line of the process.
@@ -165,6 +165,7 @@ async fn dispatch(
         Command::Result(args) => execution::result::run(context, args).await,
         Command::List(args) => execution::list::run(context, args).await,
         Command::Watch(args) => execution::watch::run(context, args).await,
+        Command::Events(args) => event::events::run(context, args).await,
         Command::Cancel(args) => execution::cancel::run(context, args).await,
         Command::Signal(args) => waitpoint::signal::run(context, args).await,
         Command::Approve(args) => waitpoint::approve::run(context, args).await,

@@ -37,6 +37,8 @@ pub enum TimeLimit {
     /// Both one after the other: the body may take as long as any other before the
     /// handler waits.
     Publishes,
+    /// `Waits` until the answer begins; it may go on for as long as its caller reads it.
+    Follows,
 }
 
 impl TimeLimit {
@@ -47,6 +49,7 @@ impl TimeLimit {
             Self::Waits => "waits",
             Self::MayPrefer => "may_prefer",
             Self::Publishes => "publishes",
+            Self::Follows => "follows",
         }
     }
 
@@ -54,7 +57,7 @@ impl TimeLimit {
     pub fn of(self, app: &App, has_preference: bool) -> Duration {
         let (short, wait) = (app.http.request_timeout(), WAIT_MAX + WAIT_SLACK);
         match self {
-            Self::Waits => wait,
+            Self::Waits | Self::Follows => wait,
             Self::MayPrefer if has_preference => wait,
             Self::Short | Self::MayPrefer => short,
             Self::Publishes => short + wait,

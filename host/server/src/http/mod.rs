@@ -21,6 +21,7 @@ mod body;
 mod code;
 mod components;
 mod doors;
+mod events;
 mod executions;
 mod grants;
 mod lanes;

@@ -15,8 +15,8 @@ use super::access::{self, Access, access};
 use super::limits::{BodyLimit, RouteLimits, TimeLimit};
 use super::transport::dry_run::{DRY_RUN, Rehearse};
 use super::{
-    App, audit, components, executions, grants, lanes, leases, openapi, ops, signals, tokens,
-    waitpoints, webhooks, workers,
+    App, audit, components, events, executions, grants, lanes, leases, openapi, ops, signals,
+    tokens, waitpoints, webhooks, workers,
 };
 
 /// A line of the table.
@@ -112,6 +112,7 @@ routes! {
     signals_send_to_callback = signals::callbacks::callback => Short, Signal, Public;
     executions_list_suspended = executions::suspended::suspended => Short, None, Viewer in query;
     leases_list_expired = leases::expired::expired => Short, None, Viewer in query;
+    events_list = events::read::list => Follows, None, Viewer in query;
     components_publish = components::publish::publish => Publishes, Component, Admin in instance;
     components_list = components::list::list => Short, None, Viewer in any;
     components_get = components::list::get => Short, None, Viewer in any;

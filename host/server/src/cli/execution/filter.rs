@@ -90,7 +90,7 @@ fn now() -> OffsetDateTime {
 }
 
 /// Returns the parameter of the API for a label written `owner.name=value`.
-pub(super) fn tag_query(tag: &str) -> Result<(&'static str, String), Failure> {
+pub fn tag_query(tag: &str) -> Result<(&'static str, String), Failure> {
     match tag.split_once('=') {
         Some((key, value)) => Ok(("tag", format!("{key}:{value}"))),
         None => Err(Failure::usage(format!(

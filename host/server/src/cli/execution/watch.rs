@@ -98,7 +98,7 @@ pub async fn finished(client: &Client, id: ExecutionId) -> Result<(Execution, An
 
 /// Repeats a request while the host is unreachable or its database is, at growing
 /// intervals and for [`OUTAGE_MAX`]: the host or another one comes back.
-async fn retried<F>(request: impl Fn() -> F) -> Result<Answer, Failure>
+pub async fn retried<F>(request: impl Fn() -> F) -> Result<Answer, Failure>
 where
     F: Future<Output = Result<Answer, Failure>>,
 {

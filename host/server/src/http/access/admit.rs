@@ -35,7 +35,9 @@ pub async fn admit(
     let (mut parts, body) = request.into_parts();
     let stay = match route.limits.time {
         TimeLimit::Short => Stay::Short,
-        TimeLimit::Waits | TimeLimit::MayPrefer | TimeLimit::Publishes => Stay::Long,
+        TimeLimit::Waits | TimeLimit::MayPrefer | TimeLimit::Publishes | TimeLimit::Follows => {
+            Stay::Long
+        }
     };
     let verified = app
         .verify_credential(&parts.headers, &parts.extensions, stay)
@@ -75,13 +77,22 @@ pub async fn admit(
         Err(problem) => return problem.into_response(),
     };
     parts.extensions.insert(caller.clone());
+    let credential = match stay {
+        Stay::Short => None,
+        Stay::Long => Some(verified.end(app.clone())),
+    };
+    if route.limits.time == TimeLimit::Follows
+        && let Some(credential) = &credential
+    {
+        parts.extensions.insert(credential.clone());
+    }
     let answer = next.run(Request::from_parts(parts, body));
-    let mut response = match stay {
-        Stay::Short => answer.await,
-        Stay::Long => {
+    let mut response = match &credential {
+        None => answer.await,
+        Some(credential) => {
             tokio::select! {
                 response = answer => response,
-                () = verified.gone(&app) => Problem::unauthenticated().into_response(),
+                () = credential.reached() => Problem::unauthenticated().into_response(),
             }
         }
     };

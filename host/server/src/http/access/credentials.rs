@@ -6,7 +6,11 @@
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
+use futures::FutureExt as _;
+use futures::future::{BoxFuture, Shared};
 use model::{Identity, Principal};
 use tokio::sync::watch;
 
@@ -101,9 +105,34 @@ impl App {
     }
 }
 
-impl Verified {
+/// The end of the credential of a request, for answers that go on after they began.
+#[derive(Clone)]
+pub struct CredentialEnd(Shared<BoxFuture<'static, ()>>);
+
+impl CredentialEnd {
     /// Returns when the credential is not valid any more.
-    pub(super) async fn gone(self, app: &App) {
+    pub async fn reached(&self) {
+        self.0.clone().await;
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for CredentialEnd {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        let end = parts.extensions.get::<Self>().cloned();
+        Ok(end.expect("invariant: an answer that continues says so in the table of routes"))
+    }
+}
+
+impl Verified {
+    /// Returns the end of the credential.
+    pub(super) fn end(self, app: App) -> CredentialEnd {
+        let gone = async move { self.gone(&app).await };
+        CredentialEnd(gone.boxed().shared())
+    }
+
+    async fn gone(self, app: &App) {
         match self.standing {
             Standing::Lasting => std::future::pending().await,
             Standing::Session(mut gone) => {

@@ -27,6 +27,7 @@ mod sessions;
 
 pub use admit::admit;
 pub use caller::Caller;
+pub use credentials::CredentialEnd;
 pub use document::{BEARER, document, scheme, table};
 pub use route::{Access, Within};
 pub use sessions::Sessions;

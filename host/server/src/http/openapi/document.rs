@@ -27,6 +27,7 @@ use crate::http::routes::ROUTES;
         (name = "executions", description = "Units of work"),
         (name = "signals", description = "What suspended executions wait for"),
         (name = "waitpoints", description = "Where executions receive signals"),
+        (name = "events", description = "What happened, as it happens"),
         (name = "components", description = "What handles them"),
         (name = "kinds", description = "Which component handles which kind"),
         (name = "lanes", description = "Queues, and how much service each gets"),

@@ -13,7 +13,7 @@ use utoipa::openapi::{Components, Content, Ref, RefOr, Response};
 
 use crate::api::ProblemBody;
 use crate::http::access::{Access, Within};
-use crate::http::limits::BodyLimit;
+use crate::http::limits::{BodyLimit, TimeLimit};
 use crate::http::problem::Code;
 use crate::http::routes::Route;
 
@@ -74,6 +74,9 @@ fn statuses(operation: &Operation, route: &Route) -> BTreeSet<StatusCode> {
     }
     if names_something(route) {
         all.insert(StatusCode::NOT_FOUND);
+    }
+    if route.limits.time == TimeLimit::Follows {
+        all.insert(StatusCode::GONE);
     }
     if route.limits.body != BodyLimit::None {
         all.extend(OF_BODIES);

@@ -44,6 +44,41 @@ pub struct Counters {
     answers: ByLabel<&'static str, Counter>,
     in_flight: AtomicI64,
     seconds: Family<OneLabel, Histogram, fn() -> Histogram>,
+    /// Streams of events, open and ended.
+    pub streams: Streams,
+}
+
+/// Streams of events that are open, and how those that ended did.
+#[derive(Debug, Default)]
+pub struct Streams {
+    open: AtomicI64,
+    ended: ByLabel<&'static str, Counter>,
+}
+
+impl Streams {
+    /// Counts a stream that begins.
+    pub fn begin(&self) {
+        self.open.fetch_add(1, Relaxed);
+    }
+
+    /// Counts a stream that ends.
+    pub fn end(&self, verdict: &'static str) {
+        self.open.fetch_sub(1, Relaxed);
+        self.ended.get_or_create(&[("verdict", verdict)]).inc();
+    }
+
+    fn register(&self, registry: &mut Registry) {
+        registry.register(
+            "event_streams",
+            "Streams of events that are open",
+            ConstGauge::new(self.open.load(Relaxed)),
+        );
+        registry.register(
+            "event_streams_ended",
+            "Streams of events that ended, by why",
+            self.ended.clone(),
+        );
+    }
 }
 
 /// Counts a request as in flight until dropped, also when it is abandoned.
@@ -62,6 +97,7 @@ impl Default for Counters {
             began: Instant::now(),
             answers: Family::default(),
             in_flight: AtomicI64::default(),
+            streams: Streams::default(),
             seconds: Family::new_with_constructor(|| Histogram::new(REQUEST_BUCKETS)),
         };
         for class in CLASSES {
@@ -114,6 +150,7 @@ impl Counters {
         );
         let in_flight = ConstGauge::new(self.in_flight.load(Relaxed));
         registry.register("http_in_flight", "Requests being answered", in_flight);
+        self.streams.register(registry);
     }
 }
 

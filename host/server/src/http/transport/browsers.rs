@@ -37,7 +37,7 @@ const ANY_HOST: [&str; 2] = ["/healthz", "/readyz"];
 /// besides those that every page may.
 const CORS_METHODS: &str = "GET, POST, PUT, PATCH, DELETE";
 const CORS_REQUEST_HEADERS: &str =
-    "content-type, content-encoding, idempotency-key, prefer, traceparent";
+    "content-type, content-encoding, idempotency-key, last-event-id, prefer, traceparent";
 const CORS_ANSWER_HEADERS: &str = "location, preference-applied, retry-after";
 /// How long a browser may remember them, in seconds.
 const CORS_AGE: &str = "600";

@@ -1,7 +1,8 @@
 //! Accepts connections and serves them until the server stops.
 //!
 //! Connections are bounded in number, together and by address, and in the time they may
-//! take for the handshake of TLS and for the head of a request. From the stop on none is accepted, idle ones close, and
+//! take for the handshake of TLS, for the head of a request, and without reading what is
+//! written to them. From the stop on none is accepted, idle ones close, and
 //! requests that run are finished within the caller's grace.
 
 use std::net::IpAddr;
@@ -21,6 +22,7 @@ use tokio::sync::{Mutex, Semaphore, watch};
 use tokio::task::{JoinHandle, JoinSet};
 
 use super::not_http::NotHttp;
+use super::unread::{MustRead, Unread};
 use crate::http::App;
 use crate::http::doors::{ClientAddress, ClientCertificate};
 
@@ -160,11 +162,14 @@ async fn serve(
 ) {
     let doors = Arc::clone(&app.doors);
     let router = TowerToHyperService::new(router);
+    let unread = Unread::default();
+    let watched = MustRead::new(TokioIo::new(stream), unread.clone());
     let service = service_fn(move |mut request: Request<Incoming>| {
         let proxies = &doors.settings.trusted_proxies;
         let address = ClientAddress::of(from.peer, request.headers(), proxies);
         let extensions = request.extensions_mut();
         extensions.insert(address);
+        extensions.insert(unread.clone());
         if let Some(certificate) = &from.certificate {
             extensions.insert(certificate.clone());
         }
@@ -177,7 +182,7 @@ async fn serve(
     if app.doors.settings.headers_max != HEADERS_USUAL {
         http.max_headers(app.doors.settings.headers_max as usize);
     }
-    let connection = http.serve_connection(NotHttp::new(TokioIo::new(stream)), service);
+    let connection = http.serve_connection(NotHttp::new(watched), service);
     let mut connection = std::pin::pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => Some(ended),

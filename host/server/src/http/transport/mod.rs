@@ -11,3 +11,4 @@ pub mod not_http;
 pub mod prefer;
 pub mod text;
 pub mod tls;
+pub mod unread;

@@ -1,0 +1,3 @@
+//! Events of the instance, as they happen.
+
+pub mod events;

@@ -1,0 +1,7 @@
+//! Events over HTTP: by pages, by long polls and as a stream.
+
+mod pages;
+mod read;
+mod refused;
+mod stream;
+mod streams;
