@@ -61,8 +61,9 @@ async fn events_arrive_in_order_signed_and_each_under_an_id_of_its_own() {
     assert_eq!(unique.len(), 6);
     for message in &messages {
         assert_eq!(message.signature, message.signed_by(&secret));
-        assert_eq!(message.body()["data"]["kind"], "echo");
+        assert_eq!(message.body()["data"]["execution_kind"], "echo");
         assert_eq!(message.body()["data"]["namespace"], "default");
+        assert_eq!(message.body()["data"]["cursor"], Value::Null);
     }
 }
 

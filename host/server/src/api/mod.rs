@@ -79,9 +79,8 @@ pub use waitpoint_key::{
     SeededWaitpointKey, WaitpointKey, WaitpointKeys,
 };
 pub use webhook::{
-    CreateWebhook, CreatedWebhook, EventBody, MessageBody, MissedBody, PauseWebhook, PingBody,
-    ResumeWebhook, RotateWebhookSecret, TestedWebhook, UpdateWebhook, Webhook, WebhookFilter,
-    Webhooks,
+    CreateWebhook, CreatedWebhook, MessageBody, MissedBody, PauseWebhook, PingBody, ResumeWebhook,
+    RotateWebhookSecret, TestedWebhook, UpdateWebhook, Webhook, WebhookFilter, Webhooks,
 };
 pub use worker::{
     Beat, DeadWorker, MarkWorkerDead, RegisterNativeWorker, RegisteredWorker, Worker, WorkerPage,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use egress::Client;
 use engine::{Engine, Error, FailedDelivery, WebhookEvents, WebhookTry, WebhookTurn};
-use model::{EventCursor, WebhookAnswer, WebhookState};
+use model::{EventCursor, EventPlace, WebhookAnswer, WebhookState};
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tracing::{debug, warn};
@@ -102,9 +102,12 @@ impl Turn<'_> {
                         .engine
                         .webhook_message_id(self.turn, "missed", until);
                     let missed = |now| {
+                        // Places tell how much happens in namespaces of others.
+                        let everywhere = self.turn.webhook.namespace.is_none();
+                        let shown = |place: EventPlace| everywhere.then(|| place.to_string());
                         let data = MissedBody {
-                            from: from.map(|place| place.to_string()),
-                            to: until.to_string(),
+                            from: from.and_then(shown),
+                            to: shown(until),
                         };
                         let kind = "webhook.missed".to_owned();
                         Message::new(

@@ -226,8 +226,6 @@ answers! {
         state: WebhookState as String,
         /// Why it is paused or stalled; null while it is active.
         reason: Option<String>,
-        /// Everything up to there was delivered or does not fit.
-        cursor: String = webhook.cursor.0,
         /// Tries of the next event that failed.
         failures: u32,
         /// Time the first of them failed; null without any.

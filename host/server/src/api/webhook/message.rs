@@ -1,11 +1,14 @@
 //! What webhooks send: bodies in JSON with a type, a time and data, as Standard Webhooks
 //! recommends.
 
-use model::{Event, EventCursor, EventDetail, ExecutionId, LeaseId};
+use model::EventFamily;
 use serde::Serialize;
+use serde_json::Value;
 use time::OffsetDateTime;
 use time::serde::rfc3339;
 use uuid::Uuid;
+
+use crate::api::Event;
 
 /// A message.
 #[derive(Debug, Clone, Serialize)]
@@ -21,39 +24,15 @@ pub struct MessageBody<T> {
     pub data: T,
 }
 
-/// An event.
-#[derive(Debug, Clone, Serialize)]
-pub struct EventBody {
-    /// The cursor after the event, from which its family can be read on.
-    pub cursor: EventCursor,
-    /// The execution it happened to; null for events of workers.
-    pub execution_id: Option<ExecutionId>,
-    /// The namespace of the execution or the worker.
-    pub namespace: Option<String>,
-    /// The lane of the execution, if it is known.
-    pub lane: Option<String>,
-    /// The kind of the execution, if it is known.
-    pub kind: Option<String>,
-    /// The epoch of the execution after the event.
-    pub epoch: u64,
-    /// The attempt concerned, counted from zero.
-    pub attempt: Option<u32>,
-    /// The lease concerned, if there is one.
-    pub lease_id: Option<LeaseId>,
-    /// The worker instance concerned, if there is one.
-    pub worker_instance_id: Option<String>,
-    /// What events of this name say beside it.
-    #[serde(flatten)]
-    pub detail: EventDetail,
-}
-
 /// That events were removed before they were delivered.
 #[derive(Debug, Clone, Serialize)]
 pub struct MissedBody {
-    /// The last place of the log that the receiver knows; null if it is not of this log.
+    /// The last place of the log that the receiver knows; null if it is not of this log, and
+    /// for a webhook of one namespace.
     pub from: Option<String>,
-    /// The last place that was removed. Every event after it follows.
-    pub to: String,
+    /// The last place that was removed; null for a webhook of one namespace. Every event
+    /// after it follows.
+    pub to: Option<String>,
 }
 
 /// That an operator tries whether a receiver is reached.
@@ -63,25 +42,20 @@ pub struct PingBody {
     pub webhook_id: Uuid,
 }
 
-impl MessageBody<EventBody> {
-    /// Tells an event of a family.
-    pub fn of_event(event: &Event, family: model::EventFamily) -> Self {
-        let logged = &event.logged;
+impl MessageBody<Value> {
+    /// Tells an event of a family, in the shape that readers of the family get, but for its
+    /// cursor: the place of an event tells how much happens in namespaces of others.
+    pub fn of_event(event: &model::Event, family: EventFamily) -> Self {
+        let shown = Event::new(family, String::new(), event.clone());
+        let kind = format!("{family}.{}", shown.event);
+        let mut data = serde_json::to_value(shown).expect("invariant: events are JSON");
+        if let Some(members) = data.as_object_mut() {
+            members.remove("cursor");
+        }
         Self {
-            kind: format!("{family}.{}", event.fact.name()),
-            timestamp: logged.at,
-            data: EventBody {
-                cursor: event.cursor.clone(),
-                execution_id: logged.execution_id,
-                namespace: logged.namespace.clone(),
-                lane: logged.lane.clone(),
-                kind: logged.execution_kind.clone(),
-                epoch: logged.epoch,
-                attempt: logged.attempt,
-                lease_id: logged.lease_id,
-                worker_instance_id: logged.worker_instance_id.clone(),
-                detail: event.fact.detail(),
-            },
+            kind,
+            timestamp: event.logged.at,
+            data,
         }
     }
 }

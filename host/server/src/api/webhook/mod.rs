@@ -7,4 +7,4 @@ pub use manage::{
     CreateWebhook, CreatedWebhook, PauseWebhook, ResumeWebhook, RotateWebhookSecret, TestedWebhook,
     UpdateWebhook, Webhook, WebhookFilter, Webhooks,
 };
-pub use message::{EventBody, MessageBody, MissedBody, PingBody};
+pub use message::{MessageBody, MissedBody, PingBody};
