@@ -1,16 +1,18 @@
 //! read: events of a family after a place, in order and without gaps.
 
 use model::{
-    EventKind, EventPlace, EventStart, EventsRefusal, ExecutionId, LeaseId, Limits, LoggedEvent,
-    check_range,
+    EventFilter, EventKind, EventPlace, EventStart, EventsRefusal, ExecutionId, LeaseId, Limits,
+    LoggedEvent, check_range,
 };
 use uuid::Uuid;
 
 use super::request::{EventPage, EventRequest};
 use crate::{Declined, Engine, Error};
 
-/// Rows of the log, each of one batch of events, that one statement looks at.
+/// Most rows of the log, each of one batch of events, that one statement looks at.
 const ROWS_MAX: i64 = 512;
+/// Least rows that one looks at.
+const ROWS_MIN: i64 = 16;
 
 /// Events that fit a request as far as they tell themselves, and how far was looked.
 pub(super) struct Found {
@@ -110,6 +112,11 @@ impl Engine {
         });
         let filter = request.map(|it| it.filter.clone()).unwrap_or_default();
         let limit = request.map_or(Limits::PAGE_MAX, |it| it.limit);
+        // A row has an event at least, so that more would be read and not returned.
+        let rows_max = match filter == EventFilter::default() {
+            true => i64::from(limit).clamp(ROWS_MIN, ROWS_MAX),
+            false => ROWS_MAX,
+        };
         let rows = sqlx::query_file!(
             "src/event/read.sql",
             after.xid as i64,
@@ -117,7 +124,7 @@ impl Engine {
             i64::from(after.position),
             horizon as i64,
             self.last_stripe(),
-            ROWS_MAX,
+            rows_max,
             i64::from(limit),
             left_out.as_deref(),
             filter.namespace,
@@ -167,7 +174,7 @@ impl Engine {
                 events,
                 more: true,
             },
-            (Some((end, rows)), _) if rows == ROWS_MAX => Found {
+            (Some((end, rows)), _) if rows == rows_max => Found {
                 events,
                 place: end,
                 more: true,
