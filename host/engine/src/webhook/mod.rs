@@ -13,7 +13,7 @@
 //! The cursor advances by a guarded statement after the receiver accepted an event, and past
 //! events that do not fit. The database is authoritative for who has the turn, by its clock:
 //! a host that is late may send an event again, and can record nothing. What is sent and how
-//! is the server's; here is no network.
+//! is the server's; the engine has no network.
 //!
 //! Events are kept as long as retention says, read by webhooks or not. A webhook that is too
 //! far behind sends what it missed, and continues from the oldest event that is kept.

@@ -117,7 +117,7 @@ impl Reading {
     /// Returns from where on to read: after the event that a browser saw last, if it says so.
     ///
     /// # Errors
-    /// The header is there more than once, or is no text.
+    /// The header is there more than once, or is not valid text.
     pub fn from(&self, headers: &HeaderMap) -> Result<From, Problem> {
         let mut seen = headers.get_all(LAST_EVENT_ID).iter();
         let last = match (seen.next(), seen.next()) {
