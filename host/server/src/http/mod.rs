@@ -38,6 +38,7 @@ mod query;
 mod router;
 mod routes;
 mod signals;
+mod sse;
 mod tokens;
 mod transport;
 mod waitpoints;
