@@ -39,6 +39,7 @@ mod router;
 mod routes;
 mod signals;
 mod sse;
+mod streams;
 mod tokens;
 mod transport;
 mod waitpoints;
