@@ -5,10 +5,10 @@
 //! called on the way answered, and from every error.
 
 use model::{
-    ApiKeyRefusal, CancelRefusal, CreateRefusal, EventsRefusal, GrantRefusal, Invalid,
-    InvalidWaitpointToken, KeyRetireRefusal, KeyRotateRefusal, LeaseRefusal, OperateRefusal,
-    RedeemRefusal, RegisterRefusal, SignalRefusal, SuspendRefusal, WaitpointRefusal,
-    WebhookRefusal, WorkerRefusal,
+    ApiKeyRefusal, AppendRefusal, CancelRefusal, CreateRefusal, EventsRefusal, GrantRefusal,
+    Invalid, InvalidWaitpointToken, KeyRetireRefusal, KeyRotateRefusal, LeaseRefusal,
+    OperateRefusal, RedeemRefusal, RegisterRefusal, SignalRefusal, StreamRefusal, SuspendRefusal,
+    WaitpointRefusal, WebhookRefusal, WorkerRefusal,
 };
 
 use crate::{Error, RouteRefusal};
@@ -86,6 +86,7 @@ macro_rules! refusals {
 
 refusals! {
     ApiKeyRefusal => [Invalid];
+    AppendRefusal => [Invalid];
     CancelRefusal => [Invalid];
     CreateRefusal => [Invalid];
     EventsRefusal => [Invalid];
@@ -100,6 +101,7 @@ refusals! {
     RegisterRefusal => [Invalid];
     RouteRefusal => [Invalid];
     SignalRefusal => [Invalid, InvalidWaitpointToken];
+    StreamRefusal => [Invalid];
     SuspendRefusal => [Invalid, LeaseRefusal];
     WaitpointRefusal => [Invalid];
     WebhookRefusal => [Invalid];

@@ -42,6 +42,7 @@ mod rehearsal;
 mod row;
 mod signal;
 mod statements;
+mod stream;
 mod suspension;
 mod tasks;
 mod waitpoint;
@@ -85,6 +86,7 @@ pub use operator::{Block, OperationEntry, Replayed, Revoke, Revoked};
 pub use reconcile::{Reconcilers, SweepFigures, Sweeps};
 pub use row::{Page, Unreadable};
 pub use signal::{Addressee, Delivered, SendSignal, SignalInfo};
+pub use stream::{Appended, LogPage, ReadLog, ReadStream, StreamPage, StreamSummary, TailStream};
 pub use suspension::{
     Binding, Satisfied, Suspend, Suspended, SuspendedExecution, Suspension, SuspensionInfo,
     SuspensionTimeout, SuspensionWaitpoint,

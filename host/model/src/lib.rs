@@ -29,6 +29,7 @@ mod refusal;
 mod refusal_code;
 mod route;
 mod signal;
+mod stream;
 mod suspension;
 mod waitpoint;
 mod webhook;
@@ -71,8 +72,8 @@ pub use names::{
 };
 pub use policy::{
     Backoff, ExecutionPolicy, NotOffered, PRIORITY_MAX, Retention, Retry, RetryPolicy,
-    RoutingRequirements, SuspensionPolicy, TimeoutBehavior, TimeoutPolicy, capabilities, duration,
-    priority, time_limit,
+    RoutingRequirements, StreamPolicy, SuspensionPolicy, TimeoutBehavior, TimeoutPolicy,
+    capabilities, duration, priority, time_limit,
 };
 pub use quoted::{
     QUOTED_EXAMPLES_MAX, QUOTED_NAME_BYTES_MAX, QUOTED_TEXT_BYTES_MAX, quoted, quoted_list,
@@ -83,6 +84,11 @@ pub use refusal::{
 };
 pub use refusal_code::RefusalCode;
 pub use signal::{InvalidWaitpointToken, KnownSource, SignalEffect, SignalId, SignalRefusal};
+pub use stream::{
+    AppendMode, AppendRefusal, AttemptFacts, ClosedReason, FrameEncoding, FrameId, FrameMode,
+    LogPlace, LogPlaceError, NewFrame, StreamClosed, StreamCursor, StreamCursorError, StreamFrame,
+    StreamRefusal, SummaryDocument, SummaryPatch, Visibility,
+};
 pub use suspension::{
     DeliveryTarget, OpenSuspension, ResumePolicy, ResumeTarget, SignalHeader, SuspendRefusal,
     SuspensionCloseReason, SuspensionEnd, SuspensionId, SuspensionReason, SuspensionRequester,

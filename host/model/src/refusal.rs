@@ -5,10 +5,10 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::{
-    ApiKeyRefusal, BlockingReason, EventFamily, EventPlace, ExecutionId, GrantRefusal, Invalid,
-    InvalidWaitpointToken, KeyRetireRefusal, KeyRotateRefusal, LaneState, Outcome, RedeemRefusal,
-    RefusalCode, RegisterRefusal, SignalRefusal, StateKind, SuspendRefusal, WaitpointRefusal,
-    WebhookRefusal, WorkerRefusal,
+    ApiKeyRefusal, AppendRefusal, BlockingReason, EventFamily, EventPlace, ExecutionId,
+    GrantRefusal, Invalid, InvalidWaitpointToken, KeyRetireRefusal, KeyRotateRefusal, LaneState,
+    Outcome, RedeemRefusal, RefusalCode, RegisterRefusal, SignalRefusal, StateKind, StreamRefusal,
+    SuspendRefusal, WaitpointRefusal, WebhookRefusal, WorkerRefusal,
 };
 
 /// An answer of a verb that did not do what it was asked, for a reason the caller can
@@ -73,9 +73,9 @@ macro_rules! with_code {
 }
 
 with_code! {
-    ApiKeyRefusal, CancelRefusal, CreateRefusal, EventsRefusal, GrantRefusal, InvalidWaitpointToken, KeyRetireRefusal,
+    ApiKeyRefusal, AppendRefusal, CancelRefusal, CreateRefusal, EventsRefusal, GrantRefusal, InvalidWaitpointToken, KeyRetireRefusal,
     KeyRotateRefusal, LeaseRefusal, OperateRefusal, RedeemRefusal, RegisterRefusal,
-    SignalRefusal, SuspendRefusal, WaitpointRefusal, WebhookRefusal, WorkerRefusal,
+    SignalRefusal, StreamRefusal, SuspendRefusal, WaitpointRefusal, WebhookRefusal, WorkerRefusal,
 }
 
 impl Refusal for Invalid {

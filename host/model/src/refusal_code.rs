@@ -143,5 +143,19 @@ named! {
         InvalidCursor = "invalid_cursor",
         /// Events after the cursor were removed.
         CursorTooOld = "cursor_too_old",
+        /// The execution does not run, so nothing is appended to its streams.
+        StreamClosed = "stream_closed",
+        /// The lease under which a frame would be appended is not held any more.
+        StaleOwnerCannotAppend = "stale_owner_cannot_append",
+        /// The payload of a frame, or the summary with it, has too many bytes.
+        RetentionLimitExceeded = "retention_limit_exceeded",
+        /// The type of a frame breaks its rule.
+        InvalidFrameType = "invalid_frame_type",
+        /// The patch of a summary is nested too deeply.
+        PatchDepthExceeded = "patch_depth_exceeded",
+        /// The execution ended without having made the attempt.
+        AttemptNotFound = "attempt_not_found",
+        /// A page of a stream was asked to have more frames than one may.
+        CountLimitExceedsHardCap = "count_limit_exceeds_hard_cap",
     }
 }

@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::duration::{duration, time_limit};
 use super::{
-    NotOffered, RetryPolicy, RoutingRequirements, SuspensionPolicy, TimeoutPolicy, capabilities,
+    NotOffered, RetryPolicy, RoutingRequirements, StreamPolicy, SuspensionPolicy, TimeoutPolicy,
+    capabilities,
 };
 use crate::{Invalid, Limits, RefusalCode};
 
@@ -42,9 +43,12 @@ pub struct ExecutionPolicy {
     /// The budgets it spends from; not offered.
     #[serde(skip_serializing)]
     pub budget_ids: NotOffered,
-    /// How its stream is kept; not offered.
-    #[serde(skip_serializing)]
-    pub stream_policy: NotOffered,
+    /// How long its streams are kept.
+    #[serde(
+        deserialize_with = "StreamPolicy::or_default",
+        skip_serializing_if = "StreamPolicy::is_default"
+    )]
+    pub stream_policy: StreamPolicy,
     /// The tiers it falls back to; not offered.
     #[serde(skip_serializing)]
     pub fallback_policy: NotOffered,
@@ -71,7 +75,7 @@ impl Default for ExecutionPolicy {
             dedup_window_ms: 24 * 3600 * 1000,
             retention_ms: None,
             budget_ids: NotOffered::default(),
-            stream_policy: NotOffered::default(),
+            stream_policy: StreamPolicy::default(),
             fallback_policy: NotOffered::default(),
             durability_mode: NotOffered::default(),
             isolation_level: NotOffered::default(),
@@ -86,7 +90,10 @@ impl ExecutionPolicy {
         let routing = &self.routing_requirements;
         [
             ("policy.budget_ids", self.budget_ids),
-            ("policy.stream_policy", self.stream_policy),
+            (
+                "policy.stream_policy.durability_mode",
+                self.stream_policy.durability_mode,
+            ),
             ("policy.fallback_policy", self.fallback_policy),
             ("policy.durability_mode", self.durability_mode),
             ("policy.isolation_level", self.isolation_level),
@@ -137,6 +144,7 @@ impl ExecutionPolicy {
         self.retry_policy.check()?;
         self.timeout_policy.check()?;
         self.suspension_policy.check()?;
+        self.stream_policy.check()?;
         time_limit("policy.retention_ms", self.retention_ms)?;
         duration("policy.dedup_window_ms", self.dedup_window_ms)
     }
@@ -164,8 +172,8 @@ mod tests {
         for (text, field) in [
             (r#"{"budget_ids": ["b"]}"#, "policy.budget_ids"),
             (
-                r#"{"stream_policy": {"retention_maxlen": 10000}}"#,
-                "policy.stream_policy",
+                r#"{"stream_policy": {"durability_mode": "durable"}}"#,
+                "policy.stream_policy.durability_mode",
             ),
             (
                 r#"{"fallback_policy": {"tiers": []}}"#,
@@ -198,10 +206,44 @@ mod tests {
             let name = field.rsplit('.').next().expect("a name");
             assert!(!written.contains(name), "{written}");
         }
-        let nothing = r#"{"budget_ids": [], "stream_policy": {}, "fallback_policy": null}"#;
-        let policy: ExecutionPolicy = serde_json::from_str(nothing).expect("reads");
-        assert_eq!(policy.not_offered(), None);
-        assert!(policy.is_default());
+        for nothing in [
+            r#"{"budget_ids": [], "stream_policy": {}, "fallback_policy": null}"#,
+            r#"{"stream_policy": null}"#,
+            // As it was written once.
+            r#"{"stream_policy": {"retention_maxlen": 10000, "retention_ttl_ms": null}}"#,
+        ] {
+            let policy: ExecutionPolicy = serde_json::from_str(nothing).expect("reads");
+            assert_eq!(policy.not_offered(), None);
+            assert!(policy.is_default());
+        }
+    }
+
+    #[test]
+    fn a_stream_policy_is_kept_and_bounded() {
+        let read = |text| ExecutionPolicy::read(text).expect("a policy");
+        let policy = read(br#"{"stream_policy": {"retention_ttl_ms": 1000}}"#);
+        assert_eq!(policy.stream_policy.retention_maxlen, 10_000);
+        assert_eq!(policy.check(), Ok(()));
+        let written = serde_json::to_vec(&policy).expect("writes");
+        assert_eq!(read(&written), policy);
+        for (text, field) in [
+            (
+                r#"{"stream_policy": {"retention_ttl_ms": 18446744073709551615}}"#,
+                "policy.stream_policy.retention_ttl_ms",
+            ),
+            (
+                r#"{"stream_policy": {"retention_ttl_ms": 0}}"#,
+                "policy.stream_policy.retention_ttl_ms",
+            ),
+            (
+                r#"{"stream_policy": {"retention_maxlen": 1000001}}"#,
+                "policy.stream_policy.retention_maxlen",
+            ),
+        ] {
+            let refused = read(text.as_bytes()).check().expect_err(text);
+            assert_eq!(refused.field, field);
+            assert_eq!(refused.code, RefusalCode::InvalidPolicyJson);
+        }
     }
 
     #[test]

@@ -9,6 +9,7 @@ mod priority;
 mod retention;
 mod retry;
 mod routing;
+mod stream;
 mod suspension;
 mod timeout;
 
@@ -20,5 +21,6 @@ pub use priority::{PRIORITY_MAX, priority};
 pub use retention::Retention;
 pub use retry::{Retry, RetryPolicy};
 pub use routing::{RoutingRequirements, capabilities};
+pub use stream::StreamPolicy;
 pub use suspension::{SuspensionPolicy, TimeoutBehavior};
 pub use timeout::TimeoutPolicy;

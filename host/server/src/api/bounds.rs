@@ -189,6 +189,7 @@ pub fn bound(of: &str, member: &str) -> Option<Bound> {
             | "execution_deadline_ms"
             | "expires_in_ms"
             | "retention_ms"
+            | "retention_ttl_ms"
             | "timeout_ms",
         ) => Number(1..=Limits::DURATION_MS_MAX),
         (
@@ -208,6 +209,7 @@ pub fn bound(of: &str, member: &str) -> Option<Bound> {
         (_, "percent") => Number(0..=100),
         (_, "priority") => Number(0..=u64::from(PRIORITY_MAX)),
         (_, "wait_ms") => u32_range(0..=WAIT_MS_MAX),
+        (_, "retention_maxlen") => u32_range(0..=Limits::STREAM_MAXLEN_MAX),
         (_, "weight") => {
             let weight = Limits::WEIGHT;
             Number(u64::from(*weight.start())..=u64::from(*weight.end()))

@@ -190,6 +190,13 @@ codes! {
         TooManyWebhooks => CONFLICT, "There are too many webhooks";
         InvalidCursor => BAD_REQUEST, "That is not a cursor of this list";
         CursorTooOld => GONE, "Events after the cursor are no longer kept";
+        StreamClosed => CONFLICT, "The stream is closed";
+        StaleOwnerCannotAppend => CONFLICT, "The lease is not held any more";
+        RetentionLimitExceeded => PAYLOAD_TOO_LARGE, "The frame or the summary is too large";
+        InvalidFrameType => UNPROCESSABLE_ENTITY, "That is not a valid type of a frame";
+        PatchDepthExceeded => UNPROCESSABLE_ENTITY, "The patch is nested too deeply";
+        AttemptNotFound => NOT_FOUND, "No such attempt";
+        CountLimitExceedsHardCap => UNPROCESSABLE_ENTITY, "That is more frames than a page may have";
     }
 }
 

@@ -7,9 +7,8 @@ use utoipa::ToSchema;
 
 /// How an execution is retried, bounded and routed. Every member is optional.
 ///
-/// `budget_ids`, `stream_policy`, `fallback_policy`, `durability_mode`,
-/// `isolation_level` and `preferred_locality` are refused as `not_offered` unless
-/// they ask for nothing.
+/// `budget_ids`, `fallback_policy`, `durability_mode`, `isolation_level` and
+/// `preferred_locality` are refused as `not_offered` unless they ask for nothing.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Policy {
@@ -25,6 +24,8 @@ pub struct Policy {
     /// Which workers may run the execution.
     #[schema(required = false)]
     pub routing_requirements: RoutingRequirements,
+    /// How long its streams are kept.
+    pub stream_policy: Option<StreamPolicy>,
     /// Number of times an operator may replay it.
     #[schema(required = false, default = 10)]
     pub max_replay_count: u32,
@@ -39,6 +40,20 @@ pub struct Policy {
     /// its idempotency key is remembered; afterwards it is unknown.
     #[schema(minimum = 1)]
     pub retention_ms: Option<u64>,
+}
+
+/// How long the streams of an execution are kept, beside the execution itself.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StreamPolicy {
+    /// How many durable frames each stream keeps; 0 removes none, up to the bound. A frame
+    /// may say otherwise.
+    #[schema(required = false, default = 10000)]
+    pub retention_maxlen: u32,
+    /// How long a stream is kept after the end of its attempt, in milliseconds, 1 to ten
+    /// years; as long as the execution when absent.
+    #[schema(minimum = 1)]
+    pub retention_ttl_ms: Option<u64>,
 }
 
 /// Whether and when another attempt is made after a failure.
