@@ -35,11 +35,10 @@ pub struct AppendFrame {
     #[serde(default = "utf8")]
     #[schema(value_type = String)]
     pub encoding: FrameEncoding,
-    /// Time of the frame by the clock of its writer (RFC 3339); that of its id when absent.
-    /// It orders nothing.
+    /// Time of the frame by the clock of its writer, in milliseconds since 1970; that of its
+    /// id when absent. It orders nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(format = DateTime)]
-    pub ts: Option<String>,
+    pub ts: Option<u64>,
     /// Facts about the frame, as JSON; kept byte for byte, at most 8192 bytes.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<serde_json::Value>)]

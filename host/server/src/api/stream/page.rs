@@ -7,7 +7,6 @@ use model::{ClosedReason, FrameEncoding, FrameId, StreamClosed};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 use time::serde::rfc3339;
 use utoipa::ToSchema;
 
@@ -46,7 +45,7 @@ pub struct StreamFrame {
     /// appended later has a greater one.
     pub id: String,
     /// What it consists of, as texts: `frame_type`, `mode`, `payload`, `encoding` (`utf8`, or
-    /// `base64` for a payload that is not text), `source` and `ts`; and those of
+    /// `base64`), `source` and `ts`, in milliseconds since 1970; and those of
     /// `correlation_id`, `metadata`, `summary_version` and `ttl_ms` that it has.
     pub fields: BTreeMap<String, String>,
 }
@@ -117,7 +116,7 @@ impl StreamFrame {
             _ => (FrameEncoding::Base64, encoded(&frame.payload)),
         };
         let (encoding, payload) = payload;
-        let ts = frame.ts.format(&Rfc3339).unwrap_or_default();
+        let ts = frame.ts.unix_timestamp_nanos() / 1_000_000;
         let number = |it: Option<u64>| it.map(|it| it.to_string());
         let fields = [
             ("frame_type", Some(frame.frame_type.clone())),
@@ -125,7 +124,7 @@ impl StreamFrame {
             ("payload", Some(payload)),
             ("encoding", Some(encoding.to_string())),
             ("source", Some(frame.source.clone())),
-            ("ts", Some(ts)),
+            ("ts", Some(ts.to_string())),
             ("correlation_id", frame.correlation_id.clone()),
             ("metadata", frame.metadata.clone()),
             ("summary_version", number(frame.summary_version)),

@@ -14,8 +14,7 @@ use serde_json::{Value, json};
 use super::command::path;
 use crate::api::{ClaimedExecution, ClaimedWork, ExpiredLease, ExpiredLeases, LeaseOutcome};
 use crate::cli::io::{
-    Context, Exit, Failure, InputArgs, PageArgs, Paint, escape, format_time, present,
-    read_stdin,
+    Context, Exit, Failure, InputArgs, PageArgs, Paint, escape, format_time, present, read_stdin,
 };
 use crate::duration;
 
@@ -129,7 +128,9 @@ impl AppendArgs {
             Ok(text) => (FrameEncoding::Utf8, text),
             Err(error) => (FrameEncoding::Base64, STANDARD.encode(error.as_bytes())),
         };
-        let ttl_ms = self.ttl.map(|ttl| u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX));
+        let ttl_ms = self
+            .ttl
+            .map(|ttl| u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX));
         Ok(json!({
             "lease": self.lease,
             "frame_type": self.frame_type,

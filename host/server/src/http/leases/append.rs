@@ -81,7 +81,7 @@ fn new_frame(frame: AppendFrame) -> Result<NewFrame, Problem> {
         payload,
         mode: mode(frame.mode, frame.ttl_ms)?,
         encoding: Some(frame.encoding),
-        ts: Moment::of_field("ts", frame.ts.as_deref())?,
+        ts: frame.ts.map(moment).transpose()?,
         metadata: frame.metadata.map(|json| json.get().to_owned()),
         correlation_id: frame.correlation_id,
         source: frame.source,
@@ -93,6 +93,11 @@ fn new_frame(frame: AppendFrame) -> Result<NewFrame, Problem> {
         .check()
         .map_err(|refusal| Problem::refused(&refusal))?;
     Ok(frame)
+}
+
+/// Reads milliseconds since 1970.
+fn moment(ms: u64) -> Result<Moment, Invalid> {
+    Moment::from_unix_ms(ms as f64).map_err(|error| Invalid::new("ts", error.to_string()))
 }
 
 fn mode(mode: FrameMode, ttl_ms: Option<u32>) -> Result<AppendMode, Invalid> {
@@ -127,21 +132,17 @@ async fn append_all(engine: &Engine, items: Vec<Item>) -> Vec<Result<LeaseOutcom
         }
     }
     let appended = by_lease.into_iter().map(async |(fence, (places, frames))| {
-        let appended = engine.append_frames(fence, frames).await;
-        (fence, places, appended.map_err(Problem::from))
+        let mut verdicts = Vec::with_capacity(frames.len());
+        for frame in frames {
+            let appended = engine.append_frame(fence, frame).await;
+            let appended = appended.map(|appended| appended_outcome(&fence, appended));
+            verdicts.push(appended.map_err(Problem::from));
+        }
+        (places, verdicts)
     });
-    for (fence, places, appended) in futures::future::join_all(appended).await {
-        let mut appended = appended.map(Vec::into_iter);
-        for at in places {
-            verdicts[at] = Some(match &mut appended {
-                Ok(appended) => {
-                    let frame = appended
-                        .next()
-                        .expect("invariant: an answer for each frame");
-                    Ok(appended_outcome(&fence, frame))
-                }
-                Err(problem) => Err(problem.clone()),
-            });
+    for (places, of_lease) in futures::future::join_all(appended).await {
+        for (at, verdict) in places.into_iter().zip(of_lease) {
+            verdicts[at] = Some(verdict);
         }
     }
     let verdict = |it: Option<_>| it.expect("invariant: every frame has a lease or a problem");
