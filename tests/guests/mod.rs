@@ -1,5 +1,6 @@
 //! Real components on a real host.
 
+mod events;
 mod executions;
 mod hoarding;
 mod misuse;

@@ -1,5 +1,5 @@
 //! What `wit/` says, as Rust: the worlds `handler` and `service` seen from the
-//! host. They import the same interfaces, so those exist once.
+//! host. What both import exists once; `events` is the service's alone.
 //!
 //! Functions that wait for the database are async and may trap; the others
 //! are sync and may trap too, since every call counts against a bound. Those with an
@@ -46,8 +46,16 @@ pub(crate) mod service {
     wasmtime::component::bindgen!({
         path: "../../wit",
         world: "service",
+        imports: {
+            "flowhost:engine/events.[method]reader.read": async | trappable,
+            default: trappable,
+        },
         exports: { default: async },
+        trappable_error_type: {
+            "flowhost:engine/events.events-error" => crate::host::EventsCallError,
+        },
         with: {
+            "flowhost:engine/events.reader": crate::host::EventReader,
             "flowhost:engine/types": crate::host::bindings::flowhost::engine::types,
             "flowhost:engine/claim": crate::host::bindings::flowhost::engine::claim,
             "flowhost:engine/complete": crate::host::bindings::flowhost::engine::complete,

@@ -11,6 +11,7 @@ mod call_errors;
 mod claim;
 mod complete;
 pub(crate) mod convert;
+mod events;
 mod executions;
 mod log;
 mod setters;
@@ -19,10 +20,12 @@ mod store;
 mod suspend;
 
 pub(crate) use call_errors::{
-    ClaimCallError, ExecutionsCallError, LeaseCallError, SignalCallError, SuspendCallError,
+    ClaimCallError, EventsCallError, ExecutionsCallError, LeaseCallError, SignalCallError,
+    SuspendCallError,
 };
 pub use claim::LeaseHandle;
 pub(crate) use claim::NoCurrentLease;
+pub use events::EventReader;
 pub use executions::Request;
 pub use signal::Signal;
 pub use store::{Backend, CallError, EngineBackend, InvokeSuspension};

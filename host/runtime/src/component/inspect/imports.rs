@@ -11,6 +11,7 @@ const INTERFACES: &[&str] = &[
     "types",
     "claim",
     "complete",
+    "events",
     "executions",
     "log",
     "signal",

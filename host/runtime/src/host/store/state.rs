@@ -10,6 +10,7 @@ use super::handles::{Handles, HostResource};
 use super::{Backend, Role, SandboxUsage, local, wasi};
 use crate::host::bindings::Handler;
 use crate::host::bindings::flowhost::engine::types;
+use crate::host::bindings::service::flowhost::engine::events;
 use crate::memory::Meter;
 use crate::settings::{LimitHit, SandboxLimits};
 
@@ -169,8 +170,9 @@ impl types::Host for State {}
 
 /// Offers a linker every interface of the worlds and WASI 0.2.
 ///
-/// The worlds import the same interfaces.
+/// Both worlds import what is in that of handlers; services import events as well.
 pub(crate) fn link(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     wasi::link(linker)?;
-    Handler::add_to_linker::<_, HasSelf<State>>(linker, |state| state)
+    Handler::add_to_linker::<_, HasSelf<State>>(linker, |state| state)?;
+    events::add_to_linker::<_, HasSelf<State>>(linker, |state| state)
 }
