@@ -20,6 +20,7 @@ wasmtime::component::bindgen!({
         "flowhost:engine/executions.set-tags": async | trappable,
         "flowhost:engine/signal.[method]signal.deliver": async | trappable,
         "flowhost:engine/signal.observe": async | trappable,
+        "flowhost:engine/streams": async | trappable,
         "flowhost:engine/suspend.[method]request.suspend": async | trappable,
         "flowhost:engine/suspend.create-waitpoint": async | trappable,
         "flowhost:engine/suspend.close-waitpoint": async | trappable,
@@ -31,6 +32,7 @@ wasmtime::component::bindgen!({
         "flowhost:engine/claim.lease-error" => crate::host::LeaseCallError,
         "flowhost:engine/executions.error" => crate::host::ExecutionsCallError,
         "flowhost:engine/signal.signal-error" => crate::host::SignalCallError,
+        "flowhost:engine/streams.stream-error" => crate::host::StreamCallError,
         "flowhost:engine/suspend.suspend-error" => crate::host::SuspendCallError,
     },
     with: {
@@ -62,6 +64,7 @@ pub(crate) mod service {
             "flowhost:engine/executions": crate::host::bindings::flowhost::engine::executions,
             "flowhost:engine/log": crate::host::bindings::flowhost::engine::log,
             "flowhost:engine/signal": crate::host::bindings::flowhost::engine::signal,
+            "flowhost:engine/streams": crate::host::bindings::flowhost::engine::streams,
             "flowhost:engine/suspend": crate::host::bindings::flowhost::engine::suspend,
         },
     });

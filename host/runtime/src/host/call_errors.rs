@@ -10,3 +10,4 @@ pub(crate) type EventsCallError = CallError<events::EventsError>;
 pub(crate) type ExecutionsCallError = CallError<wit::executions::Error>;
 pub(crate) type SignalCallError = CallError<wit::signal::SignalError>;
 pub(crate) type SuspendCallError = CallError<wit::suspend::SuspendError>;
+pub(crate) type StreamCallError = CallError<wit::streams::StreamError>;

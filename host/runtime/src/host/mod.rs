@@ -17,11 +17,12 @@ mod log;
 mod setters;
 mod signal;
 mod store;
+mod streams;
 mod suspend;
 
 pub(crate) use call_errors::{
     ClaimCallError, EventsCallError, ExecutionsCallError, LeaseCallError, SignalCallError,
-    SuspendCallError,
+    StreamCallError, SuspendCallError,
 };
 pub use claim::LeaseHandle;
 pub(crate) use claim::NoCurrentLease;
@@ -30,6 +31,7 @@ pub use executions::Request;
 pub use signal::Signal;
 pub use store::{Backend, CallError, EngineBackend, InvokeSuspension};
 pub(crate) use store::{
-    HeldLease, HostFault, NextRefusal, Role, SandboxUsage, ServiceHost, State, WriteLog, link,
+    HeldLease, HostFault, NextRefusal, Role, SandboxUsage, ServiceHost, State, Streamed, WriteLog,
+    link,
 };
 pub use suspend::SuspendRequest;

@@ -15,6 +15,7 @@ const INTERFACES: &[&str] = &[
     "executions",
     "log",
     "signal",
+    "streams",
     "suspend",
 ];
 

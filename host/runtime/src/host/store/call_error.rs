@@ -8,6 +8,7 @@ use super::role::CallerError;
 use crate::host::bindings::flowhost::engine::claim::{ClaimError, LeaseError};
 use crate::host::bindings::flowhost::engine::executions::Error as ExecutionsError;
 use crate::host::bindings::flowhost::engine::signal::SignalError;
+use crate::host::bindings::flowhost::engine::streams::StreamError;
 use crate::host::bindings::flowhost::engine::suspend::SuspendError;
 use crate::host::bindings::service::flowhost::engine::events::EventsError;
 
@@ -70,7 +71,8 @@ guest_errors!(
     LeaseError,
     EventsError,
     ExecutionsError,
-    SignalError
+    SignalError,
+    StreamError
 );
 
 impl GuestError for SuspendError {

@@ -7,7 +7,9 @@ use model::Limits;
 use wasmtime::component::{HasSelf, Linker, Resource};
 
 use super::handles::{Handles, HostResource};
-use super::{Backend, Role, SandboxUsage, local, wasi};
+use super::local::LocalWaitpoints;
+use super::local_stream::LocalStream;
+use super::{Backend, Role, SandboxUsage, wasi};
 use crate::host::bindings::Handler;
 use crate::host::bindings::flowhost::engine::types;
 use crate::host::bindings::service::flowhost::engine::events;
@@ -29,7 +31,8 @@ pub(crate) struct State {
     bytes_out: u64,
     answer_bytes: usize,
     counted: CallCount,
-    pub(in crate::host) local: local::LocalWaitpoints,
+    pub(in crate::host) local: LocalWaitpoints,
+    pub(in crate::host) local_stream: LocalStream,
     handles: Handles,
     pub(in crate::host) wasi: wasi::Wasi,
 }
@@ -67,7 +70,8 @@ impl State {
                 since: opened,
                 lease_changes: 0,
             },
-            local: local::LocalWaitpoints::default(),
+            local: LocalWaitpoints::default(),
+            local_stream: LocalStream::default(),
         }
     }
 
