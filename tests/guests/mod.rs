@@ -10,4 +10,5 @@ mod publishing;
 mod room;
 mod sandbox;
 mod services;
+mod streams;
 mod suspensions;
