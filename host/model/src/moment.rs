@@ -18,6 +18,8 @@ impl Limits {
     /// Years, in UTC, of a time that a caller gives: from 1970, the first that a count of
     /// milliseconds can name, to the last that RFC 3339 can write.
     pub const YEARS: std::ops::RangeInclusive<i32> = 1970..=9999;
+    /// The last millisecond of those years, counted from the beginning of 1970.
+    pub const TIME_MS_MAX: u64 = 253_402_300_799_999;
 }
 
 /// A point in time from 1970 to 9999, in UTC.

@@ -38,3 +38,9 @@ pub const BASE64: &str =
 /// A time, whose format says the rest: from 1970 to 9999. One that is in another of these
 /// years in UTC is described less exactly.
 pub const TIME: &str = "^(19[7-9][0-9]|[2-9][0-9]{3})-";
+/// A cursor of a stream: `start`, `end`, milliseconds, or the id of a frame.
+pub const STREAM_CURSOR: &str = "^(start|end|[0-9]+(-[0-9]+)?)$";
+/// A cursor of a stream that names a place: milliseconds, or the id of a frame.
+pub const FRAME_CURSOR: &str = "^[0-9]+(-[0-9]+)?$";
+/// A place in the log of an attempt.
+pub const LOG_PLACE: &str = "^[0-9]{1,18}-[0-9]{1,18}$";

@@ -78,6 +78,7 @@ async fn a_foreign_execution_is_answered_like_an_unknown_one_on_every_route() {
             let path = route
                 .path
                 .replace("{id}", id)
+                .replace("{attempt}", "0")
                 .replace("{waitpoint}", "door");
             let body = body(route, &token);
             let method = route.method.clone();
@@ -182,6 +183,7 @@ async fn a_foreign_handle_is_answered_like_a_forged_one_on_every_route() {
             "/v1/leases/delay" => json!({"lease": handle, "delay_ms": 1}),
             "/v1/leases/cancel" => json!({"lease": handle, "reason": "x"}),
             "/v1/leases/progress" => json!({"lease": handle, "percent": 1}),
+            "/v1/leases/frames" => json!({"lease": handle, "frame_type": "x"}),
             "/v1/leases/suspend" => {
                 json!({"lease": handle, "resume_condition": named("k", "x")})
             }
@@ -200,7 +202,7 @@ async fn a_foreign_handle_is_answered_like_a_forged_one_on_every_route() {
         assert!(codes.contains(&code), "{}: {foreign}", route.path);
         tried += 1;
     }
-    assert_eq!(tried, 14, "routes that take handles");
+    assert_eq!(tried, 15, "routes that take handles");
     let complete = json!({"lease": lease, "result": 1});
     let (status, done) = host.post(&theirs, "/v1/leases/complete", complete).await;
     assert_eq!((status.as_u16(), &done["id"]), (200, &json!(id)), "{done}");

@@ -12,7 +12,7 @@ use crate::support::api::{text, with};
 pub(super) const ANY_ID: &str = "01990000-0000-7000-8000-000000000000";
 /// For each pattern a text that fits it, the character that makes it longer, and a text
 /// that does not fit it.
-const TEXTS: [(&str, &str, &str, &str); 16] = [
+const TEXTS: [(&str, &str, &str, &str); 19] = [
     (patterns::IDENTIFIER, "a", "a", "A"),
     (patterns::PRINTABLE, "a", " ", "é"),
     (patterns::PLAIN, "a", "~", "\u{7f}"),
@@ -38,6 +38,9 @@ const TEXTS: [(&str, &str, &str, &str); 16] = [
         "sha256:0",
     ),
     (patterns::BASE64, "YQ==", "", "YR=="),
+    (patterns::STREAM_CURSOR, "7", "7", "+"),
+    (patterns::FRAME_CURSOR, "7-1", "7", "start"),
+    (patterns::LOG_PLACE, "7-1", "", "7"),
     (
         patterns::TIME,
         "9000-01-01T00:00:00Z",
@@ -356,6 +359,8 @@ fn companion(member: &str, schema: &Value) -> Value {
         }
         "initial_delay_ms" => json!({"max_delay_ms": 315_360_000_000_u64}),
         "max_delay_ms" => json!({"initial_delay_ms": 0}),
+        "mode" => json!({"payload": "{}"}),
+        "ttl_ms" => json!({"mode": "best_effort"}),
         "n" => json!({"count_kind": "DistinctSources"}),
         _ => json!({}),
     }

@@ -9,9 +9,9 @@ use std::fmt::Display;
 use std::ops::RangeInclusive;
 
 use model::{
-    BlockingReason, CountKind, EventFamily, ExpireReason, FailureClass, LaneState, Limits,
-    PRIORITY_MAX, PublicState, ResumeTarget, Role, SuspensionReason, SuspensionRequester,
-    TimeoutBehavior, WaitpointState, patterns,
+    BlockingReason, CountKind, EventFamily, ExpireReason, FailureClass, FrameEncoding, FrameMode,
+    LaneState, Limits, PRIORITY_MAX, PublicState, ResumeTarget, Role, SuspensionReason,
+    SuspensionRequester, TimeoutBehavior, Visibility, WaitpointState, patterns,
 };
 
 use super::lease::WAIT_MS_MAX;
@@ -84,7 +84,26 @@ pub fn bound(of: &str, member: &str) -> Option<Bound> {
         | ("CreateWebhook" | "RotateWebhookSecret", "secret") => Free,
         ("WebhookFilter", "execution_id") => Pattern(patterns::UUID),
         ("CreateWebhook", "family") => names("EventFamily", EventFamily::ALL),
-        ("CancelExecution", "attempt") => u32_range(0..=u32::MAX),
+        (_, "attempt") => u32_range(0..=u32::MAX),
+        ("AppendFrame", "frame_type") => Text(1..=Limits::FRAME_TYPE_BYTES_MAX, patterns::PLAIN),
+        ("AppendFrame", "correlation_id" | "source") => {
+            Text(1..=Limits::FRAME_NAME_BYTES_MAX, patterns::PLAIN)
+        }
+        ("AppendFrame", "max_payload_bytes") => u32_range(1..=Limits::FRAME_BYTES_MAX),
+        ("AppendFrame", "ttl_ms") => u32_range(Limits::BEST_EFFORT_TTL_MS),
+        ("AppendFrame", "payload") => Free,
+        ("AppendFrame", "ts") => Number(0..=Limits::TIME_MS_MAX),
+        ("streams_list_frames" | "streams_wait_frames", "limit") => {
+            u32_range(1..=Limits::STREAM_PAGE_MAX)
+        }
+        (_, "mode") => names("FrameMode", FrameMode::ALL),
+        (_, "encoding") => names("FrameEncoding", FrameEncoding::ALL),
+        (_, "visibility") => names("Visibility", Visibility::ALL),
+        (_, "from" | "to") => Pattern(patterns::STREAM_CURSOR),
+        ("streams_wait_frames", "after" | "last-event-id") => Pattern(patterns::FRAME_CURSOR),
+        ("streams_get_log" | "streams_wait_log", "after" | "last-event-id") => {
+            Pattern(patterns::LOG_PLACE)
+        }
         ("CancelExecution", "epoch") => Number(0..=EPOCH_MAX),
         ("SetLane", "state") => names("LaneState", LaneState::ALL),
         ("executions_list", "state") => names("PublicState", PublicState::ALL),

@@ -18,6 +18,7 @@ mod operator;
 mod payload;
 mod problem;
 mod signal;
+mod stream;
 mod suspension;
 mod waitpoint;
 mod waitpoint_key;
@@ -64,6 +65,10 @@ pub use problem::ProblemBody;
 pub use signal::{
     CallbackAnswer, Decide, DeliveredSignal, OperatorSignal, ReceivedSignal, SendSignal, Signal,
     Signals,
+};
+pub use stream::{
+    AppendFrame, AppendFrames, AppendOneOrMany, AttemptLog, LogText, StreamEnd, StreamFrame,
+    StreamFrames, StreamSummary,
 };
 pub use suspension::{
     BoundWaitpoint, CreateLeaseWaitpoint, FreshWaitpoint, KeyedWaitpoint, ObserveSignals,

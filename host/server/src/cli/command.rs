@@ -6,7 +6,7 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 
 use super::io::Exit;
 use super::{
-    access, bench, component, doctor, event, execution, host, invoke, lane, login, profile,
+    access, bench, component, doctor, event, execution, host, invoke, lane, login, profile, stream,
     waitpoint, webhook, worker,
 };
 
@@ -79,6 +79,10 @@ pub enum Command {
     List(execution::list::ListArgs),
     /// Follow an execution until it ends, those of a filter, or the host as a whole
     Watch(execution::watch::WatchArgs),
+    /// Show what an attempt streams, frame by frame, and follow it until the execution ends
+    Stream(stream::frames::StreamArgs),
+    /// Show what an attempt logs, and follow it until the execution ends
+    Logs(stream::logs::LogsArgs),
     /// Show what happened, event by event, and follow what happens
     Events(event::events::EventsArgs),
     /// End an execution, also one that runs
@@ -122,13 +126,14 @@ pub enum Command {
     /// List and show workers, retire them, and mark them dead
     #[command(subcommand)]
     Worker(worker::WorkerCommand),
-    /// Claim, renew and end leases by hand, and list those that have expired
+    /// Claim, renew and end leases by hand, append under them, and list those that have expired
     #[command(
         subcommand,
         after_help = "\
 Examples:
   flowhost lease claim w-1 --kind word --wait 30s
   flowhost lease renew LEASE --ttl 5m
+  flowhost lease append LEASE --type token --input hello
   flowhost lease complete LEASE --input '{\"ok\": true}'
   flowhost lease fail LEASE --code busy 'try again later'
 
@@ -289,6 +294,11 @@ mod tests {
             "flowhost kind route echo ab12=3 cd34=1",
             "flowhost kind route echo --none",
             "flowhost batch - --skip 5 --dry-run",
+            "flowhost stream 00000000-0000-7000-8000-000000000000 --follow --raw --attempt 1 --after 5-0",
+            "flowhost stream 00000000-0000-7000-8000-000000000000 --from 5 --to 7-1 --json",
+            "flowhost stream 00000000-0000-7000-8000-000000000000 --summary",
+            "flowhost logs 00000000-0000-7000-8000-000000000000 --follow --json",
+            "flowhost lease append v1.x.y --type token --input hello --mode best_effort",
             "flowhost lease claim w-1 --kind a --kind b --wait 5s",
             "flowhost grant issue 00000000-0000-7000-8000-000000000000 --worker w --instance w-1",
             "flowhost submit echo --input 1 --deadline 2030-01-01T00:00:00Z --delay-until 2029-01-01T00:00:00Z --wait --timeout 5s",

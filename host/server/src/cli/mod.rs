@@ -20,6 +20,7 @@ mod lane;
 mod login;
 mod profile;
 mod run;
+mod stream;
 mod waitpoint;
 mod webhook;
 mod worker;

@@ -14,7 +14,7 @@ use super::io::{
     to_stdout,
 };
 use super::{
-    access, bench, component, doctor, event, execution, host, invoke, lane, login, profile,
+    access, bench, component, doctor, event, execution, host, invoke, lane, login, profile, stream,
     waitpoint, webhook, worker,
 };
 
@@ -165,6 +165,8 @@ async fn dispatch(
         Command::Result(args) => execution::result::run(context, args).await,
         Command::List(args) => execution::list::run(context, args).await,
         Command::Watch(args) => execution::watch::run(context, args).await,
+        Command::Stream(args) => stream::frames::run(context, args).await,
+        Command::Logs(args) => stream::logs::run(context, args).await,
         Command::Events(args) => event::events::run(context, args).await,
         Command::Cancel(args) => execution::cancel::run(context, args).await,
         Command::Signal(args) => waitpoint::signal::run(context, args).await,

@@ -38,6 +38,8 @@ mod query;
 mod router;
 mod routes;
 mod signals;
+mod sse;
+mod streams;
 mod tokens;
 mod transport;
 mod waitpoints;

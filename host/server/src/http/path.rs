@@ -8,6 +8,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::problem::{Code, Problem};
+use super::transport::text;
 
 /// The parameters of a path.
 #[derive(Debug, Clone, Copy)]
@@ -45,5 +46,42 @@ impl<S: Send + Sync> FromRequestParts<S> for Id {
         id.parse()
             .map(Self)
             .map_err(|error: IdError| Problem::new(Code::InvalidId, error.to_string()))
+    }
+}
+
+/// An attempt at the execution in the path.
+#[derive(Debug, Clone, Copy)]
+pub struct AttemptOf {
+    /// The id of the execution.
+    pub execution: ExecutionId,
+    /// The number of the attempt.
+    pub attempt: u32,
+}
+
+/// The parameters of [`AttemptOf`].
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Path)]
+pub struct OfAttempt {
+    /// The id of the execution.
+    id: String,
+    /// The number of the attempt, from zero.
+    #[param(value_type = u32)]
+    attempt: String,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for AttemptOf {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let Path(OfAttempt { id, attempt }) = Path::from_request_parts(parts, state).await?;
+        let execution = id
+            .parse()
+            .map_err(|error: IdError| Problem::new(Code::InvalidId, error.to_string()))?;
+        let attempt = attempt.parse().map_err(|_| {
+            let attempt = text::quoted(attempt.as_bytes());
+            let detail = format!("{attempt} is not a valid number of an attempt");
+            Problem::new(Code::InvalidId, detail)
+        })?;
+        Ok(Self { execution, attempt })
     }
 }

@@ -16,7 +16,7 @@ use super::limits::{BodyLimit, RouteLimits, TimeLimit};
 use super::transport::dry_run::{DRY_RUN, Rehearse};
 use super::{
     App, audit, components, events, executions, grants, lanes, leases, openapi, ops, signals,
-    tokens, waitpoints, webhooks, workers,
+    streams, tokens, waitpoints, webhooks, workers,
 };
 
 /// A line of the table.
@@ -81,6 +81,11 @@ routes! {
     executions_get_result = executions::get::result => Short, None, Viewer in query;
     executions_wait = executions::wait::wait => Waits, None, Viewer in query;
     executions_list_attempts = executions::timeline::attempts => Short, None, Viewer in query;
+    streams_list_frames = streams::read::read => Short, None, Viewer in query;
+    streams_wait_frames = streams::tail::tail => Follows, None, Viewer in query;
+    streams_get_summary = streams::summary::get => Short, None, Viewer in query;
+    streams_get_log = streams::log::read => Short, None, Viewer in query;
+    streams_wait_log = streams::log::tail => Follows, None, Viewer in query;
     executions_list_history = executions::timeline::history => Short, None, Viewer in query;
     executions_cancel = executions::cancel::cancel => Short, Result, Operator in query, rehearsed;
     executions_expire = executions::operate::expire => Short, Result, Operator in query, rehearsed;
@@ -139,6 +144,7 @@ routes! {
     leases_release = leases::verbs::release => Short, Batch, Worker in handle;
     leases_cancel = leases::verbs::cancel => Short, Batch, Worker in handle;
     leases_report_progress = leases::verbs::progress => Short, Batch, Worker in handle;
+    leases_append_frames = leases::append::append => Short, Batch, Worker in handle;
     leases_suspend = leases::suspend::suspend => Short, Batch, Worker in handle;
     leases_create_waitpoint = leases::suspend::create_waitpoint => Short, Small, Worker in handle;
     leases_close_waitpoint = leases::verbs::close_waitpoint => Short, Batch, Worker in handle;
@@ -248,7 +254,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     /// The first word behind the tag of every operation id.
-    const VERBS: &str = "approve await block cancel check claim close complete create define delay delete expire \
+    const VERBS: &str = "append approve await block cancel check claim close complete create define delay delete expire \
         fail get heartbeat hold issue list mark mint observe pause publish redeem register \
         reject release renew replay report resume retire revoke rotate seed send set \
         suspend test unblock unhold update wait";

@@ -17,3 +17,5 @@ pub use verbs::{
     ReleaseLease, ReleaseLeases, ReleaseOneOrMany, Renew, RenewLease, RenewLeases, RenewOneOrMany,
     WaitChildrenLease, WaitChildrenLeases, WaitChildrenOneOrMany,
 };
+
+pub(in crate::api) use verbs::one_or_many;

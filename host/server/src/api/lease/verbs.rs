@@ -35,6 +35,8 @@ macro_rules! one_or_many {
     )+};
 }
 
+pub(in crate::api) use one_or_many;
+
 one_or_many! {
     CompleteOneOrMany: CompleteLease or CompleteLeases;
     FailOneOrMany: FailLease or FailLeases;
@@ -234,6 +236,8 @@ pub enum LeaseEffect {
     Noted,
     /// The waitpoint takes no more signals.
     WaitpointClosed,
+    /// The frame is in the stream of the attempt.
+    Appended,
 }
 
 /// What a request about one lease did.
@@ -261,6 +265,15 @@ pub struct LeaseOutcome {
     /// Number of the attempt that retries a failure, from zero; absent without a retry.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next_attempt_index: Option<u32>,
+    /// Id of a frame that was appended; absent for other effects.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub entry_id: Option<String>,
+    /// Number of frames appended to the stream with it; absent for other effects.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub frame_count: Option<u64>,
+    /// Version of the summary that a patch made; absent for other frames.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub summary_version: Option<u64>,
 }
 
 /// The verdict on one of several requests: an outcome or a problem.

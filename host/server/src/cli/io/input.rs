@@ -41,10 +41,7 @@ impl InputArgs {
         } else if std::io::stdin().is_terminal() {
             ("application/octet-stream", Vec::new())
         } else {
-            let mut bytes = Vec::new();
-            std::io::stdin().read_to_end(&mut bytes).map_err(|error| {
-                Failure::new(Exit::Fault, format!("cannot read standard input: {error}"))
-            })?;
+            let bytes = read_stdin()?;
             (of_bytes(&bytes), bytes)
         };
         let content_type = self.content_type.clone();
@@ -88,6 +85,15 @@ impl PayloadArgs {
         };
         input.read().map(Some)
     }
+}
+
+/// Reads standard input to its end.
+pub fn read_stdin() -> Result<Vec<u8>, Failure> {
+    let mut bytes = Vec::new();
+    std::io::stdin().read_to_end(&mut bytes).map_err(|error| {
+        Failure::new(Exit::Fault, format!("cannot read standard input: {error}"))
+    })?;
+    Ok(bytes)
 }
 
 /// Reads a secret from a file, - for standard input; never from an argument, which

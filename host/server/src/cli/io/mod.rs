@@ -27,7 +27,7 @@ pub use escape::{escape, escape_json, escape_lines};
 pub use exit::Exit;
 pub use failure::Failure;
 pub use format::{format_bytes, format_count, format_duration, format_time};
-pub use input::{InputArgs, PayloadArgs, of_extension, read_secret, read_text};
+pub use input::{InputArgs, PayloadArgs, of_extension, read_secret, read_stdin, read_text};
 pub use interrupt::interruptible;
 pub use output::{OutputLoss, output_loss, to_stderr, to_stdout};
 pub use pages::{PageArgs, REQUESTS_MAX, every_page, name_unreadable};

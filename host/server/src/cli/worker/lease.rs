@@ -1,19 +1,20 @@
 //! `flowhost lease`: what a native worker does with leases, by hand; and the leases that
 //! have expired.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use clap::{Args, Subcommand};
-use model::FailureClass;
+use model::{FailureClass, FrameEncoding, FrameMode};
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::command::path;
 use crate::api::{ClaimedExecution, ClaimedWork, ExpiredLease, ExpiredLeases, LeaseOutcome};
 use crate::cli::io::{
-    Context, Exit, Failure, InputArgs, PageArgs, Paint, escape, format_time, present,
+    Context, Exit, Failure, InputArgs, PageArgs, Paint, escape, format_time, present, read_stdin,
 };
 use crate::duration;
 
@@ -40,6 +41,8 @@ pub enum LeaseCommand {
         #[arg(long, value_name = "TEXT")]
         message: Option<String>,
     },
+    /// Append a frame to the stream of the attempt
+    Append(AppendArgs),
     /// Finish the execution with a result
     Complete {
         /// The lease, as it was claimed
@@ -84,6 +87,60 @@ pub enum LeaseCommand {
     },
     /// List leases that have expired and were not reclaimed yet
     Expired(ExpiredArgs),
+}
+
+/// Arguments of `lease append`.
+#[derive(Debug, Args)]
+pub struct AppendArgs {
+    /// The lease, as it was claimed
+    lease: String,
+    /// What kind of frame it is, for its readers
+    #[arg(long = "type", value_name = "NAME")]
+    frame_type: String,
+    /// durable, durable_summary (the payload is a merge patch) or best_effort
+    #[arg(long, default_value = "durable")]
+    mode: FrameMode,
+    /// How long frames of best_effort can be read, up to 1h [default: 30s]
+    #[arg(long, value_name = "DURATION", value_parser = duration::parse)]
+    ttl: Option<Duration>,
+    /// What the frame belongs to, such as a request
+    #[arg(long, value_name = "ID")]
+    correlation_id: Option<String>,
+    /// A file that is the payload [default: standard input]
+    #[arg(long, short, value_name = "FILE", conflicts_with = "input")]
+    file: Option<PathBuf>,
+    /// The payload itself
+    #[arg(long, short, value_name = "TEXT")]
+    input: Option<String>,
+}
+
+impl AppendArgs {
+    /// Builds the body of the request: a payload that is not text travels as base64.
+    fn body(self) -> Result<Value, Failure> {
+        let bytes = match (self.input, &self.file) {
+            (Some(text), _) => text.into_bytes(),
+            (None, Some(path)) => {
+                std::fs::read(path).map_err(|error| Failure::file("read", path, &error))?
+            }
+            (None, None) => read_stdin()?,
+        };
+        let (encoding, payload) = match String::from_utf8(bytes) {
+            Ok(text) => (FrameEncoding::Utf8, text),
+            Err(error) => (FrameEncoding::Base64, STANDARD.encode(error.as_bytes())),
+        };
+        let ttl_ms = self
+            .ttl
+            .map(|ttl| u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX));
+        Ok(json!({
+            "lease": self.lease,
+            "frame_type": self.frame_type,
+            "mode": self.mode,
+            "ttl_ms": ttl_ms,
+            "correlation_id": self.correlation_id,
+            "encoding": encoding,
+            "payload": payload,
+        }))
+    }
 }
 
 /// How long a lease lasts.
@@ -151,6 +208,7 @@ pub async fn run(context: &Context, command: LeaseCommand) -> Result<Exit, Failu
             let body = json!({"lease": lease, "percent": percent, "message": message});
             ("progress", body)
         }
+        LeaseCommand::Append(args) => ("frames", args.body()?),
         LeaseCommand::Complete { lease, result } => {
             let (content_type, data) = result.read()?;
             let data = STANDARD.encode(data);
@@ -195,6 +253,9 @@ async fn report(context: &Context, verb: &str, body: Value) -> Result<Exit, Fail
     }
     if let Some(at) = done.due_at {
         line.push_str(&format!(", due {}", format_time(at)));
+    }
+    if let (Some(id), Some(count)) = (&done.entry_id, done.frame_count) {
+        line.push_str(&format!(" {}, frame {count} of the stream", escape(id)));
     }
     context.line(&line);
     Ok(Exit::Ok)

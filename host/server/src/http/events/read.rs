@@ -1,14 +1,14 @@
 //! `GET /v1/events/{family}`: events of a family, by pages or as a stream.
 
 use axum::extract::State;
-use axum::http::{HeaderMap, header};
+use axum::http::HeaderMap;
 use axum::response::{IntoResponse as _, Response};
 use engine::EventRequest;
 use model::EventStart;
 
 use super::cursor::Cursors;
 use super::request::{Filters, From, Reading, family};
-use super::stream::{self, Followed};
+use super::stream::Followed;
 use crate::api;
 use crate::http::App;
 use crate::http::access::{Caller, CredentialEnd};
@@ -16,10 +16,8 @@ use crate::http::answer::Json;
 use crate::http::path::Path;
 use crate::http::problem::Problem;
 use crate::http::query::{InNamespace, Query};
+use crate::http::sse::{self, Reader};
 use crate::http::transport::unread::Unread;
-
-/// The media type of a stream.
-const EVENT_STREAM: &str = "text/event-stream";
 
 /// Reads events of a family, waiting for some if there are none.
 ///
@@ -70,17 +68,16 @@ pub async fn list(
         filter: filters.within(namespace),
         limit: reading.limit(),
     };
-    if wants_stream(&headers) {
+    if sse::is_wanted(&headers) {
         let first = app.engine.events(&request, &start).await;
         let first = first.map_err(|declined| cursors.problem(declined))?;
-        return Ok(stream::answer(Followed {
+        let followed = Followed::new(app.clone(), cursors, request, first);
+        let reader = Reader {
             app,
             credential,
             unread,
-            cursors,
-            request,
-            first,
-        }));
+        };
+        return Ok(sse::answer(reader, followed));
     }
     let engine = &app.engine;
     let found = if reading.wait().is_zero() {
@@ -102,33 +99,4 @@ pub async fn list(
         more: page.more,
     })
     .into_response())
-}
-
-/// Whether a caller asks for a stream.
-fn wants_stream(headers: &HeaderMap) -> bool {
-    let accepted = headers.get_all(header::ACCEPT).iter();
-    let accepted = accepted.filter_map(|value| value.to_str().ok());
-    accepted.flat_map(|value| value.split(',')).any(|range| {
-        let media_type = range.split(';').next().unwrap_or_default();
-        media_type.trim().eq_ignore_ascii_case(EVENT_STREAM)
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_who_names_the_type_of_streams_gets_one() {
-        let of = |accepted: &'static str| {
-            let mut headers = HeaderMap::new();
-            headers.insert(header::ACCEPT, accepted.parse().expect("a value"));
-            wants_stream(&headers)
-        };
-        assert!(of("text/event-stream"));
-        assert!(of("application/json;q=0.1, Text/Event-Stream; q=1"));
-        for other in ["*/*", "text/*", "application/json", ""] {
-            assert!(!of(other), "{other}");
-        }
-    }
 }

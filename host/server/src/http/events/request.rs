@@ -9,9 +9,8 @@ use model::{EventFamily, EventFilter, ExecutionId, FlowId, Invalid, check_range}
 use crate::api::WAIT_MS_MAX;
 use crate::http::problem::{Code, Problem};
 use crate::http::query::{FromQuery, Given, InNamespace};
+use crate::http::sse::{LAST_EVENT_ID, last_event_id};
 
-/// Header in which a browser says which event of a stream it saw last.
-const LAST_EVENT_ID: &str = "last-event-id";
 /// Name of the parameter that holds a cursor.
 const AFTER: &str = "after";
 /// What stands for the oldest event that is kept.
@@ -117,18 +116,9 @@ impl Reading {
     /// Returns from where on to read: after the event that a browser saw last, if it says so.
     ///
     /// # Errors
-    /// The header is there more than once, or is not valid text.
+    /// The header is given more than once.
     pub fn from(&self, headers: &HeaderMap) -> Result<From, Problem> {
-        let mut seen = headers.get_all(LAST_EVENT_ID).iter();
-        let last = match (seen.next(), seen.next()) {
-            (None, _) => None,
-            (Some(last), None) => last.to_str().ok().map(str::to_owned),
-            (Some(_), Some(_)) => {
-                let detail = format!("the header `{LAST_EVENT_ID}` is given more than once");
-                return Err(Problem::new(Code::InvalidQuery, detail));
-            }
-        };
-        Ok(match (last.filter(|last| !last.is_empty()), &self.after) {
+        Ok(match (last_event_id(headers)?, &self.after) {
             (Some(last), _) => From::After(LAST_EVENT_ID, last),
             (None, None) => From::Now,
             (None, Some(after)) if after == BEGINNING => From::Beginning,

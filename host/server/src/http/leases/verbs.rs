@@ -30,7 +30,7 @@ use crate::http::query::NoQuery;
 use crate::http::waitpoints::operate::waitpoint_of;
 
 /// What every route here answers.
-type Answer = answer::Answer<LeaseAnswer>;
+pub(super) type Answer = answer::Answer<LeaseAnswer>;
 
 /// A body that is about one lease or about many. It is read twice: items one by one, so
 /// that a malformed one is refused alone.
@@ -340,23 +340,47 @@ struct Many {
     leases: Vec<Box<RawValue>>,
 }
 
+/// The items of a body, each of which is read by itself.
+pub(super) enum Items<'a> {
+    /// A body about a single lease.
+    One(&'a [u8]),
+    /// The items of a body about many.
+    Many(Vec<Box<RawValue>>),
+}
+
+impl<'a> Items<'a> {
+    /// Tells them apart.
+    ///
+    /// # Errors
+    /// The body is neither, or has too many items.
+    pub(super) fn read(asked: &'a Asked) -> Result<Self, Problem> {
+        let asked = asked.get().as_bytes();
+        let probe: Probe = body::parse(asked)?;
+        if probe.leases.is_none() {
+            return Ok(Self::One(asked));
+        }
+        let Many { leases } = body::parse(asked)?;
+        at_most("leases", leases.len(), Limits::LEASES_MAX)?;
+        Ok(Self::Many(leases))
+    }
+}
+
 /// Applies a verb to the lease of a request, or to each of them.
 async fn each<V: LeaseVerb>(app: &App, caller: &Caller, asked: Asked) -> Answer {
     let scope = caller.scope();
     let signer = app.engine.handle_signer().await?;
-    let asked = asked.get().as_bytes();
-    let probe: Probe = body::parse(asked)?;
-    if probe.leases.is_none() {
-        let outcome = one::<V>(&app.engine, signer, scope, asked).await?;
-        return Ok(Json(LeaseAnswer::One(outcome)));
+    match Items::read(&asked)? {
+        Items::One(item) => {
+            let outcome = one::<V>(&app.engine, signer, scope, item).await?;
+            Ok(Json(LeaseAnswer::One(outcome)))
+        }
+        Items::Many(items) => {
+            let verdicts = items
+                .iter()
+                .map(|item| one::<V>(&app.engine, signer, scope, item.get().as_bytes()));
+            many(futures::future::join_all(verdicts).await)
+        }
     }
-    let items: Many = body::parse(asked)?;
-    at_most("leases", items.leases.len(), Limits::LEASES_MAX)?;
-    let verdicts = items
-        .leases
-        .iter()
-        .map(|item| one::<V>(&app.engine, signer, scope, item.get().as_bytes()));
-    many(futures::future::join_all(verdicts).await)
 }
 
 async fn one<V: LeaseVerb>(
@@ -378,7 +402,8 @@ pub fn held(signer: &HandleSigner, scope: &Scope, handle: &str) -> Result<Fence,
     Ok(held.ok_or_else(invalid_handle)?.fence)
 }
 
-fn many(verdicts: Vec<Result<LeaseOutcome, Problem>>) -> Answer {
+/// Answers several requests.
+pub(super) fn many(verdicts: Vec<Result<LeaseOutcome, Problem>>) -> Answer {
     let results = unless_unavailable(verdicts)?
         .into_iter()
         .map(|verdict| match verdict {
@@ -397,13 +422,17 @@ fn many(verdicts: Vec<Result<LeaseOutcome, Problem>>) -> Answer {
     Ok(Json(LeaseAnswer::Many(LeaseVerdicts { results })))
 }
 
-fn outcome(fence: &Fence, effect: LeaseEffect) -> LeaseOutcome {
+/// Builds the outcome of a request without further facts.
+pub(super) fn outcome(fence: &Fence, effect: LeaseEffect) -> LeaseOutcome {
     LeaseOutcome {
         id: fence.execution_id,
         outcome: effect,
         lease_expires_at: None,
         due_at: None,
         next_attempt_index: None,
+        entry_id: None,
+        frame_count: None,
+        summary_version: None,
     }
 }
 

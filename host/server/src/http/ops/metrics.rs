@@ -46,9 +46,11 @@ pub struct Counters {
     seconds: Family<OneLabel, Histogram, fn() -> Histogram>,
     /// Streams of events, open and ended.
     pub streams: Streams,
+    /// Streams of attempts and their logs that are followed, and were.
+    pub attempt_streams: Streams,
 }
 
-/// Streams of events that are open, and how those that ended did.
+/// Streams that are open, and how those that ended did.
 #[derive(Debug, Default)]
 pub struct Streams {
     open: AtomicI64,
@@ -67,15 +69,16 @@ impl Streams {
         self.ended.get_or_create(&[("verdict", verdict)]).inc();
     }
 
-    fn register(&self, registry: &mut Registry) {
+    /// Registers them under the name of what is streamed.
+    fn register(&self, registry: &mut Registry, name: &str, of: &str) {
         registry.register(
-            "event_streams",
-            "Streams of events that are open",
+            name,
+            format!("Streams of {of} that are open"),
             ConstGauge::new(self.open.load(Relaxed)),
         );
         registry.register(
-            "event_streams_ended",
-            "Streams of events that ended, by why",
+            format!("{name}_ended"),
+            format!("Streams of {of} that ended, by why"),
             self.ended.clone(),
         );
     }
@@ -98,6 +101,7 @@ impl Default for Counters {
             answers: Family::default(),
             in_flight: AtomicI64::default(),
             streams: Streams::default(),
+            attempt_streams: Streams::default(),
             seconds: Family::new_with_constructor(|| Histogram::new(REQUEST_BUCKETS)),
         };
         for class in CLASSES {
@@ -150,7 +154,9 @@ impl Counters {
         );
         let in_flight = ConstGauge::new(self.in_flight.load(Relaxed));
         registry.register("http_in_flight", "Requests being answered", in_flight);
-        self.streams.register(registry);
+        self.streams.register(registry, "event_streams", "events");
+        let (name, of) = ("attempt_streams", "attempts and their logs");
+        self.attempt_streams.register(registry, name, of);
     }
 }
 
