@@ -97,7 +97,7 @@ impl Guest for Narrator {
             told.sentences += 1;
             told.done = told.words == order.words;
             log(Level::Info, &format!("{} words: {}", told.words, told.tail));
-            // The word and what the summary says of it, both or neither.
+            // The last word of the sentence, and what the summary says of it.
             let summary = serde_json::to_string(&told).expect("it holds nothing JSON lacks");
             let frames = [
                 frame("word", word, Mode::Durable),

@@ -3,9 +3,10 @@
 //! The attempt is that of the lease, so a guest appends to no other stream. What it may
 //! append under one lease is bounded here; the engine bounds each frame, and what is kept.
 
-use engine::{Appended as EngineAppended, Declined, StreamSummary};
+use engine::{Appended as EngineAppended, Declined, Engine, StreamSummary};
+use futures::future::join_all;
 use model::{
-    AppendMode, AppendRefusal, Invalid, Limits, NewFrame, StreamRefusal, check_range, ensure,
+    AppendMode, AppendRefusal, Fence, Invalid, Limits, NewFrame, StreamRefusal, check_range, ensure,
 };
 use wasmtime::component::Resource;
 
@@ -76,7 +77,7 @@ impl Host for State {
 }
 
 impl State {
-    /// Appends the frames of one call, all or none.
+    /// Appends the frames of one call.
     async fn append_frames(
         &mut self,
         lease: &Resource<LeaseHandle>,
@@ -102,15 +103,7 @@ impl State {
             Some(backend) => {
                 let fence = held.attempt.fence;
                 let append = backend.call(&mut self.meter, carries, |engine| async move {
-                    // All or none, as far as the frames themselves decide.
-                    for frame in &frames {
-                        frame.check()?;
-                    }
-                    let mut appended = Vec::with_capacity(frames.len());
-                    for frame in frames {
-                        appended.push(engine.append_frame(fence, frame).await?);
-                    }
-                    Ok(appended)
+                    append_in_order(&engine, fence, frames).await
                 });
                 append.await?
             }
@@ -131,6 +124,29 @@ impl State {
             }
         }
     }
+}
+
+/// Appends frames in their order: together, or one after the other if one is so large that
+/// it does not share a statement with small ones.
+async fn append_in_order(
+    engine: &Engine,
+    fence: Fence,
+    frames: Vec<NewFrame>,
+) -> Result<Vec<EngineAppended>, Declined<AppendRefusal>> {
+    for frame in &frames {
+        frame.check()?;
+    }
+    let small = Limits::FRAME_BYTES_DEFAULT as usize;
+    if frames.iter().all(|frame| frame.payload.len() < small) {
+        // Begun in this order, they are appended in this order.
+        let appends = frames.into_iter().map(|it| engine.append_frame(fence, it));
+        return join_all(appends).await.into_iter().collect();
+    }
+    let mut appended = Vec::with_capacity(frames.len());
+    for frame in frames {
+        appended.push(engine.append_frame(fence, frame).await?);
+    }
+    Ok(appended)
 }
 
 fn new_frame(frame: Frame) -> Result<NewFrame, Invalid> {
