@@ -20,11 +20,15 @@ use crate::lease::{EndLease, EndLeaseVerdict, ProgressCall, ProgressVerdict};
 use crate::metrics::Timings;
 use crate::signal::{DeliverCall, DeliverVerdict};
 use crate::statements::Statements;
+use crate::stream::{
+    AppendCall, AppendLog, AppendLogVerdict, AppendVerdict, FrameReads, Heads, KnownStreams,
+    LogReads, ReadFrames, ReadLogCall, StreamRead,
+};
 use crate::suspension::{SuspendCall, SuspendVerdict};
 use crate::wake::Wake;
 use crate::{
-    CursorSeal, Error, HandleSigner, Instance, SecretsKeys, Tasks, WakeUps, component, lane,
-    reconcile, signal, waitpoint,
+    CursorSeal, Error, HandleSigner, Instance, LogPage, SecretsKeys, Tasks, WakeUps, component,
+    lane, reconcile, signal, waitpoint,
 };
 
 /// A handle on the engine; cheap to clone.
@@ -48,6 +52,8 @@ pub(crate) struct Inner {
     pub(crate) idle_workers: IdleWorkers,
     pub(crate) classes: Arc<Classes>,
     pub(crate) recent: Recent,
+    pub(crate) known_streams: Arc<KnownStreams>,
+    pub(crate) heads: Heads,
     pub(crate) wake: Wake,
     pub(crate) tasks: Tasks,
     pub(crate) timings: Timings,
@@ -98,6 +104,17 @@ pub(crate) struct Batchers {
     pub(crate) finish: Batcher<FinishCall, FinishVerdict>,
     pub(crate) audit_begin: Batcher<AuditBegin, ()>,
     pub(crate) audit_end: Batcher<AuditEnd, ()>,
+    pub(crate) append: Appends,
+    pub(crate) append_log: Batcher<AppendLog, AppendLogVerdict>,
+    pub(crate) frames: Batcher<ReadFrames, StreamRead>,
+    pub(crate) logs: Batcher<ReadLogCall, (StreamRead, LogPage)>,
+}
+
+/// Appends to streams. All small frames of one stream have the same flusher: it knows the
+/// last place of the stream.
+pub(crate) struct Appends {
+    pub(crate) small: [Batcher<AppendCall, AppendVerdict>; 2],
+    pub(crate) large: Batcher<AppendCall, AppendVerdict>,
 }
 
 impl Batchers {
@@ -115,6 +132,15 @@ impl Batchers {
             finish: Batcher::start("finish", 1, true, on.clone(), monitor),
             audit_begin: Batcher::start("audit_begin", 1, true, on.clone(), monitor),
             audit_end: Batcher::start("audit_end", 1, true, on.clone(), monitor),
+            append: Appends {
+                small: std::array::from_fn(|_| {
+                    Batcher::start("append", 1, true, on.clone(), monitor)
+                }),
+                large: Batcher::start("append", 1, true, on.clone(), monitor),
+            },
+            append_log: Batcher::start("append_log", 1, true, on.clone(), monitor),
+            frames: Batcher::start("frames", 2, false, FrameReads(reads.clone()), monitor),
+            logs: Batcher::start("logs", 2, false, LogReads(reads.clone()), monitor),
         }
     }
 }
@@ -132,11 +158,13 @@ impl Engine {
     pub(crate) fn assemble(parts: Parts) -> Self {
         let idle_workers = IdleWorkers::default();
         let classes = Arc::new(Classes::default());
+        let known_streams = Arc::new(KnownStreams::default());
         let statements = Statements {
             verbs: parts.verbs.clone(),
             wake: parts.wake.clone(),
             idle_workers: idle_workers.clone(),
             classes: classes.clone(),
+            known_streams: known_streams.clone(),
         };
         let monitor = Monitor {
             tasks: parts.tasks.clone(),
@@ -158,6 +186,8 @@ impl Engine {
                 idle_workers,
                 classes,
                 recent: Recent::default(),
+                known_streams,
+                heads: Heads::default(),
                 wake: parts.wake,
                 tasks: parts.tasks,
                 flushes: monitor.flushes,

@@ -35,6 +35,11 @@ pub(crate) fn unit() -> f64 {
     (bits() >> 11) as f64 / (1_u64 << 53) as f64
 }
 
+/// Returns a random number of any sign.
+pub(crate) fn number() -> i64 {
+    bits() as i64
+}
+
 /// Returns a random UUID.
 pub(crate) fn uuid() -> Uuid {
     Uuid::new_v4()

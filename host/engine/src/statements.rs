@@ -8,6 +8,7 @@ use model::ExecutionId;
 use crate::database::Pool;
 use crate::dispatch::IdleWorkers;
 use crate::event::Classes;
+use crate::stream::KnownStreams;
 use crate::wake::Wake;
 use crate::{Engine, Error};
 
@@ -21,6 +22,7 @@ pub(crate) struct Statements {
     pub(crate) wake: Wake,
     pub(crate) idle_workers: IdleWorkers,
     pub(crate) classes: Arc<Classes>,
+    pub(crate) known_streams: Arc<KnownStreams>,
 }
 
 impl Engine {
@@ -31,6 +33,7 @@ impl Engine {
             wake: self.inner.wake.clone(),
             idle_workers: self.inner.idle_workers.clone(),
             classes: self.inner.classes.clone(),
+            known_streams: self.inner.known_streams.clone(),
         }
     }
 }

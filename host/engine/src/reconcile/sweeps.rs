@@ -97,6 +97,8 @@ sweeps! {
     dead_workers: Duration::from_secs(5), Immediately;
     /// Executions that were kept long enough.
     finished_past_retention: Duration::from_secs(10), Gently;
+    /// Streams of which something was kept long enough.
+    streams_due: Duration::from_secs(5), Gently;
     /// Events that were kept long enough.
     events_past_retention: Duration::from_secs(10), Gently;
     /// Audit entries that were kept long enough.

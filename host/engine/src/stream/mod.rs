@@ -6,6 +6,8 @@ mod log;
 mod read;
 mod request;
 mod summary;
-mod tail;
 
+pub(crate) use append::{AppendCall, AppendVerdict, KnownStreams, remove_trimmed};
+pub(crate) use log::{AppendLog, AppendLogVerdict, LogReads, ReadLogCall};
+pub(crate) use read::{FrameReads, Heads, ReadFrames, StreamRead, read_facts};
 pub use request::{Appended, LogPage, ReadLog, ReadStream, StreamPage, StreamSummary, TailStream};

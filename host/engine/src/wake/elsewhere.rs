@@ -36,6 +36,19 @@ impl Elsewhere {
         }
     }
 
+    /// Returns those of these that are waited for.
+    pub(super) fn among(&self, ids: impl Iterator<Item = ExecutionId>) -> Vec<ExecutionId> {
+        let awaited = self.0.lock();
+        if awaited.is_empty() {
+            return Vec::new();
+        }
+        ids.filter(|id| {
+            let said = awaited.get(id);
+            said.is_some_and(|said| said.elapsed() < REMEMBERED)
+        })
+        .collect()
+    }
+
     /// Forgets these, and returns those that are waited for.
     pub(super) fn take(&self, ids: impl Iterator<Item = ExecutionId>) -> Vec<ExecutionId> {
         let mut awaited = self.0.lock();

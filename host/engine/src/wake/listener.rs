@@ -133,12 +133,21 @@ impl Listener {
             }
             return;
         }
+        if let Some((notifier::TAILED, rest)) = payload.split_once(' ') {
+            let own = wake.inner.follower.to_string();
+            match notifier::read(rest) {
+                Some((host, ids)) if host != own => wake.inner.streams.elsewhere.add(ids),
+                _ => {}
+            }
+            return;
+        }
         match notifier::read(payload) {
             Some((notifier::LOST, ids)) => ids.for_each(|id| {
                 let _ = wake.inner.lost.send(id);
             }),
             Some((notifier::AWAITED, ids)) => wake.inner.elsewhere.add(ids),
             Some((notifier::ENDED, ids)) => wake.tell(ids.map(|id| (id, None))),
+            Some((notifier::STREAMED, ids)) => wake.inner.streams.tell(ids),
             _ => {}
         }
     }

@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 use super::elsewhere::Elsewhere;
 use super::listener::Listener;
+use super::streams::Streams;
 use super::{WakeUps, notifier};
 use crate::database::{Liveness, Session};
 use crate::tasks::Tasks;
@@ -39,6 +40,8 @@ pub(super) struct WakeInner {
     waiters: Mutex<HashMap<ExecutionId, watch::Sender<Option<Outcome>>>>,
     /// Executions that tasks of other hosts wait for.
     pub(super) elsewhere: Elsewhere,
+    /// Executions whose streams are followed.
+    pub(super) streams: Streams,
     pub(super) outbox: Mutex<Outbox>,
     /// Wakes the task that empties the outbox.
     pub(super) flush: Notify,
@@ -61,6 +64,10 @@ pub(super) struct Outbox {
     pub(super) awaited: Vec<ExecutionId>,
     /// Executions that ended here while tasks of other hosts waited for them.
     pub(super) ended: Vec<ExecutionId>,
+    /// Executions whose streams this host follows.
+    pub(super) tailed: Vec<ExecutionId>,
+    /// Executions whose streams changed here while other hosts follow them.
+    pub(super) streamed: Vec<ExecutionId>,
 }
 
 impl Wake {
@@ -81,6 +88,7 @@ impl Wake {
                 lost: broadcast::Sender::new(4096),
                 waiters: Mutex::default(),
                 elsewhere: Elsewhere::default(),
+                streams: Streams::default(),
                 outbox: Mutex::default(),
                 flush: Notify::new(),
                 stop: watch::Sender::new(false),
@@ -152,7 +160,7 @@ impl Wake {
     }
 
     /// Changes what other hosts are told next, if this host tells them anything.
-    fn send(&self, add: impl FnOnce(&mut Outbox)) {
+    pub(super) fn send(&self, add: impl FnOnce(&mut Outbox)) {
         if self.state() != WakeUps::Off {
             add(&mut self.inner.outbox.lock());
             self.inner.flush.notify_one();
@@ -162,6 +170,7 @@ impl Wake {
     /// These executions ended on this host, in this way.
     pub(crate) fn finished(&self, ends: &[(ExecutionId, Outcome)]) {
         self.tell(ends.iter().map(|(id, outcome)| (*id, Some(*outcome))));
+        self.streamed(ends.iter().map(|(id, _)| *id));
         let awaited = self.inner.elsewhere.take(ends.iter().map(|(id, _)| *id));
         if !awaited.is_empty() {
             self.send(|outbox| outbox.ended.extend(awaited));

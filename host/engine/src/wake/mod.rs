@@ -15,6 +15,7 @@ mod listener;
 mod local;
 mod notifier;
 mod state;
+mod streams;
 #[cfg(test)]
 mod tests;
 

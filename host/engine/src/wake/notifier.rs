@@ -24,6 +24,9 @@ pub(super) const FOLLOWS: &str = "follows";
 pub(super) const LOST: &str = "lost";
 pub(super) const AWAITED: &str = "awaited";
 pub(super) const ENDED: &str = "ended";
+/// That a host, by its name, follows streams of executions; that these changed.
+pub(super) const TAILED: &str = "tailed";
+pub(super) const STREAMED: &str = "streamed";
 /// Longest a notification, or the order to listen, may take.
 pub(super) const SEND_BOUND: Duration = Duration::from_secs(5);
 /// Least time between two batches of notifications.
@@ -44,12 +47,17 @@ pub(super) async fn run(wake: Wake, pool: Pool) {
             () = wake.inner.flush.notified() => {}
             () = stopped(&mut stop) => return,
         }
-        let outbox = std::mem::take(&mut *wake.inner.outbox.lock());
+        let mut outbox = std::mem::take(&mut *wake.inner.outbox.lock());
+        outbox.streamed.sort_unstable();
+        outbox.streamed.dedup();
+        let tailed = format!("{TAILED} {}", wake.inner.follower);
         let mut payloads = Vec::new();
         for (name, ids) in [
             (LOST, outbox.lost),
             (AWAITED, outbox.awaited),
             (ENDED, outbox.ended),
+            (&tailed, outbox.tailed),
+            (STREAMED, outbox.streamed),
         ] {
             payloads.extend(ids.chunks(IDS_MAX).map(|ids| payload(name, ids)));
         }

@@ -107,6 +107,8 @@ impl Statements {
             })
             .collect();
         self.wake.finished(&ends);
+        // Ends that leave the execution unfinished end its attempt all the same.
+        self.wake.streamed(done.iter().map(|(id, _)| *id));
         if done
             .iter()
             .any(|(_, call)| matches!(call.next, NextState::Ready { .. }))

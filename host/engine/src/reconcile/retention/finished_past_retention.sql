@@ -131,6 +131,23 @@ signals_removed AS (
     ) AS found
     WHERE s.ctid = found.address
 ),
+streams_orphaned AS (
+    -- Their frames may be many, and are removed by a sweep of their own.
+    UPDATE stream s SET orphaned = true, due_at = statement_timestamp()
+    FROM from_finished f CROSS JOIN LATERAL (
+        SELECT s.ctid AS address FROM stream s
+        WHERE s.partition = $1 AND s.execution_id = f.execution_id OFFSET 0
+    ) AS found
+    WHERE s.ctid = found.address
+),
+live_logs_removed AS (
+    DELETE FROM live_log l
+    USING from_finished f CROSS JOIN LATERAL (
+        SELECT l.ctid AS address FROM live_log l
+        WHERE l.partition = $1 AND l.execution_id = f.execution_id OFFSET 0
+    ) AS found
+    WHERE l.ctid = found.address
+),
 operations_removed AS (
     DELETE FROM operation o
     USING from_finished f CROSS JOIN LATERAL (
