@@ -86,7 +86,7 @@ async fn a_service_reads_the_events_of_its_kinds_and_of_its_own_namespace_alone(
     }
     assert_eq!(work_lines.len(), 3, "{work_lines:?}");
 
-    // In its namespace, of whatever kind.
+    // In its namespace, of every kind.
     let script = json!({"family": COMPLETION, "after": "beginning"});
     let (lines, _) = read(&api, "default", script.clone()).await;
     let found = executions(&lines);

@@ -150,7 +150,7 @@ fn tail(mut text: String, word: &str) -> String {
     text.split_off(text.ceil_char_boundary(excess))
 }
 
-/// Suspends until the story may go on. Returns whether this call is over.
+/// Suspends until the story may continue. Returns whether this call is over.
 fn wait(lease: &Lease) -> Result<bool, Failure> {
     let wait = Request::new(&[Condition::Single(Single {
         waitpoint_key: "continue".into(),

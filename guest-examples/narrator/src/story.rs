@@ -1,4 +1,4 @@
-//! A story that goes on without end, word by word. The same subject gives the same
+//! A story that never ends, word by word. The same subject gives the same
 //! story, so that a handler that is called again finds its place by counting words.
 
 const PLACES: &[&str] = &[

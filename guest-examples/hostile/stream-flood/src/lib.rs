@@ -8,7 +8,7 @@
 //! | `huge N` | one frame of N bytes |
 //! | `wide N` | N empty frames in one call |
 //! | `deep N` | a patch of N levels |
-//! | `forever N` | frames of N bytes, whatever it is answered |
+//! | `forever N` | frames of N bytes, also after it was refused |
 //!
 //! Completes with the number of frames that were appended and the refusal.
 
