@@ -143,6 +143,22 @@ class Task:
         except Refused:
             self.lost.set()
 
+    def append(self, *frames):
+        """Appends frames to the stream of the attempt, in their order. A frame has a
+        `frame_type`, and may have a `payload` and what else `POST /v1/leases/frames`
+        takes. One that could not be appended is missing in the stream: a host that is
+        not there is not waited for."""
+        body = {"leases": [{"lease": self.lease, **frame} for frame in frames]}
+        try:
+            results = self.host.post("/v1/leases/frames", body)["results"]
+        except Unavailable:
+            return
+        for problem in (result.get("problem") for result in results):
+            if problem and problem["status"] == 409:
+                self.lost.set()
+            elif problem:
+                raise Failed(problem["code"], problem["detail"])
+
 
 class Worker:
     """Claims executions into slots, runs them, and keeps their leases."""
@@ -388,10 +404,27 @@ def sign_off(task):
     }
 
 
+def recite(task):
+    """Streams a text word by word, with a summary beside, and returns their number."""
+    words = re.findall(r"\S+\s*", task.text())
+    for number, word in enumerate(words, start=1):
+        said = {"frame_type": "word", "payload": word}
+        summary = {
+            "frame_type": "progress",
+            "mode": "durable_summary",
+            "payload": json.dumps({"words": {"said": number, "of": len(words)}}),
+        }
+        task.append(said, summary)
+        if task.lost.wait(0.05):
+            break
+    return {"words": len(words)}
+
+
 HANDLERS = {
     "word-frequencies": word_frequencies,
     "csv-to-json": csv_to_json,
     "sign-off": sign_off,
+    "recite": recite,
 }
 
 

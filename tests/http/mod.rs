@@ -18,6 +18,7 @@ mod moments;
 mod operators;
 mod raw;
 mod refused_input;
+mod streams;
 mod waiting;
 mod webhooks;
 mod workers;

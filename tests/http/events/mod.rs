@@ -3,5 +3,5 @@
 mod pages;
 mod read;
 mod refused;
-mod stream;
+pub(in crate::http) mod stream;
 mod streams;

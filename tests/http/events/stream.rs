@@ -9,22 +9,22 @@ use serde_json::Value;
 const SOON: Duration = Duration::from_secs(25);
 
 /// A stream that is read.
-pub(super) struct Stream {
+pub(in crate::http) struct Stream {
     response: Response,
     read: String,
 }
 
 /// A message of a stream; a comment alone has neither id nor data.
 #[derive(Debug, Default)]
-pub(super) struct Message {
-    pub(super) id: Option<String>,
-    pub(super) event: Option<String>,
-    pub(super) data: Value,
+pub(in crate::http) struct Message {
+    pub(in crate::http) id: Option<String>,
+    pub(in crate::http) event: Option<String>,
+    pub(in crate::http) data: Value,
 }
 
 impl Stream {
     /// Opens a stream, after the event that was seen last.
-    pub(super) async fn open(
+    pub(in crate::http) async fn open(
         client: &Client,
         url: String,
         bearer: Option<&str>,
@@ -50,7 +50,7 @@ impl Stream {
     }
 
     /// Reads the next message; `None` at the end of the stream.
-    pub(super) async fn next(&mut self) -> Option<Message> {
+    pub(in crate::http) async fn next(&mut self) -> Option<Message> {
         loop {
             if let Some((message, rest)) = self.read.split_once("\n\n") {
                 let mut read = Message::default();
@@ -78,8 +78,18 @@ impl Stream {
         }
     }
 
+    /// Reads so many messages that have the name of an event, whichever it is.
+    pub(in crate::http) async fn messages(&mut self, count: usize) -> Vec<Message> {
+        let mut messages = Vec::new();
+        while messages.len() < count {
+            let message = self.next().await.expect("an event");
+            messages.extend(message.event.is_some().then_some(message));
+        }
+        messages
+    }
+
     /// Reads so many events.
-    pub(super) async fn events(&mut self, count: usize) -> Vec<Value> {
+    pub(in crate::http) async fn events(&mut self, count: usize) -> Vec<Value> {
         let mut events = Vec::new();
         while events.len() < count {
             let message = self.next().await.expect("an event");
@@ -95,7 +105,7 @@ impl Stream {
     }
 
     /// Reads to the end; returns the last message.
-    pub(super) async fn end(&mut self) -> Message {
+    pub(in crate::http) async fn end(&mut self) -> Message {
         let read = async {
             let mut last = Message::default();
             while let Some(message) = self.next().await {

@@ -36,7 +36,7 @@ pub struct AttemptLog {
 pub struct LogText {
     /// The place behind it.
     pub cursor: String,
-    /// The text.
+    /// What was logged up to there; the last line may not be whole yet.
     pub text: String,
 }
 

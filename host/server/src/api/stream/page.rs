@@ -15,7 +15,7 @@ use crate::api::payload::encoded;
 /// Frames of the stream of an attempt, in order.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct StreamFrames {
-    /// The frames.
+    /// The frames, by their ids; none if the range or the wait had none.
     pub frames: Vec<StreamFrame>,
     /// Number of frames on the page.
     pub count: usize,

@@ -56,7 +56,7 @@ pub struct Follower<'c, T> {
     pub attempt: u32,
     /// The place up to which it was shown.
     pub after: String,
-    /// What is read.
+    /// The list that is read, and how it is shown.
     pub told: T,
 }
 

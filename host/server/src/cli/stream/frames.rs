@@ -31,7 +31,7 @@ one ends and the execution does not, waits for a host that goes away, and ends w
 execution; the exit code is that of its outcome. --raw writes the payloads of durable and
 best_effort frames and nothing between them, on a terminal escaped.")]
 pub struct StreamArgs {
-    /// The execution
+    /// Id of the execution
     id: ExecutionId,
     /// Number of the attempt, from zero [default: the one that began last]
     #[arg(long, value_name = "N")]

@@ -20,7 +20,7 @@ A handler that runs is read every half second. With --json each text is a line o
 --follow continues with the next attempt when one ends and the execution does not, waits for
 a host that goes away, and ends with the execution; the exit code is that of its outcome.")]
 pub struct LogsArgs {
-    /// The execution
+    /// Id of the execution
     id: ExecutionId,
     /// Number of the attempt, from zero [default: the one that began last]
     #[arg(long, value_name = "N")]

@@ -109,7 +109,7 @@ pub struct AppendArgs {
     /// A file that is the payload [default: standard input]
     #[arg(long, short, value_name = "FILE", conflicts_with = "input")]
     file: Option<PathBuf>,
-    /// The payload itself
+    /// The payload itself, as text
     #[arg(long, short, value_name = "TEXT")]
     input: Option<String>,
 }
