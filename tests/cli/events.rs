@@ -19,7 +19,7 @@ async fn done(api: &Api) -> String {
 }
 
 /// Passes connections to the host at an address that may change.
-async fn relay(target: Arc<Mutex<String>>) -> String {
+pub(super) async fn relay(target: Arc<Mutex<String>>) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("an address");
     tokio::spawn(async move {
@@ -37,7 +37,8 @@ async fn relay(target: Arc<Mutex<String>>) -> String {
     format!("http://{address}")
 }
 
-fn address(api: &Api) -> String {
+/// Where a host listens.
+pub(super) fn address(api: &Api) -> String {
     api.host.url().trim_start_matches("http://").to_owned()
 }
 

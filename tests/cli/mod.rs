@@ -9,4 +9,5 @@ mod keys;
 mod lists;
 mod output;
 mod pages;
+mod streams;
 mod waiting;

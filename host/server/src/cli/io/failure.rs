@@ -92,6 +92,11 @@ impl Failure {
         failure
     }
 
+    /// Returns the code of the problem that the host answered with.
+    pub fn code(&self) -> Option<&str> {
+        self.problem.as_ref()?.get("code")?.as_str()
+    }
+
     /// Builds the failure of output that did not arrive; `became` says what the command
     /// did.
     pub fn output(became: &str, why: &str) -> Self {

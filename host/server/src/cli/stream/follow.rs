@@ -3,7 +3,7 @@
 //! Each request asks for what comes after the place of the answer before, so a connection
 //! that breaks costs nothing and repeats nothing, whichever host answers next.
 
-use model::ExecutionId;
+use model::{ExecutionId, RefusalCode};
 use serde::de::DeserializeOwned;
 
 use crate::api::{Execution, WAIT_MS_MAX};
@@ -15,6 +15,8 @@ use crate::cli::io::{
 /// How long one request waits for an attempt that has told nothing yet: it may be that the
 /// execution ends without it.
 const FRESH_MS: u32 = 2_000;
+/// The code of a problem about an attempt that the execution ended without.
+const NEVER_MADE: &str = RefusalCode::AttemptNotFound.as_str();
 /// The place before everything that an attempt tells.
 pub const BEGINNING: &str = "0-0";
 
@@ -38,6 +40,7 @@ pub trait Told {
 }
 
 /// How a page ends.
+#[derive(Default)]
 pub struct End {
     /// The place of the last item; absent on a page without any.
     pub cursor: Option<String>,
@@ -54,6 +57,8 @@ pub struct Follower<'c, T> {
     pub id: ExecutionId,
     /// The attempt that is followed.
     pub attempt: u32,
+    /// Whether the caller named it, and not the command.
+    pub named: bool,
     /// The place up to which it was shown.
     pub after: String,
     /// The list that is read, and how it is shown.
@@ -145,6 +150,7 @@ impl<T: Told> Follower<'_, T> {
             ));
         }
         self.attempt = next;
+        self.named = false;
         self.after = BEGINNING.to_owned();
     }
 
@@ -162,8 +168,15 @@ impl<T: Told> Follower<'_, T> {
         let mut query = vec![("after", self.after.clone()), ("wait_ms", wait)];
         query.extend(T::LIMIT.map(|limit| ("limit", limit.to_owned())));
         let answer = match wait_ms {
-            None => self.client.get(&path, query).await?,
-            Some(_) => retried(|| self.client.get(&path, query.clone())).await?,
+            None => self.client.get(&path, query).await,
+            Some(_) => retried(|| self.client.get(&path, query.clone())).await,
+        };
+        let answer = match answer {
+            // The execution ended without it.
+            Err(failure) if failure.code() == Some(NEVER_MADE) && !self.named => {
+                return Ok(End::default());
+            }
+            answered => answered?,
         };
         // From here to the end nothing waits, so an interruption comes before or after.
         let end = self.told.show(self.context, attempt, answer.read()?)?;

@@ -73,6 +73,7 @@ pub async fn run(context: &Context, args: StreamArgs) -> Result<Exit, Failure> {
             client,
             id: args.id,
             attempt,
+            named: args.attempt.is_some(),
             after: args.after.unwrap_or_else(|| BEGINNING.to_owned()),
             told,
         };
