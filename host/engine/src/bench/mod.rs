@@ -14,7 +14,7 @@ pub use baseline::{Baseline, SingleInserts};
 pub use event_log::{clear_events, event_table_bytes, log_events};
 pub use herd::{Herd, herd};
 pub use history::{clear_history, history};
-pub use queue::{NAMESPACE, backlog, claims, clear, clear_ready, hold};
+pub use queue::{NAMESPACE, backlog, claims, clear, clear_ready, clear_streams, hold, leased};
 pub use renewals::{Renewals, renewals};
 pub use server_stats::{Stats, server_stats};
 pub use suspended::{due_suspensions, suspend, suspend_one};

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use model::ExecutionId;
+use model::{ExecutionId, Fence, Limits};
 
 use crate::{Claim, Declined, Engine, Error};
 
@@ -103,6 +103,28 @@ pub async fn hold(engine: &Engine, lane: &str, count: u32) -> Result<(), Error> 
     Ok(())
 }
 
+/// Fills the queue of a lane with `count` executions of a kind, and takes their leases for
+/// ten minutes.
+///
+/// # Errors
+/// The database's.
+pub async fn leased(
+    engine: &Engine,
+    lane: &str,
+    kind: &str,
+    count: u64,
+) -> Result<Vec<Fence>, Error> {
+    backlog(engine, lane, kind, count).await?;
+    let mut fences = Vec::new();
+    loop {
+        let claimed = engine.claim(batch(lane, Limits::BATCH_MAX as u32)).await?;
+        if claimed.is_empty() {
+            return Ok(fences);
+        }
+        fences.extend(claimed.into_iter().map(|claimed| claimed.fence));
+    }
+}
+
 pub(super) fn batch(lane: &str, max: u32) -> Claim {
     Claim {
         worker_instance_id: "bench".to_owned(),
@@ -142,6 +164,24 @@ pub async fn clear(engine: &Engine, lane: &str) -> Result<(), Error> {
     .execute(&engine.inner.reads)
     .await?;
     Ok(())
+}
+
+/// Removes every execution of a lane, as [`clear`] does, and their streams.
+pub async fn clear_streams(engine: &Engine, lane: &str) -> Result<(), Error> {
+    sqlx::query!(
+        "WITH streams AS (
+             DELETE FROM stream s USING execution e
+             WHERE e.namespace = 'bench' AND e.lane = $1
+               AND s.partition = e.partition AND s.execution_id = e.id
+             RETURNING s.partition, s.execution_id
+         )
+         DELETE FROM stream_frame f USING streams s
+         WHERE f.partition = s.partition AND f.execution_id = s.execution_id",
+        lane
+    )
+    .execute(&engine.inner.reads)
+    .await?;
+    clear(engine, lane).await
 }
 
 /// Removes the ready executions of a kind, in any lane.

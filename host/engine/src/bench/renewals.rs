@@ -2,9 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use model::Limits;
-
-use super::queue::{backlog, batch};
+use super::queue::leased;
 use crate::{Engine, Error};
 
 /// The cost of renewing many leases.
@@ -26,15 +24,7 @@ pub async fn renewals(
     count: u64,
     rounds: u32,
 ) -> Result<Renewals, Error> {
-    backlog(engine, lane, kind, count).await?;
-    let mut fences = Vec::new();
-    loop {
-        let claimed = engine.claim(batch(lane, Limits::BATCH_MAX as u32)).await?;
-        if claimed.is_empty() {
-            break;
-        }
-        fences.extend(claimed.into_iter().map(|claimed| claimed.fence));
-    }
+    let fences = leased(engine, lane, kind, count).await?;
     // A statement that renews writes one row of the log.
     let statements = async || {
         sqlx::query_scalar!(

@@ -18,6 +18,7 @@ mod reads;
 mod report;
 mod run;
 mod start;
+mod streams;
 mod waiting;
 mod waits;
 

@@ -7,6 +7,7 @@ use super::events::EventLog;
 use super::kinds::Kinds;
 use super::measure::median;
 use super::reads::Reads;
+use super::streams::Streams;
 use super::waits::CreateAndWait;
 use crate::cli::io::{Paint, Terminal, format_bytes};
 
@@ -55,6 +56,8 @@ pub struct Report {
     pub reads: Option<Reads>,
     /// The event log and its readers.
     pub events: EventLog,
+    /// Attempt streams and their tails.
+    pub streams: Streams,
 }
 
 /// Lifecycles at one number in flight; costs are per lifecycle.
@@ -331,7 +334,7 @@ impl Report {
             reads.show(terminal);
         }
         terminal.line("");
-        for line in self.events.lines() {
+        for line in self.events.lines().into_iter().chain(self.streams.lines()) {
             terminal.line(&line);
         }
     }

@@ -14,6 +14,7 @@ use super::events::{self, EventLog};
 use super::lifecycles::{self, KIND};
 use super::measure::{median, rss_bytes};
 use super::report::{Lifecycles, Memory, Report};
+use super::streams::{self, Streams};
 use super::{idle, kinds, queues, reads, start, waiting, waits};
 use crate::cli::execution::watch::failure_text;
 use crate::cli::host::{ConfigArgs, publish_file};
@@ -24,7 +25,7 @@ use crate::{Host, duration, telemetry};
 /// Calls of the sandbox measurement.
 const SANDBOX_CALLS: u32 = 2000;
 
-/// Events that are waited for on another host, and those of a short run.
+/// Events and frames that are waited for one by one, and those of a short run.
 const EVENTS: u32 = 200;
 const EVENTS_QUICK: u32 = 40;
 
@@ -73,11 +74,14 @@ pub struct BenchArgs {
     #[arg(long, value_name = "N", default_value_t = 1_000_000)]
     dropped: u64,
     /// Only what authentication costs
-    #[arg(long, conflicts_with = "events")]
+    #[arg(long, group = "only")]
     authentication: bool,
     /// Only the event log: its readers, and what it costs a lifecycle
-    #[arg(long)]
+    #[arg(long, group = "only")]
     events: bool,
+    /// Only attempt streams: appends and tails
+    #[arg(long, group = "only")]
+    streams: bool,
     #[command(flatten)]
     config: ConfigArgs,
 }
@@ -92,6 +96,14 @@ impl BenchArgs {
             dropped: self.dropped,
         }
     }
+
+    fn stream_plan(&self) -> streams::Plan {
+        streams::Plan {
+            rounds: self.rounds,
+            span: self.span,
+            seen: if self.quick { EVENTS_QUICK } else { EVENTS },
+        }
+    }
 }
 
 /// What was measured.
@@ -101,6 +113,7 @@ enum Measured {
     Everything(Box<Report>),
     Authentication(Authentication),
     Events(EventLog),
+    Streams(Streams),
 }
 
 /// Runs the command.
@@ -130,10 +143,14 @@ pub async fn run(context: &Context, args: BenchArgs) -> Result<Exit, Failure> {
     // that wakes up with each answer. Requests are served in tasks too.
     let its_context = context.clone();
     let measuring = tokio::spawn(async move {
-        let measured = match (args.authentication, args.events) {
-            (true, _) => authentication(&its_context, &args, &config, &host).await,
-            (_, true) => events(&its_context, &args, &config, &host).await,
-            _ => measure(&its_context, &args, &config, &host).await,
+        let measured = if args.authentication {
+            authentication(&its_context, &args, &config, &host).await
+        } else if args.events {
+            events(&its_context, &args, &config, &host).await
+        } else if args.streams {
+            only_streams(&args, &config, &host).await
+        } else {
+            measure(&its_context, &args, &config, &host).await
         };
         host.stop(Duration::from_secs(5), None).await;
         measured
@@ -149,18 +166,17 @@ pub async fn run(context: &Context, args: BenchArgs) -> Result<Exit, Failure> {
             .json(&text.map_err(|error| Failure::new(Exit::Fault, error.to_string()))?);
         return Ok(Exit::Ok);
     }
-    match report {
-        Measured::Everything(report) => report.show(context.terminal),
-        Measured::Authentication(found) => {
-            for line in found.lines() {
-                context.terminal.line(&line);
-            }
+    let lines = match report {
+        Measured::Everything(report) => {
+            report.show(context.terminal);
+            return Ok(Exit::Ok);
         }
-        Measured::Events(found) => {
-            for line in found.lines() {
-                context.terminal.line(&line);
-            }
-        }
+        Measured::Authentication(found) => found.lines(),
+        Measured::Events(found) => found.lines(),
+        Measured::Streams(found) => found.lines(),
+    };
+    for line in lines {
+        context.terminal.line(&line);
     }
     Ok(Exit::Ok)
 }
@@ -214,6 +230,13 @@ async fn events(
     let baseline = Baseline::prepare(host.engine()).await?;
     let found = events::measure(context, host, config, &baseline, &args.event_plan()).await?;
     Ok(Measured::Events(found))
+}
+
+/// Measures only attempt streams, which no component runs for.
+async fn only_streams(args: &BenchArgs, config: &Config, host: &Host) -> Result<Measured, Failure> {
+    let baseline = Baseline::prepare(host.engine()).await?;
+    let found = streams::measure(host, config, &baseline, args.stream_plan()).await?;
+    Ok(Measured::Streams(found))
 }
 
 async fn measure(
@@ -275,6 +298,7 @@ async fn measure(
         }
     };
     let events = events::measure(context, host, config, &baseline, &args.event_plan()).await?;
+    let streams = streams::measure(host, config, &baseline, args.stream_plan()).await?;
     Ok(Measured::Everything(Box::new(Report {
         version: env!("CARGO_PKG_VERSION"),
         optimized: !cfg!(debug_assertions),
@@ -304,6 +328,7 @@ async fn measure(
         suspended,
         reads,
         events,
+        streams,
     })))
 }
 
