@@ -9,7 +9,7 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use super::requests::{ANY_ID, Described};
-use crate::support::api::{Api, text};
+use crate::support::api::Api;
 use crate::support::http_work::{claim_one, start, word};
 
 /// A URL that is valid and leads nowhere.
