@@ -14,6 +14,7 @@ mod lists;
 mod operators;
 mod repeats;
 mod retention;
+mod streams;
 mod timeline;
 mod transitions;
 mod unreadable;

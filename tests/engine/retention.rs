@@ -102,6 +102,10 @@ async fn rows_of(database: &Database, id: ExecutionId) -> Vec<(String, i64)> {
         ("waitpoint", "execution_id"),
         ("signal", "execution_id"),
         ("operation", "execution_id"),
+        ("stream", "execution_id"),
+        ("stream_frame", "execution_id"),
+        ("stream_summary", "execution_id"),
+        ("live_log", "execution_id"),
     ] {
         let statement = format!("SELECT count(*) FROM {table} WHERE {column} = '{id}'");
         let row = connection

@@ -100,6 +100,8 @@ const STATEMENTS: &[(&str, &str, usize, &[&str])] = &[
             "suspension_pkey",
             "waitpoint_pkey",
             "signal_pkey",
+            "stream_pkey",
+            "live_log_pkey",
         ],
     ),
     (
@@ -311,9 +313,73 @@ const STATEMENTS: &[(&str, &str, usize, &[&str])] = &[
         12,
         &["event_pkey"],
     ),
+    (
+        "append",
+        include_str!("../../host/engine/src/stream/append/append.sql"),
+        28,
+        // The rows of a batch are joined at once, and not each with each.
+        &["lease_pkey", "stream_pkey", "Hash Full Join"],
+    ),
+    (
+        "stream_state",
+        include_str!("../../host/engine/src/stream/append/state.sql"),
+        4,
+        &["stream_pkey", "execution_pkey", "stream_summary_pkey"],
+    ),
+    (
+        "recognized",
+        include_str!("../../host/engine/src/stream/append/recognized.sql"),
+        5,
+        &["stream_pkey", "stream_frame_pkey"],
+    ),
+    (
+        "trim",
+        include_str!("../../host/engine/src/stream/append/trim.sql"),
+        4,
+        &["stream_pkey", "stream_frame_pkey"],
+    ),
+    (
+        "trim_due",
+        include_str!("../../host/engine/src/reconcile/retention/trim_due.sql"),
+        4,
+        &["stream_pkey", "stream_frame_pkey", "stream_summary_pkey"],
+    ),
+    (
+        "frames",
+        include_str!("../../host/engine/src/stream/read/frames.sql"),
+        8,
+        &[
+            "execution_pkey",
+            "lease_pkey",
+            "parked_pkey",
+            "ready_pkey",
+            "finished_pkey",
+            "attempt_pkey",
+            "suspension_pkey",
+            "stream_pkey",
+            "stream_frame_pkey",
+        ],
+    ),
+    (
+        "append_log",
+        include_str!("../../host/engine/src/stream/log/append.sql"),
+        7,
+        &["lease_pkey"],
+    ),
+    (
+        "read_log",
+        include_str!("../../host/engine/src/stream/log/read.sql"),
+        7,
+        &[
+            "attempt_pkey",
+            "finished_pkey",
+            "lease_pkey",
+            "live_log_pkey",
+        ],
+    ),
 ];
 
-const TABLES: [&str; 13] = [
+const TABLES: [&str; 17] = [
     "execution",
     "ready",
     "lease",
@@ -327,6 +393,10 @@ const TABLES: [&str; 13] = [
     "waitpoint",
     "signal",
     "operation",
+    "stream",
+    "stream_frame",
+    "stream_summary",
+    "live_log",
 ];
 
 #[tokio::test(flavor = "multi_thread")]

@@ -9,7 +9,7 @@
 //! `lease`, `parked` and `finished`. Time is the database's. An event is written
 //! by the statement that makes it true.
 //!
-//! Lock order: flow, execution, pending waitpoints, lease, ready, parked, timer,
+//! Lock order: flow, execution, pending waitpoints, lease, stream, ready, parked, timer,
 //! suspension and its waitpoints, signal, limits, event; within a statement rows are
 //! locked in the order of their ids.
 

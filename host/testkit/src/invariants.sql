@@ -117,3 +117,20 @@ CROSS JOIN LATERAL unnest(e.execution_ids, e.classes) AS u(execution_id, class_i
 JOIN execution x ON x.partition = e.partition AND x.id = u.execution_id
 LEFT JOIN execution_class c ON c.id = u.class_id
 WHERE (c.namespace, c.lane, c.kind) IS DISTINCT FROM (x.namespace, x.lane, x.kind)
+UNION ALL
+SELECT 'a stream has the frames that it counts', count(*) FROM (
+    SELECT FROM stream s
+    CROSS JOIN LATERAL (VALUES
+        ('durable'::frame_mode, s.durable, s.durable_removed),
+        ('durable_summary', s.summary, s.summary_removed),
+        ('best_effort', s.best_effort, s.best_effort_removed)) AS m(mode, appended, removed)
+    LEFT JOIN stream_frame f USING (partition, execution_id, attempt, mode)
+    GROUP BY s.partition, s.execution_id, s.attempt, s.place, m.mode, m.appended, m.removed
+    HAVING count(f.place) <> m.appended - m.removed
+        OR count(DISTINCT f.ordinal) <> m.appended - m.removed
+        OR min(f.ordinal) <> m.removed + 1 OR max(f.ordinal) <> m.appended
+        OR max(f.place) > s.place) AS broken
+UNION ALL
+SELECT 'a summary has the version that its stream counts', count(*) FROM stream_summary d
+LEFT JOIN stream s USING (partition, execution_id, attempt)
+WHERE d.version IS DISTINCT FROM s.summary

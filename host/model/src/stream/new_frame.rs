@@ -208,7 +208,8 @@ mod tests {
         assert_eq!(allowed.check(), Ok(None));
         let refusal = refused(|frame| frame.max_payload_bytes = Some(4));
         assert_eq!(refusal.code(), "retention_limit_exceeded");
-        let changes: [(&str, fn(&mut NewFrame)); 7] = [
+        type Change = fn(&mut NewFrame);
+        let changes: [(&str, Change); 7] = [
             ("max_payload_bytes", |it| {
                 it.max_payload_bytes = Some((1 << 20) + 1)
             }),

@@ -116,11 +116,11 @@ impl Flush<AppendLog> for Statements {
             .map(|(fence, _)| fence.execution_id)
             .collect();
         self.wake.streamed(appended.iter().copied());
-        let answer = |call: &Box<AppendLog>| {
+        let answer = |call: &AppendLog| {
             let verdict = verdicts.get(&call.fence).cloned();
             verdict.ok_or_else(|| conflict(call.fence.execution_id))
         };
-        batch.iter().map(answer).collect()
+        batch.iter().map(Box::as_ref).map(answer).collect()
     }
 }
 
