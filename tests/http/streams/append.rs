@@ -85,7 +85,7 @@ async fn many_frames_are_appended_in_their_order_and_each_is_answered() {
         told,
         [
             (200, "appended"),
-            (403, "invalid_handle"),
+            (400, "invalid_handle"),
             (200, "appended"),
             (422, "invalid_input"),
             (200, "appended"),

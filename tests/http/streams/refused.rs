@@ -165,7 +165,7 @@ async fn nothing_is_appended_after_the_end_or_under_a_lost_lease() {
         (409, "stream_closed"),
         "{ended}"
     );
-    assert_eq!(code(&append("v1.x.y").await), (403, "invalid_handle"));
+    assert_eq!(code(&append("v1.x.y").await), (400, "invalid_handle"));
     for (id, lease) in [(&retried, &of_retried), (&revoked, &of_revoked)] {
         let (status, refused) = append(lease).await;
         let name = refused["code"].as_str().expect("a code");

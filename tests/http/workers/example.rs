@@ -57,6 +57,22 @@ async fn the_example_worker_completes_executions_and_stops_when_told_to() {
         .await;
     assert_eq!(bytes["failure"]["code"], "not_utf8");
 
+    let recited = api
+        .run(json!({"kind": "recite", "input_text": "so much\ndepends"}))
+        .await;
+    assert_eq!(recited["public_state"], "completed", "{recited}");
+    let stream = format!(
+        "/v1/executions/{}/attempts/0/stream",
+        recited["id"].as_str().expect("an id")
+    );
+    let (_, page) = api.get(&stream).await;
+    let words = page["frames"].as_array().expect("a list").iter();
+    let words = words.filter(|frame| frame["fields"]["frame_type"] == "word");
+    let words = words.map(|frame| frame["fields"]["payload"].as_str().expect("text"));
+    assert_eq!(words.collect::<String>(), "so much\ndepends");
+    let (_, summary) = api.get(&format!("{stream}/summary")).await;
+    assert_eq!(summary["document"], json!({"words": {"said": 3, "of": 3}}));
+
     let waits = json!({"kind": "sign-off", "input_text": "Ship it?"});
     let id = api.create(waits.clone()).await;
     api.until(&id, "suspended").await;

@@ -129,7 +129,7 @@ pub(super) fn check_count(count: u32) -> Result<(), StreamRefusal> {
 impl ReadStream {
     pub(super) fn check(&self) -> Result<(), StreamRefusal> {
         check_count(self.count)?;
-        if self.from.first() > self.to.last() {
+        if self.from.first().place() > self.to.last().place() {
             let (from, to) = (self.from, self.to);
             return Err(Invalid::new("from", format!("{from} is after `to`, {to}")).into());
         }
