@@ -9,16 +9,18 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use super::requests::{ANY_ID, Described};
-use crate::support::api::{Api, text};
+use crate::support::api::Api;
 use crate::support::http_work::{claim_one, start, word};
 
 /// A URL that is valid and leads nowhere.
 const URL: &str = "https://example.invalid/";
 
 /// Codes of requests that break a bound.
-const INVALID: [&str; 12] = [
+const INVALID: [&str; 15] = [
+    "count_limit_exceeds_hard_cap",
     "invalid_blocking_reason",
     "invalid_capabilities",
+    "invalid_frame_type",
     "invalid_grace_ms",
     "invalid_id",
     "invalid_input",
@@ -29,6 +31,7 @@ const INVALID: [&str; 12] = [
     "invalid_tag_key",
     "invalid_waitpoint_key",
     "malformed_json",
+    "retention_limit_exceeded",
 ];
 
 #[tokio::test(flavor = "multi_thread")]
@@ -103,7 +106,8 @@ impl Sender {
             request["query"]["after"] = json!("beginning");
         }
         for (name, value) in request["path"].as_object().into_iter().flatten() {
-            url = url.replace(&format!("{{{name}}}"), &escaped(&text(value)));
+            let value = value.as_str().map_or(value.to_string(), str::to_owned);
+            url = url.replace(&format!("{{{name}}}"), &escaped(&value));
         }
         let mut separator = '?';
         for (name, value) in request["query"].as_object().into_iter().flatten() {
