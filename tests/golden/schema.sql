@@ -174,6 +174,11 @@ table lease: progress_percent smallint
 table lease: progress_message text
 table lease: renewed_at timestamp with time zone
 table lease: class_id integer
+table live_log: partition smallint not null
+table live_log: execution_id uuid not null
+table live_log: epoch bigint not null
+table live_log: at_byte bigint not null
+table live_log: text bytea not null
 table namespace: name text not null
 table namespace: weight smallint not null
 table namespace: changed_at timestamp with time zone not null default clock_timestamp()
@@ -254,6 +259,47 @@ table signal: idempotency_key text
 table signal: key_expires_at timestamp with time zone
 table signal: token_kid text
 table signal: accepted_at timestamp with time zone not null default clock_timestamp()
+table stream: partition smallint not null
+table stream: execution_id uuid not null
+table stream: attempt integer not null
+table stream: place bigint not null
+table stream: durable bigint not null
+table stream: durable_trimmed bigint not null
+table stream: durable_removed bigint not null default 0
+table stream: durable_removed_place bigint not null default 0
+table stream: summary bigint not null
+table stream: summary_trimmed bigint not null
+table stream: summary_removed bigint not null default 0
+table stream: summary_removed_place bigint not null default 0
+table stream: best_effort bigint not null
+table stream: best_effort_trimmed bigint not null
+table stream: best_effort_removed bigint not null default 0
+table stream: best_effort_removed_place bigint not null default 0
+table stream: best_effort_ttl_ms integer
+table stream: ttl_ms bigint
+table stream: due_at timestamp with time zone
+table stream: orphaned boolean not null default false
+table stream_frame: partition smallint not null
+table stream_frame: execution_id uuid not null
+table stream_frame: attempt integer not null
+table stream_frame: mode frame_mode not null
+table stream_frame: place bigint not null
+table stream_frame: ordinal bigint not null
+table stream_frame: token bigint not null
+table stream_frame: ts timestamp with time zone
+table stream_frame: is_text boolean not null
+table stream_frame: frame_type text not null
+table stream_frame: payload bytea not null
+table stream_frame: metadata text
+table stream_frame: correlation_id text
+table stream_frame: source text
+table stream_summary: partition smallint not null
+table stream_summary: execution_id uuid not null
+table stream_summary: attempt integer not null
+table stream_summary: version bigint not null
+table stream_summary: document bytea not null
+table stream_summary: first_applied_at timestamp with time zone not null default clock_timestamp()
+table stream_summary: updated_at timestamp with time zone not null default clock_timestamp()
 table suspension: partition smallint not null
 table suspension: execution_id uuid not null
 table suspension: seq bigint not null identity
@@ -396,6 +442,8 @@ constraint lane_weight_in_range on lane: CHECK (((weight >= 1) AND (weight <= 10
 constraint lease_epoch_is_positive on lease: CHECK ((epoch > 0))
 constraint lease_pkey on lease: PRIMARY KEY (partition, execution_id)
 constraint lease_progress_in_range on lease: CHECK (((progress_percent >= 0) AND (progress_percent <= 100)))
+constraint live_log_pkey on live_log: PRIMARY KEY (partition, execution_id, epoch, at_byte)
+constraint live_log_text_in_range on live_log: CHECK (((octet_length(text) >= 1) AND (octet_length(text) <= 65536)))
 constraint namespace_pkey on namespace: PRIMARY KEY (name)
 constraint namespace_weight_in_range on namespace: CHECK (((weight >= 1) AND (weight <= 1000)))
 constraint operation_pkey on operation: PRIMARY KEY (partition, execution_id, seq)
@@ -422,6 +470,17 @@ constraint signal_effect_is_known on signal: CHECK ((effect = ANY (ARRAY['append
 constraint signal_key_is_forgotten on signal: CHECK (((idempotency_key IS NULL) = (key_expires_at IS NULL)))
 constraint signal_payload_has_a_type on signal: CHECK (((payload IS NULL) = (payload_type IS NULL)))
 constraint signal_pkey on signal: PRIMARY KEY (partition, execution_id, seq)
+constraint stream_best_effort_has_a_ttl on stream: CHECK (((best_effort = 0) OR (best_effort_ttl_ms IS NOT NULL)))
+constraint stream_best_effort_in_order on stream: CHECK (((best_effort_removed <= best_effort_trimmed) AND (best_effort_trimmed <= best_effort)))
+constraint stream_durable_in_order on stream: CHECK (((durable_removed <= durable_trimmed) AND (durable_trimmed <= durable)))
+constraint stream_pkey on stream: PRIMARY KEY (partition, execution_id, attempt)
+constraint stream_summary_in_order on stream: CHECK (((summary_removed <= summary_trimmed) AND (summary_trimmed <= summary)))
+constraint stream_frame_metadata_in_range on stream_frame: CHECK ((octet_length(metadata) <= 8192))
+constraint stream_frame_payload_in_range on stream_frame: CHECK ((octet_length(payload) <= 1048576))
+constraint stream_frame_pkey on stream_frame: PRIMARY KEY (partition, execution_id, attempt, mode, place)
+constraint stream_frame_type_in_range on stream_frame: CHECK (((octet_length(frame_type) >= 1) AND (octet_length(frame_type) <= 64)))
+constraint stream_summary_in_range on stream_summary: CHECK ((octet_length(document) <= 262144))
+constraint stream_summary_pkey on stream_summary: PRIMARY KEY (partition, execution_id, attempt)
 constraint suspension_close_reason_is_known on suspension: CHECK ((close_reason = ANY (ARRAY['satisfied'::text, 'operator_resume'::text, 'cancelled'::text, 'timed_out_fail'::text, 'timed_out_cancel'::text, 'timed_out_expire'::text, 'timed_out_auto_resume'::text])))
 constraint suspension_closed_for_a_reason on suspension: CHECK (((closed_at IS NULL) = (close_reason IS NULL)))
 constraint suspension_pkey on suspension: PRIMARY KEY (partition, execution_id, seq)
@@ -481,6 +540,7 @@ CREATE UNIQUE INDEX instance_pkey ON public.instance USING btree (singleton)
 CREATE UNIQUE INDEX kind_pkey ON public.kind USING btree (name)
 CREATE UNIQUE INDEX lane_pkey ON public.lane USING btree (name)
 CREATE UNIQUE INDEX lease_pkey ON public.lease USING btree (partition, execution_id)
+CREATE UNIQUE INDEX live_log_pkey ON public.live_log USING btree (partition, execution_id, epoch, at_byte)
 CREATE UNIQUE INDEX namespace_pkey ON public.namespace USING btree (name)
 CREATE UNIQUE INDEX operation_pkey ON public.operation USING btree (partition, execution_id, seq)
 CREATE INDEX parked_due ON public.parked USING btree (partition, wake_at) WHERE (wake_at IS NOT NULL)
@@ -495,6 +555,10 @@ CREATE UNIQUE INDEX route_pkey ON public.route USING btree (kind, component_id)
 CREATE UNIQUE INDEX secret_pkey ON public.secret USING btree (name)
 CREATE INDEX signal_by_key ON public.signal USING btree (partition, waitpoint_id, idempotency_key) WHERE (idempotency_key IS NOT NULL)
 CREATE UNIQUE INDEX signal_pkey ON public.signal USING btree (partition, execution_id, seq)
+CREATE INDEX stream_due ON public.stream USING btree (due_at) WHERE (due_at IS NOT NULL)
+CREATE UNIQUE INDEX stream_pkey ON public.stream USING btree (partition, execution_id, attempt)
+CREATE UNIQUE INDEX stream_frame_pkey ON public.stream_frame USING btree (partition, execution_id, attempt, mode, place)
+CREATE UNIQUE INDEX stream_summary_pkey ON public.stream_summary USING btree (partition, execution_id, attempt)
 CREATE UNIQUE INDEX suspension_by_key ON public.suspension USING btree (partition, execution_id, replays, idempotency_key) WHERE (idempotency_key IS NOT NULL)
 CREATE UNIQUE INDEX suspension_open ON public.suspension USING btree (partition, execution_id) WHERE (closed_at IS NULL)
 CREATE UNIQUE INDEX suspension_pkey ON public.suspension USING btree (partition, execution_id, seq)
@@ -518,6 +582,7 @@ enum attempt_type: initial, retry, reclaim, replay, fallback
 enum blocking_reason: none, waiting_for_worker, waiting_for_retry_backoff, waiting_for_resume_delay, waiting_for_delay, waiting_for_signal, waiting_for_approval, waiting_for_callback, waiting_for_tool_result, waiting_for_children, waiting_for_budget, waiting_for_quota, waiting_for_capable_worker, waiting_for_locality_match, paused_by_operator, paused_by_policy, paused_by_flow_cancel
 enum event_kind: created, acquired, renewed, released, expired, reclaimed, revoked, retry_scheduled, delayed, promoted, success, failed, cancelled, execution_expired, skipped, waiting_children, blocked, unblocked, prioritised, replayed, tagged, suspended, resumed, escalated, signalled, cleared, registered, retired, marked_dead, timed_out, flow_ended, flow_cancel_requested
 enum failure_class: transient, permanent, infra_crash, timeout, cancelled
+enum frame_mode: durable, durable_summary, best_effort
 enum lane_state: active, paused, draining, disabled
 enum outcome: success, failed, cancelled, expired, skipped
 enum parked_state: delayed, rate_limited, waiting_children, blocked, suspended

@@ -318,7 +318,7 @@ const STATEMENTS: &[(&str, &str, usize, &[&str])] = &[
         include_str!("../../host/engine/src/stream/append/append.sql"),
         28,
         // The rows of a batch are joined at once, and not each with each.
-        &["lease_pkey", "stream_pkey", "Hash Full Join"],
+        &["lease_pkey", "stream_pkey", "Merge Full Join"],
     ),
     (
         "stream_state",

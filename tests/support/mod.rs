@@ -14,6 +14,5 @@ pub(crate) mod memory;
 pub(crate) mod native_worker;
 pub(crate) mod routes;
 pub(crate) mod rows;
-pub(crate) mod streams;
 pub(crate) mod waiting;
 pub(crate) mod work;

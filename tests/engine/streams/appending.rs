@@ -6,7 +6,7 @@ use engine::Revoke;
 use model::{FrameEncoding, FrameId, FrameMode, NewFrame};
 use testkit::Answered;
 
-use crate::support::streams::{append, best_effort, frame, patch, read, refused, texts};
+use super::frames::{append, best_effort, frame, patch, read, refused, texts};
 use crate::support::waiting::{running, single, suspend, suspended};
 use crate::support::work::{claim_one, completed, create, created, operate, setup};
 

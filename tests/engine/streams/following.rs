@@ -7,7 +7,7 @@ use model::{FrameId, NewFrame};
 use sqlx::Executor as _;
 use testkit::{Answered, Database, eventually};
 
-use crate::support::streams::{after, append, frame, tail, texts, why};
+use super::frames::{after, append, frame, tail, texts, why};
 use crate::support::waiting::running;
 use crate::support::work::{complete, setup};
 

@@ -6,7 +6,7 @@ use engine::{Complete, Delay, Due, Engine, LogPage, ReadLog, Report};
 use model::{ExecutionId, Fence, LogPlace};
 use testkit::Answered;
 
-use crate::support::streams::{LONG, read};
+use super::frames::{LONG, read};
 use crate::support::waiting::running;
 use crate::support::work::{claim_one, complete, completed, setup};
 

@@ -3,6 +3,7 @@
 mod appending;
 mod closing;
 mod following;
+mod frames;
 mod logs;
 mod order;
 mod reading;

@@ -1,5 +1,5 @@
 //! No frame is ever read late: ids are given in the order in which frames can be read,
-//! whatever clocks say and however writers and readers interleave.
+//! also where clocks differ and writers interleave.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -10,9 +10,7 @@ use model::{ExecutionId, FrameId};
 use sqlx::{Connection as _, Executor as _};
 use testkit::Answered;
 
-use crate::support::streams::{
-    after, append, frame, read, rows, run, statements_wait, tail, texts,
-};
+use super::frames::{after, append, frame, read, rows, run, statements_wait, tail, texts};
 use crate::support::waiting::running;
 use crate::support::work::{complete, setup};
 
@@ -99,7 +97,7 @@ async fn follow(engine: Engine, id: ExecutionId) -> Vec<FrameId> {
 /// Two hosts append to one stream while others follow it: each reader sees every frame, in
 /// the order of the ids, so none came late.
 #[tokio::test(flavor = "multi_thread")]
-async fn readers_see_every_frame_in_order_whoever_appends() {
+async fn readers_see_the_frames_of_several_hosts_in_order() {
     let (database, engine) = setup().await;
     let other = database.engine().await;
     let fence = running(&engine).await.fence;
@@ -243,7 +241,7 @@ async fn a_repeated_statement_appends_nothing_twice() {
             })
             .collect();
         statements_wait(&database, 1).await;
-        // The statement goes on at the server, and its answer reaches no one.
+        // The statement continues at the server, and its answer reaches no one.
         proxy.swallow_open_connections();
         lock.commit().await.expect("committed");
         let mut ids = HashSet::new();

@@ -3,9 +3,7 @@
 use model::{NewFrame, StreamCursor, Visibility};
 use testkit::Answered;
 
-use crate::support::streams::{
-    after, append, best_effort, frame, patch, read, tail, texts, whole, why,
-};
+use super::frames::{after, append, best_effort, frame, patch, read, tail, texts, whole, why};
 use crate::support::waiting::running;
 use crate::support::work::{completed, setup};
 

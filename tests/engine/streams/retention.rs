@@ -6,9 +6,7 @@ use engine::{Create, Engine, Settings};
 use model::{ExecutionId, NewFrame, Partition, Retention};
 use testkit::{Answered, Database};
 
-use crate::support::streams::{
-    after, append, best_effort, frame, patch, read, rows, run, tail, texts, why,
-};
+use super::frames::{after, append, best_effort, frame, patch, read, rows, run, tail, texts, why};
 use crate::support::work::{claim_one, completed, create, now, setup};
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -117,9 +115,7 @@ async fn a_stream_leaves_with_its_execution_in_chunks() {
         engine.get(kept, None).await.answered().is_none(),
         "it is gone at once"
     );
-    let read = engine
-        .read_stream(&crate::support::streams::whole(kept, 0))
-        .await;
+    let read = engine.read_stream(&super::frames::whole(kept, 0)).await;
     assert_eq!(read.refused().code(), "execution_not_found");
     let [streams, frames, _, logs] = rows_left(&database).await;
     assert_eq!((streams, logs), (1, 0));

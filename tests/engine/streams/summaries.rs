@@ -1,11 +1,11 @@
-//! Summary documents: merged one patch after the other, whoever appends.
+//! Summary documents: merged one patch after the other, also from several hosts.
 
 use engine::{Engine, StreamSummary};
 use model::{AppendRefusal, Fence};
 use serde_json::{Value, json};
 use testkit::Answered;
 
-use crate::support::streams::{append, patch, read, refused, texts};
+use super::frames::{append, patch, read, refused, texts};
 use crate::support::waiting::running;
 use crate::support::work::{completed, setup};
 

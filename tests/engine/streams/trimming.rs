@@ -6,7 +6,7 @@ use engine::Engine;
 use model::{Fence, FrameMode, NewFrame};
 use testkit::{Answered, eventually};
 
-use crate::support::streams::{append, best_effort, frame, patch, read, rows, texts};
+use super::frames::{append, best_effort, frame, patch, read, rows, texts};
 use crate::support::waiting::running;
 use crate::support::work::{claim_one, create, setup};
 

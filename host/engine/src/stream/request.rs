@@ -23,7 +23,7 @@ pub struct Appended {
 /// Which frames of a stream to read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReadStream {
-    /// The execution.
+    /// The execution whose attempt it is.
     pub execution_id: ExecutionId,
     /// Number of the attempt, from zero.
     pub attempt: u32,
@@ -36,24 +36,24 @@ pub struct ReadStream {
     pub to: StreamCursor,
     /// Most frames, 1 to 10,000.
     pub count: u32,
-    /// Which modes.
+    /// Frames of which modes are read.
     pub visibility: Visibility,
 }
 
 /// Which frames of a stream to wait for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TailStream {
-    /// The execution.
+    /// The execution whose attempt it is.
     pub execution_id: ExecutionId,
     /// Number of the attempt, from zero.
     pub attempt: u32,
-    /// As in [`ReadStream`].
+    /// The caller's namespace, as in [`ReadStream`].
     pub namespace: Option<String>,
     /// Frames after this one: an id, not `start` or `end`.
     pub after: StreamCursor,
     /// Most frames, 1 to 10,000.
     pub count: u32,
-    /// Which modes.
+    /// Frames of which modes are read.
     pub visibility: Visibility,
     /// How long to wait for the first frame, at most 30 seconds.
     pub wait: Duration,
@@ -94,11 +94,11 @@ pub struct StreamSummary {
 /// Which part of the log of an attempt to read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReadLog {
-    /// The execution.
+    /// The execution whose attempt it is.
     pub execution_id: ExecutionId,
     /// Number of the attempt, from zero.
     pub attempt: u32,
-    /// As in [`ReadStream`].
+    /// The caller's namespace, as in [`ReadStream`].
     pub namespace: Option<String>,
     /// What comes after this place.
     pub after: LogPlace,

@@ -35,14 +35,14 @@ named! {
 pub struct StreamClosed {
     /// When the attempt ended.
     pub at: OffsetDateTime,
-    /// How it ended.
+    /// How the attempt ended, or its execution.
     pub reason: ClosedReason,
 }
 
 /// What is known of an attempt in one snapshot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct AttemptFacts {
-    /// Its number.
+    /// Number of the attempt, from zero.
     pub attempt: u32,
     /// The attempt under the lease that is held; absent if none is.
     pub running: Option<u32>,
@@ -89,8 +89,8 @@ impl AttemptFacts {
             };
             return Some(StreamClosed { at, reason });
         }
-        // It was put down to resume, and the execution went on with a later one: it was
-        // ended meanwhile, and replayed.
+        // It was suspended or delayed, and the execution has a later attempt: it was ended
+        // meanwhile, and replayed.
         let (_, at) = self.last_end?;
         let later = [self.running, self.next, self.finished.map(|it| it.2 - 1)];
         let superseded = later.into_iter().flatten().any(|it| it > self.attempt);

@@ -54,7 +54,7 @@ named! {
 /// One frame of a stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StreamFrame {
-    /// Its id.
+    /// Its id, by which frames are ordered.
     pub id: FrameId,
     /// What kind of frame it is, in the words of its writer.
     pub frame_type: String,

@@ -6,8 +6,8 @@ use std::str::FromStr;
 use crate::quoted;
 use crate::wire::serialize_as_text;
 
-/// A place in the log of an attempt, written `<epoch>-<offset>`: an attempt that was put
-/// down and resumed has a log for each of its leases, in the order of their epochs.
+/// A place in the log of an attempt, written `<epoch>-<offset>`: an attempt that was
+/// suspended or delayed has a log for each of its leases, in the order of their epochs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
 pub struct LogPlace {
     /// Epoch of the lease.

@@ -64,7 +64,7 @@ pub struct NewFrame {
     /// What kind of frame it is, in the words of its writer: 1 to 64 bytes without control
     /// characters.
     pub frame_type: String,
-    /// The bytes.
+    /// The bytes, as readers get them back.
     pub payload: Vec<u8>,
     /// How it is kept.
     pub mode: AppendMode,

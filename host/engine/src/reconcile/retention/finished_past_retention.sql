@@ -140,7 +140,7 @@ streams_orphaned AS (
     ) AS found
     WHERE s.ctid = found.address
 ),
-live_logs_removed AS (
+logs_removed AS (
     DELETE FROM live_log l
     USING from_finished f CROSS JOIN LATERAL (
         SELECT l.ctid AS address FROM live_log l

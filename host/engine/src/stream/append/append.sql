@@ -15,7 +15,7 @@
 --
 -- A stream that is not in the answer is as it was: its lease is not held, or another append
 -- came first.
--- An id is greater than the last one, whatever the clock says. The end of a lease deletes
+-- An id is greater than the last one, also when the clock does not advance. The end of a lease deletes
 -- its row and waits for this statement, so nothing is appended after it.
 -- Locks: the lease rows, for share of their keys, which renewals do not conflict with; then
 -- the streams.
@@ -32,7 +32,7 @@ WITH input AS (
         WHERE l.partition = $1 AND l.execution_id = i.execution_id OFFSET 0
     ) AS found
 ),
-held AS MATERIALIZED (
+locked AS MATERIALIZED (
     SELECT i.* FROM input i JOIN lease l ON l.ctid = i.address
     WHERE l.lease_id = i.lease_id AND l.epoch = i.epoch AND l.attempt = i.attempt
       AND l.expires_at > clock_timestamp()
@@ -49,7 +49,7 @@ streams AS (
            h.durable, greatest(0, h.durable_trim), h.summary, greatest(0, h.summary_trim),
            h.best_effort, greatest(0, h.best_effort_trim), h.best_effort_ttl_ms, h.ttl_ms,
            clock_timestamp() + h.due_ms * interval '1 millisecond'
-    FROM held h WHERE h.place IS NULL
+    FROM locked h WHERE h.place IS NULL
     ON CONFLICT DO NOTHING
     RETURNING execution_id, attempt, place, durable, summary, best_effort, 0 AS excess
 ),
@@ -65,7 +65,7 @@ streams_changed AS (
         best_effort_trimmed = greatest(s.best_effort_trimmed, s.best_effort + h.best_effort_trim),
         best_effort_ttl_ms = coalesce(h.best_effort_ttl_ms, s.best_effort_ttl_ms),
         due_at = least(s.due_at, clock_timestamp() + h.due_ms * interval '1 millisecond')
-    FROM held h CROSS JOIN LATERAL (
+    FROM locked h CROSS JOIN LATERAL (
         SELECT s.ctid AS address FROM stream s
         WHERE s.partition = $1 AND s.execution_id = h.execution_id AND s.attempt = h.attempt
         OFFSET 0
@@ -99,7 +99,7 @@ frames AS (
 summaries AS (
     INSERT INTO stream_summary (partition, execution_id, attempt, version, document)
     SELECT $1, a.execution_id, a.attempt, a.summary, h.document
-    FROM appended a FULL JOIN held h ON h.execution_id = a.execution_id
+    FROM appended a FULL JOIN locked h ON h.execution_id = a.execution_id
     WHERE coalesce(a.place, -1) >= 0 AND coalesce(octet_length(h.document), -1) >= 0
     ON CONFLICT (partition, execution_id, attempt) DO UPDATE
     SET version = excluded.version, document = excluded.document, updated_at = clock_timestamp()

@@ -204,7 +204,7 @@ pub(super) struct Left {
     pub(super) place: i64,
     /// Frames that were appended, of all modes.
     pub(super) frames: i64,
-    /// Summaries among them.
+    /// How many summaries are among them.
     pub(super) summary: i64,
     /// Frames that are trimmed and not removed.
     pub(super) excess: i32,

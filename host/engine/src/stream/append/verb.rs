@@ -13,8 +13,8 @@ impl Engine {
     /// Appends a frame to the stream of the attempt that runs under a lease.
     ///
     /// Calls in flight share a statement. Of two calls the later gets the greater id if
-    /// the first had been answered; whatever is appended has a greater id than every frame
-    /// that could be read before.
+    /// the first had been answered, and a greater one than every frame that could be read
+    /// before.
     ///
     /// # Refusals
     /// See [`AppendRefusal`].

@@ -16,7 +16,7 @@ WITH input AS (
         WHERE l.partition = $1 AND l.execution_id = i.execution_id OFFSET 0
     ) AS found
 ),
-held AS MATERIALIZED (
+locked AS MATERIALIZED (
     SELECT i.* FROM input i JOIN lease l ON l.ctid = i.address
     WHERE l.lease_id = i.lease_id AND l.epoch = i.epoch AND l.attempt = i.attempt
       AND l.expires_at > clock_timestamp()
@@ -25,9 +25,9 @@ held AS MATERIALIZED (
 ),
 pieces AS (
     INSERT INTO live_log (partition, execution_id, epoch, at_byte, text)
-    SELECT $1, execution_id, epoch, at_byte, text FROM held
+    SELECT $1, execution_id, epoch, at_byte, text FROM locked
     ON CONFLICT DO NOTHING
 )
 SELECT execution_id AS "execution_id!", lease_id AS "lease_id!", epoch AS "epoch!",
        attempt AS "attempt!"
-FROM held
+FROM locked

@@ -28,7 +28,7 @@ pub(crate) struct ReadFrames {
     pub(super) after: i64,
     /// The place up to which to read.
     pub(super) up_to: i64,
-    /// Most frames.
+    /// Most frames that are read.
     pub(super) count: u32,
     /// Most bytes, unless one frame has more.
     pub(super) bytes: usize,
@@ -87,7 +87,7 @@ pub(crate) struct StreamRead {
     pub(crate) closed: Option<StreamClosed>,
     /// Whether the stream is not kept any more.
     pub(crate) is_past_ttl: bool,
-    /// The database's time.
+    /// The time of the snapshot, by the database's clock.
     pub(crate) now: OffsetDateTime,
     /// How many frames were found in the range, up to one more than was asked for.
     found: usize,

@@ -1,4 +1,4 @@
-//! Streams of attempts, appended to and read, for the tests of the engine.
+//! What the tests of streams share: frames, and how they are appended and read.
 
 use std::time::Duration;
 
@@ -10,15 +10,15 @@ use model::{
 use sqlx::Executor as _;
 use testkit::{Answered, Database, eventually};
 
-pub(crate) const LONG: Duration = Duration::from_secs(20);
+pub(super) const LONG: Duration = Duration::from_secs(20);
 
 /// A durable frame.
-pub(crate) fn frame(text: &str) -> NewFrame {
+pub(super) fn frame(text: &str) -> NewFrame {
     NewFrame::new("token", text)
 }
 
 /// A patch of the summary.
-pub(crate) fn patch(json: &str) -> NewFrame {
+pub(super) fn patch(json: &str) -> NewFrame {
     NewFrame {
         mode: AppendMode::DurableSummary,
         ..NewFrame::new("summary", json)
@@ -26,23 +26,23 @@ pub(crate) fn patch(json: &str) -> NewFrame {
 }
 
 /// A frame of best effort.
-pub(crate) fn best_effort(text: &str, ttl_ms: u32) -> NewFrame {
+pub(super) fn best_effort(text: &str, ttl_ms: u32) -> NewFrame {
     NewFrame {
         mode: AppendMode::BestEffort { ttl_ms },
         ..frame(text)
     }
 }
 
-pub(crate) async fn append(engine: &Engine, fence: Fence, frame: NewFrame) -> Appended {
+pub(super) async fn append(engine: &Engine, fence: Fence, frame: NewFrame) -> Appended {
     engine.append_frame(fence, frame).await.accepted()
 }
 
-pub(crate) async fn refused(engine: &Engine, fence: Fence, frame: NewFrame) -> AppendRefusal {
+pub(super) async fn refused(engine: &Engine, fence: Fence, frame: NewFrame) -> AppendRefusal {
     engine.append_frame(fence, frame).await.refused()
 }
 
 /// Asks for a whole stream.
-pub(crate) fn whole(id: ExecutionId, attempt: u32) -> ReadStream {
+pub(super) fn whole(id: ExecutionId, attempt: u32) -> ReadStream {
     ReadStream {
         execution_id: id,
         attempt,
@@ -54,12 +54,12 @@ pub(crate) fn whole(id: ExecutionId, attempt: u32) -> ReadStream {
     }
 }
 
-pub(crate) async fn read(engine: &Engine, id: ExecutionId, attempt: u32) -> StreamPage {
+pub(super) async fn read(engine: &Engine, id: ExecutionId, attempt: u32) -> StreamPage {
     engine.read_stream(&whole(id, attempt)).await.accepted()
 }
 
 /// Asks for what comes after a frame, or after the beginning.
-pub(crate) fn after(id: ExecutionId, attempt: u32, frame: FrameId) -> TailStream {
+pub(super) fn after(id: ExecutionId, attempt: u32, frame: FrameId) -> TailStream {
     TailStream {
         execution_id: id,
         attempt,
@@ -71,26 +71,26 @@ pub(crate) fn after(id: ExecutionId, attempt: u32, frame: FrameId) -> TailStream
     }
 }
 
-pub(crate) async fn tail(engine: &Engine, request: &TailStream) -> StreamPage {
+pub(super) async fn tail(engine: &Engine, request: &TailStream) -> StreamPage {
     engine.tail_stream(request).await.accepted()
 }
 
 /// Returns the payloads of a page, as text.
-pub(crate) fn texts(page: &StreamPage) -> Vec<String> {
+pub(super) fn texts(page: &StreamPage) -> Vec<String> {
     page.frames.iter().map(|frame| text_of(frame)).collect()
 }
 
-pub(crate) fn text_of(frame: &StreamFrame) -> String {
+pub(super) fn text_of(frame: &StreamFrame) -> String {
     String::from_utf8_lossy(&frame.payload).into_owned()
 }
 
 /// Returns why a stream is closed.
-pub(crate) fn why(page: &StreamPage) -> Option<&'static str> {
+pub(super) fn why(page: &StreamPage) -> Option<&'static str> {
     page.closed.map(|closed| closed.reason.as_str())
 }
 
 /// Waits until so many statements of this database wait for locks.
-pub(crate) async fn statements_wait(database: &Database, count: i64) {
+pub(super) async fn statements_wait(database: &Database, count: i64) {
     let mut connection = database.connection().await;
     eventually("statements wait for locks", async || {
         let waiting: i64 = sqlx::query_scalar(
@@ -106,13 +106,13 @@ pub(crate) async fn statements_wait(database: &Database, count: i64) {
 }
 
 /// Runs a statement behind the engine's back.
-pub(crate) async fn run(database: &Database, statement: &'static str) {
+pub(super) async fn run(database: &Database, statement: &'static str) {
     let mut connection = database.connection().await;
     connection.execute(statement).await.expect(statement);
 }
 
 /// Counts the rows of a table.
-pub(crate) async fn rows(database: &Database, statement: &'static str) -> i64 {
+pub(super) async fn rows(database: &Database, statement: &'static str) -> i64 {
     let mut connection = database.connection().await;
     let count = sqlx::query_scalar(statement).fetch_one(&mut connection);
     count.await.expect(statement)
