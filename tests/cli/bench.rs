@@ -96,3 +96,60 @@ async fn bench_measures_what_authentication_costs() {
     assert_eq!(keys.len(), 1);
     assert!(keys[0].revoked_at.is_some(), "{keys:?}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bench_measures_the_event_log_and_its_readers() {
+    let database = database().await;
+    let component = concat!(env!("CARGO_MANIFEST_DIR"), "/guest-examples/out/echo.wasm");
+    let (code, found, errors) = command(&[
+        "bench",
+        "--events",
+        "--quick",
+        "--span",
+        "100ms",
+        "--slots",
+        "8",
+        "--component",
+        component,
+        "--database-url",
+        database.url(),
+        "--i-accept-loss",
+        "--json",
+    ])
+    .await;
+    assert_eq!(code, 0, "{errors}");
+    let found: Value = serde_json::from_str(&found).expect("JSON");
+    let is_above_zero = |number: &Value| number.as_f64().is_some_and(|number| number > 0.0);
+    let latency = &found["latency"];
+    for time in ["p99_us", "from_call_p50_us", "commit_us"] {
+        assert!(is_above_zero(&latency[time]), "{time}: {found}");
+    }
+    for cost in found["cost"].as_array().expect("a list") {
+        for number in ["time_us", "table_bytes"] {
+            assert!(is_above_zero(&cost[number]), "{number}: {found}");
+        }
+        assert!(is_above_zero(&cost["lifecycles"]["wal_bytes"]), "{found}");
+    }
+    // The command fails unless the readers have seen every end.
+    let beside = found["beside"].as_array().expect("a list");
+    assert_eq!(beside.len(), 2, "{found}");
+    for beside in beside {
+        assert_eq!(beside["readers"], 100);
+        for number in ["with_per_second", "ratio", "events_per_second"] {
+            assert!(is_above_zero(&beside[number]), "{number}: {found}");
+        }
+    }
+    let behind = &found["behind"];
+    assert_eq!(behind["dropped"], 20_000, "{found}");
+    let pages = behind["pages"].as_u64().expect("a number");
+    let moved = behind["moved"].as_u64().expect("a number");
+    // A page is of a bounded part of the log, and only the last may find nothing.
+    assert!(pages > 1 && moved + 1 >= pages, "{found}");
+    // The events that were written for it are gone again.
+    let left = sqlx::query_scalar::<_, i64>(
+        "SELECT count(*) FROM event e JOIN execution_class c ON c.id = e.classes[1]
+         WHERE c.kind = 'bench-dropped'",
+    );
+    let left = left.fetch_one(&mut database.connection().await).await;
+    assert_eq!(left.expect("the database answers"), 0);
+}

@@ -1,5 +1,6 @@
 //! Real components on a real host.
 
+mod events;
 mod executions;
 mod hoarding;
 mod misuse;
@@ -9,4 +10,5 @@ mod publishing;
 mod room;
 mod sandbox;
 mod services;
+mod streams;
 mod suspensions;

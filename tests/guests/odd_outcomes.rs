@@ -64,7 +64,7 @@ fn fault(random: &mut Random) -> Value {
 }
 
 fn act(random: &mut Random) -> Value {
-    match random.below(14) {
+    match random.below(16) {
         0 => json!({"log": text(random, &["hello"])}),
         1 => json!({"stdout": text(random, &["hello\n"])}),
         2 => json!({"stderr": text(random, &["hello\n"])}),
@@ -100,8 +100,23 @@ fn act(random: &mut Random) -> Value {
             let token = text(random, &["v1.k.AAAA.AAAA"]);
             json!({"signal": [text(random, &["go"]), token, category, maybe(random, payload)]})
         }
+        13 => json!({"append": frame(random)}),
+        14 => {
+            let frames: Vec<_> = (0..random.below(4)).map(|_| frame(random)).collect();
+            json!({"append_all": frames})
+        }
         _ => json!("wait_children"),
     }
+}
+
+fn frame(random: &mut Random) -> Value {
+    json!([text(random, &["word"]), text(random, &["{\"a\":1}"]), {
+        "summary": random.below(3) == 0,
+        "ttl_ms": random.pick(&[Value::Null, json!(0), json!(1), json!(u32::MAX)]),
+        "correlation_id": maybe(random, |random| text(random, &["c"])),
+        "metadata": maybe(random, |random| text(random, &["{}"])),
+        "produced_at": random.pick(&[Value::Null, json!(0.0), json!(-1.0), json!(1e300)]),
+    }])
 }
 
 /// Draws what a component is to do; `fatal` if that may end its sandbox.

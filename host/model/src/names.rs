@@ -9,7 +9,11 @@ impl Limits {
     pub const NAMESPACE_BYTES_MAX: usize = 64;
     /// Most bytes of the name of a kind.
     pub const KIND_BYTES_MAX: usize = 128;
-    /// Most bytes of the name of who asks for something or creates an execution.
+    /// Most bytes of the name of a person or a certificate in the name of a credential, behind
+    /// its kind such as `oidc:`.
+    pub const CREDENTIAL_NAME_BYTES_MAX: usize = 200;
+    /// Most bytes of the name of the caller that asks for something or creates an execution,
+    /// the credential before it included.
     pub const ACTOR_BYTES_MAX: usize = 255;
     /// Most bytes of a label's key.
     pub const TAG_KEY_BYTES_MAX: usize = 128;

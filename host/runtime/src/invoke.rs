@@ -14,7 +14,7 @@ use crate::component::inspect::{PACKAGE, PublishRefusal, inspect};
 use crate::component::registry::{ComponentSource, Registry};
 use crate::component::wasm::WasmEngine;
 use crate::host::bindings::flowhost::engine::types;
-use crate::host::{Backend, HeldLease, InvokeSuspension, convert};
+use crate::host::{Backend, HeldLease, InvokeSuspension, Streamed, convert};
 use crate::memory::{MachineLimits, MemoryBudget, PoolSize, Reservation, SandboxBudget};
 use crate::sandbox::{self, AttemptEnd, SandboxSetup};
 use crate::settings::{CodeLimits, CompileIn, Pooling, SandboxLimits};
@@ -205,6 +205,7 @@ pub(crate) fn local_lease(
         known: None,
         was_reclaimed: false,
         used_before: OnceLock::new(),
+        stream: Streamed::default(),
     };
     let setup = SandboxSetup {
         backend,

@@ -196,3 +196,27 @@ async fn a_handler_has_nothing_to_claim() {
     let answer = String::from_utf8(answer.data).expect("text");
     assert!(answer.contains("a handler claims nothing"), "{answer}");
 }
+
+#[tokio::test]
+async fn what_a_handler_streams_is_noted_and_its_summary_kept() {
+    let order = r#"{"subject": "x", "words": 30, "words_per_s": 1000, "wait_after": 1}"#;
+    let report = run("narrator", order, InvokeSettings::default()).await;
+    // It waits after its first sentence, and the next run knows nothing of this one.
+    assert!(report.suspension.is_some(), "{:?}", report.outcome);
+    let log = report.log.expect("a log");
+    assert!(log.contains("frame  word "), "{log}");
+    assert!(log.contains("frame  told {\"words\":"), "{log}");
+
+    let settings = || {
+        let mut settings = InvokeSettings::default();
+        settings.sandbox.stream_frames_max = 3;
+        settings
+    };
+    let failure = failure("narrator", order, settings()).await;
+    assert_eq!(failure.code, "not_appended");
+    let named = failure.message.contains("sandbox.stream_frames_max");
+    assert!(named, "{}", failure.message);
+    let report = run("stream-flood", "deep 17", settings()).await;
+    let refused = text("0 Some(StreamError::PatchDepthExceeded(16))");
+    assert_eq!(report.outcome, AttemptEnd::Completed(refused));
+}

@@ -29,6 +29,29 @@ async fn a_caller_signs_with_its_credential_and_its_word_is_a_note() {
     let actors = done["operations"].as_array().expect("a list").iter();
     let actors: Vec<_> = actors.map(|it| it["actor"].clone()).collect();
     assert_eq!(actors, ["key:ops/oidc:ceo", "key:ops"]);
+    // What does not fit behind the credential is refused by its own name, in every verb.
+    let fits = "n".repeat(255 - "key:ops/".len());
+    let path = format!("/v1/executions/{id}/hold");
+    let held = host.post(&operator, &path, json!({"actor": fits})).await;
+    assert_eq!(held.0, 200, "{}", held.1);
+    let too_long = format!("{fits}n");
+    for (path, field, body) in [
+        (path.as_str(), "actor", json!({"actor": too_long})),
+        (
+            "/v1/executions",
+            "creator",
+            json!({"kind": "word", "creator": too_long}),
+        ),
+    ] {
+        let (status, refused) = host.post(&operator, path, body).await;
+        assert_eq!(
+            (status.as_u16(), &refused["field"]),
+            (422, &json!(field)),
+            "{refused}"
+        );
+        let detail = refused["detail"].as_str().expect("a detail");
+        assert!(detail.contains("at most 247 are recorded"), "{detail}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -26,8 +26,11 @@ role = "operator"
 namespace = "b"
 "#;
 
-/// Starts a host that wants credentials, with a file of settings and arguments.
+/// Starts a host that wants credentials and knows the kind `word`, with a file of settings and
+/// arguments.
 async fn start(database: &Database, settings: &str, arguments: &[String]) -> Host {
+    let defined = database.engine().await.define_kind("word").await;
+    defined.expect("defined");
     let dir = tempfile::tempdir().expect("a directory");
     let file = dir.path().join("host.toml");
     fs::write(&file, settings).expect("written");
@@ -67,12 +70,6 @@ async fn ask(
 async fn a_token_with_roles_in_several_namespaces_acts_where_each_is_held() {
     let issuer = Issuer::start(300);
     let database = database().await;
-    database
-        .engine()
-        .await
-        .define_kind("word")
-        .await
-        .expect("defined");
     let settings = format!(
         "[oidc]\nissuer = \"{}\"\naudience = \"{}\"\n{RULES}",
         issuer.url, issuer.audience
@@ -137,12 +134,6 @@ async fn a_token_with_roles_in_several_namespaces_acts_where_each_is_held() {
 async fn a_certificate_is_a_credential_with_the_roles_of_its_name() {
     let certificates = Certificates::new();
     let database = database().await;
-    database
-        .engine()
-        .await
-        .define_kind("word")
-        .await
-        .expect("defined");
     let settings = r#"
 [tls.clients]
 "worker-*" = [{ role = "worker", namespace = "a" }]
@@ -201,8 +192,12 @@ async fn a_certificate_is_a_credential_with_the_roles_of_its_name() {
     let lanes = format!("{url}/v1/lanes");
     let (status, _) = ask(&worker, Some("fh_x"), Method::GET, lanes, None).await;
     assert_eq!(status, 401);
-    for stranger in [named("other"), certificates.client()] {
-        let (status, refused) = claims(&stranger).await;
+    // The longest name that is recorded, and one byte more.
+    let longest = named(&format!("worker-{}", "x".repeat(193)));
+    assert_eq!(claims(&longest).await.0, 200);
+    let too_long = named(&format!("worker-{}", "x".repeat(194)));
+    for unknown in [named("other"), certificates.client(), too_long] {
+        let (status, refused) = claims(&unknown).await;
         assert_eq!((status, &refused["code"]), (401, &json!("unauthenticated")));
     }
 }

@@ -26,7 +26,8 @@ impl Guest for PuppetService {
             };
             let answer = |payload: &Payload| {
                 if let Err(refusal) = complete(&lease, payload) {
-                    log(Level::Warn, &refusal.to_string());
+                    let lost = String::from_utf8_lossy(&payload.data);
+                    log(Level::Warn, &format!("{refusal}: {lost}"));
                 }
             };
             if lease.epoch() > 1 {

@@ -12,6 +12,7 @@ use crate::flowhost::engine::complete;
 use crate::flowhost::engine::executions::{self, Request};
 use crate::flowhost::engine::log::{Level, log};
 use crate::flowhost::engine::signal::Signal;
+use crate::flowhost::engine::streams::{self, Frame, Mode};
 use crate::flowhost::engine::suspend::{self, Condition, Matcher, Single};
 use crate::flowhost::engine::types::{Failure, FailureClass, Payload};
 
@@ -141,6 +142,46 @@ impl Extra {
     }
 }
 
+/// A frame: type and payload, and what else it has.
+#[derive(Deserialize)]
+pub struct Piece(Text, Text, #[serde(default)] Rest);
+
+/// What a frame has besides its type and its payload.
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Rest {
+    /// Whether it is a patch of the summary.
+    summary: bool,
+    /// How long it is kept, in milliseconds, if it is not durable.
+    ttl_ms: Option<u32>,
+    correlation_id: Option<Text>,
+    metadata: Option<Text>,
+    produced_at: Option<f64>,
+    /// The payload in place of the text.
+    bytes: Option<Vec<u8>>,
+}
+
+impl Piece {
+    fn frame(&self) -> Frame {
+        let Self(frame_type, payload, rest) = self;
+        Frame {
+            frame_type: frame_type.text(),
+            payload: match &rest.bytes {
+                Some(bytes) => bytes.clone(),
+                None => payload.text().into_bytes(),
+            },
+            mode: match (rest.summary, rest.ttl_ms) {
+                (true, _) => Mode::DurableSummary,
+                (false, Some(ttl_ms)) => Mode::BestEffort(ttl_ms),
+                (false, None) => Mode::Durable,
+            },
+            correlation_id: rest.correlation_id.as_ref().map(Text::text),
+            metadata: rest.metadata.as_ref().map(Text::text),
+            produced_at: rest.produced_at,
+        }
+    }
+}
+
 /// One thing to do.
 #[derive(Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -186,6 +227,12 @@ pub enum Act {
     Label(Text, Vec<(Text, Option<Text>)>),
     /// Sends a signal: name, token, category, payload.
     Signal(Text, Text, Option<Text>, Option<Bytes>),
+    /// Appends a frame to its stream.
+    Append(Piece),
+    /// Appends several frames in one call.
+    AppendAll(Vec<Piece>),
+    /// Reads the summary of its stream.
+    Summary,
     /// Sleeps for so many milliseconds.
     Sleep(u64),
     /// Computes without end.
@@ -295,6 +342,12 @@ impl Act {
                 }
                 format!("{:?}", signal.deliver(&token.text()).map(|_| ()))
             }
+            Self::Append(piece) => format!("{:?}", streams::append(lease, &piece.frame())),
+            Self::AppendAll(pieces) => {
+                let frames: Vec<_> = pieces.iter().map(Piece::frame).collect();
+                format!("{:?}", streams::append_all(lease, &frames))
+            }
+            Self::Summary => format!("{:?}", streams::read_summary(lease)),
             Self::Sleep(ms) => {
                 sleep(Duration::from_millis(*ms));
                 String::new()

@@ -14,10 +14,13 @@
 //! | `describe` | completes with the state of its own execution |
 //! | `finish` | waits until the host drains, then completes |
 //! | `suspend` | suspends, and completes with its saved state |
+//! | `events` and JSON | reads events [as it says](events), and completes with what it found |
 //!
 //! Any other input completes with the number of leases this sandbox has claimed.
 
 wit_bindgen::generate!({ path: "../../../wit", world: "service" });
+
+mod events;
 
 use std::mem::forget;
 use std::thread::sleep;
@@ -84,6 +87,9 @@ impl Guest for Wayward {
                         sleep(TICK);
                     }
                     answer(&lease, "finished while draining".into());
+                }
+                input if input.starts_with(b"events") => {
+                    answer(&lease, events::read(&input[b"events".len()..]));
                 }
                 b"suspend" => match resumed(&lease).and_then(|found| found.state) {
                     Some(state) => answer(&lease, String::from_utf8_lossy(&state.data).into()),

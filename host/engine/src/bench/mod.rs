@@ -1,6 +1,7 @@
 //! What the benchmark measures on the database itself.
 
 mod baseline;
+mod event_log;
 mod herd;
 mod history;
 mod queue;
@@ -10,6 +11,7 @@ mod suspended;
 mod unknown_keys;
 
 pub use baseline::{Baseline, SingleInserts};
+pub use event_log::{clear_events, event_table_bytes, log_events};
 pub use herd::{Herd, herd};
 pub use history::{clear_history, history};
 pub use queue::{NAMESPACE, backlog, claims, clear, clear_ready, hold};

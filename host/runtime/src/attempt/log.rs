@@ -47,6 +47,8 @@ pub(crate) struct AttemptLog {
     stderr_tail: Vec<u8>,
     bytes_max: usize,
     records_max: u32,
+    /// How many bytes of the text readers can follow already.
+    shown_bytes: usize,
 }
 
 impl AttemptLog {
@@ -121,10 +123,31 @@ impl AttemptLog {
         &self.text
     }
 
+    /// Returns finished lines that readers cannot follow yet, at most `bytes_max` of them
+    /// cut after a line if there is one, and where they begin in the text; `None` if there
+    /// are none. What is returned here is also the beginning of every later snapshot.
+    pub(crate) fn unshown(&self, bytes_max: usize) -> Option<(u64, &[u8])> {
+        let rest = &self.text[self.shown_bytes..];
+        let mut piece = &rest[..cut(rest, bytes_max)];
+        if piece.len() < rest.len()
+            && let Some(end) = piece.iter().rposition(|&byte| byte == b'\n')
+        {
+            piece = &piece[..=end];
+        }
+        (!piece.is_empty()).then_some((self.shown_bytes as u64, piece))
+    }
+
+    /// Notes that readers can follow the text up to `end`.
+    pub(crate) fn shown(&mut self, end: u64) {
+        let end = usize::try_from(end).unwrap_or(usize::MAX);
+        self.shown_bytes = self.shown_bytes.max(end.min(self.text.len()));
+    }
+
     /// Discards the finished lines, so that the bounds apply to later ones alone, and
     /// returns how many records were dropped.
     pub(crate) fn reset(&mut self) -> u32 {
         self.text.clear();
+        self.shown_bytes = 0;
         self.records = 0;
         self.dropped_bytes = 0;
         std::mem::take(&mut self.dropped_records)
@@ -226,6 +249,31 @@ mod tests {
         ];
         let kept: usize = kept.map(Vec::capacity).iter().sum();
         assert!(kept <= 256 << 10, "{kept} bytes are kept");
+    }
+
+    #[test]
+    fn what_can_be_followed_is_the_beginning_of_what_is_recorded() {
+        let mut log = AttemptLog::new(64 << 10, 100);
+        assert_eq!(log.unshown(100), None);
+        let mut followed = Vec::new();
+        for round in 0..5 {
+            log.record(round, LogSource::Level("info"), b"a record");
+            log.write(round, LogSource::Stdout, b"half a line, ");
+            log.write(round, LogSource::Stderr, "\u{1f980}\n".as_bytes());
+            while let Some((from, piece)) = log.unshown(40) {
+                assert_eq!(from, followed.len() as u64);
+                assert!(piece.len() <= 40);
+                followed.extend_from_slice(piece);
+                log.shown(followed.len() as u64);
+            }
+        }
+        assert_eq!(followed.iter().filter(|&&byte| byte == b'\n').count(), 10);
+        let recorded = log.snapshot(9).expect("lines");
+        assert!(recorded.starts_with(&followed));
+        assert!(
+            recorded.len() > followed.len(),
+            "the half line comes at last"
+        );
     }
 
     #[test]

@@ -3,6 +3,9 @@
 //!
 //! Times are taken on the local monotonic clock and count from when the claim
 //! was *sent*, so that a lease never looks longer here than in the database.
+//!
+//! The log is recorded with the end of the attempt. Of an attempt that runs for longer,
+//! what it has written so far is made visible before (`worker/live_log.rs`).
 
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -34,7 +37,12 @@ pub struct Attempt {
     recorded: AtomicBool,
     pub(crate) cpu: CpuMeter,
     log: Mutex<AttemptLog>,
+    /// No more of the log is made visible before this; never, at the largest value.
+    show_log_at_us: AtomicU64,
 }
+
+/// How often the log of a running attempt is made visible, at most.
+const SHOW_LOG_EVERY: Duration = Duration::from_millis(500);
 
 impl Attempt {
     /// Begins an attempt whose claim was sent at `claim_sent` and granted a lease of
@@ -67,6 +75,7 @@ impl Attempt {
                 limits.log_bytes_max,
                 limits.log_records_max,
             )),
+            show_log_at_us: AtomicU64::new(now_us + micros(SHOW_LOG_EVERY)),
         }
     }
 
@@ -205,6 +214,39 @@ impl Attempt {
         f(&mut self.log.lock(), at_ms)
     }
 
+    /// Returns the next piece of the log, at most `bytes_max` bytes, that readers of a
+    /// running attempt cannot see yet, and where it begins; `None` if there is none, or if
+    /// it is too early for the next one.
+    pub(crate) fn log_to_show(&self, bytes_max: usize) -> Option<(u64, Vec<u8>)> {
+        if self.now_us() < self.show_log_at_us.load(Ordering::Relaxed) {
+            return None;
+        }
+        let log = self.log.lock();
+        let (from, piece) = log.unshown(bytes_max)?;
+        Some((from, piece.to_vec()))
+    }
+
+    /// Whether [`Self::log_to_show`] would return a piece.
+    pub(crate) fn has_log_to_show(&self) -> bool {
+        self.now_us() >= self.show_log_at_us.load(Ordering::Relaxed)
+            && self.log.lock().unshown(usize::MAX).is_some()
+    }
+
+    /// Notes that readers see the log up to `end`, or, with `None`, that they could not be
+    /// shown more. The next piece is due after the pause.
+    pub(crate) fn log_shown(&self, end: Option<u64>) {
+        let at = self.now_us() + micros(SHOW_LOG_EVERY);
+        self.show_log_at_us.fetch_max(at, Ordering::Relaxed);
+        if let Some(end) = end {
+            self.log.lock().shown(end);
+        }
+    }
+
+    /// Has no more of the log made visible.
+    pub(crate) fn hide_log(&self) {
+        self.show_log_at_us.store(u64::MAX, Ordering::Relaxed);
+    }
+
     fn now_us(&self) -> u64 {
         micros(self.began.elapsed())
     }
@@ -224,6 +266,7 @@ fn micros(duration: Duration) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::attempt::LogSource;
     use model::{ExecutionId, LeaseId, Partition};
 
     fn attempt(lease_ms: u64, timeout_ms: Option<u64>) -> Attempt {
@@ -275,6 +318,23 @@ mod tests {
         assert_eq!(attempt.due(), None);
         attempt.record();
         assert_eq!(attempt.due(), Some(Stop::GraceExpired));
+    }
+
+    #[test]
+    fn the_log_of_a_short_attempt_is_never_shown() {
+        let attempt = attempt(60_000, None);
+        attempt.with_log(|log, at_ms| log.record(at_ms, LogSource::Stdout, b"x"));
+        assert!(!attempt.has_log_to_show());
+        attempt.show_log_at_us.store(0, Ordering::Relaxed);
+        let (from, piece) = attempt.log_to_show(1 << 10).expect("a line");
+        assert!(attempt.has_log_to_show() && from == 0);
+        attempt.log_shown(Some(piece.len() as u64));
+        assert!(!attempt.has_log_to_show());
+        attempt.with_log(|log, at_ms| log.record(at_ms, LogSource::Stdout, b"y"));
+        assert!(!attempt.has_log_to_show(), "the pause is kept");
+        attempt.hide_log();
+        attempt.log_shown(None);
+        assert_eq!(attempt.log_to_show(1 << 10), None);
     }
 
     #[test]

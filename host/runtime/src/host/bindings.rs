@@ -1,5 +1,5 @@
 //! What `wit/` says, as Rust: the worlds `handler` and `service` seen from the
-//! host. They import the same interfaces, so those exist once.
+//! host. What both import exists once; `events` is the service's alone.
 //!
 //! Functions that wait for the database are async and may trap; the others
 //! are sync and may trap too, since every call counts against a bound. Those with an
@@ -20,6 +20,7 @@ wasmtime::component::bindgen!({
         "flowhost:engine/executions.set-tags": async | trappable,
         "flowhost:engine/signal.[method]signal.deliver": async | trappable,
         "flowhost:engine/signal.observe": async | trappable,
+        "flowhost:engine/streams": async | trappable,
         "flowhost:engine/suspend.[method]request.suspend": async | trappable,
         "flowhost:engine/suspend.create-waitpoint": async | trappable,
         "flowhost:engine/suspend.close-waitpoint": async | trappable,
@@ -31,6 +32,7 @@ wasmtime::component::bindgen!({
         "flowhost:engine/claim.lease-error" => crate::host::LeaseCallError,
         "flowhost:engine/executions.error" => crate::host::ExecutionsCallError,
         "flowhost:engine/signal.signal-error" => crate::host::SignalCallError,
+        "flowhost:engine/streams.stream-error" => crate::host::StreamCallError,
         "flowhost:engine/suspend.suspend-error" => crate::host::SuspendCallError,
     },
     with: {
@@ -46,14 +48,23 @@ pub(crate) mod service {
     wasmtime::component::bindgen!({
         path: "../../wit",
         world: "service",
+        imports: {
+            "flowhost:engine/events.[method]reader.read": async | trappable,
+            default: trappable,
+        },
         exports: { default: async },
+        trappable_error_type: {
+            "flowhost:engine/events.events-error" => crate::host::EventsCallError,
+        },
         with: {
+            "flowhost:engine/events.reader": crate::host::EventReader,
             "flowhost:engine/types": crate::host::bindings::flowhost::engine::types,
             "flowhost:engine/claim": crate::host::bindings::flowhost::engine::claim,
             "flowhost:engine/complete": crate::host::bindings::flowhost::engine::complete,
             "flowhost:engine/executions": crate::host::bindings::flowhost::engine::executions,
             "flowhost:engine/log": crate::host::bindings::flowhost::engine::log,
             "flowhost:engine/signal": crate::host::bindings::flowhost::engine::signal,
+            "flowhost:engine/streams": crate::host::bindings::flowhost::engine::streams,
             "flowhost:engine/suspend": crate::host::bindings::flowhost::engine::suspend,
         },
     });

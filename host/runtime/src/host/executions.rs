@@ -17,7 +17,8 @@ use super::bindings::flowhost::engine::executions::{
 };
 use super::bindings::flowhost::engine::types::Payload;
 use super::convert::{
-    self, Bounds, check_text, description_bytes, payload_bytes, text_bytes, texts_bytes,
+    self, Bounds, check_label, check_text, description_bytes, payload_bytes, text_bytes,
+    texts_bytes,
 };
 use super::setters::setters;
 use super::store::{Caller, HostResource, said};
@@ -60,7 +61,7 @@ impl HostResource for Request {
 
 impl Request {
     fn set_tag(&mut self, key: String, value: String) {
-        let checked = check_tag(&key, &value).and_then(|()| {
+        let checked = check_label(&key, &value).and_then(|()| {
             if self.tags.len() >= Limits::TAGS_MAX && !self.tags.contains_key(&key) {
                 let detail = format!("at most {}", Limits::TAGS_MAX);
                 return Err(Invalid::new("tags", detail));
@@ -109,16 +110,6 @@ fn empty() -> Payload {
         content_type: String::new(),
         data: Vec::new(),
     }
-}
-
-fn check_tag(key: &str, value: &str) -> Result<(), Invalid> {
-    model::tag_key(key)?;
-    let max = Limits::TAG_VALUE_BYTES_MAX;
-    if value.len() > max {
-        let detail = format!("a value of at most {max} bytes");
-        return Err(Invalid::new("tags", detail));
-    }
-    Ok(())
 }
 
 impl HostRequest for State {

@@ -11,22 +11,27 @@ mod call_errors;
 mod claim;
 mod complete;
 pub(crate) mod convert;
+mod events;
 mod executions;
 mod log;
 mod setters;
 mod signal;
 mod store;
+mod streams;
 mod suspend;
 
 pub(crate) use call_errors::{
-    ClaimCallError, ExecutionsCallError, LeaseCallError, SignalCallError, SuspendCallError,
+    ClaimCallError, EventsCallError, ExecutionsCallError, LeaseCallError, SignalCallError,
+    StreamCallError, SuspendCallError,
 };
 pub use claim::LeaseHandle;
 pub(crate) use claim::NoCurrentLease;
+pub use events::EventReader;
 pub use executions::Request;
 pub use signal::Signal;
 pub use store::{Backend, CallError, EngineBackend, InvokeSuspension};
 pub(crate) use store::{
-    HeldLease, HostFault, NextRefusal, Role, SandboxUsage, ServiceHost, State, WriteLog, link,
+    HeldLease, HostFault, NextRefusal, Role, SandboxUsage, ServiceHost, State, Streamed, WriteLog,
+    link,
 };
 pub use suspend::SuspendRequest;

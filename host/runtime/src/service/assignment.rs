@@ -28,6 +28,11 @@ impl ServiceAssignment {
         self.kinds.subscribe()
     }
 
+    /// Whether it claims executions of this kind.
+    pub(super) fn claims(&self, kind: &str) -> bool {
+        self.kinds.borrow().iter().any(|claimed| claimed == kind)
+    }
+
     /// Whether the sandbox is to end.
     pub(super) fn is_retired(&self) -> bool {
         self.kinds.borrow().is_empty()

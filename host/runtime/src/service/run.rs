@@ -131,6 +131,14 @@ impl ServiceHost for ServiceRun {
             .collect()
     }
 
+    fn serves(&self, kind: &str) -> bool {
+        self.assignment.claims(kind)
+    }
+
+    fn told_to_end(self: Arc<Self>) -> BoxFuture<'static, ()> {
+        Box::pin(async move { self.assignment.retired().await })
+    }
+
     fn lease_changes(&self) -> u64 {
         self.leases.lock().changes
     }

@@ -32,6 +32,10 @@ pub struct SandboxLimits {
     pub log_bytes_max: u32,
     /// Most records of the attempt's log.
     pub log_records_max: u32,
+    /// Most frames that a guest appends to the stream of its attempt under one lease.
+    pub stream_frames_max: u32,
+    /// Most bytes of such frames, together.
+    pub stream_bytes_max: u32,
     /// Most time spent computing, in milliseconds; for a service, under a lease
     /// without taking or ending one.
     pub cpu_ms_max: u32,
@@ -60,6 +64,8 @@ impl Default for SandboxLimits {
             random_bytes_max: 64 << 10,
             log_bytes_max: 64 << 10,
             log_records_max: 2000,
+            stream_frames_max: 100_000,
+            stream_bytes_max: 64 << 20,
             cpu_ms_max: 10_000,
             cancel_grace_ms: 500,
             outcome_grace_ms: 5_000,

@@ -21,6 +21,7 @@ mod handle;
 mod jitter;
 mod keeper;
 mod lease_slot;
+mod live_log;
 mod log_throttle;
 mod recording;
 mod reserving;

@@ -12,7 +12,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{Notify, Semaphore, watch};
 
 use super::routes::Routes;
-use super::{Counters, claiming, keeper, reserving, routing};
+use super::{Counters, claiming, keeper, live_log, reserving, routing};
 use crate::attempt::{Attempt, Guests};
 use crate::component::registry::Registry;
 use crate::host::{Backend, EngineBackend};
@@ -99,6 +99,7 @@ impl Worker {
         worker.start_task("routing", routing::follow);
         worker.start_task("claiming", claiming::claim);
         worker.start_task("keeper", keeper::keep);
+        worker.start_task("live log", live_log::show);
         worker
     }
 

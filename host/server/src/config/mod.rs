@@ -20,7 +20,9 @@ mod worker;
 
 pub use access::Access;
 pub use database::Database;
-pub use doors::{Doors, Grant, Oidc, Rule, Tls, TlsVersion, TokenAlgorithm, is_trustworthy};
+pub use doors::{
+    Doors, Grant, Oidc, Rule, Tls, TlsVersion, TokenAlgorithm, is_trustworthy, recorded,
+};
 pub use egress::Egress;
 pub use http::Http;
 pub use load::{ConfigError, Loaded, Origin, Sources};

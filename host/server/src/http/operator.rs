@@ -16,9 +16,6 @@ use super::problem::Problem;
 use super::query::{InNamespace, Query};
 use crate::api::{Asks, Execution};
 
-/// The actor of a request that names none, where no credential is required.
-pub const ACTOR_DEFAULT: &str = "api";
-
 /// A request of an operator, whose body may be left out.
 #[derive(Debug)]
 pub struct OperatorRequest<T> {
@@ -42,7 +39,7 @@ impl<T: Asks + DeserializeOwned> FromRequest<App> for OperatorRequest<T> {
         let OptionalBody(mut request) = OptionalBody::<T>::from_request(request, app).await?;
         let (actor, reason) = request.by();
         let by = Operator {
-            actor: caller.actor(actor.as_deref(), ACTOR_DEFAULT)?,
+            actor: caller.actor(actor.as_deref())?,
             reason,
         };
         Ok(Self {

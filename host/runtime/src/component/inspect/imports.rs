@@ -11,9 +11,11 @@ const INTERFACES: &[&str] = &[
     "types",
     "claim",
     "complete",
+    "events",
     "executions",
     "log",
     "signal",
+    "streams",
     "suspend",
 ];
 

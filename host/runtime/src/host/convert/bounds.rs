@@ -82,6 +82,17 @@ pub(in crate::host) fn check_text(
     ensure(field, text.len() <= max, || format!("at most {max} bytes"))
 }
 
+/// Checks the key and the value of a label.
+pub(in crate::host) fn check_label(key: &str, value: &str) -> Result<(), Invalid> {
+    model::tag_key(key)?;
+    let max = Limits::TAG_VALUE_BYTES_MAX;
+    if value.len() > max {
+        let detail = format!("a value of at most {max} bytes");
+        return Err(Invalid::new("tags", detail));
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

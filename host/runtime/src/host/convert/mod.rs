@@ -1,9 +1,10 @@
 //! Between the guest's types and those of the engine and the model: tasks, payloads,
-//! conditions, resumptions, failures; and the checks of what guests set piece by piece.
+//! conditions, resumptions, events, failures; and the checks of what guests set piece by piece.
 
 mod bounds;
 mod condition;
 mod description;
+mod event;
 pub(crate) mod outcome;
 mod resumption;
 mod same_names;
@@ -11,9 +12,10 @@ mod sizes;
 mod suspension;
 mod task;
 
-pub(super) use bounds::{Bounds, check_payload, check_text};
+pub(super) use bounds::{Bounds, check_label, check_payload, check_text};
 pub(super) use condition::{bytes as condition_bytes, read as read_condition};
 pub(super) use description::{bytes as description_bytes, description};
+pub(super) use event::{bytes as events_bytes, event, family as event_family};
 pub(crate) use resumption::{received, resumption, satisfied, waitpoint};
 pub(super) use sizes::{
     payload_bytes, resumption_bytes, satisfied_bytes, signals_bytes, task_bytes, text_bytes,

@@ -1,6 +1,7 @@
 //! Enums of the contract that name the values of an enum of the model, and nothing else.
 
 use crate::host::bindings::flowhost::engine::{signal, suspend, types};
+use crate::host::bindings::service::flowhost::engine::events;
 
 /// Converts one enum into another whose values have the same names.
 macro_rules! same_names {
@@ -30,6 +31,7 @@ same_names! {
     }
     model::WaitpointState => suspend::WaitpointState { Pending, Active, Closed, Expired }
     model::AttemptType => types::AttemptType { Initial, Retry, Reclaim, Replay, Fallback }
+    model::RevokedBy => events::RevokedBy { Operator, Reconciler, Backend }
     model::SignalEffect => signal::Effect {
         AppendedToWaitpoint, ResumeConditionSatisfied, NoOp, SignalIgnoredNotInCondition,
         SignalIgnoredMatcherFailed, AppendedToWaitpointDuplicate, BufferedForPendingWaitpoint,

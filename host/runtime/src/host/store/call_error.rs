@@ -8,7 +8,9 @@ use super::role::CallerError;
 use crate::host::bindings::flowhost::engine::claim::{ClaimError, LeaseError};
 use crate::host::bindings::flowhost::engine::executions::Error as ExecutionsError;
 use crate::host::bindings::flowhost::engine::signal::SignalError;
+use crate::host::bindings::flowhost::engine::streams::StreamError;
 use crate::host::bindings::flowhost::engine::suspend::SuspendError;
+use crate::host::bindings::service::flowhost::engine::events::EventsError;
 
 /// Why a call of a guest fails.
 #[derive(Debug)]
@@ -64,7 +66,14 @@ macro_rules! guest_errors {
     )*};
 }
 
-guest_errors!(ClaimError, LeaseError, ExecutionsError, SignalError);
+guest_errors!(
+    ClaimError,
+    LeaseError,
+    EventsError,
+    ExecutionsError,
+    SignalError,
+    StreamError
+);
 
 impl GuestError for SuspendError {
     fn invalid(detail: String) -> Self {

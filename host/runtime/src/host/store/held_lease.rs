@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock};
 use engine::Claimed;
 use model::{AttemptType, ExecutionPolicy, Usage, credential_of};
 
+use super::Streamed;
 use crate::attempt::Attempt;
 use crate::host::bindings::flowhost::engine::suspend::Resumption;
 use crate::host::bindings::flowhost::engine::types::Task;
@@ -32,6 +33,8 @@ pub(crate) struct HeldLease {
     /// What the sandbox had used when the guest got the lease; unset while it
     /// has not got it.
     pub(crate) used_before: OnceLock<SandboxUsage>,
+    /// What the guest appended to the stream of the attempt.
+    pub(crate) stream: Streamed,
 }
 
 impl HeldLease {
@@ -51,6 +54,7 @@ impl HeldLease {
                 .map(str::to_owned),
             task: Arc::new(convert::task(claimed)),
             used_before: OnceLock::new(),
+            stream: Streamed::default(),
         }
     }
 

@@ -6,9 +6,11 @@ mod call_error;
 mod handles;
 mod held_lease;
 mod local;
+mod local_stream;
 mod role;
 mod service_host;
 mod state;
+mod streamed;
 mod wasi;
 
 pub(crate) use backend::HostFault;
@@ -23,3 +25,4 @@ pub(super) use role::Caller;
 pub(crate) use role::Role;
 pub(crate) use service_host::{NextRefusal, ServiceHost, WriteLog};
 pub(crate) use state::{State, link};
+pub(crate) use streamed::Streamed;

@@ -39,6 +39,12 @@ pub(crate) trait ServiceHost: Send + Sync {
     /// Returns the leases that still hold, in the order they were taken.
     fn held(&self) -> Vec<Arc<HeldLease>>;
 
+    /// Whether executions of this kind are routed to the component.
+    fn serves(&self, kind: &str) -> bool;
+
+    /// Waits until the service is asked to end.
+    fn told_to_end(self: Arc<Self>) -> BoxFuture<'static, ()>;
+
     /// Returns a number that changes with each lease taken or ended.
     fn lease_changes(&self) -> u64;
 

@@ -7,9 +7,12 @@ use model::Limits;
 use wasmtime::component::{HasSelf, Linker, Resource};
 
 use super::handles::{Handles, HostResource};
-use super::{Backend, Role, SandboxUsage, local, wasi};
+use super::local::LocalWaitpoints;
+use super::local_stream::LocalStream;
+use super::{Backend, Role, SandboxUsage, wasi};
 use crate::host::bindings::Handler;
 use crate::host::bindings::flowhost::engine::types;
+use crate::host::bindings::service::flowhost::engine::events;
 use crate::memory::Meter;
 use crate::settings::{LimitHit, SandboxLimits};
 
@@ -28,7 +31,8 @@ pub(crate) struct State {
     bytes_out: u64,
     answer_bytes: usize,
     counted: CallCount,
-    pub(in crate::host) local: local::LocalWaitpoints,
+    pub(in crate::host) local: LocalWaitpoints,
+    pub(in crate::host) local_stream: LocalStream,
     handles: Handles,
     pub(in crate::host) wasi: wasi::Wasi,
 }
@@ -66,7 +70,8 @@ impl State {
                 since: opened,
                 lease_changes: 0,
             },
-            local: local::LocalWaitpoints::default(),
+            local: LocalWaitpoints::default(),
+            local_stream: LocalStream::default(),
         }
     }
 
@@ -169,8 +174,9 @@ impl types::Host for State {}
 
 /// Offers a linker every interface of the worlds and WASI 0.2.
 ///
-/// The worlds import the same interfaces.
+/// Both worlds import what is in that of handlers; services import events as well.
 pub(crate) fn link(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     wasi::link(linker)?;
-    Handler::add_to_linker::<_, HasSelf<State>>(linker, |state| state)
+    Handler::add_to_linker::<_, HasSelf<State>>(linker, |state| state)?;
+    events::add_to_linker::<_, HasSelf<State>>(linker, |state| state)
 }

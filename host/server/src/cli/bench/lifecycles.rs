@@ -118,6 +118,7 @@ pub async fn run_kinds(
     let after = server_stats(engine).await?;
     Ok(Lifecycles {
         in_flight,
+        ended: done.load(Relaxed),
         per_second: in_span as f64 / seconds,
         ratio: 0.0,
         cpu_host_us,

@@ -1,7 +1,14 @@
-//! Small instruments of the benchmark: what this process used, and summaries of
-//! times.
+//! Small instruments of the benchmark: what this process used, summaries of times, and
+//! failures.
 
 use std::time::Duration;
+
+use crate::cli::io::{Exit, Failure};
+
+/// Builds the failure of a measurement that could not be made.
+pub fn failed(error: impl std::fmt::Display) -> Failure {
+    Failure::new(Exit::Failed, error.to_string())
+}
 
 /// Reads the processor time this process used so far, user and system, in microseconds.
 pub fn cpu_us() -> u64 {

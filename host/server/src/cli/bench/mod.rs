@@ -7,6 +7,8 @@
 //! baselines just before and after it.
 
 mod authentication;
+mod events;
+mod hosts;
 mod idle;
 mod kinds;
 mod lifecycles;

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::authentication::Authentication;
+use super::events::EventLog;
 use super::kinds::Kinds;
 use super::measure::median;
 use super::reads::Reads;
@@ -52,6 +53,8 @@ pub struct Report {
     pub suspended: Suspended,
     /// Reads beside a short and a long history; absent if they were left out.
     pub reads: Option<Reads>,
+    /// The event log and its readers.
+    pub events: EventLog,
 }
 
 /// Lifecycles at one number in flight; costs are per lifecycle.
@@ -59,6 +62,9 @@ pub struct Report {
 pub struct Lifecycles {
     /// Number of executions in flight.
     pub in_flight: usize,
+    /// Executions that ended, with those that did after the time that is measured; of
+    /// several rounds together.
+    pub ended: u64,
     /// Executions that ended, per second.
     pub per_second: f64,
     /// The same, as a ratio to the baseline.
@@ -181,6 +187,7 @@ impl Lifecycles {
         let server = rounds.iter().all(|round| round.cpu_server_us.is_some());
         Self {
             in_flight: rounds.first().map_or(0, |round| round.in_flight),
+            ended: rounds.iter().map(|round| round.ended).sum(),
             per_second: of(|round| round.per_second),
             ratio: of(|round| round.ratio),
             cpu_host_us: of(|round| round.cpu_host_us),
@@ -322,6 +329,10 @@ impl Report {
         if let Some(reads) = &self.reads {
             terminal.line("");
             reads.show(terminal);
+        }
+        terminal.line("");
+        for line in self.events.lines() {
+            terminal.line(&line);
         }
     }
 }

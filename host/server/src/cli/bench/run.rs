@@ -10,6 +10,7 @@ use model::PublicState;
 use serde::Serialize;
 
 use super::authentication::{self, Authentication};
+use super::events::{self, EventLog};
 use super::lifecycles::{self, KIND};
 use super::measure::{median, rss_bytes};
 use super::report::{Lifecycles, Memory, Report};
@@ -22,6 +23,10 @@ use crate::{Host, duration, telemetry};
 
 /// Calls of the sandbox measurement.
 const SANDBOX_CALLS: u32 = 2000;
+
+/// Events that are waited for on another host, and those of a short run.
+const EVENTS: u32 = 200;
+const EVENTS_QUICK: u32 = 40;
 
 /// Arguments of `bench`.
 #[derive(Debug, Args)]
@@ -64,11 +69,29 @@ pub struct BenchArgs {
     /// One short round and small backlogs
     #[arg(long)]
     quick: bool,
+    /// Events that a reader's filter drops while it catches up; 0 leaves this out
+    #[arg(long, value_name = "N", default_value_t = 1_000_000)]
+    dropped: u64,
     /// Only what authentication costs
-    #[arg(long)]
+    #[arg(long, conflicts_with = "events")]
     authentication: bool,
+    /// Only the event log: its readers, and what it costs a lifecycle
+    #[arg(long)]
+    events: bool,
     #[command(flatten)]
     config: ConfigArgs,
+}
+
+impl BenchArgs {
+    fn event_plan(&self) -> events::Plan<'_> {
+        events::Plan {
+            component: &self.component,
+            rounds: self.rounds,
+            span: self.span,
+            seen: if self.quick { EVENTS_QUICK } else { EVENTS },
+            dropped: self.dropped,
+        }
+    }
 }
 
 /// What was measured.
@@ -77,6 +100,7 @@ pub struct BenchArgs {
 enum Measured {
     Everything(Box<Report>),
     Authentication(Authentication),
+    Events(EventLog),
 }
 
 /// Runs the command.
@@ -88,6 +112,7 @@ pub async fn run(context: &Context, args: BenchArgs) -> Result<Exit, Failure> {
         args.backlog = vec![1_000, 20_000];
         args.suspended = 20_000;
         args.history = 20_000;
+        args.dropped = 20_000;
     }
     let mut loaded = args.config.clone().load()?;
     if !loaded.origins.contains_key("telemetry.log") {
@@ -105,9 +130,10 @@ pub async fn run(context: &Context, args: BenchArgs) -> Result<Exit, Failure> {
     // that wakes up with each answer. Requests are served in tasks too.
     let its_context = context.clone();
     let measuring = tokio::spawn(async move {
-        let measured = match args.authentication {
-            true => authentication(&its_context, &args, &config, &host).await,
-            false => measure(&its_context, &args, &config, &host).await,
+        let measured = match (args.authentication, args.events) {
+            (true, _) => authentication(&its_context, &args, &config, &host).await,
+            (_, true) => events(&its_context, &args, &config, &host).await,
+            _ => measure(&its_context, &args, &config, &host).await,
         };
         host.stop(Duration::from_secs(5), None).await;
         measured
@@ -126,6 +152,11 @@ pub async fn run(context: &Context, args: BenchArgs) -> Result<Exit, Failure> {
     match report {
         Measured::Everything(report) => report.show(context.terminal),
         Measured::Authentication(found) => {
+            for line in found.lines() {
+                context.terminal.line(&line);
+            }
+        }
+        Measured::Events(found) => {
             for line in found.lines() {
                 context.terminal.line(&line);
             }
@@ -167,6 +198,22 @@ async fn authentication(
     completes(host).await?;
     let found = authentication::measure(host, config, args.rounds, args.span).await?;
     Ok(Measured::Authentication(found))
+}
+
+/// Measures only the event log.
+async fn events(
+    context: &Context,
+    args: &BenchArgs,
+    config: &Config,
+    host: &Host,
+) -> Result<Measured, Failure> {
+    publish_file(context, host, KIND, &args.component).await?;
+    to_stderr("warming up");
+    lifecycles::run(host, 16, Duration::from_millis(500)).await?;
+    completes(host).await?;
+    let baseline = Baseline::prepare(host.engine()).await?;
+    let found = events::measure(context, host, config, &baseline, &args.event_plan()).await?;
+    Ok(Measured::Events(found))
 }
 
 async fn measure(
@@ -227,6 +274,7 @@ async fn measure(
             Some(reads::measure(host, finished, args.span, idle.commit_us, &baseline).await?)
         }
     };
+    let events = events::measure(context, host, config, &baseline, &args.event_plan()).await?;
     Ok(Measured::Everything(Box::new(Report {
         version: env!("CARGO_PKG_VERSION"),
         optimized: !cfg!(debug_assertions),
@@ -255,6 +303,7 @@ async fn measure(
         leases,
         suspended,
         reads,
+        events,
     })))
 }
 

@@ -8,4 +8,4 @@ mod tls;
 pub use grant::Grant;
 pub use limits::Doors;
 pub use oidc::{Oidc, Rule, TokenAlgorithm, is_trustworthy};
-pub use tls::{Tls, TlsVersion};
+pub use tls::{Tls, TlsVersion, recorded};

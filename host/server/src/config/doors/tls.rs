@@ -4,13 +4,10 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use model::{Invalid, check_range};
+use model::{Invalid, Limits, check_range};
 use serde::{Deserialize, Serialize};
 
 use super::Grant;
-
-/// Most bytes of a name in `tls.clients`.
-const NAME_BYTES_MAX: usize = 255;
 
 /// TLS of the API.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -125,13 +122,22 @@ impl Tls {
     }
 }
 
+/// Writes the name in a certificate as it is recorded, without the `/` that ends the name of
+/// a credential: URI names have some, and two names never become one.
+pub fn recorded(name: &str) -> String {
+    name.replace('%', "%25").replace('/', "%2F")
+}
+
 fn check_name(name: &str) -> Result<(), Invalid> {
     let wrong = |what: &str| {
         let name = name.escape_debug();
         Err(Invalid::new("tls.clients", format!("`{name}` {what}")))
     };
-    if name.is_empty() || name.len() > NAME_BYTES_MAX {
-        return wrong(&format!("must have 1 to {NAME_BYTES_MAX} bytes"));
+    let max = Limits::CREDENTIAL_NAME_BYTES_MAX;
+    if name.is_empty() || recorded(name).len() > max {
+        return wrong(&format!(
+            "must have 1 to {max} bytes, of which `/` and `%` count three each"
+        ));
     }
     if name.contains(char::is_control) {
         return wrong("holds control characters");

@@ -6,9 +6,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
-use model::{Identity, Invalid, Principal, Role, Scope, ensure};
+use model::{Identity, Invalid, Limits, Principal, Role, Scope, ensure};
 
 use crate::http::problem::{Code, Problem};
+
+/// The actor of a request that names none, where no credential is required.
+const ACTOR_DEFAULT: &str = "api";
 
 /// The caller of a request, and where it may do what the route does; cheap to clone.
 #[derive(Debug, Clone)]
@@ -144,22 +147,50 @@ impl Caller {
         self.principal().name.as_deref()
     }
 
-    /// Returns who is named as having asked, with what the caller adds about itself;
-    /// absent if neither is known.
-    pub fn signs(&self, note: Option<&str>) -> Option<String> {
-        if note.is_none() && self.credential().is_none() {
-            return None;
-        }
-        Some(self.principal().signs(note, ""))
-    }
-
-    /// Returns who is named as having asked: see [`Principal::signs`].
+    /// Returns the name that an execution's creator is recorded by; absent if neither the
+    /// credential nor the caller gives one.
     ///
     /// # Errors
-    /// What the caller adds about itself is empty.
-    pub fn actor(&self, note: Option<&str>, unnamed: &str) -> Result<String, Invalid> {
+    /// What the caller adds about itself does not fit behind the name of the credential.
+    pub fn creator(&self, note: Option<&str>) -> Result<Option<String>, Invalid> {
+        if note.is_none() && self.credential().is_none() {
+            return Ok(None);
+        }
+        self.signs("creator", note, "").map(Some)
+    }
+
+    /// Returns the name of the actor that is recorded with a verb.
+    ///
+    /// # Errors
+    /// What the caller adds about itself is empty, or does not fit behind the name of the
+    /// credential.
+    pub fn actor(&self, note: Option<&str>) -> Result<String, Invalid> {
         ensure("actor", note != Some(""), || "must not be empty".to_owned())?;
-        Ok(self.principal().signs(note, unnamed))
+        self.signs("actor", note, ACTOR_DEFAULT)
+    }
+
+    /// Returns the credential with what the caller adds about itself, which is in `field`:
+    /// see [`Principal::signs`].
+    ///
+    /// # Errors
+    /// Together they have more than 255 bytes. The name of a credential alone never has.
+    pub fn signs(
+        &self,
+        field: &'static str,
+        note: Option<&str>,
+        unnamed: &str,
+    ) -> Result<String, Invalid> {
+        let signed = self.principal().signs(note, unnamed);
+        if let (Some(name), Some(note)) = (self.credential(), note) {
+            ensure(field, signed.len() <= Limits::ACTOR_BYTES_MAX, || {
+                let left = Limits::ACTOR_BYTES_MAX - name.len() - 1;
+                let bytes = note.len();
+                format!(
+                    "has {bytes} bytes; behind the credential `{name}` at most {left} are recorded"
+                )
+            })?;
+        }
+        Ok(signed)
     }
 
     /// Builds the problem of a role that the caller does not hold in a namespace, or in
@@ -252,6 +283,23 @@ mod tests {
         let anybody = Caller::new(anybody, None, Role::Submitter);
         assert_eq!(anybody.within(None), Ok(None));
         assert_eq!(anybody.within(Some("x")), Ok(Some("x".to_owned())));
+    }
+
+    #[test]
+    fn what_a_caller_adds_about_itself_fits_behind_its_credential_or_is_refused() {
+        let caller = caller(&["a"]);
+        let note = "n".repeat(Limits::ACTOR_BYTES_MAX - "key:ci/".len());
+        assert_eq!(caller.actor(Some(&note)), Ok(format!("key:ci/{note}")));
+        assert_eq!(
+            caller.creator(Some(&note)),
+            Ok(Some(format!("key:ci/{note}")))
+        );
+        let longer = format!("{note}n");
+        let refused = caller.actor(Some(&longer)).expect_err("too long");
+        assert_eq!(refused.field, "actor");
+        assert!(refused.to_string().contains("at most 248"), "{refused}");
+        let refused = caller.creator(Some(&longer)).expect_err("too long");
+        assert_eq!(refused.field, "creator");
     }
 
     #[test]

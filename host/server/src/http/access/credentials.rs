@@ -15,7 +15,7 @@ use model::{Identity, Principal};
 use tokio::sync::watch;
 
 use crate::http::App;
-use crate::http::doors::ClientCertificate;
+use crate::http::doors::CertificateHolder;
 use crate::http::problem::Problem;
 
 /// What every API key begins with.
@@ -74,8 +74,9 @@ impl App {
             });
         }
         if !headers.contains_key(header::AUTHORIZATION) {
-            let certificate = request.get::<ClientCertificate>();
-            let identity = certificate.and_then(|it| self.doors.certificates.identity(it));
+            let identity = request
+                .get::<CertificateHolder>()
+                .map(|it| Arc::clone(&it.0));
             return Ok(Verified {
                 identity: identity.ok_or_else(Problem::unauthenticated)?,
                 standing: Standing::Lasting,

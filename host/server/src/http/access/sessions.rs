@@ -29,7 +29,7 @@ const REMEMBERED: Duration = Duration::from_secs(1);
 const WORN: Duration = Duration::from_millis(500);
 /// Least pause between two lookups of keys of which none is known to be valid. It has to be
 /// short, since one of them may be a valid key that is used for the first time.
-const STRANGERS_EVERY: Duration = Duration::from_millis(10);
+const UNKNOWN_EVERY: Duration = Duration::from_millis(10);
 /// Most keys that one statement asks about.
 const ASKED_MAX: usize = 256;
 /// Most keys that are remembered, and most that are waited for.
@@ -222,10 +222,10 @@ impl Table {
 
     /// Returns how long the next lookup has to wait for others; `None` if it has not.
     fn pause(&self) -> Option<Duration> {
-        let left = STRANGERS_EVERY.checked_sub(self.asked_at?.elapsed())?;
+        let left = UNKNOWN_EVERY.checked_sub(self.asked_at?.elapsed())?;
         let has_room = self.waiting.len() < ASKED_MAX;
-        let are_strangers = has_room && !self.waiting.keys().any(|hash| self.is_valid(hash));
-        are_strangers.then_some(left)
+        let all_unknown = has_room && !self.waiting.keys().any(|hash| self.is_valid(hash));
+        all_unknown.then_some(left)
     }
 
     /// Returns the keys to ask about now: those that are waited for, known ones first, and
@@ -321,28 +321,28 @@ impl Table {
 mod tests {
     use super::*;
 
-    fn strangers(count: usize) -> Vec<KeyHash> {
+    fn hashes(count: usize) -> Vec<KeyHash> {
         let keys = engine::bench::unknown_keys(count);
         keys.iter().map(engine::ApiKeyText::hash).collect()
     }
 
     #[test]
-    fn only_a_lookup_of_strangers_alone_waits_for_others() {
+    fn only_a_lookup_of_unknown_keys_alone_waits_for_others() {
         let mut table = Table::default();
-        let [stranger, valid] = strangers(2)[..] else {
+        let [unknown, valid] = hashes(2)[..] else {
             panic!("two were drawn");
         };
-        table.waiting.insert(stranger, Vec::new());
+        table.waiting.insert(unknown, Vec::new());
         assert_eq!(table.pause(), None, "the first");
         // A lookup that was sent just now, however slow this test is.
         table.asked_at = Some(Instant::now() + REMEMBERED);
-        assert_eq!(table.pause(), Some(STRANGERS_EVERY));
+        assert_eq!(table.pause(), Some(UNKNOWN_EVERY));
         let principal = Some(Principal::anybody());
         table.learn(&[valid], vec![principal], Instant::now());
         table.waiting.insert(valid, Vec::new());
         assert_eq!(table.pause(), None, "a known one waits as well");
         table.waiting.remove(&valid);
-        for hash in strangers(ASKED_MAX) {
+        for hash in hashes(ASKED_MAX) {
             table.waiting.insert(hash, Vec::new());
         }
         assert_eq!(table.pause(), None, "a lookup can have no more");
@@ -351,7 +351,7 @@ mod tests {
     #[test]
     fn only_a_request_that_may_stay_holds_its_key() {
         let mut table = Table::default();
-        let [key] = strangers(1)[..] else {
+        let [key] = hashes(1)[..] else {
             panic!("one was drawn");
         };
         table.learn(&[key], vec![Some(Principal::anybody())], Instant::now());
@@ -367,7 +367,7 @@ mod tests {
     #[test]
     fn what_was_computed_of_a_caller_stays_until_the_caller_changes() {
         let mut table = Table::default();
-        let [key] = strangers(1)[..] else {
+        let [key] = hashes(1)[..] else {
             panic!("one was drawn");
         };
         let session = |table: &mut Table, principal: Option<Principal>| {
@@ -393,18 +393,18 @@ mod tests {
     }
 
     #[test]
-    fn strangers_are_remembered_in_bounded_number_and_push_out_no_valid_key() {
+    fn unknown_keys_are_remembered_in_bounded_number_and_push_out_no_valid_key() {
         let mut table = Table::default();
         let now = Instant::now() + REMEMBERED;
         let learn = |table: &mut Table, hashes: &[KeyHash], principal: Option<Principal>| {
             let answers = vec![principal; hashes.len()];
             table.learn(hashes, answers, now);
         };
-        let [valid, late] = strangers(2)[..] else {
+        let [valid, late] = hashes(2)[..] else {
             panic!("two were drawn");
         };
         learn(&mut table, &[valid], Some(Principal::anybody()));
-        for hashes in strangers(KEYS_MAX + ASKED_MAX).chunks(ASKED_MAX) {
+        for hashes in hashes(KEYS_MAX + ASKED_MAX).chunks(ASKED_MAX) {
             learn(&mut table, hashes, None);
         }
         assert_eq!(table.known.len(), KEYS_MAX);

@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use model::{Identity, Principal, RoleGrant};
+use model::{Identity, Limits, Principal, RoleGrant};
 
-use crate::config::Grant;
+use crate::config::{Grant, recorded};
 
 /// Beginning of the names of principals whose credential is a certificate.
 const NAME: &str = "cert:";
@@ -14,6 +14,11 @@ const NAME: &str = "cert:";
 /// a request came: its common name, or else its first DNS or URI name.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct ClientCertificate(pub String);
+
+/// The caller that the certificate of a connection names, with its roles: computed once, and
+/// used by every request on the connection.
+#[derive(Debug, Clone)]
+pub struct CertificateHolder(pub Arc<Identity>);
 
 /// What certificates are good for, by their names.
 #[derive(Debug, Default)]
@@ -41,16 +46,18 @@ impl Certificates {
         all
     }
 
-    /// Returns who presents a certificate: what its own name has, or else the longest
-    /// beginning of it. `None` if the settings know neither.
-    pub fn identity(&self, certificate: &ClientCertificate) -> Option<Arc<Identity>> {
+    /// Returns the caller that a certificate names: the settings of its own name, or else of
+    /// the longest beginning of it. `None` if the settings know neither, or if the name as it
+    /// is recorded has more than 200 bytes.
+    pub fn holder(&self, certificate: &ClientCertificate) -> Option<CertificateHolder> {
         let ClientCertificate(name) = certificate;
         if let Some(exact) = self.exact.get(name) {
-            return Some(Arc::clone(exact));
+            return Some(CertificateHolder(Arc::clone(exact)));
         }
         let mut begins = self.beginnings.iter();
         let (_, grants) = begins.find(|(beginning, _)| name.starts_with(beginning.as_str()))?;
-        Some(identity(name, grants))
+        let fits = recorded(name).len() <= Limits::CREDENTIAL_NAME_BYTES_MAX;
+        fits.then(|| CertificateHolder(identity(name, grants)))
     }
 }
 
@@ -60,12 +67,6 @@ fn identity(name: &str, grants: &[RoleGrant]) -> Arc<Identity> {
         credential_id: None,
         grants: grants.to_vec(),
     }))
-}
-
-/// Writes a name as it is recorded, without the `/` that ends the name of a credential:
-/// URI names have some, and two names never become one.
-fn recorded(name: &str) -> String {
-    name.replace('%', "%25").replace('/', "%2F")
 }
 
 #[cfg(test)]
@@ -92,7 +93,8 @@ mod tests {
     fn a_name_is_matched_exactly_or_by_its_longest_beginning() {
         let certificates = certificates();
         let found = |name: &str| {
-            let identity = certificates.identity(&ClientCertificate(name.to_owned()))?;
+            let holder = certificates.holder(&ClientCertificate(name.to_owned()));
+            let CertificateHolder(identity) = holder?;
             let grant = identity.grants[0].clone();
             Some((identity.name.clone()?, grant.role, grant.namespace))
         };
@@ -110,11 +112,20 @@ mod tests {
     fn no_name_ends_where_a_note_begins() {
         let certificates = certificates();
         let name = |name: &str| {
-            let identity = certificates.identity(&ClientCertificate(name.to_owned()));
-            identity.and_then(|it| it.name.clone()).expect("known")
+            let holder = certificates.holder(&ClientCertificate(name.to_owned()));
+            holder.and_then(|it| it.0.name.clone()).expect("known")
         };
         assert_eq!(name("spiffe://a/b"), "cert:spiffe:%2F%2Fa%2Fb");
         assert_ne!(name("spiffe://a/b"), name("spiffe://a/%2Fb"));
         assert!(!name("spiffe://a/b/c").contains('/'));
+    }
+    #[test]
+    fn a_name_that_is_too_long_as_it_is_recorded_names_no_caller() {
+        let certificates = certificates();
+        let named = |name: String| certificates.holder(&ClientCertificate(name)).is_some();
+        assert!(named(format!("w-{}", "x".repeat(198))));
+        assert!(!named(format!("w-{}", "x".repeat(199))));
+        assert!(named(format!("w-{}", "/".repeat(66))));
+        assert!(!named(format!("w-{}", "/".repeat(67))), "three bytes each");
     }
 }

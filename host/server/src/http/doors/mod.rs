@@ -18,5 +18,5 @@ pub mod oidc;
 
 pub use address::ClientAddress;
 pub use all::Doors;
-pub use certificates::{Certificates, ClientCertificate};
+pub use certificates::{CertificateHolder, Certificates, ClientCertificate};
 pub use limits::Limits;

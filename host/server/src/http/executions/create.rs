@@ -125,7 +125,7 @@ impl Wanted {
         if let Some(namespace) = caller.within(namespace.as_deref())? {
             create.namespace = namespace;
         }
-        create.creator = caller.signs(create.creator.as_deref());
+        create.creator = caller.creator(create.creator.as_deref())?;
         Ok(create)
     }
 }

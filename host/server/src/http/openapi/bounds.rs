@@ -132,6 +132,9 @@ fn describe(of: &str, member: &str, schema: &mut RefOr<Schema>, named: &mut Name
                 Some(Bound::Number(range)) => {
                     object.minimum = Some(number(*range.start()));
                     object.maximum = Some(number(*range.end()));
+                    if *range.end() > i32::MAX as u64 {
+                        object.format = Some(SchemaFormat::KnownFormat(KnownFormat::Int64));
+                    }
                 }
                 Some(Bound::Name(name, values)) => {
                     named.insert(name, values);
@@ -198,6 +201,30 @@ fn reference(object: &Object, name: &str) -> RefOr<Schema> {
 mod tests {
     use super::*;
     use crate::http::openapi::document::whole;
+
+    /// A format is a bound too: a maximum beyond that of `int32` would contradict it.
+    #[test]
+    fn no_maximum_of_a_number_is_beyond_its_format() {
+        let document = serde_json::to_value(whole()).expect("JSON");
+        let mut open = vec![&document];
+        let mut numbers = 0;
+        while let Some(value) = open.pop() {
+            if let (Some(format), Some(maximum)) = (value.get("format"), value.get("maximum")) {
+                numbers += 1;
+                let max = match format.as_str() {
+                    Some("int32") => i32::MAX as u64,
+                    _ => i64::MAX as u64,
+                };
+                assert!(maximum.as_u64().is_some_and(|it| it <= max), "{value}");
+            }
+            match value {
+                serde_json::Value::Object(members) => open.extend(members.values()),
+                serde_json::Value::Array(items) => open.extend(items),
+                _ => {}
+            }
+        }
+        assert!(numbers > 50, "{numbers}");
+    }
 
     /// Every text and number of a request is bounded, or said to be free: what is new has
     /// its line.

@@ -65,7 +65,7 @@ pub async fn signal(
             let note = [request.source_type, request.source_identity];
             let note = note.into_iter().flatten().collect::<Vec<_>>().join(":");
             let note = Some(note.as_str()).filter(|note| !note.is_empty());
-            (API.to_owned(), caller.principal().signs(note, API))
+            (API.to_owned(), caller.signs("source_identity", note, API)?)
         }
         None => match request.source_identity {
             Some(identity) => (source.to_owned(), identity),

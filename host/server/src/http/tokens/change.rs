@@ -3,7 +3,7 @@
 
 use axum::extract::State;
 use axum::http::{HeaderName, HeaderValue, StatusCode};
-use model::{ApiKeyRefusal, Invalid, RoleGrant, Scope, may_grant};
+use model::{ApiKeyRefusal, RoleGrant, Scope, may_grant};
 
 use super::list::{existing, key_id};
 use crate::api::{ApiKey, CreateApiKey, CreatedApiKey, RevokeApiKey, RotateApiKey};
@@ -11,7 +11,6 @@ use crate::http::App;
 use crate::http::access::Caller;
 use crate::http::answer::{Answer, Json};
 use crate::http::body::{Body, OptionalBody};
-use crate::http::operator::ACTOR_DEFAULT;
 use crate::http::path::Path;
 use crate::http::problem::Problem;
 use crate::http::query::NoQuery;
@@ -48,7 +47,7 @@ pub async fn create(
             namespace: request.namespace,
         },
         expires_in_ms: request.expires_in_ms,
-        actor: signature(&caller, request.actor.as_deref())?,
+        actor: caller.actor(request.actor.as_deref())?,
     };
     check_grant(&caller, &create.grant)?;
     let created = app.engine.create_api_key(create).await?;
@@ -102,7 +101,7 @@ pub async fn revoke(
     OptionalBody(request): OptionalBody<RevokeApiKey>,
 ) -> Answer<ApiKey> {
     let id = key_id(&id)?;
-    let actor = signature(&caller, request.actor.as_deref())?;
+    let actor = caller.actor(request.actor.as_deref())?;
     let revoked = app.engine.revoke_api_key(id, caller.scope(), &actor);
     let revoked = revoked.await?;
     Ok(Json(revoked.into()))
@@ -112,11 +111,6 @@ async fn made(app: &App, created: engine::CreatedApiKey, within: &Scope) -> Resu
     let key = existing(app, created.id, within).await?.into();
     let text = created.text.reveal().to_owned();
     Ok((NO_STORE, Json(CreatedApiKey { text, key })))
-}
-
-/// Returns who is named as having asked.
-fn signature(caller: &Caller, actor: Option<&str>) -> Result<String, Invalid> {
-    caller.actor(actor, ACTOR_DEFAULT)
 }
 
 /// Checks that the caller may make a key that holds this.

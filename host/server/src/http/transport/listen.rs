@@ -24,7 +24,7 @@ use tokio::task::{JoinHandle, JoinSet};
 use super::not_http::NotHttp;
 use super::unread::{MustRead, Unread};
 use crate::http::App;
-use crate::http::doors::{ClientAddress, ClientCertificate};
+use crate::http::doors::{CertificateHolder, ClientAddress};
 
 /// Pause after an accept that failed, such as for want of descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -130,10 +130,7 @@ async fn open(
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "TCP_NODELAY could not be set");
     }
-    let from = Origin {
-        peer,
-        certificate: None,
-    };
+    let from = Origin { peer, holder: None };
     let Some(tls) = app.tls.clone() else {
         return serve(stream, from, router, app, stopped).await;
     };
@@ -142,7 +139,9 @@ async fn open(
         () = stop(&mut stopped) => None,
     };
     if let Some((stream, certificate)) = opened {
-        let from = Origin { peer, certificate };
+        let certificates = &app.doors.certificates;
+        let holder = certificate.and_then(|it| certificates.holder(&it));
+        let from = Origin { peer, holder };
         serve(stream, from, router, app, stopped).await;
     }
 }
@@ -150,7 +149,8 @@ async fn open(
 /// Where the requests of a connection come from.
 struct Origin {
     peer: IpAddr,
-    certificate: Option<ClientCertificate>,
+    /// The caller that the certificate of the client names, if there is one.
+    holder: Option<CertificateHolder>,
 }
 
 async fn serve(
@@ -170,8 +170,8 @@ async fn serve(
         let extensions = request.extensions_mut();
         extensions.insert(address);
         extensions.insert(unread.clone());
-        if let Some(certificate) = &from.certificate {
-            extensions.insert(certificate.clone());
+        if let Some(holder) = &from.holder {
+            extensions.insert(holder.clone());
         }
         router.call(request)
     });

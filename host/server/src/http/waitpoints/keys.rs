@@ -3,7 +3,7 @@
 
 use axum::extract::State;
 use engine::WaitpointKeyPlace;
-use model::{Invalid, KeyRetireRefusal};
+use model::KeyRetireRefusal;
 
 use crate::api::{
     RetireWaitpointKey, RotateWaitpointKey, RotatedWaitpointKey, SeedWaitpointKey,
@@ -13,7 +13,6 @@ use crate::http::App;
 use crate::http::access::Caller;
 use crate::http::answer::{Answer, Json};
 use crate::http::body::{Body, OptionalBody};
-use crate::http::operator::ACTOR_DEFAULT;
 use crate::http::page::{ListRequest, Paging};
 use crate::http::path::Path;
 use crate::http::query::NoQuery;
@@ -52,7 +51,7 @@ pub async fn rotate(
         kid: request.new_kid,
         secret_hex: request.new_secret_hex,
         grace_ms: request.grace_ms,
-        actor: signed(&caller, request.actor.as_deref())?,
+        actor: caller.actor(request.actor.as_deref())?,
     };
     Ok(Json(app.engine.rotate_waitpoint_key(rotate).await?.into()))
 }
@@ -71,7 +70,7 @@ pub async fn seed(
     _: NoQuery,
     Body(request): Body<SeedWaitpointKey>,
 ) -> Answer<SeededWaitpointKey> {
-    let actor = signed(&caller, request.actor.as_deref())?;
+    let actor = caller.actor(request.actor.as_deref())?;
     let seeded = app
         .engine
         .seed_waitpoint_key(&request.kid, request.secret_hex.as_deref(), &actor)
@@ -93,13 +92,9 @@ pub async fn retire(
     _: NoQuery,
     OptionalBody(request): OptionalBody<RetireWaitpointKey>,
 ) -> Answer<WaitpointKey> {
-    let actor = signed(&caller, request.actor.as_deref())?;
+    let actor = caller.actor(request.actor.as_deref())?;
     app.engine.retire_waitpoint_key(&kid, &actor).await?;
     // It may have been forgotten since.
     let key = app.engine.waitpoint_key(&kid).await?;
     Ok(Json(key.ok_or(KeyRetireRefusal::KeyNotFound(kid))?.into()))
-}
-
-fn signed(caller: &Caller, actor: Option<&str>) -> Result<String, Invalid> {
-    caller.actor(actor, ACTOR_DEFAULT)
 }

@@ -16,7 +16,6 @@ use crate::http::App;
 use crate::http::access::Caller;
 use crate::http::answer::Json;
 use crate::http::body::{Body, OptionalBody};
-use crate::http::operator::ACTOR_DEFAULT;
 use crate::http::path::Path;
 use crate::http::problem::Problem;
 use crate::http::query::{InNamespace, NoQuery, Query};
@@ -55,7 +54,7 @@ pub async fn create(
         url: request.url,
         secret: read_secret(request.secret.as_deref())?,
         from_beginning: request.from_beginning,
-        actor: signature(&caller, request.actor.as_deref())?,
+        actor: caller.actor(request.actor.as_deref())?,
     };
     let created = app.engine.create_webhook(create).await?;
     made(&app, StatusCode::CREATED, created, namespace.as_deref()).await
@@ -82,7 +81,7 @@ pub async fn update(
     let update = engine::UpdateWebhook {
         url: request.url,
         filter: request.filter.map(Into::into),
-        actor: signature(&caller, request.actor.as_deref())?,
+        actor: caller.actor(request.actor.as_deref())?,
     };
     let updated = app.engine.update_webhook(id, within.name(), update).await?;
     Ok(Json(updated.into()))
@@ -103,7 +102,7 @@ pub async fn pause(
     OptionalBody(request): OptionalBody<PauseWebhook>,
 ) -> Result<Json<Webhook>, Problem> {
     let id = webhook_id(&id)?;
-    let actor = signature(&caller, request.actor.as_deref())?;
+    let actor = caller.actor(request.actor.as_deref())?;
     let reason = request.reason.as_deref();
     let paused = app
         .engine
@@ -130,7 +129,7 @@ pub async fn resume(
     OptionalBody(request): OptionalBody<ResumeWebhook>,
 ) -> Result<Json<Webhook>, Problem> {
     let id = webhook_id(&id)?;
-    let actor = signature(&caller, request.actor.as_deref())?;
+    let actor = caller.actor(request.actor.as_deref())?;
     let resumed = app.engine.resume_webhook(id, within.name(), &actor).await?;
     Ok(Json(resumed.into()))
 }
@@ -153,7 +152,7 @@ pub async fn rotate(
 ) -> Result<Made, Problem> {
     let id = webhook_id(&id)?;
     let secret = read_secret(request.secret.as_deref())?;
-    let actor = signature(&caller, request.actor.as_deref())?;
+    let actor = caller.actor(request.actor.as_deref())?;
     let rotated =
         app.engine
             .rotate_webhook_secret(id, within.name(), secret, request.overlap_ms, &actor);
@@ -230,9 +229,4 @@ async fn check_url(app: &App, url: &str) -> Result<(), Invalid> {
 
 fn read_secret(text: Option<&str>) -> Result<Option<WebhookSecret>, Invalid> {
     text.map(WebhookSecret::parse).transpose()
-}
-
-/// Returns who is named as having asked.
-fn signature(caller: &Caller, actor: Option<&str>) -> Result<String, Invalid> {
-    caller.actor(actor, ACTOR_DEFAULT)
 }

@@ -11,6 +11,7 @@ use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpSocket;
 
+use crate::cli::bench::measure::failed;
 use crate::cli::io::{Exit, Failure};
 use crate::stopwatch::Stopwatch;
 
@@ -121,8 +122,4 @@ async fn connect(to: SocketAddr, from: IpAddr) -> Result<SendRequest<Body>, Fail
     // It ends when the sender is dropped, or the host closes it, which the sender notices.
     tokio::spawn(async move { drop(connection.await) });
     Ok(sender)
-}
-
-pub(super) fn failed(error: impl std::fmt::Display) -> Failure {
-    Failure::new(Exit::Failed, error.to_string())
 }

@@ -10,12 +10,14 @@ use model::{Role, RoleGrant, Scope};
 use serde::Serialize;
 use tokio::net::TcpSocket;
 
-use super::connection::{Ask, failed};
+use super::connection::Ask;
 use super::cost::{self, Cost};
-use super::hosts::{self, Requires};
+
 use super::wrong_keys::{self, Right, WrongKeys};
 use crate::Host;
+use crate::cli::bench::hosts::{self, Requires};
 use crate::cli::bench::lifecycles::{self, KIND};
+use crate::cli::bench::measure::failed;
 use crate::cli::io::{Failure, to_stderr};
 use crate::config::Config;
 

@@ -4,7 +4,6 @@
 
 mod connection;
 mod cost;
-mod hosts;
 mod measure;
 mod wrong_keys;
 

@@ -9,9 +9,9 @@ use engine::bench::unknown_keys;
 use serde::Serialize;
 use tokio::time::{Instant, MissedTickBehavior};
 
-use super::connection::{Ask, Connection, failed, rate};
+use super::connection::{Ask, Connection, rate};
 use super::measure::bearer;
-use crate::cli::bench::measure::median;
+use crate::cli::bench::measure::{failed, median};
 use crate::cli::io::{Exit, Failure};
 use crate::stopwatch::Stopwatch;
 

@@ -1,6 +1,6 @@
 //! From claims to a principal: its name, and its roles by the rules of the settings.
 
-use model::{Principal, RoleGrant};
+use model::{Limits, Principal, RoleGrant};
 use serde_json::{Map, Value};
 
 use super::token::Reason;
@@ -8,8 +8,6 @@ use crate::config::{Oidc, Rule};
 
 /// Beginning of the names of principals whose credential is a token.
 const NAME: &str = "oidc:";
-/// Most bytes of the claim that names a caller.
-const NAME_BYTES_MAX: usize = 200;
 
 /// Returns the principal that claims describe. One to whom no rule gives a role may do
 /// nothing, and is known all the same.
@@ -21,7 +19,7 @@ pub fn principal(settings: &Oidc, claims: &Map<String, Value>) -> Result<Princip
     let Some(name) = name.and_then(Value::as_str) else {
         return Err("the claim that names the caller is absent or not a text");
     };
-    if name.is_empty() || name.len() > NAME_BYTES_MAX {
+    if name.is_empty() || name.len() > Limits::CREDENTIAL_NAME_BYTES_MAX {
         return Err("the name of the caller is empty or too long");
     }
     // A note of the caller would follow a `/`.

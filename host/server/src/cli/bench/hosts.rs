@@ -1,5 +1,4 @@
-//! The hosts that are compared, beside the one of the benchmark and on its database. None
-//! runs executions.
+//! Hosts beside the one of the benchmark and on its database. None runs executions.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
@@ -7,7 +6,7 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::task::spawn_blocking;
 
-use super::connection::failed;
+use super::measure::failed;
 use crate::Host;
 use crate::cli::io::{Failure, this_binary};
 use crate::config::{self, Config};
