@@ -96,6 +96,22 @@ class Host:
         self.post("/v1/leases/progress", {"lease": made["lease"], "percent": 7})
         return made
 
+    def streamed(self):
+        """One whose first attempt has frames of every mode, and may have ended."""
+        made = self.leased()
+        lease = {"lease": made["lease"]}
+        frames = [
+            {**lease, "frame_type": "word", "payload": "a"},
+            {**lease, "frame_type": "bytes", "payload": "/w==", "encoding": "base64"},
+            {**lease, "frame_type": "sum", "payload": "{}", "mode": "durable_summary"},
+            {**lease, "frame_type": "now", "mode": "best_effort"},
+        ]
+        self.post("/v1/leases/frames", {"leases": frames})
+        if self.random.randrange(2):
+            body = {**lease, "result": 1, "log": "said"}
+            self.post("/v1/leases/complete", body)
+        return made
+
     def expected(self):
         """A waitpoint before there is a suspension."""
         made = self.leased()

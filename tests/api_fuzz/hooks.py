@@ -95,6 +95,9 @@ def name_what_exists(case):
             fixture = host.approvable()
         elif operation == "grants_issue_claim":
             fixture = host.created()
+        elif "attempt" in path:
+            fixture = host.streamed()
+            path["attempt"] = 0
         path["id"] = fixture["id"]
         if "waitpoint" in path:
             path["waitpoint"] = fixture["waitpoint_id"]

@@ -96,6 +96,16 @@ async fn many_frames_are_appended_in_their_order_and_each_is_answered() {
     );
     assert_eq!(payloads(&read(&api, &id, "").await), ["a", "b"]);
     assert_eq!(payloads(&read(&api, &other, "").await), ["z"]);
+    // Large frames do not share a statement with small ones, and keep their order.
+    let large = |of: &str| of.repeat(64 << 10);
+    let mixed = ["c".to_owned(), large("d"), large("e"), "f".to_owned()];
+    append_many(&api, &other_lease, &mixed).await;
+    let page = read(&api, &other, "?limit=10").await;
+    let begin: Vec<_> = payloads(&page)
+        .iter()
+        .map(|it| it[..1].to_owned())
+        .collect();
+    assert_eq!(begin.concat(), "zcdef");
     let many: Vec<_> = (0..500).map(|n| n.to_string()).collect();
     let appended = append_many(&api, &lease, &many).await;
     let page = read(&api, &id, "?limit=1000").await;

@@ -4,7 +4,6 @@
 //! append under one lease is bounded here; the engine bounds each frame, and what is kept.
 
 use engine::{Appended as EngineAppended, Declined, Engine, StreamSummary};
-use futures::future::join_all;
 use model::{
     AppendMode, AppendRefusal, Fence, Invalid, Limits, NewFrame, StreamRefusal, check_range, ensure,
 };
@@ -126,8 +125,7 @@ impl State {
     }
 }
 
-/// Appends frames in their order: together, or one after the other if one is so large that
-/// it does not share a statement with small ones.
+/// Appends frames in their order; none if one of them breaks a bound.
 async fn append_in_order(
     engine: &Engine,
     fence: Fence,
@@ -136,17 +134,8 @@ async fn append_in_order(
     for frame in &frames {
         frame.check()?;
     }
-    let small = Limits::FRAME_BYTES_DEFAULT as usize;
-    if frames.iter().all(|frame| frame.payload.len() < small) {
-        // Begun in this order, they are appended in this order.
-        let appends = frames.into_iter().map(|it| engine.append_frame(fence, it));
-        return join_all(appends).await.into_iter().collect();
-    }
-    let mut appended = Vec::with_capacity(frames.len());
-    for frame in frames {
-        appended.push(engine.append_frame(fence, frame).await?);
-    }
-    Ok(appended)
+    let appended = engine.append_frames(fence, frames).await;
+    appended.into_iter().collect()
 }
 
 fn new_frame(frame: Frame) -> Result<NewFrame, Invalid> {

@@ -132,12 +132,12 @@ async fn append_all(engine: &Engine, items: Vec<Item>) -> Vec<Result<LeaseOutcom
         }
     }
     let appended = by_lease.into_iter().map(async |(fence, (places, frames))| {
-        let mut verdicts = Vec::with_capacity(frames.len());
-        for frame in frames {
-            let appended = engine.append_frame(fence, frame).await;
+        let appended = engine.append_frames(fence, frames).await.into_iter();
+        let verdicts = appended.map(|appended| {
             let appended = appended.map(|appended| appended_outcome(&fence, appended));
-            verdicts.push(appended.map_err(Problem::from));
-        }
+            appended.map_err(Problem::from)
+        });
+        let verdicts: Vec<_> = verdicts.collect();
         (places, verdicts)
     });
     for (places, of_lease) in futures::future::join_all(appended).await {
