@@ -28,7 +28,7 @@ pub struct Appends {
     pub streams: usize,
     /// Bytes of the payload of each frame.
     pub frame_bytes: usize,
-    /// Frames per second.
+    /// Frames that were acknowledged per second.
     pub per_second: f64,
     /// Median of the frames per second as a ratio to the single-row inserts around them.
     pub ratio: f64,

@@ -23,9 +23,9 @@ const BEHIND_MAX: Duration = Duration::from_secs(30);
 /// Tails beside a steady rate of appends.
 #[derive(Debug, Serialize)]
 pub struct KeepingUp {
-    /// Number of streams.
+    /// Number of streams that are followed.
     pub streams: usize,
-    /// Tails of each.
+    /// Number of tails of each stream.
     pub tails: usize,
     /// Frames per second that each was to get.
     pub wanted_per_second: u32,
