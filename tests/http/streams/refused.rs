@@ -124,6 +124,13 @@ async fn a_request_that_is_wrong_is_refused_by_name_before_a_stream_begins() {
             assert_eq!(refused, (status, name.to_owned()), "{url}");
         }
     }
+    // A cursor that is none is refused also where the frame seen last beats it.
+    for (list, after) in [("stream", "x"), ("stream", "start"), ("log", "1")] {
+        let url = format!("{}{of}/0/{list}/tail?after={after}", api.host.url());
+        let request = api.client.get(url).header("last-event-id", "0-0");
+        let status = request.send().await.expect("the host answers").status();
+        assert_eq!(status, 422, "{list} {after}");
+    }
     complete(&api, &lease).await;
     for list in [
         "stream",

@@ -52,7 +52,8 @@ impl FromQuery for Range {
 pub struct Tail {
     /// The id of the frame read last, or a time in milliseconds since 1970; from the first
     /// frame on when absent
-    after: Option<String>,
+    #[param(value_type = Option<String>)]
+    after: Option<StreamCursor>,
     /// Most frames of a page, 1 to 10000; 100 when absent
     #[param(value_type = Option<u32>)]
     pub limit: u32,
@@ -67,8 +68,14 @@ pub struct Tail {
 
 impl FromQuery for Tail {
     fn take(given: &mut Given) -> Result<Self, Problem> {
+        // Also where a header beats it: what is no cursor is a mistake.
+        let after: Option<StreamCursor> = after(given)?;
+        if let Some(open) = after.filter(|after| !after.is_concrete()) {
+            let detail = format!("{open} is not an id; 0-0 is before the first frame");
+            return Err(Invalid::new(AFTER, detail).into());
+        }
         Ok(Self {
-            after: given.text(AFTER)?,
+            after,
             limit: limit(given)?,
             wait_ms: wait_ms(given)?,
             visibility: given.value("visibility")?.unwrap_or_default(),
@@ -82,7 +89,7 @@ impl Tail {
     /// # Errors
     /// The cursor is not one, or the header is given more than once.
     pub fn after(&self, headers: &HeaderMap) -> Result<StreamCursor, Problem> {
-        let last = last(headers, self.after.as_deref())?;
+        let last = last(headers)?.or(self.after);
         Ok(last.unwrap_or(StreamCursor::from_beginning()))
     }
 
@@ -96,14 +103,14 @@ impl Tail {
 #[derive(Debug, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct LogAfter {
-    /// The `cursor` of the page, or the `id` of the text, read last; from the beginning when
-    /// absent
-    after: Option<String>,
+    /// The `cursor` of what was read last; from the beginning when absent
+    #[param(value_type = Option<String>)]
+    after: Option<LogPlace>,
 }
 
 impl FromQuery for LogAfter {
     fn take(given: &mut Given) -> Result<Self, Problem> {
-        let after = given.text(AFTER)?;
+        let after = after(given)?;
         Ok(Self { after })
     }
 }
@@ -114,7 +121,7 @@ impl LogAfter {
     /// # Errors
     /// The place is not one, or the header is given more than once.
     pub fn place(&self, headers: &HeaderMap) -> Result<LogPlace, Problem> {
-        let last = last(headers, self.after.as_deref())?;
+        let last = last(headers)?.or(self.after);
         Ok(last.unwrap_or(LogPlace::START))
     }
 }
@@ -162,17 +169,24 @@ fn cursor(given: &mut Given, name: &'static str) -> Result<Option<StreamCursor>,
     sent.map(|sent| read(name, &sent)).transpose()
 }
 
-/// Returns where a reader was.
-fn last<T>(headers: &HeaderMap, after: Option<&str>) -> Result<Option<T>, Problem>
+/// Takes the cursor to begin behind.
+fn after<T>(given: &mut Given) -> Result<Option<T>, Problem>
 where
     T: FromStr,
     T::Err: Display,
 {
-    match (last_event_id(headers)?, after) {
-        (Some(last), _) => Ok(Some(read(LAST_EVENT_ID, &last)?)),
-        (None, Some(after)) => Ok(Some(read(AFTER, after)?)),
-        (None, None) => Ok(None),
-    }
+    let sent = given.text(AFTER)?;
+    sent.map(|sent| read(AFTER, &sent)).transpose()
+}
+
+/// Returns the place that a browser saw last, if it says so.
+fn last<T>(headers: &HeaderMap) -> Result<Option<T>, Problem>
+where
+    T: FromStr,
+    T::Err: Display,
+{
+    let last = last_event_id(headers)?;
+    last.map(|last| read(LAST_EVENT_ID, &last)).transpose()
 }
 
 /// Reads a cursor that was sent in the parameter or header `name`.
