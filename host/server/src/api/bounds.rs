@@ -82,7 +82,7 @@ pub fn bound(of: &str, member: &str) -> Option<Bound> {
         // Their docs say which URLs and secrets are valid.
         ("CreateWebhook" | "UpdateWebhook", "url")
         | ("CreateWebhook" | "RotateWebhookSecret", "secret") => Free,
-        ("WebhookFilter", "execution_id") => Pattern(patterns::UUID),
+        ("WebhookFilter", "execution_id" | "flow_id") => Pattern(patterns::UUID),
         ("CreateWebhook", "family") => names("EventFamily", EventFamily::ALL),
         ("CancelExecution", "attempt") => u32_range(0..=u32::MAX),
         ("CancelExecution", "epoch") => Number(0..=EPOCH_MAX),
