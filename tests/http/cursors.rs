@@ -10,7 +10,7 @@ use testkit::{Database, database};
 use crate::support::api::{Api, builder, with};
 use crate::support::http_waiting::{ask, held, named, suspend, waiting};
 use crate::support::http_work::{claim_one, register, start, word};
-use crate::support::rows::run;
+use crate::support::server::rows::run;
 
 /// The path of each list, the member that has its rows, and the member that tells one row
 /// from another; without one, the whole row does.

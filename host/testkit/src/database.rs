@@ -134,6 +134,8 @@ impl Database {
             ("worker", "dead_at"),
             ("finished", "finished_at"),
             ("event", "at"),
+            ("execution_class", "used_at"),
+            ("execution_class", "unused_since"),
             ("waitpoint_key", "not_after"),
             ("waitpoint", "expires_at"),
             ("signal", "key_expires_at"),
