@@ -147,7 +147,6 @@ impl Database {
             ("webhook", "next_try_at"),
             ("webhook", "failed_since"),
             ("webhook", "old_secret_until"),
-            ("suspension", "timeout_at"),
             ("stream", "due_at"),
             ("audit", "at"),
             ("audit_refusals", "minute"),
