@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
-use model::{ExecutionId, PublicState};
+use model::ExecutionId;
 use reqwest::Method;
 
 use super::filter::tag_query;
@@ -15,10 +15,6 @@ use crate::cli::io::{
     Client, Context, DryRun, Exit, Failure, InputArgs, Request, interruptible, read_text, to_stderr,
 };
 use crate::duration;
-
-/// How long the creation itself waits for the outcome, in seconds: short, because the id
-/// is shown after it.
-const PREFER_WAIT: &str = "wait=2";
 
 /// Arguments of `submit`.
 #[derive(Debug, Args)]
@@ -88,12 +84,8 @@ pub struct SubmitArgs {
 pub async fn run(context: &Context, mut args: SubmitArgs) -> Result<Exit, Failure> {
     let client = context.client()?;
     args.namespace = context.namespace(args.namespace);
-    let waits = args.wait || args.output.is_some();
-    let mut request = args.request()?;
-    // A bound of the whole wait begins with the id.
-    if waits && args.timeout.is_none() {
-        request.headers.push(("prefer", PREFER_WAIT.to_owned()));
-    }
+    let request = args.request()?;
+    // Not with `Prefer: wait`: if the host ended meanwhile, the id would not be known.
     let answer = client.send(Method::POST, "/v1/executions", request).await?;
     let created: CreatedExecution = answer.read()?;
     if args.dry_run.is_asked() {
@@ -102,7 +94,7 @@ pub async fn run(context: &Context, mut args: SubmitArgs) -> Result<Exit, Failur
         }
         return Ok(Exit::Ok);
     }
-    if !waits {
+    if !args.wait && args.output.is_none() {
         if !context.prints_json(&answer) {
             context.line(&created.id.to_string());
         }
@@ -111,13 +103,6 @@ pub async fn run(context: &Context, mut args: SubmitArgs) -> Result<Exit, Failur
     }
     // The result goes to standard output, so the rest goes elsewhere.
     to_stderr(&format!("execution {}", created.id));
-    let (id, output) = (created.id, args.output.as_deref());
-    if created.state == Some(PublicState::Completed) && !context.json {
-        let written = write_result(context, &client, id, output).await;
-        return written
-            .map(|()| Exit::Ok)
-            .map_err(|failure| failure.about(id));
-    }
     let (info, answer) = interruptible(within(args.timeout, finished(&client, created.id)))
         .await
         .map_err(|failure| failure.about(created.id))?;
