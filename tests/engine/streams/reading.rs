@@ -167,3 +167,23 @@ async fn what_a_reader_does_not_want_hides_nothing_behind_it() {
     tailing.after = page.last().expect("frames").into();
     assert_eq!(texts(&tail(&engine, &tailing).await), ["last"]);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tail_of_few_frames_says_the_end_with_the_last_of_them() {
+    let (_database, engine) = setup().await;
+    let fence = running(&engine).await.fence;
+    for n in 0..5 {
+        append(&engine, fence, frame(&n.to_string())).await;
+    }
+    completed(&engine, fence).await;
+    let mut request = after(fence.execution_id, 0, model::FrameId::ZERO);
+    request.count = 2;
+    let mut pages = Vec::new();
+    for _ in 0..3 {
+        let page = tail(&engine, &request).await;
+        pages.push((page.frames.len(), page.more, why(&page)));
+        request.after = page.last().expect("frames").into();
+    }
+    let last = (1, false, Some("attempt_success"));
+    assert_eq!(pages, [(2, true, None), (2, true, None), last]);
+}
