@@ -218,7 +218,11 @@ async fn every_list_of_the_api_has_pages() {
         let parameters = parameters.expect("parameters").iter();
         let names: Vec<_> = parameters.map(|it| it["name"].clone()).collect();
         // A page of frames is a range, whose first frame is named.
-        let place = if path.ends_with("/stream") { "from" } else { "after" };
+        let place = if path.ends_with("/stream") {
+            "from"
+        } else {
+            "after"
+        };
         for name in ["limit", place] {
             assert!(names.contains(&json!(name)), "{path} takes no {name}");
         }
