@@ -296,6 +296,7 @@ async fn leases_and_grants_are_used_by_hand() {
         (&["complete", "--input", "1"][..], "completed"),
         (&["fail", "--code", "busy", "later"], "retry_scheduled, due"),
         (&["release"], "released"),
+        (&["wait-children"], "waiting"),
         (&["cancel", "--reason", "no"], "cancelled"),
     ] {
         let id = create().await;

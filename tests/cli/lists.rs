@@ -2,15 +2,16 @@
 
 use std::io::{BufRead as _, BufReader};
 use std::process::{Command, Stdio};
+use std::time::Instant;
 
 use model::PublicState;
 use serde_json::Value;
-use testkit::{Database, database};
+use testkit::{Answered as _, Database, database};
 use time::Duration;
 
 use crate::support::api::{Api, builder, flowhost};
 use crate::support::lists::population::{Written, write};
-use crate::support::work::now;
+use crate::support::work::{create, now};
 
 /// A host with so many completed executions of the last days, the first the oldest.
 async fn completed(count: u32) -> (Database, Api, Vec<Written>) {
@@ -152,4 +153,38 @@ async fn what_a_filter_admits_is_watched() {
     let both = ["watch", &id, "--state", "failed"];
     let (code, _, errors) = flowhost(&api, &both).await;
     assert_eq!(code, 2, "{errors}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_watched_is_read_again_when_something_happens() {
+    /// Less than the time after which it is read again without an event.
+    const WITHIN: Duration = Duration::seconds(4);
+    let (database, api, _) = completed(1).await;
+    let engine = database.engine().await;
+    let mut command = Command::new(env!("CARGO_BIN_EXE_flowhost"));
+    command.args([
+        "watch",
+        "--kind",
+        "echo",
+        "--state",
+        "waiting",
+        "--url",
+        api.host.url(),
+    ]);
+    command.stdin(Stdio::null()).stdout(Stdio::piped());
+    let mut watch = command.spawn().expect("it starts");
+    let mut lines = BufReader::new(watch.stdout.take().expect("piped")).lines();
+    // One at a time, so that each has to be noticed by itself.
+    for _ in 0..3 {
+        let id = engine.create(create("x")).await.accepted().id();
+        let began = Instant::now();
+        let line = tokio::task::spawn_blocking(move || (lines.next(), lines));
+        let (line, rest) = line.await.expect("read");
+        lines = rest;
+        let line = line.expect("a line").expect("text");
+        assert!(line.contains(&id.to_string()), "{line}");
+        assert!(began.elapsed() < WITHIN, "{:?}", began.elapsed());
+    }
+    watch.kill().expect("it runs until it is stopped");
+    watch.wait().expect("ended");
 }

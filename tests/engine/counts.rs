@@ -4,7 +4,7 @@
 use engine::{Count, Engine};
 use testkit::Answered;
 
-use crate::support::rows::run;
+use crate::support::server::rows::run;
 use crate::support::work::{claim_one, create, created, operate, setup};
 
 /// Inserts rows without executions into `ready`, in a lane and with a rank.

@@ -9,7 +9,7 @@ use sqlx::{PgConnection, Row as _};
 use testkit::{Answered, Random};
 use uuid::Uuid;
 
-use crate::support::backlog::backlog;
+use crate::support::server::backlog::backlog;
 use crate::support::work::setup;
 
 /// Place in the order of service: rank and time in microseconds.

@@ -7,7 +7,7 @@ use model::ExecutionId;
 use testkit::Answered;
 
 use crate::support::lists;
-use crate::support::rows::run;
+use crate::support::server::rows::run;
 use crate::support::work::{claim_one, completed, create, created, operate, setup};
 
 /// Inserts leases of an execution that ended, three of each attempt but the first.

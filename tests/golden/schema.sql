@@ -106,6 +106,8 @@ table execution_class: id integer not null identity
 table execution_class: namespace text not null
 table execution_class: lane text not null
 table execution_class: kind text not null
+table execution_class: used_at timestamp with time zone not null default clock_timestamp()
+table execution_class: unused_since timestamp with time zone
 table finished: partition smallint not null
 table finished: execution_id uuid not null
 table finished: outcome outcome not null

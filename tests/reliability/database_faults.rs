@@ -11,7 +11,7 @@ use sqlx::{Connection as _, Executor as _, PgConnection};
 use testkit::{Fault, Proxy, database, eventually};
 
 use crate::support::api::{Api, builder_at};
-use crate::support::cluster::cluster;
+use crate::support::server::cluster::cluster;
 
 /// Sets whether the server of a cluster takes writes, also of sessions that are open.
 async fn set_read_only(url: &str, on: bool) {

@@ -15,8 +15,8 @@ use testkit::{Answered, Proxy, eventually};
 use tokio::sync::watch;
 
 use super::outage::kill_postmaster;
-use crate::support::cluster::cluster;
 use crate::support::lists::events;
+use crate::support::server::cluster::cluster;
 use crate::support::work::{complete, create, try_claim};
 
 const WRITERS: usize = 16;

@@ -13,7 +13,7 @@ use serde_json::json;
 use testkit::{Answered, eventually};
 
 use crate::support::api::{Api, builder_at};
-use crate::support::cluster::{cluster, start};
+use crate::support::server::cluster::{cluster, start};
 use crate::support::work::try_claim;
 
 /// Kills the server of a cluster, which is then started again.

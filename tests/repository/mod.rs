@@ -1,6 +1,7 @@
 //! What the repository promises of itself.
 
 mod closed_sets;
+mod event_plans;
 mod golden;
 mod guide;
 mod plans;

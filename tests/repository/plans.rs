@@ -105,22 +105,10 @@ const STATEMENTS: &[(&str, &str, usize, &[&str])] = &[
         ],
     ),
     (
-        "fitting",
-        include_str!("../../host/engine/src/event/fitting.sql"),
-        5,
-        &["execution_pkey", "tag_pkey", "removed_execution_pkey"],
-    ),
-    (
         "repeated",
         include_str!("../../host/engine/src/signal/deliver/repeated.sql"),
         5,
         &["execution_pkey"],
-    ),
-    (
-        "events_past_retention",
-        include_str!("../../host/engine/src/reconcile/retention/events_past_retention.sql"),
-        3,
-        &["event_pkey"],
     ),
     (
         "blocked_routes",
@@ -306,12 +294,6 @@ const STATEMENTS: &[(&str, &str, usize, &[&str])] = &[
         include_str!("../../host/engine/src/lease/list_expired.sql"),
         5,
         &["lease_pkey"],
-    ),
-    (
-        "events",
-        include_str!("../../host/engine/src/event/read.sql"),
-        12,
-        &["event_pkey"],
     ),
     (
         "append",

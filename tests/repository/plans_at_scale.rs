@@ -5,7 +5,7 @@ use serde_json::Value;
 use sqlx::{AssertSqlSafe, Executor as _, PgConnection};
 use testkit::database;
 
-use crate::support::backlog::backlog;
+use crate::support::server::backlog::backlog;
 
 /// Executions of other kinds that wait before the rare ones.
 const OTHERS: u32 = 1_000_000;

@@ -1,8 +1,6 @@
 //! What the tests share; nothing here is a test.
 
 pub(crate) mod api;
-pub(crate) mod backlog;
-pub(crate) mod cluster;
 pub(crate) mod conditions;
 pub(crate) mod doors;
 pub(crate) mod golden;
@@ -13,6 +11,6 @@ pub(crate) mod lists;
 pub(crate) mod memory;
 pub(crate) mod native_worker;
 pub(crate) mod routes;
-pub(crate) mod rows;
+pub(crate) mod server;
 pub(crate) mod waiting;
 pub(crate) mod work;

@@ -100,6 +100,7 @@ pub use waitpoint::{
 pub use wake::WakeUps;
 pub use webhook::{
     CreateWebhook, CreatedWebhook, FailedDelivery, TestWebhook, UpdateWebhook, Webhook,
-    WebhookEvents, WebhookFilter, WebhookMessage, WebhookSecret, WebhookTry, WebhookTurn,
+    WebhookCounts, WebhookEvents, WebhookFilter, WebhookMessage, WebhookSecret, WebhookTry,
+    WebhookTurn,
 };
 pub use worker::{MarkDead, MarkedDead, RegisterWorker, Registered, WorkerFilter, WorkerInfo};

@@ -17,7 +17,9 @@ counted AS (
            count(*) FILTER (WHERE kind = 'replayed') AS replayed,
            count(*) FILTER (WHERE kind = 'suspended') AS suspended,
            count(*) FILTER (WHERE kind = 'resumed') AS resumed,
-           count(*) FILTER (WHERE kind = 'signalled' AND detail NOT LIKE '% deduped %') AS signalled,
+           count(*) FILTER (WHERE kind = 'signalled'
+                              -- Told of a signal that has its event already.
+                              AND split_part(detail, ' ', 3) NOT IN ('deduped', 'satisfied')) AS signalled,
            count(*) FILTER (WHERE kind IN ('success', 'failed', 'cancelled', 'execution_expired',
                                            'skipped')) AS ended
     FROM logged GROUP BY execution_id

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use engine::{Cancel, MarkDead, RegisterWorker, Revoke};
+use engine::{Cancel, MarkDead, RegisterWorker, Revoke, Suspended};
 use model::{
     BlockingReason, CancelSource, EventFamily, EventStart, ExecutionId, FailureClass, LeaseEnd,
     RevokedBy, WorkerType,
@@ -12,7 +12,7 @@ use testkit::{Answered, Database};
 
 use crate::support::lists::events;
 use crate::support::waiting::{
-    deliver, from, signal, single, sources, suspend, suspended, waitpoint,
+    deliver, from, signal, single, sources, suspend, suspended, try_suspend, waitpoint,
 };
 use crate::support::work::{claim_one, complete, completed, create, created, fail, operate, setup};
 
@@ -245,6 +245,35 @@ async fn signals_are_told_with_source_and_effect_and_repeats_as_well() {
         );
         assert_eq!(detail.source_identity.as_deref(), Some("bell tower"));
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_early_signal_that_satisfies_at_once_is_told_again_and_no_state_changes() {
+    let (database, engine) = setup().await;
+    let id = created(&engine, create("x")).await;
+    let fence = claim_one(&engine).await.fence;
+    let door = waitpoint(&engine, fence, "door").await;
+    deliver(&engine, from(signal(&door.token, "other"), "cellar")).await;
+    let early = deliver(
+        &engine,
+        from(signal(&door.token, "open"), "the satisfied one"),
+    )
+    .await;
+    let before = events::names(&engine, EventFamily::Lifecycle, id).await;
+    let answer = try_suspend(&engine, suspend(fence, single("door", "open"))).await;
+    assert!(matches!(answer, Ok(Suspended::AlreadySatisfied(_))));
+    let told = events::all(&engine, &events::of(EventFamily::SignalDelivery)).await;
+    let names: Vec<_> = told.iter().map(|event| event.fact.name()).collect();
+    assert_eq!(names, ["buffered", "buffered", "satisfied"]);
+    let last = told.last().expect("one");
+    let detail = last.fact.detail();
+    assert_eq!(detail.signal_id, Some(early.signal_id));
+    assert_eq!(detail.waitpoint_id, Some(early.waitpoint_id));
+    assert_eq!(detail.source_identity.as_deref(), Some("the satisfied one"));
+    assert_eq!(last.logged.execution_kind.as_deref(), Some("echo"));
+    let after = events::names(&engine, EventFamily::Lifecycle, id).await;
+    assert_eq!(after, before);
+    database.assert_invariants().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -3,3 +3,4 @@
 mod families;
 mod following;
 mod horizon;
+mod room;

@@ -1,11 +1,11 @@
 //! Ranges and pages of a stream, and which modes a reader sees.
 
-use model::{NewFrame, StreamCursor, Visibility};
+use model::{ExpireReason, NewFrame, StreamCursor, StreamRefusal, Visibility};
 use testkit::Answered;
 
 use super::frames::{after, append, best_effort, frame, patch, read, tail, texts, whole, why};
 use crate::support::waiting::running;
-use crate::support::work::{completed, setup};
+use crate::support::work::{completed, create, created, operate, setup};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_range_has_both_its_ends() {
@@ -166,4 +166,41 @@ async fn what_a_reader_does_not_want_hides_nothing_behind_it() {
     );
     tailing.after = page.last().expect("frames").into();
     assert_eq!(texts(&tail(&engine, &tailing).await), ["last"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tail_of_few_frames_says_the_end_with_the_last_of_them() {
+    let (_database, engine) = setup().await;
+    let fence = running(&engine).await.fence;
+    for n in 0..5 {
+        append(&engine, fence, frame(&n.to_string())).await;
+    }
+    completed(&engine, fence).await;
+    let mut request = after(fence.execution_id, 0, model::FrameId::ZERO);
+    request.count = 2;
+    let mut pages = Vec::new();
+    for _ in 0..3 {
+        let page = tail(&engine, &request).await;
+        pages.push((page.frames.len(), page.more, why(&page)));
+        request.after = page.last().expect("frames").into();
+    }
+    let last = (1, false, Some("attempt_success"));
+    assert_eq!(pages, [(2, true, None), (2, true, None), last]);
+}
+
+// The largest number was read as -1, which an execution that ended before its first attempt
+// seemed to have.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_attempt_of_any_number_that_was_not_made_is_not_found() {
+    let (_database, engine) = setup().await;
+    let id = created(&engine, create("x")).await;
+    let expired = engine.expire(operate(id), ExpireReason::Expired).await;
+    expired.accepted();
+    for attempt in [0, 1, u32::MAX] {
+        let not_found = StreamRefusal::AttemptNotFound { attempt };
+        let refused = engine.read_summary(id, attempt, None).await.refused();
+        assert_eq!(refused, not_found);
+        let refused = engine.read_stream(&whole(id, attempt)).await.refused();
+        assert_eq!(refused, not_found);
+    }
 }

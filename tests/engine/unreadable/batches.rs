@@ -5,7 +5,7 @@ use futures::future::join_all;
 use model::PublicState;
 use testkit::Answered;
 
-use crate::support::rows::run;
+use crate::support::server::rows::run;
 use crate::support::waiting::{running, signal, single, state, suspended_execution};
 use crate::support::work::{claim, completed, operate, setup};
 

@@ -7,7 +7,7 @@ use testkit::Answered;
 
 use crate::support::api::{code, flowhost, text, with};
 use crate::support::http_work::{claim_one, register, start, word};
-use crate::support::rows::{pages, run};
+use crate::support::server::rows::{pages, run};
 use crate::support::work::{claim, create, setup};
 
 fn is_problem(answer: &(StatusCode, Value), table: &str, column: &str, id: &str) {

@@ -9,7 +9,7 @@ use testkit::{Answered, guest};
 use crate::support::api::{Api, flowhost, once, text};
 use crate::support::http_work::{claim_one, start, word};
 use crate::support::lists::events;
-use crate::support::rows::{pages, run};
+use crate::support::server::rows::{pages, run};
 use crate::support::waiting::running;
 use crate::support::work::{create, setup};
 

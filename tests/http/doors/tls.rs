@@ -94,7 +94,10 @@ async fn a_certificate_that_is_replaced_is_used_without_a_restart() {
         .send()
         .await;
     assert_eq!(health.expect("the old one serves").status(), 200);
-    assert!(host.log().contains("is kept"), "{}", host.log());
+    eventually("the log says that it is kept", async || {
+        host.log().contains("is kept").then_some(())
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::read::{done_many, now, read};
 use crate::support::api::{Api, text};
 use crate::support::http_work::start;
-use crate::support::rows::run;
+use crate::support::server::rows::run;
 
 /// Asks for events as JSON and as a stream; returns the status and the code of both.
 async fn refusals(api: &Api, query: &str) -> Vec<(u16, String)> {

@@ -46,6 +46,7 @@ const ROLES: &[&str] = &[
 /// Tables of which a part may update, insert or delete rows: `timers_removed`.
 const TABLES: &[&str] = &[
     "attempts",
+    "classes",
     "events",
     "executions",
     "frames",
@@ -96,6 +97,21 @@ const EXCEPTIONS: &[(&str, &[&str], &str)] = &[
         "host/engine/src/reconcile/retention/finished_past_retention.sql",
         &["span", "old", "due", "judged", "removed"],
         "a walk along an index, judged row by row",
+    ),
+    (
+        "host/engine/src/reconcile/retention/log_bytes.sql",
+        &["floor", "ends", "sample"],
+        "where the log begins and ends, and rows of it",
+    ),
+    (
+        "host/engine/src/reconcile/retention/removed_executions.sql",
+        &["floor", "oldest"],
+        "the oldest event that is kept",
+    ),
+    (
+        "host/engine/src/reconcile/retention/unused_classes.sql",
+        &["floor", "oldest", "looked", "idle", "marked"],
+        "the oldest event that is kept, and a walk along an index, judged row by row",
     ),
     (
         "host/engine/src/signal/deliver/deliver.sql",

@@ -1,6 +1,7 @@
 //! Classes: a number for each namespace, lane and kind that executions have together.
 
 use std::collections::{BTreeSet, HashMap};
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
@@ -9,13 +10,19 @@ use crate::database::Pool;
 
 /// Classes that a host remembers; beyond that it forgets all and asks again.
 const CLASSES_MAX: usize = 64 * 1024;
+/// How long a host uses a class before it says so again: far less than the day for which
+/// one that nothing is of is kept.
+const KNOWN_FOR: Duration = Duration::from_secs(3600);
+/// How often classes are asked for again that the sweep removed in between.
+const TRIES: usize = 3;
 
 /// Namespace, lane and kind.
 pub(crate) type ClassName = (String, String, String);
 
-/// The classes this host knows. They never change, so what is known stays true.
+/// The classes this host knows, and since when. They never change, and are removed only
+/// when no host has asked for them for a day.
 #[derive(Default)]
-pub(crate) struct Classes(Mutex<HashMap<ClassName, i32>>);
+pub(crate) struct Classes(Mutex<HashMap<ClassName, (i32, Instant)>>);
 
 impl Classes {
     /// Returns the numbers of classes, in their order; makes those that are new.
@@ -23,14 +30,20 @@ impl Classes {
         loop {
             let unknown: BTreeSet<&ClassName> = {
                 let known = self.0.lock();
-                let ids: Option<Vec<i32>> =
-                    names.iter().map(|name| known.get(name).copied()).collect();
+                let of = |name| {
+                    let (id, since) = known.get(name)?;
+                    (since.elapsed() < KNOWN_FOR).then_some(*id)
+                };
+                let ids: Option<Vec<i32>> = names.iter().map(of).collect();
                 if let Some(ids) = ids {
                     return Ok(ids);
                 }
-                names.iter().filter(|it| !known.contains_key(*it)).collect()
+                names.iter().filter(|it| of(it).is_none()).collect()
             };
+            // Since before it was asked for, so that it is not used for longer.
+            let since = Instant::now();
             let found = Self::find_or_make(on, unknown.into_iter().cloned().collect()).await?;
+            let found = found.into_iter().map(|(name, id)| (name, (id, since)));
             let mut known = self.0.lock();
             if known.len() + found.len() > CLASSES_MAX {
                 known.clear();
@@ -54,6 +67,29 @@ impl Classes {
             kinds.push(kind);
         }
         let [namespaces, lanes, kinds] = columns;
+        for _ in 0..TRIES {
+            Self::make(on, &namespaces, &lanes, &kinds).await?;
+            let rows = sqlx::query_file!("src/event/classes.sql", &namespaces, &lanes, &kinds)
+                .fetch_all(on)
+                .await?;
+            if rows.len() == namespaces.len() {
+                let found = rows.into_iter();
+                return Ok(found
+                    .map(|row| ((row.namespace, row.lane, row.kind), row.id))
+                    .collect());
+            }
+        }
+        let error = "a class of executions that was made is not there: the database was changed by another than flowhost";
+        Err(Error::Unavailable(error.to_owned()))
+    }
+
+    /// Makes those that are new, and notes that the others are used.
+    async fn make(
+        on: &Pool,
+        namespaces: &[String],
+        lanes: &[String],
+        kinds: &[String],
+    ) -> Result<(), Error> {
         sqlx::query!(
             "INSERT INTO execution_class (namespace, lane, kind)
              SELECT i.* FROM unnest($1::text[], $2::text[], $3::text[])
@@ -63,33 +99,15 @@ impl Classes {
                  WHERE c.namespace = i.namespace AND c.lane = i.lane AND c.kind = i.kind)
              ORDER BY i.namespace COLLATE \"C\", i.lane COLLATE \"C\", i.kind COLLATE \"C\"
              ON CONFLICT DO NOTHING",
-            &namespaces,
-            &lanes,
-            &kinds
+            namespaces,
+            lanes,
+            kinds
         )
         .execute(on)
         .await?;
-        let rows = sqlx::query!(
-            r#"SELECT c.id, c.namespace, c.lane, c.kind
-               FROM unnest($1::text[], $2::text[], $3::text[]) AS i(namespace, lane, kind)
-               CROSS JOIN LATERAL (
-                   SELECT c.* FROM execution_class c
-                   WHERE c.namespace = i.namespace AND c.lane = i.lane AND c.kind = i.kind
-                   OFFSET 0
-               ) AS c"#,
-            &namespaces,
-            &lanes,
-            &kinds
-        )
-        .fetch_all(on)
-        .await?;
-        if rows.len() != namespaces.len() {
-            let error = "a class of executions that was made is not there: the database was changed by another than flowhost";
-            return Err(Error::Unavailable(error.to_owned()));
-        }
-        let found = rows.into_iter();
-        Ok(found
-            .map(|row| ((row.namespace, row.lane, row.kind), row.id))
-            .collect())
+        sqlx::query_file!("src/event/classes_used.sql", namespaces, lanes, kinds)
+            .execute(on)
+            .await?;
+        Ok(())
     }
 }

@@ -40,9 +40,10 @@ happened AS (
         SELECT s.namespace, s.lane, s.kind FROM execution_class s
         WHERE s.id = u.class_id
         UNION ALL
-        -- Of hosts of the version before.
-        SELECT e.namespace, e.lane, e.kind FROM execution e
-        WHERE u.class_id IS NULL AND e.id = u.execution_id AND e.partition = c.partition
+        -- Of hosts of the version before, or without its class.
+        (SELECT e.namespace, e.lane, e.kind FROM execution e
+         WHERE e.partition = c.partition AND e.id BETWEEN u.execution_id AND u.execution_id
+         ORDER BY e.id LIMIT 1)
         LIMIT 1
     ) AS s ON true
     WHERE ((c.xid, c.seq) > ($1::bigint::text::xid8, $2::bigint) OR u.position > $3)

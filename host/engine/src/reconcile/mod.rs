@@ -17,7 +17,8 @@
 //! | `idempotency_keys` | key past its window | removed |
 //! | `dead_workers` | worker without a heartbeat in time | dead, later removed |
 //! | `retention/finished_past_retention` | finished longer than it is kept | removed |
-//! | `retention/events_past_retention` | event older than it is kept | removed |
+//! | `retention/events_past_retention` | event older than it is kept, or beyond the bytes of the log | removed |
+//! | `retention/unused_classes` | class that no execution and no event is of | removed |
 //! | `retention/audit_past_retention` | audit entry older than it is kept | removed |
 //! | `retention/ended_api_keys` | API key that ended longer ago than the audit reaches | removed |
 //! | `noted_refusals`, in `audit/refusals` | refused requests that this host counted | summed in the audit |

@@ -16,6 +16,8 @@ pub(crate) struct SweepState {
     pub(super) retention_cursors: Cursors<RetentionCursor>,
     /// By partition, the last blocked execution that was read.
     pub(super) blocked_routes_cursors: Cursors<Uuid>,
+    /// The last class of executions that was looked at.
+    pub(super) unused_classes_cursor: Mutex<i32>,
 }
 
 /// The place on each partition after which the next run begins. Only a hint: another

@@ -99,8 +99,10 @@ sweeps! {
     finished_past_retention: Duration::from_secs(10), Gently;
     /// Streams of which something was kept long enough.
     streams_due: Duration::from_secs(5), Gently;
-    /// Events that were kept long enough.
+    /// Events that were kept long enough, or for which there is no more room.
     events_past_retention: Duration::from_secs(10), Gently;
+    /// Classes of executions that nothing is of.
+    unused_classes: Duration::from_secs(60), Gently;
     /// Audit entries that were kept long enough.
     audit_past_retention: Duration::from_secs(60), Gently;
     /// API keys that ended longer ago than the audit reaches.

@@ -118,6 +118,12 @@ pub struct LogPage {
     pub closed: Option<StreamClosed>,
 }
 
+/// Returns the number of an attempt as the database has it; one that is too large for it is
+/// that of no attempt.
+pub(super) fn attempt_column(attempt: u32) -> i32 {
+    i32::try_from(attempt).unwrap_or(i32::MAX)
+}
+
 /// Checks how many frames a page may have.
 pub(super) fn check_count(count: u32) -> Result<(), StreamRefusal> {
     if count > Limits::STREAM_PAGE_MAX {

@@ -2,7 +2,7 @@
 
 use model::{ExecutionId, StreamRefusal};
 
-use super::{StreamSummary, read_facts};
+use super::{StreamSummary, attempt_column, read_facts};
 use crate::row::StoredTime;
 use crate::{Declined, Engine};
 
@@ -33,7 +33,7 @@ impl Engine {
                WHERE d.partition = $1 AND d.execution_id = $2 AND d.attempt = $3"#,
             partition.column(),
             id.uuid(),
-            attempt as i32
+            attempt_column(attempt)
         )
         .fetch_optional(pool)
         .await?;

@@ -1,6 +1,6 @@
 //! Which events of its family a webhook gets.
 
-use model::{EventFilter, ExecutionId, Invalid};
+use model::{EventFilter, ExecutionId, FlowId, Invalid};
 use serde::{Deserialize, Serialize};
 
 /// Which events of its family a webhook gets: those that fit everything that is given.
@@ -16,6 +16,9 @@ pub struct WebhookFilter {
     /// Those of one execution.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub execution_id: Option<ExecutionId>,
+    /// Those of members of one flow.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub flow_id: Option<FlowId>,
     /// Those of executions with this label, as `key:value`, when the event is read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tag: Option<String>,
@@ -50,7 +53,7 @@ impl WebhookFilter {
             kind: self.kind.clone(),
             lane: self.lane.clone(),
             execution_id: self.execution_id,
-            flow_id: None,
+            flow_id: self.flow_id,
             tag: self.tag.as_ref().map(label).transpose()?,
         })
     }

@@ -55,7 +55,44 @@ pub struct Webhook {
     pub changed_by: String,
 }
 
+/// How many webhooks there are, and how they stand.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WebhookCounts {
+    /// Webhooks in each state.
+    pub states: Vec<(WebhookState, u64)>,
+    /// For how long the active one that has failed longest has been failing, in
+    /// milliseconds; 0 if none is.
+    pub failing_ms: u64,
+}
+
 impl Engine {
+    /// Counts the webhooks of all namespaces; there are at most
+    /// [`Limits::WEBHOOKS_MAX`].
+    pub async fn webhook_counts(&self) -> Result<WebhookCounts, Error> {
+        let row = sqlx::query!(
+            r#"SELECT count(*) FILTER (WHERE state = 'active') AS "active!",
+                      count(*) FILTER (WHERE state = 'paused') AS "paused!",
+                      count(*) FILTER (WHERE state = 'stalled') AS "stalled!",
+                      (extract(epoch FROM statement_timestamp()
+                           - coalesce(min(failed_since) FILTER (WHERE state = 'active'),
+                                      statement_timestamp())) * 1000)::bigint AS "failing_ms!"
+               FROM webhook"#
+        )
+        .fetch_one(&self.inner.reads)
+        .await?;
+        let states = [
+            (WebhookState::Active, row.active),
+            (WebhookState::Paused, row.paused),
+            (WebhookState::Stalled, row.stalled),
+        ];
+        Ok(WebhookCounts {
+            states: states
+                .map(|(state, count)| (state, count.unsigned_abs()))
+                .into(),
+            failing_ms: u64::try_from(row.failing_ms).unwrap_or(0),
+        })
+    }
+
     /// Lists webhooks, newest first, after an id; at most `limit`, which is at most
     /// [`Limits::PAGE_MAX`]. `within` is the only namespace that is listed; all webhooks
     /// when absent.

@@ -34,7 +34,7 @@ pub use change::UpdateWebhook;
 pub use create::{CreateWebhook, CreatedWebhook};
 pub use events::WebhookEvents;
 pub use filter::WebhookFilter;
-pub use list::Webhook;
+pub use list::{Webhook, WebhookCounts};
 pub use record::{FailedDelivery, WebhookTry};
 pub use secret::WebhookSecret;
 pub use signature::WebhookMessage;

@@ -15,6 +15,9 @@ pub struct Retention {
     /// How long an event is kept, in milliseconds, 1 hour to ten years; 0 keeps
     /// it forever.
     pub events_ms: u64,
+    /// Most bytes that the log of events takes, as estimated, 1 MiB or more; 0 sets no
+    /// bound. Beyond them the oldest events are removed before their time.
+    pub events_bytes: u64,
     /// How long audit entries are kept, in milliseconds, 1 day to ten years; 0 keeps them
     /// forever. API keys that ended are kept as long.
     pub audit_ms: u64,
@@ -22,6 +25,8 @@ pub struct Retention {
 
 /// Shortest time events are kept, so that a reader may stop for a while.
 const EVENTS_MS_MIN: u64 = 3_600_000;
+/// Least bound of the log, which a few large batches do not exceed.
+const EVENTS_BYTES_MIN: u64 = 1 << 20;
 const DAY_MS: u64 = 86_400_000;
 
 impl Default for Retention {
@@ -29,6 +34,7 @@ impl Default for Retention {
         Self {
             finished_ms: 30 * DAY_MS,
             events_ms: 7 * DAY_MS,
+            events_bytes: 0,
             audit_ms: 400 * DAY_MS,
         }
     }
@@ -47,7 +53,11 @@ impl Retention {
                 format!("{value} is out of range: 0 for forever, or {min} to {max}")
             })?;
         }
-        Ok(())
+        let bytes = self.events_bytes;
+        let fits = bytes == 0 || (EVENTS_BYTES_MIN..=i64::MAX as u64).contains(&bytes);
+        ensure("retention.events_bytes", fits, || {
+            format!("{bytes} is out of range: 0 for no bound, or {EVENTS_BYTES_MIN} or more")
+        })
     }
 
     /// Returns `finished_ms` as a database parameter: `None` keeps executions forever.
@@ -58,6 +68,14 @@ impl Retention {
     /// Returns `events_ms` as a database parameter: `None` keeps events forever.
     pub const fn events_column(&self) -> Option<i64> {
         column(self.events_ms)
+    }
+
+    /// Returns the most bytes of the log of events, if it has a bound.
+    pub const fn events_bytes_max(&self) -> Option<u64> {
+        match self.events_bytes {
+            0 => None,
+            bytes => Some(bytes),
+        }
     }
 
     /// Returns `audit_ms` as a database parameter: `None` keeps audit entries forever.
@@ -83,6 +101,7 @@ mod tests {
         let forever = Retention {
             finished_ms: 0,
             events_ms: 0,
+            events_bytes: 0,
             audit_ms: 0,
         };
         assert_eq!(forever.check(), Ok(()));
@@ -99,6 +118,15 @@ mod tests {
             short.check().expect_err("too short").field,
             "retention.events_ms"
         );
+        let small = Retention {
+            events_bytes: 1000,
+            ..forever
+        };
+        assert_eq!(
+            small.check().expect_err("too small").field,
+            "retention.events_bytes"
+        );
+        assert_eq!(forever.events_bytes_max(), None);
         let long = Retention {
             finished_ms: u64::MAX,
             ..forever

@@ -77,7 +77,7 @@ impl AttemptFacts {
             return Some(StreamClosed { at, reason });
         }
         if let Some((outcome, at, attempts)) = self.finished
-            && self.attempt + 1 == attempts
+            && self.attempt.saturating_add(1) == attempts
         {
             let reason = match outcome {
                 _ if self.suspension_timed_out => ClosedReason::SuspensionTimeout,

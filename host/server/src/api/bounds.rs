@@ -82,7 +82,7 @@ pub fn bound(of: &str, member: &str) -> Option<Bound> {
         // Their docs say which URLs and secrets are valid.
         ("CreateWebhook" | "UpdateWebhook", "url")
         | ("CreateWebhook" | "RotateWebhookSecret", "secret") => Free,
-        ("WebhookFilter", "execution_id") => Pattern(patterns::UUID),
+        ("WebhookFilter", "execution_id" | "flow_id") => Pattern(patterns::UUID),
         ("CreateWebhook", "family") => names("EventFamily", EventFamily::ALL),
         (_, "attempt") => u32_range(0..=u32::MAX),
         ("AppendFrame", "frame_type") => Text(1..=Limits::FRAME_TYPE_BYTES_MAX, patterns::PLAIN),

@@ -92,7 +92,12 @@ impl Host {
                 "INSECURE: anybody who reaches the API may do everything (access.insecure_no_auth)"
             );
         }
-        let deliveries = Deliveries::start(&engine, app.egress.clone(), &config.webhooks);
+        let deliveries = Deliveries::start(
+            &engine,
+            app.egress.clone(),
+            app.deliveries.clone(),
+            &config.webhooks,
+        );
         let reconcilers = engine.start_reconcilers(Sweeps::default());
         let presence = (config.worker.slots > 0).then(|| {
             app.set_worker(runtime.worker(config.worker_settings(instance, address)));

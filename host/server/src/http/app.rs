@@ -21,6 +21,7 @@ use super::transport::browsers::Gate;
 use super::transport::dry_run::REHEARSALS_MAX;
 use super::transport::tls::Tls;
 use crate::config::{Access, Config, Http};
+use crate::webhook;
 
 /// The state that all handlers share; cheap to clone.
 #[derive(Clone)]
@@ -53,6 +54,8 @@ pub struct Parts {
     pub gate: Gate,
     /// What the API counted since the start.
     pub counters: Counters,
+    /// What this host did with webhooks since the start.
+    pub deliveries: Arc<webhook::Figures>,
     /// The `worker_instance_id` of this host.
     pub instance: String,
     /// A permit for each claim that runs for workers outside.
@@ -117,6 +120,7 @@ impl App {
             egress: opened.egress,
             access: config.access.clone(),
             sessions: Arc::default(),
+            deliveries: Arc::default(),
             callbacks: config.callback_prefix(address),
             counters: Counters::default(),
             instance,

@@ -9,6 +9,7 @@ use tokio::sync::{Notify, Semaphore, watch};
 use tokio::task::{JoinHandle, JoinSet};
 use tracing::{info, warn};
 
+use super::Figures;
 use super::turn::Deliverer;
 use crate::config::Webhooks;
 
@@ -28,7 +29,12 @@ pub struct Deliveries {
 
 impl Deliveries {
     /// Begins to deliver; `None` for a host that leaves it to others.
-    pub fn start(engine: &Engine, client: Arc<Client>, settings: &Webhooks) -> Option<Self> {
+    pub fn start(
+        engine: &Engine,
+        client: Arc<Client>,
+        figures: Arc<Figures>,
+        settings: &Webhooks,
+    ) -> Option<Self> {
         let max = settings.deliveries_max as usize;
         if max == 0 {
             return None;
@@ -37,6 +43,7 @@ impl Deliveries {
         let deliverer = Deliverer {
             engine: engine.clone(),
             client,
+            figures,
             stalled_after: settings.stalled_after(),
             stop: stopped,
         };

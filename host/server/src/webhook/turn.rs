@@ -1,16 +1,18 @@
 //! One turn of a webhook: its events are sent one after the other, each after the receiver
 //! accepted the one before.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use egress::Client;
 use engine::{Engine, Error, FailedDelivery, WebhookEvents, WebhookTry, WebhookTurn};
 use model::{EventCursor, EventPlace, WebhookAnswer, WebhookState};
+use time::OffsetDateTime;
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tracing::{debug, warn};
 
-use super::Message;
+use super::{Figures, Message};
 use crate::api::{MessageBody, MissedBody};
 
 /// Events that are read at once.
@@ -29,7 +31,8 @@ const ERROR_PAUSE: Duration = Duration::from_secs(1);
 #[derive(Clone)]
 pub(super) struct Deliverer {
     pub(super) engine: Engine,
-    pub(super) client: std::sync::Arc<Client>,
+    pub(super) client: Arc<Client>,
+    pub(super) figures: Arc<Figures>,
     pub(super) stalled_after: Duration,
     pub(super) stop: watch::Receiver<bool>,
 }
@@ -119,7 +122,7 @@ impl Turn<'_> {
                             },
                         )
                     };
-                    if self.send(&to, missed).await? == Next::End {
+                    if self.send(&to, None, missed).await? == Next::End {
                         return Ok(());
                     }
                 }
@@ -135,7 +138,8 @@ impl Turn<'_> {
                             .engine
                             .webhook_message_id(self.turn, "event", place);
                         let message = |_| Message::new(id, &body);
-                        if self.send(&event.cursor, message).await? == Next::End {
+                        let at = Some(event.logged.at);
+                        if self.send(&event.cursor, at, message).await? == Next::End {
                             return Ok(());
                         }
                     }
@@ -149,13 +153,20 @@ impl Turn<'_> {
         Ok(())
     }
 
-    /// Sends the message about what comes up to a cursor, and records the try.
+    /// Sends the message about what comes up to a cursor and happened `at` a time, and records
+    /// the try.
     async fn send(
         &mut self,
         to: &EventCursor,
-        message: impl FnOnce(time::OffsetDateTime) -> Message,
+        at: Option<OffsetDateTime>,
+        message: impl FnOnce(OffsetDateTime) -> Message,
     ) -> Result<Next, Error> {
-        let Deliverer { engine, client, .. } = self.with;
+        let Deliverer {
+            engine,
+            client,
+            figures,
+            ..
+        } = self.with;
         let length = self.with.turn_length();
         let webhook = &self.turn.webhook;
         let Some(now) = engine.extend_webhook_turn(self.turn, length).await? else {
@@ -165,11 +176,15 @@ impl Turn<'_> {
         let sent = message
             .send(client, &webhook.url, &self.turn.secrets, now)
             .await;
+        figures.tried(sent.answer);
         if let (WebhookAnswer::Accepted, Some(status)) = (sent.answer, sent.status) {
             let recorded = engine.webhook_delivered(self.turn, &self.stands, to, status);
             let recorded = recorded.await?;
             if recorded == WebhookTry::Late {
                 return Ok(Next::End);
+            }
+            if let Some(at) = at {
+                figures.accepted(now - at);
             }
             self.stands = to.clone();
             self.reads = to.clone();
@@ -185,11 +200,17 @@ impl Turn<'_> {
             gone: sent.answer == WebhookAnswer::Gone,
             pause: sent.pause,
         };
-        let (at, failures) = (&self.stands, self.failures);
-        let recorded =
-            engine.webhook_failed(self.turn, at, failures, &failed, self.with.stalled_after);
+        let (stands, failures) = (&self.stands, self.failures);
+        let recorded = engine.webhook_failed(
+            self.turn,
+            stands,
+            failures,
+            &failed,
+            self.with.stalled_after,
+        );
         match recorded.await? {
             WebhookTry::Recorded(state @ (WebhookState::Stalled | WebhookState::Paused)) => {
+                figures.ended(state);
                 warn!(webhook = %webhook.id, name = webhook.name, %state, error = failed.error, "a webhook is not delivered any more");
             }
             _ => {

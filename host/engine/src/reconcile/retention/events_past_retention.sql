@@ -1,8 +1,9 @@
 -- Removes the oldest rows of the event log: those written longer ago than the
--- retention.
+-- retention, and those for which there is no room.
 --
--- Parameters:
--- $1 retention (ms), $2 most rows; a row holds the events of one batch, $3 last stripe
+-- Parameters, nullable where marked?:
+-- $1 retention (ms)?, $2 most rows; a row holds the events of one batch, $3 last stripe,
+-- $4 rows that are removed at any age
 --
 -- Reads the primary key in each stripe from the floor on, so that what was removed and not yet vacuumed
 -- is not read again. Removes from the front only, and only what every reader could have
@@ -13,8 +14,9 @@ WITH floor AS MATERIALIZED (
 ),
 candidate AS (
     SELECT e.ctid AS address, e.xid, e.seq, cardinality(e.kinds) AS position,
-           bool_and(e.at <= statement_timestamp() - $1::bigint * interval '1 millisecond')
-               OVER (ORDER BY e.xid, e.seq) AS past
+           coalesce(bool_and(e.at <= statement_timestamp() - $1::bigint * interval '1 millisecond')
+                        OVER in_order, false)
+               OR row_number() OVER in_order <= $4::bigint AS past
     FROM (
         SELECT e.*
         FROM generate_series(0, $3::integer) AS stripes(stripe)
@@ -29,6 +31,7 @@ candidate AS (
         ORDER BY e.xid, e.seq
         LIMIT $2
     ) AS e
+    WINDOW in_order AS (ORDER BY e.xid, e.seq)
 ),
 events_removed AS (
     DELETE FROM event WHERE ctid = ANY (ARRAY(SELECT address FROM candidate WHERE past))

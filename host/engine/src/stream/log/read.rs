@@ -10,7 +10,7 @@ use tokio::time::{Instant, timeout_at};
 use crate::batch::{BatchItem, Flush};
 use crate::database::Pool;
 use crate::row::{bigint, epoch};
-use crate::stream::{LogPage, ReadLog, StreamRead, read_facts};
+use crate::stream::{LogPage, ReadLog, StreamRead, attempt_column, read_facts};
 use crate::{Declined, Engine, Error};
 
 /// Most leases of a page, and most pieces of each.
@@ -143,7 +143,7 @@ async fn read_logs(
     let mut offsets = Vec::with_capacity(asked.len());
     for ((id, attempt), after) in asked {
         ids.push(id.uuid());
-        attempts.push(*attempt as i32);
+        attempts.push(attempt_column(*attempt));
         epochs.push(bigint(after.epoch));
         offsets.push(bigint(after.offset));
     }

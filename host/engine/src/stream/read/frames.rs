@@ -14,6 +14,7 @@ use crate::batch::{BatchItem, Flush};
 use crate::columns::columns;
 use crate::database::Pool;
 use crate::row::{StoredTime, bigint, count, label, optional_label, optional_time};
+use crate::stream::attempt_column;
 
 /// Where a frame comes from whose writer says nothing else.
 const SOURCE: &str = "worker";
@@ -151,7 +152,7 @@ pub(super) async fn read_frames(
         query_file_as!(FrameRow, "src/stream/read/frames.sql", partition.column());
         for call in calls => {
             ids = call.stream.0.uuid();
-            attempts = call.stream.1 as i32;
+            attempts = attempt_column(call.stream.1);
             afters = call.after;
             up_tos = call.up_to;
             // One more than is asked for tells whether there is.

@@ -125,6 +125,9 @@ impl Engine {
         )
         .fetch_optional(&self.inner.verbs)
         .await?;
+        if closed.is_some() {
+            self.inner.wake.logged();
+        }
         Ok(closed.is_some())
     }
 }

@@ -11,7 +11,9 @@
 --   whether they close.
 --
 -- The lease row is written although nothing in it changes, so that no other write of its
--- holder comes in between. Without an answer nothing was done.
+-- holder comes in between. Without an answer nothing was done. The execution's state does not
+-- change, so the log tells of the signals alone, which were buffered before: that they
+-- satisfy.
 -- Locks: the waitpoints, then the lease row.
 WITH waitpoints_locked AS MATERIALIZED (
     SELECT w.address
@@ -31,7 +33,7 @@ touched AS (
       AND l.epoch = $4 AND l.attempt = $5
       AND l.expires_at > clock_timestamp()
       AND cardinality($17::uuid[]) = (SELECT count(*) FROM waitpoints_locked)
-    RETURNING l.replays
+    RETURNING l.replays, l.namespace, l.class_id
 ),
 suspensions AS (
     INSERT INTO suspension (partition, execution_id, id, epoch, attempt, replays, reason,
@@ -56,5 +58,27 @@ signals_consumed AS (
     UPDATE signal g SET spent = true
     FROM touched
     WHERE g.partition = $1 AND g.execution_id = $2 AND g.id = ANY ($16::uuid[])
+),
+happened AS (
+    SELECT 'signalled'::event_kind AS kind, $2::uuid AS execution_id, t.class_id, t.namespace,
+           $4::bigint AS epoch, NULL::integer AS attempt, NULL::uuid AS lease_id,
+           NULL::text AS worker_instance_id,
+           concat_ws(' ', g.id, g.waitpoint_id, 'satisfied', g.source_identity) AS detail
+    FROM touched t
+    CROSS JOIN LATERAL (
+        SELECT g.* FROM signal g
+        WHERE g.partition = $1 AND g.execution_id = $2 AND g.id = ANY ($15::uuid[])
+        OFFSET 0
+    ) AS g
+),
+events AS (
+    INSERT INTO event (partition, stripe, kinds, execution_ids, classes, namespaces, epochs,
+                       attempts, lease_ids, workers, details)
+    SELECT $1, $1 / 256, array_agg(kind), array_agg(execution_id), array_agg(class_id),
+           array_agg(CASE WHEN class_id IS NULL THEN namespace END), array_agg(epoch),
+           array_agg(attempt), array_agg(lease_id), array_agg(worker_instance_id),
+           CASE WHEN count(detail) > 0 THEN array_agg(detail) END
+    FROM happened
+    HAVING count(*) > 0
 )
 SELECT closed_at AS "closed_at!" FROM suspensions

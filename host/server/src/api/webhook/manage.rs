@@ -1,6 +1,6 @@
 //! Webhooks, as people manage them. Their secrets are shown when they are made, once.
 
-use model::{EventFamily, ExecutionId, WebhookState};
+use model::{EventFamily, ExecutionId, FlowId, WebhookState};
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use time::serde::rfc3339;
@@ -9,57 +9,48 @@ use uuid::Uuid;
 
 use crate::api::answer::{answers, pages};
 
-/// Which events of its family a webhook gets: those that fit everything that is given.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct WebhookFilter {
+/// Declares the members of a filter once, as requests and answers have them, and how they
+/// become those of the engine and come back.
+macro_rules! filter {
+    ($($(#[$meta:meta])* $name:ident: $type:ty,)+) => {
+        /// Which events of its family a webhook gets: those that fit everything that is given.
+        #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+        #[serde(deny_unknown_fields)]
+        pub struct WebhookFilter {
+            $(
+                $(#[$meta])*
+                #[serde(default, skip_serializing_if = "Option::is_none")]
+                pub $name: $type,
+            )+
+        }
+
+        impl From<WebhookFilter> for engine::WebhookFilter {
+            fn from(filter: WebhookFilter) -> Self {
+                Self { $($name: filter.$name,)+ }
+            }
+        }
+
+        impl From<engine::WebhookFilter> for WebhookFilter {
+            fn from(filter: engine::WebhookFilter) -> Self {
+                Self { $($name: filter.$name,)+ }
+            }
+        }
+    };
+}
+
+filter! {
     /// Those of executions of this kind.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub kind: Option<String>,
+    kind: Option<String>,
     /// Those of executions of this lane.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub lane: Option<String>,
+    lane: Option<String>,
     /// Those of one execution.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
-    pub execution_id: Option<ExecutionId>,
+    execution_id: Option<ExecutionId>,
+    /// Those of members of one flow.
+    #[schema(value_type = Option<String>)]
+    flow_id: Option<FlowId>,
     /// Those of executions with this label, as `key:value`, at the time the event is read.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub tag: Option<String>,
-}
-
-impl From<WebhookFilter> for engine::WebhookFilter {
-    fn from(filter: WebhookFilter) -> Self {
-        let WebhookFilter {
-            kind,
-            lane,
-            execution_id,
-            tag,
-        } = filter;
-        Self {
-            kind,
-            lane,
-            execution_id,
-            tag,
-        }
-    }
-}
-
-impl From<engine::WebhookFilter> for WebhookFilter {
-    fn from(filter: engine::WebhookFilter) -> Self {
-        let engine::WebhookFilter {
-            kind,
-            lane,
-            execution_id,
-            tag,
-        } = filter;
-        Self {
-            kind,
-            lane,
-            execution_id,
-            tag,
-        }
-    }
+    tag: Option<String>,
 }
 
 /// A webhook to create.

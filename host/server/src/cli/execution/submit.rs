@@ -85,6 +85,7 @@ pub async fn run(context: &Context, mut args: SubmitArgs) -> Result<Exit, Failur
     let client = context.client()?;
     args.namespace = context.namespace(args.namespace);
     let request = args.request()?;
+    // Not with `Prefer: wait`: if the host ended meanwhile, the id would not be known.
     let answer = client.send(Method::POST, "/v1/executions", request).await?;
     let created: CreatedExecution = answer.read()?;
     if args.dry_run.is_asked() {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
-use model::{EventFamily, ExecutionId};
+use model::{EventFamily, ExecutionId, FlowId};
 use uuid::Uuid;
 
 use super::{change, show};
@@ -72,6 +72,9 @@ pub struct FilterArgs {
     /// Only events of this execution
     #[arg(long, value_name = "ID")]
     execution: Option<ExecutionId>,
+    /// Only events of members of this flow
+    #[arg(long, value_name = "ID")]
+    flow: Option<FlowId>,
     /// Only events of executions with this label
     #[arg(long, value_name = "KEY:VALUE")]
     tag: Option<String>,
@@ -84,6 +87,7 @@ impl FilterArgs {
             kind: self.kind,
             lane: self.lane,
             execution_id: self.execution,
+            flow_id: self.flow,
             tag: self.tag,
         };
         (filter != WebhookFilter::default()).then_some(filter)
@@ -138,7 +142,7 @@ pub struct UpdateArgs {
     #[command(flatten)]
     pub(super) filter: FilterArgs,
     /// Send every event of the family from now on
-    #[arg(long, conflicts_with_all = ["kind", "lane", "execution", "tag"])]
+    #[arg(long, conflicts_with_all = ["kind", "lane", "execution", "flow", "tag"])]
     pub(super) no_filter: bool,
     #[command(flatten)]
     pub(super) dry_run: DryRun,

@@ -72,6 +72,11 @@ pub enum LeaseCommand {
         #[arg(value_parser = duration::parse)]
         delay: Duration,
     },
+    /// Continue the same attempt when the executions it waits for have ended
+    WaitChildren {
+        /// The lease, as it was claimed
+        lease: String,
+    },
     /// Return the execution to its queue, for any worker
     Release {
         /// The lease, as it was claimed
@@ -228,6 +233,7 @@ pub async fn run(context: &Context, command: LeaseCommand) -> Result<Exit, Failu
             let body = json!({"lease": lease, "delay_ms": delay.as_millis() as u64});
             ("delay", body)
         }
+        LeaseCommand::WaitChildren { lease } => ("wait-children", json!({"lease": lease})),
         LeaseCommand::Release { lease } => ("release", json!({"lease": lease})),
         LeaseCommand::Cancel { lease, reason } => {
             ("cancel", json!({"lease": lease, "reason": reason}))

@@ -176,6 +176,7 @@ pub async fn metrics(app: State<App>, headers: HeaderMap) -> Result<impl IntoRes
     sweeps(&mut registry, &app.engine.sweep_figures());
     signals(&mut registry, &app.engine.signal_counts());
     host(&mut registry, &app);
+    app.deliveries.register(&mut registry);
     app.doors.register_metrics(&mut registry);
     if let Some(tls) = &app.tls {
         self::tls(&mut registry, tls);
@@ -189,6 +190,12 @@ pub async fn metrics(app: State<App>, headers: HeaderMap) -> Result<impl IntoRes
     );
     if up && let Ok(Ok(counts)) = tokio::time::timeout(COUNTS_TIMEOUT, app.engine.counts()).await {
         executions(&mut registry, &counts);
+    }
+    if up
+        && let Ok(Ok(counts)) =
+            tokio::time::timeout(COUNTS_TIMEOUT, app.engine.webhook_counts()).await
+    {
+        webhooks(&mut registry, &counts);
     }
     let mut page = String::new();
     encode(&mut page, &registry)
@@ -307,6 +314,24 @@ fn executions(registry: &mut Registry, counts: &engine::Counts) {
         "oldest_waiting_seconds",
         "Age of the execution that has been ready longest, or more with over 2000 lanes, namespaces, kinds and priorities in use",
         ConstGauge::new(counts.oldest_waiting_ms as f64 / 1e3),
+    );
+}
+
+/// Registers how the webhooks of the instance stand.
+fn webhooks(registry: &mut Registry, counts: &engine::WebhookCounts) {
+    let states = counts.states.iter();
+    registry.register(
+        "webhooks",
+        "Webhooks of the instance by state: active, paused or stalled",
+        gauges(
+            "state",
+            states.map(|(state, count)| (state.as_str(), *count as i64)),
+        ),
+    );
+    registry.register(
+        "webhook_failing_seconds",
+        "For how long the active webhook that has failed longest has been failing; 0 if none is",
+        ConstGauge::new(counts.failing_ms as f64 / 1e3),
     );
 }
 

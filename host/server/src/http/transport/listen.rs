@@ -23,6 +23,7 @@ use tokio::task::{JoinHandle, JoinSet};
 
 use super::not_http::NotHttp;
 use super::unread::{MustRead, Unread};
+use super::wrapped::Wrapped;
 use crate::http::App;
 use crate::http::doors::{CertificateHolder, ClientAddress};
 
@@ -163,7 +164,8 @@ async fn serve(
     let doors = Arc::clone(&app.doors);
     let router = TowerToHyperService::new(router);
     let unread = Unread::default();
-    let watched = MustRead::new(TokioIo::new(stream), unread.clone());
+    let watched = Wrapped::new(TokioIo::new(stream), MustRead::noting(unread.clone()));
+    let stream = Wrapped::new(watched, NotHttp::default());
     let service = service_fn(move |mut request: Request<Incoming>| {
         let proxies = &doors.settings.trusted_proxies;
         let address = ClientAddress::of(from.peer, request.headers(), proxies);
@@ -182,7 +184,7 @@ async fn serve(
     if app.doors.settings.headers_max != HEADERS_USUAL {
         http.max_headers(app.doors.settings.headers_max as usize);
     }
-    let connection = http.serve_connection(NotHttp::new(watched), service);
+    let connection = http.serve_connection(stream, service);
     let mut connection = std::pin::pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => Some(ended),

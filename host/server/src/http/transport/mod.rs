@@ -12,3 +12,4 @@ pub mod prefer;
 pub mod text;
 pub mod tls;
 pub mod unread;
+mod wrapped;

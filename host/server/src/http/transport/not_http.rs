@@ -8,29 +8,19 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use axum::http::StatusCode;
-use hyper::rt::{Read, ReadBufCursor, Write};
+use hyper::rt::Write;
 
+use super::wrapped::Writes;
 use crate::http::problem::{Code, Problem};
 
 /// Longest answer that is checked for having no body, in bytes.
 const BARE_BYTES_MAX: usize = 256;
 
-/// A connection on which bare answers are replaced.
-#[derive(Debug)]
-pub struct NotHttp<S> {
-    stream: S,
+/// Replaces bare answers.
+#[derive(Debug, Default)]
+pub struct NotHttp {
     /// The problem that replaces a bare answer, and how many of its bytes were written.
     instead: Option<(Vec<u8>, usize)>,
-}
-
-impl<S> NotHttp<S> {
-    /// Wraps a connection.
-    pub const fn new(stream: S) -> Self {
-        Self {
-            stream,
-            instead: None,
-        }
-    }
 }
 
 /// Returns the problem for an answer that is nothing but one of the statuses for a head
@@ -77,63 +67,42 @@ pub fn written_out(problem: &Problem) -> Vec<u8> {
     answer
 }
 
-impl<S: Read + Unpin> Read for NotHttp<S> {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: ReadBufCursor<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(context, buffer)
-    }
-}
-
-impl<S: Write + Unpin> Write for NotHttp<S> {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
+impl Writes for NotHttp {
+    fn write<S: Write + Unpin>(
+        &mut self,
+        stream: &mut S,
         context: &mut Context<'_>,
         written: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let this = &mut *self;
-        if this.instead.is_none() {
-            this.instead = problem_of(written).map(|problem| (written_out(&problem), 0));
+        if self.instead.is_none() {
+            self.instead = problem_of(written).map(|problem| (written_out(&problem), 0));
         }
-        let Some((answer, done)) = &mut this.instead else {
-            return Pin::new(&mut this.stream).poll_write(context, written);
+        let Some((answer, done)) = &mut self.instead else {
+            return Pin::new(stream).poll_write(context, written);
         };
         while *done < answer.len() {
-            let more = Pin::new(&mut this.stream).poll_write(context, &answer[*done..]);
+            let more = Pin::new(&mut *stream).poll_write(context, &answer[*done..]);
             match ready!(more)? {
                 0 => return Poll::Ready(Ok(0)),
                 more => *done += more,
             }
         }
-        this.instead = None;
+        self.instead = None;
         Poll::Ready(Ok(written.len()))
     }
 
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
+    fn write_vectored<S: Write + Unpin>(
+        &mut self,
+        stream: &mut S,
         context: &mut Context<'_>,
         written: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         // A bare answer is one piece.
         let mut pieces = written.iter().filter(|piece| !piece.is_empty());
         match (pieces.next(), pieces.next()) {
-            (Some(piece), None) => self.poll_write(context, piece),
-            _ => Pin::new(&mut self.stream).poll_write_vectored(context, written),
+            (Some(piece), None) => self.write(stream, context, piece),
+            _ => Pin::new(stream).poll_write_vectored(context, written),
         }
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
     }
 }
 

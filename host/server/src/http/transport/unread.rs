@@ -12,8 +12,9 @@ use std::time::Duration;
 
 use axum::extract::OptionalFromRequestParts;
 use axum::http::request::Parts;
-use hyper::rt::{Read, ReadBufCursor, Write};
 use tokio::time::{Sleep, sleep};
+
+use super::wrapped::Writes;
 
 /// Longest a connection may take nothing of what is to be written.
 pub const UNREAD_MAX: Duration = Duration::from_secs(30);
@@ -40,26 +41,23 @@ impl<S: Send + Sync> OptionalFromRequestParts<S> for Unread {
     }
 }
 
-/// A connection that ends when its other end does not read.
+/// Ends a connection when its other end does not read.
 #[derive(Debug)]
-pub struct MustRead<S> {
-    stream: S,
+pub struct MustRead {
     unread: Unread,
     /// Runs while something is to be written and cannot be.
     over: Option<Pin<Box<Sleep>>>,
 }
 
-impl<S> MustRead<S> {
-    /// Wraps a connection, and notes in `unread` that it was cut off.
-    pub const fn new(stream: S, unread: Unread) -> Self {
-        Self {
-            stream,
-            unread,
-            over: None,
-        }
+impl MustRead {
+    /// Notes in `unread` that the connection was cut off.
+    pub const fn noting(unread: Unread) -> Self {
+        Self { unread, over: None }
     }
+}
 
-    fn watched<T>(
+impl Writes for MustRead {
+    fn wrote<T>(
         &mut self,
         context: &mut Context<'_>,
         poll: Poll<io::Result<T>>,
@@ -76,53 +74,11 @@ impl<S> MustRead<S> {
     }
 }
 
-impl<S: Read + Unpin> Read for MustRead<S> {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: ReadBufCursor<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(context, buffer)
-    }
-}
-
-impl<S: Write + Unpin> Write for MustRead<S> {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        written: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        let poll = Pin::new(&mut self.stream).poll_write(context, written);
-        self.watched(context, poll)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        written: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        let poll = Pin::new(&mut self.stream).poll_write_vectored(context, written);
-        self.watched(context, poll)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let poll = Pin::new(&mut self.stream).poll_flush(context);
-        self.watched(context, poll)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let poll = Pin::new(&mut self.stream).poll_shutdown(context);
-        self.watched(context, poll)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::http::transport::wrapped::Wrapped;
+    use hyper::rt::Write as _;
     use hyper_util::rt::TokioIo;
     use std::future::poll_fn;
     use tokio::io::AsyncReadExt as _;
@@ -132,7 +88,7 @@ mod tests {
     async fn a_connection_that_takes_nothing_is_cut_off_and_a_slow_one_is_not() {
         let (near, mut far) = tokio::io::duplex(8);
         let unread = Unread::default();
-        let mut near = MustRead::new(TokioIo::new(near), unread.clone());
+        let mut near = Wrapped::new(TokioIo::new(near), MustRead::noting(unread.clone()));
         let mut write = async || poll_fn(|it| Pin::new(&mut near).poll_write(it, &[0; 8])).await;
         assert_eq!(write().await.expect("room"), 8);
         for _ in 0..3 {
