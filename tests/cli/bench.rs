@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use engine::ApiKeyFilter;
 use model::Scope;
 use serde_json::Value;
-use testkit::database;
+use testkit::{Database, database};
 
 use crate::support::api::command;
 
@@ -49,18 +49,17 @@ async fn bench_takes_its_lists_as_its_help_shows_them() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn bench_measures_what_authentication_costs() {
-    let database = database().await;
+/// Returns what a short run finds that measures only `part`.
+async fn measured(database: &Database, part: &str) -> Value {
     let component = concat!(env!("CARGO_MANIFEST_DIR"), "/guest-examples/out/echo.wasm");
     let (code, found, errors) = command(&[
         "bench",
-        "--authentication",
+        part,
         "--quick",
         "--span",
         "100ms",
         "--slots",
-        "4",
+        "8",
         "--component",
         component,
         "--database-url",
@@ -70,8 +69,17 @@ async fn bench_measures_what_authentication_costs() {
     ])
     .await;
     assert_eq!(code, 0, "{errors}");
-    let found: Value = serde_json::from_str(&found).expect("JSON");
-    let is_above_zero = |number: &Value| number.as_f64().is_some_and(|number| number > 0.0);
+    serde_json::from_str(&found).expect("JSON")
+}
+
+fn is_above_zero(number: &Value) -> bool {
+    number.as_f64().is_some_and(|number| number > 0.0)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bench_measures_what_authentication_costs() {
+    let database = database().await;
+    let found = measured(&database, "--authentication").await;
     let cost = &found["cost"];
     for time in ["health_us", "guarded_health_us", "open_us", "keyed_us"] {
         assert!(is_above_zero(&cost[time]), "{time}: {found}");
@@ -100,26 +108,7 @@ async fn bench_measures_what_authentication_costs() {
 #[tokio::test(flavor = "multi_thread")]
 async fn bench_measures_the_event_log_and_its_readers() {
     let database = database().await;
-    let component = concat!(env!("CARGO_MANIFEST_DIR"), "/guest-examples/out/echo.wasm");
-    let (code, found, errors) = command(&[
-        "bench",
-        "--events",
-        "--quick",
-        "--span",
-        "100ms",
-        "--slots",
-        "8",
-        "--component",
-        component,
-        "--database-url",
-        database.url(),
-        "--i-accept-loss",
-        "--json",
-    ])
-    .await;
-    assert_eq!(code, 0, "{errors}");
-    let found: Value = serde_json::from_str(&found).expect("JSON");
-    let is_above_zero = |number: &Value| number.as_f64().is_some_and(|number| number > 0.0);
+    let found = measured(&database, "--events").await;
     let latency = &found["latency"];
     for time in ["p99_us", "from_call_p50_us", "commit_us"] {
         assert!(is_above_zero(&latency[time]), "{time}: {found}");
@@ -150,6 +139,35 @@ async fn bench_measures_the_event_log_and_its_readers() {
         "SELECT count(*) FROM event e JOIN execution_class c ON c.id = e.classes[1]
          WHERE c.kind = 'bench-dropped'",
     );
+    let left = left.fetch_one(&mut database.connection().await).await;
+    assert_eq!(left.expect("the database answers"), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bench_measures_attempt_streams_and_their_tails() {
+    let database = database().await;
+    let found = measured(&database, "--streams").await;
+    let appends = found["appends"].as_array().expect("a list");
+    assert_eq!(appends.len(), 2, "{found}");
+    for appends in appends {
+        assert_eq!(appends["in_flight"], 2048);
+        for number in ["per_second", "ratio"] {
+            assert!(is_above_zero(&appends[number]), "{number}: {found}");
+        }
+    }
+    for host in ["same_host", "other_host"] {
+        for time in ["p50_us", "p99_us", "commit_us"] {
+            assert!(is_above_zero(&found[host][time]), "{host} {time}: {found}");
+        }
+    }
+    // The command fails unless each tail has seen every frame.
+    let followed = found["followed"].as_array().expect("a list");
+    assert_eq!(followed.len(), 2, "{found}");
+    for followed in followed {
+        assert!(is_above_zero(&followed["appended_per_second"]), "{found}");
+    }
+    let left = "SELECT (SELECT count(*) FROM stream) + (SELECT count(*) FROM stream_frame)";
+    let left = sqlx::query_scalar::<_, i64>(left);
     let left = left.fetch_one(&mut database.connection().await).await;
     assert_eq!(left.expect("the database answers"), 0);
 }

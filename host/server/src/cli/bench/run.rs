@@ -26,8 +26,8 @@ use crate::{Host, duration, telemetry};
 const SANDBOX_CALLS: u32 = 2000;
 
 /// Events and frames that are waited for one by one, and those of a short run.
-const EVENTS: u32 = 200;
-const EVENTS_QUICK: u32 = 40;
+const SEEN: u32 = 200;
+const SEEN_QUICK: u32 = 40;
 
 /// Arguments of `bench`.
 #[derive(Debug, Args)]
@@ -92,7 +92,7 @@ impl BenchArgs {
             component: &self.component,
             rounds: self.rounds,
             span: self.span,
-            seen: if self.quick { EVENTS_QUICK } else { EVENTS },
+            seen: if self.quick { SEEN_QUICK } else { SEEN },
             dropped: self.dropped,
         }
     }
@@ -101,7 +101,7 @@ impl BenchArgs {
         streams::Plan {
             rounds: self.rounds,
             span: self.span,
-            seen: if self.quick { EVENTS_QUICK } else { EVENTS },
+            seen: if self.quick { SEEN_QUICK } else { SEEN },
         }
     }
 }
