@@ -128,7 +128,7 @@ impl<T: Told> Follower<'_, T> {
                 ended = over.then_some(now);
                 continue;
             }
-            if over && now.attempts <= self.attempt + 1 {
+            if over && now.attempts <= self.attempt.saturating_add(1) {
                 return Ok(Exit::of_state(now.public_state));
             }
             self.advance(end.closed.as_deref());
