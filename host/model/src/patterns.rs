@@ -42,5 +42,9 @@ pub const TIME: &str = "^(19[7-9][0-9]|[2-9][0-9]{3})-";
 pub const STREAM_CURSOR: &str = "^(start|end|[0-9]+(-[0-9]+)?)$";
 /// A cursor of a stream that names a place: milliseconds, or the id of a frame.
 pub const FRAME_CURSOR: &str = "^[0-9]+(-[0-9]+)?$";
+/// The frame that a browser saw last; an empty text counts as absent.
+pub const LAST_FRAME: &str = "^([0-9]+(-[0-9]+)?)?$";
 /// A place in the log of an attempt.
 pub const LOG_PLACE: &str = "^[0-9]{1,18}-[0-9]{1,18}$";
+/// The place that a browser saw last; an empty text counts as absent.
+pub const LAST_LOG_PLACE: &str = "^([0-9]{1,18}-[0-9]{1,18})?$";

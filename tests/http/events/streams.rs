@@ -28,7 +28,7 @@ async fn a_stream_that_was_cut_continues_behind_the_event_seen_last_on_any_host(
     done_many(&elsewhere, 2).await;
     for (host, count) in [(&elsewhere, 3), (&api, 5)] {
         let last = text(&seen[seen.len() - 1]["cursor"]);
-        // A browser sends the same query again: the event seen last beats it.
+        // A browser sends the same query again: the event seen last takes precedence.
         let again = url(host, "lifecycle?after=beginning&limit=2");
         let mut stream = Stream::open(&host.client, again, None, Some(&last)).await;
         seen.extend(stream.events(count).await);

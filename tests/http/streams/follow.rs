@@ -62,7 +62,7 @@ async fn a_stream_that_was_cut_continues_behind_the_frame_seen_last_on_any_host(
     append_many(&elsewhere, &lease, &said[4..6]).await;
     for (host, count) in [(&elsewhere, 2), (&api, 3), (&elsewhere, 3)] {
         drop(stream);
-        // A browser sends the same query again: the frame seen last beats it.
+        // A browser sends the same query again: the frame seen last takes precedence.
         stream = follow(host, &id, "?limit=2&after=0-0", Some(&last)).await;
         if seen.len() > 4 {
             let next = seen.len();

@@ -124,7 +124,7 @@ async fn a_request_that_is_wrong_is_refused_by_name_before_a_stream_begins() {
             assert_eq!(refused, (status, name.to_owned()), "{url}");
         }
     }
-    // A cursor that is none is refused also where the frame seen last beats it.
+    // A cursor that is not valid is refused also where the header takes precedence.
     for (list, after) in [("stream", "x"), ("stream", "start"), ("log", "1")] {
         let url = format!("{}{of}/0/{list}/tail?after={after}", api.host.url());
         let request = api.client.get(url).header("last-event-id", "0-0");

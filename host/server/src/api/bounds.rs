@@ -100,10 +100,10 @@ pub fn bound(of: &str, member: &str) -> Option<Bound> {
         (_, "encoding") => names("FrameEncoding", FrameEncoding::ALL),
         (_, "visibility") => names("Visibility", Visibility::ALL),
         (_, "from" | "to") => Pattern(patterns::STREAM_CURSOR),
-        ("streams_wait_frames", "after" | "last-event-id") => Pattern(patterns::FRAME_CURSOR),
-        ("streams_get_log" | "streams_wait_log", "after" | "last-event-id") => {
-            Pattern(patterns::LOG_PLACE)
-        }
+        ("streams_wait_frames", "after") => Pattern(patterns::FRAME_CURSOR),
+        ("streams_wait_frames", "last-event-id") => Pattern(patterns::LAST_FRAME),
+        ("streams_get_log" | "streams_wait_log", "after") => Pattern(patterns::LOG_PLACE),
+        ("streams_wait_log", "last-event-id") => Pattern(patterns::LAST_LOG_PLACE),
         ("CancelExecution", "epoch") => Number(0..=EPOCH_MAX),
         ("SetLane", "state") => names("LaneState", LaneState::ALL),
         ("executions_list", "state") => names("PublicState", PublicState::ALL),

@@ -26,7 +26,7 @@ impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for Path<T>
     }
 }
 
-/// The id of the execution. in the path.
+/// The id of the execution in the path.
 #[derive(Debug, Clone, Copy)]
 pub struct Id(pub ExecutionId);
 

@@ -147,7 +147,7 @@ pub fn answer(reader: Reader, pages: impl Pages) -> Response {
     const HEADERS: [(HeaderName, &str); 3] = [
         (header::CONTENT_TYPE, EVENT_STREAM),
         (header::CACHE_CONTROL, "no-store"),
-        // Proxies that hold answers back do not do so.
+        // Tells proxies that buffer answers to pass these on at once.
         (HeaderName::from_static("x-accel-buffering"), "no"),
     ];
     (HEADERS, Body::from_stream(pieces(reader, pages))).into_response()

@@ -34,7 +34,7 @@ use crate::http::transport::unread::Unread;
     params(
         ("family" = String, Path, description = "What to read: one change may be an event of several families"),
         InNamespace, Filters, Reading,
-        ("last-event-id" = Option<String>, Header, description = "The id of the event seen last; it beats `after`"),
+        ("last-event-id" = Option<String>, Header, description = "The id of the event seen last; it takes precedence over `after`; an empty one counts as absent"),
     ),
     responses((status = 200, description = "Events, in order", content(
         (api::EventPage = "application/json"),

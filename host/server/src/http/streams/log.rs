@@ -50,7 +50,7 @@ pub async fn read(
     get, path = "/v1/executions/{id}/attempts/{attempt}/log/tail", tag = "streams",
     params(
         OfAttempt, InNamespace, LogAfter, LogWait,
-        ("last-event-id" = Option<String>, Header, description = "The id seen last; it beats `after`"),
+        ("last-event-id" = Option<String>, Header, description = "The id seen last; it takes precedence over `after`; an empty one counts as absent"),
     ),
     responses((status = 200, description = "What was logged, in order", content(
         (AttemptLog = "application/json"),

@@ -68,7 +68,7 @@ pub struct Tail {
 
 impl FromQuery for Tail {
     fn take(given: &mut Given) -> Result<Self, Problem> {
-        // Also where a header beats it: what is no cursor is a mistake.
+        // Also where the header takes precedence: a text that is not a valid cursor is refused.
         let after: Option<StreamCursor> = after(given)?;
         if let Some(open) = after.filter(|after| !after.is_concrete()) {
             let detail = format!("{open} is not an id; 0-0 is before the first frame");

@@ -35,7 +35,7 @@ use crate::http::transport::unread::Unread;
     get, path = "/v1/executions/{id}/attempts/{attempt}/stream/tail", tag = "streams",
     params(
         OfAttempt, InNamespace, Tail,
-        ("last-event-id" = Option<String>, Header, description = "The id of the frame seen last; it beats `after`"),
+        ("last-event-id" = Option<String>, Header, description = "The id of the frame seen last; it takes precedence over `after`; an empty one counts as absent"),
     ),
     responses((status = 200, description = "Frames, in order", content(
         (StreamFrames = "application/json"),
