@@ -15,7 +15,7 @@ use tokio::sync::{Semaphore, watch};
 use super::access::Sessions;
 use super::doors::Doors;
 use super::leases::claim::{CLAIMS_MAX, DrainedFilters};
-use super::ops::metrics::Counters;
+use super::ops::counters::Counters;
 use super::problem::Problem;
 use super::transport::browsers::Gate;
 use super::transport::dry_run::REHEARSALS_MAX;

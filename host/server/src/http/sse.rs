@@ -23,7 +23,7 @@ use serde_json::json;
 
 use super::App;
 use super::access::CredentialEnd;
-use super::ops::metrics::Streams;
+use super::ops::counters::Streams;
 use super::problem::{Code, Problem};
 use super::transport::unread::Unread;
 

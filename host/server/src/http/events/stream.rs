@@ -10,7 +10,7 @@ use model::{EventCursor, EventStart, EventsRefusal};
 use super::cursor::Cursors;
 use crate::api;
 use crate::http::App;
-use crate::http::ops::metrics::Streams;
+use crate::http::ops::counters::Streams;
 use crate::http::problem::{Code, Problem};
 use crate::http::sse::{End, Pages, Piece, refuse_without_database};
 

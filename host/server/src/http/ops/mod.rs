@@ -1,5 +1,6 @@
 //! Health and metrics.
 
+pub mod counters;
 pub mod health;
 pub mod login;
 pub mod metrics;

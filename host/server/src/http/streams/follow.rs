@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::request::SILENT_MAX;
 use crate::api::{AttemptLog, LogText, StreamEnd, StreamFrame};
 use crate::http::App;
-use crate::http::ops::metrics::Streams;
+use crate::http::ops::counters::Streams;
 use crate::http::problem::{Code, Problem};
 use crate::http::sse::{End, Pages, Piece, refuse_without_database};
 
