@@ -10,8 +10,8 @@ use crate::reconcile::sweeps::SWEEP_MAX;
 use crate::{Engine, Error};
 
 impl Engine {
-    /// Removes events whose retention is over; and what is
-    /// kept of executions for their sake; returns the number of rows.
+    /// Removes events whose retention is over or for which there is no room, and what is
+    /// kept of removed executions for their sake; returns the number of rows.
     pub(crate) async fn events_past_retention(&self) -> Result<u64, Error> {
         let retention_ms = self.inner.retention.events_column();
         let beyond = self.rows_beyond_bytes().await?;

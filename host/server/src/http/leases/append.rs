@@ -1,7 +1,7 @@
 //! `POST /v1/leases/frames`: what a program appends to the streams of the attempts it runs.
 //!
-//! Frames of one lease are appended in the order of the request, and without others of that
-//! attempt between them: they are one call of the engine, however many there are.
+//! Frames of one lease are appended in the order of the request, each with a verdict of its
+//! own. Frames that other requests append to the same stream may come between them.
 
 use std::collections::HashMap;
 
@@ -68,7 +68,8 @@ fn item(signer: &HandleSigner, scope: &Scope, text: &[u8]) -> Item {
 /// Reads a frame as a request has it.
 ///
 /// # Errors
-/// The payload is not what its encoding says, or the frame breaks a bound.
+/// The payload is not what its encoding says, or a member does not fit the mode. The engine
+/// checks the bounds of the frame.
 fn new_frame(frame: AppendFrame) -> Result<NewFrame, Problem> {
     let payload = match frame.encoding {
         FrameEncoding::Utf8 => frame.payload.into_bytes(),
@@ -76,7 +77,7 @@ fn new_frame(frame: AppendFrame) -> Result<NewFrame, Problem> {
             .decode(&frame.payload)
             .map_err(|error| Invalid::new("payload", format!("is not valid base64: {error}")))?,
     };
-    let frame = NewFrame {
+    Ok(NewFrame {
         frame_type: frame.frame_type,
         payload,
         mode: mode(frame.mode, frame.ttl_ms)?,
@@ -87,12 +88,7 @@ fn new_frame(frame: AppendFrame) -> Result<NewFrame, Problem> {
         source: frame.source,
         retention_maxlen: frame.retention_maxlen,
         max_payload_bytes: frame.max_payload_bytes,
-    };
-    // Here, so that a frame that is refused for what it says hinders no other.
-    frame
-        .check()
-        .map_err(|refusal| Problem::refused(&refusal))?;
-    Ok(frame)
+    })
 }
 
 /// Reads milliseconds since 1970.
