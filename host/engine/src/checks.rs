@@ -1,5 +1,7 @@
 //! What callers give to many verbs, payloads and texts, and its bounds.
 
+use std::collections::BTreeMap;
+
 use model::{Invalid, Limits, RefusalCode, ensure};
 use sha2::{Digest as _, Sha256};
 
@@ -46,6 +48,30 @@ pub(crate) fn content_type(field: &'static str, text: &mut String) -> Result<(),
 pub(crate) fn payload_bytes(field: &'static str, bytes: usize, max: u32) -> Result<(), Invalid> {
     let checked = at_most(field, bytes, max as usize);
     checked.map_err(|invalid| invalid.coded(RefusalCode::PayloadTooLarge))
+}
+
+/// Checks the labels that something is created with.
+pub(crate) fn tags(tags: &BTreeMap<String, String>) -> Result<(), Invalid> {
+    let (labels, max) = (tags.len(), Limits::TAGS_MAX);
+    ensure("tags", labels <= max, || {
+        format!("{labels} labels exceed the limit of {max}")
+    })?;
+    for (key, value) in tags {
+        model::tag_key(key)?;
+        text("tags", value, Limits::TAG_VALUE_BYTES_MAX)?;
+    }
+    Ok(())
+}
+
+/// Checks labels that are set, or removed where they have no value.
+pub(crate) fn changed_tags(tags: &BTreeMap<String, Option<String>>) -> Result<(), Invalid> {
+    ensure("tags", !tags.is_empty(), || "names no label")?;
+    for (key, value) in tags {
+        model::tag_key(key)?;
+        let value = value.as_deref().unwrap_or_default();
+        text("tags", value, Limits::TAG_VALUE_BYTES_MAX)?;
+    }
+    Ok(())
 }
 
 /// Checks a text for people that a caller gives: bounded, and without the one

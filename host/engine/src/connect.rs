@@ -125,11 +125,19 @@ async fn in_time<T>(asking: impl Future<Output = Result<T, Error>>) -> Result<T,
     }
 }
 
+/// What sessions of hosts are called, before the last migration that their version knows.
+/// Those of the versions before flows are called just so.
+pub(crate) const SESSION_NAME: &str = "flowhost";
+/// The first migration of flows.
+pub(crate) const FLOWS: i32 = 22;
+/// The last migration that this version knows.
+const KNOWS: i32 = 22;
+
 /// Reads a URL. Sessions set what they need themselves, so connections ask for
 /// nothing at their start that a pooler might refuse.
 fn options(url: &str) -> Result<PgConnectOptions, Error> {
     Ok(PgConnectOptions::from_str(url)?
-        .application_name("flowhost")
+        .application_name(&format!("{SESSION_NAME} {KNOWS}"))
         .extra_float_digits(None)
         .disable_statement_logging())
 }

@@ -5,10 +5,10 @@
 //! called on the way answered, and from every error.
 
 use model::{
-    ApiKeyRefusal, AppendRefusal, CancelRefusal, CreateRefusal, EventsRefusal, GrantRefusal,
-    Invalid, InvalidWaitpointToken, KeyRetireRefusal, KeyRotateRefusal, LeaseRefusal,
-    OperateRefusal, RedeemRefusal, RegisterRefusal, SignalRefusal, StreamRefusal, SuspendRefusal,
-    WaitpointRefusal, WebhookRefusal, WorkerRefusal,
+    ApiKeyRefusal, AppendRefusal, CancelRefusal, CreateRefusal, EventsRefusal, FlowCancelRefusal,
+    FlowRefusal, GrantRefusal, Invalid, InvalidWaitpointToken, KeyRetireRefusal, KeyRotateRefusal,
+    LeaseRefusal, OperateRefusal, RedeemRefusal, RegisterRefusal, SignalRefusal, StreamRefusal,
+    SuspendRefusal, WaitpointRefusal, WebhookRefusal, WorkerRefusal,
 };
 
 use crate::{Error, RouteRefusal};
@@ -90,6 +90,8 @@ refusals! {
     CancelRefusal => [Invalid];
     CreateRefusal => [Invalid];
     EventsRefusal => [Invalid];
+    FlowCancelRefusal => [Invalid];
+    FlowRefusal => [Invalid];
     GrantRefusal => [Invalid];
     Invalid => [];
     InvalidWaitpointToken => [];

@@ -15,6 +15,7 @@ use crate::execution::{
     CreateCall, CreateVerdict, FinishCall, FinishVerdict, Info, Infos, LastCounts, Outcomes,
     ReadCall,
 };
+use crate::flow::{ChangeVerdict, FlowChange, FlowTurns, OldHosts};
 use crate::health::LastProbe;
 use crate::lease::{EndLease, EndLeaseVerdict, ProgressCall, ProgressVerdict};
 use crate::metrics::Timings;
@@ -54,6 +55,8 @@ pub(crate) struct Inner {
     pub(crate) recent: Recent,
     pub(crate) known_streams: Arc<KnownStreams>,
     pub(crate) heads: Heads,
+    pub(crate) flow_turns: FlowTurns,
+    pub(crate) old_hosts: OldHosts,
     pub(crate) wake: Wake,
     pub(crate) tasks: Tasks,
     pub(crate) timings: Timings,
@@ -102,6 +105,7 @@ pub(crate) struct Batchers {
     pub(crate) info: Batcher<ReadCall, Option<Info>>,
     pub(crate) progress: Batcher<ProgressCall, ProgressVerdict>,
     pub(crate) finish: Batcher<FinishCall, FinishVerdict>,
+    pub(crate) change_flow: Batcher<FlowChange, ChangeVerdict>,
     pub(crate) audit_begin: Batcher<AuditBegin, ()>,
     pub(crate) audit_end: Batcher<AuditEnd, ()>,
     pub(crate) append: Appends,
@@ -130,6 +134,7 @@ impl Batchers {
             info: Batcher::start("info", 2, false, Infos(reads.clone()), monitor),
             progress: Batcher::start("progress", 1, true, on.clone(), monitor),
             finish: Batcher::start("finish", 1, true, on.clone(), monitor),
+            change_flow: Batcher::start("change_flow", 2, true, on.clone(), monitor),
             audit_begin: Batcher::start("audit_begin", 1, true, on.clone(), monitor),
             audit_end: Batcher::start("audit_end", 1, true, on.clone(), monitor),
             append: Appends {
@@ -188,6 +193,8 @@ impl Engine {
                 recent: Recent::default(),
                 known_streams,
                 heads: Heads::default(),
+                flow_turns: FlowTurns::default(),
+                old_hosts: OldHosts::default(),
                 wake: parts.wake,
                 tasks: parts.tasks,
                 flushes: monitor.flushes,

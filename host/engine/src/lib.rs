@@ -29,6 +29,7 @@ mod engine;
 mod error;
 mod event;
 mod execution;
+mod flow;
 mod grant;
 mod health;
 mod lane;
@@ -72,6 +73,11 @@ pub use execution::{
     Attempt, AttemptLease, Cancel, Cancelled, Count, Counts, Create, Created, ExecutionContext,
     ExecutionInfo, HistoryEntry, HistoryPlace, ListFilter, ListOrder, ListPage, ListPlace, Listed,
     Progress, TimeRange,
+};
+pub use flow::{
+    CancelFlow, CancelledFlow, CreateFlow, EdgeDirection, EdgeInfo, EdgePlace, FlowChanged,
+    FlowFilter, FlowInfo, FlowMember, Graph, GrowFlow, MemberMade, MemberRef, NewEdge, NewGroup,
+    NewMember,
 };
 pub use grant::{Eligible, EligiblePlace, Grant, GrantNext, IssueGrant, capability_hash};
 pub use health::Trouble;

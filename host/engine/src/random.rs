@@ -6,7 +6,7 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use model::{ExecutionId, Partition, Partitions};
+use model::{ExecutionId, FlowId, Partition, Partitions};
 use ring::rand::{SecureRandom as _, SystemRandom};
 use uuid::Uuid;
 
@@ -28,6 +28,19 @@ pub(crate) fn execution_id(
 /// Returns the id of a new execution on a given partition.
 pub(crate) fn execution_id_on(partition: Partition) -> ExecutionId {
     ExecutionId::from_parts(partition, unix_ms(), bits())
+}
+
+/// Returns the id of a new flow: on the partition of its idempotency key, or on a random one.
+pub(crate) fn flow_id(partitions: Partitions, namespace: &str, key: Option<&str>) -> FlowId {
+    FlowId::from_uuid(execution_id(partitions, namespace, key).uuid())
+}
+
+/// Returns ids of new executions on a partition, in ascending order.
+pub(crate) fn ordered_execution_ids(partition: Partition, count: usize) -> Vec<ExecutionId> {
+    let now = unix_ms();
+    // 14 of the 62 bits count, as many as members of a flow need.
+    let id = |at| ExecutionId::from_parts(partition, now, (at << 48) | (bits() >> 16));
+    (0..count as u64).map(id).collect()
 }
 
 /// Returns a random number in `0.0..1.0`.

@@ -13,6 +13,7 @@ mod attempt;
 mod condition;
 mod event;
 mod execution;
+mod flow;
 mod fnv;
 mod id;
 mod invalid;
@@ -55,6 +56,11 @@ pub use event::{
 pub use execution::{
     AttemptState, BlockingReason, CancelSource, EligibilityState, INITIAL_STATES, LifecyclePhase,
     Outcome, OwnershipState, PublicState, Rule, State, StateKind, StateVector, Verb, figure, rule,
+};
+pub use flow::{
+    EdgeDependencyPolicy, EdgeEffect, EdgeGroup, EdgeGroupState, EdgeId, EdgeKind, EdgeState,
+    FlowCancelRefusal, FlowCancellationPolicy, FlowCounters, FlowEligibility, FlowRefusal,
+    FlowStatus, GroupDecision, OnSatisfied, PublicFlowState, find_cycle, member_name,
 };
 pub use id::{
     AttemptId, Digest, DigestError, ExecutionId, Fence, FlowId, IdError, LeaseId, PARTITIONS_MAX,

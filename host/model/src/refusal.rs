@@ -6,9 +6,10 @@ use serde_json::Value;
 
 use crate::{
     ApiKeyRefusal, AppendRefusal, BlockingReason, EventFamily, EventPlace, ExecutionId,
-    GrantRefusal, Invalid, InvalidWaitpointToken, KeyRetireRefusal, KeyRotateRefusal, LaneState,
-    Outcome, RedeemRefusal, RefusalCode, RegisterRefusal, SignalRefusal, StateKind, StreamRefusal,
-    SuspendRefusal, WaitpointRefusal, WebhookRefusal, WorkerRefusal,
+    FlowCancelRefusal, FlowRefusal, GrantRefusal, Invalid, InvalidWaitpointToken, KeyRetireRefusal,
+    KeyRotateRefusal, LaneState, Outcome, RedeemRefusal, RefusalCode, RegisterRefusal,
+    SignalRefusal, StateKind, StreamRefusal, SuspendRefusal, WaitpointRefusal, WebhookRefusal,
+    WorkerRefusal,
 };
 
 /// An answer of a verb that did not do what it was asked, for a reason the caller can
@@ -73,7 +74,8 @@ macro_rules! with_code {
 }
 
 with_code! {
-    ApiKeyRefusal, AppendRefusal, CancelRefusal, CreateRefusal, EventsRefusal, GrantRefusal, InvalidWaitpointToken, KeyRetireRefusal,
+    ApiKeyRefusal, AppendRefusal, CancelRefusal, CreateRefusal, EventsRefusal, FlowCancelRefusal,
+    FlowRefusal, GrantRefusal, InvalidWaitpointToken, KeyRetireRefusal,
     KeyRotateRefusal, LeaseRefusal, OperateRefusal, RedeemRefusal, RegisterRefusal,
     SignalRefusal, StreamRefusal, SuspendRefusal, WaitpointRefusal, WebhookRefusal, WorkerRefusal,
 }

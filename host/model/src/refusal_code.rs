@@ -59,6 +59,34 @@ named! {
         ExecutionNotTerminal = "execution_not_terminal",
         /// The execution does not wait for signals.
         ExecutionNotSuspended = "execution_not_suspended",
+        /// No such flow, or not in the namespace of the request.
+        FlowNotFound = "flow_not_found",
+        /// The flow was cancelled.
+        FlowAlreadyTerminal = "flow_already_terminal",
+        /// The graph of the flow is at another revision than the request expects.
+        StaleGraphRevision = "stale_graph_revision",
+        /// The execution is not a member of the flow.
+        ExecutionNotInFlow = "execution_not_in_flow",
+        /// The execution is a member of another flow.
+        ExecutionAlreadyInFlow = "execution_already_in_flow",
+        /// The execution is on another partition than the flow.
+        PartitionMismatch = "partition_mismatch",
+        /// An edge leads from an execution to itself.
+        SelfReferencingEdge = "self_referencing_edge",
+        /// The edges form a cycle.
+        CycleDetected = "cycle_detected",
+        /// The two executions are joined by an edge already.
+        DependencyAlreadyExists = "dependency_already_exists",
+        /// The edge or its group cannot be made.
+        InvalidDependency = "invalid_dependency",
+        /// Edges lead to the execution, so the policy of its group cannot change.
+        EdgeGroupPolicyAlreadyFixed = "edge_group_policy_already_fixed",
+        /// What the execution waits for in its flow has not come true.
+        DepsNotSatisfied = "deps_not_satisfied",
+        /// The flow would have more members or edges than it may.
+        FlowTooLarge = "flow_too_large",
+        /// A host of an earlier version uses the database, which knows no flows.
+        FlowsUnavailable = "flows_unavailable",
         /// The policy of the execution allows no further replay.
         MaxReplaysExhausted = "max_replays_exhausted",
         /// No lease on the execution is held.

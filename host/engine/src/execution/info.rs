@@ -99,7 +99,7 @@ pub(crate) type Info = Result<ExecutionInfo, Error>;
 impl Engine {
     /// Reads executions by their ids, in the order of the ids; `None` for one that does
     /// not exist.
-    pub(super) async fn infos(&self, ids: &[ExecutionId]) -> Result<Vec<Option<Info>>, Error> {
+    pub(crate) async fn infos(&self, ids: &[ExecutionId]) -> Result<Vec<Option<Info>>, Error> {
         let mut infos = read_infos(&self.inner.reads, ids).await?;
         for info in infos.iter_mut().flatten().flatten() {
             self.show_lane(info).await?;

@@ -23,7 +23,9 @@ pub use list::{ListFilter, ListOrder, ListPage, ListPlace, Listed, TimeRange};
 pub use timeline::{Attempt, AttemptLease, HistoryEntry, HistoryPlace};
 
 pub(crate) use counts::LastCounts;
-pub(crate) use create::{CreateCall, CreateVerdict};
+pub(crate) use create::{
+    CreateCall, CreateVerdict, capabilities_text, policy_text, request_digest,
+};
 pub(crate) use finish::{FinishCall, FinishGuard, FinishVerdict};
 pub(crate) use info::Info;
 pub(crate) use read::{Infos, Outcomes, ReadCall};

@@ -4,9 +4,9 @@
 
 use std::collections::BTreeMap;
 
-use model::{Invalid, Limits, OperateRefusal, ensure, tag_key};
+use model::{Invalid, Limits, OperateRefusal};
 
-use crate::checks::text;
+use crate::checks::changed_tags;
 use crate::columns::columns;
 use crate::operate::Operate;
 use crate::{Declined, Engine};
@@ -23,7 +23,7 @@ impl Engine {
         tags: BTreeMap<String, Option<String>>,
     ) -> Result<u32, Declined<OperateRefusal>> {
         operate.by.check()?;
-        check(&tags)?;
+        changed_tags(&tags)?;
         let fits = columns!(
             query_file_scalar!(
                 "src/operator/tag.sql",
@@ -47,17 +47,4 @@ impl Engine {
         let detail = format!("more than {} labels would be left", Limits::TAGS_MAX);
         Err(Invalid::new("tags", detail).into())
     }
-}
-
-fn check(tags: &BTreeMap<String, Option<String>>) -> Result<(), Invalid> {
-    ensure("tags", !tags.is_empty(), || "names no label")?;
-    for (key, value) in tags {
-        tag_key(key)?;
-        text(
-            "tags",
-            value.as_deref().unwrap_or_default(),
-            Limits::TAG_VALUE_BYTES_MAX,
-        )?;
-    }
-    Ok(())
 }

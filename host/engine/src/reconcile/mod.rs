@@ -12,6 +12,8 @@
 //! | `attempt_timeouts` | active, attempt too long | as a failure of class `timeout` |
 //! | `deadlines` | not finished, deadline passed | expired |
 //! | `suspension_timeouts` | suspended, timeout passed | as its timeout behavior says |
+//! | `due_flows`, in `flow/resolve` | member ended, its flow has not taken note of it | noted, and what waited for it decided |
+//! | `flow_cancellations`, in `flow/resolve` | to be cancelled because of its flow | cancelled |
 //! | `unused_waitpoints` | waitpoint without a suspension in time | expired |
 //! | `blocked_routes` | blocked, and a capable worker is live | waiting |
 //! | `idempotency_keys` | key past its window | removed |
@@ -42,4 +44,5 @@ mod unused_waitpoints;
 
 pub(crate) use state::SweepState;
 pub use stats::SweepFigures;
+pub(crate) use sweeps::SWEEP_MAX;
 pub use sweeps::{Reconcilers, Sweeps};

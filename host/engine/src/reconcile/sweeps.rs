@@ -10,7 +10,7 @@ use super::stats::{Stats, SweepFigures};
 use crate::{Engine, Error};
 
 /// Most rows one sweep takes.
-pub(super) const SWEEP_MAX: i64 = 500;
+pub(crate) const SWEEP_MAX: i64 = 500;
 
 /// Pause after a run that failed.
 const FAULT_PAUSE: Duration = Duration::from_secs(1);
@@ -48,7 +48,8 @@ macro_rules! sweeps {
             /// Starts every sweep.
             pub fn start_reconcilers(&self, sweeps: Sweeps) -> Reconcilers {
                 let stop = watch::Sender::new(false);
-                let tasks = vec![$({
+                let mut tasks = vec![self.start_resolver(&stop)];
+                tasks.extend([$({
                     let (engine, stop) = (self.clone(), stop.subscribe());
                     self.inner.tasks.spawn(stringify!($name), move || {
                         let (engine, stop) = (engine.clone(), stop.clone());
@@ -58,7 +59,7 @@ macro_rules! sweeps {
                             repeat(stats, sweeps.$name, Again::$again, stop, run).await;
                         }
                     })
-                },)+];
+                },)+]);
                 Reconcilers { stop, tasks }
             }
 
@@ -87,6 +88,10 @@ sweeps! {
     due_delays: Duration::from_millis(200), Immediately;
     /// Suspensions past their timeout.
     suspension_timeouts: Duration::from_millis(500), Immediately;
+    /// Members of flows that ended and were not taken note of.
+    due_flows: Duration::from_secs(1), Immediately;
+    /// Members that are to be cancelled because of their flows.
+    flow_cancellations: Duration::from_secs(1), Immediately;
     /// Waitpoints that no execution suspended on.
     unused_waitpoints: Duration::from_secs(5), Immediately;
     /// Executions blocked for want of a capable worker.
@@ -136,6 +141,22 @@ impl Engine {
     /// Returns what each sweep of this host did since the start.
     pub fn sweep_figures(&self) -> Vec<SweepFigures> {
         self.inner.sweeps.stats.figures()
+    }
+}
+
+impl Engine {
+    /// Starts the task that resolves flows of which members ended on this host.
+    fn start_resolver(&self, stop: &watch::Sender<bool>) -> JoinHandle<()> {
+        let (engine, stop) = (self.clone(), stop.subscribe());
+        self.inner.tasks.spawn("flow_resolver", move || {
+            let (engine, mut stop) = (engine.clone(), stop.clone());
+            async move {
+                tokio::select! {
+                    () = engine.resolve_flows() => {}
+                    _ = stop.wait_for(|stop| *stop) => {}
+                }
+            }
+        })
     }
 }
 

@@ -11,6 +11,7 @@ use tokio::sync::{Notify, broadcast, watch};
 use uuid::Uuid;
 
 use super::elsewhere::Elsewhere;
+use super::flows::Flows;
 use super::listener::Listener;
 use super::streams::Streams;
 use super::{WakeUps, notifier};
@@ -42,6 +43,8 @@ pub(super) struct WakeInner {
     pub(super) elsewhere: Elsewhere,
     /// Executions whose streams are followed.
     pub(super) streams: Streams,
+    /// Flows that have to take note of members that ended here.
+    pub(super) flows: Flows,
     pub(super) outbox: Mutex<Outbox>,
     /// Wakes the task that empties the outbox.
     pub(super) flush: Notify,
@@ -89,6 +92,7 @@ impl Wake {
                 waiters: Mutex::default(),
                 elsewhere: Elsewhere::default(),
                 streams: Streams::default(),
+                flows: Flows::default(),
                 outbox: Mutex::default(),
                 flush: Notify::new(),
                 stop: watch::Sender::new(false),

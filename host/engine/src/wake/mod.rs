@@ -11,6 +11,7 @@
 //! *deaf*: it listens again on another connection, and its metrics say so.
 
 mod elsewhere;
+mod flows;
 mod listener;
 mod local;
 mod notifier;

@@ -4,7 +4,7 @@ use model::{ExecutionPolicy, Invalid, Limits, Moment, ensure};
 use sha2::{Digest as _, Sha256};
 
 use super::verb::Create;
-use crate::checks::{content_type, delay, payload_bytes, text};
+use crate::checks::{content_type, delay, payload_bytes, tags, text};
 
 /// Checks a request against the bounds, and names what breaks one.
 pub(super) fn check(create: &mut Create, limits: &Limits) -> Result<(), Invalid> {
@@ -24,14 +24,7 @@ pub(super) fn check(create: &mut Create, limits: &Limits) -> Result<(), Invalid>
     if let Some(key) = &create.idempotency_key {
         model::idempotency_key(key)?;
     }
-    let (labels, max) = (create.tags.len(), Limits::TAGS_MAX);
-    ensure("tags", labels <= max, || {
-        format!("{labels} labels exceed the limit of {max}")
-    })?;
-    for (key, value) in &create.tags {
-        model::tag_key(key)?;
-        text("tags", value, Limits::TAG_VALUE_BYTES_MAX)?;
-    }
+    tags(&create.tags)?;
     let both = create.delay_ms.is_some() && create.delay_until.is_some();
     ensure(
         "delay_until",
@@ -63,7 +56,7 @@ fn not_due_before_its_end(create: &Create) -> Result<(), Invalid> {
 }
 
 /// Two requests with one digest ask for the same: everything but the id.
-pub(super) fn request_digest(create: &Create) -> Vec<u8> {
+pub(crate) fn request_digest(create: &Create) -> Vec<u8> {
     let mut hash = Sha256::new();
     let mut part = |bytes: &[u8]| {
         hash.update((bytes.len() as u64).to_le_bytes());
@@ -82,7 +75,8 @@ pub(super) fn request_digest(create: &Create) -> Vec<u8> {
     part(format!("{:?}", create.delay_ms).as_bytes());
     part(format!("{:?}", create.delay_until.map(nanoseconds)).as_bytes());
     part(format!("{:?}", create.deadline_at.map(nanoseconds)).as_bytes());
-    part(format!("{:?}", create.flow_id).as_bytes());
+    // Earlier hosts wrote here that it is of no flow.
+    part(b"None");
     hash.finalize()[..16].to_vec()
 }
 
@@ -99,7 +93,7 @@ fn digested(policy: String) -> String {
 }
 
 /// Writes a policy; nothing for the default.
-pub(super) fn policy_text(policy: &ExecutionPolicy) -> Option<String> {
+pub(crate) fn policy_text(policy: &ExecutionPolicy) -> Option<String> {
     if policy.is_default() {
         None
     } else {

@@ -3,15 +3,15 @@
 --
 -- $1 partition; then arrays, one element per execution, nullable where marked?
 -- executions: $2 ids, $3 whether their callers made them, $4 namespaces, $5 lanes,
--- $6 kinds, $7 classes, $8 priorities, $9 flow ids?, $10 creators?, $11 trace parents?, $12 required
--- capabilities (comma separated)?, $13 inputs, $14 media types, $15 policies (JSON)?,
--- $16 attempt timeouts (ms)?, $17 reclaim caps
--- keys: $18 idempotency keys?, $19 request digests?, of those with a key or an id of the
--- caller's, $20 dedup windows (ms)
--- timers: $21 delays (ms)?, $22 due times?, $23 deadlines (ms)?, $24 deadlines?,
--- $25 retentions of their own (ms)?
--- leases: $26 workers that get them immediately?, $27 times to live (ms)?
--- tags, one element per tag: $28 execution ids, $29 keys, $30 values
+-- $6 kinds, $7 classes, $8 priorities, $9 creators?, $10 trace parents?, $11 required
+-- capabilities (comma separated)?, $12 inputs, $13 media types, $14 policies (JSON)?,
+-- $15 attempt timeouts (ms)?, $16 reclaim caps
+-- keys: $17 idempotency keys?, $18 request digests?, of those with a key or an id of the
+-- caller's, $19 dedup windows (ms)
+-- timers: $20 delays (ms)?, $21 due times?, $22 deadlines (ms)?, $23 deadlines?,
+-- $24 retentions of their own (ms)?
+-- leases: $25 workers that get them immediately?, $26 times to live (ms)?
+-- tags, one element per tag: $27 execution ids, $28 keys, $29 values
 --
 -- Ids and keys must be distinct within the batch, and keys sorted, so that batches
 -- that meet on keys lock them in one order. An id that is not in the answer was not
@@ -26,11 +26,11 @@ WITH input AS (
            coalesce(i.due_at, clock_timestamp() + i.delay_ms * interval '1 millisecond') AS starts_at,
            least(i.deadline_at, clock_timestamp() + i.deadline_ms * interval '1 millisecond') AS ends_at
     FROM unnest($2::uuid[], $3::boolean[], $4::text[], $5::text[], $6::text[], $7::integer[], $8::smallint[],
-                $9::uuid[], $10::text[], $11::text[], $12::text[], $13::bytea[], $14::text[],
-                $15::text[], $16::bigint[], $17::integer[], $18::text[], $19::bytea[],
-                $20::bigint[], $21::bigint[], $22::timestamptz[], $23::bigint[],
-                $24::timestamptz[], $25::bigint[], $26::text[], $27::integer[])
-        AS i(id, named, namespace, lane, kind, class_id, priority, flow_id, creator, traceparent,
+                $9::text[], $10::text[], $11::text[], $12::bytea[], $13::text[],
+                $14::text[], $15::bigint[], $16::integer[], $17::text[], $18::bytea[],
+                $19::bigint[], $20::bigint[], $21::timestamptz[], $22::bigint[],
+                $23::timestamptz[], $24::bigint[], $25::text[], $26::integer[])
+        AS i(id, named, namespace, lane, kind, class_id, priority, creator, traceparent,
              required_capabilities, input, input_type, policy, attempt_timeout_ms, max_reclaims,
              key, request_digest, dedup_ms, delay_ms, due_at, deadline_ms, deadline_at,
              retention_ms, worker_instance_id, lease_ttl_ms)
@@ -55,13 +55,13 @@ keys AS (
     RETURNING execution_id
 ),
 created AS (
-    INSERT INTO execution (partition, id, namespace, lane, kind, class_id, priority, flow_id, creator,
+    INSERT INTO execution (partition, id, namespace, lane, kind, class_id, priority, creator,
                            idempotency_key, traceparent, required_capabilities, input,
                            input_type, policy, attempt_timeout_ms, max_reclaims, has_tags,
                            deadline_at, request_digest)
-    SELECT $1, id, namespace, lane, kind, class_id, priority, flow_id, creator, key, traceparent,
+    SELECT $1, id, namespace, lane, kind, class_id, priority, creator, key, traceparent,
            required_capabilities, input, input_type, policy, attempt_timeout_ms, max_reclaims,
-           (id IN (SELECT unnest($28::uuid[]))) IS TRUE, ends_at,
+           (id IN (SELECT unnest($27::uuid[]))) IS TRUE, ends_at,
            CASE WHEN named THEN request_digest END
     FROM input
     WHERE key IS NULL OR id IN (SELECT execution_id FROM keys)
@@ -110,7 +110,7 @@ timers AS (
 tags AS (
     INSERT INTO tag (partition, execution_id, key, value)
     SELECT $1, i.id, i.key, i.value
-    FROM unnest($28::uuid[], $29::text[], $30::text[]) AS i(id, key, value)
+    FROM unnest($27::uuid[], $28::text[], $29::text[]) AS i(id, key, value)
     WHERE (i.id IN (SELECT id FROM created)) IS TRUE
     RETURNING execution_id, key, value
 ),

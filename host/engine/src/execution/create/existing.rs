@@ -145,7 +145,7 @@ async fn compare(verbs: &Pool, partition: Partition, call: &CreateCall) -> Resul
     let create = &call.create;
     let same = sqlx::query_scalar!(
         r#"SELECT (lane = $3 AND kind = $4 AND priority = $5 AND input = $6 AND input_type = $7
-                   AND policy IS NOT DISTINCT FROM $8 AND flow_id IS NOT DISTINCT FROM $9)
+                   AND policy IS NOT DISTINCT FROM $8)
                   AS "same!"
            FROM execution WHERE partition = $1 AND id = $2"#,
         partition.column(),
@@ -156,7 +156,6 @@ async fn compare(verbs: &Pool, partition: Partition, call: &CreateCall) -> Resul
         create.input.data,
         create.input.content_type,
         policy_text(&create.policy),
-        create.flow_id.map(model::FlowId::uuid),
     )
     .fetch_optional(verbs)
     .await?;

@@ -17,4 +17,5 @@ pub use verb::{Create, Created};
 
 pub(super) use verb::Prepared;
 
-pub(crate) use statement::{CreateCall, CreateVerdict};
+pub(crate) use check::{policy_text, request_digest};
+pub(crate) use statement::{CreateCall, CreateVerdict, capabilities_text};

@@ -5,11 +5,10 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use model::{
-    AttemptType, CreateRefusal, ExecutionId, ExecutionPolicy, Fence, FlowId, LeaseId, Moment,
-    Partition, PublicState,
+    AttemptType, CreateRefusal, ExecutionId, ExecutionPolicy, Fence, LeaseId, Moment, Partition,
+    PublicState,
 };
 use time::OffsetDateTime;
-use uuid::Uuid;
 
 use super::check::policy_text;
 use super::existing;
@@ -24,14 +23,15 @@ use crate::statements::{Statements, conflict};
 use crate::{Declined, Error};
 
 /// A checked request on its way to the statement.
+#[derive(Debug, Clone)]
 pub(crate) struct CreateCall {
-    pub(in crate::execution) id: ExecutionId,
+    pub(crate) id: ExecutionId,
     /// Whether the id was made here, so that no other request can have used it.
     pub(super) minted: bool,
     /// Whether a worker may get it immediately: its lane serves, and it is not delayed.
-    pub(super) due_now: bool,
-    pub(super) digest: Option<Vec<u8>>,
-    pub(super) create: Create,
+    pub(crate) due_now: bool,
+    pub(crate) digest: Option<Vec<u8>>,
+    pub(crate) create: Create,
 }
 
 /// An error: what was in the way is gone, and the call may be made again.
@@ -151,7 +151,7 @@ enum Made {
 
 impl CreateCall {
     /// Returns what filters of events ask of it.
-    fn class(&self) -> ClassName {
+    pub(crate) fn class(&self) -> ClassName {
         let Create {
             namespace,
             lane,
@@ -162,7 +162,7 @@ impl CreateCall {
     }
 
     /// Returns the lane, kind and capabilities that a worker must offer.
-    fn needs(&self) -> Requirements<'_> {
+    pub(crate) fn needs(&self) -> Requirements<'_> {
         let routing = &self.create.policy.routing_requirements;
         Requirements {
             lane: &self.create.lane,
@@ -172,7 +172,7 @@ impl CreateCall {
     }
 
     /// Returns the execution under its first lease, as a claim would.
-    fn claimed(&self, lease_id: LeaseId, lease_expires_at: OffsetDateTime) -> Claimed {
+    pub(crate) fn claimed(&self, lease_id: LeaseId, lease_expires_at: OffsetDateTime) -> Claimed {
         let create = &self.create;
         Claimed {
             fence: Fence {
@@ -186,7 +186,7 @@ impl CreateCall {
             kind: create.kind.clone(),
             lane: create.lane.clone(),
             creator: create.creator.clone(),
-            flow_id: create.flow_id,
+            flow_id: None,
             traceparent: create.traceparent.clone(),
             attempt_type: AttemptType::Initial,
             resumes: false,
@@ -218,7 +218,6 @@ impl Statements {
                 kinds as &str = &call.create.kind;
                 class_ids as Option<i32> = Some(*class);
                 priorities = call.create.priority as i16;
-                flow_ids as Option<Uuid> = call.create.flow_id.map(FlowId::uuid);
                 creators as Option<&str> = call.create.creator.as_deref();
                 traceparents as Option<&str> = call.create.traceparent.as_deref();
                 required_capabilities as Option<String> = capabilities_text(&call.create.policy);
@@ -264,7 +263,7 @@ impl Statements {
     }
 }
 
-fn capabilities_text(policy: &ExecutionPolicy) -> Option<String> {
+pub(crate) fn capabilities_text(policy: &ExecutionPolicy) -> Option<String> {
     let required = &policy.routing_requirements.required_capabilities;
     (!required.is_empty()).then(|| required.iter().cloned().collect::<Vec<_>>().join(","))
 }

@@ -3,15 +3,15 @@
 use std::collections::{BTreeMap, HashSet};
 
 use model::{
-    CreateRefusal, ExecutionId, ExecutionPolicy, FlowId, Invalid, LANE_DEFAULT, Moment,
-    NAMESPACE_DEFAULT, Partition, Partitions, PublicState,
+    CreateRefusal, ExecutionId, ExecutionPolicy, Invalid, LANE_DEFAULT, Moment, NAMESPACE_DEFAULT,
+    Partition, Partitions, PublicState,
 };
 
 use super::check::{check, request_digest};
 use super::existing::{self, Existing};
 use super::statement::CreateCall;
 use crate::checks::Payload;
-use crate::{Declined, Engine, random};
+use crate::{Declined, Engine, Error, random};
 
 /// A request for one execution.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,8 +43,6 @@ pub struct Create {
     pub delay_until: Option<Moment>,
     /// Expires at this time unless it has finished; absent: as the policy says.
     pub deadline_at: Option<Moment>,
-    /// The flow it is a member of, which chooses its partition.
-    pub flow_id: Option<FlowId>,
     /// W3C trace context of the caller; at most 128 bytes.
     pub traceparent: Option<String>,
 }
@@ -66,7 +64,6 @@ impl Create {
             delay_ms: None,
             delay_until: None,
             deadline_at: None,
-            flow_id: None,
             traceparent: None,
         }
     }
@@ -162,18 +159,13 @@ impl Engine {
         check(&mut create, &self.limits())?;
         let partitions = self.instance().partitions;
         let key = create.idempotency_key.as_deref();
-        let id = match (create.id, create.flow_id) {
-            (Some(id), flow) => {
+        let id = match create.id {
+            Some(id) => {
                 let of_key = key.map(|key| partitions.of_key(&create.namespace, key));
-                let chosen = match flow {
-                    Some(flow) => Some(("flow_id", flow.partition())),
-                    None => of_key.map(|partition| ("idempotency_key", partition)),
-                };
-                check_id(id, partitions, chosen)?;
+                check_id(id, partitions, of_key)?;
                 id
             }
-            (None, None) => random::execution_id(partitions, &create.namespace, key),
-            (None, Some(flow)) => random::execution_id_on(flow.partition()),
+            None => random::execution_id(partitions, &create.namespace, key),
         };
         let minted = create.id.is_none();
         let may_repeat = key.is_some() || !minted;
@@ -184,19 +176,7 @@ impl Engine {
             digest: may_repeat.then(|| request_digest(&create)),
             create,
         };
-        let refusal = if self.kind_is_known(&call.create.kind).await? {
-            let lane = self.lane_state(&call.create.lane).await?;
-            call.due_now = lane.serves()
-                && call.create.delay_ms.is_none()
-                && call.create.delay_until.is_none();
-            (!lane.takes_work()).then(|| CreateRefusal::LaneDisabled {
-                lane: call.create.lane.clone(),
-                state: lane,
-            })
-        } else {
-            Some(CreateRefusal::UnknownKind(call.create.kind.clone()))
-        };
-        let Some(refusal) = refusal else {
+        let Some(refusal) = self.refuses_kind_or_lane(&mut call).await? else {
             return Ok(Prepared::Call(Box::new(call)));
         };
         if may_repeat {
@@ -210,6 +190,52 @@ impl Engine {
     }
 }
 
+impl Engine {
+    /// Checks a request for an execution that another statement creates, under this id.
+    ///
+    /// # Refusals
+    /// As [`Self::create`], but for those about what was created before.
+    pub(crate) async fn prepare_member(
+        &self,
+        mut create: Create,
+        id: ExecutionId,
+    ) -> Result<CreateCall, Declined<CreateRefusal>> {
+        if let Some(field) = create.policy.not_offered() {
+            return Err(CreateRefusal::NotOffered { field }.into());
+        }
+        check(&mut create, &self.limits())?;
+        let mut call = CreateCall {
+            minted: true,
+            due_now: false,
+            id,
+            digest: Some(request_digest(&create)),
+            create,
+        };
+        match self.refuses_kind_or_lane(&mut call).await? {
+            Some(refusal) => Err(refusal.into()),
+            None => Ok(call),
+        }
+    }
+
+    /// Returns why this host would not create it, because of its kind or its lane; otherwise
+    /// notes whether a worker may get it immediately.
+    async fn refuses_kind_or_lane(
+        &self,
+        call: &mut CreateCall,
+    ) -> Result<Option<CreateRefusal>, Error> {
+        if !self.kind_is_known(&call.create.kind).await? {
+            return Ok(Some(CreateRefusal::UnknownKind(call.create.kind.clone())));
+        }
+        let state = self.lane_state(&call.create.lane).await?;
+        call.due_now =
+            state.serves() && call.create.delay_ms.is_none() && call.create.delay_until.is_none();
+        Ok((!state.takes_work()).then(|| CreateRefusal::LaneDisabled {
+            lane: call.create.lane.clone(),
+            state,
+        }))
+    }
+}
+
 /// A request that may be made, or was made before.
 pub(in crate::execution) enum Prepared {
     Call(Box<CreateCall>),
@@ -217,14 +243,14 @@ pub(in crate::execution) enum Prepared {
 }
 
 /// Checks an id that a caller made: of the form of this server, on a partition of
-/// this instance, and on the one that another argument chose.
+/// this instance, and on that of the idempotency key, if there is one.
 fn check_id(
     id: ExecutionId,
     partitions: Partitions,
-    chosen: Option<(&str, Partition)>,
+    of_key: Option<Partition>,
 ) -> Result<(), Invalid> {
     let number = id.partition().number();
-    let detail = match chosen {
+    let detail = match of_key {
         _ if !id.is_routed() => format!(
             "`{id}` is not an id of the form that this server gives out: a version 7 UUID whose 12 bits after the version number its partition; leave it out to have one made"
         ),
@@ -232,8 +258,8 @@ fn check_id(
             "`{id}` is on partition {number}, and this instance has {}, from 0; leave it out to have one made",
             partitions.count()
         ),
-        Some((by, of)) if of != id.partition() => format!(
-            "`{id}` is on partition {number}, and {by} on {}; leave the id out to have one made",
+        Some(of) if of != id.partition() => format!(
+            "`{id}` is on partition {number}, and idempotency_key on {}; leave the id out to have one made",
             of.number()
         ),
         _ => return Ok(()),

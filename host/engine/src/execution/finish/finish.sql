@@ -11,7 +11,8 @@
 --
 -- An execution that is not in the answer is finished already, does not exist, or
 -- moved to another table between the snapshot and the lock: the caller reads which.
--- The epoch grows, so that a holder can write no more.
+-- The epoch grows, so that a holder can write no more. A member of a flow is handed to
+-- its flow by a row of flow_due.
 -- Locks: lease, ready, parked and timer rows of the executions, then their
 -- suspensions and waitpoints.
 WITH input AS MATERIALIZED (
@@ -77,7 +78,7 @@ waitpoints_closed AS (
     ) AS found
     WHERE w.ctid = found.address AND p.state = 'suspended'
 ),
-moved AS (
+touched AS (
     SELECT execution_id, outcome, failure_class, failure_code, failure_message, source, event,
            verb, actor, epoch + 1 AS epoch, attempt + 1 AS attempts, retries, reclaims, replays,
            attempt, lease_id, epoch AS lease_epoch, attempt_type, worker_instance_id,
@@ -93,6 +94,14 @@ moved AS (
            verb, actor, epoch + 1, attempts, retries, reclaims, replays,
            NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
     FROM from_parked
+),
+moved AS (
+    SELECT m.*, e.class_id, e.namespace, e.flow_id
+    FROM touched m
+    CROSS JOIN LATERAL (
+        SELECT e.class_id, e.namespace, e.flow_id FROM execution e
+        WHERE e.partition = $1 AND e.id = m.execution_id OFFSET 0
+    ) AS e
 ),
 timers_removed AS (
     DELETE FROM timer t
@@ -114,19 +123,19 @@ ended AS (
     FROM moved
     RETURNING execution_id, outcome, epoch
 ),
+due AS (
+    INSERT INTO flow_due (partition, flow_id, execution_id, epoch)
+    SELECT $1, flow_id, execution_id, epoch FROM moved WHERE flow_id IS NOT NULL
+),
 operations AS (
     INSERT INTO operation (partition, execution_id, verb, actor, reason, epoch)
     SELECT $1, execution_id, verb, actor, failure_message, epoch FROM moved
     WHERE actor IS NOT NULL
 ),
 happened AS (
-    SELECT m.event::event_kind AS kind, m.execution_id, e.class_id, e.namespace, m.epoch,
-           m.attempt, m.lease_id, m.worker_instance_id, m.source AS detail
-    FROM moved m
-    CROSS JOIN LATERAL (
-        SELECT e.class_id, e.namespace FROM execution e
-        WHERE e.partition = $1 AND e.id = m.execution_id OFFSET 0
-    ) AS e
+    SELECT event::event_kind AS kind, execution_id, class_id, namespace, epoch, attempt,
+           lease_id, worker_instance_id, source AS detail
+    FROM moved
 ),
 events AS (
     INSERT INTO event (partition, stripe, kinds, execution_ids, classes, namespaces, epochs,
@@ -138,5 +147,6 @@ events AS (
     FROM happened
     HAVING count(*) > 0
 )
-SELECT execution_id AS "execution_id!", epoch AS "epoch!", lease_id IS NOT NULL AS "was_active!"
+SELECT execution_id AS "execution_id!", epoch AS "epoch!", lease_id IS NOT NULL AS "was_active!",
+       flow_id
 FROM moved

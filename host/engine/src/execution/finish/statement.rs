@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use model::{
-    AttemptEnd, CancelSource, EngineCode, EventKind, ExecutionId, Outcome, Partition,
+    AttemptEnd, CancelSource, EngineCode, EventKind, ExecutionId, FlowId, Outcome, Partition,
     SuspensionCloseReason, SuspensionId,
 };
 use uuid::Uuid;
@@ -144,11 +144,13 @@ impl Flush<FinishCall> for Statements {
             if open.is_empty() {
                 break;
             }
-            for (id, was_active) in self.finish(partition, &open).await? {
+            for row in self.finish(partition, &open).await? {
+                let (id, was_active) = (row.id, row.was_active);
                 verdicts.insert(id, FinishVerdict::Finished { was_active });
                 if was_active {
                     self.wake.lost(id);
                 }
+                self.wake.flows_due(row.flow_id);
             }
             let ended = open.iter().filter(|call| verdicts.contains_key(&call.id));
             let ended: Vec<_> = ended.map(|call| (call.id, call.outcome)).collect();
@@ -169,12 +171,20 @@ impl Flush<FinishCall> for Statements {
     }
 }
 
+/// An execution that the statement finished.
+struct FinishedRow {
+    id: ExecutionId,
+    was_active: bool,
+    /// The flow that has to take note of it.
+    flow_id: Option<FlowId>,
+}
+
 impl Statements {
     async fn finish(
         &self,
         partition: Partition,
         calls: &[&FinishCall],
-    ) -> Result<Vec<(ExecutionId, bool)>, Error> {
+    ) -> Result<Vec<FinishedRow>, Error> {
         let rows = columns!(
             query_file!("src/execution/finish/finish.sql", partition.column());
             for call in calls => {
@@ -197,7 +207,11 @@ impl Statements {
         .await?;
         Ok(rows
             .into_iter()
-            .map(|row| (ExecutionId::from_uuid(row.execution_id), row.was_active))
+            .map(|row| FinishedRow {
+                id: ExecutionId::from_uuid(row.execution_id),
+                was_active: row.was_active,
+                flow_id: row.flow_id.map(FlowId::from_uuid),
+            })
             .collect())
     }
 

@@ -137,9 +137,9 @@ moved AS (
 to_lease AS (
     INSERT INTO lease (partition, execution_id, lease_id, epoch, namespace, lane, class_id, rank,
                        worker_instance_id, attempt, attempt_type, retries, reclaims, replays,
-                       expires_at, attempt_deadline_at)
+                       expires_at, attempt_deadline_at, flow_id)
     SELECT $1, execution_id, lease_id, new_epoch, namespace, lane, class_id, rank, $2, attempt, next_type,
-           retries, reclaims, replays, expires_at, attempt_deadline_at
+           retries, reclaims, replays, expires_at, attempt_deadline_at, flow_id
     FROM moved
 ),
 happened AS (

@@ -20,6 +20,7 @@
 --
 -- An execution that is not in the answer is as it was: the fence or the guard did not
 -- hold. The epoch grows unless the holder asked for the end.
+-- A member of a flow that ends is handed to its flow by a row of flow_due.
 -- Locks: the lease rows.
 WITH input AS (
     SELECT i.*, found.address
@@ -49,7 +50,7 @@ from_lease AS (
               WHEN 'overdue' THEN l.attempt_deadline_at <= clock_timestamp()
               ELSE i.guard = 'any'
           END
-    RETURNING l.namespace, l.lane, l.class_id, l.rank, l.worker_instance_id, l.attempt_type, l.acquired_at,
+    RETURNING l.namespace, l.lane, l.class_id, l.flow_id, l.rank, l.worker_instance_id, l.attempt_type, l.acquired_at,
               l.renewals, l.epoch + (i.guard <> 'held')::integer AS new_epoch, l.attempt + 1 AS attempts,
               l.retries + (i.next_type IS NOT DISTINCT FROM 'retry')::integer AS retries,
               l.reclaims + i.reclaims_add AS reclaims, l.replays,
@@ -93,6 +94,11 @@ ended AS (
            memory_peak_bytes, host_calls, bytes_out, wall_us
     FROM from_lease WHERE outcome IS NOT NULL
     RETURNING execution_id, outcome, epoch
+),
+due AS (
+    INSERT INTO flow_due (partition, flow_id, execution_id, epoch)
+    SELECT $1, flow_id, execution_id, new_epoch
+    FROM from_lease WHERE outcome IS NOT NULL AND flow_id IS NOT NULL
 ),
 to_ready AS (
     INSERT INTO ready (partition, execution_id, lane, namespace, rank, kind,
@@ -139,4 +145,6 @@ events AS (
     FROM happened
     HAVING count(*) > 0
 )
-SELECT execution_id AS "execution_id!", new_epoch AS "epoch!", due_at FROM from_lease
+SELECT execution_id AS "execution_id!", new_epoch AS "epoch!", due_at,
+       CASE WHEN outcome IS NOT NULL THEN flow_id END AS flow_id
+FROM from_lease

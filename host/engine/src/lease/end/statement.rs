@@ -2,7 +2,9 @@
 
 use std::collections::HashMap;
 
-use model::{AttemptType, CancelSource, ExecutionId, Fence, LeaseRefusal, Outcome, Partition};
+use model::{
+    AttemptType, CancelSource, ExecutionId, Fence, FlowId, LeaseRefusal, Outcome, Partition,
+};
 use time::OffsetDateTime;
 
 use super::end_lease::{EndLease, LeaseGuard, NextState};
@@ -169,6 +171,8 @@ impl Statements {
         )
         .fetch_all(&self.verbs)
         .await?;
+        let flows = rows.iter().filter_map(|row| row.flow_id);
+        self.wake.flows_due(flows.map(FlowId::from_uuid));
         Ok(rows
             .into_iter()
             .map(|row| (ExecutionId::from_uuid(row.execution_id), row.due_at))

@@ -186,10 +186,10 @@ to_ready AS (
 to_lease AS (
     INSERT INTO lease (partition, execution_id, lease_id, epoch, namespace, lane, class_id, rank,
                        worker_instance_id, attempt, attempt_type, retries, reclaims, replays,
-                       expires_at, attempt_deadline_at)
+                       expires_at, attempt_deadline_at, flow_id)
     SELECT $1, execution_id, lease_id, new_epoch, namespace, lane, class_id, rank, worker_instance_id,
            attempt, next_type, retries, reclaims, replays, expires_at,
-           clock_timestamp() + attempt_timeout_ms * interval '1 millisecond'
+           clock_timestamp() + attempt_timeout_ms * interval '1 millisecond', flow_id
     FROM moved WHERE worker_instance_id IS NOT NULL
 ),
 to_parked AS (
