@@ -1,0 +1,5 @@
+//! Flows: how graphs are built, and what follows from the ends of their members.
+
+mod building;
+mod cancelling;
+mod resolving;
