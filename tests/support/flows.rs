@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use engine::{
     Claimed, CreateFlow, Engine, FlowChanged, FlowInfo, FlowMember, Graph, GrowFlow, MemberRef,
-    NewEdge, NewGroup, NewMember,
+    NewEdge, NewGroup, NewMember, StartChildren, WaitFor,
 };
 use model::{
-    EdgeDependencyPolicy, EdgeKind, ExecutionId, FailureClass, FlowId, OnSatisfied, PublicState,
+    EdgeDependencyPolicy, EdgeKind, ExecutionId, FailureClass, Fence, FlowId, OnSatisfied,
+    PublicState,
 };
 use testkit::Answered;
 
@@ -89,7 +90,7 @@ pub(crate) fn grow(id: FlowId, graph: Graph) -> GrowFlow {
         namespace: None,
         expected_graph_revision: None,
         graph,
-        parent: None,
+        holder: None,
         actor: "alice".to_owned(),
     }
 }
@@ -194,4 +195,25 @@ pub(crate) async fn step(engine: &Engine, failing: &[&str]) -> String {
     settle(engine).await;
     let names: Vec<String> = ready.into_keys().collect();
     names.join(" ")
+}
+
+/// Starts a child that is not due for an hour.
+pub(crate) async fn start_child(engine: &Engine, fence: Fence) -> ExecutionId {
+    let mut child = member("late");
+    child.create.delay_ms = Some(3_600_000);
+    let graph = Graph {
+        members: vec![child],
+        ..Graph::default()
+    };
+    let started = engine.start_children(StartChildren { fence, graph }).await;
+    started.accepted().members[0].id
+}
+
+/// Has an execution wait for a child that is not due for an hour.
+pub(crate) async fn park_for_child(engine: &Engine, fence: Fence) -> ExecutionId {
+    let child = start_child(engine, fence).await;
+    let wait = WaitFor::default();
+    let parked = engine.wait_children(fence, Default::default(), &wait).await;
+    parked.accepted();
+    child
 }

@@ -2,4 +2,6 @@
 
 mod building;
 mod cancelling;
+mod children;
+mod replaying;
 mod resolving;
