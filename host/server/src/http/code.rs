@@ -86,6 +86,8 @@ codes! {
         NoResult = "no_result", NOT_FOUND, "The execution has no result";
         /// No such component.
         ComponentNotFound = "component_not_found", NOT_FOUND, "No such component";
+        /// The flow has no such edge.
+        EdgeNotFound = "edge_not_found", NOT_FOUND, "The flow has no such edge";
         /// No such route.
         NotFound = "not_found", NOT_FOUND, "Nothing is here";
         /// The route has other methods.
@@ -147,6 +149,20 @@ codes! {
         ExecutionNotEligible => CONFLICT, "The execution is in another state";
         ExecutionNotTerminal => CONFLICT, "The execution is not finished";
         ExecutionNotSuspended => CONFLICT, "The execution is not suspended";
+        FlowNotFound => NOT_FOUND, "No such flow";
+        FlowAlreadyTerminal => CONFLICT, "The flow was cancelled";
+        StaleGraphRevision => CONFLICT, "The graph of the flow has changed";
+        ExecutionNotInFlow => NOT_FOUND, "No such member of the flow";
+        ExecutionAlreadyInFlow => CONFLICT, "The execution is a member of another flow";
+        PartitionMismatch => UNPROCESSABLE_ENTITY, "The execution is not on the partition of the flow";
+        SelfReferencingEdge => UNPROCESSABLE_ENTITY, "An edge leads to where it begins";
+        CycleDetected => UNPROCESSABLE_ENTITY, "The edges form a cycle";
+        DependencyAlreadyExists => CONFLICT, "There is such an edge already";
+        InvalidDependency => UNPROCESSABLE_ENTITY, "That edge or group cannot be made";
+        EdgeGroupPolicyAlreadyFixed => CONFLICT, "Edges lead to the member already";
+        DepsNotSatisfied => CONFLICT, "The execution waits for other members of its flow";
+        FlowTooLarge => UNPROCESSABLE_ENTITY, "The flow would be too large";
+        FlowsUnavailable => SERVICE_UNAVAILABLE, "A host of an earlier version knows no flows";
         MaxReplaysExhausted => CONFLICT, "The execution was replayed as often as its policy allows";
         InvalidWaitpointToken => FORBIDDEN, "The waitpoint token is not valid";
         WaitpointNotFound => NOT_FOUND, "No such waitpoint";
