@@ -31,7 +31,7 @@ pub use access::{
     RefusedRequests, RevokeApiKey, RotateApiKey,
 };
 pub use answer::{ClosedAnswers, Listing, Unreadable};
-pub use bounds::{Bound, EPOCH_MAX, LABELS, TIMEOUT_MS_MAX, bound, items};
+pub use bounds::{Bound, EPOCH_MAX, LABELS, MEMBER_NAME, TIMEOUT_MS_MAX, bound, items};
 pub use component::{
     Component, Components, DefineKind, DefinedKind, Kind, Kinds, PublishedComponent,
     PublishingComponent, PublishingState, Route, SetRoute, SetRoutes,
