@@ -6,6 +6,7 @@ mod counts;
 mod direct_dispatch;
 mod events;
 mod failures;
+mod flows;
 mod grants;
 mod kinds;
 mod lanes;

@@ -3,13 +3,16 @@
 
 use std::time::Duration;
 
-use engine::{Block, Cancel, Complete, Create, Delay, Engine, OpenWaitpoint, Payload, Revoke};
+use engine::{
+    Block, Cancel, Complete, Create, Delay, Engine, OpenWaitpoint, Payload, Revoke, WaitFor,
+};
 use model::{
     BlockingReason, ExecutionId, FailureClass, Fence, INITIAL_STATES, LeaseId, OperateRefusal,
     PublicState, Rule, StateKind, Verb, rule,
 };
 use testkit::{Answered, Database, database};
 
+use crate::support::flows;
 use crate::support::idle_worker::{idle_worker, wanted};
 use crate::support::waiting::{self, single};
 use crate::support::work::{self, claim, operate};
@@ -40,8 +43,7 @@ async fn arrange(engine: &Engine, state: StateKind) -> Case {
             answer.accepted();
         }
         StateKind::WaitingChildren => {
-            let answer = engine.wait_children(fence, Default::default()).await;
-            answer.accepted();
+            flows::park_for_child(engine, fence).await;
         }
         StateKind::Suspended => {
             waiting::suspended(engine, suspend(fence)).await;
@@ -193,7 +195,9 @@ async fn apply(
                 },
                 _ => fence,
             };
-            let answer = engine.wait_children(fence, Default::default()).await;
+            let answer = engine
+                .wait_children(fence, Default::default(), &WaitFor::default())
+                .await;
             answer
                 .answered()
                 .map_err(|refused| refused.code().to_owned())

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use engine::{CancelHeld, Delay, Engine, Revoke};
+use engine::{CancelHeld, Delay, Engine, Revoke, WaitFor};
 use model::{EventFamily, FailureClass, Fence, LeaseRefusal};
 use testkit::{Answered, Database};
 
@@ -103,7 +103,9 @@ async fn ask(engine: &Engine, fence: Fence) -> Vec<(&'static str, Option<&'stati
         report: Default::default(),
     };
     let delayed = engine.delay(delay).await;
-    let waited = engine.wait_children(fence, Default::default()).await;
+    let waited = engine
+        .wait_children(fence, Default::default(), &WaitFor::default())
+        .await;
     let released = engine.release(fence, Default::default()).await;
     let cancel = CancelHeld {
         fence,
@@ -127,7 +129,10 @@ async fn ask(engine: &Engine, fence: Fence) -> Vec<(&'static str, Option<&'stati
         ("complete", of(completed.answered().err())),
         ("fail", of(failed.answered().err())),
         ("delay", of(delayed.answered().err())),
-        ("wait_children", of(waited.answered().err())),
+        (
+            "wait_children",
+            waited.answered().err().map(|refusal| refusal.code()),
+        ),
         ("release", of(released.answered().err())),
         ("cancel", of(cancelled.answered().err())),
         (

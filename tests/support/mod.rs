@@ -3,6 +3,7 @@
 pub(crate) mod api;
 pub(crate) mod conditions;
 pub(crate) mod doors;
+pub(crate) mod flows;
 pub(crate) mod golden;
 pub(crate) mod http_waiting;
 pub(crate) mod http_work;

@@ -91,7 +91,7 @@ refusals! {
     CreateRefusal => [Invalid];
     EventsRefusal => [Invalid];
     FlowCancelRefusal => [Invalid];
-    FlowRefusal => [Invalid];
+    FlowRefusal => [Invalid, LeaseRefusal];
     GrantRefusal => [Invalid];
     Invalid => [];
     InvalidWaitpointToken => [];

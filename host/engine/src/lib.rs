@@ -75,9 +75,9 @@ pub use execution::{
     Progress, TimeRange,
 };
 pub use flow::{
-    CancelFlow, CancelledFlow, CreateFlow, EdgeDirection, EdgeInfo, EdgePlace, FlowChanged,
-    FlowFilter, FlowInfo, FlowMember, Graph, GrowFlow, MemberMade, MemberRef, NewEdge, NewGroup,
-    NewMember,
+    CancelFlow, CancelledFlow, Child, CreateFlow, EdgeDirection, EdgeInfo, EdgePlace, FlowChanged,
+    FlowFilter, FlowInfo, FlowInput, FlowMember, Graph, GrowFlow, MemberMade, MemberRef, NewEdge,
+    NewGroup, NewMember, StartChildren, WaitFor,
 };
 pub use grant::{Eligible, EligiblePlace, Grant, GrantNext, IssueGrant, capability_hash};
 pub use health::Trouble;

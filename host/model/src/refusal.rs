@@ -257,6 +257,9 @@ pub enum OperateRefusal {
         /// What it waits for.
         reason: BlockingReason,
     },
+    /// The execution waits for other members of its flow.
+    #[error("the execution waits for other members of its flow; cancel, complete or replay those")]
+    DepsNotSatisfied,
     /// The execution is not finished.
     #[error("the execution is {state}; only a finished one can be replayed")]
     ExecutionNotTerminal {
@@ -308,6 +311,7 @@ impl Refusal for OperateRefusal {
                 .with("state", state)
                 .with("outcome", outcome)
                 .with("blocking_reason", reason),
+            Self::DepsNotSatisfied => RefusalCode::DepsNotSatisfied.alone(),
             Self::ExecutionNotTerminal { state } => {
                 RefusalCode::ExecutionNotTerminal.with("state", state)
             }

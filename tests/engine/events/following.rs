@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use engine::{Engine, EventRequest};
+use engine::{CreateFlow, Engine, EventRequest, Graph, NewMember};
 use futures::StreamExt as _;
-use model::{Event, EventCursor, EventFamily, EventStart, ExecutionId, FlowId, Retention};
+use model::{Event, EventCursor, EventFamily, EventStart, ExecutionId, Retention};
 use sqlx::Executor as _;
 use testkit::{Answered, database, eventually};
 
+use crate::support::flows::grow;
 use crate::support::lists::events;
 use crate::support::work::{claim_one, completed, create, created, setup};
 
@@ -52,7 +53,11 @@ async fn filters_agree_whether_a_reader_is_behind_or_at_the_head() {
     let page = engine.await_events(&request, &EventStart::Now, SHORT).await;
     let start = EventStart::After(page.accepted().cursor);
     engine.define_kind("resize").await.accepted();
-    let flow = FlowId::from_uuid(created(&engine, create("its id")).await.uuid());
+    let flow = engine
+        .create_flow(CreateFlow::new("test"))
+        .await
+        .accepted()
+        .id;
     let mut made = Vec::new();
     for (namespace, lane, kind, tag, flow) in [
         ("default", "default", "echo", None, None),
@@ -65,11 +70,19 @@ async fn filters_agree_whether_a_reader_is_behind_or_at_the_head() {
         create.namespace = namespace.to_owned();
         create.lane = lane.to_owned();
         create.kind = kind.to_owned();
-        create.flow_id = flow;
         create
             .tags
             .extend(tag.map(|value| ("test.team".to_owned(), value.to_owned())));
-        made.push(created(&engine, create).await);
+        let Some(flow) = flow else {
+            made.push(created(&engine, create).await);
+            continue;
+        };
+        let graph = Graph {
+            members: vec![NewMember { name: None, create }],
+            ..Graph::default()
+        };
+        let grown = engine.grow_flow(grow(flow, graph)).await.accepted();
+        made.push(grown.members[0].id);
     }
     request.filter.namespace = Some("blue".to_owned());
     assert_eq!(both_ways(&engine, &request, &start).await, [made[1]]);

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use engine::{Create, Revoke};
+use engine::{Create, Revoke, WaitFor};
 use model::{
     AlreadySatisfied, AttemptType, Failure, FailureClass, LeaseId, PublicState, TimeoutBehavior,
 };
 use testkit::Answered;
 
+use crate::support::flows;
 use crate::support::lists;
 use crate::support::waiting::{single, suspend, suspended};
 use crate::support::work::{
@@ -108,7 +109,10 @@ async fn an_operator_ends_a_lease_in_each_of_the_holders_ways() {
     engine.reconcile().await.expect("swept");
     let holder = claim_one(&engine).await;
     assert!(holder.resumes, "the same attempt resumes");
-    let waits = engine.wait_children_override(operate(id)).await;
+    flows::start_child(&engine, holder.fence).await;
+    let waits = engine
+        .wait_children_override(operate(id), &WaitFor::default())
+        .await;
     waits.accepted();
     let late = engine.complete(complete(holder.fence, "late")).await;
     assert_eq!(late.refused().code(), "execution_not_active");

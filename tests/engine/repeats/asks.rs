@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use engine::{
     Block, Cancel, CancelHeld, Create, Created, Delay, Due, Engine, Fail, IssueGrant, Operate,
-    Revoke, Suspend, Suspended, SuspensionTimeout, WaitpointRef,
+    Revoke, Suspend, Suspended, SuspensionTimeout, WaitFor, WaitpointRef,
 };
 use model::{
     BlockingReason, ExecutionId, Failure, FailureClass, Fence, GrantKind, LeaseId, Moment,
@@ -168,7 +168,12 @@ pub(super) async fn ask(
             };
             told!(engine.delay(delay).await, in_full)
         }
-        Verb::WaitChildren => told!(engine.wait_children(fence, report()).await, plain),
+        Verb::WaitChildren => told!(
+            engine
+                .wait_children(fence, report(), &WaitFor::default())
+                .await,
+            plain
+        ),
         Verb::Release => told!(engine.release(fence, report()).await, plain),
         Verb::CancelHeld => {
             let cancel = CancelHeld {
@@ -266,7 +271,12 @@ pub(super) async fn ask(
             told!(engine.delay_override(operate(id), due).await, in_full)
         }
         Verb::WaitChildrenOverride => {
-            told!(engine.wait_children_override(operate(id)).await, plain)
+            told!(
+                engine
+                    .wait_children_override(operate(id), &WaitFor::default())
+                    .await,
+                plain
+            )
         }
         Verb::CloseWaitpoint => {
             let which = WaitpointRef::Key("door".to_owned());

@@ -7,6 +7,7 @@ use model::{CancelSource, ExecutionId, FailureClass, Fence, TimeoutBehavior};
 use testkit::{Answered, Database};
 
 use super::frames::{after, append, frame, read, tail, texts, why};
+use crate::support::flows;
 use crate::support::waiting::{deliver, running, signal, single, suspend, suspended};
 use crate::support::work::{claim_one, complete, completed, create, created, fail, operate, setup};
 
@@ -203,10 +204,7 @@ async fn a_pause_closes_nothing_and_the_attempt_continues_its_stream() {
                 engine.reconcile().await.expect("swept");
             }
             "children" => {
-                engine
-                    .wait_children(fence, Default::default())
-                    .await
-                    .accepted();
+                flows::park_for_child(&engine, fence).await;
                 engine.unblock(operate(id), None).await.accepted();
             }
             _ => {

@@ -2,9 +2,9 @@
 
 use engine::{
     Binding, Block, Cancel, Claim, Complete, CreateWaitpoint, Delay, Engine, Revoke, SendSignal,
-    Suspend, Suspended, WaitpointRef,
+    Suspend, Suspended, WaitFor, WaitpointRef,
 };
-use model::{BlockingReason, FailureClass, Fence, OperateRefusal};
+use model::{BlockingReason, FailureClass, Fence, FlowRefusal, OperateRefusal};
 use testkit::Answered;
 
 use super::schedules::Case;
@@ -124,8 +124,13 @@ pub(super) async fn ask(engine: &Engine, what: Ask, case: &Case) -> String {
             held(engine.delay(delay).await.answered())
         }
         Ask::WaitChildren => {
-            let answer = engine.wait_children(fence, Default::default()).await;
-            held(answer.answered())
+            let answer = engine
+                .wait_children(fence, Default::default(), &WaitFor::default())
+                .await;
+            held(answer.answered().map_err(|refusal| match refusal {
+                FlowRefusal::Lease(refusal) => refusal,
+                other => panic!("{other}"),
+            }))
         }
         Ask::Cancel => {
             let cancel = Cancel {

@@ -12,6 +12,7 @@ use testkit::{Answered, Database};
 
 use super::ask::{Ask, ask, claim, from};
 use super::places::Place;
+use crate::support::flows;
 use crate::support::lists;
 use crate::support::waiting::{self, deliver, single, sources, suspend, suspended};
 use crate::support::work::{self, create, operate};
@@ -112,8 +113,7 @@ impl Rig {
         let [engine, _] = &self.engines;
         match place {
             Place::Children => {
-                let answer = engine.wait_children(fence, Default::default()).await;
-                answer.accepted();
+                flows::park_for_child(engine, fence).await;
             }
             Place::Terminal => {
                 let answer = engine.complete(work::complete(fence, "first")).await;

@@ -5,14 +5,17 @@
 
 mod cancel;
 mod change;
+mod children;
 mod old_hosts;
 mod read;
+mod replay;
 mod request;
 mod resolve;
 mod tag;
 mod turns;
 
 pub use cancel::{CancelFlow, CancelledFlow};
+pub use children::{Child, FlowInput, StartChildren, WaitFor};
 pub use read::{EdgeDirection, EdgeInfo, EdgePlace, FlowFilter, FlowInfo, FlowMember};
 pub use request::{
     CreateFlow, FlowChanged, Graph, GrowFlow, MemberMade, MemberRef, NewEdge, NewGroup, NewMember,
@@ -20,4 +23,5 @@ pub use request::{
 
 pub(crate) use change::{ChangeVerdict, FlowChange};
 pub(crate) use old_hosts::OldHosts;
+pub(crate) use replay::MemberReplay;
 pub(crate) use turns::FlowTurns;

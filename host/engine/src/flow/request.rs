@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::str::FromStr;
 
 use model::{
-    EdgeDependencyPolicy, EdgeId, EdgeKind, ExecutionId, FlowCancellationPolicy, FlowId, Invalid,
-    NAMESPACE_DEFAULT, PublicState,
+    EdgeDependencyPolicy, EdgeId, EdgeKind, ExecutionId, Fence, FlowCancellationPolicy, FlowId,
+    Invalid, NAMESPACE_DEFAULT, PublicState,
 };
 
 use crate::execution::Create;
@@ -138,8 +138,9 @@ pub struct GrowFlow {
     pub expected_graph_revision: Option<u64>,
     /// What is added.
     pub graph: Graph,
-    /// The member whose handler asks, which becomes the parent of the new ones.
-    pub parent: Option<ExecutionId>,
+    /// The lease of the handler that asks, which must hold; its execution becomes the parent
+    /// of the new members.
+    pub holder: Option<Fence>,
     /// Who asks, 1 to 255 bytes; kept with the edges.
     pub actor: String,
 }

@@ -15,7 +15,6 @@ mod progress;
 mod release;
 mod renew;
 mod report;
-mod wait_children;
 
 pub use cancel::CancelHeld;
 pub use claim::{Claim, Claimed, ReceivedSignal, Resumption};

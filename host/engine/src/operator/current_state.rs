@@ -1,8 +1,8 @@
 //! The state of one execution, for a verb that needs no fence.
 
 use model::{
-    BlockingReason, ExecutionId, ExecutionPolicy, Fence, LeaseRefusal, OperateRefusal, Outcome,
-    StateKind, SuspensionId,
+    BlockingReason, ExecutionId, ExecutionPolicy, Fence, FlowId, LeaseRefusal, OperateRefusal,
+    Outcome, StateKind, SuspensionId,
 };
 
 use crate::row::{count, epoch, fence, optional_label, policy};
@@ -19,6 +19,8 @@ pub(crate) struct CurrentState {
     pub(crate) priority: u16,
     pub(crate) epoch: u64,
     pub(crate) held: Option<Held>,
+    /// The flow it is a member of.
+    pub(crate) flow_id: Option<FlowId>,
     /// The suspension it waits in, if it is suspended.
     pub(crate) suspension: Option<SuspensionId>,
 }
@@ -80,6 +82,7 @@ impl Engine {
             priority: row.priority.unsigned_abs(),
             epoch: epoch(row.epoch),
             held,
+            flow_id: row.flow_id.map(FlowId::from_uuid),
             suspension: row.suspension_id.map(SuspensionId),
         }))
     }

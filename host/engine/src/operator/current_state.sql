@@ -1,7 +1,7 @@
 -- Reads the state of one execution, for a verb that needs no fence.
 --
 -- $1 partition, $2 execution id, $3 namespace?. Locks nothing.
-SELECT e.policy, e.lane, e.max_reclaims,
+SELECT e.policy, e.lane, e.flow_id, e.max_reclaims,
        l.lease_id AS "lease_id?", l.epoch AS "lease_epoch?", l.attempt AS "attempt?",
        l.retries AS "retries?", l.reclaims AS "reclaims?",
        p.state::text AS parked_state, p.reason::text AS reason,

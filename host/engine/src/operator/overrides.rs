@@ -5,12 +5,14 @@
 //! statement also writes who asked and why into `operation`.
 
 use model::{
-    AttemptEnd, ExecutionId, ExecutionPolicy, Failure, Fence, Invalid, LeaseId, LeaseRefusal,
+    AttemptEnd, ExecutionId, ExecutionPolicy, Failure, Fence, FlowRefusal, Invalid, LeaseId,
+    LeaseRefusal,
 };
 use time::OffsetDateTime;
 
 use super::current_state::{CurrentState, Held};
 use crate::checks::Payload;
+use crate::flow::WaitFor;
 use crate::lease::{Complete, Delay, Due, EndLease, Report, check_failure};
 use crate::operate::{Operate, Operation};
 use crate::row::{fence, label};
@@ -86,20 +88,44 @@ impl Engine {
         .await
     }
 
-    /// Has a running execution wait for its children in place of its holder; the same
-    /// attempt resumes when the execution is unblocked.
+    /// Has a running execution wait for its children in place of its holder; the same attempt
+    /// resumes when so many of them have ended as is waited for, and at once without any.
     ///
     /// # Refusals
-    /// See [`LeaseRefusal`]; a repeat is answered as one of `complete_override` is.
+    /// As of [`Engine::wait_children`]; a repeat is answered as one of `complete_override` is.
     pub async fn wait_children_override(
         &self,
         operate: Operate,
-    ) -> Result<(), Declined<LeaseRefusal>> {
-        self.end_held("wait_children", operate, |held, _| {
-            Ok(EndLease::waiting_children(held.fence, Report::default()))
-        })
-        .await?;
-        Ok(())
+        wait: &WaitFor,
+    ) -> Result<(), Declined<FlowRefusal>> {
+        let nothing = |held: Held, _: &ExecutionPolicy| {
+            Ok(EndLease::waited_for_nothing(held.fence, Report::default()))
+        };
+        operate.by.check()?;
+        for _ in 0..TRIES {
+            let current = self.current_state(operate.id, operate.namespace.as_deref());
+            let current = current.await?.ok_or(LeaseRefusal::ExecutionNotFound)?;
+            let Some(held) = current.held else {
+                let before = self.ended_before("wait_children", &operate, &current, nothing);
+                before
+                    .await
+                    .map_err(|declined| declined.map(FlowRefusal::from))?;
+                return Ok(());
+            };
+            match self
+                .wait_children_in_place_of(held.fence, &operate.by, wait)
+                .await?
+            {
+                Some(true) => return Ok(()),
+                Some(false) => {}
+                None => {
+                    let ended = self.end_held("wait_children", operate, nothing).await;
+                    ended.map_err(|declined| declined.map(FlowRefusal::from))?;
+                    return Ok(());
+                }
+            }
+        }
+        Err(conflict(operate.id).into())
     }
 
     /// Ends the lease of an execution under the fence that it has.

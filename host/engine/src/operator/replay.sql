@@ -1,27 +1,95 @@
--- Makes a finished execution ready again: finished → waiting.
+-- Makes finished executions of one partition ready again: finished → waiting, or waiting for
+-- other members of their flow.
 --
--- $1 partition, $2 execution id, $3 replays the policy allows, $4 deadline from now (ms)?
--- operation: $5 actor, $6 reason?
+-- $1 partition
+-- operation: $2 actor, $3 reason?, of the execution whose replay it is
+-- flow: $4 id?, $5 version?; of its members that begin anew: $6 how many had ended, $7 how many
+--   of them badly
+-- executions, sorted: $8 ids, $9 replays their policies allow, null where the replay is not
+--   theirs but that of a member before them, $10 deadlines from now (ms)?, $11 whether they
+--   wait for other members
+-- edges that wait again: $12 upstream, $13 downstream, $14 waits
+-- groups as they are from now on: $15 executions, $16 waits, $17 satisfied, $18 failed, $19
+--   skipped, $20 whether they are decided anew
 --
+-- All of it is written, or nothing: where an execution is not finished, was replayed as often
+-- as its policy allows, or the flow is at another version.
 -- The next attempt is of type `replay`, and failures and lost leases are counted from
 -- zero again. A deadline that was relative to the creation is now relative to the
 -- replay; an absolute one that has passed no longer bounds it. The epoch grows, so that
 -- no earlier holder can write any more.
--- Locks: the finished row, then pending waitpoints, the execution and the timer.
-WITH from_finished AS (
-    DELETE FROM finished
-    WHERE partition = $1 AND execution_id = $2 AND replays < $3
-    RETURNING *
+-- Locks: the flow, the finished rows, then pending waitpoints, the executions and the timers.
+WITH input AS MATERIALIZED (
+    SELECT i.*
+    FROM unnest($8::uuid[], $9::integer[], $10::bigint[], $11::boolean[])
+        AS i(execution_id, replays_max, deadline_ms, waits)
+),
+locked AS MATERIALIZED (
+    SELECT f.id FROM flow f
+    WHERE f.partition = $1 AND f.id = $4 AND f.version = $5
+    FOR NO KEY UPDATE
+),
+existing AS MATERIALIZED (
+    SELECT i.*, f.address
+    FROM input i
+    CROSS JOIN LATERAL (
+        SELECT f.ctid AS address FROM finished f
+        WHERE f.partition = $1 AND f.execution_id = i.execution_id
+          AND (i.replays_max IS NULL OR f.replays < i.replays_max)
+          -- After the flow is locked.
+          AND ($4::uuid IS NULL OR (SELECT count(*) FROM locked) > 0)
+        FOR UPDATE
+    ) AS f
+),
+applied AS MATERIALIZED (
+    SELECT true AS whole
+    WHERE (SELECT count(*) FROM existing) = cardinality($8::uuid[])
+      AND ($4::uuid IS NULL OR (SELECT count(*) FROM locked) > 0)
+),
+from_finished AS (
+    DELETE FROM finished f USING existing x, applied
+    WHERE f.ctid = x.address
+    RETURNING f.*, x.replays_max, x.deadline_ms, x.waits
 ),
 moved AS (
     SELECT f.*, f.epoch + 1 AS new_epoch, e.lane,
            coalesce(e.changed_priority, e.priority) AS priority, e.kind, e.class_id, e.namespace,
            e.required_capabilities,
-           CASE WHEN $4::bigint IS NOT NULL
-                    THEN clock_timestamp() + $4::bigint * interval '1 millisecond'
+           CASE WHEN f.deadline_ms IS NOT NULL
+                    THEN clock_timestamp() + f.deadline_ms * interval '1 millisecond'
                 WHEN e.deadline_at > clock_timestamp() THEN e.deadline_at
            END AS ends_at
-    FROM from_finished f JOIN execution e ON e.partition = $1 AND e.id = f.execution_id
+    FROM from_finished f
+    CROSS JOIN LATERAL (
+        SELECT e.* FROM execution e WHERE e.partition = $1 AND e.id = f.execution_id OFFSET 0
+    ) AS e
+),
+touched AS (
+    UPDATE flow f
+    SET version = f.version + 1, ended_count = f.ended_count - $6::integer,
+        bad_count = f.bad_count - $7::integer, ended_at = NULL, changed_at = clock_timestamp()
+    FROM applied
+    WHERE f.partition = $1 AND f.id = $4
+),
+members_updated AS (
+    UPDATE flow_member m SET outcome = NULL FROM input i, applied
+    WHERE m.partition = $1 AND m.flow_id = $4 AND m.execution_id = i.execution_id
+),
+edges_updated AS (
+    UPDATE flow_edge e SET state = 'pending'
+    FROM unnest($12::uuid[], $13::uuid[], $14::integer[]) AS i(upstream, downstream, wait), applied
+    WHERE e.partition = $1 AND e.upstream = i.upstream AND e.downstream = i.downstream
+      AND e.wait = i.wait
+),
+groups_updated AS (
+    UPDATE flow_group g
+    SET satisfied = i.satisfied, failed = i.failed, skipped = i.skipped,
+        state = CASE WHEN i.open THEN 'pending' ELSE g.state END,
+        decided_at = CASE WHEN i.open THEN NULL ELSE g.decided_at END
+    FROM unnest($15::uuid[], $16::integer[], $17::integer[], $18::integer[], $19::integer[],
+                $20::boolean[])
+        AS i(execution_id, wait, satisfied, failed, skipped, open), applied
+    WHERE g.partition = $1 AND g.execution_id = i.execution_id AND g.wait = i.wait
 ),
 attempts AS (
     INSERT INTO attempt (partition, execution_id, epoch, attempt, attempt_type, lease_id,
@@ -42,9 +110,17 @@ to_ready AS (
                        required_capabilities, epoch, attempts, retries, reclaims, replays,
                        next_type, resumes)
     SELECT $1, execution_id, namespace, lane, (9000 - priority)::smallint, kind,
-           string_to_array(required_capabilities, ','), new_epoch, attempts, 0, 0, replays + 1,
-           'replay', false
-    FROM moved
+           string_to_array(required_capabilities, ','), new_epoch, attempts, 0, 0,
+           replays + (replays_max IS NOT NULL)::integer, 'replay', false
+    FROM moved WHERE NOT waits
+),
+to_parked AS (
+    INSERT INTO parked (partition, execution_id, state, reason, lane, rank, epoch, attempts,
+                        retries, reclaims, replays, next_type, resumes)
+    SELECT $1, execution_id, 'waiting_children', 'waiting_for_children', lane,
+           (9000 - priority)::smallint, new_epoch, attempts, 0, 0,
+           replays + (replays_max IS NOT NULL)::integer, 'replay', false
+    FROM moved WHERE waits
 ),
 waitpoints_closed AS (
     -- What was made before the replay is not for the attempts after it.
@@ -80,9 +156,9 @@ timers AS (
 ),
 operations AS (
     INSERT INTO operation (partition, execution_id, verb, actor, reason, detail, epoch)
-    SELECT $1, execution_id, 'replay', $5, $6::text,
+    SELECT $1, execution_id, 'replay', $2, $3::text,
            concat_ws(': ', outcome, failure_code), new_epoch
-    FROM moved
+    FROM moved WHERE replays_max IS NOT NULL
 ),
 happened AS (
     SELECT 'replayed'::event_kind AS kind, execution_id, class_id, namespace,
@@ -100,4 +176,4 @@ events AS (
     FROM happened
     HAVING count(*) > 0
 )
-SELECT new_epoch AS "epoch!", replays + 1 AS "replays!", lane FROM moved
+SELECT new_epoch AS "epoch!", replays + 1 AS "replays!" FROM moved WHERE replays_max IS NOT NULL

@@ -1,7 +1,8 @@
 //! Why a flow was not made, changed or cancelled.
 
 use crate::{
-    CreateRefusal, EdgeId, ExecutionId, FlowId, Invalid, Limits, Refusal, RefusalCode, Told,
+    CreateRefusal, EdgeId, ExecutionId, FlowId, Invalid, LeaseRefusal, Limits, Refusal,
+    RefusalCode, Told,
 };
 
 /// Why a flow was not made or changed. Nothing of the request was done.
@@ -111,6 +112,9 @@ pub enum FlowRefusal {
         "a host of an earlier version uses this database and would end members without their flow; update or stop it"
     )]
     OldHosts,
+    /// The lease of the handler that asks does not hold.
+    #[error(transparent)]
+    Lease(#[from] LeaseRefusal),
     /// An argument breaks a bound.
     #[error(transparent)]
     Invalid(#[from] Invalid),
@@ -165,6 +169,7 @@ impl Refusal for FlowRefusal {
             }
             Self::TooLarge { max, .. } => Code::FlowTooLarge.with("max", max),
             Self::OldHosts => Code::FlowsUnavailable.alone(),
+            Self::Lease(lease) => lease.told(),
             Self::Invalid(invalid) => invalid.told(),
         }
     }

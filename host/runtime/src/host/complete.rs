@@ -3,8 +3,8 @@
 //! A recorded end releases the lease: a handler may still tidy up within the grace, a
 //! service takes its next lease.
 
-use engine::{CancelHeld, Complete, Declined, Delay, Due, Fail, Failed as EngineFailed};
-use model::{Invalid, LeaseRefusal, Limits};
+use engine::{CancelHeld, Complete, Declined, Delay, Due, Fail, Failed as EngineFailed, WaitFor};
+use model::{FlowRefusal, Invalid, LeaseRefusal, Limits};
 use wasmtime::component::Resource;
 
 use super::bindings::flowhost::engine::claim::LeaseError;
@@ -108,7 +108,10 @@ impl Host for State {
         };
         let (fence, report) = (held.attempt.fence, self.report(&backend, &held));
         let answer = backend.call(&mut self.meter, 0, |engine| async move {
-            engine.wait_children(fence, report).await
+            let waited = engine
+                .wait_children(fence, report, &WaitFor::default())
+                .await;
+            waited.map_err(|declined| declined.map(lease_refusal))
         });
         let answer = answer.await?;
         self.ended(&held, answer)
@@ -218,5 +221,14 @@ impl State {
         line.truncate(line.floor_char_boundary(200));
         self.role.log(verb, line.as_bytes());
         Ok(())
+    }
+}
+
+/// What keeps a lease from waiting for children, as a refusal of a lease.
+fn lease_refusal(refusal: FlowRefusal) -> LeaseRefusal {
+    match refusal {
+        FlowRefusal::Lease(refusal) => refusal,
+        FlowRefusal::Invalid(invalid) => invalid.into(),
+        other => Invalid::new("children", other.to_string()).into(),
     }
 }

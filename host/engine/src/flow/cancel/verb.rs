@@ -162,11 +162,12 @@ impl Engine {
         let ids = sqlx::query_scalar!(
             r#"SELECT m.execution_id FROM flow_member m
                WHERE m.partition = $1 AND m.flow_id = $2
-                 AND (m.outcome = 'cancelled'
-                      OR m.outcome IS NULL AND EXISTS (
-                          SELECT FROM flow_cancel c
-                          WHERE c.partition = $1 AND c.flow_id = $2
-                            AND c.execution_id = m.execution_id OFFSET 0))
+                 AND (EXISTS (SELECT FROM finished f
+                              WHERE f.partition = $1 AND f.execution_id = m.execution_id
+                                AND f.outcome = 'cancelled' OFFSET 0)
+                      OR EXISTS (SELECT FROM flow_cancel c
+                                 WHERE c.partition = $1 AND c.flow_id = $2
+                                   AND c.execution_id = m.execution_id OFFSET 0))
                ORDER BY m.execution_id LIMIT $3"#,
             flow.partition().column(),
             flow.uuid(),

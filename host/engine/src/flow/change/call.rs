@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use model::{
-    EdgeDependencyPolicy, EdgeId, EdgeKind, ExecutionId, FlowCancellationPolicy, FlowId, Partition,
-    PublicState,
+    EdgeDependencyPolicy, EdgeId, EdgeKind, ExecutionId, Fence, FlowCancellationPolicy, FlowId,
+    Partition, PublicState,
 };
 
 use crate::batch::BatchItem;
@@ -38,6 +38,8 @@ pub(crate) struct FlowChange {
     pub(super) groups: Vec<PlannedGroup>,
     /// Members that have ended, or may have, for which edges wait.
     pub(super) due: Vec<ExecutionId>,
+    /// The lease that must be held.
+    pub(super) holder: Option<Fence>,
 }
 
 pub(super) struct PlannedMember {

@@ -24,7 +24,9 @@
 -- groups as they are from now on: $53 flow ids, $54 executions, $55 policies, $56 k?, $57
 --   whether the rest is cancelled, $58 edges in all
 -- members that have ended or may have, for which edges wait: $59 flow ids, $60 ids
--- Locks: the flows, then ready, lease, parked and finished rows of the executions that exist.
+-- holders who ask: $61 flow ids, $62 executions, $63 lease ids, $64 epochs
+-- Locks: the flows, then ready, lease, parked and finished rows of the executions that exist,
+-- and shares of the leases of holders.
 WITH input AS MATERIALIZED (
     SELECT i.*
     FROM unnest($2::uuid[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::text[],
@@ -86,6 +88,18 @@ in_finished AS MATERIALIZED (
     ) AS f
     WHERE NOT x.waits
 ),
+held AS MATERIALIZED (
+    SELECT i.flow_id, l.address
+    FROM unnest($61::uuid[], $62::uuid[], $63::uuid[], $64::bigint[])
+        AS i(flow_id, execution_id, lease_id, epoch)
+    JOIN locked k ON k.flow_id = i.flow_id
+    LEFT JOIN LATERAL (
+        SELECT l.ctid AS address FROM lease l
+        WHERE l.partition = $1 AND l.execution_id = i.execution_id AND l.lease_id = i.lease_id
+          AND l.epoch = i.epoch AND l.expires_at > clock_timestamp()
+        FOR KEY SHARE
+    ) AS l ON true
+),
 created AS (
     INSERT INTO flow (partition, id, namespace, kind, creator, idempotency_key, request_digest,
                       default_policy, graph_revision, node_count, edge_count, has_tags)
@@ -105,6 +119,7 @@ applied AS MATERIALIZED (
         + (SELECT count(*) FROM in_parked p WHERE p.flow_id = k.flow_id)
         + (SELECT count(*) FROM in_lease l WHERE l.flow_id = k.flow_id)
         + (SELECT count(*) FROM in_finished f WHERE f.flow_id = k.flow_id)
+      AND NOT EXISTS (SELECT FROM held h WHERE h.flow_id = k.flow_id AND h.address IS NULL)
 ),
 touched AS (
     UPDATE flow f

@@ -5,8 +5,8 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use model::{
-    EdgeDependencyPolicy, EdgeGroup, EdgeId, ExecutionId, FlowId, FlowRefusal, Invalid, Limits,
-    PublicState, StateKind, ensure, find_cycle,
+    EdgeDependencyPolicy, EdgeGroup, EdgeId, ExecutionId, Fence, FlowId, FlowRefusal, Invalid,
+    Limits, PublicState, StateKind, ensure, find_cycle,
 };
 
 use super::call::{ExistingMember, FlowChange, NewFlow, PlannedEdge, PlannedGroup, PlannedMember};
@@ -32,7 +32,8 @@ pub(super) struct Numbered<'a> {
     pub(super) calls: &'a [Arc<CreateCall>],
     /// Ids of the edges, in the order of the request.
     pub(super) edge_ids: &'a [EdgeId],
-    pub(super) parent: Option<ExecutionId>,
+    /// The lease of the handler that asks, whose execution is the parent of the new members.
+    pub(super) holder: Option<Fence>,
     pub(super) actor: &'a str,
 }
 
@@ -126,7 +127,7 @@ impl Numbered<'_> {
             nodes.names.iter().map(|(n, id)| (*id, *n)).collect();
         let members = created.into_iter().map(|call| PlannedMember {
             name: names.get(&call.id).map(|name| (*name).to_owned()),
-            parent: self.parent,
+            parent: self.holder.map(|fence| fence.execution_id),
             waits: waiting.contains(&call.id),
             call: Arc::clone(call),
         });
@@ -146,6 +147,7 @@ impl Numbered<'_> {
             edges,
             groups,
             due,
+            holder: self.holder,
         };
         for member in &mut made {
             if member.state.is_some() && waiting.contains(&member.id) {

@@ -1,4 +1,5 @@
--- Reads the edges that lead away from members of a flow, however far.
+-- Reads the edges that lead away from members of a flow, however far; of those to attempts
+-- that wait for children only those that wait still.
 --
 -- $1 partition, $2 members
 -- Locks: none.
@@ -7,7 +8,9 @@ WITH RECURSIVE reached(id) AS (
     UNION
     SELECT e.downstream
     FROM reached r
-    JOIN flow_edge e ON e.partition = $1 AND e.upstream = r.id AND e.wait = 0
+    JOIN flow_edge e ON e.partition = $1 AND e.upstream = r.id
+    WHERE e.wait = 0 OR e.state = 'pending'
 )
-SELECT e.id AS "id!", e.upstream AS "upstream!", e.downstream AS "downstream!"
-FROM reached r JOIN flow_edge e ON e.partition = $1 AND e.upstream = r.id AND e.wait = 0
+SELECT e.upstream AS "upstream!", e.downstream AS "downstream!"
+FROM reached r JOIN flow_edge e ON e.partition = $1 AND e.upstream = r.id
+WHERE e.wait = 0 OR e.state = 'pending'

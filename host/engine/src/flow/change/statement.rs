@@ -182,6 +182,14 @@ impl Statements {
                 due_flows = flow;
                 due_ids = id;
             }
+            for (flow, fence) in batch.iter().filter_map(|change| {
+                Some((change.id.uuid(), change.holder?))
+            }) => {
+                held_flows = flow;
+                holders = fence.execution_id.uuid();
+                held_leases = fence.lease_id.0;
+                held_epochs = fence.epoch as i64;
+            }
         )
         .fetch_all(&self.verbs)
         .await?;

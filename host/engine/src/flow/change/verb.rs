@@ -3,7 +3,10 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use model::{EdgeId, ExecutionId, FlowId, FlowRefusal, Invalid, Limits, PublicState, ensure};
+use model::{
+    EdgeId, ExecutionId, Fence, FlowId, FlowRefusal, Invalid, LeaseRefusal, Limits, PublicState,
+    ensure,
+};
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
@@ -70,7 +73,7 @@ impl Engine {
             graph: &create.graph,
             calls: &calls,
             edge_ids: &edge_ids,
-            parent: None,
+            holder: None,
             actor: create.creator.as_deref().unwrap_or("engine"),
         };
         let new = NewFlow {
@@ -123,7 +126,7 @@ impl Engine {
             graph: &grow.graph,
             calls: &calls,
             edge_ids: &edge_ids,
-            parent: grow.parent,
+            holder: grow.holder,
             actor: &grow.actor,
         };
         // Changes of one flow by this host are made one after the other.
@@ -149,6 +152,9 @@ impl Engine {
                     ..unchanged(members)
                 });
             }
+            if let Some(fence) = &grow.holder {
+                self.refuse_unless_held(fence).await?;
+            }
             if flow.cancelled {
                 return Err(FlowRefusal::AlreadyTerminal.into());
             }
@@ -171,6 +177,16 @@ impl Engine {
             grow.id
         ))
         .into())
+    }
+
+    /// Refuses a request of a holder whose lease does not hold.
+    async fn refuse_unless_held(&self, fence: &Fence) -> Result<(), Declined<FlowRefusal>> {
+        let look = self.observe(*fence).await?;
+        let look = look.ok_or(LeaseRefusal::ExecutionNotFound)?;
+        if look.observed.holds(fence, false) {
+            return Ok(());
+        }
+        Err(look.observed.refusal(fence).into())
     }
 
     /// Reads the namespace of a flow; `None` if there is none within the namespace.

@@ -25,5 +25,9 @@ CROSS JOIN LATERAL (
 LEFT JOIN LATERAL (
     SELECT p.lane FROM parked p
     WHERE p.partition = $1 AND p.execution_id = e.downstream AND p.state = 'waiting_children'
+      -- In this group, and not in one after it or before it.
+      AND p.resumes = (e.wait > 0)
+      AND e.wait = (SELECT max(g.wait) FROM flow_group g
+                    WHERE g.partition = $1 AND g.execution_id = e.downstream)
     OFFSET 0
 ) AS p ON true

@@ -44,6 +44,8 @@ pub(crate) enum NextState {
     },
     /// In the queue, for an attempt of type `reclaim`.
     Ready { reclaims_add: u32 },
+    /// In the queue, for the same attempt.
+    Resumes,
     /// Out of the queue, until a time if there is one.
     Parked {
         state: StateKind,
@@ -69,11 +71,11 @@ impl NextState {
     }
 
     /// Parked until the same attempt resumes.
-    const fn resuming(state: StateKind, reason: BlockingReason, due: Option<Due>) -> Self {
+    const fn delayed(due: Due) -> Self {
         Self::Parked {
-            state,
-            reason,
-            due,
+            state: StateKind::Delayed,
+            reason: BlockingReason::WaitingForDelay,
+            due: Some(due),
             next_type: None,
         }
     }
@@ -129,17 +131,14 @@ impl EndLease {
 
     /// The same attempt resumes after a time.
     pub(crate) fn delayed(fence: Fence, due: Due, report: Report) -> Self {
-        let (state, reason) = (StateKind::Delayed, BlockingReason::WaitingForDelay);
-        let next = NextState::resuming(state, reason, Some(due));
+        let next = NextState::delayed(due);
         Self::by_holder(fence, AttemptEnd::Delayed, next, EventKind::Delayed, report)
     }
 
-    /// The same attempt resumes when the execution is unblocked.
-    pub(crate) fn waiting_children(fence: Fence, report: Report) -> Self {
-        let reason = BlockingReason::WaitingForChildren;
-        let next = NextState::resuming(StateKind::WaitingChildren, reason, None);
+    /// The same attempt resumes at once: there is no child that it would wait for.
+    pub(crate) fn waited_for_nothing(fence: Fence, report: Report) -> Self {
         let (ended, event) = (AttemptEnd::WaitingChildren, EventKind::WaitingChildren);
-        Self::by_holder(fence, ended, next, event, report)
+        Self::by_holder(fence, ended, NextState::Resumes, event, report)
     }
 
     /// The holder returns the execution to the queue; nothing is charged to its policy.

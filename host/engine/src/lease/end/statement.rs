@@ -113,7 +113,7 @@ impl Statements {
         self.wake.streamed(done.iter().map(|(id, _)| *id));
         if done
             .iter()
-            .any(|(_, call)| matches!(call.next, NextState::Ready { .. }))
+            .any(|(_, call)| matches!(call.next, NextState::Ready { .. } | NextState::Resumes))
         {
             self.wake.ready();
         }
@@ -213,6 +213,7 @@ impl NextState {
                 reclaims_add: int(*reclaims_add),
                 ..NextColumns::default()
             },
+            Self::Resumes => NextColumns::default(),
             Self::Parked {
                 state,
                 reason,

@@ -1,6 +1,6 @@
 //! block and unblock.
 
-use model::{BlockingReason, Limits, OperateRefusal, StateKind};
+use model::{BlockingReason, EdgeGroupState, Limits, OperateRefusal, StateKind};
 
 use crate::checks::text;
 use crate::operate::Operate;
@@ -73,7 +73,8 @@ impl Engine {
     ///
     /// # Refusals
     /// `execution_not_eligible` unless it is blocked, rate limited or waiting
-    /// for children, and for the `expected` reason if one is given.
+    /// for children, and for the `expected` reason if one is given; `deps_not_satisfied` for
+    /// a member that waits for other members of its flow.
     pub async fn unblock(
         &self,
         operate: Operate,
@@ -102,6 +103,13 @@ impl Engine {
             }
             if expected.is_some_and(|expected| current.reason != expected) {
                 return Err(current.not_eligible().into());
+            }
+            // Only its flow lets a member begin; an attempt that waits for its children may be
+            // told to go on without them.
+            if current.state == StateKind::WaitingChildren
+                && self.group_state(operate.id).await? == Some(EdgeGroupState::Pending)
+            {
+                return Err(OperateRefusal::DepsNotSatisfied.into());
             }
             let unblocked = sqlx::query_file_scalar!(
                 "src/operator/block/unblock.sql",

@@ -2,6 +2,7 @@
 //! and `/wait-children` of an execution that runs. Its holder loses the lease.
 
 use axum::extract::State;
+use engine::WaitFor;
 use model::Failure;
 
 use crate::api::{self, CompleteOverride, DelayOverride, FailOverride, OperateExecution};
@@ -92,6 +93,7 @@ pub async fn wait_children(
     OperatorRequest { operate, .. }: OperatorRequest<OperateExecution>,
 ) -> Answer<api::Execution> {
     let id = operate.id;
-    app.engine.wait_children_override(operate).await?;
+    let wait = WaitFor::default();
+    app.engine.wait_children_override(operate, &wait).await?;
     after(&app, id).await
 }

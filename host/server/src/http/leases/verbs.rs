@@ -6,7 +6,9 @@
 //! `leases`, each with a verdict of its own; those are batched into one statement.
 
 use axum::extract::State;
-use engine::{CancelHeld, Complete, Delay, Due, Engine, Fail, Failed, HandleSigner, Report};
+use engine::{
+    CancelHeld, Complete, Delay, Due, Engine, Fail, Failed, HandleSigner, Report, WaitFor,
+};
 use model::{Failure, Fence, Invalid, Limits, Moment, Scope};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -272,7 +274,10 @@ impl LeaseVerb for WaitChildrenLease {
     }
 
     async fn apply(self, engine: &Engine, fence: Fence) -> Result<LeaseOutcome, Problem> {
-        engine.wait_children(fence, report(self.log)?).await?;
+        let wait = WaitFor::default();
+        engine
+            .wait_children(fence, report(self.log)?, &wait)
+            .await?;
         Ok(outcome(&fence, LeaseEffect::WaitingChildren))
     }
 }

@@ -1,0 +1,7 @@
+//! Flows: how graphs are built, and what follows from the ends of their members.
+
+mod building;
+mod cancelling;
+mod children;
+mod replaying;
+mod resolving;
