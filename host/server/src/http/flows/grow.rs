@@ -51,7 +51,7 @@ pub async fn grow(
         namespace,
         expected_graph_revision: request.expected_graph_revision,
         graph: wanted.asked_by(&caller, &headers)?,
-        parent: None,
+        holder: None,
         actor,
     };
     let changed = app.engine.grow_flow(grow).await?;
