@@ -22,6 +22,11 @@ async fn a_cancellation_that_waits_tells_that_all_have_ended_and_a_repeat_what_w
     let claimed = claim_one(&api, "w-1").await;
     complete(&api, &text(&claimed["lease"])).await;
     let done = text(&claimed["id"]);
+    eventually("the flow takes note of the end", async || {
+        let (_, page) = api.get("/v1/flows").await;
+        (page["flows"][0]["ended_count"] == 1).then_some(())
+    })
+    .await;
     let why = json!({"reason": "enough", "actor": "ann"});
     let answer = cancel(&api, &flow, "?wait_ms=20000", why).await;
     assert_eq!(answer["status"], "cancelled", "{answer}");

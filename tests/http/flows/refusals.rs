@@ -113,12 +113,6 @@ async fn a_graph_that_is_none_is_refused_by_name_and_leaves_nothing() {
             json!("name"),
         ),
         (
-            member(json!({"lane": "none"})),
-            (422, "invalid_input"),
-            "member",
-            json!("bad"),
-        ),
-        (
             member(json!({"tags": {"Bad": "x"}})),
             (422, "invalid_tag_key"),
             "member",
