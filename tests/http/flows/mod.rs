@@ -3,6 +3,7 @@
 mod access;
 mod build;
 mod cancel;
+mod children;
 mod read;
 mod refusals;
 
