@@ -138,6 +138,72 @@ table finished: memory_peak_bytes bigint
 table finished: host_calls integer
 table finished: bytes_out bigint
 table finished: wall_us bigint
+table flow: partition smallint not null
+table flow: id uuid not null
+table flow: namespace text not null
+table flow: kind text not null
+table flow: creator text
+table flow: idempotency_key text
+table flow: request_digest bytea
+table flow: default_policy flow_cancellation_policy not null
+table flow: version bigint not null default 0
+table flow: graph_revision bigint not null default 0
+table flow: node_count integer not null default 0
+table flow: edge_count integer not null default 0
+table flow: ended_count integer not null default 0
+table flow: bad_count integer not null default 0
+table flow: has_tags boolean not null default false
+table flow: created_at timestamp with time zone not null default clock_timestamp()
+table flow: changed_at timestamp with time zone not null default clock_timestamp()
+table flow: ended_at timestamp with time zone
+table flow: cancelled_at timestamp with time zone
+table flow: cancel_policy flow_cancellation_policy
+table flow: cancel_reason text
+table flow: cancelled_by text
+table flow_cancel: partition smallint not null
+table flow_cancel: flow_id uuid not null
+table flow_cancel: execution_id uuid not null
+table flow_cancel: reason text not null
+table flow_due: partition smallint not null
+table flow_due: flow_id uuid not null
+table flow_due: execution_id uuid not null
+table flow_due: epoch bigint not null
+table flow_edge: partition smallint not null
+table flow_edge: flow_id uuid not null
+table flow_edge: id uuid not null
+table flow_edge: upstream uuid not null
+table flow_edge: downstream uuid not null
+table flow_edge: wait integer not null default 0
+table flow_edge: kind flow_edge_kind not null
+table flow_edge: data_passing_ref text
+table flow_edge: state flow_edge_state not null default 'pending'::flow_edge_state
+table flow_edge: created_at timestamp with time zone not null default clock_timestamp()
+table flow_edge: created_by text not null
+table flow_group: partition smallint not null
+table flow_group: execution_id uuid not null
+table flow_group: wait integer not null default 0
+table flow_group: flow_id uuid not null
+table flow_group: policy flow_group_policy not null
+table flow_group: k integer
+table flow_group: cancel_remaining boolean not null
+table flow_group: total integer not null default 0
+table flow_group: satisfied integer not null default 0
+table flow_group: failed integer not null default 0
+table flow_group: skipped integer not null default 0
+table flow_group: state flow_group_state not null default 'pending'::flow_group_state
+table flow_group: decided_at timestamp with time zone
+table flow_group: starts_at timestamp with time zone
+table flow_member: partition smallint not null
+table flow_member: flow_id uuid not null
+table flow_member: execution_id uuid not null
+table flow_member: name text
+table flow_member: request_digest bytea
+table flow_member: parent_id uuid
+table flow_member: outcome outcome
+table flow_tag: partition smallint not null
+table flow_tag: flow_id uuid not null
+table flow_tag: key text not null
+table flow_tag: value text not null
 table idempotency: partition smallint not null
 table idempotency: namespace text not null
 table idempotency: key text not null
@@ -176,6 +242,7 @@ table lease: progress_percent smallint
 table lease: progress_message text
 table lease: renewed_at timestamp with time zone
 table lease: class_id integer
+table lease: flow_id uuid
 table live_log: partition smallint not null
 table live_log: execution_id uuid not null
 table live_log: epoch bigint not null
@@ -432,6 +499,22 @@ constraint finished_lease_is_whole on finished: CHECK ((num_nulls(lease_id, leas
 constraint finished_pkey on finished: PRIMARY KEY (partition, execution_id)
 constraint finished_result_has_a_type on finished: CHECK (((result IS NULL) = (result_type IS NULL)))
 constraint finished_result_only_with_success on finished: CHECK (((outcome = 'success'::outcome) OR (result IS NULL)))
+constraint flow_cancelled_by_a_policy on flow: CHECK (((cancelled_at IS NULL) = (cancel_policy IS NULL)))
+constraint flow_counts_in_range on flow: CHECK ((((bad_count >= 0) AND (bad_count <= ended_count)) AND (ended_count <= node_count) AND (edge_count >= 0)))
+constraint flow_kind_in_range on flow: CHECK (((octet_length(kind) >= 1) AND (octet_length(kind) <= 128)))
+constraint flow_pkey on flow: PRIMARY KEY (partition, id)
+constraint flow_cancel_pkey on flow_cancel: PRIMARY KEY (partition, flow_id, execution_id)
+constraint flow_due_pkey on flow_due: PRIMARY KEY (partition, flow_id, execution_id, epoch)
+constraint flow_edge_leads_elsewhere on flow_edge: CHECK ((upstream <> downstream))
+constraint flow_edge_pkey on flow_edge: PRIMARY KEY (partition, upstream, downstream, wait)
+constraint flow_edge_ref_in_range on flow_edge: CHECK (((octet_length(data_passing_ref) >= 1) AND (octet_length(data_passing_ref) <= 128)))
+constraint flow_group_counts_in_range on flow_group: CHECK (((satisfied >= 0) AND (failed >= 0) AND (skipped >= 0) AND (((satisfied + failed) + skipped) <= total)))
+constraint flow_group_decided_once on flow_group: CHECK (((state = 'pending'::flow_group_state) = (decided_at IS NULL)))
+constraint flow_group_pkey on flow_group: PRIMARY KEY (partition, execution_id, wait)
+constraint flow_group_quorum_has_k on flow_group: CHECK ((((policy = 'quorum'::flow_group_policy) = (k IS NOT NULL)) AND (k >= 1)))
+constraint flow_member_name_in_range on flow_member: CHECK (((octet_length(name) >= 1) AND (octet_length(name) <= 128)))
+constraint flow_member_pkey on flow_member: PRIMARY KEY (partition, flow_id, execution_id)
+constraint flow_tag_pkey on flow_tag: PRIMARY KEY (partition, flow_id, key)
 constraint idempotency_pkey on idempotency: PRIMARY KEY (partition, namespace, key)
 constraint instance_is_one_row on instance: CHECK (singleton)
 constraint instance_partitions_in_range on instance: CHECK (((partitions >= 1) AND (partitions <= 4096)))
@@ -536,6 +619,21 @@ CREATE UNIQUE INDEX execution_class_pkey ON public.execution_class USING btree (
 CREATE INDEX finished_badly ON public.finished USING btree (outcome, execution_id) WHERE (outcome <> 'success'::outcome)
 CREATE INDEX finished_by_end ON public.finished USING btree (outcome, finished_at, execution_id)
 CREATE UNIQUE INDEX finished_pkey ON public.finished USING btree (partition, execution_id)
+CREATE INDEX flow_by_namespace ON public.flow USING btree (namespace, id)
+CREATE INDEX flow_ended ON public.flow USING btree (partition, ended_at) WHERE (ended_at IS NOT NULL)
+CREATE UNIQUE INDEX flow_by_key ON public.flow USING btree (partition, namespace, idempotency_key) WHERE (idempotency_key IS NOT NULL)
+CREATE UNIQUE INDEX flow_pkey ON public.flow USING btree (partition, id)
+CREATE UNIQUE INDEX flow_cancel_pkey ON public.flow_cancel USING btree (partition, flow_id, execution_id)
+CREATE UNIQUE INDEX flow_due_pkey ON public.flow_due USING btree (partition, flow_id, execution_id, epoch)
+CREATE INDEX flow_edge_into ON public.flow_edge USING btree (partition, downstream, wait)
+CREATE UNIQUE INDEX flow_edge_by_id ON public.flow_edge USING btree (partition, id)
+CREATE UNIQUE INDEX flow_edge_pkey ON public.flow_edge USING btree (partition, upstream, downstream, wait)
+CREATE UNIQUE INDEX flow_group_pkey ON public.flow_group USING btree (partition, execution_id, wait)
+CREATE INDEX flow_member_by_parent ON public.flow_member USING btree (partition, parent_id) WHERE (parent_id IS NOT NULL)
+CREATE UNIQUE INDEX flow_member_by_name ON public.flow_member USING btree (partition, flow_id, name) WHERE (name IS NOT NULL)
+CREATE UNIQUE INDEX flow_member_pkey ON public.flow_member USING btree (partition, flow_id, execution_id)
+CREATE INDEX flow_tag_by_value ON public.flow_tag USING btree (key, value, flow_id)
+CREATE UNIQUE INDEX flow_tag_pkey ON public.flow_tag USING btree (partition, flow_id, key)
 CREATE INDEX idempotency_by_expiry ON public.idempotency USING btree (partition, expires_at)
 CREATE UNIQUE INDEX idempotency_pkey ON public.idempotency USING btree (partition, namespace, key)
 CREATE UNIQUE INDEX instance_pkey ON public.instance USING btree (singleton)
@@ -584,6 +682,11 @@ enum attempt_type: initial, retry, reclaim, replay, fallback
 enum blocking_reason: none, waiting_for_worker, waiting_for_retry_backoff, waiting_for_resume_delay, waiting_for_delay, waiting_for_signal, waiting_for_approval, waiting_for_callback, waiting_for_tool_result, waiting_for_children, waiting_for_budget, waiting_for_quota, waiting_for_capable_worker, waiting_for_locality_match, paused_by_operator, paused_by_policy, paused_by_flow_cancel
 enum event_kind: created, acquired, renewed, released, expired, reclaimed, revoked, retry_scheduled, delayed, promoted, success, failed, cancelled, execution_expired, skipped, waiting_children, blocked, unblocked, prioritised, replayed, tagged, suspended, resumed, escalated, signalled, cleared, registered, retired, marked_dead, timed_out, flow_ended, flow_cancel_requested
 enum failure_class: transient, permanent, infra_crash, timeout, cancelled
+enum flow_cancellation_policy: cancel_all, cancel_pending, cancel_flow_only
+enum flow_edge_kind: success_only, on_failure, always
+enum flow_edge_state: pending, satisfied, impossible
+enum flow_group_policy: all_of, any_of, quorum
+enum flow_group_state: pending, satisfied, impossible
 enum frame_mode: durable, durable_summary, best_effort
 enum lane_state: active, paused, draining, disabled
 enum outcome: success, failed, cancelled, expired, skipped

@@ -33,6 +33,9 @@ const LISTS: &[(&str, &str, &str)] = &[
         "waitpoints",
         "waitpoint_id",
     ),
+    ("/v1/flows", "flows", "flow_id"),
+    ("/v1/flows/{id}/edges", "edges", "edge_id"),
+    ("/v1/flows/{id}/members", "members", "name"),
     ("/v1/kinds", "kinds", "name"),
     ("/v1/lanes", "lanes", "name"),
     ("/v1/lanes/{lane}/eligible", "executions", "id"),
@@ -53,9 +56,12 @@ struct List {
     key: &'static str,
 }
 
-fn lists(id: &str) -> Vec<List> {
+fn lists(Filled { id, flow, .. }: &Filled) -> Vec<List> {
     let list = |&(path, rows, key): &(&str, &'static str, &'static str)| List {
-        path: path.replace("{id}", id).replace("{lane}", "night"),
+        path: match path.strip_prefix("/v1/flows/{id}") {
+            Some(below) => format!("/v1/flows/{flow}{below}"),
+            None => path.replace("{id}", id).replace("{lane}", "night"),
+        },
         rows,
         key,
     };
@@ -98,9 +104,38 @@ impl List {
     }
 }
 
-/// Puts three rows and more in every list; returns an execution that has some of each
-/// that belongs to one, and another that has some as well.
-async fn fill(database: &Database, api: &Api) -> (String, String) {
+/// What the lists are of.
+struct Filled {
+    /// An execution that has some rows of each list that belongs to one.
+    id: String,
+    /// Another that has some as well.
+    other: String,
+    /// A flow with members and edges.
+    flow: String,
+    /// Another.
+    other_flow: String,
+}
+
+/// Creates a flow of four members, three of which wait for the first.
+async fn flow(api: &Api) -> String {
+    let names = ["a", "b", "c", "d"];
+    // Of a kind that no worker of these tests claims.
+    let member = |name: &&str| json!({"name": name, "kind": "echo", "delay_ms": 3_600_000});
+    let edge = |name: &&str| json!({"upstream": "a", "downstream": name});
+    let body = json!({
+        "kind": "list",
+        "members": names.iter().map(member).collect::<Vec<_>>(),
+        "edges": names[1..].iter().map(edge).collect::<Vec<_>>(),
+    });
+    let (status, answer) = api.post("/v1/flows", body).await;
+    assert!(status.is_success(), "{answer}");
+    answer["flow_id"].as_str().expect("an id").to_owned()
+}
+
+/// Puts three rows and more in every list.
+async fn fill(database: &Database, api: &Api) -> Filled {
+    flow(api).await;
+    let (first_flow, other_flow) = (flow(api).await, flow(api).await);
     let (other, _) = waiting(api, named("a", "never")).await;
     waiting(api, named("a", "never")).await;
     waiting(api, named("a", "never")).await;
@@ -175,7 +210,12 @@ async fn fill(database: &Database, api: &Api) -> (String, String) {
         );
         run(database, lease).await;
     }
-    (id, other)
+    Filled {
+        id,
+        other,
+        flow: first_flow,
+        other_flow,
+    }
 }
 
 /// Resolves a reference to a schema.
@@ -235,8 +275,8 @@ async fn every_list_of_the_api_has_pages() {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_list_ends_and_has_each_row_once() {
     let (database, api) = start().await;
-    let (id, _) = fill(&database, &api).await;
-    for list in lists(&id) {
+    let filled = fill(&database, &api).await;
+    for list in lists(&filled) {
         let path = &list.path;
         let whole = list.pages(&api, 1000).await.concat();
         let rows = whole.len();
@@ -301,8 +341,8 @@ fn forged(own: &str, id: &str) -> Vec<String> {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_list_accepts_its_own_cursors_and_rejects_every_other_by_name() {
     let (database, api) = start().await;
-    let (id, other) = fill(&database, &api).await;
-    let lists = lists(&id);
+    let filled = fill(&database, &api).await;
+    let lists = lists(&filled);
     let mut own = BTreeMap::new();
     for List { path, .. } in &lists {
         let (_, page) = api.get(&format!("{path}?limit=1")).await;
@@ -316,7 +356,7 @@ async fn a_list_accepts_its_own_cursors_and_rejects_every_other_by_name() {
         if seen.0 != 200 {
             wrong.push(format!("{list}: its own cursor: {seen:?}"));
         }
-        let mut bad = forged(cursor, &id);
+        let mut bad = forged(cursor, &filled.id);
         let of_others = own.iter().filter(|(other, _)| *other != list);
         bad.extend(of_others.map(|(_, cursor)| cursor.clone()));
         for cursor in bad {
@@ -327,8 +367,13 @@ async fn a_list_accepts_its_own_cursors_and_rejects_every_other_by_name() {
         }
         // The same place in another list is another place.
         let mut foreign = Vec::new();
-        if list.contains(&id) {
-            foreign.push(list.replace(&id, &other));
+        for (id, other) in [
+            (&filled.id, &filled.other),
+            (&filled.flow, &filled.other_flow),
+        ] {
+            if list.contains(id) {
+                foreign.push(list.replace(id, other));
+            }
         }
         let filtered = format!("{list}?namespace=default");
         if api.get(&filtered).await.0.is_success() {
@@ -347,13 +392,13 @@ async fn a_list_accepts_its_own_cursors_and_rejects_every_other_by_name() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cursor_is_of_one_instance_generation_and_number_of_partitions() {
     let (database, api) = start().await;
-    let (id, _) = fill(&database, &api).await;
+    let filled = fill(&database, &api).await;
     let first = async |api: &Api, path: &str| {
         let (_, page) = api.get(&format!("{path}?limit=1")).await;
         page["next_cursor"].as_str().expect("more").to_owned()
     };
     let mut own = BTreeMap::new();
-    for List { path, .. } in lists(&id) {
+    for List { path, .. } in lists(&filled) {
         let cursor = first(&api, &path).await;
         own.insert(path, cursor);
     }

@@ -13,6 +13,7 @@ mod dry_runs;
 mod ends;
 mod error_names;
 mod events;
+mod flows;
 mod lists;
 mod moments;
 mod operators;

@@ -81,6 +81,10 @@ impl Sender {
     /// of its only item.
     async fn send(&self, method: &Method, path: &str, mut request: Value) -> (StatusCode, String) {
         let mut url = path.to_owned();
+        if path.starts_with("/v1/flows/{id}") && request["path"]["id"] == ANY_ID {
+            let body = json!({"kind": "empty"});
+            request["path"]["id"] = self.api.post("/v1/flows", body).await.1["flow_id"].clone();
+        }
         if path.contains("{id}") && request["path"]["id"] == ANY_ID {
             let running = ["/complete", "/fail", "/delay", "/revoke-lease"];
             request["path"]["id"] = if running.iter().any(|end| path.ends_with(end)) {

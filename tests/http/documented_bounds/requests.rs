@@ -5,6 +5,7 @@ use std::cell::Cell;
 
 use model::patterns;
 use serde_json::{Map, Value, json};
+use server::api::MEMBER_NAME;
 
 use crate::support::api::{text, with};
 
@@ -12,7 +13,7 @@ use crate::support::api::{text, with};
 pub(super) const ANY_ID: &str = "01990000-0000-7000-8000-000000000000";
 /// For each pattern a text that fits it, the character that makes it longer, and a text
 /// that does not fit it.
-const TEXTS: [(&str, &str, &str, &str); 19] = [
+const TEXTS: [(&str, &str, &str, &str); 20] = [
     (patterns::IDENTIFIER, "a", "a", "A"),
     (patterns::PRINTABLE, "a", " ", "é"),
     (patterns::PLAIN, "a", "~", "\u{7f}"),
@@ -23,6 +24,7 @@ const TEXTS: [(&str, &str, &str, &str); 19] = [
     (patterns::CANCEL_SOURCE, "a", ":", "A"),
     (patterns::CAPABILITY, "a", "é", "a,b"),
     (patterns::KID, "a", "Z", "a.b"),
+    (MEMBER_NAME, "a", "Z", "-a"),
     (patterns::HEX, "", "00", "0g"),
     (patterns::UUID, ANY_ID, "", "0199"),
     (

@@ -9,9 +9,10 @@ use std::fmt::Display;
 use std::ops::RangeInclusive;
 
 use model::{
-    BlockingReason, CountKind, EventFamily, ExpireReason, FailureClass, FrameEncoding, FrameMode,
-    LaneState, Limits, PRIORITY_MAX, PublicState, ResumeTarget, Role, SuspensionReason,
-    SuspensionRequester, TimeoutBehavior, Visibility, WaitpointState, patterns,
+    BlockingReason, CountKind, EdgeKind, EventFamily, ExpireReason, FailureClass,
+    FlowCancellationPolicy, FlowStatus, FrameEncoding, FrameMode, LaneState, Limits, OnSatisfied,
+    PRIORITY_MAX, PublicState, ResumeTarget, Role, SuspensionReason, SuspensionRequester,
+    TimeoutBehavior, Visibility, WaitpointState, patterns,
 };
 
 use super::lease::WAIT_MS_MAX;
@@ -21,6 +22,9 @@ pub const TIMEOUT_MS_MAX: u64 = 60_000;
 
 /// Largest epoch of a lease, as the database can count.
 pub const EPOCH_MAX: u64 = i64::MAX as u64;
+
+/// The name of a member of a flow, as [`model::member_name`] checks it, or the id of one.
+pub const MEMBER_NAME: &str = "^[A-Za-z0-9][A-Za-z0-9._-]*$";
 
 /// What a member of a request, or a parameter, may hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -84,6 +88,21 @@ pub fn bound(of: &str, member: &str) -> Option<Bound> {
         | ("CreateWebhook" | "RotateWebhookSecret", "secret") => Free,
         ("WebhookFilter", "execution_id" | "flow_id") => Pattern(patterns::UUID),
         ("CreateWebhook", "family") => names("EventFamily", EventFamily::ALL),
+        ("CreateFlow", "id") => Pattern(patterns::UUID_V7),
+        ("CreateFlowMember", "name") | (_, "data_passing_ref") => {
+            Text(1..=Limits::MEMBER_NAME_BYTES_MAX, MEMBER_NAME)
+        }
+        ("FlowEdge" | "FlowGroup", "upstream" | "downstream") => {
+            Text(1..=Limits::MEMBER_NAME_BYTES_MAX, MEMBER_NAME)
+        }
+        (_, "upstream" | "downstream" | "edge_id" | "added") => Pattern(patterns::UUID),
+        (_, "dependency_kind") => names("EdgeKind", EdgeKind::ALL),
+        (_, "on_satisfied") => names("OnSatisfied", OnSatisfied::ALL),
+        (_, "cancellation_policy") => names("FlowCancellationPolicy", FlowCancellationPolicy::ALL),
+        (_, "k") => Number(1..=Limits::FLOW_EDGES_MAX as u64),
+        (_, "expected_graph_revision") => Number(0..=EPOCH_MAX),
+        ("flows_list", "status") => names("FlowStatus", FlowStatus::ALL),
+        ("flows_cancel", "wait_ms") => Number(0..=TIMEOUT_MS_MAX),
         (_, "attempt") => u32_range(0..=u32::MAX),
         ("AppendFrame", "frame_type") => Text(1..=Limits::FRAME_TYPE_BYTES_MAX, patterns::PLAIN),
         ("AppendFrame", "correlation_id" | "source") => {
@@ -242,6 +261,8 @@ pub fn items(of: &str, member: &str) -> Option<RangeInclusive<usize>> {
         }
         (_, "capabilities" | "required_capabilities") => 0..=Limits::CAPABILITIES_MAX,
         (_, "executions") => 0..=Limits::CREATE_BATCH_MAX,
+        (_, "members" | "added" | "groups") => 0..=Limits::FLOW_MEMBERS_MAX,
+        (_, "edges") => 0..=Limits::FLOW_EDGES_MAX,
         (_, "leases") => 0..=Limits::LEASES_MAX,
         (_, "routes") => 0..=Limits::ROUTES_MAX,
         (_, "signal_names") => 0..=Limits::WAITPOINT_TOKEN_SIGNAL_NAMES_MAX,

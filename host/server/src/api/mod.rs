@@ -11,6 +11,7 @@ mod component;
 mod condition;
 mod event;
 mod execution;
+mod flow;
 mod lane;
 mod lease;
 mod login;
@@ -30,13 +31,14 @@ pub use access::{
     RefusedRequests, RevokeApiKey, RotateApiKey,
 };
 pub use answer::{ClosedAnswers, Listing, Unreadable};
-pub use bounds::{Bound, EPOCH_MAX, LABELS, TIMEOUT_MS_MAX, bound, items};
+pub use bounds::{Bound, EPOCH_MAX, LABELS, MEMBER_NAME, TIMEOUT_MS_MAX, bound, items};
 pub use component::{
     Component, Components, DefineKind, DefinedKind, Kind, Kinds, PublishedComponent,
     PublishingComponent, PublishingState, Route, SetRoute, SetRoutes,
 };
 pub use condition::{CompositeBody, ResumeCondition, ResumePolicy, SignalMatcher, SingleBody};
 pub use event::{Event, EventPage};
+pub(crate) use execution::unique_keys;
 pub use execution::{
     Attempt, AttemptLease, Attempts, BatchResults, BatchVerdict, BlockExecution, CancelExecution,
     CancelledExecution, CompleteOverride, CreateBatch, CreateExecution, CreatedExecution,
@@ -45,6 +47,11 @@ pub use execution::{
     OperateExecution, Operation, Operations, Policy, Progress, RevokeLease, RevokedExecution,
     SetPriority, SetTags, StateVector, SuspendedExecution, SuspendedExecutions, Tags, TagsSet,
     UnblockExecution, Usage,
+};
+pub use flow::{
+    CancelFlow, CancelledFlow, ChangedFlow, ChangedFlowMember, CreateFlow, CreateFlowMember, Edge,
+    EdgeGroup, EdgeGroupPolicy, Edges, Flow, FlowCancelStatus, FlowCounters, FlowEdge, FlowGroup,
+    FlowMember, FlowMembers, FlowOf, FlowSummaries, FlowSummary, GrowFlow, SetFlowTags,
 };
 pub use lane::{Health, Lane, Lanes, Namespace, Namespaces, SetLane, SetNamespace};
 pub use lease::{

@@ -86,6 +86,8 @@ codes! {
         NoResult = "no_result", NOT_FOUND, "The execution has no result";
         /// No such component.
         ComponentNotFound = "component_not_found", NOT_FOUND, "No such component";
+        /// The flow has no such edge.
+        EdgeNotFound = "edge_not_found", NOT_FOUND, "The flow has no such edge";
         /// No such route.
         NotFound = "not_found", NOT_FOUND, "Nothing is here";
         /// The route has other methods.

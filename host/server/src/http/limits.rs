@@ -11,6 +11,9 @@ use super::body::{Cap, Pace};
 /// Most bytes of a body on routes that take small ones, and of what stands beside a
 /// payload in JSON.
 const SMALL_BYTES_MAX: usize = 64 << 10;
+/// Most bytes of the graph of a flow in JSON: inputs of 32 MiB as base64, and what stands beside
+/// them.
+const FLOW_BYTES_MAX: usize = 48 << 20;
 /// Longest a caller may wait for an outcome.
 pub const WAIT_MAX: Duration = Duration::from_millis(crate::api::TIMEOUT_MS_MAX);
 /// What a request that waits may take beyond the longest wait.
@@ -82,6 +85,8 @@ pub enum BodyLimit {
     Signal,
     /// `limits.component_bytes_max`.
     Component,
+    /// 48 MiB: the graph of a flow, whose inputs may have 32 MiB.
+    Flow,
 }
 
 impl App {
@@ -95,6 +100,7 @@ impl App {
             BodyLimit::Input => ("input_bytes_max", limits.input_bytes_max as usize),
             BodyLimit::Result => ("result_bytes_max", limits.result_bytes_max as usize),
             BodyLimit::Signal => ("the limit of a signal", Limits::SIGNAL_BYTES_MAX as usize),
+            BodyLimit::Flow => ("the limit of a flow", FLOW_BYTES_MAX),
             BodyLimit::Component => ("component_bytes_max", limits.component_bytes_max as usize),
         };
         Cap {
@@ -113,7 +119,7 @@ impl App {
     pub fn json_cap(&self, body: BodyLimit) -> Cap {
         let cap = self.raw_cap(body);
         match body {
-            BodyLimit::None | BodyLimit::Small | BodyLimit::Batch => cap,
+            BodyLimit::None | BodyLimit::Small | BodyLimit::Batch | BodyLimit::Flow => cap,
             _ => Cap {
                 bytes_max: cap.bytes_max / 3 * 4 + SMALL_BYTES_MAX,
                 ..cap

@@ -23,6 +23,7 @@ mod components;
 mod doors;
 mod events;
 mod executions;
+mod flows;
 mod grants;
 mod lanes;
 mod leases;

@@ -3,7 +3,7 @@
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
-use model::{ExecutionId, IdError};
+use model::{ExecutionId, FlowId, IdError};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
@@ -43,6 +43,29 @@ impl<S: Send + Sync> FromRequestParts<S> for Id {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let Path(OfExecution { id }) = Path::from_request_parts(parts, state).await?;
+        id.parse()
+            .map(Self)
+            .map_err(|error: IdError| Problem::new(Code::InvalidId, error.to_string()))
+    }
+}
+
+/// The id of the flow in the path.
+#[derive(Debug, Clone, Copy)]
+pub struct IdOfFlow(pub FlowId);
+
+/// The parameter of [`IdOfFlow`].
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Path)]
+pub struct OfFlow {
+    /// The id of the flow.
+    id: String,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for IdOfFlow {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let Path(OfFlow { id }) = Path::from_request_parts(parts, state).await?;
         id.parse()
             .map(Self)
             .map_err(|error: IdError| Problem::new(Code::InvalidId, error.to_string()))

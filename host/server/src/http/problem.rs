@@ -178,7 +178,7 @@ refused! {
     // Until their verbs return `Declined`.
     model::CancelRefusal, model::CreateRefusal, model::LeaseRefusal, model::OperateRefusal,
     model::SuspendRefusal, model::SignalRefusal, model::WaitpointRefusal, model::RegisterRefusal,
-    model::GrantRefusal, model::RedeemRefusal, model::KeyRotateRefusal, engine::RouteRefusal,
+    model::FlowRefusal, model::FlowCancelRefusal, model::GrantRefusal, model::RedeemRefusal, model::KeyRotateRefusal, engine::RouteRefusal,
 }
 
 impl From<engine::Error> for Problem {

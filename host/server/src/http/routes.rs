@@ -15,8 +15,8 @@ use super::access::{self, Access, access};
 use super::limits::{BodyLimit, RouteLimits, TimeLimit};
 use super::transport::dry_run::{DRY_RUN, Rehearse};
 use super::{
-    App, audit, components, events, executions, grants, lanes, leases, openapi, ops, signals,
-    streams, tokens, waitpoints, webhooks, workers,
+    App, audit, components, events, executions, flows, grants, lanes, leases, openapi, ops,
+    signals, streams, tokens, waitpoints, webhooks, workers,
 };
 
 /// A line of the table.
@@ -104,6 +104,16 @@ routes! {
     executions_get_tags = executions::tags::get => Short, None, Viewer in query;
     executions_set_tags = executions::tags::set => Short, Result, Operator in query, rehearsed;
     executions_list_operations = executions::operate::operations => Short, None, Viewer in query;
+    flows_create = flows::create::create => Short, Flow, Submitter in body, rehearsed;
+    flows_list = flows::list::list => Short, None, Viewer in query;
+    flows_get = flows::get::get => Short, None, Viewer in query;
+    flows_list_members = flows::members::list => Short, None, Viewer in query;
+    flows_grow = flows::grow::grow => Short, Flow, Submitter in query, rehearsed;
+    flows_list_edges = flows::edges::list => Short, None, Viewer in query;
+    flows_get_edge = flows::edges::get => Short, None, Viewer in query;
+    flows_cancel = flows::operate::cancel => Waits, Small, Operator in query, rehearsed;
+    flows_set_tags = flows::operate::tags => Short, Small, Operator in query, rehearsed;
+    executions_get_flow = flows::get::of_execution => Short, None, Viewer in query;
     signals_send = signals::send::signal => Short, Signal, Submitter in query, rehearsed;
     signals_send_as_operator = signals::send::operator_signal => Short, Result, Operator in query, rehearsed;
     signals_approve = signals::approval::approve => Short, Result, Approver in query, rehearsed;
@@ -255,7 +265,7 @@ mod tests {
 
     /// The first word behind the tag of every operation id.
     const VERBS: &str = "append approve await block cancel check claim close complete create define delay delete expire \
-        fail get heartbeat hold issue list mark mint observe pause publish redeem register \
+        fail get grow heartbeat hold issue list mark mint observe pause publish redeem register \
         reject release renew replay report resume retire revoke rotate seed send set \
         suspend test unblock unhold update wait";
 

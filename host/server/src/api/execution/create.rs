@@ -124,7 +124,9 @@ pub struct BatchVerdict {
 }
 
 /// Reads labels; refuses an object that names a key twice.
-fn unique_keys<'de, D: Deserializer<'de>>(d: D) -> Result<BTreeMap<String, String>, D::Error> {
+pub(crate) fn unique_keys<'de, D: Deserializer<'de>>(
+    d: D,
+) -> Result<BTreeMap<String, String>, D::Error> {
     struct Distinct;
     impl<'de> Visitor<'de> for Distinct {
         type Value = BTreeMap<String, String>;

@@ -8,6 +8,7 @@ mod policy;
 mod state;
 
 pub use attempt::{Attempt, AttemptLease, Attempts, History, HistoryEntry, Usage};
+pub(crate) use create::unique_keys;
 pub use create::{BatchResults, BatchVerdict, CreateBatch, CreateExecution, CreatedExecution};
 pub use list::{
     ExecutionPage, ExpiredLease, ExpiredLeases, ListOrder, SuspendedExecution, SuspendedExecutions,

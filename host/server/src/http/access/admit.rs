@@ -14,13 +14,16 @@ use super::{Access, Caller, Within};
 use crate::http::App;
 use crate::http::doors::ClientAddress;
 use crate::http::limits::TimeLimit;
-use crate::http::path::Id;
+use crate::http::path::{Id, IdOfFlow};
 use crate::http::problem::{Code, Problem};
 use crate::http::query::Given;
 use crate::http::routes::Route;
 
 /// Parameter of the query that names a namespace.
 const NAMESPACE: &str = "namespace";
+/// How paths begin that name an execution, or a flow.
+const EXECUTIONS: &str = "/v1/executions/";
+const FLOWS: &str = "/v1/flows/";
 
 /// Lets callers through that may use the route, and ends what they wait for when their
 /// credential ends.
@@ -131,7 +134,7 @@ async fn confine(
     }
     let bound = match caller.within(named.as_deref()) {
         Err(refused) if refused.code == Code::NamespaceRequired => {
-            match of_execution(app, caller, parts).await? {
+            match of_path(app, caller, parts).await? {
                 Some(namespace) => Some(namespace),
                 None => return Err(refused),
             }
@@ -142,24 +145,24 @@ async fn confine(
     Ok(())
 }
 
-/// Returns the namespace of the execution in the path, or for one that the caller may not
-/// see any of the caller's own, in which it will not be found; `None` if the path has none.
-async fn of_execution(
-    app: &App,
-    caller: &Caller,
-    parts: &mut Parts,
-) -> Result<Option<String>, Problem> {
+/// Returns the namespace of the execution or the flow in the path, or for one that the caller
+/// may not see any of the caller's own, in which it will not be found; `None` if the path has
+/// none.
+async fn of_path(app: &App, caller: &Caller, parts: &mut Parts) -> Result<Option<String>, Problem> {
     let Scope::Namespaces(namespaces) = caller.scope() else {
         return Ok(None);
     };
-    let id = match Id::from_request_parts(parts, app).await {
-        Ok(Id(id)) => Some(id),
-        Err(_) if parts.uri.path().starts_with("/v1/executions/") => None,
-        Err(_) => return Ok(None),
-    };
-    let own = match id {
-        Some(id) => app.engine.namespace_of(id).await?,
-        None => None,
+    let own = if parts.uri.path().starts_with(FLOWS) {
+        match IdOfFlow::from_request_parts(parts, app).await {
+            Ok(IdOfFlow(id)) => app.engine.flow(id, None).await?.map(|it| it.namespace),
+            Err(_) => None,
+        }
+    } else {
+        match Id::from_request_parts(parts, app).await {
+            Ok(Id(id)) => app.engine.namespace_of(id).await?,
+            Err(_) if parts.uri.path().starts_with(EXECUTIONS) => None,
+            Err(_) => return Ok(None),
+        }
     };
     let own = own.filter(|own| namespaces.contains(own));
     Ok(own.or_else(|| namespaces.first().cloned()))

@@ -118,13 +118,17 @@ impl Wanted {
     /// Returns what the engine is asked for, in a namespace where the caller may create, and
     /// in the caller's name.
     pub fn asked_by(self, caller: &Caller) -> Result<Create, Problem> {
-        let Self {
-            mut create,
-            namespace,
-        } = self;
-        if let Some(namespace) = caller.within(namespace.as_deref())? {
+        let namespace = caller.within(self.namespace.as_deref())?;
+        let mut create = self.in_flow_of(caller)?;
+        if let Some(namespace) = namespace {
             create.namespace = namespace;
         }
+        Ok(create)
+    }
+
+    /// Returns what the engine is asked for in the caller's name, in the namespace of a flow.
+    pub fn in_flow_of(self, caller: &Caller) -> Result<Create, Problem> {
+        let mut create = self.create;
         create.creator = caller.creator(create.creator.as_deref())?;
         Ok(create)
     }

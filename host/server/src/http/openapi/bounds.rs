@@ -118,7 +118,7 @@ fn describe(of: &str, member: &str, schema: &mut RefOr<Schema>, named: &mut Name
         RefOr::T(Schema::Object(object))
             if object.additional_properties.is_some() && member == "tags" =>
         {
-            labels(object, of == "SetTags");
+            labels(object, ["SetFlowTags", "SetTags"].contains(&of));
         }
         RefOr::T(Schema::Object(object)) if object.enum_values.is_none() => {
             match bound(of, member) {

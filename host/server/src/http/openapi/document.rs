@@ -25,6 +25,7 @@ use crate::http::routes::ROUTES;
     components(schemas(ProblemBody)),
     tags(
         (name = "executions", description = "Units of work"),
+        (name = "flows", description = "Graphs of executions"),
         (name = "signals", description = "What suspended executions wait for"),
         (name = "waitpoints", description = "Where executions receive signals"),
         (name = "events", description = "What happened, as it happens"),

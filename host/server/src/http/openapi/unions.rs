@@ -11,7 +11,7 @@ use utoipa::openapi::schema::{AdditionalProperties, Discriminator, Object, OneOf
 use utoipa::openapi::{OpenApi, Ref, RefOr, Required, Schema};
 
 /// Tagged unions of requests. Their branches have no members but those described.
-const CLOSED: [&str; 2] = ["Backoff", "CompositeBody"];
+const CLOSED: [&str; 3] = ["Backoff", "CompositeBody", "EdgeGroupPolicy"];
 
 /// Makes a schema of every branch that has a title, which becomes its name.
 pub fn name_branches(document: &mut OpenApi) {

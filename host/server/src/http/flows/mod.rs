@@ -1,0 +1,10 @@
+//! Flows: made, grown, read, cancelled and labelled, below `/v1/flows`.
+
+pub mod create;
+pub mod edges;
+pub mod get;
+pub mod graph;
+pub mod grow;
+pub mod list;
+pub mod members;
+pub mod operate;
