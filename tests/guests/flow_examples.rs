@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use engine::{CreateFlow, Engine, FlowMember};
+use engine::{Engine, FlowMember};
 use model::{FlowId, FlowStatus, PublicState};
 use serde_json::{Value, json};
 use testkit::{Answered, Database, database, eventually};
@@ -52,13 +52,8 @@ async fn run(name: &str, change: impl FnOnce(&mut Value)) -> Ran {
     let database = database().await;
     let engine = database.engine().await;
     let api = Api::start(builder(&database), &[name]).await;
-    let create: CreateFlow = graph_file::read(&file(name), change);
-    let id = engine
-        .create_flow(create)
-        .await
-        .answered()
-        .expect("made")
-        .id;
+    let id = graph_file::submit(&api, &file(name), change).await;
+    let id: FlowId = id.parse().expect("an id");
     let status = eventually(&format!("{name} ends"), async || {
         let info = engine.flow(id, None).await.answered().expect("there");
         (info.status != FlowStatus::Active).then_some(info.status)

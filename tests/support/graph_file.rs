@@ -1,56 +1,50 @@
-//! Reads the file of a graph as `flowhost flow submit` does.
+//! Submits the file of a graph, in the form that `flowhost flow submit` reads.
 
 use std::path::Path;
 
-use engine::{Create, CreateFlow, Graph, MemberRef, NewEdge, NewGroup, NewMember, Payload};
-use serde_json::Value;
+use reqwest::StatusCode;
+use serde_json::{Value, json};
 
-fn word(value: &Value) -> String {
-    value.as_str().expect("a text").to_owned()
+use super::api::{Api, text};
+
+/// Reads a graph, has `change` change it, and submits it; returns the id of the flow.
+pub(crate) async fn submit(api: &Api, path: &Path, change: impl FnOnce(&mut Value)) -> String {
+    let file = std::fs::read_to_string(path).expect("a file");
+    let mut file: Value = serde_norway::from_str(&file).expect("YAML");
+    change(&mut file);
+    let (status, made) = api.post("/v1/flows", body(path, &file)).await;
+    assert_eq!(status, StatusCode::CREATED, "{made}");
+    text(&made["flow_id"])
 }
 
-/// Reads a graph, changed by `change`.
-pub(crate) fn read(path: &Path, change: impl FnOnce(&mut Value)) -> CreateFlow {
-    let text = std::fs::read_to_string(path).expect("a file");
-    let mut file: Value = serde_norway::from_str(&text).expect("YAML");
-    change(&mut file);
-    let mut graph = Graph::default();
+/// Returns what such a file says as the body of a request.
+fn body(path: &Path, file: &Value) -> Value {
+    let (mut members, mut edges, mut groups) = (Vec::new(), Vec::new(), Vec::new());
     for (name, member) in file["members"].as_object().expect("members by name") {
-        let input = match (&member["input"], &member["input_file"]) {
-            (Value::Null, Value::Null) => Payload::new("application/octet-stream", Vec::new()),
-            (Value::Null, file) => {
-                let file = path.with_file_name("").join(word(file));
-                let bytes = std::fs::read(&file).expect("an input");
-                Payload::new("text/plain", bytes)
-            }
-            (input, _) => Payload::new("application/json", input.to_string().into_bytes()),
-        };
-        graph.members.push(NewMember {
-            name: Some(name.clone()),
-            create: Create::new(word(&member["kind"]), input),
-        });
-        let downstream = MemberRef::Name(name.clone());
-        for need in member["needs"].as_array().into_iter().flatten() {
-            let upstream = need
-                .as_str()
-                .unwrap_or_else(|| need["upstream"].as_str().expect("a name"));
-            let kind = need["dependency_kind"].as_str();
-            graph.edges.push(NewEdge {
-                upstream: MemberRef::Name(upstream.to_owned()),
-                downstream: downstream.clone(),
-                kind: kind.map_or_else(Default::default, |kind| kind.parse().expect("a kind")),
-                data_passing_ref: need["data_passing_ref"].as_str().map(str::to_owned),
-            });
+        let mut member = member.as_object().expect("an object").clone();
+        member.insert("name".to_owned(), json!(name));
+        if let Some(input) = member.remove("input_file") {
+            let input = path.with_file_name(text(&input));
+            let input = std::fs::read_to_string(&input).expect("an input");
+            member.insert("input_text".to_owned(), json!(input));
         }
-        if !member["policy"].is_null() {
-            graph.groups.push(NewGroup {
-                downstream,
-                policy: serde_json::from_value(member["policy"].clone()).expect("a policy"),
-            });
+        for need in member
+            .remove("needs")
+            .iter()
+            .flat_map(Value::as_array)
+            .flatten()
+        {
+            let mut edge = match need {
+                Value::String(upstream) => json!({"upstream": upstream}),
+                edge => edge.clone(),
+            };
+            edge["downstream"] = json!(name);
+            edges.push(edge);
         }
+        if let Some(policy) = member.remove("policy") {
+            groups.push(json!({"downstream": name, "policy": policy}));
+        }
+        members.push(Value::Object(member));
     }
-    CreateFlow {
-        graph,
-        ..CreateFlow::new(word(&file["kind"]))
-    }
+    json!({"kind": file["kind"], "members": members, "edges": edges, "groups": groups})
 }
