@@ -60,6 +60,11 @@ fn golden_roles_of_routes() {
 }
 
 #[test]
+fn golden_flow_schema() {
+    assert_golden("docs/flow.schema.json", &server::cli::flow_schema());
+}
+
+#[test]
 fn golden_exit_codes() {
     let path = "docs/operate.md";
     let text = fs::read_to_string(top().join(path)).expect("text");

@@ -6,8 +6,8 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 
 use super::io::Exit;
 use super::{
-    access, bench, component, doctor, event, execution, host, invoke, lane, login, profile, stream,
-    waitpoint, webhook, worker,
+    access, bench, component, doctor, event, execution, flow, host, invoke, lane, login, profile,
+    stream, waitpoint, webhook, worker,
 };
 
 /// A durable execution engine over Postgres whose worker handlers are
@@ -117,6 +117,9 @@ pub enum Command {
     /// Complete, fail or delay a running execution, or have it wait, instead of its holder
     #[command(subcommand)]
     Override(execution::overrides::OverrideCommand),
+    /// Submit, show, grow, list and cancel flows: graphs of executions
+    #[command(subcommand)]
+    Flow(flow::FlowCommand),
     /// Publish, list and show components
     #[command(subcommand)]
     Component(component::ComponentCommand),
@@ -298,6 +301,11 @@ mod tests {
             "flowhost stream 00000000-0000-7000-8000-000000000000 --from 5 --to 7-1 --json",
             "flowhost stream 00000000-0000-7000-8000-000000000000 --summary",
             "flowhost logs 00000000-0000-7000-8000-000000000000 --follow --json",
+            "flowhost flow submit graph.yaml --wait --idempotency-key k --namespace n --tag app.a=b",
+            "flowhost flow submit - --dry-run",
+            "flowhost flow show 00000000-0000-7000-8000-000000000000 --watch",
+            "flowhost flow cancel 00000000-0000-7000-8000-000000000000 --policy cancel_pending --wait 5s",
+            "flowhost flow edges 00000000-0000-7000-8000-000000000000 --upstream 00000000-0000-7000-8000-000000000000",
             "flowhost lease append v1.x.y --type token --input hello --mode best_effort",
             "flowhost lease claim w-1 --kind a --kind b --wait 5s",
             "flowhost grant issue 00000000-0000-7000-8000-000000000000 --worker w --instance w-1",

@@ -13,6 +13,7 @@ mod doctor;
 mod documented;
 mod event;
 mod execution;
+mod flow;
 mod host;
 mod invoke;
 mod io;
@@ -26,5 +27,6 @@ mod webhook;
 mod worker;
 
 pub use command::commands;
+pub use flow::schema as flow_schema;
 pub use io::Exit;
 pub use run::main;

@@ -14,8 +14,8 @@ use super::io::{
     to_stdout,
 };
 use super::{
-    access, bench, component, doctor, event, execution, host, invoke, lane, login, profile, stream,
-    waitpoint, webhook, worker,
+    access, bench, component, doctor, event, execution, flow, host, invoke, lane, login, profile,
+    stream, waitpoint, webhook, worker,
 };
 
 /// Runs the command line of the process.
@@ -189,6 +189,7 @@ async fn dispatch(
         Command::Namespace(command) => lane::namespace::run(context, command).await,
         Command::WaitpointKey(command) => waitpoint::key::run(context, command).await,
         Command::Token(command) => access::token::run(context, command).await,
+        Command::Flow(command) => flow::run(context, command).await,
         Command::Webhook(command) => webhook::run(context, command).await,
         Command::Audit(args) => access::audit::run(context, args).await,
         Command::Profile(command) => profile::run(context, command, chosen),

@@ -50,7 +50,7 @@ pub async fn run(context: &Context, args: TagArgs) -> Result<Exit, Failure> {
 }
 
 /// Reads `key=value` or `key-`.
-fn read_label(label: &str) -> Result<(String, Option<String>), Failure> {
+pub fn read_label(label: &str) -> Result<(String, Option<String>), Failure> {
     if let Some((key, value)) = label.split_once('=') {
         return Ok((key.to_owned(), Some(value.to_owned())));
     }
