@@ -2,6 +2,8 @@
 
 mod events;
 mod executions;
+mod flow_examples;
+mod flows;
 mod hoarding;
 mod misuse;
 mod odd_outcomes;

@@ -108,7 +108,9 @@ impl Guest for Narrator {
                 return Ok(Outcome::Recorded);
             }
         }
-        let story: String = Story::of(&order.subject).take(order.words as usize).collect();
+        let story: String = Story::of(&order.subject)
+            .take(order.words as usize)
+            .collect();
         Ok(Outcome::Completed(Payload {
             content_type: "text/plain; charset=utf-8".into(),
             data: story.trim_end().into(),

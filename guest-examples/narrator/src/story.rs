@@ -2,21 +2,44 @@
 //! story, so that a handler that is called again finds its place by counting words.
 
 const PLACES: &[&str] = &[
-    "on the quay", "behind the sheds", "above the town", "in the fog", "at the pier",
-    "under the crane", "beside the river", "near the old lock",
+    "on the quay",
+    "behind the sheds",
+    "above the town",
+    "in the fog",
+    "at the pier",
+    "under the crane",
+    "beside the river",
+    "near the old lock",
 ];
 const DOERS: &[&str] = &[
-    "the pilot", "a clerk", "the harbor master", "an old sailor", "the night watch",
-    "a stranger", "the cook", "every gull",
+    "the pilot",
+    "a clerk",
+    "the harbor master",
+    "an old sailor",
+    "the night watch",
+    "a stranger",
+    "the cook",
+    "every gull",
 ];
 const DEEDS: &[&str] = &[
-    "wrote about", "asked for", "dreamed of", "waited for", "spoke about", "looked for",
-    "remembered", "laughed about",
+    "wrote about",
+    "asked for",
+    "dreamed of",
+    "waited for",
+    "spoke about",
+    "looked for",
+    "remembered",
+    "laughed about",
 ];
 const ENDS: &[&str] = &[
-    "until the tide turned", "as if it were new", "and kept silent about the rest",
-    "while the lamps went out", "for the third time that week", "before anyone could ask",
-    "because the letter had come", "and the bells answered",
+    "until the tide turned",
+    "as if it were new",
+    "and kept silent about the rest",
+    "while the lamps went out",
+    "for the third time that week",
+    "before anyone could ask",
+    "because the letter had come",
+    "and the bells answered",
 ];
 
 /// The words of a story, each with the space or the mark that follows it.

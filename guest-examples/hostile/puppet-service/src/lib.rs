@@ -1,5 +1,5 @@
 //! A service that does what its inputs say, as JSON: see [`acts`]. Under every
-//! later lease of an execution it completes with `resumed`.
+//! later lease of an execution it does what comes then, or completes with `resumed`.
 
 wit_bindgen::generate!({ path: "../../../wit", world: "service" });
 
@@ -30,14 +30,19 @@ impl Guest for PuppetService {
                     log(Level::Warn, &format!("{refusal}: {lost}"));
                 }
             };
-            if lease.epoch() > 1 {
-                answer(&plain("resumed".into()));
-                continue;
-            }
+            let later = lease.epoch() > 1;
             let script: Script = match serde_json::from_slice(&lease.task().input.data) {
                 Ok(script) => script,
                 Err(error) => return Err(error.to_string()),
             };
+            if later {
+                let acts = script.then.as_deref();
+                let said = acts.map_or("resumed".into(), |acts| {
+                    perform_all(acts, &lease).join("\n")
+                });
+                answer(&plain(said));
+                continue;
+            }
             let answers = perform_all(&script.acts, &lease);
             match script.end {
                 End::Completed(result) => answer(&result.payload()),

@@ -1,10 +1,14 @@
 //! What a puppet is told to do: acts one after the other, then an end. Texts are
 //! given with how often they are repeated, so that a short input asks for much.
 
+#[path = "flow_acts.rs"]
+mod flow_acts;
+
 use std::io::Write as _;
 use std::thread::sleep;
 use std::time::Duration;
 
+use flow_acts::FlowAct;
 use serde::Deserialize;
 
 use crate::flowhost::engine::claim::Lease;
@@ -24,6 +28,9 @@ pub struct Script {
     pub acts: Vec<Act>,
     /// How to end.
     pub end: End,
+    /// What to do under every later lease, to complete with the answers.
+    #[serde(default)]
+    pub then: Option<Vec<Act>>,
 }
 
 /// A text and how often it is repeated.
@@ -233,6 +240,8 @@ pub enum Act {
     AppendAll(Vec<Piece>),
     /// Reads the summary of its stream.
     Summary,
+    /// Does something with flows.
+    Flow(FlowAct),
     /// Sleeps for so many milliseconds.
     Sleep(u64),
     /// Computes without end.
@@ -348,6 +357,7 @@ impl Act {
                 format!("{:?}", streams::append_all(lease, &frames))
             }
             Self::Summary => format!("{:?}", streams::read_summary(lease)),
+            Self::Flow(act) => act.perform(lease),
             Self::Sleep(ms) => {
                 sleep(Duration::from_millis(*ms));
                 String::new()

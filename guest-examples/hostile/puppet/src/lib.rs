@@ -1,5 +1,5 @@
 //! A handler that does what its input says, as JSON: see [`acts`]. Under every
-//! later lease of the execution it completes with `resumed`.
+//! later lease of the execution it does what comes then, or completes with `resumed`.
 
 wit_bindgen::generate!({ path: "../../../wit", world: "handler" });
 
@@ -15,14 +15,19 @@ struct Puppet;
 impl Guest for Puppet {
     fn run(task: Task) -> Result<Outcome, Failure> {
         let lease = current();
-        if lease.epoch() > 1 {
-            return Ok(Outcome::Completed(plain("resumed".into())));
-        }
+        let later = lease.epoch() > 1;
         let script: Script = serde_json::from_slice(&task.input.data).map_err(|error| Failure {
             class: FailureClass::Permanent,
             code: "bad_input".into(),
             message: error.to_string(),
         })?;
+        if later {
+            let acts = script.then.as_deref();
+            let said = acts.map_or("resumed".into(), |acts| {
+                perform_all(acts, &lease).join("\n")
+            });
+            return Ok(Outcome::Completed(plain(said)));
+        }
         let answers = perform_all(&script.acts, &lease);
         match script.end {
             End::Completed(result) => Ok(Outcome::Completed(result.payload())),

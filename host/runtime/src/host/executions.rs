@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use engine::{Cancel, Create, Created as EngineCreated, Operate, Operator};
 use model::{
-    CancelRefusal, CancelSource, CreateRefusal, ExecutionId, ExecutionPolicy, Invalid, Limits,
-    Moment, OperateRefusal, PublicState,
+    CancelRefusal, CancelSource, ExecutionId, ExecutionPolicy, Invalid, Limits, Moment,
+    OperateRefusal, PublicState,
 };
 use wasmtime::component::Resource;
 
@@ -17,8 +17,8 @@ use super::bindings::flowhost::engine::executions::{
 };
 use super::bindings::flowhost::engine::types::Payload;
 use super::convert::{
-    self, Bounds, check_label, check_text, description_bytes, payload_bytes, text_bytes,
-    texts_bytes,
+    self, Bounds, check_label, check_text, create_refusal, description_bytes, payload_bytes,
+    text_bytes, texts_bytes,
 };
 use super::setters::setters;
 use super::store::{Caller, HostResource, said};
@@ -72,7 +72,7 @@ impl Request {
     }
 
     /// Takes out the request to the engine.
-    fn take(&mut self, caller: Caller) -> Result<Create, Invalid> {
+    pub(super) fn take(&mut self, caller: &Caller) -> Result<Create, Invalid> {
         if std::mem::replace(&mut self.used, true) {
             return Err(Invalid::new("request", "was used already"));
         }
@@ -94,7 +94,7 @@ impl Request {
         create.delay_until = self.delay_until;
         create.tags = std::mem::take(&mut self.tags);
         create.creator = Some(caller.creator());
-        create.namespace = caller.namespace;
+        create.namespace.clone_from(&caller.namespace);
         Ok(create)
     }
 }
@@ -182,23 +182,12 @@ impl HostRequest for State {
         self.count_call(0)?;
         let (backend, caller) = self.engine_and_caller()?;
         let carries = self.get(&request)?.owned_bytes();
-        let create = self.change(&request, |request| request.take(caller))??;
+        let create = self.change(&request, |request| request.take(&caller))??;
         let answer = backend.call(&mut self.meter, carries, |engine| async move {
             engine.create(create).await
         });
-        let of = |refusal| match refusal {
-            CreateRefusal::IdempotencyConflict { existing } => {
-                Error::IdempotencyConflict(existing.to_string())
-            }
-            CreateRefusal::IdConflict { .. } => Error::IdConflict,
-            CreateRefusal::UnknownKind(_) => Error::UnknownKind,
-            CreateRefusal::LaneDisabled { .. } => Error::LaneDisabled,
-            refusal @ (CreateRefusal::NotOffered { .. } | CreateRefusal::Invalid(_)) => {
-                Error::Invalid(said(&refusal))
-            }
-        };
         let answer = answer.await?;
-        let created = answer.map_err(|declined| CallError::declined(declined, of))?;
+        let created = answer.map_err(|declined| CallError::declined(declined, create_refusal))?;
         Ok(match created {
             EngineCreated::Created { id, .. } => Created::Created(id.to_string()),
             EngineCreated::Duplicate { id } => Created::Duplicate(id.to_string()),

@@ -13,6 +13,7 @@ mod complete;
 pub(crate) mod convert;
 mod events;
 mod executions;
+mod flows;
 mod log;
 mod setters;
 mod signal;
@@ -21,13 +22,14 @@ mod streams;
 mod suspend;
 
 pub(crate) use call_errors::{
-    ClaimCallError, EventsCallError, ExecutionsCallError, LeaseCallError, SignalCallError,
-    StreamCallError, SuspendCallError,
+    ClaimCallError, EventsCallError, ExecutionsCallError, FlowCallError, LeaseCallError,
+    SignalCallError, StreamCallError, SuspendCallError,
 };
 pub use claim::LeaseHandle;
 pub(crate) use claim::NoCurrentLease;
 pub use events::EventReader;
 pub use executions::Request;
+pub use flows::{Graph, NewFlow};
 pub use signal::Signal;
 pub use store::{Backend, CallError, EngineBackend, InvokeSuspension};
 pub(crate) use store::{

@@ -13,6 +13,7 @@ const INTERFACES: &[&str] = &[
     "complete",
     "events",
     "executions",
+    "flows",
     "log",
     "signal",
     "streams",

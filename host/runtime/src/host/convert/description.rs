@@ -91,7 +91,8 @@ fn lease(lease: engine::LeaseSummary) -> LeaseSummary {
     }
 }
 
-fn failure(failure: model::Failure) -> types::Failure {
+/// Builds a failure as guests see it.
+pub(crate) fn failure(failure: model::Failure) -> types::Failure {
     types::Failure {
         class: match failure.class {
             FailureClass::Transient => types::FailureClass::Transient,
@@ -105,7 +106,8 @@ fn failure(failure: model::Failure) -> types::Failure {
     }
 }
 
-fn state(state: PublicState) -> State {
+/// Builds a public state as guests see it.
+pub(crate) fn state(state: PublicState) -> State {
     match state {
         PublicState::Waiting => State::Waiting,
         PublicState::Delayed => State::Delayed,

@@ -5,6 +5,7 @@ mod bounds;
 mod condition;
 mod description;
 mod event;
+mod flow;
 pub(crate) mod outcome;
 mod resumption;
 mod same_names;
@@ -14,8 +15,12 @@ mod task;
 
 pub(super) use bounds::{Bounds, check_label, check_payload, check_text};
 pub(super) use condition::{bytes as condition_bytes, read as read_condition};
-pub(super) use description::{bytes as description_bytes, description};
+pub(super) use description::{bytes as description_bytes, description, failure, state};
 pub(super) use event::{bytes as events_bytes, event, family as event_family};
+pub(super) use flow::{
+    cancelled, changed, changed_bytes, child, children_bytes, create_refusal, flow, flow_bytes,
+    input, inputs_bytes, member, members_bytes, policy_of,
+};
 pub(crate) use resumption::{received, resumption, satisfied, waitpoint};
 pub(super) use sizes::{
     payload_bytes, resumption_bytes, satisfied_bytes, signals_bytes, task_bytes, text_bytes,

@@ -7,6 +7,7 @@ use super::backend::unavailable;
 use super::role::CallerError;
 use crate::host::bindings::flowhost::engine::claim::{ClaimError, LeaseError};
 use crate::host::bindings::flowhost::engine::executions::Error as ExecutionsError;
+use crate::host::bindings::flowhost::engine::flows::FlowError;
 use crate::host::bindings::flowhost::engine::signal::SignalError;
 use crate::host::bindings::flowhost::engine::streams::StreamError;
 use crate::host::bindings::flowhost::engine::suspend::SuspendError;
@@ -71,6 +72,7 @@ guest_errors!(
     LeaseError,
     EventsError,
     ExecutionsError,
+    FlowError,
     SignalError,
     StreamError
 );

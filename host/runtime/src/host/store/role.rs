@@ -41,6 +41,16 @@ pub(in crate::host) enum CallerError {
 }
 
 impl Caller {
+    /// Returns whom the holder of a lease acts as.
+    pub(in crate::host) fn of(held: &HeldLease) -> Self {
+        Self {
+            namespace: held.task.namespace.clone(),
+            source_type: KnownSource::Execution.as_str(),
+            source_identity: held.task.execution_id.clone(),
+            requester: held.requester.clone(),
+        }
+    }
+
     /// Returns what is recorded as the creator of executions: the credential that asked for
     /// the one at work, so that it is known to have asked for these too, and the author.
     pub(in crate::host) fn creator(&self) -> String {
@@ -81,14 +91,8 @@ impl Role {
 
     /// Returns whom the guest acts as towards other executions.
     pub(in crate::host) fn caller(&self) -> Result<Caller, CallerError> {
-        let of = |held: &HeldLease| Caller {
-            namespace: held.task.namespace.clone(),
-            source_type: KnownSource::Execution.as_str(),
-            source_identity: held.task.execution_id.clone(),
-            requester: held.requester.clone(),
-        };
         let service = match self {
-            Self::Handler(held) => return Ok(of(held)),
+            Self::Handler(held) => return Ok(Caller::of(held)),
             Self::Service(service) => service,
         };
         let held = service.held();
@@ -96,7 +100,7 @@ impl Role {
             [] => Err(CallerError::NoIdentity(
                 "a service acts as the namespace of the leases it holds, and it holds none",
             )),
-            [one] => Ok(of(one)),
+            [one] => Ok(Caller::of(one)),
             [first, others @ ..] => {
                 let namespace = &first.task.namespace;
                 if others.iter().any(|held| held.task.namespace != *namespace) {
