@@ -51,6 +51,7 @@ CREATE UNIQUE INDEX flow_by_key ON flow (partition, namespace, idempotency_key)
     WHERE idempotency_key IS NOT NULL;
 CREATE INDEX flow_by_namespace ON flow (namespace, id);
 CREATE INDEX flow_ended ON flow (partition, ended_at) WHERE ended_at IS NOT NULL;
+CREATE INDEX flow_empty ON flow (partition, changed_at) WHERE node_count = 0;
 
 CREATE TABLE flow_tag (
     partition smallint NOT NULL,

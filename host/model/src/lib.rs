@@ -50,7 +50,7 @@ pub use condition::{
 };
 pub use event::{
     CompletionOutcome, DeliveredSignal, Event, EventCursor, EventDetail, EventFact, EventFamily,
-    EventFilter, EventKind, EventPlace, EventPlaceError, EventStart, LeaseEnd, LeaseFact,
+    EventFilter, EventKind, EventPlace, EventPlaceError, EventStart, FlowFact, LeaseEnd, LeaseFact,
     LoggedEvent, OperatorFact, RevokedBy, SignalDeliveryEffect, TagFact, WorkerFact,
 };
 pub use execution::{

@@ -115,10 +115,12 @@ SELECT 'a signal has one event', count(*) FROM (
 LEFT JOIN counted t USING (execution_id) WHERE t.signalled IS DISTINCT FROM x.signals
 UNION ALL
 SELECT 'the log says of what class an execution is', count(*) FROM event e
-CROSS JOIN LATERAL unnest(e.execution_ids, e.classes) AS u(execution_id, class_id)
+CROSS JOIN LATERAL unnest(e.execution_ids, e.classes, e.kinds) AS u(execution_id, class_id, kind)
 JOIN execution x ON x.partition = e.partition AND x.id = u.execution_id
 LEFT JOIN execution_class c ON c.id = u.class_id
 WHERE (c.namespace, c.lane, c.kind) IS DISTINCT FROM (x.namespace, x.lane, x.kind)
+  -- A flow may have the id of an execution.
+  AND u.kind NOT IN ('flow_ended', 'flow_cancel_requested')
 UNION ALL
 SELECT 'a stream has the frames that it counts', count(*) FROM (
     SELECT FROM stream s
@@ -185,7 +187,11 @@ WHERE NOT EXISTS (SELECT FROM flow_due d
        OR coalesce(w.cancel_policy, 'cancel_flow_only') = 'cancel_flow_only'
           AND EXISTS (SELECT FROM flow_edge e
                       WHERE e.partition = m.partition AND e.upstream = m.execution_id
-                        AND e.state = 'pending'))
+                        AND e.state = 'pending'
+                        -- One that was replayed waits for those that are replayed after it.
+                        AND NOT EXISTS (SELECT FROM operation o
+                                        WHERE o.partition = m.partition AND o.verb = 'replay'
+                                          AND o.execution_id = e.downstream)))
 UNION ALL
 SELECT 'a member that has not ended is not noted as ended', count(*) FROM flow_member m
 LEFT JOIN finished f ON f.partition = m.partition AND f.execution_id = m.execution_id
@@ -198,6 +204,7 @@ LEFT JOIN parked p ON p.partition = g.partition AND p.execution_id = g.execution
                   AND p.state = 'waiting_children'
 LEFT JOIN finished f ON f.partition = g.partition AND f.execution_id = g.execution_id
 WHERE g.wait = 0 AND g.total > 0 AND f.execution_id IS NULL
+  AND coalesce(w.cancel_policy, 'cancel_flow_only') = 'cancel_flow_only'
   AND (p.execution_id IS NOT NULL AND NOT p.resumes) <> (g.state = 'pending')
 UNION ALL
 SELECT 'a group is decided as soon as it can be', count(*)

@@ -259,8 +259,16 @@ async fn without_children_it_continues_at_once_and_without_a_lease_nothing_is_do
         children: Some(vec![by_name("a")]),
         ..WaitFor::default()
     };
+    wait(&engine, &parent, &late).await.accepted();
+    let never = Claimed {
+        fence: model::Fence {
+            lease_id: model::LeaseId(Default::default()),
+            ..resumed.fence
+        },
+        ..resumed.clone()
+    };
     assert_eq!(
-        wait(&engine, &parent, &late).await.refused().code(),
+        wait(&engine, &never, &late).await.refused().code(),
         "stale_lease"
     );
     database.assert_invariants().await;

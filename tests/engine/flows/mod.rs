@@ -3,5 +3,7 @@
 mod building;
 mod cancelling;
 mod children;
+mod concurrency;
+mod random;
 mod replaying;
 mod resolving;

@@ -1,7 +1,7 @@
 //! What follows from the end of a member: who begins, who is skipped, who is cancelled.
 
 use engine::CreateFlow;
-use model::{FlowStatus, OnSatisfied, PublicState};
+use model::{EventFact, EventFamily, FlowFact, FlowStatus, OnSatisfied, PublicState};
 use testkit::Answered;
 
 use crate::support::flows::{
@@ -9,6 +9,7 @@ use crate::support::flows::{
     states, step, succeed,
 };
 use crate::support::idle_worker::{idle_worker, wanted};
+use crate::support::lists::events;
 use crate::support::work::setup;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -24,6 +25,13 @@ async fn a_chain_runs_one_after_the_other() {
     let flow = info(&engine, id).await;
     assert_eq!((flow.status, flow.ended_count), (FlowStatus::Completed, 3));
     assert!(flow.ended_at.is_some());
+    let told = events::all(&engine, &events::of(EventFamily::Flow)).await;
+    let told: Vec<_> = told
+        .iter()
+        .map(|it| (it.logged.flow_id, &it.fact))
+        .collect();
+    let completed = EventFact::Flow(FlowFact::Ended(Some("completed".to_owned())));
+    assert_eq!(told, [(Some(id), &completed)]);
     database.assert_invariants().await;
 }
 

@@ -1,8 +1,8 @@
 //! read: events of a family after a place, in order and without gaps.
 
 use model::{
-    EventFilter, EventKind, EventPlace, EventStart, EventsRefusal, ExecutionId, LeaseId, Limits,
-    LoggedEvent, check_range,
+    EventFilter, EventKind, EventPlace, EventStart, EventsRefusal, ExecutionId, FlowId, LeaseId,
+    Limits, LoggedEvent, check_range,
 };
 use uuid::Uuid;
 
@@ -147,10 +147,17 @@ impl Engine {
                 continue;
             };
             let detail = row.detail.or(row.signal_id.map(|id| id.to_string()));
+            let kind = kind.parse::<EventKind>().map_err(|_| kind);
+            // What happens to a flow has its id where others have that of an execution.
+            let (flow_id, id) = match &kind {
+                Ok(kind) if kind.is_of_flow() => (row.execution_id, None),
+                _ => (None, row.execution_id),
+            };
             events.push(LoggedEvent {
                 place,
-                kind: kind.parse::<EventKind>().map_err(|_| kind),
-                execution_id: row.execution_id.map(ExecutionId::from_uuid),
+                kind,
+                execution_id: id.map(ExecutionId::from_uuid),
+                flow_id: flow_id.map(FlowId::from_uuid),
                 namespace: row.namespace,
                 lane: row.lane,
                 execution_kind: row.execution_kind,
@@ -208,7 +215,7 @@ impl Engine {
             "src/event/fitting.sql",
             &partitions,
             &ids,
-            filter.flow_id.map(model::FlowId::uuid) as Option<Uuid>,
+            filter.flow_id.map(FlowId::uuid) as Option<Uuid>,
             key,
             value,
         )
@@ -217,7 +224,7 @@ impl Engine {
         let fitting: std::collections::HashSet<Uuid> = fitting.into_iter().collect();
         events.retain(|event| {
             let id = event.execution_id.map(ExecutionId::uuid);
-            id.is_some_and(|id| fitting.contains(&id))
+            event.flow_id.is_some() || id.is_some_and(|id| fitting.contains(&id))
         });
         Ok(events)
     }

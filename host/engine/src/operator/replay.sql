@@ -111,7 +111,7 @@ to_ready AS (
                        next_type, resumes)
     SELECT $1, execution_id, namespace, lane, (9000 - priority)::smallint, kind,
            string_to_array(required_capabilities, ','), new_epoch, attempts, 0, 0,
-           replays + (replays_max IS NOT NULL)::integer, 'replay', false
+           replays + 1, 'replay', false
     FROM moved WHERE NOT waits
 ),
 to_parked AS (
@@ -119,7 +119,7 @@ to_parked AS (
                         retries, reclaims, replays, next_type, resumes)
     SELECT $1, execution_id, 'waiting_children', 'waiting_for_children', lane,
            (9000 - priority)::smallint, new_epoch, attempts, 0, 0,
-           replays + (replays_max IS NOT NULL)::integer, 'replay', false
+           replays + 1, 'replay', false
     FROM moved WHERE waits
 ),
 waitpoints_closed AS (

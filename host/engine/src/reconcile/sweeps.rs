@@ -102,6 +102,8 @@ sweeps! {
     dead_workers: Duration::from_secs(5), Immediately;
     /// Executions that were kept long enough.
     finished_past_retention: Duration::from_secs(10), Gently;
+    /// Flows that were kept long enough.
+    flows_past_retention: Duration::from_secs(10), Gently;
     /// Streams of which something was kept long enough.
     streams_due: Duration::from_secs(5), Gently;
     /// Events that were kept long enough, or for which there is no more room.

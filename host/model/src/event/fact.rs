@@ -25,6 +25,8 @@ pub enum EventFact {
     Operator(OperatorFact),
     /// Of the family `registry`.
     Worker(WorkerFact),
+    /// Of the family `flow`.
+    Flow(FlowFact),
     /// Of the family `lifecycle`: the name of what happened.
     Lifecycle(String),
 }
@@ -131,6 +133,21 @@ pub enum OperatorFact {
     Unblocked(Option<String>),
     /// The time limit of a suspension passed, and operators are asked for a review.
     Escalated,
+    /// The cancellation of a flow was requested; the policy that says which members it
+    /// reaches.
+    FlowCancelRequested(Option<String>),
+    /// What this version does not know.
+    Other(String),
+}
+
+/// What happened to a flow.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FlowFact {
+    /// All its members have ended: `completed`, `failed`, `cancelled`, or a word of a later
+    /// version.
+    Ended(Option<String>),
+    /// Its cancellation was requested; the policy that says which members it reaches.
+    CancelRequested(Option<String>),
     /// What this version does not know.
     Other(String),
 }
@@ -203,11 +220,15 @@ impl EventFact {
             Self::Operator(OperatorFact::Blocked(_)) => "blocked",
             Self::Operator(OperatorFact::Unblocked(_)) => "unblocked",
             Self::Operator(OperatorFact::Escalated) => "escalated",
+            Self::Operator(OperatorFact::FlowCancelRequested(_)) => "flow_cancel_requested",
+            Self::Flow(FlowFact::Ended(_)) => "ended",
+            Self::Flow(FlowFact::CancelRequested(_)) => "cancel_requested",
             Self::Worker(WorkerFact::Registered(_)) => "registered",
             Self::Worker(WorkerFact::Retired(_)) => "retired",
             Self::Worker(WorkerFact::MarkedDead(_)) => "marked_dead",
             Self::Worker(WorkerFact::TimedOut(_)) => "timed_out",
             Self::Lifecycle(word)
+            | Self::Flow(FlowFact::Other(word))
             | Self::Lease(LeaseFact::Other(word))
             | Self::Tag(TagFact::Other(word))
             | Self::Operator(OperatorFact::Other(word))
@@ -239,8 +260,10 @@ impl EventFact {
             Self::Operator(
                 OperatorFact::Replayed(word)
                 | OperatorFact::Blocked(word)
-                | OperatorFact::Unblocked(word),
+                | OperatorFact::Unblocked(word)
+                | OperatorFact::FlowCancelRequested(word),
             )
+            | Self::Flow(FlowFact::CancelRequested(word))
             | Self::Worker(WorkerFact::MarkedDead(word)) => detail.reason.clone_from(word),
             Self::Worker(
                 WorkerFact::Registered(name)
@@ -257,7 +280,8 @@ impl EventFact {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct EventDetail {
     /// Of a lease that expired or was released: how. Of an execution that was blocked,
-    /// unblocked or replayed: why, or how it had ended. Of a dead worker: why.
+    /// unblocked or replayed: why, or how it had ended. Of a dead worker: why. Of a flow that
+    /// is to be cancelled: the policy.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// Who took a lease from its holder.

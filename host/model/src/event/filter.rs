@@ -13,7 +13,7 @@ pub struct EventFilter {
     pub lane: Option<String>,
     /// Of this execution alone.
     pub execution_id: Option<ExecutionId>,
-    /// Of members of this flow.
+    /// Of this flow and its members.
     pub flow_id: Option<FlowId>,
     /// Of executions that have this label with this value when the event is read; one that
     /// was removed has what it had last.
@@ -30,7 +30,11 @@ impl EventFilter {
             && wants(&self.kind, &event.execution_kind)
             && wants(&self.lane, &event.lane)
             && (self.execution_id.is_none() || self.execution_id == event.execution_id)
-            && (!self.asks_the_execution() || event.execution_id.is_some())
+            && match event.flow_id {
+                // Labels are those of executions.
+                Some(flow) => self.tag.is_none() && self.flow_id.is_none_or(|id| id == flow),
+                None => !self.asks_the_execution() || event.execution_id.is_some(),
+            }
     }
 
     /// Whether the execution must be asked for what the event does not say.

@@ -66,9 +66,9 @@ named! {
         MarkedDead = "marked_dead",
         /// A worker did not report within its time to live.
         TimedOut = "timed_out",
-        /// A flow ended. None is written yet.
+        /// All members of a flow have ended.
         FlowEnded = "flow_ended",
-        /// The cancellation of a flow was requested. None is written yet.
+        /// The cancellation of a flow was requested.
         FlowCancelRequested = "flow_cancel_requested",
     }
 }

@@ -3,12 +3,12 @@
 use time::OffsetDateTime;
 
 use super::fact::{
-    CompletionOutcome, DeliveredSignal, EventFact, LeaseFact, OperatorFact, RevokedBy,
+    CompletionOutcome, DeliveredSignal, EventFact, FlowFact, LeaseFact, OperatorFact, RevokedBy,
     SignalDeliveryEffect, TagFact, WorkerFact,
 };
 use crate::{
-    CancelSource, EventCursor, EventFamily, EventKind, EventPlace, ExecutionId, LeaseEnd, LeaseId,
-    SignalId, WaitpointId,
+    CancelSource, EventCursor, EventFamily, EventKind, EventPlace, ExecutionId, FlowId, LeaseEnd,
+    LeaseId, SignalId, WaitpointId,
 };
 
 /// One event as the log has it.
@@ -18,8 +18,10 @@ pub struct LoggedEvent {
     pub place: EventPlace,
     /// What happened; a word that no version up to this one knows is kept.
     pub kind: Result<EventKind, String>,
-    /// The execution it happened to; absent for events of workers.
+    /// The execution it happened to; absent for events of workers and flows.
     pub execution_id: Option<ExecutionId>,
+    /// The flow it happened to; absent for events of executions and workers.
+    pub flow_id: Option<FlowId>,
     /// The namespace of the execution or the worker; absent for a worker of all of them.
     pub namespace: Option<String>,
     /// The lane of the execution; absent if it is not known any more.
@@ -44,6 +46,8 @@ pub struct LoggedEvent {
     /// | `prioritised` | priority before and after |
     /// | `blocked`, `unblocked` | the blocking reason |
     /// | `replayed` | the outcome before |
+    /// | `flow_cancel_requested` | the policy |
+    /// | `flow_ended` | `completed`, `failed` or `cancelled` |
     /// | `registered`, `retired`, `timed_out` | the worker |
     /// | `marked_dead` | why |
     pub detail: Option<String>,
@@ -88,6 +92,7 @@ impl LoggedEvent {
                 EventKind::Blocked => OperatorFact::Blocked(detail()),
                 EventKind::Unblocked => OperatorFact::Unblocked(detail()),
                 EventKind::Escalated => OperatorFact::Escalated,
+                EventKind::FlowCancelRequested => OperatorFact::FlowCancelRequested(detail()),
                 other => OperatorFact::Other(other.to_string()),
             }),
             EventFamily::Registry => EventFact::Worker(match kind {
@@ -96,6 +101,11 @@ impl LoggedEvent {
                 EventKind::MarkedDead => WorkerFact::MarkedDead(detail()),
                 EventKind::TimedOut => WorkerFact::TimedOut(detail()),
                 other => WorkerFact::Other(other.to_string()),
+            }),
+            EventFamily::Flow => EventFact::Flow(match kind {
+                EventKind::FlowEnded => FlowFact::Ended(detail()),
+                EventKind::FlowCancelRequested => FlowFact::CancelRequested(detail()),
+                other => FlowFact::Other(other.to_string()),
             }),
             EventFamily::Lifecycle => EventFact::Lifecycle(match kind {
                 EventKind::Expired => "lease_expired".to_owned(),
@@ -198,6 +208,7 @@ mod tests {
             place: EventPlace::START,
             kind: Ok(kind),
             execution_id: None,
+            flow_id: None,
             namespace: None,
             lane: None,
             execution_kind: None,

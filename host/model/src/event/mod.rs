@@ -8,8 +8,8 @@ mod logged;
 mod place;
 
 pub use fact::{
-    CompletionOutcome, DeliveredSignal, EventDetail, EventFact, LeaseFact, OperatorFact, RevokedBy,
-    SignalDeliveryEffect, TagFact, WorkerFact,
+    CompletionOutcome, DeliveredSignal, EventDetail, EventFact, FlowFact, LeaseFact, OperatorFact,
+    RevokedBy, SignalDeliveryEffect, TagFact, WorkerFact,
 };
 pub use family::{EventFamily, LeaseEnd};
 pub use filter::EventFilter;

@@ -263,6 +263,7 @@ pub fn items(of: &str, member: &str) -> Option<RangeInclusive<usize>> {
         (_, "executions") => 0..=Limits::CREATE_BATCH_MAX,
         (_, "members" | "added" | "groups") => 0..=Limits::FLOW_MEMBERS_MAX,
         (_, "edges") => 0..=Limits::FLOW_EDGES_MAX,
+        (_, "children") => 0..=Limits::FLOW_MEMBERS_MAX,
         (_, "leases") => 0..=Limits::LEASES_MAX,
         (_, "routes") => 0..=Limits::ROUTES_MAX,
         (_, "signal_names") => 0..=Limits::WAITPOINT_TOKEN_SIGNAL_NAMES_MAX,

@@ -46,12 +46,13 @@ pub use execution::{
     ExpiredLease, ExpiredLeases, FailOverride, Failure, History, HistoryEntry, ListOrder,
     OperateExecution, Operation, Operations, Policy, Progress, RevokeLease, RevokedExecution,
     SetPriority, SetTags, StateVector, SuspendedExecution, SuspendedExecutions, Tags, TagsSet,
-    UnblockExecution, Usage,
+    UnblockExecution, Usage, WaitChildrenOverride,
 };
 pub use flow::{
-    CancelFlow, CancelledFlow, ChangedFlow, ChangedFlowMember, CreateFlow, CreateFlowMember, Edge,
-    EdgeGroup, EdgeGroupPolicy, Edges, Flow, FlowCancelStatus, FlowCounters, FlowEdge, FlowGroup,
-    FlowMember, FlowMembers, FlowOf, FlowSummaries, FlowSummary, GrowFlow, SetFlowTags,
+    CancelFlow, CancelledFlow, ChangedFlow, ChangedFlowMember, Child, CreateFlow, CreateFlowMember,
+    Edge, EdgeGroup, EdgeGroupPolicy, Edges, Flow, FlowCancelStatus, FlowCounters, FlowEdge,
+    FlowGroup, FlowInput, FlowMember, FlowMembers, FlowOf, FlowSummaries, FlowSummary,
+    GivenResults, GrowFlow, ListResults, ReadResult, SetFlowTags, StartChildren, wait_for,
 };
 pub use lane::{Health, Lane, Lanes, Namespace, Namespaces, SetLane, SetNamespace};
 pub use lease::{

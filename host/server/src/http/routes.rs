@@ -114,6 +114,7 @@ routes! {
     flows_cancel = flows::operate::cancel => Waits, Small, Operator in query, rehearsed;
     flows_set_tags = flows::operate::tags => Short, Small, Operator in query, rehearsed;
     executions_get_flow = flows::get::of_execution => Short, None, Viewer in query;
+    executions_list_children = flows::children::list => Short, None, Viewer in query;
     signals_send = signals::send::signal => Short, Signal, Submitter in query, rehearsed;
     signals_send_as_operator = signals::send::operator_signal => Short, Result, Operator in query, rehearsed;
     signals_approve = signals::approval::approve => Short, Result, Approver in query, rehearsed;
@@ -154,6 +155,9 @@ routes! {
     leases_release = leases::verbs::release => Short, Batch, Worker in handle;
     leases_cancel = leases::verbs::cancel => Short, Batch, Worker in handle;
     leases_report_progress = leases::verbs::progress => Short, Batch, Worker in handle;
+    leases_start_children = leases::children::start => Short, Flow, Worker in handle;
+    leases_list_results = leases::children::results => Short, Small, Worker in handle;
+    leases_get_result = leases::children::result => Short, Small, Worker in handle;
     leases_append_frames = leases::append::append => Short, Batch, Worker in handle;
     leases_suspend = leases::suspend::suspend => Short, Batch, Worker in handle;
     leases_create_waitpoint = leases::suspend::create_waitpoint => Short, Small, Worker in handle;

@@ -14,6 +14,7 @@
 -- timer_due. A caller may have made an id that lies about its time, so `finished_at`
 -- decides; a timer that is due too early is set to the earliest time at which its
 -- execution can be removed.
+-- A member of a flow stays while the flow is there.
 -- An execution stays while its idempotency key is remembered, so that the answer to a
 -- repeated creation names an execution that exists.
 -- Locks: the timers taken, then the finished rows, skipping those that another statement
@@ -66,7 +67,7 @@ judged AS MATERIALIZED (
                     k.expires_at) AS removable_at
     FROM candidate c
     CROSS JOIN LATERAL (
-        SELECT e.ctid AS address, e.namespace, e.idempotency_key,
+        SELECT e.ctid AS address, e.namespace, e.idempotency_key, e.flow_id,
                (e.policy::jsonb ->> 'retention_ms')::bigint AS retention_ms
         FROM execution e WHERE e.partition = $1 AND e.id = c.execution_id OFFSET 0
     ) AS e
@@ -75,7 +76,9 @@ judged AS MATERIALIZED (
         WHERE i.partition = $1 AND i.namespace = e.namespace AND i.key = e.idempotency_key
           AND i.execution_id = c.execution_id OFFSET 0
     ) AS k ON true
-    WHERE c.timer IS NOT NULL OR e.retention_ms IS NULL
+    WHERE (c.timer IS NOT NULL OR e.retention_ms IS NULL)
+      AND (e.flow_id IS NULL OR NOT EXISTS (
+          SELECT FROM flow f WHERE f.partition = $1 AND f.id = e.flow_id OFFSET 0))
 ),
 timers_postponed AS (
     UPDATE timer t SET due_at = j.removable_at
@@ -98,6 +101,26 @@ removed AS (
 executions_removed AS (
     DELETE FROM execution WHERE ctid = ANY (ARRAY(SELECT execution FROM removed))
     RETURNING id, flow_id, has_tags
+),
+members_removed AS (
+    DELETE FROM flow_member m USING executions_removed e
+    WHERE m.partition = $1 AND m.flow_id = e.flow_id AND m.execution_id = e.id
+),
+edges_removed AS (
+    DELETE FROM flow_edge x
+    USING executions_removed e CROSS JOIN LATERAL (
+        SELECT x.ctid AS address FROM flow_edge x
+        WHERE x.partition = $1 AND x.upstream = e.id OFFSET 0
+    ) AS found
+    WHERE x.ctid = found.address AND e.flow_id IS NOT NULL
+),
+groups_removed AS (
+    DELETE FROM flow_group g
+    USING executions_removed e CROSS JOIN LATERAL (
+        SELECT g.ctid AS address FROM flow_group g
+        WHERE g.partition = $1 AND g.execution_id = e.id OFFSET 0
+    ) AS found
+    WHERE g.ctid = found.address AND e.flow_id IS NOT NULL
 ),
 attempts_removed AS (
     DELETE FROM attempt a

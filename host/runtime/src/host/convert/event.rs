@@ -73,7 +73,7 @@ fn fact_of(fact: EventFact) -> Option<wit::Fact> {
         }),
         EventFact::Operator(fact) => wit::Fact::Operator(operator(fact)),
         EventFact::Lifecycle(word) => wit::Fact::Lifecycle(word),
-        EventFact::Worker(_) => return None,
+        EventFact::Worker(_) | EventFact::Flow(_) => return None,
     })
 }
 
@@ -106,6 +106,9 @@ fn operator(fact: OperatorFact) -> wit::OperatorFact {
         OperatorFact::Blocked(word) => wit::OperatorFact::Blocked(word),
         OperatorFact::Unblocked(word) => wit::OperatorFact::Unblocked(word),
         OperatorFact::Escalated => wit::OperatorFact::Escalated,
+        OperatorFact::FlowCancelRequested(_) => {
+            wit::OperatorFact::Other("flow_cancel_requested".to_owned())
+        }
         OperatorFact::Other(word) => wit::OperatorFact::Other(word),
     }
 }
@@ -173,6 +176,7 @@ mod tests {
             let logged = LoggedEvent {
                 place: EventPlace::START,
                 kind: Ok(kind),
+                flow_id: None,
                 execution_id: Some(ExecutionId::from_parts(partition, 1, 1)),
                 namespace: Some("default".into()),
                 lane: None,

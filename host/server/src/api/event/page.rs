@@ -1,6 +1,6 @@
 //! Events and pages of them.
 
-use model::{EventFact, EventFamily, LeaseFact};
+use model::{EventFact, EventFamily, FlowFact, LeaseFact};
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use time::serde::rfc3339;
@@ -56,9 +56,12 @@ event! {
         #[serde(with = "rfc3339")]
         at: OffsetDateTime,
     } absent {
-        /// The execution it happened to; absent for events of workers.
+        /// The execution it happened to; absent for events of workers and flows.
         execution_id: String as String,
-        /// Namespace of the execution or the worker; absent for a worker of all of them.
+        /// The flow it happened to; absent for events of executions and workers.
+        flow_id: String as String,
+        /// Namespace of the execution, the flow or the worker; absent for a worker of all of
+        /// them.
         namespace: String as String,
         /// Lane of the execution; absent if it is not known any more.
         lane: String as String,
@@ -73,7 +76,8 @@ event! {
         /// The worker instance concerned: the holder of the lease, or the one that is
         /// registered or not any more.
         worker_instance_id: String as String,
-        /// How an execution ended: `success`, `failure`, `cancelled`, or another word.
+        /// How an execution ended: `success`, `failure`, `cancelled`, or another word; how a
+        /// flow did: `completed`, `failed` or `cancelled`.
         outcome: String as String,
         /// The holder of a lease that expired, or was released or revoked.
         prev_owner: String as String,
@@ -120,6 +124,7 @@ impl Event {
             event: fact.name().to_owned(),
             at: logged.at,
             execution_id: logged.execution_id.map(|id| id.to_string()),
+            flow_id: logged.flow_id.map(|id| id.to_string()),
             namespace: logged.namespace,
             lane: logged.lane,
             execution_kind: logged.execution_kind,
@@ -144,6 +149,7 @@ impl Event {
         };
         match fact {
             EventFact::Completion(outcome) => shown.outcome = Some(outcome.to_string()),
+            EventFact::Flow(FlowFact::Ended(outcome)) => shown.outcome = outcome,
             EventFact::Lease(
                 LeaseFact::Expired(_) | LeaseFact::Released(_) | LeaseFact::Revoked(_),
             ) => shown.prev_owner = holder,

@@ -1,11 +1,15 @@
 //! Flows: requests that make and change them, and how they are shown.
 
+mod children;
 mod create;
 mod edge;
 mod member;
 mod operate;
 mod state;
 
+pub use children::{
+    Child, FlowInput, GivenResults, ListResults, ReadResult, StartChildren, wait_for,
+};
 pub use create::{
     ChangedFlow, ChangedFlowMember, CreateFlow, CreateFlowMember, FlowEdge, FlowGroup, GrowFlow,
 };

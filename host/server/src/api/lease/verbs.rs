@@ -1,6 +1,6 @@
 //! What native workers report about the leases they hold.
 
-use model::{ExecutionId, FailureClass};
+use model::{EdgeKind, ExecutionId, FailureClass};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use time::OffsetDateTime;
@@ -8,6 +8,7 @@ use time::serde::rfc3339;
 use utoipa::ToSchema;
 
 use super::claim::lease_ttl_ms;
+use crate::api::EdgeGroupPolicy;
 use crate::api::payload::present;
 
 /// Defines the bodies of a verb that takes one lease, or up to 500 in `leases`. They are
@@ -156,13 +157,21 @@ pub struct DelayLease {
     pub log: Option<String>,
 }
 
-/// A request to continue the same attempt when the children of its execution have
-/// finished, or when an operator unblocks it.
+/// A request to continue the same attempt when so many of the children of its execution have
+/// ended as is waited for, or can no longer; at once without children.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct WaitChildrenLease {
     /// Handle of the lease.
     pub lease: String,
+    /// The children that are waited for, by name or id; when absent all that have not ended.
+    pub children: Option<Vec<String>>,
+    /// For how many of them; all when absent.
+    pub policy: Option<EdgeGroupPolicy>,
+    /// Which ends count: `success_only`, `on_failure` or `always`. When absent, any end if all
+    /// are waited for, and success if not.
+    #[schema(value_type = Option<String>)]
+    pub dependency_kind: Option<EdgeKind>,
     /// What the attempt logged so far; at most 65536 bytes.
     pub log: Option<String>,
 }

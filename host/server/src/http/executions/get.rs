@@ -104,7 +104,8 @@ pub async fn policy(
     }
 }
 
-fn bytes_of(payload: Payload) -> Response {
+/// Answers with bytes under their own media type.
+pub fn bytes_of(payload: Payload) -> Response {
     let content_type = HeaderValue::try_from(payload.content_type)
         .unwrap_or(HeaderValue::from_static("application/octet-stream"));
     let mut response = payload.data.into_response();

@@ -2,10 +2,9 @@
 //! and `/wait-children` of an execution that runs. Its holder loses the lease.
 
 use axum::extract::State;
-use engine::WaitFor;
 use model::Failure;
 
-use crate::api::{self, CompleteOverride, DelayOverride, FailOverride, OperateExecution};
+use crate::api::{self, CompleteOverride, DelayOverride, FailOverride, WaitChildrenOverride};
 use crate::http::App;
 use crate::http::answer::Answer;
 use crate::http::leases::verbs::due_of;
@@ -80,20 +79,23 @@ pub async fn delay(
     after(&app, id).await
 }
 
-/// Has a running execution wait for its children, in place of its holder; the same
-/// attempt resumes when those have finished or an operator unblocks it.
+/// Has a running execution wait for its children, in place of its holder; the same attempt
+/// resumes when so many of those have ended as is waited for, or an operator unblocks it.
 #[utoipa::path(
     post, path = "/v1/executions/{id}/wait-children", tag = "executions",
     params(OfExecution, InNamespace),
-    request_body(content = Option<OperateExecution>, content_type = "application/json"),
+    request_body(content = Option<WaitChildrenOverride>, content_type = "application/json"),
     responses((status = 200, body = api::Execution))
 )]
 pub async fn wait_children(
     State(app): State<App>,
-    OperatorRequest { operate, .. }: OperatorRequest<OperateExecution>,
+    OperatorRequest {
+        operate, request, ..
+    }: OperatorRequest<WaitChildrenOverride>,
 ) -> Answer<api::Execution> {
     let id = operate.id;
-    let wait = WaitFor::default();
+    let children = request.children.as_deref();
+    let wait = api::wait_for(children, request.policy, request.dependency_kind)?;
     app.engine.wait_children_override(operate, &wait).await?;
     after(&app, id).await
 }

@@ -1,5 +1,6 @@
 //! Flows: made, grown, read, cancelled and labelled, below `/v1/flows`.
 
+pub mod children;
 pub mod create;
 pub mod edges;
 pub mod get;

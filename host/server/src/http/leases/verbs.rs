@@ -6,9 +6,7 @@
 //! `leases`, each with a verdict of its own; those are batched into one statement.
 
 use axum::extract::State;
-use engine::{
-    CancelHeld, Complete, Delay, Due, Engine, Fail, Failed, HandleSigner, Report, WaitFor,
-};
+use engine::{CancelHeld, Complete, Delay, Due, Engine, Fail, Failed, HandleSigner, Report};
 use model::{Failure, Fence, Invalid, Limits, Moment, Scope};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -20,7 +18,7 @@ use crate::api::{
     CompleteOneOrMany, DelayLease, DelayOneOrMany, FailLease, FailOneOrMany, LeaseAnswer,
     LeaseEffect, LeaseOutcome, LeaseVerdict, LeaseVerdicts, ProgressLease, ProgressOneOrMany,
     ReleaseLease, ReleaseOneOrMany, Renew, RenewOneOrMany, WaitChildrenLease,
-    WaitChildrenOneOrMany,
+    WaitChildrenOneOrMany, wait_for,
 };
 use crate::http::App;
 use crate::http::access::Caller;
@@ -128,8 +126,8 @@ pub async fn delay(app: State<App>, caller: Caller, _: NoQuery, asked: Body<Aske
     each::<DelayLease>(&app, &caller, asked.0).await
 }
 
-/// Has executions wait for their children; the same attempts resume when those have
-/// finished or an operator unblocks them, under new leases.
+/// Has executions wait for their children; the same attempts resume under new leases when so
+/// many of those have ended as is waited for, or can no longer.
 #[utoipa::path(
     post, path = "/v1/leases/wait-children", tag = "leases",
     request_body = WaitChildrenOneOrMany,
@@ -274,10 +272,9 @@ impl LeaseVerb for WaitChildrenLease {
     }
 
     async fn apply(self, engine: &Engine, fence: Fence) -> Result<LeaseOutcome, Problem> {
-        let wait = WaitFor::default();
-        engine
-            .wait_children(fence, report(self.log)?, &wait)
-            .await?;
+        let wait = wait_for(self.children.as_deref(), self.policy, self.dependency_kind)?;
+        let report = report(self.log)?;
+        engine.wait_children(fence, report, &wait).await?;
         Ok(outcome(&fence, LeaseEffect::WaitingChildren))
     }
 }
