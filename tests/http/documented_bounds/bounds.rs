@@ -51,7 +51,7 @@ async fn the_host_refuses_what_is_beyond_a_documented_bound_and_nothing_within()
             let method: Method = method.to_uppercase().parse().expect("a method");
             for (request, within) in described.requests(operation) {
                 let shown = request.to_string();
-                // A member is kept as long as its flow, whatever the bounds of a policy are.
+                // A member is kept as long as its flow, so a policy of it has no such bound.
                 let of_flow = ["flows_create", "flows_grow", "leases_start_children"];
                 let id = operation["operationId"].as_str().unwrap_or_default();
                 if of_flow.contains(&id) && shown.contains("retention_ms") {

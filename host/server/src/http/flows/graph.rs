@@ -13,13 +13,13 @@ use crate::http::transport::headers;
 
 /// What a request adds to the graph of a flow.
 pub struct Wanted {
-    /// New executions.
+    /// Executions to create in the flow.
     pub members: Vec<CreateFlowMember>,
-    /// Executions that exist.
+    /// Executions that exist and join it.
     pub added: Vec<ExecutionId>,
-    /// Edges.
+    /// Edges between members, by name or id.
     pub edges: Vec<FlowEdge>,
-    /// Policies of members.
+    /// Policies of members that wait.
     pub groups: Vec<FlowGroup>,
 }
 
