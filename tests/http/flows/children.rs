@@ -59,25 +59,16 @@ async fn a_worker_starts_children_waits_for_one_and_reads_its_result() {
     // What is none of its own is not read under its lease.
     let other = api.create(word("other")).await;
     let read = json!({"lease": lease, "execution_id": other});
-    let (status, problem) = api.post("/v1/leases/result", read).await;
-    assert_eq!(
-        (status, code(&problem)),
-        (StatusCode::NOT_FOUND, "execution_not_in_flow")
-    );
+    let answer = api.post("/v1/leases/result", read).await;
+    assert_eq!(code(&answer), (404, "execution_not_in_flow"));
     let rest =
         json!({"lease": lease, "children": ["a", "b"], "policy": {"kind": "quorum", "k": 3}});
-    let (status, problem) = api.post("/v1/leases/wait-children", rest).await;
-    assert_eq!(
-        (status, code(&problem)),
-        (StatusCode::UNPROCESSABLE_ENTITY, "invalid_dependency")
-    );
+    let answer = api.post("/v1/leases/wait-children", rest).await;
+    assert_eq!(code(&answer), (422, "invalid_dependency"));
     complete(&api, &lease).await;
     let late = json!({"lease": lease, "members": [{"kind": "word"}]});
-    let (status, problem) = api.post("/v1/leases/children", late).await;
-    assert_eq!(
-        (status, code(&problem)),
-        (StatusCode::CONFLICT, "execution_not_active")
-    );
+    let answer = api.post("/v1/leases/children", late).await;
+    assert_eq!(code(&answer), (409, "execution_not_active"));
     database.assert_invariants().await;
 }
 
