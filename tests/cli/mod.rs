@@ -4,6 +4,7 @@ mod bench;
 mod commands;
 mod events;
 mod exits;
+mod flows;
 mod invoke;
 mod keys;
 mod lists;

@@ -620,6 +620,7 @@ CREATE INDEX finished_badly ON public.finished USING btree (outcome, execution_i
 CREATE INDEX finished_by_end ON public.finished USING btree (outcome, finished_at, execution_id)
 CREATE UNIQUE INDEX finished_pkey ON public.finished USING btree (partition, execution_id)
 CREATE INDEX flow_by_namespace ON public.flow USING btree (namespace, id)
+CREATE INDEX flow_empty ON public.flow USING btree (partition, changed_at) WHERE (node_count = 0)
 CREATE INDEX flow_ended ON public.flow USING btree (partition, ended_at) WHERE (ended_at IS NOT NULL)
 CREATE UNIQUE INDEX flow_by_key ON public.flow USING btree (partition, namespace, idempotency_key) WHERE (idempotency_key IS NOT NULL)
 CREATE UNIQUE INDEX flow_pkey ON public.flow USING btree (partition, id)

@@ -112,7 +112,7 @@ struct Filled {
     other: String,
     /// A flow with members and edges.
     flow: String,
-    /// Another.
+    /// Another flow that has as many.
     other_flow: String,
 }
 

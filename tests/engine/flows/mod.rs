@@ -7,3 +7,4 @@ mod concurrency;
 mod random;
 mod replaying;
 mod resolving;
+mod retention;

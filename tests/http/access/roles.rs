@@ -83,7 +83,7 @@ fn request(route: &Route, names: Names) -> (String, Option<Value>) {
     }
     let create = json!({"kind": "word", "namespace": namespace});
     let body = match route.path.as_str() {
-        "/v1/executions" => create,
+        "/v1/executions" | "/v1/flows" => create,
         "/v1/executions/batch" => json!({"executions": [create]}),
         "/v1/workers" => json!({
             "worker_id": "w", "worker_instance_id": "w-1", "namespace": namespace,

@@ -16,8 +16,9 @@ use crate::support::http_work::{claim_one, start, word};
 const URL: &str = "https://example.invalid/";
 
 /// Codes of requests that break a bound.
-const INVALID: [&str; 15] = [
+const INVALID: [&str; 16] = [
     "count_limit_exceeds_hard_cap",
+    "flow_too_large",
     "invalid_blocking_reason",
     "invalid_capabilities",
     "invalid_frame_type",
@@ -49,8 +50,14 @@ async fn the_host_refuses_what_is_beyond_a_documented_bound_and_nothing_within()
         for (method, operation) in methods.as_object().expect("methods") {
             let method: Method = method.to_uppercase().parse().expect("a method");
             for (request, within) in described.requests(operation) {
-                cases += 1;
                 let shown = request.to_string();
+                // A member is kept as long as its flow, so a policy of it has no such bound.
+                let of_flow = ["flows_create", "flows_grow", "leases_start_children"];
+                let id = operation["operationId"].as_str().unwrap_or_default();
+                if of_flow.contains(&id) && shown.contains("retention_ms") {
+                    continue;
+                }
+                cases += 1;
                 let (status, code) = sender.send(&method, path, request).await;
                 assert!(status.as_u16() < 500, "{method} {path} {shown}: {code}");
                 if within == INVALID.contains(&code.as_str()) {

@@ -4,7 +4,7 @@ use model::Role;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use super::fan_in;
+use super::graphs::fan_in;
 use crate::http::access::guarded::Guarded;
 use crate::support::api::{text, with};
 

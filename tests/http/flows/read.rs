@@ -3,7 +3,7 @@
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use super::{created, fan_in, member, path};
+use super::graphs::{created, fan_in, member, path};
 use crate::support::api::{code, text, with};
 use crate::support::http_work::{claim_one, complete, start};
 

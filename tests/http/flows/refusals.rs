@@ -3,7 +3,7 @@
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
-use super::{created, fan_in, member, path};
+use super::graphs::{created, fan_in, member, path};
 use crate::support::api::{Api, code, text, with};
 use crate::support::http_work::{claim_one, start};
 
@@ -158,7 +158,7 @@ async fn a_graph_that_is_none_is_refused_by_name_and_leaves_nothing() {
         }
     }
     for malformed in [
-        json!({"colour": 1}),
+        json!({"color": 1}),
         json!({"cancellation_policy": "cancel"}),
         json!({"edges": [{"upstream": "left", "downstream": "join", "dependency_kind": "maybe"}]}),
         member(json!({"namespace": "other"})),

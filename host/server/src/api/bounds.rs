@@ -92,7 +92,7 @@ pub fn bound(of: &str, member: &str) -> Option<Bound> {
         ("CreateFlowMember", "name") | (_, "data_passing_ref") => {
             Text(1..=Limits::MEMBER_NAME_BYTES_MAX, MEMBER_NAME)
         }
-        ("FlowEdge" | "FlowGroup", "upstream" | "downstream") => {
+        ("FlowEdge" | "FlowGroup", "upstream" | "downstream") | (_, "children") => {
             Text(1..=Limits::MEMBER_NAME_BYTES_MAX, MEMBER_NAME)
         }
         (_, "upstream" | "downstream" | "edge_id" | "added") => Pattern(patterns::UUID),

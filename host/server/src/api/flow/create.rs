@@ -53,7 +53,7 @@ pub struct CreateFlow {
 #[serde(deny_unknown_fields)]
 pub struct GrowFlow {
     /// The `graph_revision` that the caller decided on: at any other nothing is added. When
-    /// absent, it is added to whatever the graph is.
+    /// absent, it is added at any revision.
     pub expected_graph_revision: Option<u64>,
     /// New executions. One of a name that the flow has, with the same request, is that one.
     #[serde(default)]

@@ -42,7 +42,7 @@ pub struct Edge {
     /// Time it was made.
     #[serde(with = "rfc3339")]
     pub created_at: OffsetDateTime,
-    /// Who made it.
+    /// Name of the caller who made it.
     pub created_by: String,
 }
 

@@ -30,9 +30,9 @@ pub struct Flow {
     pub status: FlowStatus,
     /// Grows by one with each member and each edge.
     pub graph_revision: u64,
-    /// Number of members.
+    /// Number of members it has.
     pub node_count: u32,
-    /// Number of edges.
+    /// Number of edges it has.
     pub edge_count: u32,
     /// Time of its creation.
     #[serde(with = "rfc3339")]
@@ -102,9 +102,9 @@ answers! {
         kind: String,
         /// `active`, `completed`, `failed`, `cancelled`, or `unknown` to this version.
         status: FlowStatus as String,
-        /// Number of members.
+        /// Number of members it has.
         node_count: u32,
-        /// Number of edges.
+        /// Number of edges it has.
         edge_count: u32,
         /// Number of members that have ended, as far as the flow has taken note of them.
         ended_count: u32,
@@ -122,13 +122,13 @@ answers! {
 
     /// How many members of a flow are in each public state.
     FlowCounters(counters: model::FlowCounters) {
-        /// All members.
+        /// Number of all its members.
         total: u32,
         /// Members whose state was read.
         sampled: u32,
-        /// Members that succeeded.
+        /// Members that ended with success.
         completed: u32,
-        /// Members that failed.
+        /// Members that ended as failed.
         failed: u32,
         /// Members that were cancelled.
         cancelled: u32,
@@ -136,7 +136,7 @@ answers! {
         expired: u32,
         /// Members that were skipped, since what they waited for could not come true.
         skipped: u32,
-        /// Members that run.
+        /// Members that run under a lease.
         active: u32,
         /// Members that wait for signals.
         suspended: u32,

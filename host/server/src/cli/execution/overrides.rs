@@ -11,6 +11,7 @@ use reqwest::Method;
 use serde_json::json;
 
 use super::operate::{Which, ask};
+use crate::cli::flow::WaitArgs;
 use crate::cli::io::{Context, Exit, Failure, InputArgs};
 use crate::duration;
 
@@ -52,6 +53,8 @@ pub enum OverrideCommand {
     WaitChildren {
         #[command(flatten)]
         which: Which,
+        #[command(flatten)]
+        wait: WaitArgs,
     },
 }
 
@@ -82,7 +85,7 @@ pub async fn run(context: &Context, command: OverrideCommand) -> Result<Exit, Fa
             let body = json!({"delay_ms": delay_ms, "delay_until": until});
             ("delay", which, body)
         }
-        OverrideCommand::WaitChildren { which } => ("wait-children", which, json!({})),
+        OverrideCommand::WaitChildren { which, wait } => ("wait-children", which, wait.body()),
     };
     ask(context, Method::POST, verb, which, body).await
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::{Args, Subcommand};
 use model::{ExecutionId, FlowCancellationPolicy, FlowId, FlowStatus};
 
-use super::{file, list, operate, show, submit};
+use super::{children, file, list, operate, show, submit};
 use crate::cli::io::{Context, DryRun, Exit, Failure, PageArgs, to_stdout};
 use crate::duration;
 
@@ -40,6 +40,14 @@ Examples:
     Tag(TagArgs),
     /// Add members, edges and policies from a file to a flow
     Add(AddArgs),
+    /// List what an execution has started, and what others of its flow give to it
+    Children {
+        /// Id of the execution
+        id: ExecutionId,
+        /// Namespace it belongs to
+        #[arg(long, value_name = "NAME")]
+        namespace: Option<String>,
+    },
     /// Print the JSON schema of the files that `submit` reads
     Schema,
 }
@@ -199,6 +207,7 @@ pub async fn run(context: &Context, command: FlowCommand) -> Result<Exit, Failur
         FlowCommand::Cancel(args) => operate::cancel(context, args).await,
         FlowCommand::Tag(args) => operate::tag(context, args).await,
         FlowCommand::Add(args) => submit::add(context, args).await,
+        FlowCommand::Children { id, namespace } => children::list(context, id, namespace).await,
         FlowCommand::Schema => {
             to_stdout(file::schema().as_bytes());
             Ok(Exit::Ok)

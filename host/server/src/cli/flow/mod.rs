@@ -1,5 +1,6 @@
 //! `flowhost flow`: graphs of executions.
 
+mod children;
 mod command;
 mod draw;
 mod file;
@@ -8,5 +9,6 @@ mod operate;
 mod show;
 mod submit;
 
+pub use children::{StartChildrenArgs, WaitArgs, result, results, start};
 pub use command::{FlowCommand, run};
 pub use file::schema;

@@ -94,7 +94,7 @@ pub(super) async fn add(context: &Context, args: AddArgs) -> Result<Exit, Failur
     })
 }
 
-fn read(path: &Path, form: Form) -> Result<Document, Failure> {
+pub(super) fn read(path: &Path, form: Form) -> Result<Document, Failure> {
     let text = read_text(path)?;
     let folder = path.parent().unwrap_or(Path::new("."));
     file::read(&text, folder, form).map_err(|fault| {
@@ -105,7 +105,7 @@ fn read(path: &Path, form: Form) -> Result<Document, Failure> {
 
 /// Returns the body of a request, with what the command line says beside the file. What the
 /// file has keeps its text.
-fn body(
+pub(super) fn body(
     document: &Document,
     more: Vec<(&'static str, Value)>,
     labels: Map<String, Value>,
@@ -135,7 +135,7 @@ fn body(
 }
 
 /// Says where in the file the member is that a problem is about.
-fn located(mut failure: Failure, path: &Path, document: &Document) -> Failure {
+pub(super) fn located(mut failure: Failure, path: &Path, document: &Document) -> Failure {
     let problem = failure.problem.as_ref();
     let member = problem.and_then(|it| it["member"].as_str());
     if let Some(at) = member.and_then(|member| document.place_of(member)) {

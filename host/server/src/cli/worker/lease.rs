@@ -7,12 +7,13 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use clap::{Args, Subcommand};
-use model::{FailureClass, FrameEncoding, FrameMode};
+use model::{ExecutionId, FailureClass, FrameEncoding, FrameMode};
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::command::path;
 use crate::api::{ClaimedExecution, ClaimedWork, ExpiredLease, ExpiredLeases, LeaseOutcome};
+use crate::cli::flow::{self, StartChildrenArgs, WaitArgs};
 use crate::cli::io::{
     Context, Exit, Failure, InputArgs, PageArgs, Paint, escape, format_time, present, read_stdin,
 };
@@ -72,10 +73,26 @@ pub enum LeaseCommand {
         #[arg(value_parser = duration::parse)]
         delay: Duration,
     },
-    /// Continue the same attempt when the executions it waits for have ended
+    /// Start executions as children of the one that is held
+    StartChildren(StartChildrenArgs),
+    /// Continue the same attempt when its children have ended
     WaitChildren {
         /// The lease, as it was claimed
         lease: String,
+        #[command(flatten)]
+        wait: WaitArgs,
+    },
+    /// List children of the execution, and results that edges of its flow pass to it
+    Results {
+        /// The lease, as it was claimed
+        lease: String,
+    },
+    /// Print the result of a child, or one that an edge passes
+    Result {
+        /// The lease, as it was claimed
+        lease: String,
+        /// The execution whose result it is
+        execution: ExecutionId,
     },
     /// Return the execution to its queue, for any worker
     Release {
@@ -233,7 +250,16 @@ pub async fn run(context: &Context, command: LeaseCommand) -> Result<Exit, Failu
             let body = json!({"lease": lease, "delay_ms": delay.as_millis() as u64});
             ("delay", body)
         }
-        LeaseCommand::WaitChildren { lease } => ("wait-children", json!({"lease": lease})),
+        LeaseCommand::StartChildren(args) => return flow::start(context, args).await,
+        LeaseCommand::Results { lease } => return flow::results(context, &lease).await,
+        LeaseCommand::Result { lease, execution } => {
+            return flow::result(context, &lease, execution).await;
+        }
+        LeaseCommand::WaitChildren { lease, wait } => {
+            let mut body = wait.body();
+            body["lease"] = lease.into();
+            ("wait-children", body)
+        }
         LeaseCommand::Release { lease } => ("release", json!({"lease": lease})),
         LeaseCommand::Cancel { lease, reason } => {
             ("cancel", json!({"lease": lease, "reason": reason}))

@@ -2,23 +2,24 @@
 
 use axum::http::HeaderMap;
 use engine::{Graph, MemberRef, NewEdge, NewGroup, NewMember};
-use model::{ExecutionId, Invalid};
+use model::{ExecutionId, Invalid, Limits};
 
 use crate::api::{CreateFlowMember, FlowEdge, FlowGroup};
 use crate::http::access::Caller;
+use crate::http::body::at_most;
 use crate::http::executions::create::of_request;
 use crate::http::problem::Problem;
 use crate::http::transport::headers;
 
 /// What a request adds to the graph of a flow.
 pub struct Wanted {
-    /// New executions.
+    /// Executions to create in the flow.
     pub members: Vec<CreateFlowMember>,
-    /// Executions that exist.
+    /// Executions that exist and join it.
     pub added: Vec<ExecutionId>,
-    /// Edges.
+    /// Edges between members, by name or id.
     pub edges: Vec<FlowEdge>,
-    /// Policies of members.
+    /// Policies of members that wait.
     pub groups: Vec<FlowGroup>,
 }
 
@@ -29,6 +30,7 @@ impl Wanted {
     /// # Errors
     /// A member, an edge or a group cannot be read; the problem says which.
     pub fn asked_by(self, caller: &Caller, request: &HeaderMap) -> Result<Graph, Problem> {
+        at_most("groups", self.groups.len(), Limits::FLOW_MEMBERS_MAX)?;
         let traceparent = headers::traceparent(request);
         let mut members = Vec::with_capacity(self.members.len());
         for (at, member) in self.members.into_iter().enumerate() {

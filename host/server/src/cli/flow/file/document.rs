@@ -507,6 +507,20 @@ members:
     }
 
     #[test]
+    fn the_file_of_the_documentation_is_read_and_its_fault_is_told_so() {
+        let top = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        let page = std::fs::read_to_string(top.join("docs/flows.md")).expect("a page");
+        let (_, file) = page.split_once("```yaml\n").expect("a file");
+        let (file, _) = file.split_once("```").expect("its end");
+        let document = read(file, &top, Form::Flow).expect("a flow");
+        assert!(document.body.contains("on_failure"));
+        let wrong = file.replacen("[picture,", "[pictures,", 1);
+        let fault = read(&wrong, &top, Form::Flow).expect_err("no such member");
+        let told = format!("graph.yaml:{fault}");
+        assert!(page.contains(&told), "{told}");
+    }
+
+    #[test]
     fn growth_joins_members_that_the_file_does_not_have() {
         let text = "edges: [{upstream: here, downstream: there}]\nexpected_graph_revision: 7";
         assert!(body(text, Form::Growth).is_ok());

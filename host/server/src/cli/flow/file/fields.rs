@@ -36,11 +36,11 @@ pub enum Holds {
 /// A member of an object.
 #[derive(Debug)]
 pub struct Field {
-    /// Its name.
+    /// Its name in the file.
     pub name: &'static str,
-    /// What it holds.
+    /// What its value must be.
     pub holds: Holds,
-    /// What it means.
+    /// What it means, for people.
     pub about: &'static str,
     /// Whether it must be there.
     pub required: bool,

@@ -14,9 +14,9 @@ const DEPTH_MAX: usize = 100;
 /// A place in a file, both counted from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Place {
-    /// The line.
+    /// The line, counted from 1.
     pub line: usize,
-    /// The character of the line.
+    /// The character of the line, counted from 1.
     pub column: usize,
 }
 
@@ -29,7 +29,7 @@ impl fmt::Display for Place {
 /// Why a file is not that of a flow.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Fault {
-    /// Where.
+    /// Where the file is wrong.
     pub at: Place,
     /// The member of the document, such as `members.load.needs[0]`; empty for the whole.
     pub path: String,
@@ -60,9 +60,9 @@ impl fmt::Display for Fault {
 /// A value and where it begins.
 #[derive(Debug)]
 pub struct Node {
-    /// Where it begins.
+    /// Where it begins in the file.
     pub at: Place,
-    /// The value.
+    /// The value that stands there.
     pub value: Value,
 }
 
