@@ -5,7 +5,6 @@ pub(crate) mod conditions;
 pub(crate) mod doors;
 pub(crate) mod flows;
 pub(crate) mod golden;
-pub(crate) mod graph_file;
 pub(crate) mod http_waiting;
 pub(crate) mod http_work;
 pub(crate) mod idle_worker;
