@@ -189,7 +189,7 @@ async fn a_handler_waits_for_one_or_some_of_its_children() {
         let answers = told(&api, acts).await;
         assert!(answers[0].contains("already: false"), "{answers:?}");
     }
-    // Without children it goes on at once; for a child that is none it is told.
+    // Without children it continues at once; for a child that is none it is told.
     let acts = json!([
         flow(json!({"wait": [[say("no-such-child")], "all_of", null]})),
         flow(json!({"wait": [null, "all_of", null]})),

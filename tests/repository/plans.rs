@@ -9,7 +9,7 @@ const STATEMENTS: &[(&str, &str, usize, &[&str])] = &[
     (
         "create",
         include_str!("../../host/engine/src/execution/create/create.sql"),
-        30,
+        29,
         &["execution_pkey"],
     ),
     (

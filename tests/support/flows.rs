@@ -156,7 +156,7 @@ pub(crate) async fn settle(engine: &Engine) {
     while engine.reconcile().await.answered() > 0 {}
 }
 
-/// Claims whatever is ready, and returns it by the name that is its input.
+/// Claims what is ready, and returns it by the name that is its input.
 pub(crate) async fn claimed(engine: &Engine) -> BTreeMap<String, Claimed> {
     let claimed = claim(engine, 1000).await.into_iter();
     claimed

@@ -148,6 +148,9 @@ impl Database {
             ("webhook", "failed_since"),
             ("webhook", "old_secret_until"),
             ("stream", "due_at"),
+            ("flow", "changed_at"),
+            ("flow", "ended_at"),
+            ("flow_group", "starts_at"),
             ("audit", "at"),
             ("audit_refusals", "minute"),
         ] {
@@ -163,10 +166,14 @@ impl Database {
     /// Asserts the invariants that hold in any snapshot.
     pub async fn assert_invariants(&self) {
         let mut connection = self.connection().await;
-        let broken: Vec<(String, i64)> = sqlx::query_as(include_str!("invariants.sql"))
-            .fetch_all(&mut connection)
-            .await
-            .expect("invariants can be read");
+        let mut broken: Vec<(String, i64)> = Vec::new();
+        for rules in [
+            include_str!("invariants.sql"),
+            include_str!("flow_invariants.sql"),
+        ] {
+            let rows = sqlx::query_as(rules).fetch_all(&mut connection).await;
+            broken.extend(rows.expect("invariants can be read"));
+        }
         let broken: Vec<_> = broken.into_iter().filter(|(_, rows)| *rows > 0).collect();
         assert!(broken.is_empty(), "broken invariants: {broken:?}");
     }

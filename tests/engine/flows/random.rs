@@ -1,7 +1,7 @@
 //! Random graphs with random ends, cancellations, replays and growth, against what their edges
 //! say.
 //!
-//! What is compared is computed anew from the ends of the upstream members, without a word of
+//! What is compared is computed from the ends of the upstream members, without a word of
 //! the engine's own rules. `FLOWHOST_FLOWS` sets how many graphs are tried.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -169,7 +169,7 @@ fn check(tried: &Tried, members: &BTreeMap<String, FlowMember>) {
             continue;
         }
         if tried.replayed {
-            // What is decided stays so, whatever became of the ends that decided it.
+            // What is decided stays so, also when the ends that decided it are taken back.
             if group.state == EdgeGroupState::Pending {
                 assert!(good < needed && bad <= total - needed, "{case}");
             }
@@ -267,7 +267,7 @@ async fn random_graphs_come_to_what_their_edges_say() {
             }
             database.assert_invariants().await;
         }
-        // To the end: nobody is stuck.
+        // To the end: no member is stuck.
         while run_some(&engine, &mut random, 100).await > 0 {
             settle(&engine).await;
         }

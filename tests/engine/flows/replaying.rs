@@ -1,4 +1,4 @@
-//! Replays of members: what follows from their ends is decided anew.
+//! Replays of members: what follows from their ends is decided again.
 
 use engine::{Block, Operate};
 use model::{BlockingReason, FlowStatus, OnSatisfied};

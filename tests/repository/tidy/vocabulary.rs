@@ -37,6 +37,12 @@ const ROLES: &[&str] = &[
     "summaries",
     "pieces",
     "removed_executions",
+    "executions",
+    "members",
+    "edges",
+    "groups",
+    "due",
+    "cancels",
     // Told at the end.
     "happened",
     "events",
@@ -47,14 +53,21 @@ const ROLES: &[&str] = &[
 const TABLES: &[&str] = &[
     "attempts",
     "classes",
+    "due",
+    "edges",
     "events",
     "executions",
+    "flow",
+    "flows",
     "frames",
+    "groups",
     "keys",
     "lanes",
     "leases",
     "logs",
+    "members",
     "operations",
+    "parked",
     "routes",
     "signals",
     "streams",
@@ -68,6 +81,21 @@ const TABLES: &[&str] = &[
 
 /// Names that one statement needs, each with its reason.
 const EXCEPTIONS: &[(&str, &[&str], &str)] = &[
+    (
+        "host/engine/src/flow/change/change.sql",
+        &["in_ready", "in_parked", "in_lease", "in_finished", "held"],
+        "executions that exist stay in their tables, and so do the leases of holders",
+    ),
+    (
+        "host/engine/src/flow/change/reachable.sql",
+        &["reached"],
+        "members that edges lead to, however far",
+    ),
+    (
+        "host/engine/src/flow/resolve/resolve.sql",
+        &["in_parked"],
+        "rows are locked before it is decided whether they move",
+    ),
     (
         "host/engine/src/grant/next.sql",
         &["present"],

@@ -11,6 +11,7 @@ mod read;
 mod replay;
 mod request;
 mod resolve;
+mod retention;
 mod tag;
 mod turns;
 

@@ -78,7 +78,7 @@ pub struct NewGroup {
 /// What is added to the graph of a flow, in one step or not at all.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Graph {
-    /// New executions.
+    /// Executions that are created in it.
     pub members: Vec<NewMember>,
     /// Executions that exist, on the partition of the flow and in its namespace.
     pub added: Vec<ExecutionId>,
@@ -134,9 +134,9 @@ pub struct GrowFlow {
     /// The caller's namespace; a flow elsewhere is not found. Absent for callers that may see
     /// every namespace.
     pub namespace: Option<String>,
-    /// Refused if the graph is at another revision; absent: added to whatever it is.
+    /// Refused if the graph is at another revision; absent: added at any revision.
     pub expected_graph_revision: Option<u64>,
-    /// What is added.
+    /// What is added, in one step.
     pub graph: Graph,
     /// The lease of the handler that asks, which must hold; its execution becomes the parent
     /// of the new members.
@@ -148,7 +148,7 @@ pub struct GrowFlow {
 /// What a flow is after it was created or has grown.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FlowChanged {
-    /// The flow.
+    /// The id of the flow.
     pub id: FlowId,
     /// Whether this request created the flow, or changed it; if not, the same was requested
     /// before.
@@ -169,7 +169,7 @@ pub struct FlowChanged {
 /// A member that a request creates.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MemberMade {
-    /// Its execution.
+    /// The id of its execution.
     pub id: ExecutionId,
     /// Its name in the flow.
     pub name: Option<String>,

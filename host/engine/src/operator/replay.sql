@@ -3,14 +3,14 @@
 --
 -- $1 partition
 -- operation: $2 actor, $3 reason?, of the execution whose replay it is
--- flow: $4 id?, $5 version?; of its members that begin anew: $6 how many had ended, $7 how many
+-- flow: $4 id?, $5 version?; of its members that begin again: $6 how many had ended, $7 how many
 --   of them badly
 -- executions, sorted: $8 ids, $9 replays their policies allow, null where the replay is not
 --   theirs but that of a member before them, $10 deadlines from now (ms)?, $11 whether they
 --   wait for other members
 -- edges that wait again: $12 upstream, $13 downstream, $14 waits
 -- groups as they are from now on: $15 executions, $16 waits, $17 satisfied, $18 failed, $19
---   skipped, $20 whether they are decided anew
+--   skipped, $20 whether they are decided again
 --
 -- All of it is written, or nothing: where an execution is not finished, was replayed as often
 -- as its policy allows, or the flow is at another version.

@@ -19,7 +19,7 @@
 //! | `idempotency_keys` | key past its window | removed |
 //! | `dead_workers` | worker without a heartbeat in time | dead, later removed |
 //! | `retention/finished_past_retention` | finished longer than it is kept | removed |
-//! | `retention/flows_past_retention` | flow whose members ended longer ago than executions are kept | removed, and its members as executions are |
+//! | `flows_past_retention`, in `flow/retention` | flow whose members ended longer ago than executions are kept | removed, and its members as executions are |
 //! | `retention/events_past_retention` | event older than it is kept, or beyond the bytes of the log | removed |
 //! | `retention/unused_classes` | class that no execution and no event is of | removed |
 //! | `retention/audit_past_retention` | audit entry older than it is kept | removed |

@@ -32,7 +32,7 @@ pub enum EdgeDependencyPolicy {
     },
     /// So many of them.
     Quorum {
-        /// At least 1.
+        /// How many of them, at least 1.
         k: u32,
         /// What becomes of the others.
         #[serde(default)]

@@ -36,7 +36,7 @@ pub enum FlowRefusal {
     Member {
         /// Its name, or its place in the request.
         member: String,
-        /// Why.
+        /// Why it cannot be created.
         refusal: CreateRefusal,
     },
     /// There is no such execution in the namespace of the flow.
@@ -78,9 +78,9 @@ pub enum FlowRefusal {
     /// There is such an edge.
     #[error("{upstream} and {downstream} are joined already, by edge {}", existing.0)]
     DependencyAlreadyExists {
-        /// The upstream member.
+        /// The upstream member, as it is shown.
         upstream: String,
-        /// The downstream member.
+        /// The downstream member, as it is shown.
         downstream: String,
         /// The edge that is there.
         existing: EdgeId,
@@ -89,7 +89,7 @@ pub enum FlowRefusal {
     /// could never come true.
     #[error("{member}: {why}")]
     InvalidDependency {
-        /// The member.
+        /// The member, as it is shown.
         member: String,
         /// What keeps the edge out.
         why: &'static str,
@@ -100,7 +100,7 @@ pub enum FlowRefusal {
     /// The flow would have more members or edges than it may.
     #[error("the flow would have {given} {what}; it may have {max}")]
     TooLarge {
-        /// `members` or `edges`.
+        /// What there are too many of: `members` or `edges`.
         what: &'static str,
         /// How many it would have.
         given: usize,

@@ -99,13 +99,13 @@ named! {
 /// How many members of a flow there are, in each public state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct FlowCounters {
-    /// All members.
+    /// All members of the flow.
     pub total: u32,
     /// Members whose state was read.
     pub sampled: u32,
-    /// Members that succeeded.
+    /// Members that ended with success.
     pub completed: u32,
-    /// Members that failed.
+    /// Members that ended as failed.
     pub failed: u32,
     /// Members that were cancelled.
     pub cancelled: u32,
@@ -113,7 +113,7 @@ pub struct FlowCounters {
     pub expired: u32,
     /// Members that were skipped.
     pub skipped: u32,
-    /// Members that run.
+    /// Members that run under a lease.
     pub active: u32,
     /// Members that wait for signals.
     pub suspended: u32,

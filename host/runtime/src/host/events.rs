@@ -17,9 +17,10 @@ use wasmtime::component::Resource;
 use super::bindings::service::flowhost::engine::events::{
     EventsError, Family, Host, HostReader, Page, Scope, Start,
 };
+use super::convert::said;
 use super::convert::{Bounds, check_label, event, event_family, events_bytes, text_bytes};
 use super::setters::setters;
-use super::store::{Caller, HostResource, said};
+use super::store::{Caller, HostResource};
 use super::{EventsCallError, Role, ServiceHost, State};
 
 /// Longest a guest may wait for events in one call, in milliseconds.

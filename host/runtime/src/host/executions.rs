@@ -16,12 +16,13 @@ use super::bindings::flowhost::engine::executions::{
     Created, Description, Error, Host, HostRequest,
 };
 use super::bindings::flowhost::engine::types::Payload;
+use super::convert::said;
 use super::convert::{
     self, Bounds, check_label, check_text, create_refusal, description_bytes, payload_bytes,
     text_bytes, texts_bytes,
 };
 use super::setters::setters;
-use super::store::{Caller, HostResource, said};
+use super::store::{Caller, HostResource};
 use super::{CallError, ExecutionsCallError, State};
 
 /// An execution about to be created.

@@ -12,9 +12,10 @@ use super::bindings::flowhost::engine::signal::{
     Delivered, Host, HostSignal, ReceivedSignal, SignalError,
 };
 use super::bindings::flowhost::engine::types;
+use super::convert::said;
 use super::convert::{Bounds, payload_bytes, received, signals_bytes, text_bytes};
 use super::setters::setters;
-use super::store::{HostResource, refused, said};
+use super::store::{HostResource, refused};
 use super::{LeaseCallError, LeaseHandle, SignalCallError, State};
 
 /// A signal about to be sent.

@@ -12,8 +12,8 @@ use wasmtime::component::Resource;
 use super::bindings::flowhost::engine::streams::{
     Appended, Frame, Host, Mode, StreamError, Summary,
 };
+use super::convert::said;
 use super::convert::{text_bytes, time_of, timestamp_ms};
-use super::store::said;
 use super::{HeldLease, LeaseHandle, State, StreamCallError};
 
 /// Most frames of one call.

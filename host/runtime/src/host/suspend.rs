@@ -21,11 +21,12 @@ use super::bindings::flowhost::engine::suspend::{
     Condition, Host, HostRequest, Resumption, SuspendError, Suspended, Waitpoint,
 };
 use super::bindings::flowhost::engine::types::Payload;
+use super::convert::said;
 use super::convert::{
     self, Bounds, payload_bytes, resumption_bytes, satisfied_bytes, text_bytes, texts_bytes,
 };
 use super::setters::setters;
-use super::store::{HostResource, refused, said};
+use super::store::{HostResource, refused};
 use super::{HeldLease, LeaseHandle, State, SuspendCallError};
 
 /// A suspension about to begin.

@@ -46,13 +46,14 @@ pub use execution::{
     ExpiredLease, ExpiredLeases, FailOverride, Failure, History, HistoryEntry, ListOrder,
     OperateExecution, Operation, Operations, Policy, Progress, RevokeLease, RevokedExecution,
     SetPriority, SetTags, StateVector, SuspendedExecution, SuspendedExecutions, Tags, TagsSet,
-    UnblockExecution, Usage, WaitChildrenOverride,
+    UnblockExecution, Usage,
 };
 pub use flow::{
     CancelFlow, CancelledFlow, ChangedFlow, ChangedFlowMember, Child, CreateFlow, CreateFlowMember,
     Edge, EdgeGroup, EdgeGroupPolicy, Edges, Flow, FlowCancelStatus, FlowCounters, FlowEdge,
     FlowGroup, FlowInput, FlowMember, FlowMembers, FlowOf, FlowSummaries, FlowSummary,
-    GivenResults, GrowFlow, ListResults, ReadResult, SetFlowTags, StartChildren, wait_for,
+    GivenResults, GrowFlow, ListResults, ReadResult, SetFlowTags, StartChildren,
+    WaitChildrenOverride, wait_for,
 };
 pub use lane::{Health, Lane, Lanes, Namespace, Namespaces, SetLane, SetNamespace};
 pub use lease::{

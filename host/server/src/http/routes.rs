@@ -155,9 +155,9 @@ routes! {
     leases_release = leases::verbs::release => Short, Batch, Worker in handle;
     leases_cancel = leases::verbs::cancel => Short, Batch, Worker in handle;
     leases_report_progress = leases::verbs::progress => Short, Batch, Worker in handle;
-    leases_start_children = leases::children::start => Short, Flow, Worker in handle;
-    leases_list_results = leases::children::results => Short, Small, Worker in handle;
-    leases_get_result = leases::children::result => Short, Small, Worker in handle;
+    leases_start_children = flows::held::start => Short, Flow, Worker in handle;
+    leases_list_results = flows::held::results => Short, Small, Worker in handle;
+    leases_get_result = flows::held::result => Short, Small, Worker in handle;
     leases_append_frames = leases::append::append => Short, Batch, Worker in handle;
     leases_suspend = leases::suspend::suspend => Short, Batch, Worker in handle;
     leases_create_waitpoint = leases::suspend::create_waitpoint => Short, Small, Worker in handle;

@@ -108,7 +108,7 @@ impl Engine {
             let members = rows.into_iter().filter_map(|row| row.execution_id);
             let members: Vec<ExecutionId> = members.map(ExecutionId::from_uuid).collect();
             let (engine, flow) = (self.clone(), cancel.id);
-            // Goes on without this caller; what this host does not get to, a sweep does.
+            // Continues without this caller; what this host does not get to, a sweep does.
             let working = tokio::spawn(async move { engine.cancel_listed(flow).await });
             if let Some(wait) = cancel.wait {
                 let began = Instant::now();

@@ -9,7 +9,7 @@ use crate::{Engine, Error};
 /// A child of an execution.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Child {
-    /// The child.
+    /// Its execution, a member of the parent's flow.
     pub id: ExecutionId,
     /// Its name in the flow.
     pub name: Option<String>,

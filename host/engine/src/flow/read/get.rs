@@ -67,11 +67,11 @@ impl FlowInfo {
 /// Which flows a list has.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct FlowFilter {
-    /// Of this namespace.
+    /// Of this namespace alone; of all when absent.
     pub namespace: Option<String>,
-    /// Of this kind.
+    /// Of this kind alone; of all when absent.
     pub kind: Option<String>,
-    /// With this status.
+    /// With this status alone; with any when absent.
     pub status: Option<FlowStatus>,
     /// With this label and value.
     pub tag: Option<(String, String)>,

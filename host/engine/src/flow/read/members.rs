@@ -44,7 +44,7 @@ pub struct EdgeInfo {
     pub state: EdgeState,
     /// When it was made, by the database's clock.
     pub created_at: OffsetDateTime,
-    /// Who made it.
+    /// The caller or the execution that made it.
     pub created_by: String,
 }
 
@@ -241,10 +241,10 @@ impl Engine {
 
 /// A group that was not decided when its flow was cancelled never will be.
 fn shown(flow: &FlowInfo, state: EdgeGroupState) -> EdgeGroupState {
-    let goes_on = flow.cancelled_at.is_none()
+    let decides = flow.cancelled_at.is_none()
         || flow.cancellation_policy == FlowCancellationPolicy::CancelFlowOnly;
     match state {
-        EdgeGroupState::Pending if !goes_on => EdgeGroupState::Cancelled,
+        EdgeGroupState::Pending if !decides => EdgeGroupState::Cancelled,
         state => state,
     }
 }

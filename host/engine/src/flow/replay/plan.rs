@@ -1,4 +1,4 @@
-//! Who begins anew with a member that is replayed, and what waits again: read level by level.
+//! Who begins again with a member that is replayed, and what waits again: read level by level.
 
 use std::collections::{HashMap, HashSet};
 
@@ -116,7 +116,7 @@ impl Engine {
         Ok(Some(replay))
     }
 
-    /// Takes back the ends of these members; returns the members that begin anew with them.
+    /// Takes back the ends of these members; returns the members that begin again with them.
     async fn follow(&self, replay: &mut MemberReplay, level: &[Uuid]) -> Result<Vec<Uuid>, Error> {
         let partition = replay.flow.partition().column();
         let rows = sqlx::query_file!("src/flow/replay/followers.sql", partition, level)

@@ -160,7 +160,7 @@ impl Resolution {
         ids
     }
 
-    /// Goes on with the edges that wait for these members.
+    /// Continues with the edges that wait for these members.
     pub(super) fn follow(&mut self, edges: Vec<WaitingEdge>) {
         let ended = std::mem::take(&mut self.frontier);
         for edge in edges {

@@ -6,7 +6,6 @@ mod cursor;
 mod ended_api_keys;
 mod events_past_retention;
 mod finished_past_retention;
-mod flows_past_retention;
 mod log_bytes;
 mod streams_due;
 mod unused_classes;

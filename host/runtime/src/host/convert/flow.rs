@@ -3,13 +3,13 @@
 use engine::{CancelledFlow, FlowChanged, FlowInfo, FlowInput, FlowMember, MemberMade};
 use model::{CreateRefusal, EdgeDependencyPolicy, EdgeGroup, FlowCounters};
 
+use super::said::said;
 use super::{failure, state, text_bytes, timestamp_ms};
 use crate::host::bindings::flowhost::engine::executions::Error;
 use crate::host::bindings::flowhost::engine::flows::{
     Cancelled, Changed, Child, Counters, CreatedMember, DependencyPolicy, Description,
     EdgeGroup as ShownGroup, Input, Member, MemberPage, Quorum,
 };
-use crate::host::store::said;
 
 /// Returns the policy that a guest names.
 pub(crate) fn policy_of(policy: DependencyPolicy) -> EdgeDependencyPolicy {

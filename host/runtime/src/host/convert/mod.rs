@@ -8,6 +8,7 @@ mod event;
 mod flow;
 pub(crate) mod outcome;
 mod resumption;
+mod said;
 mod same_names;
 mod sizes;
 mod suspension;
@@ -22,6 +23,7 @@ pub(super) use flow::{
     input, inputs_bytes, member, members_bytes, policy_of,
 };
 pub(crate) use resumption::{received, resumption, satisfied, waitpoint};
+pub(super) use said::said;
 pub(super) use sizes::{
     payload_bytes, resumption_bytes, satisfied_bytes, signals_bytes, task_bytes, text_bytes,
     texts_bytes,

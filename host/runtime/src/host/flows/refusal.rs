@@ -5,7 +5,7 @@ use model::{FlowCancelRefusal, FlowRefusal, LeaseRefusal};
 use crate::host::bindings::flowhost::engine::claim::LeaseError;
 use crate::host::bindings::flowhost::engine::flows::{FlowError, RefusedDependency, RefusedMember};
 use crate::host::convert::create_refusal;
-use crate::host::store::said;
+use crate::host::convert::said;
 
 /// Converts a refusal of a call that is not made under a lease.
 pub(super) fn refused_flow(refusal: FlowRefusal) -> FlowError {

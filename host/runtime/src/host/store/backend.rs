@@ -7,10 +7,10 @@ use engine::{Engine, Report};
 use model::LeaseRefusal;
 use tokio::runtime::Handle;
 
-use super::call_error::said;
 use super::role::{Caller, CallerError};
 use super::{HeldLease, InvokeSuspension, State};
 use crate::host::bindings::flowhost::engine::claim::LeaseError;
+use crate::host::convert::said;
 use crate::memory::Meter;
 
 /// What the guest's calls reach.

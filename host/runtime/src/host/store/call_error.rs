@@ -1,7 +1,7 @@
 //! How a call of a guest fails: with an error of its interface, or by stopping the guest.
 
 use engine::Declined;
-use model::{Invalid, Refusal};
+use model::Invalid;
 
 use super::backend::unavailable;
 use super::role::CallerError;
@@ -12,6 +12,7 @@ use crate::host::bindings::flowhost::engine::signal::SignalError;
 use crate::host::bindings::flowhost::engine::streams::StreamError;
 use crate::host::bindings::flowhost::engine::suspend::SuspendError;
 use crate::host::bindings::service::flowhost::engine::events::EventsError;
+use crate::host::convert::said;
 
 /// Why a call of a guest fails.
 #[derive(Debug)]
@@ -40,11 +41,6 @@ impl<E: GuestError> CallError<E> {
             Declined::Fault(fault) => fault.into(),
         }
     }
-}
-
-/// Returns the text of `invalid`, which begins with the code of the refusal.
-pub(in crate::host) fn said(refusal: &impl Refusal) -> String {
-    format!("{}: {refusal}", refusal.code())
 }
 
 /// An error of an interface in `wit/`.

@@ -17,7 +17,6 @@ pub(crate) use backend::HostFault;
 pub(super) use backend::refused;
 pub use backend::{Backend, EngineBackend};
 pub use call_error::CallError;
-pub(super) use call_error::said;
 pub(super) use handles::HostResource;
 pub(crate) use held_lease::{HeldLease, SandboxUsage};
 pub use local::InvokeSuspension;

@@ -16,7 +16,7 @@ pub use list::{
 pub use operate::{
     BlockExecution, CancelExecution, CancelledExecution, CompleteOverride, DelayOverride,
     ExpireExecution, FailOverride, OperateExecution, Operation, Operations, RevokeLease,
-    RevokedExecution, SetPriority, SetTags, Tags, TagsSet, UnblockExecution, WaitChildrenOverride,
+    RevokedExecution, SetPriority, SetTags, Tags, TagsSet, UnblockExecution,
 };
 pub use policy::Policy;
 pub use state::{CurrentAttempt, CurrentLease, Execution, Failure, Progress, StateVector};

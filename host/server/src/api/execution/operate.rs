@@ -2,14 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use model::{AlreadySatisfied, EdgeKind, ExecutionId, FailureClass, LeaseId, PublicState};
+use model::{AlreadySatisfied, ExecutionId, FailureClass, LeaseId, PublicState};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use time::OffsetDateTime;
 use time::serde::rfc3339;
 use utoipa::ToSchema;
 
-use crate::api::EdgeGroupPolicy;
 use crate::api::answer::{answers, pages};
 use crate::api::operator::asks;
 use crate::api::payload::present;
@@ -108,18 +107,6 @@ asks! {
         /// passed. Either this or `delay_ms`.
         #[schema(format = DateTime)]
         delay_until?: Option<String>,
-    }
-
-    /// Which children a running execution waits for.
-    #[derive(Default)]
-    WaitChildrenOverride {
-        /// The children, by name or id; when absent all that have not ended.
-        children?: Option<Vec<String>>,
-        /// For how many of them; all when absent.
-        policy?: Option<EdgeGroupPolicy>,
-        /// Which ends count: `success_only`, `on_failure` or `always`. When absent, any end if
-        /// all are waited for, and success if not.
-        dependency_kind?: Option<EdgeKind> as Option<String>,
     }
 
     /// Labels to set and to remove.

@@ -1,12 +1,13 @@
 //! Children that a worker starts and waits for, and results that it is given.
 
 use engine::{MemberRef, WaitFor};
-use model::{EdgeKind, ExecutionId, Invalid, Outcome};
+use model::{EdgeDependencyPolicy, EdgeKind, ExecutionId, Invalid, Limits, Outcome, ensure};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{CreateFlowMember, EdgeGroupPolicy, FlowEdge, FlowGroup};
 use crate::api::Failure;
+use crate::api::operator::asks;
 
 /// Children to start, all of them or nothing.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -89,15 +90,39 @@ pub struct FlowInput {
     pub result_bytes: u64,
 }
 
+asks! {
+    /// Which children a running execution waits for.
+    #[derive(Default)]
+    WaitChildrenOverride {
+        /// The children, by name or id; when absent all that have not ended.
+        children?: Option<Vec<String>>,
+        /// For how many of them; all when absent.
+        policy?: Option<EdgeGroupPolicy>,
+        /// Which ends count: `success_only`, `on_failure` or `always`. When absent, any end if
+        /// all are waited for, and success if not.
+        dependency_kind?: Option<EdgeKind> as Option<String>,
+    }
+}
+
 /// Reads which children are waited for, as requests have it.
 ///
 /// # Errors
-/// A child is named neither by its name nor by an id.
+/// A child is named neither by its name nor by an id, there are too many, or a quorum is out
+/// of bounds.
 pub fn wait_for(
     children: Option<&[String]>,
     policy: Option<EdgeGroupPolicy>,
     kind: Option<EdgeKind>,
 ) -> Result<WaitFor, Invalid> {
+    let (count, max) = (
+        children.map_or(0, <[String]>::len),
+        Limits::FLOW_MEMBERS_MAX,
+    );
+    ensure("children", count <= max, || {
+        format!("names {count} children; at most {max} are accepted")
+    })?;
+    let policy: EdgeDependencyPolicy = policy.map(Into::into).unwrap_or_default();
+    policy.check()?;
     let children = children.map(|children| {
         let refs = children.iter();
         refs.map(|child| MemberRef::parse("children", child))
@@ -105,7 +130,7 @@ pub fn wait_for(
     });
     Ok(WaitFor {
         children: children.transpose()?,
-        policy: policy.map(Into::into).unwrap_or_default(),
+        policy,
         kind,
     })
 }

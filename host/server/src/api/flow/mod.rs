@@ -8,7 +8,8 @@ mod operate;
 mod state;
 
 pub use children::{
-    Child, FlowInput, GivenResults, ListResults, ReadResult, StartChildren, wait_for,
+    Child, FlowInput, GivenResults, ListResults, ReadResult, StartChildren, WaitChildrenOverride,
+    wait_for,
 };
 pub use create::{
     ChangedFlow, ChangedFlowMember, CreateFlow, CreateFlowMember, FlowEdge, FlowGroup, GrowFlow,

@@ -13,4 +13,7 @@ pub mod stored;
 pub mod submit;
 pub mod suspended;
 pub mod tag;
+pub mod wait_children;
 pub mod watch;
+
+pub use wait_children::WaitArgs;

@@ -11,7 +11,7 @@ use reqwest::Method;
 use serde_json::json;
 
 use super::operate::{Which, ask};
-use crate::cli::flow::WaitArgs;
+use super::wait_children::WaitArgs;
 use crate::cli::io::{Context, Exit, Failure, InputArgs};
 use crate::duration;
 

@@ -9,6 +9,6 @@ mod operate;
 mod show;
 mod submit;
 
-pub use children::{StartChildrenArgs, WaitArgs, result, results, start};
+pub use children::{StartChildrenArgs, result, results, start};
 pub use command::{FlowCommand, run};
 pub use file::schema;

@@ -13,7 +13,8 @@ use serde_json::{Value, json};
 
 use super::command::path;
 use crate::api::{ClaimedExecution, ClaimedWork, ExpiredLease, ExpiredLeases, LeaseOutcome};
-use crate::cli::flow::{self, StartChildrenArgs, WaitArgs};
+use crate::cli::execution::WaitArgs;
+use crate::cli::flow::{self, StartChildrenArgs};
 use crate::cli::io::{
     Context, Exit, Failure, InputArgs, PageArgs, Paint, escape, format_time, present, read_stdin,
 };

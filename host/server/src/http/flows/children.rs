@@ -2,10 +2,10 @@
 
 use axum::extract::State;
 
+use super::held::given;
 use crate::api::GivenResults;
 use crate::http::App;
 use crate::http::answer::{Answer, Json};
-use crate::http::leases::children::given;
 use crate::http::operator::existing;
 use crate::http::path::{Id, OfExecution};
 use crate::http::query::{InNamespace, Query};

@@ -6,6 +6,7 @@ pub mod edges;
 pub mod get;
 pub mod graph;
 pub mod grow;
+pub mod held;
 pub mod list;
 pub mod members;
 pub mod operate;

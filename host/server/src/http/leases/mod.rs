@@ -1,7 +1,6 @@
 //! Leases: claiming work for workers outside, and what they do with what they hold.
 
 pub mod append;
-pub mod children;
 pub mod claim;
 pub mod expired;
 pub mod suspend;

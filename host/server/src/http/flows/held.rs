@@ -7,14 +7,14 @@ use axum::response::Response;
 use engine::Engine;
 use model::{ExecutionId, Fence, FlowRefusal};
 
-use super::verbs::held;
+use super::graph::Wanted;
 use crate::api::{ChangedFlow, GivenResults, ListResults, ReadResult, StartChildren};
 use crate::http::App;
 use crate::http::access::Caller;
 use crate::http::answer::{Answer, Json};
 use crate::http::body::Body;
 use crate::http::executions::get::bytes_of;
-use crate::http::flows::graph::Wanted;
+use crate::http::leases::verbs::held;
 use crate::http::problem::{Code, Problem};
 use crate::http::query::NoQuery;
 

@@ -3,7 +3,7 @@
 //! The flow goes first, as a whole; from then on its members are executions past their
 //! retention as any other. No event.
 
-use super::super::sweeps::SWEEP_MAX;
+use crate::reconcile::SWEEP_MAX;
 use crate::{Engine, Error};
 
 impl Engine {
@@ -15,7 +15,7 @@ impl Engine {
         let mut removed = 0;
         for partition in self.instance().partitions.all() {
             let rows = sqlx::query_file_scalar!(
-                "src/reconcile/retention/flows_past_retention.sql",
+                "src/flow/retention.sql",
                 partition.column(),
                 retention_ms,
                 SWEEP_MAX
