@@ -50,7 +50,7 @@ impl Search {
         }
     }
 
-    /// Goes on for at most `steps`. Returns a factor, or 1 if the number is a prime.
+    /// Continues for at most `steps`. Returns a factor, or 1 if the number is a prime.
     pub fn go_on(&mut self, steps: u32) -> Option<u64> {
         (0..steps).find_map(|_| self.step())
     }
