@@ -171,3 +171,58 @@ async fn bench_measures_attempt_streams_and_their_tails() {
     let left = left.fetch_one(&mut database.connection().await).await;
     assert_eq!(left.expect("the database answers"), 0);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bench_measures_flows_beside_lifecycles_outside_them() {
+    let database = database().await;
+    let found = measured(&database, "--flows").await;
+    let numbers = [
+        ("lifecycles", &["per_second", "ratio"][..]),
+        ("chains", &["per_second", "members_per_second", "ratio"]),
+        (
+            "level",
+            &["p50_us", "p99_us", "commit_us", "p50_in_commits"],
+        ),
+        (
+            "fan",
+            &[
+                "submit_ms",
+                "from_submission_per_second",
+                "from_submission_ratio",
+                "from_ready_per_second",
+                "from_ready_ratio",
+            ],
+        ),
+    ];
+    for (part, numbers) in numbers {
+        for number in numbers {
+            assert!(
+                is_above_zero(&found[part][number]),
+                "{part} {number}: {found}"
+            );
+        }
+    }
+    for (list, sizes) in [
+        ("cancels", [(100, None), (10_000, None)]),
+        (
+            "submits",
+            [(5_000, Some(10_000_u64)), (10_000, Some(50_000))],
+        ),
+    ] {
+        let entries = found[list].as_array().expect("a list");
+        assert_eq!(entries.len(), sizes.len(), "{found}");
+        for (entry, (members, edges)) in entries.iter().zip(sizes) {
+            assert_eq!(entry["members"], members, "{found}");
+            assert_eq!(entry["edges"].as_u64(), edges, "{found}");
+            assert!(is_above_zero(&entry["ms"]), "{found}");
+        }
+    }
+    // Every member has ended, and every flow has taken note of that.
+    let left = "SELECT (SELECT count(*) FROM ready) + (SELECT count(*) FROM lease)
+                     + (SELECT count(*) FROM parked) + (SELECT count(*) FROM flow_due)
+                     + (SELECT count(*) FROM flow_cancel)
+                     + (SELECT count(*) FROM flow WHERE ended_at IS NULL)";
+    let left = sqlx::query_scalar::<_, i64>(left);
+    let left = left.fetch_one(&mut database.connection().await).await;
+    assert_eq!(left.expect("the database answers"), 0);
+}

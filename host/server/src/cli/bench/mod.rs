@@ -8,6 +8,7 @@
 
 mod authentication;
 mod events;
+mod flows;
 mod hosts;
 mod idle;
 mod kinds;

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::authentication::Authentication;
 use super::events::EventLog;
+use super::flows::Flows;
 use super::kinds::Kinds;
 use super::measure::median;
 use super::reads::Reads;
@@ -58,6 +59,8 @@ pub struct Report {
     pub events: EventLog,
     /// Attempt streams and their tails.
     pub streams: Streams,
+    /// Flows, and lifecycles outside flows.
+    pub flows: Flows,
 }
 
 /// Lifecycles at one number in flight; costs are per lifecycle.
@@ -334,7 +337,12 @@ impl Report {
             reads.show(terminal);
         }
         terminal.line("");
-        for line in self.events.lines().into_iter().chain(self.streams.lines()) {
+        let parts = [
+            self.events.lines(),
+            self.streams.lines(),
+            self.flows.lines(),
+        ];
+        for line in parts.concat() {
             terminal.line(&line);
         }
     }

@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use super::authentication::{self, Authentication};
 use super::events::{self, EventLog};
+use super::flows::{self, Flows};
 use super::lifecycles::{self, KIND};
 use super::measure::{median, rss_bytes};
 use super::report::{Lifecycles, Memory, Report};
@@ -25,7 +26,7 @@ use crate::{Host, duration, telemetry};
 /// Calls of the sandbox measurement.
 const SANDBOX_CALLS: u32 = 2000;
 
-/// Events and frames that are waited for one by one, and those of a short run.
+/// Events, frames and flows that are waited for one by one, and those of a short run.
 const SEEN: u32 = 200;
 const SEEN_QUICK: u32 = 40;
 
@@ -82,6 +83,9 @@ pub struct BenchArgs {
     /// Only attempt streams: appends and tails
     #[arg(long, group = "only")]
     streams: bool,
+    /// Only flows, beside lifecycles of executions outside flows
+    #[arg(long, group = "only")]
+    flows: bool,
     #[command(flatten)]
     config: ConfigArgs,
 }
@@ -94,6 +98,14 @@ impl BenchArgs {
             span: self.span,
             seen: if self.quick { SEEN_QUICK } else { SEEN },
             dropped: self.dropped,
+        }
+    }
+
+    fn flow_plan(&self) -> flows::Plan {
+        flows::Plan {
+            rounds: self.rounds,
+            span: self.span,
+            seen: if self.quick { SEEN_QUICK } else { SEEN },
         }
     }
 
@@ -114,6 +126,7 @@ enum Measured {
     Authentication(Authentication),
     Events(EventLog),
     Streams(Streams),
+    Flows(Flows),
 }
 
 /// Runs the command.
@@ -149,6 +162,8 @@ pub async fn run(context: &Context, args: BenchArgs) -> Result<Exit, Failure> {
             events(&its_context, &args, &config, &host).await
         } else if args.streams {
             only_streams(&args, &config, &host).await
+        } else if args.flows {
+            only_flows(&its_context, &args, &host).await
         } else {
             measure(&its_context, &args, &config, &host).await
         };
@@ -174,6 +189,7 @@ pub async fn run(context: &Context, args: BenchArgs) -> Result<Exit, Failure> {
         Measured::Authentication(found) => found.lines(),
         Measured::Events(found) => found.lines(),
         Measured::Streams(found) => found.lines(),
+        Measured::Flows(found) => found.lines(),
     };
     for line in lines {
         context.terminal.line(&line);
@@ -223,11 +239,7 @@ async fn events(
     config: &Config,
     host: &Host,
 ) -> Result<Measured, Failure> {
-    publish_file(context, host, KIND, &args.component).await?;
-    to_stderr("warming up");
-    lifecycles::run(host, 16, Duration::from_millis(500)).await?;
-    completes(host).await?;
-    let baseline = Baseline::prepare(host.engine()).await?;
+    let baseline = warmed_up(context, args, host).await?;
     let found = events::measure(context, host, config, &baseline, &args.event_plan()).await?;
     Ok(Measured::Events(found))
 }
@@ -239,6 +251,22 @@ async fn only_streams(args: &BenchArgs, config: &Config, host: &Host) -> Result<
     Ok(Measured::Streams(found))
 }
 
+/// Measures only flows, and lifecycles outside flows.
+async fn only_flows(context: &Context, args: &BenchArgs, host: &Host) -> Result<Measured, Failure> {
+    let baseline = warmed_up(context, args, host).await?;
+    let found = flows::measure(host, &baseline, args.flow_plan()).await?;
+    Ok(Measured::Flows(found))
+}
+
+/// Publishes the component, runs it for a moment, and prepares the baseline.
+async fn warmed_up(context: &Context, args: &BenchArgs, host: &Host) -> Result<Baseline, Failure> {
+    publish_file(context, host, KIND, &args.component).await?;
+    to_stderr("warming up");
+    lifecycles::run(host, 16, Duration::from_millis(500)).await?;
+    completes(host).await?;
+    Ok(Baseline::prepare(host.engine()).await?)
+}
+
 async fn measure(
     context: &Context,
     args: &BenchArgs,
@@ -246,12 +274,8 @@ async fn measure(
     host: &Host,
 ) -> Result<Measured, Failure> {
     let idle_rss = rss_bytes();
-    publish_file(context, host, KIND, &args.component).await?;
     publish_file(context, host, waiting::KIND_WAITING, &args.waiting).await?;
-    to_stderr("warming up");
-    lifecycles::run(host, 16, Duration::from_millis(500)).await?;
-    completes(host).await?;
-    let baseline = Baseline::prepare(host.engine()).await?;
+    let baseline = warmed_up(context, args, host).await?;
     to_stderr("idle latency");
     let idle = idle::measure(host, &baseline).await?;
     to_stderr("signals");
@@ -299,6 +323,7 @@ async fn measure(
     };
     let events = events::measure(context, host, config, &baseline, &args.event_plan()).await?;
     let streams = streams::measure(host, config, &baseline, args.stream_plan()).await?;
+    let flows = flows::measure(host, &baseline, args.flow_plan()).await?;
     Ok(Measured::Everything(Box::new(Report {
         version: env!("CARGO_PKG_VERSION"),
         optimized: !cfg!(debug_assertions),
@@ -329,6 +354,7 @@ async fn measure(
         reads,
         events,
         streams,
+        flows,
     })))
 }
 
