@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use engine::{Cancel, Create, Created as EngineCreated, Operate, Operator};
 use model::{
-    CancelRefusal, CancelSource, CreateRefusal, ExecutionId, ExecutionPolicy, Invalid, Limits, Moment,
-    OperateRefusal, PublicState,
+    CancelRefusal, CancelSource, CreateRefusal, ExecutionId, ExecutionPolicy, Invalid, Limits,
+    Moment, OperateRefusal, PublicState,
 };
 use wasmtime::component::Resource;
 
@@ -17,8 +17,8 @@ use super::bindings::flowhost::engine::executions::{
 };
 use super::bindings::flowhost::engine::types::Payload;
 use super::convert::{
-    self, Bounds, check_label, check_text, description_bytes, payload_bytes,
-    text_bytes, texts_bytes,
+    self, Bounds, check_label, check_text, description_bytes, payload_bytes, text_bytes,
+    texts_bytes,
 };
 use super::setters::setters;
 use super::store::{Caller, HostResource, said};
