@@ -189,7 +189,7 @@ async fn a_handler_waits_for_one_or_some_of_its_children() {
         let answers = told(&api, acts).await;
         assert!(answers[0].contains("already: false"), "{answers:?}");
     }
-    // Without children it continues at once; for a child that is none it is told.
+    // Without children it resumes immediately; for a child that is none it is told.
     let acts = json!([
         flow(json!({"wait": [[say("no-such-child")], "all_of", null]})),
         flow(json!({"wait": [null, "all_of", null]})),
@@ -494,7 +494,7 @@ async fn a_guest_labels_grows_and_cancels_a_flow_of_its_namespace() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_service_starts_children_under_its_lease_and_goes_on_with_them() {
+async fn a_service_starts_children_under_its_lease_and_resumes_with_them() {
     let (database, engine, api) = started(&["puppet-service", "echo"]).await;
     let graph = json!({"members": [member("a", "echo", "one"), member("b", "echo", "two")]});
     let acts = json!([

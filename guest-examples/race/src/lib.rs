@@ -61,7 +61,7 @@ impl Guest for Race {
                 };
             }
             if lease.is_cancelled() {
-                // Another way was faster. The execution is cancelled, and what is returned is not read.
+                // Another way was faster: the execution is cancelled already.
                 return Err(Failure {
                     class: FailureClass::Cancelled,
                     code: "lost_the_race".into(),

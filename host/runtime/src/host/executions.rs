@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use engine::{Cancel, Create, Created as EngineCreated, Operate, Operator};
 use model::{
-    CancelRefusal, CancelSource, ExecutionId, ExecutionPolicy, Invalid, Limits, Moment,
-    OperateRefusal, PublicState,
+    CancelRefusal, CancelSource, CreateRefusal, ExecutionId, ExecutionPolicy, Invalid, Limits,
+    Moment, OperateRefusal, PublicState,
 };
 use wasmtime::component::Resource;
 
@@ -18,8 +18,8 @@ use super::bindings::flowhost::engine::executions::{
 use super::bindings::flowhost::engine::types::Payload;
 use super::convert::said;
 use super::convert::{
-    self, Bounds, check_label, check_text, create_refusal, description_bytes, payload_bytes,
-    text_bytes, texts_bytes,
+    self, Bounds, check_label, check_text, description_bytes, payload_bytes, text_bytes,
+    texts_bytes,
 };
 use super::setters::setters;
 use super::store::{Caller, HostResource};
@@ -300,6 +300,21 @@ impl Host for State {
         let answer = answer.await?;
         answer.map_err(|declined| CallError::declined(declined, of))?;
         Ok(())
+    }
+}
+
+/// Converts why an execution was not created.
+pub(super) fn create_refusal(refusal: CreateRefusal) -> Error {
+    match refusal {
+        CreateRefusal::IdempotencyConflict { existing } => {
+            Error::IdempotencyConflict(existing.to_string())
+        }
+        CreateRefusal::IdConflict { .. } => Error::IdConflict,
+        CreateRefusal::UnknownKind(_) => Error::UnknownKind,
+        CreateRefusal::LaneDisabled { .. } => Error::LaneDisabled,
+        refusal @ (CreateRefusal::NotOffered { .. } | CreateRefusal::Invalid(_)) => {
+            Error::Invalid(said(&refusal))
+        }
     }
 }
 

@@ -1,11 +1,10 @@
 //! Flows, their members, children and inputs, as guests see them.
 
 use engine::{CancelledFlow, FlowChanged, FlowInfo, FlowInput, FlowMember, MemberMade};
-use model::{CreateRefusal, EdgeDependencyPolicy, EdgeGroup, FlowCounters};
+use model::{EdgeDependencyPolicy, EdgeGroup, FlowCounters};
 
 use super::said::said;
 use super::{failure, state, text_bytes, timestamp_ms};
-use crate::host::bindings::flowhost::engine::executions::Error;
 use crate::host::bindings::flowhost::engine::flows::{
     Cancelled, Changed, Child, Counters, CreatedMember, DependencyPolicy, Description,
     EdgeGroup as ShownGroup, Input, Member, MemberPage, Quorum,
@@ -35,21 +34,6 @@ fn policy_shown(policy: EdgeDependencyPolicy) -> DependencyPolicy {
             k,
             on_satisfied: on_satisfied.into(),
         }),
-    }
-}
-
-/// Converts why an execution was not created.
-pub(crate) fn create_refusal(refusal: CreateRefusal) -> Error {
-    match refusal {
-        CreateRefusal::IdempotencyConflict { existing } => {
-            Error::IdempotencyConflict(existing.to_string())
-        }
-        CreateRefusal::IdConflict { .. } => Error::IdConflict,
-        CreateRefusal::UnknownKind(_) => Error::UnknownKind,
-        CreateRefusal::LaneDisabled { .. } => Error::LaneDisabled,
-        refusal @ (CreateRefusal::NotOffered { .. } | CreateRefusal::Invalid(_)) => {
-            Error::Invalid(said(&refusal))
-        }
     }
 }
 

@@ -19,8 +19,8 @@ pub(super) use condition::{bytes as condition_bytes, read as read_condition};
 pub(super) use description::{bytes as description_bytes, description, failure, state};
 pub(super) use event::{bytes as events_bytes, event, family as event_family};
 pub(super) use flow::{
-    cancelled, changed, changed_bytes, child, children_bytes, create_refusal, flow, flow_bytes,
-    input, inputs_bytes, member, members_bytes, policy_of,
+    cancelled, changed, changed_bytes, child, children_bytes, flow, flow_bytes, input,
+    inputs_bytes, member, members_bytes, policy_of,
 };
 pub(crate) use resumption::{received, resumption, satisfied, waitpoint};
 pub(super) use said::said;

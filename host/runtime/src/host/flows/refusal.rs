@@ -4,7 +4,7 @@ use model::{FlowCancelRefusal, FlowRefusal, LeaseRefusal};
 
 use crate::host::bindings::flowhost::engine::claim::LeaseError;
 use crate::host::bindings::flowhost::engine::flows::{FlowError, RefusedDependency, RefusedMember};
-use crate::host::convert::create_refusal;
+use crate::host::executions::create_refusal;
 use crate::host::convert::said;
 
 /// Converts a refusal of a call that is not made under a lease.
