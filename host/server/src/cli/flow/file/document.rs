@@ -467,12 +467,12 @@ members:
             (
                 "- left",
                 "- lef",
-                "9:9: members.join.needs[0]: there is no member `lef` in this file",
+                "10:9: members.join.needs[0]: there is no member `lef` in this file",
             ),
             (
                 "dependency_kind: always",
                 "dependency_kind: ever",
-                "10:43: members.join.needs[1].dependency_kind: `ever` is none of success_only, on_failure, always",
+                "11:44: members.join.needs[1].dependency_kind: `ever` is none of success_only, on_failure, always",
             ),
             (
                 "input_text: hello",
@@ -487,7 +487,7 @@ members:
             (
                 "quorum, k: 1",
                 "quorum",
-                "11:19: members.join.needs_policy: missing field `k`",
+                "12:19: members.join.needs_policy: missing field `k`",
             ),
             ("kind: report\n", "", "1:1: `kind` is missing"),
         ] {
@@ -514,7 +514,7 @@ members:
         let (file, _) = file.split_once("```").expect("its end");
         let document = read(file, &top, Form::Flow).expect("a flow");
         assert!(document.body.contains("on_failure"));
-        let wrong = file.replacen("[picture,", "[pictures,", 1);
+        let wrong = file.replacen("needs: [picture,", "needs: [pictures,", 1);
         let fault = read(&wrong, &top, Form::Flow).expect_err("no such member");
         let told = format!("graph.yaml:{fault}");
         assert!(page.contains(&told), "{told}");

@@ -321,7 +321,7 @@ mod tests {
                 r#"[9007199254740993,1.50,"-0x10",16,7,0.5]"#,
             ),
             ("text: |\n  one\n  two\n", r#"{"text":"one\ntwo\n"}"#),
-            ("[007, -, 1., e, '']", r#"[7,"-",1,"e",""]"#),
+            ("[007, +-, 1., e, '']", r#"[7,"+-",1,"e",""]"#),
         ] {
             assert_eq!(json(text), expected, "{text}");
         }
@@ -347,6 +347,14 @@ mod tests {
             assert_eq!(json(text), expected, "{text}");
         }
         assert!(json("a: [1").contains("not YAML"), "{}", json("a: [1"));
-        assert!(json(&"[".repeat(5000)).contains("deep"));
+        let nested = |depth: usize| json(&("[".repeat(depth) + &"]".repeat(depth)));
+        assert_eq!(nested(DEPTH_MAX).len(), 2 * DEPTH_MAX);
+        assert!(nested(150).contains("may be 100 deep"), "{}", nested(150));
+        // So many, the parser itself refuses.
+        assert!(
+            nested(100_000).contains("not YAML"),
+            "{:.200}",
+            nested(100_000)
+        );
     }
 }
