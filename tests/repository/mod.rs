@@ -2,6 +2,7 @@
 
 mod closed_sets;
 mod event_plans;
+mod flow_plans;
 mod golden;
 mod guide;
 mod plans;

@@ -379,6 +379,11 @@ const TABLES: [&str; 17] = [
     "stream_frame",
     "stream_summary",
     "live_log",
+    "flow",
+    "flow_member",
+    "flow_edge",
+    "flow_group",
+    "flow_due",
 ];
 
 #[tokio::test(flavor = "multi_thread")]

@@ -168,7 +168,7 @@ async fn one_or_some_of_the_children_may_be_enough() {
         assert!(shown.contains(then), "{policy:?}: {shown}");
         succeed(&engine, &resumed).await;
         for name in ["a", "b", "c"] {
-            // Whatever still runs.
+            // Those that still run.
             let _ = engine.complete(complete(running[name].fence, "late")).await;
         }
         settle(&engine).await;

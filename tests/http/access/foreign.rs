@@ -183,6 +183,9 @@ async fn a_foreign_handle_is_answered_like_a_forged_one_on_every_route() {
             "/v1/leases/delay" => json!({"lease": handle, "delay_ms": 1}),
             "/v1/leases/cancel" => json!({"lease": handle, "reason": "x"}),
             "/v1/leases/progress" => json!({"lease": handle, "percent": 1}),
+            "/v1/leases/result" => {
+                json!({"lease": handle, "execution_id": "01990000-0000-7000-8000-000000000000"})
+            }
             "/v1/leases/frames" => json!({"lease": handle, "frame_type": "x"}),
             "/v1/leases/suspend" => {
                 json!({"lease": handle, "resume_condition": named("k", "x")})
@@ -202,7 +205,7 @@ async fn a_foreign_handle_is_answered_like_a_forged_one_on_every_route() {
         assert!(codes.contains(&code), "{}: {foreign}", route.path);
         tried += 1;
     }
-    assert_eq!(tried, 15, "routes that take handles");
+    assert_eq!(tried, 18, "routes that take handles");
     let complete = json!({"lease": lease, "result": 1});
     let (status, done) = host.post(&theirs, "/v1/leases/complete", complete).await;
     assert_eq!((status.as_u16(), &done["id"]), (200, &json!(id)), "{done}");

@@ -28,6 +28,11 @@ flows_removed AS (
     RETURNING id
 ),
 tags_removed AS (
-    DELETE FROM flow_tag t USING flows_removed f WHERE t.partition = $1 AND t.flow_id = f.id
+    DELETE FROM flow_tag t
+    USING flows_removed f CROSS JOIN LATERAL (
+        SELECT t.ctid AS address FROM flow_tag t
+        WHERE t.partition = $1 AND t.flow_id = f.id OFFSET 0
+    ) AS found
+    WHERE t.ctid = found.address
 )
 SELECT id FROM flows_removed

@@ -72,24 +72,38 @@ touched AS (
     WHERE f.partition = $1 AND f.id = $4
 ),
 members_updated AS (
-    UPDATE flow_member m SET outcome = NULL FROM input i, applied
-    WHERE m.partition = $1 AND m.flow_id = $4 AND m.execution_id = i.execution_id
+    UPDATE flow_member m SET outcome = NULL
+    FROM applied CROSS JOIN input i CROSS JOIN LATERAL (
+        SELECT m.ctid AS address FROM flow_member m
+        WHERE m.partition = $1 AND m.flow_id = $4 AND m.execution_id = i.execution_id OFFSET 0
+    ) AS found
+    WHERE m.ctid = found.address
 ),
 edges_updated AS (
     UPDATE flow_edge e SET state = 'pending'
-    FROM unnest($12::uuid[], $13::uuid[], $14::integer[]) AS i(upstream, downstream, wait), applied
-    WHERE e.partition = $1 AND e.upstream = i.upstream AND e.downstream = i.downstream
-      AND e.wait = i.wait
+    FROM applied
+    CROSS JOIN unnest($12::uuid[], $13::uuid[], $14::integer[]) AS i(upstream, downstream, wait)
+    CROSS JOIN LATERAL (
+        SELECT e.ctid AS address FROM flow_edge e
+        WHERE e.partition = $1 AND e.upstream = i.upstream AND e.downstream = i.downstream
+          AND e.wait = i.wait OFFSET 0
+    ) AS found
+    WHERE e.ctid = found.address
 ),
 groups_updated AS (
     UPDATE flow_group g
     SET satisfied = i.satisfied, failed = i.failed, skipped = i.skipped,
         state = CASE WHEN i.open THEN 'pending' ELSE g.state END,
         decided_at = CASE WHEN i.open THEN NULL ELSE g.decided_at END
-    FROM unnest($15::uuid[], $16::integer[], $17::integer[], $18::integer[], $19::integer[],
-                $20::boolean[])
-        AS i(execution_id, wait, satisfied, failed, skipped, open), applied
-    WHERE g.partition = $1 AND g.execution_id = i.execution_id AND g.wait = i.wait
+    FROM applied
+    CROSS JOIN unnest($15::uuid[], $16::integer[], $17::integer[], $18::integer[],
+                      $19::integer[], $20::boolean[])
+        AS i(execution_id, wait, satisfied, failed, skipped, open)
+    CROSS JOIN LATERAL (
+        SELECT g.ctid AS address FROM flow_group g
+        WHERE g.partition = $1 AND g.execution_id = i.execution_id AND g.wait = i.wait OFFSET 0
+    ) AS found
+    WHERE g.ctid = found.address
 ),
 attempts AS (
     INSERT INTO attempt (partition, execution_id, epoch, attempt, attempt_type, lease_id,

@@ -14,7 +14,9 @@ WITH touched AS (
 cancels AS (
     INSERT INTO flow_cancel (partition, flow_id, execution_id, reason)
     SELECT $1, f.id, m.execution_id, $5::text
-    FROM touched f JOIN flow_member m ON m.partition = $1 AND m.flow_id = f.id
+    FROM touched f CROSS JOIN LATERAL (
+        SELECT m.* FROM flow_member m WHERE m.partition = $1 AND m.flow_id = f.id OFFSET 0
+    ) AS m
     WHERE m.outcome IS NULL
       AND CASE $4::text
               WHEN 'cancel_all' THEN true

@@ -126,8 +126,10 @@ touched AS (
     SET version = f.version + 1, graph_revision = f.graph_revision + i.nodes_add + i.edges_add,
         node_count = f.node_count + i.nodes_add, edge_count = f.edge_count + i.edges_add,
         ended_at = CASE WHEN i.nodes_add = 0 THEN f.ended_at END, changed_at = clock_timestamp()
-    FROM input i
-    WHERE f.partition = $1 AND f.id = i.flow_id AND i.version IS NOT NULL
+    FROM input i CROSS JOIN LATERAL (
+        SELECT f.ctid AS address FROM flow f WHERE f.partition = $1 AND f.id = i.flow_id OFFSET 0
+    ) AS found
+    WHERE f.ctid = found.address AND i.version IS NOT NULL
       AND (i.flow_id IN (SELECT flow_id FROM applied)) IS TRUE
     RETURNING f.id, f.graph_revision, f.node_count, f.edge_count
 ),
@@ -167,8 +169,12 @@ members AS (
     WHERE joins AND (flow_id IN (SELECT flow_id FROM applied)) IS TRUE
 ),
 executions_joined AS (
-    UPDATE execution e SET flow_id = x.flow_id FROM existing x
-    WHERE e.partition = $1 AND e.id = x.execution_id AND x.joins
+    UPDATE execution e SET flow_id = x.flow_id
+    FROM existing x CROSS JOIN LATERAL (
+        SELECT e.ctid AS address FROM execution e
+        WHERE e.partition = $1 AND e.id = x.execution_id OFFSET 0
+    ) AS found
+    WHERE e.ctid = found.address AND x.joins
       AND (x.flow_id IN (SELECT flow_id FROM applied)) IS TRUE
 ),
 leases_joined AS (

@@ -11,8 +11,13 @@ SELECT f.id AS "flow_id!", f.version AS "version!", m.execution_id AS "execution
 FROM (
     SELECT e.flow_id FROM execution e WHERE e.partition = $1 AND e.id = $2 OFFSET 0
 ) AS e
-JOIN flow f ON f.partition = $1 AND f.id = e.flow_id
-LEFT JOIN flow_member m ON m.partition = $1 AND m.parent_id = $2
+CROSS JOIN LATERAL (
+    SELECT f.id, f.version FROM flow f WHERE f.partition = $1 AND f.id = e.flow_id OFFSET 0
+) AS f
+LEFT JOIN LATERAL (
+    SELECT m.execution_id, m.name FROM flow_member m
+    WHERE m.partition = $1 AND m.parent_id = $2 OFFSET 0
+) AS m ON true
 LEFT JOIN LATERAL (
     SELECT t.outcome, t.result_type, octet_length(t.result) AS result_bytes, t.failure_class,
            t.failure_code, t.failure_message

@@ -2,7 +2,7 @@
 //!
 //! Event: `waiting_children`.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use model::{
     AttemptEnd, EdgeDependencyPolicy, EdgeKind, ExecutionId, Fence, FlowRefusal, LeaseRefusal,
@@ -48,14 +48,19 @@ impl WaitFor {
             let open = all.iter().filter(|child| child.outcome.is_none());
             return Ok(open.collect());
         };
+        let by_id: HashMap<_, _> = all.iter().map(|child| (child.id, child)).collect();
+        let names = all.iter();
+        let by_name: HashMap<_, _> = names
+            .filter_map(|child| Some((child.name.as_deref()?, child)))
+            .collect();
         let mut seen = HashSet::new();
         let mut chosen = Vec::new();
         for member in named {
-            let found = all.iter().find(|child| match member {
-                MemberRef::Name(name) => child.name.as_ref() == Some(name),
-                MemberRef::Id(id) => child.id == *id,
-            });
-            let child = found.ok_or(FlowRefusal::ExecutionNotInFlow(member.to_string()))?;
+            let found = match member {
+                MemberRef::Name(name) => by_name.get(name.as_str()),
+                MemberRef::Id(id) => by_id.get(id),
+            };
+            let child = *found.ok_or(FlowRefusal::ExecutionNotInFlow(member.to_string()))?;
             if seen.insert(child.id) {
                 chosen.push(child);
             }

@@ -65,29 +65,42 @@ touched AS (
         ended_count = f.ended_count + i.ended_add, bad_count = f.bad_count + i.bad_add,
         ended_at = CASE WHEN f.ended_count + i.ended_add < f.node_count THEN NULL
                         ELSE coalesce(f.ended_at, clock_timestamp()) END
-    FROM input i
-    WHERE f.partition = $1 AND f.id = i.flow_id
-      AND (i.flow_id IN (SELECT flow_id FROM applied)) IS TRUE
+    FROM input i CROSS JOIN LATERAL (
+        SELECT f.ctid AS address FROM flow f WHERE f.partition = $1 AND f.id = i.flow_id OFFSET 0
+    ) AS found
+    WHERE f.ctid = found.address AND (i.flow_id IN (SELECT flow_id FROM applied)) IS TRUE
     RETURNING f.id, f.namespace, f.bad_count, i.ended_add, f.ended_at, f.cancelled_at
 ),
 due_removed AS (
     DELETE FROM flow_due d
     USING unnest($6::uuid[], $7::uuid[], $8::bigint[]) AS i(flow_id, execution_id, epoch)
-    WHERE d.partition = $1 AND d.flow_id = i.flow_id AND d.execution_id = i.execution_id
-      AND d.epoch = i.epoch AND (i.flow_id IN (SELECT flow_id FROM applied)) IS TRUE
+    CROSS JOIN LATERAL (
+        SELECT d.ctid AS address FROM flow_due d
+        WHERE d.partition = $1 AND d.flow_id = i.flow_id AND d.execution_id = i.execution_id
+          AND d.epoch = i.epoch OFFSET 0
+    ) AS found
+    WHERE d.ctid = found.address AND (i.flow_id IN (SELECT flow_id FROM applied)) IS TRUE
 ),
 members_updated AS (
     UPDATE flow_member m SET outcome = i.outcome::outcome
     FROM unnest($9::uuid[], $10::uuid[], $11::text[]) AS i(flow_id, execution_id, outcome)
-    WHERE m.partition = $1 AND m.flow_id = i.flow_id AND m.execution_id = i.execution_id
-      AND (i.flow_id IN (SELECT flow_id FROM applied)) IS TRUE
+    CROSS JOIN LATERAL (
+        SELECT m.ctid AS address FROM flow_member m
+        WHERE m.partition = $1 AND m.flow_id = i.flow_id AND m.execution_id = i.execution_id
+        OFFSET 0
+    ) AS found
+    WHERE m.ctid = found.address AND (i.flow_id IN (SELECT flow_id FROM applied)) IS TRUE
 ),
 edges_updated AS (
     UPDATE flow_edge e SET state = i.state::flow_edge_state
     FROM unnest($12::uuid[], $13::uuid[], $14::uuid[], $15::integer[], $16::text[])
         AS i(flow_id, upstream, downstream, wait, state)
-    WHERE e.partition = $1 AND e.upstream = i.upstream AND e.downstream = i.downstream
-      AND e.wait = i.wait AND (i.flow_id IN (SELECT flow_id FROM applied)) IS TRUE
+    CROSS JOIN LATERAL (
+        SELECT e.ctid AS address FROM flow_edge e
+        WHERE e.partition = $1 AND e.upstream = i.upstream AND e.downstream = i.downstream
+          AND e.wait = i.wait OFFSET 0
+    ) AS found
+    WHERE e.ctid = found.address AND (i.flow_id IN (SELECT flow_id FROM applied)) IS TRUE
 ),
 groups_updated AS (
     UPDATE flow_group g
@@ -98,8 +111,11 @@ groups_updated AS (
     FROM unnest($17::uuid[], $18::uuid[], $19::integer[], $20::integer[], $21::integer[],
                 $22::integer[], $23::text[])
         AS i(flow_id, execution_id, wait, satisfied, failed, skipped, state)
-    WHERE g.partition = $1 AND g.execution_id = i.execution_id AND g.wait = i.wait
-      AND (i.flow_id IN (SELECT flow_id FROM applied)) IS TRUE
+    CROSS JOIN LATERAL (
+        SELECT g.ctid AS address FROM flow_group g
+        WHERE g.partition = $1 AND g.execution_id = i.execution_id AND g.wait = i.wait OFFSET 0
+    ) AS found
+    WHERE g.ctid = found.address AND (i.flow_id IN (SELECT flow_id FROM applied)) IS TRUE
     RETURNING g.execution_id, g.starts_at
 ),
 cancels AS (

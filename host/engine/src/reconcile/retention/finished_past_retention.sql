@@ -103,8 +103,12 @@ executions_removed AS (
     RETURNING id, flow_id, has_tags
 ),
 members_removed AS (
-    DELETE FROM flow_member m USING executions_removed e
-    WHERE m.partition = $1 AND m.flow_id = e.flow_id AND m.execution_id = e.id
+    DELETE FROM flow_member m
+    USING executions_removed e CROSS JOIN LATERAL (
+        SELECT m.ctid AS address FROM flow_member m
+        WHERE m.partition = $1 AND m.flow_id = e.flow_id AND m.execution_id = e.id OFFSET 0
+    ) AS found
+    WHERE m.ctid = found.address
 ),
 edges_removed AS (
     DELETE FROM flow_edge x

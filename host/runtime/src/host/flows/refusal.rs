@@ -4,8 +4,8 @@ use model::{FlowCancelRefusal, FlowRefusal, LeaseRefusal};
 
 use crate::host::bindings::flowhost::engine::claim::LeaseError;
 use crate::host::bindings::flowhost::engine::flows::{FlowError, RefusedDependency, RefusedMember};
-use crate::host::executions::create_refusal;
 use crate::host::convert::said;
+use crate::host::executions::create_refusal;
 
 /// Converts a refusal of a call that is not made under a lease.
 pub(super) fn refused_flow(refusal: FlowRefusal) -> FlowError {
