@@ -361,7 +361,7 @@ const STATEMENTS: &[(&str, &str, usize, &[&str])] = &[
     ),
 ];
 
-const TABLES: [&str; 17] = [
+const TABLES: [&str; 22] = [
     "execution",
     "ready",
     "lease",

@@ -3,7 +3,6 @@
 use engine::{CancelledFlow, FlowChanged, FlowInfo, FlowInput, FlowMember, MemberMade};
 use model::{EdgeDependencyPolicy, EdgeGroup, FlowCounters};
 
-use super::said::said;
 use super::{failure, state, text_bytes, timestamp_ms};
 use crate::host::bindings::flowhost::engine::flows::{
     Cancelled, Changed, Child, Counters, CreatedMember, DependencyPolicy, Description,
