@@ -9,7 +9,7 @@ TEST := cargo test --workspace
 INTEGRATION := $(TEST) --test integration
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 
-.PHONY: help run test postgres guests clients lint bench chaos chaos-database events hostile fuzz api-fuzz golden
+.PHONY: help run test postgres guests clients lint bench chaos chaos-database events flows hostile fuzz api-fuzz golden
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 18
@@ -42,6 +42,9 @@ chaos-database: postgres guests ## five minutes of a database that fails under l
 
 events: postgres ## a million events, read by eight while connections are cut and the server is killed
 	FLOWHOST_EVENTS=1000000 $(INTEGRATION) event_readers:: -- --nocapture
+
+flows: postgres ## a thousand random flows against what their edges say
+	FLOWHOST_FLOWS=1000 $(INTEGRATION) flows::random:: -- --nocapture
 
 hostile: postgres guests ## a minute of hostile guests beside an ordinary load, on a machine of one GiB
 	FLOWHOST_HOSTILE_SECONDS=60 $(INTEGRATION) hostile:: -- --nocapture

@@ -3,6 +3,7 @@
 
 use std::time::Instant;
 
+use reqwest::Method;
 use serde_json::{Value, json};
 use sqlx::Executor as _;
 use testkit::{database, eventually};
@@ -19,21 +20,31 @@ fn puppet(acts: Value, end: Value) -> Value {
         "policy": {"retry_policy": {"max_retries": 0}}})
 }
 
-fn ends() -> [(&'static str, Value); 6] {
+/// Defines the kind of the child that [`ends`] starts.
+async fn never_served(api: &Api) {
+    let kind = api.ask(Method::PUT, "/v1/kinds/never", Some(json!({})));
+    assert!(kind.await.0.is_success());
+}
+
+/// The acts that bring an execution into a state.
+fn ends() -> [(&'static str, Vec<Value>); 6] {
     let text = [say("text/plain"), say("done")];
+    // Of a kind that no worker serves.
+    let members = [[say("never"), say("never"), say("")]];
+    let child = json!({"flow": {"start": {"members": members}}});
     [
-        ("completed", json!({"complete": text})),
+        ("completed", vec![json!({"complete": text})]),
         (
             "failed",
-            json!({"fail": [1, say("broken"), say("it broke")]}),
+            vec![json!({"fail": [1, say("broken"), say("it broke")]})],
         ),
-        ("delayed", json!({"delay": 3_600_000})),
-        ("waiting_children", json!("wait_children")),
+        ("delayed", vec![json!({"delay": 3_600_000})]),
+        ("waiting_children", vec![child, json!("wait_children")]),
         (
             "suspended",
-            json!({"suspend": [say("a"), null, null, null]}),
+            vec![json!({"suspend": [say("a"), null, null, null]})],
         ),
-        ("cancelled", json!({"cancel": say("enough")})),
+        ("cancelled", vec![json!({"cancel": say("enough")})]),
     ]
 }
 
@@ -46,10 +57,12 @@ async fn a_handler_is_stopped_soon_after_it_recorded_its_outcome() {
         .argument("--slots")
         .argument("2");
     let api = Api::start(builder, &["puppet", "echo"]).await;
+    never_served(&api).await;
     let mut made = Vec::new();
     for (state, end) in ends() {
         for stay in [json!({"sleep": 600_000}), json!("spin")] {
-            let script = puppet(json!([end, stay]), json!("recorded"));
+            let acts: Vec<Value> = end.iter().cloned().chain([stay]).collect();
+            let script = puppet(json!(acts), json!("recorded"));
             made.push((state, api.create(script).await));
         }
     }
@@ -91,6 +104,7 @@ async fn a_service_holds_no_slot_for_a_lease_it_has_ended() {
 async fn after_recording_its_outcome_a_handler_may_act_on_others_but_not_under_its_lease() {
     let database = database().await;
     let api = Api::start(builder(&database), &["puppet", "echo"]).await;
+    never_served(&api).await;
     let text = [say("text/plain"), say("other")];
     for (state, end) in ends() {
         // The same verb again would be a repeat, which is answered as such.
@@ -98,8 +112,7 @@ async fn after_recording_its_outcome_a_handler_may_act_on_others_but_not_under_i
             "delayed" => json!({"cancel": say("no")}),
             _ => json!({"delay": 1}),
         };
-        let acts = json!([
-            end,
+        let more = json!([
             {"progress": [50, say("on")]},
             {"complete": text},
             other,
@@ -107,7 +120,9 @@ async fn after_recording_its_outcome_a_handler_may_act_on_others_but_not_under_i
             {"suspend": [say("b"), null, null, null]},
             "tell",
         ]);
-        let id = api.create(puppet(acts, json!("recorded"))).await;
+        let more = more.as_array().expect("a list").iter().cloned();
+        let acts: Vec<Value> = end.iter().cloned().chain(more).collect();
+        let id = api.create(puppet(json!(acts), json!("recorded"))).await;
         api.until(&id, state).await;
         let told = eventually("it has told an echo", async || {
             let (_, page) = api.get("/v1/executions?kind=echo").await;
@@ -121,9 +136,13 @@ async fn after_recording_its_outcome_a_handler_may_act_on_others_but_not_under_i
         api.wait(told).await;
         let told = String::from_utf8(api.result(told).await.1).expect("text");
         let answers: Vec<&str> = told.lines().collect();
-        assert_eq!(answers.len(), 6, "{told}");
-        assert!(answers[0].starts_with("Ok("), "{state}: {told}");
-        for refused in &answers[1..] {
+        assert_eq!(answers.len(), end.len() + 5, "{told}");
+        let (ended, after) = answers.split_at(end.len());
+        assert!(
+            ended.iter().all(|it| it.starts_with("Ok")),
+            "{state}: {told}"
+        );
+        for refused in after {
             assert!(refused.contains("ExecutionNotActive"), "{state}: {told}");
         }
     }

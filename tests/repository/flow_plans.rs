@@ -9,7 +9,7 @@ const STATEMENTS: &[(&str, &str, usize, &[&str])] = &[
     (
         "flow_change",
         include_str!("../../host/engine/src/flow/change/change.sql"),
-        64,
+        66,
         &[
             "flow_pkey",
             "ready_pkey",

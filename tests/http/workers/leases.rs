@@ -149,6 +149,14 @@ async fn a_worker_waits_for_children_until_a_time_and_closes_its_waitpoint() {
         ids.push(api.create(word(text)).await);
         leases.push(claim_one(&api, "w-1").await["lease"].clone());
     }
+    for lease in &leases[..2] {
+        let late = json!({"kind": "word", "delay_ms": 3_600_000});
+        let start = json!({"lease": lease, "members": [late]});
+        assert_eq!(
+            api.post("/v1/leases/children", start).await.0,
+            StatusCode::OK
+        );
+    }
     let children = json!({"lease": leases[0]});
     for _ in 0..2 {
         let (status, answer) = api.post("/v1/leases/wait-children", children.clone()).await;

@@ -85,8 +85,9 @@ edges_updated AS (
     CROSS JOIN unnest($12::uuid[], $13::uuid[], $14::integer[]) AS i(upstream, downstream, wait)
     CROSS JOIN LATERAL (
         SELECT e.ctid AS address FROM flow_edge e
-        WHERE e.partition = $1 AND e.upstream = i.upstream AND e.downstream = i.downstream
-          AND e.wait = i.wait OFFSET 0
+        WHERE e.partition = $1 AND e.upstream BETWEEN i.upstream AND i.upstream
+          AND e.downstream = i.downstream AND e.wait = i.wait
+        ORDER BY e.upstream, e.downstream, e.wait LIMIT 1
     ) AS found
     WHERE e.ctid = found.address
 ),

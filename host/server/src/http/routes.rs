@@ -156,8 +156,8 @@ routes! {
     leases_cancel = leases::verbs::cancel => Short, Batch, Worker in handle;
     leases_report_progress = leases::verbs::progress => Short, Batch, Worker in handle;
     leases_start_children = flows::held::start => Short, Flow, Worker in handle;
-    leases_list_results = flows::held::results => Short, Small, Worker in handle;
-    leases_get_result = flows::held::result => Short, Small, Worker in handle;
+    leases_read_results = flows::held::results => Short, Small, Worker in handle;
+    leases_read_result = flows::held::result => Short, Small, Worker in handle;
     leases_append_frames = leases::append::append => Short, Batch, Worker in handle;
     leases_suspend = leases::suspend::suspend => Short, Batch, Worker in handle;
     leases_create_waitpoint = leases::suspend::create_waitpoint => Short, Small, Worker in handle;
@@ -269,9 +269,9 @@ mod tests {
 
     /// The first word behind the tag of every operation id.
     const VERBS: &str = "append approve await block cancel check claim close complete create define delay delete expire \
-        fail get grow heartbeat hold issue list mark mint observe pause publish redeem register \
+        fail get grow heartbeat hold issue list mark mint observe pause publish read redeem register \
         reject release renew replay report resume retire revoke rotate seed send set \
-        suspend test unblock unhold update wait";
+        start suspend test unblock unhold update wait";
 
     #[test]
     fn every_operation_id_is_a_noun_and_a_verb_and_names_one_operation() {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use model::{
     EdgeDependencyPolicy, EdgeId, EdgeKind, ExecutionId, Fence, FlowCancellationPolicy, FlowId,
-    Partition, PublicState,
+    Moment, Partition, PublicState,
 };
 
 use crate::batch::BatchItem;
@@ -81,6 +81,9 @@ pub(super) struct PlannedGroup {
     pub(super) id: ExecutionId,
     pub(super) policy: EdgeDependencyPolicy,
     pub(super) total: u32,
+    /// When its execution may begin, if that is new and was given a delay.
+    pub(super) delay_ms: Option<u64>,
+    pub(super) due_at: Option<Moment>,
     /// Whether the policy is another one than before.
     pub(super) is_new_policy: bool,
 }

@@ -25,6 +25,7 @@
 --   whether the rest is cancelled, $58 edges in all
 -- members that have ended or may have, for which edges wait: $59 flow ids, $60 ids
 -- holders who ask: $61 flow ids, $62 executions, $63 lease ids, $64 epochs
+-- of the groups: $65 delays (ms)? and $66 due times? of their executions, if those are new
 -- Locks: the flows, then ready, lease, parked and finished rows of the executions that exist,
 -- and shares of the leases of holders.
 WITH input AS MATERIALIZED (
@@ -259,11 +260,12 @@ groups AS (
     INSERT INTO flow_group (partition, execution_id, flow_id, policy, k, cancel_remaining, total,
                             starts_at)
     SELECT $1, i.execution_id, i.flow_id, i.policy::flow_group_policy, i.k, i.cancel_remaining,
-           i.total, coalesce(m.starts_at, p.starts_at)
+           i.total,
+           coalesce(i.due_at, clock_timestamp() + i.delay_ms * interval '1 millisecond',
+                    p.starts_at)
     FROM unnest($53::uuid[], $54::uuid[], $55::text[], $56::integer[], $57::boolean[],
-                $58::integer[])
-        AS i(flow_id, execution_id, policy, k, cancel_remaining, total)
-    LEFT JOIN moved m ON m.id = i.execution_id
+                $58::integer[], $65::bigint[], $66::timestamptz[])
+        AS i(flow_id, execution_id, policy, k, cancel_remaining, total, delay_ms, due_at)
     LEFT JOIN in_parked p ON p.execution_id = i.execution_id AND p.waits
     WHERE (i.flow_id IN (SELECT flow_id FROM applied)) IS TRUE
     ON CONFLICT (partition, execution_id, wait) DO UPDATE

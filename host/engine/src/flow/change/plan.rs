@@ -97,7 +97,8 @@ impl Numbered<'_> {
         let edges = self.edges(snapshot, &nodes)?;
         self.check_size(snapshot, created.len() + joins.len(), edges.len())?;
         self.check_cycle(snapshot, &nodes, &edges)?;
-        let is_new: HashSet<ExecutionId> = created.iter().map(|call| call.id).collect();
+        let is_new: HashMap<ExecutionId, &Arc<CreateCall>> =
+            created.iter().map(|call| (call.id, *call)).collect();
         let groups = self.groups(snapshot, &nodes, &edges, &is_new)?;
         let waiting: HashSet<ExecutionId> = edges.iter().map(|edge| edge.downstream).collect();
         let mut existing: HashMap<ExecutionId, ExistingMember> = HashMap::new();
@@ -105,7 +106,7 @@ impl Numbered<'_> {
             let member = existing.entry(*id).or_insert(ExistingMember::of(*id));
             member.joins = true;
         }
-        for id in waiting.iter().filter(|id| !is_new.contains(id)) {
+        for id in waiting.iter().filter(|id| !is_new.contains_key(id)) {
             let row = &snapshot.executions[id];
             if row.state != StateKind::WaitingChildren {
                 existing.entry(*id).or_insert(ExistingMember::of(*id)).waits = true;
@@ -318,7 +319,7 @@ impl Numbered<'_> {
         snapshot: &Snapshot,
         nodes: &Nodes<'_>,
         edges: &[PlannedEdge],
-        is_new: &HashSet<ExecutionId>,
+        new: &HashMap<ExecutionId, &Arc<CreateCall>>,
     ) -> Result<Vec<PlannedGroup>, FlowRefusal> {
         let mut given: HashMap<ExecutionId, EdgeDependencyPolicy> = HashMap::new();
         for group in &self.graph.groups {
@@ -346,7 +347,7 @@ impl Numbered<'_> {
                 return Err(FlowRefusal::GroupPolicyFixed(nodes.show(id)));
             }
             let total = group.total + added.get(&id).copied().unwrap_or_default();
-            let whole = is_new.contains(&id);
+            let whole = new.contains_key(&id);
             if whole && policy.k().is_some_and(|k| k > total) {
                 return Err(FlowRefusal::InvalidDependency {
                     member: nodes.show(id),
@@ -357,6 +358,8 @@ impl Numbered<'_> {
                 id,
                 policy,
                 total,
+                delay_ms: new.get(&id).and_then(|call| call.create.delay_ms),
+                due_at: new.get(&id).and_then(|call| call.create.delay_until),
                 is_new_policy: before.is_none_or(|before| before.policy != policy),
             });
         }

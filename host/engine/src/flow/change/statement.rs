@@ -190,6 +190,10 @@ impl Statements {
                 held_leases = fence.lease_id.0;
                 held_epochs = fence.epoch as i64;
             }
+            for group in batch.iter().flat_map(|change| &change.groups) => {
+                group_delays_ms as Option<i64> = group.delay_ms.map(bigint);
+                group_due_at as Option<OffsetDateTime> = group.due_at.map(Moment::utc);
+            }
         )
         .fetch_all(&self.verbs)
         .await?;

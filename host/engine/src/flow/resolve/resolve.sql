@@ -97,8 +97,9 @@ edges_updated AS (
         AS i(flow_id, upstream, downstream, wait, state)
     CROSS JOIN LATERAL (
         SELECT e.ctid AS address FROM flow_edge e
-        WHERE e.partition = $1 AND e.upstream = i.upstream AND e.downstream = i.downstream
-          AND e.wait = i.wait OFFSET 0
+        WHERE e.partition = $1 AND e.upstream BETWEEN i.upstream AND i.upstream
+          AND e.downstream = i.downstream AND e.wait = i.wait
+        ORDER BY e.upstream, e.downstream, e.wait LIMIT 1
     ) AS found
     WHERE e.ctid = found.address AND (i.flow_id IN (SELECT flow_id FROM applied)) IS TRUE
 ),
@@ -116,7 +117,6 @@ groups_updated AS (
         WHERE g.partition = $1 AND g.execution_id = i.execution_id AND g.wait = i.wait OFFSET 0
     ) AS found
     WHERE g.ctid = found.address AND (i.flow_id IN (SELECT flow_id FROM applied)) IS TRUE
-    RETURNING g.execution_id, g.starts_at
 ),
 cancels AS (
     INSERT INTO flow_cancel (partition, flow_id, execution_id, reason)
@@ -168,7 +168,10 @@ moved AS MATERIALIZED (
     CROSS JOIN LATERAL (
         SELECT e.* FROM execution e WHERE e.partition = $1 AND e.id = p.execution_id OFFSET 0
     ) AS e
-    LEFT JOIN groups_updated g ON g.execution_id = p.execution_id AND NOT p.resumes
+    LEFT JOIN LATERAL (
+        SELECT g.starts_at FROM flow_group g
+        WHERE g.partition = $1 AND g.execution_id = p.execution_id AND g.wait = 0 OFFSET 0
+    ) AS g ON NOT p.resumes
 ),
 to_ready AS (
     INSERT INTO ready (partition, execution_id, lane, namespace, rank, kind,
