@@ -11,7 +11,7 @@ use crate::stopwatch::Stopwatch;
 /// Graphs that are submitted at once.
 #[derive(Debug, Serialize)]
 pub struct Submit {
-    /// Number of members.
+    /// Number of members of the graph.
     pub members: usize,
     /// Number of edges between them.
     pub edges: usize,
