@@ -13,11 +13,10 @@
 --   skipped, $20 whether they are decided again
 --
 -- All of it is written, or nothing: where an execution is not finished, was replayed as often
--- as its policy allows, or the flow is at another version.
--- The next attempt is of type `replay`, and failures and lost leases are counted from
--- zero again. A deadline that was relative to the creation is now relative to the
--- replay; an absolute one that has passed no longer bounds it. The epoch grows, so that
--- no earlier holder can write any more.
+-- as its policy allows, or the flow is at another version. The next attempt is of type
+-- `replay`, and failures and lost leases are counted from zero again. A relative deadline is
+-- now relative to the replay; an absolute one that has passed no longer bounds it. The epoch
+-- grows, so that no earlier holder can write.
 -- Locks: the flow, the finished rows, then pending waitpoints, the executions and the timers.
 WITH input AS MATERIALIZED (
     SELECT i.*
@@ -80,8 +79,7 @@ members_updated AS (
     WHERE m.ctid = found.address
 ),
 edges_updated AS (
-    UPDATE flow_edge e SET state = 'pending'
-    FROM applied
+    UPDATE flow_edge e SET state = 'pending' FROM applied
     CROSS JOIN unnest($12::uuid[], $13::uuid[], $14::integer[]) AS i(upstream, downstream, wait)
     CROSS JOIN LATERAL (
         SELECT e.ctid AS address FROM flow_edge e
@@ -95,8 +93,7 @@ groups_updated AS (
     UPDATE flow_group g
     SET satisfied = i.satisfied, failed = i.failed, skipped = i.skipped,
         state = CASE WHEN i.open THEN 'pending' ELSE g.state END,
-        decided_at = CASE WHEN i.open THEN NULL ELSE g.decided_at END
-    FROM applied
+        decided_at = CASE WHEN i.open THEN NULL ELSE g.decided_at END FROM applied
     CROSS JOIN unnest($15::uuid[], $16::integer[], $17::integer[], $18::integer[],
                       $19::integer[], $20::boolean[])
         AS i(execution_id, wait, satisfied, failed, skipped, open)
@@ -157,12 +154,20 @@ executions_recounted AS (
         SELECT max(g.seq) AS seq FROM signal g
         WHERE g.partition = $1 AND g.execution_id = m.execution_id
     ) AS received
-    WHERE e.partition = $1 AND e.id = m.execution_id AND received.seq IS NOT NULL
+    CROSS JOIN LATERAL (
+        SELECT e.ctid AS address FROM execution e
+        WHERE e.partition = $1 AND e.id = m.execution_id OFFSET 0
+    ) AS found
+    WHERE e.ctid = found.address AND received.seq IS NOT NULL
 ),
 timers_removed AS (
-    DELETE FROM timer
-    WHERE partition = $1 AND kind = 'execution_deadline'
-      AND execution_id IN (SELECT execution_id FROM moved WHERE ends_at IS NULL)
+    DELETE FROM timer t
+    USING moved m CROSS JOIN LATERAL (
+        SELECT t.ctid AS address FROM timer t
+        WHERE t.partition = $1 AND t.execution_id = m.execution_id
+          AND t.kind = 'execution_deadline' OFFSET 0
+    ) AS found
+    WHERE t.ctid = found.address AND m.ends_at IS NULL
 ),
 timers AS (
     INSERT INTO timer (partition, execution_id, kind, due_at)
