@@ -114,9 +114,10 @@ async fn bench_measures_the_event_log_and_its_readers() {
         assert!(is_above_zero(&latency[time]), "{time}: {found}");
     }
     for cost in found["cost"].as_array().expect("a list") {
-        for number in ["time_us", "table_bytes"] {
-            assert!(is_above_zero(&cost[number]), "{number}: {found}");
-        }
+        assert!(is_above_zero(&cost["time_us"]), "{found}");
+        // The table grows by pages, and a short run may fit in those that are there.
+        let grown = cost["table_bytes"].as_f64();
+        assert!(grown.is_some_and(|bytes| bytes >= 0.0), "{found}");
         assert!(is_above_zero(&cost["lifecycles"]["wal_bytes"]), "{found}");
     }
     // The command fails unless the readers have seen every end.
