@@ -1,6 +1,6 @@
 -- Flows: graphs of executions, each on the partition of its flow.
 --
--- Everything that is decided about a flow is decided on one version of its row: whoever
+-- Everything that is decided about a flow is decided on one version of its row: a host that
 -- changes its graph, or resolves members that ended, reads the version, decides, and writes
 -- under the lock of the row if it is unchanged. So two decisions about one flow are never
 -- made on the same state, and none on an old one.

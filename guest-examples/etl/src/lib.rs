@@ -67,7 +67,7 @@ fn sum_up(csv: &[u8]) -> Result<Sums, Failure> {
         let sale: Sale = row.map_err(|error| permanent("bad_csv", error.to_string()))?;
         let cents = cents(&sale.revenue).ok_or_else(|| {
             let line = sums.orders + 2;
-            let message = format!("line {line}: revenue `{}` is no amount", sale.revenue);
+            let message = format!("line {line}: revenue `{}` is not a valid amount", sale.revenue);
             permanent("bad_csv", message)
         })?;
         let month = sale.date.get(..7).unwrap_or(&sale.date).to_owned();
