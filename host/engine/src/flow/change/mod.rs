@@ -8,6 +8,8 @@
 //! what is dispatched directly.
 
 mod call;
+mod check;
+mod made_before;
 mod plan;
 mod snapshot;
 mod statement;

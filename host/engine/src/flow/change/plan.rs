@@ -97,16 +97,16 @@ impl Numbered<'_> {
         let edges = self.edges(snapshot, &nodes)?;
         self.check_size(snapshot, created.len() + joins.len(), edges.len())?;
         self.check_cycle(snapshot, &nodes, &edges)?;
-        let is_new: HashMap<ExecutionId, &Arc<CreateCall>> =
+        let new_calls: HashMap<ExecutionId, &Arc<CreateCall>> =
             created.iter().map(|call| (call.id, *call)).collect();
-        let groups = self.groups(snapshot, &nodes, &edges, &is_new)?;
+        let groups = self.groups(snapshot, &nodes, &edges, &new_calls)?;
         let waiting: HashSet<ExecutionId> = edges.iter().map(|edge| edge.downstream).collect();
         let mut existing: HashMap<ExecutionId, ExistingMember> = HashMap::new();
         for id in &joins {
             let member = existing.entry(*id).or_insert(ExistingMember::of(*id));
             member.joins = true;
         }
-        for id in waiting.iter().filter(|id| !is_new.contains_key(id)) {
+        for id in waiting.iter().filter(|id| !new_calls.contains_key(id)) {
             let row = &snapshot.executions[id];
             if row.state != StateKind::WaitingChildren {
                 existing.entry(*id).or_insert(ExistingMember::of(*id)).waits = true;
@@ -161,8 +161,9 @@ impl Numbered<'_> {
     /// Whether an earlier try of this very request was applied: its ids are there.
     pub(super) fn was_applied(&self, snapshot: &Snapshot) -> bool {
         let there = |call: &Arc<CreateCall>| snapshot.executions.contains_key(&call.id);
+        let own: HashSet<&EdgeId> = self.edge_ids.iter().collect();
         let mut between = snapshot.between.values();
-        self.calls.iter().any(there) || between.any(|id| self.edge_ids.contains(id))
+        self.calls.iter().any(there) || between.any(|id| own.contains(id))
     }
 
     /// Returns who can be named: new members, those of the flow that the request names, and

@@ -17,6 +17,8 @@ use crate::row::{count, epoch, label};
 pub(super) struct Snapshot {
     pub(super) flow: Option<FlowRow>,
     pub(super) executions: HashMap<ExecutionId, ExecutionRow>,
+    /// Members by their names.
+    names: HashMap<String, ExecutionId>,
     /// Edges that join pairs of members which the change would join.
     pub(super) between: HashMap<(ExecutionId, ExecutionId), EdgeId>,
     /// Edges that lead away from members into which the change leads edges.
@@ -51,9 +53,8 @@ pub(super) struct ExecutionRow {
 impl Snapshot {
     /// Returns the member with this name.
     pub(super) fn named(&self, name: &str) -> Option<(ExecutionId, &ExecutionRow)> {
-        let mut found = self.executions.iter();
-        let named = |(_, row): &(_, &ExecutionRow)| row.name.as_deref() == Some(name);
-        found.find(named).map(|(id, row)| (*id, row))
+        let id = self.names.get(name)?;
+        Some((*id, self.executions.get(id)?))
     }
 
     /// Reads the flow, executions by their ids, and members by their names.
@@ -105,9 +106,11 @@ impl Snapshot {
                 attempts: count(row.attempts.unwrap_or_default()),
                 group,
             };
-            snapshot
-                .executions
-                .insert(ExecutionId::from_uuid(id), execution);
+            let id = ExecutionId::from_uuid(id);
+            if let Some(name) = &execution.name {
+                snapshot.names.insert(name.clone(), id);
+            }
+            snapshot.executions.insert(id, execution);
         }
         Ok(snapshot)
     }

@@ -3,21 +3,17 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use model::{
-    EdgeId, ExecutionId, Fence, FlowId, FlowRefusal, Invalid, LeaseRefusal, Limits, PublicState,
-    ensure,
-};
-use sha2::{Digest as _, Sha256};
+use model::{EdgeId, ExecutionId, Fence, FlowId, FlowRefusal, LeaseRefusal, PublicState, ensure};
 use uuid::Uuid;
 
 use super::call::{NewFlow, Written};
+use super::check::{check_flow, check_graph, check_member};
+use super::made_before::flow_digest;
 use super::plan::{Numbered, Planned};
 use super::snapshot::Snapshot;
-use crate::checks::text;
 use crate::execution::CreateCall;
 use crate::flow::request::{CreateFlow, FlowChanged, Graph, GrowFlow, MemberMade, MemberRef};
 use crate::operate::Operator;
-use crate::row::{count, epoch};
 use crate::{Declined, Engine, Error, random};
 
 /// Tries of a change while others change the flow.
@@ -39,7 +35,7 @@ impl Engine {
         create: CreateFlow,
     ) -> Result<FlowChanged, Declined<FlowRefusal>> {
         check_flow(&create)?;
-        self.check_graph(&create.graph)?;
+        check_graph(&create.graph)?;
         self.refuse_beside_old_hosts().await?;
         let partitions = self.instance().partitions;
         let key = create.idempotency_key.as_deref();
@@ -111,7 +107,7 @@ impl Engine {
     /// [`Error::Unavailable`]: unknown whether it was done.
     pub async fn grow_flow(&self, grow: GrowFlow) -> Result<FlowChanged, Declined<FlowRefusal>> {
         Operator::check_actor(&grow.actor)?;
-        self.check_graph(&grow.graph)?;
+        check_graph(&grow.graph)?;
         let namespace = self
             .flow_namespace(grow.id, grow.namespace.as_deref())
             .await?;
@@ -216,30 +212,6 @@ impl Engine {
         Ok(snapshot)
     }
 
-    /// Checks what can be checked of a graph without reading anything.
-    fn check_graph(&self, graph: &Graph) -> Result<(), FlowRefusal> {
-        for (what, given, max) in [
-            ("members", graph.members.len(), Limits::FLOW_MEMBERS_MAX),
-            ("members", graph.added.len(), Limits::FLOW_MEMBERS_MAX),
-            ("edges", graph.edges.len(), Limits::FLOW_EDGES_MAX),
-        ] {
-            if given > max {
-                return Err(FlowRefusal::TooLarge { what, given, max });
-            }
-        }
-        let inputs = graph.members.iter().map(|it| it.create.input.data.len());
-        let (bytes, max) = (inputs.sum::<usize>(), Limits::FLOW_INPUT_BYTES_MAX);
-        ensure("members", bytes <= max, || {
-            format!("their inputs have {bytes} bytes together; at most {max} are accepted at once")
-        })?;
-        for edge in &graph.edges {
-            if let Some(name) = &edge.data_passing_ref {
-                model::member_name("data_passing_ref", name)?;
-            }
-        }
-        Ok(())
-    }
-
     /// Checks the new members and gives them their ids.
     async fn prepare_members(
         &self,
@@ -269,92 +241,6 @@ impl Engine {
             calls.push(Arc::new(call));
         }
         Ok(calls)
-    }
-
-    /// Returns what a request for a flow made before, by its key or its id.
-    async fn flow_made_before(
-        &self,
-        id: FlowId,
-        create: &CreateFlow,
-        digest: &[u8],
-    ) -> Result<Option<FlowChanged>, Declined<FlowRefusal>> {
-        let row = sqlx::query!(
-            r#"SELECT id, namespace, request_digest, graph_revision, node_count, edge_count
-               FROM flow
-               WHERE partition = $1 AND id = $2
-               UNION ALL
-               SELECT id, namespace, request_digest, graph_revision, node_count, edge_count
-               FROM flow
-               WHERE partition = $1 AND namespace = $3 AND idempotency_key = $4
-               LIMIT 1"#,
-            id.partition().column(),
-            id.uuid(),
-            create.namespace,
-            create.idempotency_key
-        )
-        .fetch_optional(&self.inner.verbs)
-        .await?;
-        let Some(row) = row else {
-            return Ok(None);
-        };
-        let (Some(found), Some(revision), Some(nodes), Some(edges)) =
-            (row.id, row.graph_revision, row.node_count, row.edge_count)
-        else {
-            return Ok(None);
-        };
-        let same = row.request_digest.as_deref() == Some(digest)
-            && row.namespace.as_deref() == Some(create.namespace.as_str());
-        if !same {
-            return Err(match &create.idempotency_key {
-                Some(key) if found != id.uuid() => FlowRefusal::IdempotencyConflict {
-                    what: format!("the idempotency key `{key}`"),
-                    existing: found.to_string(),
-                },
-                _ => FlowRefusal::IdConflict(id.to_string()),
-            }
-            .into());
-        }
-        let names = create.graph.members.iter().filter_map(|it| it.name.clone());
-        let members = self
-            .members_named(FlowId::from_uuid(found), names.collect())
-            .await?;
-        Ok(Some(FlowChanged {
-            id: FlowId::from_uuid(found),
-            applied: false,
-            graph_revision: epoch(revision),
-            node_count: count(nodes),
-            edge_count: count(edges),
-            members,
-            edges: Vec::new(),
-        }))
-    }
-
-    /// Finds members by their names, in the order of the names.
-    async fn members_named(
-        &self,
-        flow: FlowId,
-        names: Vec<String>,
-    ) -> Result<Vec<MemberMade>, Error> {
-        let rows = sqlx::query!(
-            r#"SELECT m.execution_id AS "execution_id!", i.name AS "name!"
-               FROM unnest($3::text[]) WITH ORDINALITY AS i(name, number)
-               CROSS JOIN LATERAL (
-                   SELECT m.execution_id FROM flow_member m
-                   WHERE m.partition = $1 AND m.flow_id = $2 AND m.name = i.name OFFSET 0
-               ) AS m
-               ORDER BY i.number"#,
-            flow.partition().column(),
-            flow.uuid(),
-            &names
-        )
-        .fetch_all(&self.inner.reads)
-        .await?;
-        let made = rows.into_iter().map(|row| MemberMade {
-            id: ExecutionId::from_uuid(row.execution_id),
-            name: Some(row.name),
-            state: None,
-        });
-        Ok(made.collect())
     }
 }
 
@@ -405,47 +291,6 @@ impl Numbered<'_> {
     }
 }
 
-/// Checks what is said of a new flow itself.
-fn check_flow(create: &CreateFlow) -> Result<(), Invalid> {
-    model::namespace_name(&create.namespace)?;
-    model::kind_name(&create.kind)?;
-    text(
-        "creator",
-        create.creator.as_deref().unwrap_or_default(),
-        Limits::ACTOR_BYTES_MAX,
-    )?;
-    if let Some(key) = &create.idempotency_key {
-        model::idempotency_key(key)?;
-    }
-    crate::checks::tags(&create.tags)?;
-    let adds = create.graph.added.len();
-    ensure(
-        "added",
-        adds == 0,
-        || "names executions that exist; add them to the flow once it is there",
-    )
-}
-
-/// Refuses what a member cannot have of its own.
-fn check_member(member: &crate::flow::NewMember) -> Result<(), Invalid> {
-    let create = &member.create;
-    ensure(
-        "id",
-        create.id.is_none(),
-        || "is made by the flow; give the member a name instead",
-    )?;
-    ensure(
-        "idempotency_key",
-        create.idempotency_key.is_none(),
-        || "a member is recognized by its name in the flow; give that instead",
-    )?;
-    ensure(
-        "policy.retention_ms",
-        create.policy.retention_ms.is_none(),
-        || "a member is kept as long as its flow; leave it out",
-    )
-}
-
 fn new_edge_ids(graph: &Graph) -> Vec<EdgeId> {
     let ids = graph.edges.iter().map(|_| EdgeId(random::ordered_uuid()));
     ids.collect()
@@ -473,39 +318,4 @@ fn changed(
         members,
         edges,
     }
-}
-
-/// Two requests with one digest ask for the same flow.
-fn flow_digest(create: &CreateFlow) -> Vec<u8> {
-    let mut hash = Sha256::new();
-    let mut part = |bytes: &[u8]| {
-        hash.update((bytes.len() as u64).to_le_bytes());
-        hash.update(bytes);
-    };
-    part(create.kind.as_bytes());
-    part(create.cancellation_policy.as_str().as_bytes());
-    for (key, value) in &create.tags {
-        part(key.as_bytes());
-        part(value.as_bytes());
-    }
-    for member in &create.graph.members {
-        part(member.name.as_deref().unwrap_or_default().as_bytes());
-        part(&crate::execution::request_digest(&member.create));
-    }
-    for edge in &create.graph.edges {
-        part(edge.upstream.to_string().as_bytes());
-        part(edge.downstream.to_string().as_bytes());
-        part(edge.kind.as_str().as_bytes());
-        part(
-            edge.data_passing_ref
-                .as_deref()
-                .unwrap_or_default()
-                .as_bytes(),
-        );
-    }
-    for group in &create.graph.groups {
-        part(group.downstream.to_string().as_bytes());
-        part(format!("{:?}", group.policy).as_bytes());
-    }
-    hash.finalize()[..16].to_vec()
 }
